@@ -1,0 +1,47 @@
+# `make` lists what there is. Everything that is made goes to .venv/ and .build/, which `make clean` removes.
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+.DEFAULT_GOAL := help
+.PHONY: help demo tenant test lint unit sanity build clean
+MAKEFLAGS += --no-print-directory
+
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build
+pip_install := .venv/bin/python -m pip install -qq --disable-pip-version-check
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
+
+demo: .venv/.stamp-demo  ## onboard a tenant of your own machine as code, twice, then show one edit
+	@scripts/demo
+
+tenant: .venv/.stamp-demo  ## start the embedded tenant alone and print the variables to export (Ctrl-C stops it)
+	@PYTHONPATH=tests .venv/bin/python -m tenant $(ARGS)
+
+test: .venv/.stamp-test  ## everything that can be checked: lint, unit, sanity (what CI runs)
+	@scripts/test lint unit sanity
+
+lint: .venv/.stamp-test  ## ruff, mypy, yamllint, shellcheck, ansible-lint, antsibull-changelog, antsibull-docs
+	@scripts/test lint
+
+unit: .venv/.stamp-test  ## pytest: unit, module, playbook and tenant tests
+	@scripts/test unit
+
+sanity: .venv/.stamp-test  ## ansible-test sanity on a copy under .build/
+	@scripts/test sanity
+
+build: .venv/.stamp-demo  ## the collection's tarball, in .build/
+	@.venv/bin/ansible-galaxy collection build --force --output-path .build .
+
+clean:  ## remove .venv/ and .build/
+	rm -rf .venv .build
+
+.venv/.stamp-demo: requirements.txt tests/requirements-demo.txt scripts/find-python
+	@.venv/bin/python -c '' 2>/dev/null || { python=$$(scripts/find-python) && rm -rf .venv && "$$python" -m venv .venv; }
+	@echo "Installing what the demo needs into .venv/ with $$(.venv/bin/python --version) (about 20 s) ..."
+	@$(pip_install) -r tests/requirements-demo.txt
+	@touch $@
+
+.venv/.stamp-test: .venv/.stamp-demo tests/requirements.txt
+	@echo "Installing what the tests need into .venv/ (about a minute) ..."
+	@$(pip_install) -r tests/requirements.txt
+	@touch $@

@@ -1,0 +1,187 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: the options of one data source, for the module data_source and for each item of data_sources.
+from __future__ import annotations
+
+import textwrap
+
+_OPTIONS = r"""
+state:
+  description:
+    - V(present) makes the data source as described, and creates it when it is missing.
+    - V(created) creates it when it is missing and never touches it afterwards.
+    - V(absent) deletes it, with its findings, mappings and webhooks. This cannot be undone.
+  type: str
+  choices: [present, created, absent]
+  default: present
+id:
+  description:
+    - The tenant's ID of an existing data source. It never creates one.
+    - Needed only where type, name and host do not tell instances apart.
+  type: str
+type:
+  description:
+    - The integration type, such as V(GITHUB_ENTERPRISE), V(GITLAB_SELF_MANAGED), V(JENKINS_SERVER), V(SNYK) or V(COLLECTOR).
+    - The 23 types of the vendor's guide are known; another upper-case word is sent as it is, with a warning.
+    - Together with O(%(here)sname) and O(%(here)sdomain.hostname), where given, it tells which instance is meant. All that are
+      given must match.
+  type: str
+name:
+  description:
+    - The name of the instance (C(uniqueProperties.name)).
+  type: str
+domain:
+  description:
+    - The server of a self-hosted or regional product. Cannot be changed later.
+  type: dict
+  suboptions:
+    hostname:
+      description: Host name, with a port if needed.
+      type: str
+    protocol:
+      description: How the platform talks to it.
+      type: str
+      choices: [https, http]
+credentials:
+  description:
+    - How the platform signs in to the product. Sent only at creation, since the API can neither show nor change them.
+    - For an existing instance they are not used; rotate them in the console.
+  type: dict
+  suboptions:
+    type:
+      description: The kind of credentials, an open list of the vendor; V(OAUTH) is the only one confirmed.
+      type: str
+    token:
+      description: Access token.
+      type: str
+    refresh_token:
+      description: OAuth refresh token.
+      type: str
+    client_id:
+      description: OAuth application ID.
+      type: str
+    client_secret:
+      description: OAuth application secret.
+      type: str
+    username:
+      description: User name.
+      type: str
+    password:
+      description: Password.
+      type: str
+    webhook_auth_key_id:
+      description: ID of the key that authenticates webhooks.
+      type: str
+    webhook_auth_key:
+      description: Key that authenticates webhooks.
+      type: str
+unique_properties:
+  description:
+    - Settings of the type, passed through as they are. Only the keys given are compared; keys that the tenant holds are kept.
+    - Values under secret-looking keys are never shown, and a masked value is never sent back.
+    - For V(COLLECTOR) give C(detectionMethod=SAST) and C(fileType=SARIF).
+  type: dict
+transporter:
+  description:
+    - The broker through which a private server is reached. Cannot be changed later.
+  type: dict
+  suboptions:
+    broker_device_id:
+      description: Device ID of the broker VM.
+      type: str
+    connection_name:
+      description: Name of the transporter connection.
+      type: str
+self_signed_certificate:
+  description:
+    - Certificate of a self-hosted server, as PEM text. Sent only at creation and never compared, since the tenant does not show it.
+  type: str
+selection_type:
+  description:
+    - V(MANUAL_SELECTION) covers the O(%(here)srepositories) that are listed, V(CURRENT_STATE) all that exist now,
+      V(CURRENT_STATE_AND_FUTURE) also those to come. Another word is sent as it is, with a warning.
+    - If not given, it stays as it is.
+  type: str
+repositories:
+  description:
+    - Identifiers of the selected repositories, as the platform spells them (for GitLab C(group/project)). Compared as a set.
+    - Needs V(MANUAL_SELECTION), given or already there. O(%(here)srepositories_mode) tells what the list means.
+    - Not given leaves the selection alone. An empty list selects none with V(exact), subject to O(%(here)smax_deselect), and
+      changes nothing with the other modes.
+  type: list
+  elements: str
+repositories_mode:
+  description:
+    - V(merge) adds the listed repositories, V(exact) makes the selection equal to the list, V(remove) takes them out.
+  type: str
+  choices: [merge, exact, remove]
+  default: merge
+external_projects:
+  description:
+    - Mappings from a vendor's project or branch to a repository or branch of the platform.
+    - A mapping is identified by its project (O(%(here)sexternal_projects[].external_project_id), else
+      O(%(here)sexternal_projects[].external_id)) and O(%(here)sexternal_projects[].external_branch_name).
+  type: list
+  elements: dict
+  suboptions:
+    external_project_id:
+      description: The vendor's ID of the project.
+      type: str
+    external_id:
+      description: The vendor's other ID, where it has one.
+      type: str
+    external_branch_name:
+      description: The vendor's name of the branch.
+      type: str
+    repo_id:
+      description: The platform's ID of the repository.
+      type: str
+    branch_name:
+      description: The platform's name of the branch.
+      type: str
+external_projects_mode:
+  description:
+    - V(merge) adds or changes the listed mappings, V(exact) makes the mappings equal to the list, V(remove) takes out those that
+      agree with an entry in every field it gives.
+  type: str
+  choices: [merge, exact, remove]
+  default: merge
+max_deselect:
+  description:
+    - A change that would deselect more repositories or mappings than this, or the last one, or that narrows
+      O(%(here)sselection_type), is refused with the numbers. V(-1) allows all.
+  type: int
+  default: 10
+credentials_file:
+  description:
+    - File on the host that runs the module for the one-time token of a new V(COLLECTOR), as JSON, readable by its owner alone.
+    - It is proven writable before the request. An existing file is never overwritten.
+  type: path
+return_credentials:
+  description:
+    - Return the one-time token of a new V(COLLECTOR) in clear as C(collector_credentials). Set C(no_log) on such a task.
+    - Creating a V(COLLECTOR) needs this or O(%(here)scredentials_file).
+  type: bool
+  default: false
+"""
+
+
+def _fields(here: str) -> str:
+    """The options with links to each other; here: what stands before an option's name in such a link."""
+    return _OPTIONS % {"here": here}
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = "options:\n" + textwrap.indent(_fields(""), "  ")
+
+    ITEMS = r"""
+options:
+  data_sources:
+    description:
+      - The data sources, each with the options below.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+""" + textwrap.indent(_fields("data_sources[]."), "      ")

@@ -1,0 +1,173 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 2, the endpoints: paths, envelopes, one method per operation of the API.
+from __future__ import annotations
+
+import typing as t
+from urllib.parse import quote, urlsplit
+
+from ._client import Answer, Client
+from ._errors import ApiError, InputError
+
+INSTANCES = "/public_api/appsec/v1/data_source_instances"
+# The guide's own table has this path for deletion; every other source has the one above (contract 3.5).
+SHORT_DELETE = "/public_api/appsec/v1"
+COLLECTORS = "/public_api/appsec/v1/collectors"
+VALIDATE = "/api_keys/validate/"
+
+Raw = dict[str, t.Any]
+
+
+class Api:
+    """One tenant's API. Instances are passed in and out in the API's own shape (camelCase), unwrapped from any envelope."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def list_data_sources(self) -> list[Raw]:
+        """All instances (contract 3.1). Unfiltered on purpose: the spelling that the type filter wants is not known.
+
+        C(state) in it must never be used: the list hides it (contract 7.1).
+        """
+        answer = self.client.request("GET", INSTANCES, operation="list data sources")
+        items = _unwrap_list(answer.body)
+        if items is None or not all(isinstance(i, dict) and i.get("id") not in (None, "") for i in items):
+            # An unreadable list taken for an empty one would create everything a second time.
+            raise _unreadable("list data sources", "GET", INSTANCES, answer)
+        unique: dict[str, Raw] = {}
+        for item in items:
+            unique.setdefault(str(item["id"]), item)
+        return list(unique.values())
+
+    def get_data_source(self, instance_id: str, subject: str = "") -> Raw | None:
+        """One instance in full (contract 3.2), or None when the tenant does not have it (404)."""
+        path = f"{INSTANCES}/{quote(instance_id, safe='')}"
+        try:
+            answer = self.client.request("GET", path, operation="read data source", subject=subject or f"id {instance_id}")
+        except ApiError as exc:
+            if exc.status == 404:
+                return None
+            raise
+        item = _unwrap_item(answer.body)
+        if item is None:
+            raise _unreadable("read data source", "GET", path, answer)
+        return item
+
+    def create_data_source(self, body: Raw, subject: str = "") -> Raw:
+        """Create (contract 3.3); sent once. Returns the reply with at least C(id), and a collector's one-time token if it is one.
+
+        Raises ApiError with C(ambiguous) when the instance may exist although no usable reply came.
+        """
+        try:
+            answer = self.client.request("POST", INSTANCES, operation="create data source", subject=subject, body=body)
+        finally:
+            self.client.redactor.add(*_strings(body.get("credentials")))
+        item = _unwrap_item(answer.body)
+        if item is None:
+            error = _unreadable("create data source", "POST", INSTANCES, answer)
+            error.ambiguous = True
+            raise error
+        return item
+
+    def update_data_source(self, instance_id: str, body: Raw, subject: str = "") -> None:
+        """Replace scope, mappings and settings (contract 3.4). The reply says nothing reliable: read the instance afterwards."""
+        path = f"{INSTANCES}/{quote(instance_id, safe='')}"
+        self.client.request(
+            "PUT", path, operation="update data source", subject=subject or f"id {instance_id}", body=body, expect_json=False
+        )
+
+    def delete_data_source(self, instance_id: str, subject: str = "") -> None:
+        """Delete (contract 3.5); an instance that is already gone is a success.
+
+        When the reference path answers 404 or 405 while a read still finds the instance, the guide's short path is tried once.
+        """
+        subject = subject or f"id {instance_id}"
+        quoted = quote(instance_id, safe="")
+        try:
+            self.client.request("DELETE", f"{INSTANCES}/{quoted}", operation="delete data source", subject=subject, expect_json=False)
+        except ApiError as exc:
+            if exc.status not in (404, 405):
+                raise
+            if self.get_data_source(instance_id, subject) is None:
+                return
+            self.client.request("DELETE", f"{SHORT_DELETE}/{quoted}", operation="delete data source", subject=subject, expect_json=False)
+
+    def upload_sarif(
+        self,
+        document: bytes,
+        *,
+        collector_id: str = "",
+        upload_url: str = "",
+        collector: tuple[str, str] | None = None,
+        query: dict[str, str],
+        subject: str = "",
+        timeout: float | None = None,
+    ) -> Answer:
+        """Send one SARIF document (contract 3.6, 6); sent once unless the tenant refused to look at it (429).
+
+        upload_url: the collector's own URL, used as it is. collector: (token id, token); without it the tenant key signs, and
+        then upload_url must have the tenant's origin. query: repository_id, repository_url, branch.
+        """
+        if upload_url and not collector and urlsplit(upload_url)[:2] != urlsplit(self.client.origin())[:2]:
+            raise InputError(
+                f"upload_url is on {urlsplit(upload_url).netloc}, another host than api_url: the tenant key is not sent there. "
+                "Give collector_token_id and collector_token, or collector_id instead of upload_url."
+            )
+        path = urlsplit(upload_url).path if upload_url else f"{COLLECTORS}/{quote(collector_id, safe='')}"
+        return self.client.request(
+            "POST",
+            path,
+            operation="upload SARIF",
+            subject=subject,
+            query=query,
+            raw=document,
+            url=upload_url or None,
+            collector=collector,
+            timeout=timeout,
+            expect_json=False,
+        )
+
+    def validate_key(self) -> Answer:
+        """Ask whether the key is accepted (contract 1.4). The reply is C(true) or C("true")."""
+        return self.client.request("GET", VALIDATE, operation="validate the API key", expect_json=False)
+
+
+def _unwrap_list(body: t.Any) -> list[t.Any] | None:
+    """The list in any known envelope (contract 3.1): bare, data, reply, reply.data; None when there is none."""
+    for _depth in range(3):
+        if isinstance(body, list):
+            return body
+        if not isinstance(body, dict):
+            return None
+        body = body.get("data", body.get("reply"))
+    return None
+
+
+def _unwrap_item(body: t.Any) -> Raw | None:
+    """The instance in any known envelope (contract 3.2): root, data, reply, reply.data; None when nothing there has an id."""
+    for _depth in range(3):
+        if not isinstance(body, dict):
+            return None
+        if body.get("id") not in (None, ""):
+            return {**body, "id": str(body["id"])}
+        body = body.get("data", body.get("reply"))
+    return None
+
+
+def _unreadable(operation: str, method: str, path: str, answer: Answer) -> ApiError:
+    shape = (
+        f"an object with {', '.join(sorted(map(str, answer.body))[:8])}" if isinstance(answer.body, dict) else type(answer.body).__name__
+    )
+    return ApiError(
+        operation,
+        method=method,
+        path=path,
+        status=answer.status,
+        words=f"the answer has an unknown shape ({shape}), so it is not known what the tenant holds",
+        hint="Is api_url the API URL (https://api-...)? If so, please report the shape.",
+    )
+
+
+def _strings(value: t.Any) -> list[str]:
+    return [v for v in value.values() if isinstance(v, str)] if isinstance(value, dict) else []

@@ -1,0 +1,80 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 1, which tenant is meant and how it is reached.
+from __future__ import annotations
+
+import dataclasses
+from urllib.parse import urlsplit
+
+from ._errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Connection:
+    """How to reach one tenant; the fields are the connection options of interface.md, seconds where times are meant.
+
+    Keys may be empty: they are asked for by the first request that needs them.
+    """
+
+    api_url: str = ""
+    api_key_id: str = ""
+    api_key: str = dataclasses.field(default="", repr=False)
+    api_key_type: str = "advanced"
+    validate_certs: bool = True
+    ca_path: str | None = None
+    expected_tenant: str | None = None
+    request_timeout: float = 30.0
+    retry_deadline: float = 120.0
+    requests_per_second: float = 8.0
+    rate_limit_dir: str | None = None
+    user_agent: str = "cortex_cloud.appsec"
+
+
+def origin_of(api_url: str, expected_tenant: str | None = None, option: str = "api_url") -> str:
+    """The URL that paths are added to, from a full URL or a bare FQDN (contract 1.1). Raises InputError before anything is sent."""
+    url = api_url.strip().rstrip("/")
+    if not url:
+        raise InputError(
+            f"{option} is not set. Give the API URL of the tenant (console: Settings, Configurations, API Keys, Copy "
+            "API URL), or set CORTEXCLOUD_API_URL."
+        )
+    if "://" not in url:
+        url = "https://" + (url if url.lower().startswith("api-") else f"api-{url}")
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").lower(), parts.port
+    except ValueError:
+        raise InputError(f"{option} is not a URL: check the host and the port.") from None
+    for wrong, what in (
+        (parts.username is not None or "@" in parts.netloc, "a user name or password"),
+        (parts.query, "a query (?...)"),
+        (parts.fragment, "a fragment (#...)"),
+    ):
+        if wrong:
+            raise InputError(
+                f"{option} must not hold {what}: give only scheme and host, such as https://api-mytenant.xdr.us.paloaltonetworks.com."
+            )
+    if not host or any(c.isspace() for c in url):
+        raise InputError(
+            f"{option} names no host: give https://api-mytenant.xdr.us.paloaltonetworks.com or mytenant.xdr.us.paloaltonetworks.com."
+        )
+    if parts.scheme not in ("https", "http"):
+        raise InputError(f"{option} must start with https://, not {parts.scheme}://.")
+    if parts.scheme == "http" and not (host in ("localhost", "::1") or host.startswith("127.")):
+        raise InputError(f"{option} uses plain http to {host}: the API key would cross the network unprotected. Use https://.")
+    if "/public_api" in parts.path:
+        raise InputError(f"{option} must end before /public_api: the collection adds the path itself.")
+    if expected_tenant:
+        wanted = expected_tenant.strip().lower().rstrip("/").split("://")[-1]
+        found = f"{host}:{port}" if ":" in wanted else host
+        if _bare(found) != _bare(wanted):
+            raise InputError(
+                f"{option} points to {found}, but expected_tenant is {wanted}: nothing was sent. Check which credential "
+                "belongs to this inventory host or survey answer."
+            )
+    return url
+
+
+def _bare(host: str) -> str:
+    return host.removeprefix("api-")

@@ -1,0 +1,191 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, THE field table. Argument spec, request bodies, comparison, diff and redaction are made from it.
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+Item = dict[str, t.Any]  # what the user wants, option-shaped; a key that was not given is not there
+Raw = dict[str, t.Any]  # an instance as the API shows it
+
+MODES = ("merge", "exact", "remove")
+SELECTION_TYPES = ("CURRENT_STATE", "CURRENT_STATE_AND_FUTURE", "MANUAL_SELECTION")
+MANUAL = "MANUAL_SELECTION"
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """One field of a data source.
+
+    option: its name for the user, dots for sub-options. api: its path in the API's JSON (contract 3.3, 3.4).
+    at: the calls that may carry it, "create", "update" or both; empty for what only the tenant sets.
+    write_only: sent, never shown by the tenant, never compared. secret: never in any output.
+    """
+
+    option: str
+    api: str
+    type: str = "str"
+    at: tuple[str, ...] = ("create",)
+    write_only: bool = False
+    secret: bool = False
+
+
+FIELDS = (
+    Field("type", "type"),
+    Field("name", "uniqueProperties.name", at=("create", "update")),
+    Field("domain.hostname", "domain.hostname"),
+    Field("domain.protocol", "domain.protocol"),
+    Field("credentials.type", "credentials.type", write_only=True),
+    Field("credentials.token", "credentials.token", write_only=True, secret=True),
+    Field("credentials.refresh_token", "credentials.refreshToken", write_only=True, secret=True),
+    Field("credentials.client_id", "credentials.clientId", write_only=True),
+    Field("credentials.client_secret", "credentials.clientSecret", write_only=True, secret=True),
+    Field("credentials.username", "credentials.username", write_only=True),
+    Field("credentials.password", "credentials.password", write_only=True, secret=True),
+    Field("credentials.webhook_auth_key_id", "credentials.webhookAuthKeyId", write_only=True),
+    Field("credentials.webhook_auth_key", "credentials.webhookAuthKey", write_only=True, secret=True),
+    Field("unique_properties", "uniqueProperties", "dict", at=("create", "update")),
+    Field("transporter.broker_device_id", "transporter.brokerDeviceId"),
+    Field("transporter.connection_name", "transporter.connectionName"),
+    Field("self_signed_certificate", "selfSignedCertificate", write_only=True),
+    Field("selection_type", "selectionType", at=("update",)),
+    Field("repositories", "state", "names", at=("update",)),
+    Field("external_projects", "externalProjects", "mappings", at=("update",)),
+    Field("id", "id", at=()),
+    Field("status", "status", at=()),
+    Field("repositories_count", "repositoriesCount", "int", at=()),
+    Field("created_at", "createdAt", at=()),
+    Field("updated_at", "updatedAt", at=()),
+)
+
+# One entry of external_projects: a vendor's project or branch -> a Cortex repository or branch (contract 3.4).
+MAPPING = {
+    "external_project_id": "externalProjectId",
+    "external_id": "externalId",
+    "external_branch_name": "externalBranchName",
+    "repo_id": "repoId",
+    "branch_name": "branchName",
+}
+
+# How to get there, which is no part of the instance itself.
+BEHAVIOUR: dict[str, dict[str, t.Any]] = {
+    "state": {"type": "str", "choices": ["present", "created", "absent"], "default": "present"},
+    "id": {"type": "str"},
+    "repositories_mode": {"type": "str", "choices": list(MODES), "default": "merge"},
+    "external_projects_mode": {"type": "str", "choices": list(MODES), "default": "merge"},
+    "max_deselect": {"type": "int", "default": 10},
+    "credentials_file": {"type": "path"},
+    "return_credentials": {"type": "bool", "default": False, "no_log": False},
+}
+
+
+def argument_spec() -> dict[str, t.Any]:
+    """The options of one data source, as Ansible wants them, made from the tables above."""
+    spec: dict[str, t.Any] = {name: dict(option) for name, option in BEHAVIOUR.items()}
+    for field in FIELDS:
+        if not field.at:
+            continue
+        if field.type == "names":
+            option: dict[str, t.Any] = {"type": "list", "elements": "str"}
+        elif field.type == "mappings":
+            option = {"type": "list", "elements": "dict", "options": {name: {"type": "str"} for name in MAPPING}}
+        else:
+            option = {"type": field.type, "no_log": field.secret}
+        parent, _dot, leaf = field.option.partition(".")
+        if leaf:
+            spec.setdefault(parent, {"type": "dict", "no_log": False, "options": {}})["options"][leaf] = option
+        else:
+            spec[field.option] = option
+    spec["domain"]["options"]["protocol"]["choices"] = ["https", "http"]
+    return spec
+
+
+def item_from(params: dict[str, t.Any]) -> Item:
+    """The item the user gave: options that are null or not given are left out at every level; empty ones stay."""
+    return {k: _without_null(v) for k, v in params.items() if v is not None}
+
+
+def _without_null(value: t.Any) -> t.Any:
+    if isinstance(value, dict):
+        return {k: _without_null(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list):
+        return [_without_null(v) for v in value]
+    return value
+
+
+def get(tree: t.Any, path: str) -> t.Any:
+    """The value at a dotted path, or None."""
+    for key in path.split("."):
+        tree = tree.get(key) if isinstance(tree, dict) else None
+    return tree
+
+
+def put(tree: dict[str, t.Any], path: str, value: t.Any) -> None:
+    """Set the value at a dotted path, making the objects on the way."""
+    *parents, leaf = path.split(".")
+    for key in parents:
+        tree = tree.setdefault(key, {})
+    tree[leaf] = value
+
+
+def from_api(raw: Raw) -> Item:
+    """An instance in the shape of the options, with just the fields that the tenant shows."""
+    item: Item = {}
+    for field in FIELDS:
+        value = get(raw, field.api)
+        if value is None or field.write_only:
+            continue
+        if field.type == "mappings":
+            value = [{option: m[api] for option, api in MAPPING.items() if m.get(api) is not None} for m in value if isinstance(m, dict)]
+        elif field.type == "names":
+            value = [str(v) for v in value] if isinstance(value, list) else None
+        if value is not None:
+            put(item, field.option, value)
+    name = name_of(raw)
+    if name:
+        item["name"] = name
+    if "id" in item:
+        item["id"] = str(item["id"])
+    return item
+
+
+def name_of(raw: Raw) -> str | None:
+    """The name, wherever the tenant shows it (contract 5); None when it shows none."""
+    for shown in (raw.get("name"), raw.get("displayName"), get(raw, "uniqueProperties.name")):
+        if isinstance(shown, str) and shown:
+            return shown
+    return None
+
+
+def to_create(item: Item) -> Raw:
+    """The POST body: documented fields that were given, never a null, never the scope (contract 3.3)."""
+    body: Raw = {}
+    if "unique_properties" in item:
+        body["uniqueProperties"] = dict(item["unique_properties"])
+    for field in FIELDS:
+        value = get(item, field.option)
+        if "create" in field.at and value is not None and field.type != "dict":
+            put(body, field.api, value)
+    return body
+
+
+def mappings_to_api(mappings: list[dict[str, str]]) -> list[Raw]:
+    return [{MAPPING[option]: value for option, value in m.items()} for m in mappings]
+
+
+def label(item: Item) -> str:
+    """How an item is called in messages: GITLAB_SELF_MANAGED "gitlab-core" (id 12)."""
+    parts = [item.get("type") or "data source"]
+    name = item.get("name") or get(item, "domain.hostname")
+    if name:
+        parts.append(f'"{name}"')
+    if item.get("id"):
+        parts.append(f"(id {item['id']})")
+    return " ".join(parts)
+
+
+def hostname_key(hostname: str) -> str:
+    """Two spellings of one host are one host: case, a scheme and a trailing slash do not matter."""
+    return hostname.strip().lower().split("://")[-1].rstrip("/")

@@ -1,0 +1,82 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, which instances of the tenant are asked for. Reads only.
+from __future__ import annotations
+
+import typing as t
+
+from .._api import Api
+from .._errors import InputError
+from .fields import Item, from_api, get, hostname_key
+from .types import STAGES, TYPES
+
+# Filter -> what an instance shows for it. Types decide category and stage, so that a tenant's spelling of them never matters.
+_VALUE: dict[str, t.Callable[[Item], t.Any]] = {
+    "type": lambda i: i.get("type", "").upper() or None,
+    "type_category": lambda i: TYPES[i["type"]].type_category if i.get("type") in TYPES else i.get("type") and "unknown",
+    "category": lambda i: TYPES[i["type"]].category if i.get("type") in TYPES else i.get("type") and "unknown",
+    "stage": lambda i: TYPES[i["type"]].stage if i.get("type") in TYPES else i.get("type") and "unknown",
+    "name": lambda i: i.get("name"),
+    "hostname": lambda i: get(i, "domain.hostname") and hostname_key(i["domain"]["hostname"]),
+    "status": lambda i: i.get("status"),
+}
+
+FILTER_SPEC: dict[str, dict[str, t.Any]] = {
+    "id": {"type": "str"},
+    "type": {"type": "list", "elements": "str"},
+    "type_category": {"type": "str", "choices": ["DEFAULT", "EXTERNAL_VENDOR_INTEGRATIONS"]},
+    "category": {"type": "str", "choices": sorted(STAGES)},
+    "stage": {"type": "str", "choices": sorted(set(STAGES.values()))},
+    "name": {"type": "str"},
+    "hostname": {"type": "str"},
+    "status": {"type": "list", "elements": "str"},
+}
+
+
+def fetch_data_sources(api: Api, filters: dict[str, t.Any], *, details: bool) -> list[Item]:
+    """The instances that pass every filter given (None: not given), option-shaped, sorted by type, name and id.
+
+    Each has C(complete): whether it was read by id, so that its repositories are all there. An instance whose list entry does not
+    show what a filter asks for is read by id; one that does not show it even there does not pass.
+    Raises InputError for an id that does not exist, ApiError when the tenant cannot be read.
+    """
+    wanted = {name: value for name, value in filters.items() if value is not None and name != "id"}
+    if filters.get("id"):
+        full = _full(api, filters["id"])
+        if full is None:
+            raise InputError(f"there is no data source with id {filters['id']} in this tenant.")
+        return [full] if _passes(full, wanted) else []
+    found = []
+    for raw in api.list_data_sources():
+        # The list's state is empty whatever is selected (contract 7.1).
+        item: Item | None = {**from_api({**raw, "state": None}), "complete": False}
+        verdict = _passes(t.cast(Item, item), wanted)
+        if verdict is None or (details and verdict):
+            item = _full(api, str(raw["id"]))
+            verdict = item is not None and bool(_passes(item, wanted))
+        if verdict and item is not None:
+            found.append(item)
+    return sorted(found, key=lambda i: (i.get("type") or "", i.get("name") or "", i["id"]))
+
+
+def _full(api: Api, instance_id: str) -> Item | None:
+    raw = api.get_data_source(instance_id)
+    if raw is None:
+        return None
+    state, count = raw.get("state"), raw.get("repositoriesCount")
+    whole = isinstance(state, list) and (not isinstance(count, int) or len(state) >= count)
+    return {**from_api(raw), "complete": whole}
+
+
+def _passes(item: Item, wanted: dict[str, t.Any]) -> bool | None:
+    """True or False; None when a field asked for is not shown."""
+    verdicts = []
+    for name, value in wanted.items():
+        shown = _VALUE[name](item)
+        if name in ("type", "status"):
+            matches = str(shown).upper() in [v.upper() for v in value]
+        else:
+            matches = shown == (hostname_key(value) if name == "hostname" else value)
+        verdicts.append(None if shown is None else matches)
+    return False if False in verdicts else None if None in verdicts else True

@@ -1,0 +1,121 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, a collector's one-time token: found in the reply, kept in a file, found again there.
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import typing as t
+
+from .._errors import InputError
+from .fields import Raw
+
+# The reply's names for them are not published (contract 5): every likely one, the likeliest first.
+_TOKEN_ID = ("tokenId", "token_id", "apiKeyId", "api_key_id", "keyId", "key_id")
+_TOKEN = ("apiToken", "api_token", "token", "apiKey", "api_key", "secret")
+_URL = ("apiUrl", "api_url", "uploadUrl", "url")
+_ROOM = 4096
+
+
+def find_credentials(reply: t.Any) -> dict[str, str] | None:
+    """C({api_url, token_id, token}) from a create reply, wherever they stand in it; None when there is no token."""
+    token = _find(reply, _TOKEN)
+    if not token:
+        return None
+    return {"api_url": _find(reply, _URL) or "", "token_id": _find(reply, _TOKEN_ID) or "", "token": token}
+
+
+def _find(tree: t.Any, names: tuple[str, ...]) -> str | None:
+    for name in names:
+        found = _find_one(tree, name)
+        if found:
+            return found
+    return None
+
+
+def _find_one(tree: t.Any, name: str) -> str | None:
+    if isinstance(tree, dict):
+        value = tree.get(name)
+        if isinstance(value, (str, int)) and not isinstance(value, bool) and value:
+            return str(value)
+        tree = list(tree.values())
+    if isinstance(tree, list):
+        return next((found for inner in tree if (found := _find_one(inner, name))), None)
+    return None
+
+
+class CredentialsFile:
+    """A JSON file for one collector's token, readable by its owner alone. Made ready before the request: nothing is lost after it."""
+
+    def __init__(self, path: str) -> None:
+        self.path = os.path.abspath(os.path.expanduser(path))
+        self._draft: str | None = None
+
+    def refuse_existing(self) -> None:
+        """Raise InputError when the file is there: it holds another collector's token, which nobody can get a second time."""
+        if not os.path.lexists(self.path):
+            return
+        try:
+            holds = f"holds the token of data source {load_credentials(self.path)['id']}, which is not the one to be created"
+        except InputError:
+            holds = "exists and is no credentials file"
+        raise InputError(f"credentials_file {self.path} {holds}: move it away or name another file. Nothing was created.")
+
+    def prepare(self) -> None:
+        """Prove that it can be written, and hold the room on the disk. Raises InputError."""
+        self.refuse_existing()
+        directory = os.path.dirname(self.path)
+        try:
+            os.makedirs(directory, mode=0o700, exist_ok=True)
+            handle, self._draft = tempfile.mkstemp(prefix=".credentials-", dir=directory)  # 0600 by mkstemp
+            with os.fdopen(handle, "wb") as file:
+                file.write(b" " * _ROOM)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as exc:
+            self.discard()
+            raise InputError(
+                f"credentials_file {self.path} cannot be written ({exc.strerror}): the token would be lost. Nothing was created."
+            ) from None
+
+    def commit(self, content: dict[str, t.Any]) -> None:
+        """Put the content into the prepared file and give it its name."""
+        if self._draft is None:
+            raise RuntimeError("prepare() comes first")
+        with open(self._draft, "r+", encoding="utf-8") as file:
+            file.write(json.dumps(content, indent=2) + "\n")
+            file.truncate()
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(self._draft, self.path)
+        self._draft = None
+
+    def discard(self) -> None:
+        if self._draft:
+            with contextlib.suppress(OSError):
+                os.unlink(self._draft)
+            self._draft = None
+
+
+def credentials_content(reply: Raw, credentials: dict[str, str], name: str | None) -> dict[str, t.Any]:
+    return {"id": str(reply["id"]), "name": name, **credentials}
+
+
+def load_credentials(path: str) -> dict[str, str]:
+    """What a credentials file holds: C(id, name, api_url, token_id, token). Raises InputError when it is none."""
+    try:
+        with open(os.path.expanduser(path), encoding="utf-8") as file:
+            content = json.load(file)
+    except OSError as exc:
+        raise InputError(f"credentials_file {path} cannot be read: {exc.strerror}.") from None
+    except ValueError:
+        content = None
+    if not isinstance(content, dict) or not all(isinstance(content.get(k), str) for k in ("id", "token_id", "token")):
+        raise InputError(
+            f"credentials_file {path} is no credentials file: it should be JSON with id, token_id and token, as written "
+            "when the collector was created."
+        )
+    return {k: v for k, v in content.items() if isinstance(v, str)}

@@ -1,0 +1,363 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, what is wanted, what is there, what has to happen. Pure: no I/O.
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .._errors import InputError
+from .._redact import is_masked
+from .fields import FIELDS, MANUAL, MAPPING, Item, Raw, from_api, get, hostname_key, label, mappings_to_api, name_of, to_create
+from .types import TYPES
+
+# From the widest to the narrowest.
+_WIDTH = ("CURRENT_STATE_AND_FUTURE", "CURRENT_STATE", MANUAL)
+_IMMUTABLE = ("type", "domain.hostname", "domain.protocol", "transporter.broker_device_id", "transporter.connection_name")
+
+
+@dataclasses.dataclass
+class Plan:
+    """What has to happen for one item.
+
+    action: "create", "update", "delete" or "none". post, put: request bodies. before, after: the instance option-shaped
+    (None: not there); after is a prediction and holds no write-only field. warnings: for the user.
+    """
+
+    action: str
+    post: Raw = dataclasses.field(default_factory=dict)
+    put: Raw = dataclasses.field(default_factory=dict)
+    before: Item | None = None
+    after: Item | None = None
+    warnings: list[str] = dataclasses.field(default_factory=list)
+    pending: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        return self.action != "none"
+
+    @property
+    def id(self) -> str:
+        """The existing instance's id."""
+        return str((self.before or self.after or {})["id"])
+
+
+@dataclasses.dataclass(frozen=True)
+class Match:
+    """Which instance an item means. found: the one, if any. unread: ids that must be read in full before it can be told.
+
+    undetermined: why it cannot be told at all. warning: on what the match rests when a given field is not shown.
+    """
+
+    found: Raw | None = None
+    unread: tuple[str, ...] = ()
+    undetermined: str = ""
+    warning: str = ""
+
+
+def match(item: Item, instances: t.Iterable[Raw], read: t.Container[str]) -> Match:
+    """Find the instance that an item without C(id) means, by type and every distinguishing field given (name, domain.hostname).
+
+    instances: from the list, replaced by the full ones where C(read) holds their id. Raises InputError when several match.
+    """
+    sure, partly, unread = [], [], []
+    for raw in instances:
+        verdicts = _compare(item, raw)
+        if False in verdicts.values():
+            continue
+        if None not in verdicts.values():
+            sure.append(raw)
+        elif raw["id"] not in read:
+            unread.append(raw["id"])
+        else:
+            partly.append((raw, verdicts))
+    if unread:
+        return Match(unread=tuple(unread))
+    if len(sure) > 1:
+        raise InputError(f"{len(sure)} data sources match {label(item)}: {_choices(sure)}. {_separator(item, sure)}")
+    if sure:
+        return Match(found=sure[0])
+    known = [(raw, v) for raw, v in partly if any(v[key] for key in ("name", "hostname") if key in v)]
+    if len(known) == 1 and len(partly) == 1:
+        raw, verdicts = known[0]
+        not_shown = ", ".join(key for key, verdict in verdicts.items() if verdict is None)
+        return Match(found=raw, warning=f"{label(item)}: the tenant does not show its {not_shown}; matched to id {raw['id']} by the rest.")
+    if partly:
+        hidden = sorted({key for _raw, v in partly for key, verdict in v.items() if verdict is None})
+        return Match(
+            undetermined=f"the tenant does not show the {' and '.join(hidden)} of {len(partly)} data source(s) "
+            f"({_choices([r for r, _v in partly])}), "
+            f"so it cannot be told whether {label(item)} is one of them. Nothing was done for it; give its id."
+        )
+    return Match()
+
+
+def _compare(item: Item, raw: Raw) -> dict[str, bool | None]:
+    """For each identifying field given: equal, different, or None when the tenant does not show it."""
+    verdicts: dict[str, bool | None] = {}
+    if "type" in item:
+        verdicts["type"] = None if raw.get("type") is None else str(raw["type"]).upper() == item["type"].upper()
+    if "name" in item:
+        name = name_of(raw)
+        verdicts["name"] = None if name is None else name == item["name"]
+    wanted = get(item, "domain.hostname")
+    if wanted is not None:
+        host = get(raw, "domain.hostname")
+        verdicts["hostname"] = None if not isinstance(host, str) else hostname_key(host) == hostname_key(wanted)
+    return verdicts
+
+
+def _choices(raws: list[Raw], most: int = 5) -> str:
+    shown = [
+        label(from_api(raw)) + (f" on {host}" if (host := get(raw, "domain.hostname")) and name_of(raw) else "") for raw in raws[:most]
+    ]
+    return ", ".join(shown) + (f" and {len(raws) - most} more" if len(raws) > most else "")
+
+
+def _separator(item: Item, raws: list[Raw]) -> str:
+    for option, given, values in (
+        ("name", "name" in item, [name_of(r) for r in raws]),
+        ("domain.hostname", get(item, "domain.hostname") is not None, [get(r, "domain.hostname") for r in raws]),
+    ):
+        if not given and None not in values and len(set(values)) == len(values):
+            return f"Give {option} (or id) to tell them apart."
+    return "Only id tells them apart: give it."
+
+
+def plan_create(item: Item) -> Plan:
+    """A new instance and, after it, its scope: creation itself cannot carry one (contract 3.3)."""
+    kind = TYPES.get(item.get("type", ""))
+    if "type" not in item:
+        raise InputError(f"{label(item)} does not exist, and an id never creates. Take the id out, or correct it.")
+    if kind and kind.created_by:
+        raise InputError(f"{label(item)} does not exist, and this type cannot be created through the API: it appears by {kind.created_by}.")
+    if item["type"] == "COLLECTOR" and not (item.get("credentials_file") or item.get("return_credentials")):
+        raise InputError(
+            f"{label(item)} would be created, and the tenant shows a collector's token only once: give credentials_file "
+            "(or return_credentials) so that it is not lost."
+        )
+    post = to_create(item)
+    masked = list(_masked_paths(post))
+    if masked:
+        raise InputError(
+            f"{label(item)} would be created, but {masked[0]} holds a placeholder ({len(masked)} in all) instead of the value: fill it in."
+        )
+    start: Raw = {"id": None, **{k: v for k, v in post.items() if k not in ("credentials", "selfSignedCertificate")}}
+    plan = Plan("create", post=post, after={**from_api(start), "id": None}, pending=pending_actions(item, None))
+    if any(name in item for name in ("selection_type", "repositories", "external_projects")):
+        scope = plan_update({k: v for k, v in item.items() if k != "unique_properties"}, {**start, "state": []})
+        plan.put, plan.warnings, plan.after = scope.put, scope.warnings, {**(scope.after or {}), "id": None}
+    return plan
+
+
+def plan_delete(current: Raw) -> Plan:
+    return Plan("delete", before=from_api(current), after=None)
+
+
+def pending_actions(item: Item, instance_id: str | None) -> list[dict[str, t.Any]]:
+    """What a person still has to do for a new instance."""
+    kind = TYPES.get(item.get("type", ""))
+    return [{"id": instance_id, "type": item["type"], "name": item.get("name"), "step": kind.person}] if kind and kind.person else []
+
+
+def plan_update(item: Item, current: Raw) -> Plan:
+    """Bring an existing instance (read by id, never from the list) to what the item says. Fields not given stay.
+
+    Raises InputError for what cannot or must not be done: an immutable field that differs, too many deselections, a partial read.
+    """
+    _refuse_immutable(item, current)
+    before = from_api(current)
+    after = dict(before)
+    warnings: list[str] = []
+    put: Raw = {}
+
+    _plan_selection(item, current, after)
+    _plan_external_projects(item, current, after)
+    unique = _plan_unique_properties(item, current, after, warnings)
+
+    if after == before:
+        return Plan("none", before=before, after=after, warnings=warnings)
+    _refuse_partial_read(item, current)
+    # PUT replaces, and nothing public says what becomes of a field that is left out: send back all that is known.
+    for field in FIELDS:
+        if field.at == ("update",) and field.option in after:
+            value = after[field.option]
+            put[field.api] = mappings_to_api(value) if field.type == "mappings" else value
+    if unique is not None:
+        put["uniqueProperties"] = unique
+    if "repositories" in after and after["repositories"] != before.get("repositories"):
+        after["repositories_count"] = len(after["repositories"])
+    return Plan("update", put=put, before=before, after=after, warnings=warnings)
+
+
+def _refuse_immutable(item: Item, current: Raw) -> None:
+    shown = from_api(current)
+    for option in _IMMUTABLE:
+        wanted, held = get(item, option), get(shown, option)
+        if wanted is None or held is None:
+            continue
+        same = hostname_key(wanted) == hostname_key(held) if option == "domain.hostname" else str(wanted).upper() == str(held).upper()
+        if not same:
+            raise InputError(
+                f"{label(shown)}: {option} is {held} and cannot be changed to {wanted}, the API has no way. "
+                "Deleting it and creating it again would destroy its findings, mappings and webhooks."
+            )
+
+
+def _plan_selection(item: Item, current: Raw, after: Item) -> None:
+    held = after.get("selection_type")
+    wanted = item.get("selection_type", held)
+    narrower = held in _WIDTH and wanted in _WIDTH and _WIDTH.index(wanted) > _WIDTH.index(held)
+    # A selection of all that exists now, where nothing does, loses nothing: so begins a new instance.
+    empty = held == "CURRENT_STATE" and not after.get("repositories") and not current.get("repositoriesCount")
+    if narrower and not empty and item["max_deselect"] != -1:
+        raise InputError(
+            f"{label(after)}: changing selection_type from {held} to {wanted} narrows what is covered, from now on or "
+            "at once. Set max_deselect to -1 if that is meant."
+        )
+    if wanted is not None:
+        after["selection_type"] = wanted
+    if "repositories" not in item:
+        return
+    if wanted != MANUAL:
+        raise InputError(
+            f"{label(after)}: repositories needs selection_type {MANUAL}; it is {wanted or 'not known'} and none was "
+            f"given. Add selection_type: {MANUAL}."
+        )
+    if "repositories" not in after:
+        raise InputError(
+            f"{label(after)}: the tenant does not show which repositories are selected, so the list cannot be changed without losing some."
+        )
+    _refuse_partial_read(item, current)
+    kept, given = after["repositories"], list(dict.fromkeys(item["repositories"]))
+    after["repositories"] = _merged(kept, given, item["repositories_mode"], str)
+    _refuse_deselection(item, after, "repositories", len(set(kept)), len(set(kept) - set(after["repositories"])))
+    if set(after["repositories"]) == set(kept):
+        after["repositories"] = kept
+
+
+def _plan_external_projects(item: Item, current: Raw, after: Item) -> None:
+    if "external_projects" not in item:
+        return
+    mode = item["external_projects_mode"]
+    kept = after.get("external_projects")
+    if kept is None:
+        if current.get("id") is not None and mode != "exact":
+            raise InputError(
+                f"{label(after)}: the tenant does not show its external_projects, so mode {mode} could lose some. Use "
+                "external_projects_mode: exact."
+            )
+        kept = []
+    given = item["external_projects"]
+    if mode == "remove":
+        merged = [m for m in kept if not any(all(m.get(k) == v for k, v in g.items()) for g in given)]
+    else:
+        merged = _merged(kept, given, mode, _project_key)
+        # A mapping that is there and one given for the same project: what is given wins, what it does not name stays.
+        merged = [{**m, **next((g for g in given if _project_key(g) == _project_key(m)), {})} for m in merged]
+    removed = sum(1 for m in kept if not any(_project_key(m) == _project_key(n) for n in merged))
+    if len(merged) != len(kept) or any(m not in kept for m in merged):
+        after["external_projects"] = merged
+    _refuse_deselection(item, after, "external_projects", len(kept), removed)
+
+
+def _project_key(mapping: dict[str, str]) -> tuple[str | None, ...]:
+    return (mapping.get("external_project_id") or mapping.get("external_id"), mapping.get("external_branch_name"))
+
+
+def _merged(kept: list[t.Any], given: list[t.Any], mode: str, key: t.Callable[[t.Any], t.Any]) -> list[t.Any]:
+    """The tenant's spelling and order for what stays, then what is new in the order given."""
+    in_kept, in_given = {key(v) for v in kept}, {key(v) for v in given}
+    if mode == "remove":
+        return [v for v in kept if key(v) not in in_given]
+    stays = kept if mode == "merge" else [v for v in kept if key(v) in in_given]
+    return [*stays, *(v for v in given if key(v) not in in_kept)]
+
+
+def _refuse_deselection(item: Item, after: Item, what: str, held: int, removed: int) -> None:
+    limit = item["max_deselect"]
+    if limit == -1 or not removed:
+        return
+    if removed > limit:
+        raise InputError(
+            f"{label(after)}: this would deselect {removed} of {held} {what}, more than max_deselect ({limit}). "
+            f"If that is meant, set max_deselect to {removed}, or to -1 for no limit."
+        )
+    if removed == held and not after.get(what):
+        raise InputError(f"{label(after)}: this would deselect the last of its {held} {what}. If that is meant, set max_deselect to -1.")
+
+
+def _plan_unique_properties(item: Item, current: Raw, after: Item, warnings: list[str]) -> Raw | None:
+    """What C(uniqueProperties) the PUT carries, or None for none. Sets C(after) where a given key differs."""
+    given = {k: v for k, v in item.get("unique_properties", {}).items() if not is_masked(v)}
+    held = current.get("uniqueProperties")
+    name = item.get("name")
+    if not isinstance(held, dict):
+        if given and current.get("id") is not None:
+            warnings.append(f"{label(after)}: the tenant does not show unique_properties, so they were not compared and not sent.")
+        return None
+    if name is not None and name != name_of(current) and not is_masked(held.get("name")):
+        given["name"] = name
+    differing = {k: v for k, v in given.items() if not is_masked(held.get(k)) and (k not in held or held[k] != v)}
+    masked = [k for k, v in held.items() if is_masked(v) and k not in given]
+    if differing:
+        if masked:
+            raise InputError(
+                f"{label(after)}: unique_properties.{sorted(differing)[0]} should change, but the tenant hides "
+                f"{', '.join(sorted(masked))}, "
+                "which would be lost: all keys are replaced together. Give the hidden ones too."
+            )
+        after["unique_properties"] = {**held, **given}
+        if "name" in differing:
+            after["name"] = given["name"]
+    # With a hidden value among them they cannot be sent back; left out, they stay or are cleared, and the read-back tells.
+    return None if masked else {**held, **given}
+
+
+def _refuse_partial_read(item: Item, current: Raw) -> None:
+    state, count = current.get("state"), current.get("repositoriesCount")
+    if not isinstance(count, int) or not isinstance(state, list) or len(state) >= count:
+        return
+    if not state or item["max_deselect"] != -1:
+        raise InputError(
+            f"{label(from_api(current))}: the tenant says {count} repositories are selected but names {len(state)}. A "
+            "change made from a partial "
+            "list would deselect the others, so nothing was sent. Try again later"
+            + (", or set max_deselect to -1 if the list is known to be whole." if state else ".")
+        )
+
+
+def _masked_paths(tree: t.Any, path: str = "") -> t.Iterator[str]:
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            yield from _masked_paths(value, f"{path}.{key}" if path else str(key))
+    elif is_masked(tree):
+        yield path
+
+
+def unexpected(plan: Plan, shown: Raw) -> list[str]:
+    """After a write: how what the tenant holds differs from the plan. Fields that change by themselves are left out."""
+    found, planned, differences = from_api(shown), plan.after or {}, []
+    for option in ("type", "name", "domain", "transporter", "selection_type", "repositories", "external_projects", "unique_properties"):
+        wanted, holds = planned.get(option), found.get(option)
+        if wanted is None or holds is None or (option == "repositories" and planned.get("selection_type") != MANUAL):
+            continue
+        if option in ("repositories", "external_projects"):
+            wanted, holds = _as_set(wanted), _as_set(holds)
+        elif option == "unique_properties":
+            wanted = {k: v for k, v in wanted.items() if not is_masked(v)}
+            holds = {k: v for k, v in holds.items() if not is_masked(v) and k in wanted}
+            wanted = {k: v for k, v in wanted.items() if not is_masked(found[option].get(k))}
+        elif option == "domain":
+            wanted, holds = (hostname_key(v.get("hostname", "")) for v in (wanted, holds))
+        elif option == "type":
+            wanted, holds = wanted.upper(), holds.upper()
+        if wanted != holds:
+            managed = plan.before is None or plan.before.get(option) != planned.get(option)
+            differences.append(f"{option} {'is not as sent' if managed else 'changed although it was not to'}")
+    return differences
+
+
+def _as_set(values: list[t.Any]) -> set[t.Any]:
+    return {v if isinstance(v, str) else tuple(v.get(k) for k in MAPPING) for v in values}

@@ -1,0 +1,128 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, what a run returns, and what the tenant holds in numbers.
+from __future__ import annotations
+
+import collections
+import typing as t
+
+from .._redact import hide_secret_keys
+from .apply import Outcome
+from .fields import Item, label
+from .show import diff_of
+from .types import TYPES
+
+# Status words whose meaning is known or plain (contract 4); any other is "unknown" and never counts as healthy.
+_HEALTH = {
+    "COMPLETED": "healthy",
+    "CONNECTED": "healthy",
+    "ERROR": "unhealthy",
+    "FAILED": "unhealthy",
+    "WARNING": "unhealthy",
+    "DISABLED": "unhealthy",
+    "DISCONNECTED": "unhealthy",
+}
+
+Result = dict[str, t.Any]
+
+
+def one(outcome: Outcome, *, diff: bool) -> Result:
+    """The result of the module data_source."""
+    result: Result = {
+        "changed": outcome.changed,
+        "data_source": hide_secret_keys(outcome.data_source),
+        "actions": outcome.actions,
+        "credentials_applied": outcome.credentials_applied,
+        "pending_actions": outcome.pending,
+        "warnings": outcome.warnings,
+    }
+    entry = diff_of(outcome.plan, outcome.item) if diff else None
+    if entry:
+        result["diff"] = entry
+    if outcome.item.get("return_credentials") and outcome.collector_credentials:
+        result["released"] = {"collector_credentials": outcome.collector_credentials}
+    if outcome.error:
+        result.update({"failed": True, "msg": outcome.error})
+        if outcome.api_error:
+            result["api_error"] = outcome.api_error
+    return result
+
+
+def many(outcomes: list[Outcome], *, diff: bool) -> Result:
+    """The result of the module data_sources."""
+    rows = []
+    for o in outcomes:
+        shown = o.data_source or o.plan.before or {}
+        row: Result = {
+            "index": o.index,
+            "id": shown.get("id") or o.item.get("id"),
+            "type": o.item.get("type") or shown.get("type"),
+            "name": o.item.get("name") or shown.get("name"),
+            "action": o.action,
+            "changed": o.changed,
+            "repositories_count": shown.get("repositories_count"),
+            "status": shown.get("status"),
+        }
+        if o.error:
+            row["error"] = o.error
+        if o.pending:
+            row["pending_actions"] = o.pending
+        rows.append(row)
+    result: Result = {
+        "changed": any(o.changed for o in outcomes),
+        "data_sources": rows,
+        "summary": dict(sorted(collections.Counter(o.action for o in outcomes).items())),
+        "pending_actions": [p for o in outcomes for p in o.pending],
+        "warnings": [w for o in outcomes for w in o.warnings],
+    }
+    if diff:
+        result["diff"] = [entry for o in outcomes if (entry := diff_of(o.plan, o.item))]
+    released = [
+        {"index": o.index, **o.collector_credentials} for o in outcomes if o.item.get("return_credentials") and o.collector_credentials
+    ]
+    if released:
+        result["released"] = {"collector_credentials": released}
+    broken = [o for o in outcomes if o.error]
+    if broken:
+        told = " ".join(f"[{o.index}] {label(o.item)}: {o.error}" for o in broken)
+        done = "; ".join(f"{n} {action}" for action, n in result["summary"].items() if action not in ("failed", "undetermined"))
+        result.update(
+            {
+                "failed": True,
+                "msg": f"{len(broken)} of {len(outcomes)} data sources could not be brought to their state. {told} The "
+                f"others: {done or 'none'}.",
+            }
+        )
+    return result
+
+
+def listing(items: list[Item]) -> Result:
+    """The result of the module data_source_info."""
+    shown = [{**hide_secret_keys(i), "health": health(i.get("status"))} for i in items]
+    return {"changed": False, "data_sources": shown, "summary": summary(items)}
+
+
+def health(status: t.Any) -> str:
+    """healthy, unhealthy or unknown."""
+    return _HEALTH.get(str(status or "").upper(), "unknown")
+
+
+def summary(items: list[Item]) -> Result:
+    """How many instances there are, in all and by each way to group them; a field that is not shown counts as "unknown"."""
+
+    def by(value: t.Callable[[Item], t.Any]) -> dict[str, int]:
+        return dict(sorted(collections.Counter(str(value(i) or "unknown") for i in items).items()))
+
+    def of_type(attribute: str) -> dict[str, int]:
+        return by(lambda i: getattr(TYPES[i["type"]], attribute) if i.get("type") in TYPES else None)
+
+    return {
+        "total": len(items),
+        "by_type": by(lambda i: i.get("type")),
+        "by_type_category": of_type("type_category"),
+        "by_category": of_type("category"),
+        "by_stage": of_type("stage"),
+        "by_status": by(lambda i: i.get("status")),
+        "by_health": by(lambda i: health(i.get("status"))),
+    }

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, a plan as people read it.
+from __future__ import annotations
+
+import json
+import typing as t
+
+from .._redact import HIDDEN, hide_secret_keys, is_masked
+from .fields import Item, Raw, get, label
+from .plan import Plan
+
+_OPTIONS = (
+    "type",
+    "name",
+    "domain",
+    "transporter",
+    "selection_type",
+    "repositories",
+    "external_projects",
+    "unique_properties",
+)
+
+
+def diff_of(plan: Plan, item: Item) -> dict[str, t.Any] | None:
+    """One entry of Ansible's diff: before and after as text, only what changes, sorted; None when nothing does.
+
+    Of a list only what comes and goes is shown, with counts; of a secret that it will be set.
+    """
+    if not plan.changed:
+        return None
+    before, after = plan.before or {}, plan.after or {}
+    lines_before: list[str] = []
+    lines_after: list[str] = []
+    for option in _OPTIONS:
+        held, wanted = before.get(option), after.get(option)
+        if held == wanted:
+            continue
+        shown = _list_lines if option in ("repositories", "external_projects") else _value_lines
+        removed, added = shown(option, held, wanted)
+        lines_before += removed
+        lines_after += added
+    if plan.post:
+        lines_after += [f"{'.'.join(path)}: (set, not shown)" for path in _write_only(plan.post)]
+    name = label(plan.before or plan.after or item)
+    return {
+        "before_header": name if plan.before else f"{name} (absent)",
+        "after_header": name if plan.after else f"{name} (deleted)",
+        "before": "".join(f"{line}\n" for line in lines_before),
+        "after": "".join(f"{line}\n" for line in lines_after),
+    }
+
+
+def _value_lines(option: str, held: t.Any, wanted: t.Any) -> tuple[list[str], list[str]]:
+    if not isinstance(held or {}, dict) or not isinstance(wanted or {}, dict):
+        return _line(option, held), _line(option, wanted)
+    held, wanted = held or {}, wanted or {}
+    keys = [k for k in sorted({*held, *wanted}) if held.get(k) != wanted.get(k)]
+    return (
+        [line for k in keys for line in _line(f"{option}.{k}", held.get(k))],
+        [line for k in keys for line in _line(f"{option}.{k}", wanted.get(k))],
+    )
+
+
+def _line(path: str, value: t.Any) -> list[str]:
+    if value is None:
+        return []
+    hidden = hide_secret_keys({path.rsplit(".", 1)[-1]: value})
+    shown = next(iter(hidden.values()))
+    if shown == HIDDEN or is_masked(value):
+        return [f"{path}: (secret, not shown)"]
+    return [f"{path}: {shown if isinstance(shown, str) else json.dumps(shown, sort_keys=True, ensure_ascii=False)}"]
+
+
+def _list_lines(option: str, held: t.Any, wanted: t.Any) -> tuple[list[str], list[str]]:
+    held, wanted = held or [], wanted or []
+    gone = sorted(_entry(v) for v in held if v not in wanted)
+    come = sorted(_entry(v) for v in wanted if v not in held)
+    return (
+        ([f"{option}: {len(held)}"] if held else []) + [f"{option} - {v}" for v in gone],
+        ([f"{option}: {len(wanted)}"] if wanted else []) + [f"{option} + {v}" for v in come],
+    )
+
+
+def _entry(value: t.Any) -> str:
+    return value if isinstance(value, str) else " ".join(f"{k}={v}" for k, v in sorted(value.items()))
+
+
+def _write_only(post: Raw) -> list[tuple[str, ...]]:
+    paths: list[tuple[str, ...]] = [("credentials", k) for k in sorted(get(post, "credentials") or {})]
+    return paths + ([("self_signed_certificate",)] if "selfSignedCertificate" in post else [])

@@ -1,0 +1,101 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 1, what can go wrong and how it is said.
+from __future__ import annotations
+
+import json
+import typing as t
+
+WORDS_SHOWN = 600
+
+
+class CortexError(Exception):
+    """A failure that a user reads as one line. C(details) holds the same as data, without secrets."""
+
+    def details(self) -> dict[str, t.Any]:
+        return {}
+
+
+class InputError(CortexError):
+    """What the user wrote cannot be done: where it stands, what is wrong, what to do. Nothing was changed."""
+
+
+class ApiError(CortexError):
+    """A call to the tenant that did not succeed.
+
+    operation: what was tried, in words ("update data source"). subject: which object ("gitlab-core (id 12)").
+    status: HTTP status, or None when no answer came. words: what the API said, already redacted (contract 3.0).
+    hint: what the user can do. ambiguous: the request may have been carried out although no success was seen.
+    attempts: how often it was sent. retry_after: seconds the tenant asked to wait.
+    clock_skew: seconds by which the tenant's clock is ahead of ours.
+    """
+
+    def __init__(
+        self,
+        operation: str,
+        subject: str = "",
+        *,
+        method: str = "",
+        path: str = "",
+        status: int | None = None,
+        words: str = "",
+        hint: str = "",
+        ambiguous: bool = False,
+        attempts: int = 1,
+        retry_after: float | None = None,
+        clock_skew: float | None = None,
+    ) -> None:
+        self.operation, self.subject, self.method, self.path = operation, subject, method, path
+        self.status, self.words, self.hint = status, words, hint
+        self.ambiguous, self.attempts, self.retry_after = ambiguous, attempts, retry_after
+        self.clock_skew = clock_skew
+        super().__init__(self._line())
+
+    def _line(self) -> str:
+        what = f"Cannot {self.operation}" + (f" {self.subject}" if self.subject else "")
+        said = " ".join(filter(None, [f"HTTP {self.status}" if self.status else "", self.words]))
+        line = f"{what}: {said}".rstrip(": ")
+        if self.method:
+            tries = f", {self.attempts} attempts" if self.attempts > 1 else ""
+            line += f" ({self.method} {self.path}{tries})"
+        return f"{line}. {self.hint}" if self.hint else f"{line}."
+
+    def details(self) -> dict[str, t.Any]:
+        return {
+            "operation": self.operation,
+            "subject": self.subject,
+            "method": self.method,
+            "path": self.path,
+            "status": self.status,
+            "message": self.words,
+            "outcome_unknown": self.ambiguous,
+        }
+
+
+def words_of(body: t.Any, text: str = "") -> str:
+    """What the API says went wrong, from any of the shapes of contract 3.0, or the beginning of a body that is no JSON."""
+    if not isinstance(body, dict):
+        return " ".join((json.dumps(body) if body not in (None, "") else text).split())[:WORDS_SHOWN]
+    for holder in (body.get("reply"), body.get("data"), body):
+        if not isinstance(holder, dict):
+            continue
+        for key in ("err_msg", "message", "error", "detail", "title"):
+            said = holder.get(key)
+            if isinstance(said, str) and said:
+                metadata = holder["metadata"] if isinstance(holder.get("metadata"), dict) else {}
+                return (said + _more(holder.get("details") or holder.get("err_extra") or metadata.get("err_extra")))[:WORDS_SHOWN]
+    return json.dumps(body)[:WORDS_SHOWN]
+
+
+def _more(details: t.Any) -> str:
+    if isinstance(details, dict):
+        parts = [f"{field}: {inner.get('message') if isinstance(inner, dict) else inner}" for field, inner in details.items()]
+    elif isinstance(details, list):
+        parts = [
+            f"{'.'.join(str(p) for p in d.get('loc', []))}: {d.get('msg') or d.get('message')}" if isinstance(d, dict) else str(d)
+            for d in details
+        ]
+    else:
+        parts = [str(details)] if details else []
+    return f" [{'; '.join(parts)}]" if parts else ""

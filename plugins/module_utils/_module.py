@@ -1,0 +1,118 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 4, the Ansible glue: connection options, one place where failures become results, redaction of results.
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible.module_utils.basic import AnsibleFallbackNotFound, AnsibleModule, missing_required_lib
+
+from ._api import Api
+from ._client import REQUESTS_ERROR, Client
+from ._connection import Connection
+from ._errors import CortexError, InputError
+from ._redact import HIDDEN, Redactor, secrets_in
+
+COLLECTION_VERSION = "0.1.0"
+
+_FALSE = ("", "0", "false", "no", "off", "n", "f")
+
+
+def environment(*names: str) -> str:
+    """Argument-spec fallback: the first of these environment variables that is not empty. A controller exports "" for a blank field."""
+    for name in names:
+        if os.environ.get(name, "").strip():
+            return os.environ[name]
+    raise AnsibleFallbackNotFound
+
+
+def environment_inverted(name: str) -> bool:
+    """Argument-spec fallback for a variable that means the opposite of the option."""
+    return environment(name).strip().lower() in _FALSE
+
+
+CONNECTION_SPEC: dict[str, dict[str, t.Any]] = {
+    "api_url": {"type": "str", "fallback": (environment, ["CORTEXCLOUD_API_URL"])},
+    "api_key_id": {"type": "str", "no_log": False, "fallback": (environment, ["CORTEXCLOUD_API_KEY_ID"])},
+    "api_key": {"type": "str", "no_log": True, "fallback": (environment, ["CORTEXCLOUD_API_KEY"])},
+    "api_key_type": {
+        "type": "str",
+        "choices": ["standard", "advanced"],
+        "default": "advanced",
+        "no_log": False,
+        "fallback": (environment, ["CORTEXCLOUD_API_KEY_TYPE"]),
+    },
+    "validate_certs": {"type": "bool", "default": True, "fallback": (environment_inverted, ["CORTEXCLOUD_SKIP_SSL_VERIFY"])},
+    "ca_path": {"type": "path", "fallback": (environment, ["CORTEXCLOUD_CA_PATH", "REQUESTS_CA_BUNDLE"])},
+    "expected_tenant": {"type": "str", "fallback": (environment, ["CORTEXCLOUD_EXPECTED_TENANT"])},
+    "request_timeout": {"type": "float", "default": 30.0, "fallback": (environment, ["CORTEXCLOUD_REQUEST_TIMEOUT"])},
+    "retry_deadline": {"type": "float", "default": 120.0, "fallback": (environment, ["CORTEXCLOUD_RETRY_DEADLINE"])},
+    "requests_per_second": {"type": "float", "default": 8.0, "fallback": (environment, ["CORTEXCLOUD_REQUESTS_PER_SECOND"])},
+    "rate_limit_dir": {"type": "path", "fallback": (environment, ["CORTEXCLOUD_RATE_LIMIT_DIR"])},
+}
+
+
+class CortexModule(AnsibleModule):
+    """An AnsibleModule with the connection options, whose every result is free of secrets: those sent and those that come back."""
+
+    ansible_version: str
+
+    def __init__(self, argument_spec: dict[str, t.Any], **kwargs: t.Any) -> None:
+        self.redactor = Redactor()
+        self._options_valid = False
+        super().__init__(argument_spec={**CONNECTION_SPEC, **argument_spec}, supports_check_mode=True, **kwargs)
+        self._options_valid = True
+        self.redactor.add(*secrets_in(self.params))
+
+    def api(self) -> Api:
+        """The tenant these options point to. Raises InputError for options that cannot be right; asks for a key only when one is needed."""
+        if REQUESTS_ERROR:
+            self.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_ERROR)
+        options = {name: self.params[name] for name in CONNECTION_SPEC if self.params[name] is not None}
+        for name in ("request_timeout", "retry_deadline", "requests_per_second"):
+            if not options[name] > 0 or options[name] == float("inf"):
+                raise InputError(f"{name} must be a number above 0.")
+        client = Client(Connection(**options, user_agent=f"cortex_cloud.appsec/{COLLECTION_VERSION} ansible-core/{self.ansible_version}"))
+        client.redactor = self.redactor
+        self.redactor.add(options.get("api_key"))
+        return Api(client)
+
+    def run(self, work: t.Callable[[Api], dict[str, t.Any]]) -> t.NoReturn:
+        """Call C(work) and end the module with what it returns; C(failed) in it, or a CortexError, ends in a failure."""
+        api = None
+        try:
+            api = self.api()
+            result = work(api)
+        except CortexError as exc:
+            result = {"failed": True, "msg": str(exc), **({"api_error": exc.details()} if exc.details() else {})}
+        for text in [*(api.client.warnings if api else []), *result.pop("warnings", [])]:
+            self.warn(self.redactor.text(text))
+        if api:
+            result["rate_limited"] = api.client.waits
+        if result.pop("failed", False):
+            self.fail_json(**result)
+        self.exit_json(**result)
+
+    def log(self, msg: str, log_args: dict[str, t.Any] | None = None) -> None:
+        """Ansible writes the options to the system's log; it knows the secret options, but not the secrets inside a dict."""
+        redactor = Redactor(secrets_in(self.params))
+        super().log(redactor.text(str(msg)), {k: redactor.text(str(v)) for k, v in (log_args or {}).items()})
+
+    def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
+        super().exit_json(**self._without_secrets(kwargs))
+
+    def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
+        super().fail_json(**self._without_secrets({"msg": msg, **kwargs}))
+
+    def _without_secrets(self, result: dict[str, t.Any]) -> dict[str, t.Any]:
+        # What is meant to be handed over in clear; the caller asked for it by an option.
+        released = result.pop("released", {})
+        # Ansible would add the options as they were given. When they were refused, a secret may stand under a misspelt name.
+        given = dict(self.params) if self._options_valid else {}
+        invocation = {
+            name: HIDDEN if value is not None and self.argument_spec[name].get("no_log") else value for name, value in given.items()
+        }
+        cleaned = {name: self.redactor.value(value) for name, value in result.items()}
+        return {**cleaned, "invocation": {"module_args": self.redactor.value(invocation)}, **released}

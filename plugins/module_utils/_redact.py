@@ -1,0 +1,94 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 1, what must never be shown.
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from urllib.parse import quote
+
+HIDDEN = "********"
+
+# Words that make a key's value a secret, and endings that make it harmless again (token_id, api_key_type).
+_SECRET = re.compile(
+    r"(^|_)(secret|secrets|token|tokens|password|passwd|passphrase|pass|pat|credential|credentials|authorization|bearer|jwt|cookie)(_|$)"
+    r"|(api|private|access|auth|signing|encryption|secret|shared|webhook)_?key(_|$)"
+)
+_HARMLESS = re.compile(r"_(id|ids|type|name|url|file|path|count|expiry|expires|expires_at|expiration|applied)$")
+_MASKED = re.compile(
+    r"^\s*(?:[*\u2022\u25cf]{3,}.*|<?(?:redacted|masked|hidden|encrypted)>?|\$encrypted\$|VALUE_SPECIFIED_IN_NO_LOG_PARAMETER)\s*$",
+    re.IGNORECASE | re.DOTALL,
+)
+_URL_USERINFO = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/@\"']+@")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def looks_secret(key: t.Any) -> bool:
+    """Whether the value under this key (C(apiToken), C(client-secret), C(api_key)) is to be kept from every output."""
+    name = _CAMEL.sub("_", str(key)).lower().replace("-", "_").replace(" ", "_").replace(".", "_")
+    return bool(_SECRET.search(name)) and not _HARMLESS.search(name)
+
+
+def is_masked(value: t.Any) -> bool:
+    """Whether a value is a stand-in for a secret, ours or the tenant's: such a value is never compared and never sent."""
+    return isinstance(value, str) and bool(_MASKED.match(value))
+
+
+def hide_secret_keys(value: t.Any) -> t.Any:
+    """A copy of a JSON-like value with everything under secret-looking keys replaced by HIDDEN; empty values stay as they are."""
+    if isinstance(value, dict):
+        return {k: (HIDDEN if _holds(v) and looks_secret(k) else hide_secret_keys(v)) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [hide_secret_keys(v) for v in value]
+    return value
+
+
+def _holds(value: t.Any) -> bool:
+    return value not in (None, "", [], {}) and not isinstance(value, bool)
+
+
+def secrets_in(value: t.Any, under_secret_key: bool = False) -> t.Iterator[str]:
+    """Every string found under a secret-looking key, at any depth."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from secrets_in(inner, under_secret_key or looks_secret(key))
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from secrets_in(inner, under_secret_key)
+    elif under_secret_key and isinstance(value, str) and value and not is_masked(value):
+        yield value
+
+
+class Redactor:
+    """Knows the secrets of this run and takes them out of any text or JSON-like value, as written, URL-quoted or JSON-escaped."""
+
+    def __init__(self, secrets: t.Iterable[str] = ()) -> None:
+        self._forms: set[str] = set()
+        self.add(*secrets)
+
+    def add(self, *secrets: str | None) -> None:
+        for secret in secrets:
+            # One or two characters would turn every message into stars and protect nothing.
+            if secret and len(secret) > 2:
+                for form in (secret, secret.strip()):
+                    self._forms.update((form, quote(form, safe=""), quote(form), json.dumps(form)[1:-1]))
+
+    def text(self, text: str) -> str:
+        for form in sorted(self._forms, key=len, reverse=True):
+            text = text.replace(form, HIDDEN)
+        return _URL_USERINFO.sub(r"\1" + HIDDEN + "@", text)
+
+    def value(self, value: t.Any) -> t.Any:
+        """A copy of a JSON-like value without known secrets and without anything under a secret-looking key."""
+        return self._known(hide_secret_keys(value))
+
+    def _known(self, value: t.Any) -> t.Any:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {self.text(k) if isinstance(k, str) else k: self._known(v) for k, v in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self._known(v) for v in value]
+        return value

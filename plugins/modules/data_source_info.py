@@ -1,0 +1,142 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: data_source_info
+short_description: List data sources of Cortex Cloud Application Security
+version_added: 0.1.0
+description:
+  - Lists the integrations of a tenant, in the shape of the options of M(cortex_cloud.appsec.data_source), with numbers by type,
+    category, stage, status and health.
+  - Filters hold for the whole list; an instance must pass every one that is given.
+options:
+  id:
+    description: Only the instance with this ID. It fails when there is none.
+    type: str
+  type:
+    description: Only instances of these integration types, in any spelling of upper and lower case.
+    type: list
+    elements: str
+  type_category:
+    description: Only types of this category of the API.
+    type: str
+    choices: [DEFAULT, EXTERNAL_VENDOR_INTEGRATIONS]
+  category:
+    description: Only types of this category of the vendor's guide.
+    type: str
+    choices: [ci_cd, ci_tool, generic, vcs, vendor]
+  stage:
+    description: Only types of this stage of the software life cycle.
+    type: str
+    choices: [build, build_deploy, code, cross_stage]
+  name:
+    description: Only instances with this name.
+    type: str
+  hostname:
+    description: Only instances on this host.
+    type: str
+  status:
+    description: Only instances with one of these status words.
+    type: list
+    elements: str
+  details:
+    description:
+      - Read each instance by its ID, so that RV(data_sources[].repositories) is there. The list itself hides the repositories.
+      - This takes one request for each instance.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - cortex_cloud.appsec._connection
+  - cortex_cloud.appsec._attributes
+  - cortex_cloud.appsec._attributes.read_only
+seealso:
+  - module: cortex_cloud.appsec.data_source
+author:
+  - The cortex_cloud.appsec contributors (@cortex-cloud-appsec)
+"""
+
+EXAMPLES = r"""
+- name: What is connected?
+  cortex_cloud.appsec.data_source_info:
+  register: tenant
+
+- name: Show the numbers
+  ansible.builtin.debug:
+    var: tenant.summary
+
+- name: Which repositories does the core GitLab cover?
+  cortex_cloud.appsec.data_source_info:
+    type: [GITLAB_SELF_MANAGED]
+    name: gitlab-core
+    details: true
+"""
+
+RETURN = r"""
+data_sources:
+  description: The instances that pass the filters, sorted by type, name and ID. Secrets are hidden.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    complete: {description: Whether it was read by its ID and shows all its repositories., type: bool, returned: always}
+    health: {description: "V(healthy), V(unhealthy) or V(unknown); a word not known is never healthy.", type: str, returned: always}
+    id: {description: "The tenant's ID; null for what would be created.", type: str, returned: always}
+    type: {description: "Integration type.", type: str, returned: when shown}
+    name: {description: "Name.", type: str, returned: when shown}
+    domain: {description: "Host name and protocol.", type: dict, returned: when shown}
+    unique_properties: {description: "Settings of the type, secrets hidden.", type: dict, returned: when shown}
+    transporter: {description: "Broker and connection.", type: dict, returned: when shown}
+    selection_type: {description: "Which repositories are covered.", type: str, returned: when shown}
+    repositories: {description: "The selected repositories.", type: list, elements: str, returned: when shown}
+    external_projects: {description: "Mappings.", type: list, elements: dict, returned: when shown}
+    repositories_count: {description: "Number of repositories the tenant states.", type: int, returned: when shown}
+    status: {description: "The tenant's status word.", type: str, returned: when shown}
+    created_at: {description: "Time of creation, as the tenant writes it.", type: str, returned: when shown}
+    updated_at: {description: "Time of the last change, as the tenant writes it.", type: str, returned: when shown}
+summary:
+  description: How many of them there are.
+  returned: success
+  type: dict
+  contains:
+    total: {description: All that pass the filters., type: int, returned: always}
+    by_type: {description: By integration type., type: dict, returned: always}
+    by_type_category: {description: By category of the API., type: dict, returned: always}
+    by_category: {description: By category of the vendor's guide., type: dict, returned: always}
+    by_stage: {description: By stage of the software life cycle., type: dict, returned: always}
+    by_status: {description: By status word., type: dict, returned: always}
+    by_health: {description: By health., type: dict, returned: always}
+api_error:
+  description: A refused or failed call of the API as data, without secrets.
+  returned: when a call of the API failed
+  type: dict
+  contains:
+    operation: {description: "What was tried.", type: str, returned: always}
+    subject: {description: "With which object.", type: str, returned: always}
+    method: {description: "HTTP method.", type: str, returned: always}
+    path: {description: "Path without the query.", type: str, returned: always}
+    status: {description: "HTTP status; null when no answer came.", type: int, returned: always}
+    message: {description: "What the API said.", type: str, returned: always}
+    outcome_unknown: {description: "Whether the request may have been carried out all the same.", type: bool, returned: always}
+rate_limited:
+  description: How often and how long (seconds) this task waited for a slot of the tenant's request budget.
+  returned: when the tenant's options were valid
+  type: dict
+  sample: {waits: 0, seconds: 0.0}
+"""
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import report
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.find import FILTER_SPEC, fetch_data_sources
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import CortexModule
+
+
+def main() -> None:
+    module = CortexModule({**FILTER_SPEC, "details": {"type": "bool", "default": False}})
+    filters = {name: module.params[name] for name in FILTER_SPEC}
+    module.run(lambda api: report.listing(fetch_data_sources(api, filters, details=module.params["details"])))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes `import tenant`, `import ansible_collections.cortex_cloud.appsec...` and `ansible-playbook` work.
+
+With pytest-ansible and without it (`-p no:pytest-ansible`), from any folder, with .venv activated or not.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / ".build"
+
+subprocess.run([str(ROOT / "scripts" / "link-collection")], check=True)
+sys.path[:0] = [str(ROOT / "tests"), str(BUILD)]
+os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(BUILD)
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Have pytest-ansible, where it is installed, use the link tree instead of making one of its own inside the repository."""
+    if hasattr(config.option, "ansible_unit_inject_only"):
+        config.option.ansible_unit_inject_only = True

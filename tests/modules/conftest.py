@@ -1,0 +1,83 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the modules' own main() against embedded tenants, over real HTTP."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from ansible.module_utils import basic
+from tenant.server import EmbeddedTenant
+
+try:
+    from ansible.module_utils.testing import patch_module_args
+except ImportError:  # ansible-core 2.18
+    patch_module_args = None
+
+MODULES = "ansible_collections.cortex_cloud.appsec.plugins.modules"
+RunModule = Callable[..., dict[str, Any]]
+
+
+def run_main(name: str, params: dict[str, Any], *, check: bool = False, diff: bool = False) -> dict[str, Any]:
+    """Call a module's main() with these options; what it prints, and whether it ended with 0, is the result (with C(failed) in any case)."""
+    module = importlib.import_module(f"{MODULES}.{name}")
+    args = {**params, "_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_module_name": name}
+    out, err = io.StringIO(), io.StringIO()
+    with ExitStack() as stack:
+        if patch_module_args:
+            stack.enter_context(patch_module_args(args))
+        else:
+            stack.enter_context(mock.patch.object(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": args}).encode()))
+        stack.enter_context(mock.patch.object(sys, "argv", [name]))
+        stack.enter_context(redirect_stdout(out))
+        stack.enter_context(redirect_stderr(err))
+        ended = stack.enter_context(pytest.raises(SystemExit))
+        module.main()
+    result = json.loads(out.getvalue().strip().splitlines()[-1])
+    assert bool(ended.value.code) == bool(result.get("failed")), result
+    assert "Traceback" not in err.getvalue(), err.getvalue()
+    return {"failed": False, **result}
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the machine reaches a test; each test has a request budget of its own, and one that does not slow it."""
+    for name in [n for n in os.environ if n.startswith("CORTEXCLOUD_") or n.lower().endswith("_proxy") or n == "REQUESTS_CA_BUNDLE"]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("CORTEXCLOUD_RATE_LIMIT_DIR", str(tmp_path / "rate"))
+    monkeypatch.setenv("CORTEXCLOUD_REQUESTS_PER_SECOND", "1000")
+
+
+@pytest.fixture
+def tenant() -> Iterator[EmbeddedTenant]:
+    with EmbeddedTenant(rate=1000) as started:
+        yield started
+
+
+@pytest.fixture
+def awkward() -> Iterator[EmbeddedTenant]:
+    with EmbeddedTenant(profile="awkward", rate=1000) as started:
+        yield started
+
+
+def connection(tenant: EmbeddedTenant, key: str = "admin") -> dict[str, Any]:
+    """The connection options for one of a tenant's keys."""
+    known = tenant.keys[key]
+    options = {"api_url": tenant.url, "api_key_id": known.id, "api_key": known.key, "api_key_type": known.type}
+    return {**options, "ca_path": str(tenant.ca_path)} if tenant.ca_path else options
+
+
+@pytest.fixture
+def run_module() -> RunModule:
+    return run_main

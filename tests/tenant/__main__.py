@@ -1,0 +1,136 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`python -m tenant`: run one embedded tenant until SIGINT or SIGTERM."""
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import signal
+import sys
+import tempfile
+import threading
+from typing import Any
+
+import yaml
+
+from .server import EmbeddedTenant
+from .switches import PROFILES, SwitchError, table
+
+DOCUMENTATION = "docs/embedded_tenant.md"
+
+
+class Mistake(Exception):
+    """Something the person at the command line has to change; the message says what."""
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tenant", description=f"An embedded tenant on 127.0.0.1; see {DOCUMENTATION}.")
+    parser.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
+    parser.add_argument("--tls", action="store_true", help="serve HTTPS with a private CA made for this run")
+    parser.add_argument("--profile", default="default", metavar="NAME", help=f"set of switches to start from: {', '.join(PROFILES)}")
+    parser.add_argument("--set", action="append", default=[], metavar="SWITCH=VALUE", help="set one switch; may be repeated")
+    parser.add_argument("--seed", metavar="FILE.yml", help="repositories to onboard: {repositories: [owner/name, ...]}")
+    parser.add_argument("--env-file", metavar="FILE", help="write all variables to FILE (mode 0600) and print nothing secret")
+    parser.add_argument("--switches", action="store_true", help="print the table of switches as Markdown and end")
+    return parser.parse_args(arguments)
+
+
+def chosen(settings: list[str]) -> dict[str, str]:
+    pairs = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise Mistake(f"--set {setting}: write SWITCH=VALUE")
+        pairs[name.strip()] = value.strip()
+    return pairs
+
+
+def seed(tenant: EmbeddedTenant, path: str) -> None:
+    """Onboard the repositories of a seed file. Raises Mistake for a file that cannot be read or is of another form."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            content = yaml.safe_load(stream)
+    except OSError as error:
+        raise Mistake(f"--seed {path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise Mistake(f"--seed {path}: not valid YAML") from None
+    entries = content.get("repositories") if isinstance(content, dict) and set(content) == {"repositories"} else None
+    if not isinstance(entries, list):
+        raise Mistake(f"--seed {path}: must hold one key, repositories, with a list")
+    for number, entry in enumerate(entries):
+        fields: Any = {"name": entry} if isinstance(entry, str) else entry
+        texts = isinstance(fields, dict) and "name" in fields and all(isinstance(value, str) for value in fields.values())
+        if not texts or set(fields) - {"name", "url", "source", "default_branch"}:
+            raise Mistake(f"--seed {path}: repositories[{number}]: owner/name, or name with any of url, source, default_branch, all texts")
+        tenant.add_repository(fields["name"], **{name: value for name, value in fields.items() if name != "name"})
+
+
+def variables(tenant: EmbeddedTenant) -> dict[str, str]:
+    """The admin key under the collection's names, the other keys as TENANT_<NAME>_API_KEY..., and the control interface."""
+    found = tenant.environment("admin")
+    for name, key in tenant.keys.items():
+        if name != "admin":
+            prefix = f"TENANT_{name.upper()}_API_KEY"
+            found.update({f"{prefix}_ID": key.id, prefix: key.key, f"{prefix}_TYPE": key.type})
+    return {**found, "TENANT_CONTROL_URL": f"{tenant.url}/control", "TENANT_CONTROL_TOKEN": tenant.control_token}
+
+
+def write_private(path: str, lines: list[str]) -> None:
+    """Write a file only its owner can read, whole or not at all."""
+    directory = os.path.dirname(os.path.abspath(path))
+    try:
+        handle, temporary = tempfile.mkstemp(dir=directory, prefix=".tenant-")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write("\n".join(lines) + "\n")
+            os.replace(temporary, path)
+        except OSError:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise Mistake(f"--env-file {path}: {error.strerror}") from None
+
+
+def announce(tenant: EmbeddedTenant, env_file: str | None) -> None:
+    if env_file is not None:
+        write_private(env_file, [f"{name}={shlex.quote(value)}" for name, value in variables(tenant).items()])
+        lines = [f"# embedded tenant at {tenant.url}; its keys are in {env_file}"]
+    else:
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in tenant.environment("admin").items()]
+        lines.append(f"# control interface: {tenant.url}/control/switches with the header X-Control-Token: {tenant.control_token}")
+    lines.append(f"# switches: {DOCUMENTATION}; stop with Ctrl-C")
+    print("\n".join(lines), flush=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parse(arguments)
+    if options.switches:
+        print(table(), end="")
+        return 0
+    asked = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: asked.set())
+    tenant = None
+    try:
+        settings: dict[str, Any] = chosen(options.set)
+        tenant = EmbeddedTenant(options.profile, options.tls, port=options.port, **settings)
+        if options.seed:
+            seed(tenant, options.seed)
+        tenant.start()
+        announce(tenant, options.env_file)
+        asked.wait()
+    except (Mistake, SwitchError) as mistake:
+        print(f"tenant: {mistake}", file=sys.stderr)
+        return 2
+    finally:
+        if tenant is not None:
+            tenant.stop()
+    for violation in tenant.violations:
+        print(f"tenant: broke its own document: {violation}", file=sys.stderr)
+    return 1 if tenant.violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

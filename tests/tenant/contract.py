@@ -1,0 +1,156 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""openapi.yaml as a set of validators, compiled once per process.
+
+Bodies are validated with jsonschema-rs against the document's own schemas, because openapi-core is too slow for long lists: figures in
+docs/embedded_tenant.md.
+"""
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import yaml
+
+DOCUMENT = Path(__file__).with_name("openapi.yaml")
+JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    name: str
+    repeated: bool
+    integer: bool
+    validator: jsonschema_rs.Draft202012Validator
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the document. `responses` maps a status to its body validator, or to None when it has no body."""
+
+    id: str
+    method: str
+    path: str
+    parameters: tuple[Parameter, ...]
+    body: jsonschema_rs.Draft202012Validator | None
+    responses: Mapping[int, jsonschema_rs.Draft202012Validator | None]
+    may_be_empty: frozenset[int]
+
+    def query(self, sent: Mapping[str, list[str]]) -> tuple[dict[str, Any], dict[str, str]]:
+        """The documented parameters as values, and the faults by name. Undocumented parameters are not looked at."""
+        values: dict[str, Any] = {}
+        faults: dict[str, str] = {}
+        for parameter in self.parameters:
+            texts = sent.get(parameter.name)
+            if not texts:
+                continue
+            value: Any = texts if parameter.repeated else texts[-1]
+            if parameter.integer:
+                digits = texts[-1].removeprefix("-")
+                value = int(texts[-1]) if digits.isascii() and digits.isdigit() and len(digits) < 16 else texts[-1]
+            for error in parameter.validator.iter_errors(value):
+                faults[parameter.name] = describe(error)[1]
+            values[parameter.name] = value
+        return values, faults
+
+    def body_faults(self, body: Any) -> dict[str, str]:
+        """Faults of a request body: field path (`requestBody.domain.protocol`) -> what is wrong, without the value."""
+        if self.body is None:
+            return {}
+        faults: dict[str, str] = {}
+        for error in self.body.iter_errors(body):
+            suffix, message = describe(error)
+            for name in suffix or [""]:
+                path = [*map(str, error.instance_path), *([name] if name else [])]
+                faults[".".join(["requestBody", *path])] = message
+        return faults
+
+    def response_fault(self, status: int, body: Any, empty: bool) -> str | None:
+        """What is wrong with an answer of this operation, or None."""
+        if status not in self.responses:
+            return f"{self.id}: status {status} is not documented"
+        validator = self.responses[status]
+        if empty:
+            return None if validator is None or status in self.may_be_empty else f"{self.id}: {status} without a body"
+        if validator is None:
+            return f"{self.id}: {status} with a body"
+        error = next(iter(validator.iter_errors(body)), None)
+        if error is None:
+            return None
+        return f"{self.id}: {status}: {'/'.join(map(str, error.instance_path)) or 'the body'}: {describe(error)[1]}"
+
+
+def describe(error: jsonschema_rs.ValidationError) -> tuple[list[str], str]:
+    """The names of the properties at fault below the error's own path, and a message that quotes no value: values may be secrets."""
+    kind: Any = error.kind
+    name = kind.name
+    if name in ("additionalProperties", "unevaluatedProperties"):
+        return list(kind.unexpected), "an excess property and therefore not allowed"
+    if name == "required":
+        return [kind.property], "required"
+    if name == "type":
+        return [], f"invalid value: expected {' or '.join(kind.types)}"
+    if name == "enum":
+        options = json.loads(kind.options) if isinstance(kind.options, str) else kind.options
+        return [], f"should be one of {options}"
+    if name == "pattern":
+        return [], f"does not match {kind.pattern}"
+    return [], f"breaks the rule {name}"
+
+
+class Contract:
+    """The document, its operations by id, and the validator of the gateway's errors."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
+        self.operations: dict[str, Operation] = {}
+        for path, item in document["paths"].items():
+            for method in ("get", "post", "put", "delete"):
+                if method in item:
+                    operation = self._operation(path, method, item[method], item.get("parameters", []))
+                    self.operations[operation.id] = operation
+        self.gateway_error = self._validator({"$ref": "#/components/schemas/GatewayError"})
+
+    def _operation(self, path: str, method: str, raw: dict[str, Any], shared: Iterable[dict[str, Any]]) -> Operation:
+        parameters = [self._resolve(entry) for entry in (*shared, *raw.get("parameters", []))]
+        responses, may_be_empty = {}, set()
+        for status, entry in raw["responses"].items():
+            content = self._resolve(entry).get("content")
+            responses[int(status)] = self._validator(content[JSON]["schema"]) if content else None
+            if content and "x-empty" in content:
+                may_be_empty.add(int(status))
+        body = raw.get("requestBody", {})
+        return Operation(
+            id=raw["operationId"], method=method.upper(), path=path,
+            parameters=tuple(self._parameter(entry) for entry in parameters if entry["in"] == "query"),
+            body=self._validator(body["content"][JSON]["schema"]) if body.get("required") else None,
+            responses=responses, may_be_empty=frozenset(may_be_empty),
+        )
+
+    def _parameter(self, raw: dict[str, Any]) -> Parameter:
+        schema = raw["schema"]
+        return Parameter(raw["name"], schema["type"] == "array", schema["type"] == "integer", self._validator(schema))
+
+    def _resolve(self, node: dict[str, Any]) -> dict[str, Any]:
+        while "$ref" in node:
+            target: Any = self.document
+            for part in node["$ref"].removeprefix("#/").split("/"):
+                target = target[part]
+            node = target
+        return node
+
+    def _validator(self, schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
+        return jsonschema_rs.Draft202012Validator({**schema, "components": {"schemas": self.document["components"]["schemas"]}})
+
+
+@functools.cache
+def contract() -> Contract:
+    """The one Contract of this process."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return Contract(yaml.load(DOCUMENT.read_text(encoding="utf-8"), Loader=loader))

@@ -1,0 +1,72 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The control interface, for people and other processes: not rate-limited, not journalled, loopback and the control token only."""
+from __future__ import annotations
+
+import dataclasses
+import hmac
+import ipaddress
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, Response, g, jsonify, request
+
+from .switches import SwitchError
+
+if TYPE_CHECKING:
+    from .server import EmbeddedTenant
+
+PREFIX = "/control/"
+HEADER = "X-Control-Token"
+
+
+def register(app: Flask, tenant: EmbeddedTenant) -> None:
+    """Add the /control/ paths of one tenant."""
+
+    def guarded(view: Any) -> Any:
+        def guard() -> Response:
+            known = hmac.compare_digest(request.headers.get(HEADER, "").encode(), tenant.control_token.encode())
+            if not known or not ipaddress.ip_address(request.remote_addr or "0.0.0.0").is_loopback:
+                return _answer({"error": f"the control interface needs the header {HEADER} with the token printed at start"}, 403)
+            return view()
+        guard.__name__ = view.__name__
+        return guard
+
+    def add(path: str, method: str, view: Any) -> None:
+        app.add_url_rule(PREFIX + path, f"control_{method}_{path}", guarded(view), methods=[method], provide_automatic_options=False)
+
+    def change_switches() -> Response:
+        values = request.get_json(silent=True)
+        if not isinstance(values, dict):
+            return _answer({"error": "send a JSON object of switch names and values"}, 400)
+        try:
+            tenant.set(**values)
+        except SwitchError as error:
+            return _answer({"error": str(error)}, 400)
+        return _answer(tenant.switches)
+
+    def clear_journal() -> Response:
+        tenant.clear_journal()
+        return _answer({})
+
+    def reset() -> Response:
+        tenant.reset()
+        return _answer({})
+
+    add("switches", "GET", lambda: _answer(tenant.switches))
+    add("switches", "PUT", change_switches)
+    add("journal", "GET", lambda: _answer([dataclasses.asdict(entry) for entry in tenant.journal]))
+    add("journal", "DELETE", clear_journal)
+    add("instances", "GET", lambda: _answer(tenant.instances))
+    add("uploads", "GET", lambda: _answer([
+        {"collector_id": held.collector_id, "repository": held.repository, "branch": held.branch, "at": held.at, "bytes": held.bytes,
+         "results": len(held.results)} for held in tenant.uploads
+    ]))
+    add("reset", "POST", reset)
+
+
+def _answer(body: Any, status: int = 200) -> Response:
+    response = jsonify(body)
+    response.status_code = status
+    g.body = None
+    return response

@@ -1,0 +1,324 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""EmbeddedTenant: one tenant on a port of its own. See docs/embedded_tenant.md."""
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import os
+import secrets
+import shutil
+import socket
+import ssl
+import tempfile
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+from werkzeug.wsgi import get_input_stream
+
+from .app import Application
+from .auth import Authenticator, CollectorToken, Key, make_keys
+from .clock import Clock
+from .journal import Entry
+from .limit import RateLimit
+from .state import API, State
+from .switches import Switches
+from .upload import AcceptedResult, Upload
+
+LARGEST_BODY = 64 * 1024 * 1024
+
+
+class Violation(AssertionError):
+    """The tenant answered something its own OpenAPI document does not allow, or failed inside."""
+
+
+class Handler(WSGIRequestHandler):
+    """HTTP/1.1 with connections kept open; werkzeug's own handler closes each one."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Server
+
+    def run_wsgi(self) -> None:
+        environ = self.make_environ()
+        length = self.headers.get("Content-Length", "0")
+        if not length.isdigit() or int(length) > LARGEST_BODY:
+            self.close_connection = True
+            self.emit("400 Bad Request" if not length.isdigit() else "413 Content Too Large", [("Content-Length", "0")], b"")
+            return
+        # The body is read whatever the answer will be: an unread one would be taken for the next request.
+        body = get_input_stream(environ, max_content_length=LARGEST_BODY).read()
+        environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(body), str(len(body))
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
+        started: list[Any] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> Any:
+            started[:] = [status, headers]
+            return lambda _data: None
+
+        answer = self.server.app(environ, start_response)
+        try:
+            content = b"".join(answer)
+        finally:
+            getattr(answer, "close", lambda: None)()
+        self.emit(started[0], started[1], content)
+
+    def emit(self, status: str, headers: Sequence[tuple[str, str]], body: bytes) -> None:
+        """The one place where an answer goes out."""
+        code, _space, reason = status.partition(" ")
+        self.send_response_only(int(code), reason)
+        for name, value in headers:
+            self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Nothing is logged: the journal has it, without secrets."""
+
+
+class Server(ThreadedWSGIServer):
+    """Handshakes in the connection's own thread, and closes open connections when stopped."""
+
+    daemon_threads = True
+
+    def __init__(self, port: int, app: Any, tls: ssl.SSLContext | None) -> None:
+        super().__init__("127.0.0.1", port, app, Handler)
+        self.ssl_context = tls
+        self._open: set[socket.socket] = set()
+        self._open_lock = threading.Lock()
+
+    def get_request(self) -> tuple[Any, Any]:
+        connection, peer = super().get_request()
+        if self.ssl_context is not None:
+            connection = self.ssl_context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        with self._open_lock:
+            self._open.add(connection)
+        return connection, peer
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._open_lock:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up or fails the handshake is not worth a traceback on the console."""
+
+    def close_all(self) -> None:
+        with self._open_lock:
+            held = list(self._open)
+        for connection in held:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+class EmbeddedTenant:
+    """A Cortex Cloud Application Security tenant on 127.0.0.1, strict by default.
+
+    `profile` and `switches` set behaviours (switches.py has them all); `rate` is one of them. `port` 0 takes a free one. `hostnames` are
+    further names of the TLS certificate. `clock` replaces the clocks (clock.py). As a context manager it raises Violation at the end
+    when `violations` is not empty.
+    """
+
+    def __init__(self, profile: str = "default", tls: bool = False, rate: int = 10, *, port: int = 0, hostnames: Iterable[str] = (),
+                 clock: Clock | None = None, **switches: Any) -> None:
+        self._profile, self._initial = profile, {"rate": rate, **switches}
+        self.behaviour = Switches(profile, **self._initial)
+        self.clock = clock or Clock()
+        self.keys: dict[str, Key] = make_keys()
+        self.control_token = secrets.token_urlsafe(24)
+        self.state = State(self.behaviour, self.clock, lambda: self.url)
+        self.limit = RateLimit(self.behaviour, self.clock)
+        self.authenticator = Authenticator(self.keys, self.state.tokens, self.behaviour, self.clock)
+        self.host, self.port = "127.0.0.1", port
+        self.ca_path: str | None = None
+        self.violations: list[str] = []
+        self.refusals: list[str] = []
+        self._tls, self._hostnames = tls, tuple(hostnames)
+        self._journal: list[Entry] = []
+        self._attempts: list[Entry] = []
+        self._issued: set[str] = set()
+        self._server: Server | None = None
+        self._thread: threading.Thread | None = None
+        self._directory: str | None = None
+
+    # -- life
+
+    def start(self) -> EmbeddedTenant:
+        if self._server is not None:
+            raise RuntimeError("this tenant is running already")
+        context = self._certificate() if self._tls else None
+        self._server = server = Server(self.port, Application(self), context)
+        self.port = server.port
+        self._thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, name=f"tenant-{self.port}", daemon=True)
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop listening and close every connection. Harmless when stopped already."""
+        server, self._server = self._server, None
+        if server is not None and self._thread is not None:
+            server.shutdown()
+            self._thread.join()
+            server.close_all()
+        if self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)
+            self._directory = None
+
+    def __enter__(self) -> EmbeddedTenant:
+        return self.start()
+
+    def __exit__(self, kind: Any, *_rest: Any) -> None:
+        self.stop()
+        if self.violations and kind is None:
+            raise Violation("the tenant broke its own document: " + "; ".join(self.violations))
+
+    def _certificate(self) -> ssl.SSLContext:
+        import trustme
+
+        authority = trustme.CA()
+        certificate = authority.issue_cert("127.0.0.1", "localhost", *self._hostnames)
+        self._directory = tempfile.mkdtemp(prefix="tenant-")
+        self.ca_path = os.path.join(self._directory, "ca.pem")
+        authority.cert_pem.write_to_path(self.ca_path)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        certificate.configure_cert(context)
+        return context
+
+    def reset(self) -> None:
+        """State, journal and switches as at the start; keys, port and certificate stay."""
+        self.state.clear()
+        self.clear_journal()
+        self.behaviour.restore(self._profile, **self._initial)
+        self.limit.clear()
+        self.authenticator.clear()
+        self.violations.clear()
+
+    # -- where and who
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self._tls else 'http'}://{self.host}:{self.port}"
+
+    def environment(self, name: str = "admin") -> dict[str, str]:
+        """The variables the collection reads, for the key of that name."""
+        key = self.keys[name]
+        variables = {"CORTEXCLOUD_API_URL": self.url, "CORTEXCLOUD_API_KEY_ID": key.id, "CORTEXCLOUD_API_KEY": key.key,
+                     "CORTEXCLOUD_API_KEY_TYPE": key.type}
+        if self.ca_path is not None:
+            variables["CORTEXCLOUD_CA_PATH"] = self.ca_path
+        return variables
+
+    def clock_now(self) -> float:
+        """The tenant's idea of the time, epoch seconds: the clock plus the switch clock_offset."""
+        return self.clock.now() + self.behaviour.clock_offset
+
+    def secrets(self) -> set[str]:
+        """Every secret the tenant ever handed out, deleted collectors' tokens included: what must appear in no journal."""
+        self._issued.update(token.token for token in list(self.state.tokens.values()))
+        return self._issued | {key.key for key in self.keys.values()} | {self.control_token}
+
+    # -- behaviour
+
+    @property
+    def switches(self) -> dict[str, Any]:
+        return self.behaviour.as_dict()
+
+    def set(self, **switches: Any) -> None:
+        """Change switches while running. Raises SwitchError, with the choices, for an unknown name or value."""
+        self.behaviour.change(**switches)
+
+    # -- what happened
+
+    @property
+    def journal(self) -> list[Entry]:
+        return list(self._journal)
+
+    @property
+    def writes(self) -> list[Entry]:
+        """Requests that would change something: POST, PUT, DELETE on API paths, refused ones included. The key validation call is none."""
+        return [entry for entry in self._journal if entry.method in ("POST", "PUT", "DELETE", "PATCH") and entry.path.startswith(API)]
+
+    @property
+    def write_attempts(self) -> list[Entry]:
+        """Writes refused because of the switch read_only."""
+        return list(self._attempts)
+
+    def record(self, entry: Entry, attempt: bool) -> None:
+        self._journal.append(entry)
+        if attempt:
+            self._attempts.append(entry)
+
+    def clear_journal(self) -> None:
+        self._journal.clear()
+        self._attempts.clear()
+        self.refusals.clear()
+
+    # -- what it holds
+
+    @property
+    def instances(self) -> dict[str, dict[str, Any]]:
+        """Every instance in the API's shape with its whole state; no credentials and no certificate."""
+        with self.state.lock:
+            whole = copy.deepcopy({instance_id: stored.shape for instance_id, stored in self.state.stored.items()})
+        for shape in whole.values():
+            shape["repositoriesCount"] = len(shape["state"])
+        return whole
+
+    @property
+    def uploads(self) -> list[Upload]:
+        return list(self.state.uploads)
+
+    @property
+    def accepted_results(self) -> list[AcceptedResult]:
+        """The SARIF results that stand, each as sent, with `severity`, `tool`, `collector_id`, `repository` and `branch` as attributes."""
+        return list(self.state.accepted)
+
+    # -- arranging a test, without HTTP
+
+    def add_instance(self, type: str, name: str | None = None, hostname: str | None = None, protocol: str | None = None,
+                     selection_type: str | None = None, state: Iterable[str] = (), external_projects: Iterable[dict[str, str]] = (),
+                     unique_properties: dict[str, Any] | None = None, status: str = "COMPLETED", transporter: dict[str, str] | None = None,
+                     id: str | None = None) -> str:
+        """Put an instance in and return its id. `external_projects` are in the API's shape; `id` when the test wants a certain one."""
+        properties = dict(unique_properties or {})
+        if name is not None:
+            properties["name"] = name
+        if type == "COLLECTOR":
+            properties = {"detectionMethod": "SAST", "fileType": "SARIF", **properties}
+        shape: dict[str, Any] = {"type": type, "uniqueProperties": properties, "state": list(state), "externalProjects": list(external_projects),
+                                 "status": status}
+        domain = {key: value for key, value in (("hostname", hostname), ("protocol", protocol)) if value is not None}
+        for key, value in (("domain", domain), ("transporter", transporter), ("selectionType", selection_type)):
+            if value:
+                shape[key] = value
+        return self.state.store(shape, id).shape["id"]
+
+    def add_collector(self, name: str) -> CollectorToken:
+        """Put a collector in and return its token."""
+        return self.state.issue_token(self.add_instance("COLLECTOR", name=name))
+
+    def add_repository(self, owner_and_name: str, url: str | None = None, source: str = "GITHUB", default_branch: str = "main") -> str:
+        """Onboard a repository and return its asset id. `url` defaults to the one at github.com."""
+        return self.state.add_repository(owner_and_name, url or f"https://github.com/{owner_and_name}", source, default_branch)
+
+    def grant_consent(self, instance_id: str) -> None:
+        """Do in the browser what a PENDING instance waits for (switch consent)."""
+        self.state.grant_consent(instance_id)
+
+    def disable(self, instance_id: str) -> None:
+        """Disable a collector, as only the console can."""
+        self.state.set_disabled(instance_id, True)
+
+    def enable(self, instance_id: str) -> None:
+        self.state.set_disabled(instance_id, False)
+
+    def credential_matches(self, instance_id: str, name: str, value: str) -> bool:
+        """Whether the instance was created with this value of a credential field (`clientSecret`, ...) or of `selfSignedCertificate`."""
+        return self.state.credential_matches(instance_id, name, value)

@@ -1,0 +1,212 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a request may look like, and the shape of each refusal (contract sections 3.0, 3.3 to 3.5, 7.3)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tenant.kinds import KNOWN, SELF_REGISTERING
+from tenant.server import EmbeddedTenant
+
+from .calling import COLLECTOR, GITLAB, INSTANCES, SCOPE, Caller, sarif
+
+
+def faults(reply: Any) -> dict[str, str]:
+    """The field paths of a 422 with their messages; anything else in the answer fails the test."""
+    assert reply.status_code == 422, reply.text
+    body = reply.json()
+    assert (body["errorCode"], body["message"]) == ("ValidateError", "Validation Failed")
+    return {path: fault["message"] for path, fault in body["details"].items()}
+
+
+@pytest.mark.parametrize(("change", "path"), [
+    ({"type": None}, "requestBody.type"),
+    ({"type": "gitlab"}, "requestBody.type"),
+    ({"type": "CHECKMARX"}, "requestBody.type"),
+    ({"status": "COMPLETED"}, "requestBody.status"),
+    ({"selectionType": "CURRENT_STATE"}, "requestBody.selectionType"),
+    ({"state": []}, "requestBody.state"),
+    ({"name": "gitlab-core"}, "requestBody.name"),
+    ({"domain": None}, "requestBody.domain"),
+    ({"domain": {"hostname": 7}}, "requestBody.domain.hostname"),
+    ({"domain": {"protocol": "ftp"}}, "requestBody.domain.protocol"),
+    ({"domain": {"port": 443}}, "requestBody.domain.port"),
+    ({"credentials": {"clientSecret": 7}}, "requestBody.credentials.clientSecret"),
+    ({"credentials": {"client_secret": "x"}}, "requestBody.credentials.client_secret"),
+    ({"credentials": {"type": ""}}, "requestBody.credentials.type"),
+    ({"transporter": {"connectionName": None}}, "requestBody.transporter.connectionName"),
+    ({"selfSignedCertificate": ["pem"]}, "requestBody.selfSignedCertificate"),
+    ({"uniqueProperties": "name"}, "requestBody.uniqueProperties"),
+    ({"uniqueProperties": {"name": 7}}, "requestBody.uniqueProperties.name"),
+])
+def test_a_creation_names_the_field_at_fault(tenant: EmbeddedTenant, admin: Caller, change: dict[str, Any], path: str) -> None:
+    assert list(faults(admin.post(INSTANCES, {**GITLAB, **change}))) == [path]
+    assert tenant.instances == {}
+
+
+def test_every_fault_is_named_and_no_value_is_quoted(admin: Caller) -> None:
+    body = {"type": "GITLAB", "credentials": {"tokn": "planted-secret-1", "password": ["planted-secret-2"]}}
+    reply = admin.post(INSTANCES, body)
+    assert set(faults(reply)) == {"requestBody.credentials.tokn", "requestBody.credentials.password"}
+    assert "planted-secret" not in reply.text
+
+
+@pytest.mark.parametrize("properties", [
+    {}, {"name": "x"}, {"name": "x", "detectionMethod": "DAST", "fileType": "SARIF"}, {"detectionMethod": "SAST", "fileType": "SARIF"},
+])
+def test_a_collector_needs_its_three_properties(admin: Caller, properties: dict[str, str]) -> None:
+    found = faults(admin.post(INSTANCES, {"type": "COLLECTOR", "uniqueProperties": properties}))
+    assert all(path.startswith("requestBody.uniqueProperties.") for path in found)
+
+
+@pytest.mark.parametrize("kind", sorted(KNOWN - SELF_REGISTERING - {"COLLECTOR"}))
+def test_the_types_of_the_guide_can_be_created(tenant: EmbeddedTenant, admin: Caller, kind: str) -> None:
+    held = admin.create({"type": kind, "uniqueProperties": {"name": "one"}})
+    assert tenant.instances[held]["type"] == kind
+
+
+@pytest.mark.parametrize(("change", "path"), [
+    ({"credentials": {"token": "x"}}, "requestBody.credentials"),
+    ({"domain": {"hostname": "x"}}, "requestBody.domain"),
+    ({"type": "GITLAB"}, "requestBody.type"),
+    ({"transporter": {}}, "requestBody.transporter"),
+    ({"selfSignedCertificate": "x"}, "requestBody.selfSignedCertificate"),
+    ({"state": None}, "requestBody.state"),
+    ({"state": "shop/web"}, "requestBody.state"),
+    ({"state": ["shop/web", 7]}, "requestBody.state.1"),
+    ({"selectionType": "ALL"}, "requestBody.selectionType"),
+    ({"externalProjects": [{"repo_id": "x"}]}, "requestBody.externalProjects.0.repo_id"),
+    ({"externalProjects": [{"repoId": None}]}, "requestBody.externalProjects.0.repoId"),
+])
+def test_an_update_takes_four_fields_only(tenant: EmbeddedTenant, admin: Caller, change: dict[str, Any], path: str) -> None:
+    held = admin.create(GITLAB)
+    before = tenant.instances[held]
+    assert list(faults(admin.put(f"{INSTANCES}/{held}", {**SCOPE, **change}))) == [path]
+    assert tenant.instances[held] == before
+
+
+def test_creation_and_scope_are_two_requests(tenant: EmbeddedTenant, admin: Caller) -> None:
+    held = admin.create(GITLAB)
+    created = admin.get(f"{INSTANCES}/{held}").json()
+    assert (created["selectionType"], created["state"], created["repositoriesCount"]) == ("CURRENT_STATE", [], 0)
+    assert admin.put(f"{INSTANCES}/{held}", SCOPE).json() == {}
+    scoped = admin.get(f"{INSTANCES}/{held}").json()
+    assert {**SCOPE, "repositoriesCount": 2}.items() <= scoped.items()
+    assert tenant.instances[held] == {name: value for name, value in scoped.items() if name != "name"}
+
+
+def test_state_is_replaced_not_merged(admin: Caller) -> None:
+    held = admin.create(GITLAB)
+    admin.put(f"{INSTANCES}/{held}", SCOPE)
+    admin.put(f"{INSTANCES}/{held}", {**SCOPE, "state": ["shop/new"]})
+    assert admin.get(f"{INSTANCES}/{held}").json()["state"] == ["shop/new"]
+
+
+def test_credentials_are_checked_and_forgotten(tenant: EmbeddedTenant, admin: Caller) -> None:
+    held = admin.create(GITLAB, selfSignedCertificate="certificate-text")
+    assert tenant.credential_matches(held, "clientSecret", "not-a-real-secret")
+    assert not tenant.credential_matches(held, "clientSecret", "another")
+    assert tenant.credential_matches(held, "selfSignedCertificate", "certificate-text")
+    shown = admin.get(f"{INSTANCES}/{held}").text + str(tenant.instances)
+    assert "not-a-real-secret" not in shown
+    assert "certificate-text" not in shown
+
+
+def test_a_collector_hands_out_its_token_once(tenant: EmbeddedTenant, admin: Caller) -> None:
+    created = admin.post(INSTANCES, COLLECTOR).json()
+    assert created["id"].startswith("col_")
+    assert len(created["id"]) == len("col_") + 24
+    assert created["apiUrl"] == f"{tenant.url}/public_api/appsec/v1/collectors/{created['id']}"
+    for path in (INSTANCES, f"{INSTANCES}/{created['id']}"):
+        assert created["apiToken"] not in admin.get(path).text
+
+
+def test_delete_once(tenant: EmbeddedTenant, admin: Caller) -> None:
+    path = f"{INSTANCES}/{admin.create(GITLAB)}"
+    assert (admin.delete(path).status_code, tenant.instances) == (204, {})
+    again = admin.delete(path)
+    assert (again.status_code, again.json()) == (404, {"errorCode": "404", "message": "Resource not found"})
+
+
+def test_ids_may_hold_slashes(tenant: EmbeddedTenant, admin: Caller) -> None:
+    stack = tenant.add_instance("AWS_CODE_COMMIT", id="arn:aws:cloudformation:eu-west-1:1:stack/cortex/0a 1b")
+    quoted = "arn%3Aaws%3Acloudformation%3Aeu-west-1%3A1%3Astack%2Fcortex%2F0a%201b"
+    assert admin.get(f"{INSTANCES}/{quoted}").json()["id"] == stack
+    assert admin.get(f"{INSTANCES}/{stack}").status_code == 404
+    assert admin.delete(f"{INSTANCES}/{quoted}").status_code == 204
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [
+    ("GET", "/nowhere", 404),
+    ("GET", f"{INSTANCES}/", 404),
+    ("GET", "/public_api/appsec/v1/integrations", 404),
+    ("GET", INSTANCES.replace("/v1/", "//v1/"), 404),
+    ("PATCH", INSTANCES, 405),
+    ("DELETE", INSTANCES, 404),
+    ("POST", "/public_api/appsec/v1/repositories", 405),
+])
+def test_the_gateway_answers_for_unknown_paths(admin: Caller, method: str, path: str, status: int) -> None:
+    reply = admin.send(method, path)
+    assert (reply.status_code, reply.json()["reply"]["err_code"]) == (status, status)
+
+
+@pytest.mark.parametrize("headers", [
+    {"Content-Type": "text/plain"}, {"Content-Type": "application/x-www-form-urlencoded"}, {},
+    {"Content-Type": "application/json", "Content-Encoding": "gzip"},
+])
+def test_bodies_are_plain_json(admin: Caller, headers: dict[str, str]) -> None:
+    reply = admin.send("POST", INSTANCES, data=b"{}", headers=headers)
+    assert (reply.status_code, reply.json()["errorCode"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"{'a': 1}", b'{"a": NaN}', b"\xff", b'\xef\xbb\xbf{"type": "GITLAB"}', b'{"type": "\\ud800"}', b"[" * 100_000])
+def test_malformed_json(admin: Caller, body: bytes) -> None:
+    reply = admin.send("POST", INSTANCES, data=body, headers={"Content-Type": "application/json; charset=utf-8"})
+    assert (reply.status_code, reply.json()["errorCode"]) == (400, "BAD_REQUEST")
+
+
+@pytest.mark.parametrize("body", [[], "x", 7, None, True])
+def test_a_body_is_an_object(admin: Caller, body: Any) -> None:
+    reply = admin.send("POST", INSTANCES, data=json.dumps(body), headers={"Content-Type": "application/json"})
+    assert list(faults(reply)) == ["requestBody"]
+
+
+def test_filters(tenant: EmbeddedTenant, admin: Caller) -> None:
+    for kind in ("GITHUB", "SNYK", "COLLECTOR"):
+        tenant.add_instance(kind, name=kind.lower())
+
+    def names(**filters: str) -> list[str]:
+        return [item["name"] for item in admin.get(INSTANCES, **filters).json()["data"]]
+
+    assert names() == ["github", "snyk", "collector"]
+    assert names(type="SNYK") == ["snyk"]
+    assert names(type_category="DEFAULT") == ["github", "collector"]
+    assert names(type_category="EXTERNAL_VENDOR_INTEGRATIONS") == ["snyk"]
+    assert names(type="GITHUB", type_category="EXTERNAL_VENDOR_INTEGRATIONS") == []
+    assert list(faults(admin.get(INSTANCES, type="GITTEA"))) == ["type"]
+    assert list(faults(admin.get(INSTANCES, type_category="ALL"))) == ["type_category"]
+
+
+def test_a_collector_id_must_be_a_collector(tenant: EmbeddedTenant, admin: Caller) -> None:
+    held = tenant.add_instance("GITHUB", name="web")
+    for target in (held, "col_unknown"):
+        assert admin.post(f"/public_api/appsec/v1/collectors/{target}", sarif(), repository_url="https://x/y").status_code == 404
+
+
+def test_one_connection_serves_many_requests_whatever_they_answer(tenant: EmbeddedTenant, admin: Caller) -> None:
+    for body in (b"{", b'{"type": "GITLAB"}', b"x" * 100_000):
+        admin.raw("POST", INSTANCES, {"Connection": "keep-alive"}, data=body)
+        admin.send("POST", INSTANCES, data=body, headers={"Content-Type": "application/json"})
+    pools = admin.session.get_adapter(tenant.url).poolmanager.pools
+    [pool] = [pools[key] for key in pools.keys()]  # noqa: SIM118 - a urllib3 container iterates over nothing else
+    assert (pool.num_connections, pool.num_requests) == (1, 6)
+
+
+def test_a_chunked_body_is_read(admin: Caller) -> None:
+    reply = admin.send("POST", INSTANCES, data=iter([b'{"type": ', b'"GITLAB"}']), headers={"Content-Type": "application/json"})
+    assert reply.status_code == 201

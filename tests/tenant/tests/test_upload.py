@@ -1,0 +1,198 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SARIF uploads (contract section 6)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+
+from tenant.server import EmbeddedTenant
+
+from .calling import RESULT, Caller, result, sarif
+
+Upload = Callable[..., requests.Response]
+WEB = "https://github.com/shop/web"
+
+
+@pytest.fixture
+def collector(tenant: EmbeddedTenant) -> str:
+    return tenant.add_collector("semgrep").id
+
+
+@pytest.fixture
+def upload(tenant: EmbeddedTenant, admin: Caller, collector: str) -> Upload:
+    """Uploads a document for the one repository the tenant knows."""
+    tenant.add_repository("shop/web")
+
+    def send(document: Any, **query: str) -> requests.Response:
+        return admin.post(f"/public_api/appsec/v1/collectors/{collector}", document, **(query or {"repository_url": WEB}))
+
+    return send
+
+
+def test_accepted(tenant: EmbeddedTenant, upload: Upload, collector: str) -> None:
+    document = sarif(result(level="error"), result(level="warning"), result(level="note"), result(level="none"))
+    reply = upload(document)
+    assert (reply.status_code, reply.json()) == (200, {"status": "ACCEPTED"})
+    [held] = tenant.uploads
+    assert (held.collector_id, held.branch, held.document) == (collector, "main", document)
+    assert held.bytes == int(reply.request.headers["Content-Length"])
+    assert tenant.accepted_results == document["runs"][0]["results"]
+    assert [accepted.severity for accepted in tenant.accepted_results] == ["HIGH", "MEDIUM", "LOW", "INFO"]
+    assert {accepted.tool for accepted in tenant.accepted_results} == {"semgrep"}
+
+
+def test_a_clean_scan_is_accepted(tenant: EmbeddedTenant, upload: Upload) -> None:
+    document = sarif()
+    document["runs"][0]["results"] = []
+    assert upload(document).status_code == 200
+    assert (len(tenant.uploads), tenant.accepted_results) == (1, [])
+
+
+def test_rules_of_an_extension_count(upload: Upload) -> None:
+    document = sarif()
+    tool = document["runs"][0]["tool"]
+    tool["extensions"] = [{"name": "pack", "rules": tool["driver"].pop("rules")}]
+    assert upload(document).status_code == 200
+
+
+def at(*path: Any, value: Any) -> Callable[[dict[str, Any]], None]:
+    """A change of a document: set what lies at the path, or remove it when the value is `at`."""
+
+    def change(document: dict[str, Any]) -> None:
+        node: Any = document
+        for part in path[:-1]:
+            node = node[part]
+        if value is at:
+            del node[path[-1]]
+        else:
+            node[path[-1]] = value
+
+    return change
+
+
+RUN: tuple[Any, ...] = ("runs", 0)
+FIRST: tuple[Any, ...] = (*RUN, "results", 0)
+PLACE: tuple[Any, ...] = (*FIRST, "locations", 0, "physicalLocation")
+URI: tuple[Any, ...] = (*PLACE, "artifactLocation", "uri")
+IN_RESULT, IN_PLACE = "$.runs[0].results[0]", "$.runs[0].results[0].locations[0].physicalLocation"
+
+
+@pytest.mark.parametrize(("change", "where"), [
+    (at("version", value="2.0.0"), "$.version"),
+    (at("version", value=at), "$.version"),
+    (at("runs", value=at), "$.runs"),
+    (at("runs", value=[]), "$.runs"),
+    (at(*RUN, value=7), "$.runs[0].tool.driver.name"),
+    (at(*RUN, "tool", "driver", "name", value=""), "$.runs[0].tool.driver.name"),
+    (at(*RUN, "tool", "driver", "rules", value=[]), "$.runs[0].tool.driver.rules"),
+    (at(*RUN, "tool", "driver", "rules", value=[{"name": "x"}]), "$.runs[0].tool.driver.rules[0].id"),
+    (at(*RUN, "results", value={}), "$.runs[0].results"),
+    (at(*FIRST, value=None), IN_RESULT),
+    (at(*FIRST, "ruleId", value=at), f"{IN_RESULT}.ruleId"),
+    (at(*FIRST, "ruleId", value="other"), f"{IN_RESULT}.ruleId"),
+    (at(*FIRST, "level", value="critical"), f"{IN_RESULT}.level"),
+    (at(*FIRST, "level", value=None), f"{IN_RESULT}.level"),
+    (at(*FIRST, "level", value=["error"]), f"{IN_RESULT}.level"),
+    (at(*FIRST, "message", value={"markdown": "x"}), f"{IN_RESULT}.message.text"),
+    (at(*FIRST, "locations", value=[]), f"{IN_RESULT}.locations"),
+    (at(*FIRST, "locations", 0, value={}), f"{IN_PLACE}.artifactLocation.uri"),
+    (at(*URI, value=""), f"{IN_PLACE}.artifactLocation.uri"),
+    (at(*URI, value="/src/app.py"), f"{IN_PLACE}.artifactLocation.uri"),
+    (at(*URI, value="file:///src/app.py"), f"{IN_PLACE}.artifactLocation.uri"),
+    (at(*URI, value="C:/src/app.py"), f"{IN_PLACE}.artifactLocation.uri"),
+    (at(*URI, value="src\\app.py"), f"{IN_PLACE}.artifactLocation.uri"),
+    (at(*URI, value="src/../../app.py"), f"{IN_PLACE}.artifactLocation.uri"),
+    (at(*URI, value="src/%2e%2e/app.py"), f"{IN_PLACE}.artifactLocation.uri"),
+    (at(*PLACE, "region", value=at), f"{IN_PLACE}.region.startLine"),
+    (at(*PLACE, "region", "startLine", value=0), f"{IN_PLACE}.region.startLine"),
+    (at(*PLACE, "region", "startLine", value=True), f"{IN_PLACE}.region.startLine"),
+    (at(*PLACE, "region", "startLine", value="7"), f"{IN_PLACE}.region.startLine"),
+])
+def test_a_document_is_refused_with_the_place(tenant: EmbeddedTenant, upload: Upload, change: Callable[[Any], None], where: str) -> None:
+    document = sarif()
+    change(document)
+    reply = upload(document)
+    assert reply.status_code == 400
+    assert f"{where}: " in reply.json()["message"]
+    assert (tenant.uploads, tenant.accepted_results) == ([], [])
+
+
+def test_only_the_first_five_problems_are_named(upload: Upload) -> None:
+    message = upload(sarif(*[result(ruleId="other")] * 9)).json()["message"]
+    assert message.count("no rule with this id") == 5
+
+
+@pytest.mark.parametrize("uri", ["src/app.py", "..hidden/app.py", "src/a..b.py", "app.py", "my%20file.py"])
+def test_relative_paths_are_accepted(upload: Upload, uri: str) -> None:
+    document = sarif()
+    at(*URI, value=uri)(document)
+    assert upload(document).status_code == 200
+
+
+def test_the_repository_must_be_named(upload: Upload) -> None:
+    assert upload(sarif(), branch="main").status_code == 400
+    assert upload(sarif(), repository_url="", repository_id="").status_code == 400
+
+
+def test_the_repository_must_be_known(tenant: EmbeddedTenant, upload: Upload) -> None:
+    asset = next(iter(tenant.state.repositories))
+    assert upload(sarif(), repository_id=asset, branch="feature").status_code == 200
+    assert upload(sarif(), repository_id=asset, repository_url=WEB).status_code == 200
+    assert upload(sarif(), repository_url="https://GitHub.com/shop/web").status_code == 200
+    assert upload(sarif(), repository_id="unknown").status_code == 404
+    assert upload(sarif(), repository_url=f"{WEB}.git").status_code == 404
+    assert upload(sarif(), repository_url="http://[").status_code == 404
+    assert [(held.repository, held.branch) for held in tenant.uploads] == [(asset, "feature"), (asset, "main"), (asset, "main")]
+
+
+def test_a_selected_repository_is_known(tenant: EmbeddedTenant, upload: Upload) -> None:
+    url = "https://gitlab.example.com/shop/deep/api"
+    assert upload(sarif(), repository_url=url).status_code == 404
+    tenant.add_instance("GITLAB_SELF_MANAGED", name="core", state=["shop/deep/api"])
+    assert upload(sarif(), repository_url=url).status_code == 200
+    assert tenant.uploads[-1].repository == url
+
+
+def test_id_and_url_must_agree(tenant: EmbeddedTenant, upload: Upload) -> None:
+    other = tenant.add_repository("shop/api")
+    assert upload(sarif(), repository_id=other, repository_url=WEB).status_code == 400
+
+
+def test_a_disabled_collector(tenant: EmbeddedTenant, upload: Upload, collector: str) -> None:
+    tenant.disable(collector)
+    reply = upload(sarif())
+    assert (reply.status_code, reply.json()["message"]) == (403, "The collector is disabled")
+    tenant.enable(collector)
+    assert upload(sarif()).status_code == 200
+
+
+def test_the_size_limit_is_in_bytes(tenant: EmbeddedTenant, admin: Caller, collector: str) -> None:
+    tenant.add_repository("shop/web")
+
+    def padded(size: int) -> int:
+        empty = sarif()
+        text = json.dumps(empty).encode()
+        body = text + b" " * (size - len(text))
+        path = f"/public_api/appsec/v1/collectors/{collector}"
+        return admin.send("POST", path, data=body, params={"repository_url": WEB}, headers={"Content-Type": "application/json"}).status_code
+
+    assert padded(10_000_000) == 200
+    assert padded(10_000_001) == 413
+    assert [held.bytes for held in tenant.uploads] == [10_000_000]
+
+
+def test_the_token_of_the_creation_reply_uploads(tenant: EmbeddedTenant, admin: Caller) -> None:
+    token = tenant.add_collector("codeql")
+    tenant.add_repository("shop/web")
+    headers = {"x-crtx-auth-id": token.token_id, "Authorization": token.token}
+    reply = requests.post(token.api_url, json=sarif(), params={"repository_url": WEB}, headers=headers, timeout=10)
+    assert reply.status_code == 200
+    assert tenant.journal[-1].auth == token.token_id
+    assert tenant.accepted_results == [RESULT]
