@@ -153,6 +153,36 @@ max_deselect:
       O(%(here)sselection_type), is refused with the numbers. V(-1) allows all.
   type: int
   default: 10
+recreate:
+  description:
+    - The type, domain, transporter and certificate of an instance cannot be updated. V(never) refuses a known difference.
+    - V(when_immutable_differs) deletes the instance, with its findings, mappings and webhooks, and creates it again with the same scope and
+      mappings. It is refused for types that need a person or a stack, and without O(%(here)scredentials) where the type has some.
+    - A field that the tenant does not show is unknown, never different.
+  type: str
+  choices: [never, when_immutable_differs]
+  default: never
+backup_dir:
+  description:
+    - Folder on the host that runs the module to which an instance is written before it is deleted or recreated, or before anything
+      is deselected in it. The file has the shape of a data file for the playbook C(cortex_cloud.appsec.onboard), without secrets.
+  type: path
+wait:
+  description:
+    - After a creation or an update, wait until the tenant shows one of O(%(here)swait_for_status).
+  type: bool
+  default: false
+wait_for_status:
+  description:
+    - Status words that end the waiting.
+  type: list
+  elements: str
+  default: [COMPLETED]
+wait_timeout:
+  description:
+    - Seconds to wait. What was sent stands when they are over, and the task fails.
+  type: float
+  default: 120.0
 credentials_file:
   description:
     - File on the host that runs the module for the one-time token of a new V(COLLECTOR), as JSON, readable by its owner alone.
@@ -162,6 +192,14 @@ return_credentials:
   description:
     - Return the one-time token of a new V(COLLECTOR) in clear as C(collector_credentials). Set C(no_log) on such a task.
     - Creating a V(COLLECTOR) needs this or O(%(here)scredentials_file).
+  type: bool
+  default: false
+"""
+
+_IGNORE = r"""
+ignore:
+  description:
+    - The item names an instance that is known and left to others: it is never touched and never pruned.
   type: bool
   default: false
 """
@@ -184,4 +222,4 @@ options:
     elements: dict
     required: true
     suboptions:
-""" + textwrap.indent(_fields("data_sources[]."), "      ")
+""" + textwrap.indent(_fields("data_sources[].") + _IGNORE, "      ")

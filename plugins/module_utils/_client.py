@@ -9,6 +9,7 @@ import email.utils
 import json
 import os
 import random
+import threading
 import time
 import traceback
 import typing as t
@@ -17,9 +18,10 @@ from urllib.parse import urlsplit
 
 from ._connection import Connection, origin_of
 from ._errors import ApiError, InputError, words_of
+from ._lock import default_directory
 from ._redact import Redactor
 from ._signing import advanced_headers, collector_headers, standard_headers
-from ._throttle import Throttle, default_directory
+from ._throttle import Throttle
 
 try:
     import requests
@@ -64,7 +66,10 @@ class Client:
         self.redactor = Redactor([connection.api_key])
         self.warnings: list[str] = []
         self._throttles: dict[str, Throttle] = {}
-        self._session = requests.Session()
+        self._throttles_lock = threading.Lock()
+        # One session for each thread: requests does not promise more.
+        self._local = threading.local()
+        self._sessions: list[t.Any] = []
 
     @property
     def waits(self) -> dict[str, t.Any]:
@@ -73,6 +78,22 @@ class Client:
             "waits": sum(x.waits for x in self._throttles.values()),
             "seconds": round(sum(x.seconds for x in self._throttles.values()), 3),
         }
+
+    def _session(self) -> t.Any:
+        if not hasattr(self._local, "session"):
+            self._local.session = requests.Session()
+            self._sessions.append(self._local.session)
+        return self._local.session
+
+    def close(self) -> None:
+        """Let the connections go."""
+        for session in self._sessions:
+            session.close()
+
+    @property
+    def lock_directory(self) -> str:
+        """Where the processes of this node share their budget and their locks."""
+        return self.connection.rate_limit_dir or default_directory()
 
     def origin(self) -> str:
         """The tenant's checked URL. Raises InputError."""
@@ -156,8 +177,12 @@ class Client:
 
     def _throttle(self, target: str) -> Throttle:
         tenant = urlsplit(target).netloc.lower()
+        with self._throttles_lock:
+            return self._throttle_of(tenant)
+
+    def _throttle_of(self, tenant: str) -> Throttle:
         if tenant not in self._throttles:
-            throttle = Throttle(self.connection.rate_limit_dir or default_directory(), tenant, self.connection.requests_per_second)
+            throttle = Throttle(self.lock_directory, tenant, self.connection.requests_per_second)
             if throttle.warning:
                 self.warnings.append(throttle.warning)
             self._throttles[tenant] = throttle
@@ -191,7 +216,7 @@ class Client:
 
         host = urlsplit(call.target).netloc
         try:
-            response = self._session.request(
+            response = self._session().request(
                 call.method,
                 call.target,
                 params=call.query,
@@ -331,18 +356,7 @@ def _pause(outcome: str, attempt: int, error: ApiError) -> float:
 def _final(error: ApiError, outcome: str, attempts: int) -> ApiError:
     ambiguous = error.method != "GET" and outcome in ("gateway", "lost")
     unknown = "The tenant may have carried it out all the same: run again, which looks first." if ambiguous else ""
-    return ApiError(
-        error.operation,
-        error.subject,
-        method=error.method,
-        path=error.path,
-        status=error.status,
-        words=error.words,
-        hint=" ".join(filter(None, [error.hint, unknown])),
-        ambiguous=ambiguous,
-        attempts=attempts,
-        clock_skew=error.clock_skew,
-    )
+    return error.with_hint(" ".join(filter(None, [error.hint, unknown])), attempts, ambiguous)
 
 
 class _TooBig(Exception):

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 from urllib.parse import urlsplit
 
 from ._errors import InputError
@@ -33,13 +34,14 @@ class Connection:
 
 def origin_of(api_url: str, expected_tenant: str | None = None, option: str = "api_url") -> str:
     """The URL that paths are added to, from a full URL or a bare FQDN (contract 1.1). Raises InputError before anything is sent."""
-    url = api_url.strip().rstrip("/")
+    url = api_url.strip()
     if not url:
         raise InputError(
             f"{option} is not set. Give the API URL of the tenant (console: Settings, Configurations, API Keys, Copy "
             "API URL), or set CORTEXCLOUD_API_URL."
         )
     if "://" not in url:
+        url = url.rstrip("/")
         url = "https://" + (url if url.lower().startswith("api-") else f"api-{url}")
     try:
         parts = urlsplit(url)
@@ -55,13 +57,13 @@ def origin_of(api_url: str, expected_tenant: str | None = None, option: str = "a
             raise InputError(
                 f"{option} must not hold {what}: give only scheme and host, such as https://api-mytenant.xdr.us.paloaltonetworks.com."
             )
-    if not host or any(c.isspace() for c in url):
+    if not _is_host(host) or any(c.isspace() for c in url):
         raise InputError(
             f"{option} names no host: give https://api-mytenant.xdr.us.paloaltonetworks.com or mytenant.xdr.us.paloaltonetworks.com."
         )
     if parts.scheme not in ("https", "http"):
         raise InputError(f"{option} must start with https://, not {parts.scheme}://.")
-    if parts.scheme == "http" and not (host in ("localhost", "::1") or host.startswith("127.")):
+    if parts.scheme == "http" and not _is_loopback(host):
         raise InputError(f"{option} uses plain http to {host}: the API key would cross the network unprotected. Use https://.")
     if "/public_api" in parts.path:
         raise InputError(f"{option} must end before /public_api: the collection adds the path itself.")
@@ -73,7 +75,19 @@ def origin_of(api_url: str, expected_tenant: str | None = None, option: str = "a
                 f"{option} points to {found}, but expected_tenant is {wanted}: nothing was sent. Check which credential "
                 "belongs to this inventory host or survey answer."
             )
-    return url
+    return url.rstrip("/")
+
+
+def _is_host(host: str) -> bool:
+    labels = host.rstrip(".").split(".")
+    return ":" in host or all(label and label.isascii() and all(c.isalnum() or c in "-_" for c in label) for label in labels)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _bare(host: str) -> str:

@@ -61,6 +61,22 @@ class ApiError(CortexError):
             line += f" ({self.method} {self.path}{tries})"
         return f"{line}. {self.hint}" if self.hint else f"{line}."
 
+    def with_hint(self, hint: str, attempts: int | None = None, ambiguous: bool | None = None) -> ApiError:
+        """The same failure with another advice."""
+        return ApiError(
+            self.operation,
+            self.subject,
+            method=self.method,
+            path=self.path,
+            status=self.status,
+            words=self.words,
+            hint=hint,
+            ambiguous=self.ambiguous if ambiguous is None else ambiguous,
+            attempts=attempts or self.attempts,
+            retry_after=self.retry_after,
+            clock_skew=self.clock_skew,
+        )
+
     def details(self) -> dict[str, t.Any]:
         return {
             "operation": self.operation,

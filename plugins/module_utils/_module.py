@@ -4,7 +4,10 @@
 # PRIVATE to the collection: floor 4, the Ansible glue: connection options, one place where failures become results, redaction of results.
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleFallbackNotFound, AnsibleModule, missing_required_lib
@@ -12,6 +15,7 @@ from ansible.module_utils.basic import AnsibleFallbackNotFound, AnsibleModule, m
 from ._api import Api
 from ._client import REQUESTS_ERROR, Client
 from ._connection import Connection
+from ._data_sources.run import Progress
 from ._errors import CortexError, InputError
 from ._redact import HIDDEN, Redactor, secrets_in
 
@@ -79,6 +83,20 @@ class CortexModule(AnsibleModule):
         self.redactor.add(options.get("api_key"))
         return Api(client)
 
+    def progress(self, api: Api) -> Progress:
+        """Tells the action plugin how far the run is, through the file that it named."""
+        path, last = os.environ.get("CORTEXCLOUD_PROGRESS_FILE"), 0.0
+
+        def tell(now: Progress) -> None:
+            nonlocal last
+            if path and time.monotonic() - last > 0.5:
+                last = time.monotonic()
+                counts = {"total": now.total, "done": now.done, "changed": now.changed, "failed": now.failed, **api.client.waits}
+                with contextlib.suppress(OSError), open(path, "w", encoding="utf-8") as file:
+                    json.dump(counts, file)
+
+        return Progress(tell)
+
     def run(self, work: t.Callable[[Api], dict[str, t.Any]]) -> t.NoReturn:
         """Call C(work) and end the module with what it returns; C(failed) in it, or a CortexError, ends in a failure."""
         api = None
@@ -91,6 +109,7 @@ class CortexModule(AnsibleModule):
             self.warn(self.redactor.text(text))
         if api:
             result["rate_limited"] = api.client.waits
+            api.client.close()
         if result.pop("failed", False):
             self.fail_json(**result)
         self.exit_json(**result)

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import tempfile
@@ -13,15 +12,7 @@ import threading
 import time
 import typing as t
 
-try:
-    import fcntl
-except ImportError:  # no POSIX locks: pace within the process
-    fcntl = None  # type: ignore[assignment]
-
-
-def default_directory() -> str:
-    """A directory of this user alone: the XDG cache, else one under HOME."""
-    return os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "cortex_cloud_appsec", "rate")
+from ._lock import file_name, hold_alone, open_private, usable_directory
 
 
 def _boot() -> str:
@@ -48,14 +39,9 @@ class Throttle:
         self._boot = _boot()
         self._path: str | None = None
         try:
-            os.makedirs(directory, mode=0o700, exist_ok=True)
-            if os.stat(directory).st_mode & 0o002:
-                raise PermissionError("everybody may write there")
-            if fcntl is None:
-                raise OSError("no file locks on this platform")
-            with tempfile.TemporaryFile(dir=directory):
+            with tempfile.TemporaryFile(dir=usable_directory(directory)):
                 pass
-            self._path = os.path.join(directory, hashlib.sha256(tenant.encode()).hexdigest()[:32] + ".json")
+            self._path = os.path.join(directory, f"{file_name(tenant)}.json")
         except OSError as exc:
             self._alone(directory, exc)
 
@@ -89,10 +75,8 @@ class Throttle:
             return self._next(self._local, hold)
 
     def _reserve_shared(self, path: str, hold: float) -> float:
-        # O_NOFOLLOW: a planted link must not make us write elsewhere.
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
-        with os.fdopen(handle, "r+", encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with open_private(path) as file:
+            hold_alone(file)
             state = self._read(file)
             slot = self._next(state, hold)
             file.seek(0)

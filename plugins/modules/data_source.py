@@ -113,6 +113,10 @@ pending_actions:
   type: list
   elements: dict
   sample: [{id: "4711", type: GITHUB_ENTERPRISE, name: ghe-core, step: authorise the application in a browser}]
+backup_file:
+  description: Where the instance was written before something was taken away from it.
+  returned: when O(backup_dir) is set and something was taken away
+  type: str
 collector_credentials:
   description: The one-time token of a new collector.
   returned: when O(return_credentials) is true and a collector was created
@@ -141,15 +145,15 @@ rate_limited:
 """
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import report
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.apply import Run
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import argument_spec, item_from
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.run import Run
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import CONNECTION_SPEC, CortexModule
 
 
 def main() -> None:
     module = CortexModule(argument_spec(), required_one_of=[("id", "type")])
     item = item_from({name: value for name, value in module.params.items() if name not in CONNECTION_SPEC})
-    module.run(lambda api: report.one(Run(api, check_mode=module.check_mode, full=True).items([item])[0], diff=module._diff))
+    module.run(lambda api: report.one(Run(api, check_mode=module.check_mode, full=True), item, diff=module._diff))
 
 
 if __name__ == "__main__":

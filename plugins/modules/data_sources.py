@@ -10,11 +10,39 @@ short_description: Manage many data sources of Cortex Cloud Application Security
 version_added: 0.1.0
 description:
   - Brings a list of integrations of one tenant to their described state, in one process, with one call to list what is there.
-  - All items are read and planned before the first write. Items that mean the same instance, or that claim the same repository, are
-    refused.
+  - All items are read and planned before the first write. Items that mean the same instance, or that claim the same repository,
+    are refused. Several instances are worked on at once, under one rate limit.
   - One item's failure does not stop the others. The task fails at the end and names each failed item by index and name. A refused
     key, licence or role ends the run.
   - Secrets never become loop items, which Ansible would print.
+  - On the host that runs C(ansible-playbook), a line every few seconds tells how far it is, and in diff mode the plan is shown
+    even when the task fails.
+options:
+  prune:
+    description:
+      - Delete the instances of O(prune_types) that no item means. This happens last, and only when every item succeeded.
+      - Never deleted are instances that were made in this run, types that register themselves, and instances whose item has
+        O(data_sources[].ignore).
+      - Refused before any change are types of which no item is listed, more than O(prune_max) deletions, and a deletion beside a creation
+        of the same type on the same host, which is what a new name in the list looks like.
+    type: bool
+    default: false
+  prune_types:
+    description: The integration types that O(prune) looks at. Required with O(prune).
+    type: list
+    elements: str
+    default: []
+  prune_max:
+    description: With more deletions than this by O(prune), nothing at all is changed.
+    type: int
+    default: 5
+  plan_file:
+    description: File on the host that runs the module to which the plan is written as Markdown, with its digest, in check mode too.
+    type: path
+  plan_digest:
+    description:
+      - Apply only the plan with this digest (RV(plan_digest) of a check-mode run); otherwise nothing is changed.
+    type: str
 extends_documentation_fragment:
   - cortex_cloud.appsec._connection
   - cortex_cloud.appsec._data_source.items
@@ -56,6 +84,22 @@ EXAMPLES = r"""
         domain: {hostname: api.eu.snyk.io, protocol: https}
         credentials: {token: "{{ snyk_token }}"}
         unique_properties: {organizationId: payments}
+
+- name: Write the plan, and delete Jenkins servers that are no longer listed
+  cortex_cloud.appsec.data_sources:
+    data_sources: "{{ tenant_data_sources }}"
+    prune: true
+    prune_types: [JENKINS_SERVER]
+    plan_file: plan.md
+  check_mode: true
+  register: plan
+
+- name: Apply just that plan
+  cortex_cloud.appsec.data_sources:
+    data_sources: "{{ tenant_data_sources }}"
+    prune: true
+    prune_types: [JENKINS_SERVER]
+    plan_digest: "{{ plan.plan_digest }}"
 """
 
 RETURN = r"""
@@ -73,8 +117,13 @@ data_sources:
     changed: {description: Whether the tenant was changed for it, type: bool, returned: always}
     repositories_count: {description: Number of repositories., type: int, returned: always}
     status: {description: The tenant's status word., type: str, returned: always}
+    backup_file: {description: Where it was written before something was taken away., type: str, returned: when it was}
     error: {description: Why it failed., type: str, returned: when it failed}
     pending_actions: {description: What a person still has to do., type: list, elements: dict, returned: when there is something}
+plan_digest:
+  description: A short name for exactly this plan on this tenant, the same in check mode and for real.
+  returned: always
+  type: str
 summary:
   description: How many items had each action.
   returned: always
@@ -109,17 +158,39 @@ rate_limited:
   sample: {waits: 0, seconds: 0.0}
 """
 
+from typing import Any
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import report
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.apply import Run
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import argument_spec, item_from
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.prune import Prune
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.run import Run
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import CortexModule
 
 
 def main() -> None:
-    spec = {"data_sources": {"type": "list", "elements": "dict", "required": True, "options": argument_spec()}}
+    spec = {
+        "data_sources": {"type": "list", "elements": "dict", "required": True, "options": argument_spec(in_list=True)},
+        "prune": {"type": "bool", "default": False},
+        "prune_types": {"type": "list", "elements": "str", "default": []},
+        "prune_max": {"type": "int", "default": 5},
+        "plan_file": {"type": "path"},
+        "plan_digest": {"type": "str"},
+    }
     module = CortexModule(spec)
-    items = [item_from(params) for params in module.params["data_sources"]]
-    module.run(lambda api: report.many(Run(api, check_mode=module.check_mode).items(items), diff=module._diff))
+    params = module.params
+
+    def work(api: Api) -> dict[str, Any]:
+        run = Run(
+            api,
+            check_mode=module.check_mode,
+            prune=Prune(tuple(params["prune_types"]), params["prune_max"]) if params["prune"] else None,
+            digest=params["plan_digest"],
+            progress=module.progress(api),
+        )
+        return report.many(run, [item_from(p) for p in params["data_sources"]], diff=module._diff, plan_file=params["plan_file"])
+
+    module.run(work)
 
 
 if __name__ == "__main__":

@@ -132,7 +132,7 @@ class Application:
 
     @staticmethod
     def _argument(name: str) -> str:
-        return (request.view_args or {})[name].replace(SLASH, "/")
+        return str((request.view_args or {})[name]).replace(SLASH, "/")
 
     def _view(self, operation_id: str) -> Any:
         method = getattr(self, operation_id)

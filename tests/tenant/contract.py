@@ -121,9 +121,10 @@ class Contract:
         parameters = [self._resolve(entry) for entry in (*shared, *raw.get("parameters", []))]
         responses, may_be_empty = {}, set()
         for status, entry in raw["responses"].items():
-            content = self._resolve(entry).get("content")
+            response = self._resolve(entry)
+            content = response.get("content")
             responses[int(status)] = self._validator(content[JSON]["schema"]) if content else None
-            if content and "x-empty" in content:
+            if response.get("x-may-be-empty"):
                 may_be_empty.add(int(status))
         body = raw.get("requestBody", {})
         return Operation(

@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 import hmac
 import ipaddress
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, g, jsonify, request
@@ -23,16 +24,15 @@ HEADER = "X-Control-Token"
 def register(app: Flask, tenant: EmbeddedTenant) -> None:
     """Add the /control/ paths of one tenant."""
 
-    def guarded(view: Any) -> Any:
+    def guarded(view: Callable[[], Response]) -> Callable[[], Response]:
         def guard() -> Response:
             known = hmac.compare_digest(request.headers.get(HEADER, "").encode(), tenant.control_token.encode())
             if not known or not ipaddress.ip_address(request.remote_addr or "0.0.0.0").is_loopback:
                 return _answer({"error": f"the control interface needs the header {HEADER} with the token printed at start"}, 403)
             return view()
-        guard.__name__ = view.__name__
         return guard
 
-    def add(path: str, method: str, view: Any) -> None:
+    def add(path: str, method: str, view: Callable[[], Response]) -> None:
         app.add_url_rule(PREFIX + path, f"control_{method}_{path}", guarded(view), methods=[method], provide_automatic_options=False)
 
     def change_switches() -> Response:

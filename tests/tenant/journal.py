@@ -24,8 +24,8 @@ class Entry:
     """One request.
 
     `at` is ISO 8601; `auth` the key or token id it named, if known; `query` maps a name to its value, or to a list when repeated.
-    A body is parsed JSON with secrets as `***`. Exceptions: a SARIF document is {"sarif": {"bytes", "sha256", "results"}}, results None when
-    refused; a list of more than 1000 objects is {"items": count}; a body that is not JSON is {"unreadable": its length in bytes}.
+    A body is parsed JSON with secrets as `***`. Exceptions: a SARIF document is {"sarif": {"bytes", "sha256", "results"}}, results None
+    when refused; a list of more than 1000 objects is {"items": count}; a body that is not JSON is {"unreadable": its length in bytes}.
     """
 
     at: str
@@ -85,7 +85,8 @@ class Redactor:
             if name not in shown:
                 result[self.text(str(name))] = HIDDEN
             elif shown[name] is None:
-                result[name] = self.tree(item)
+                # Free-form, so a text in its place may be anything.
+                result[name] = HIDDEN if name == "uniqueProperties" and not isinstance(item, Mapping) else self.tree(item)
             else:
                 result[name] = self._known(item, shown[name])
         return result

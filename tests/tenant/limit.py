@@ -34,4 +34,4 @@ class RateLimit:
                 self._taken.append(now)
                 return None
             frees_at = opened + width if fixed else self._taken[-self._switches.rate] + width
-            return frees_at - now
+            return float(frees_at - now)

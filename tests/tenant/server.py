@@ -156,7 +156,7 @@ class EmbeddedTenant:
         context = self._certificate() if self._tls else None
         self._server = server = Server(self.port, Application(self), context)
         self.port = server.port
-        self._thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, name=f"tenant-{self.port}", daemon=True)
+        self._thread = threading.Thread(target=server.serve_forever, args=(0.02,), name=f"tenant-{self.port}", daemon=True)
         self._thread.start()
         return self
 
@@ -217,7 +217,7 @@ class EmbeddedTenant:
 
     def clock_now(self) -> float:
         """The tenant's idea of the time, epoch seconds: the clock plus the switch clock_offset."""
-        return self.clock.now() + self.behaviour.clock_offset
+        return self.clock.now() + float(self.behaviour.clock_offset)
 
     def secrets(self) -> set[str]:
         """Every secret the tenant ever handed out, deleted collectors' tokens included: what must appear in no journal."""
@@ -292,13 +292,13 @@ class EmbeddedTenant:
             properties["name"] = name
         if type == "COLLECTOR":
             properties = {"detectionMethod": "SAST", "fileType": "SARIF", **properties}
-        shape: dict[str, Any] = {"type": type, "uniqueProperties": properties, "state": list(state), "externalProjects": list(external_projects),
-                                 "status": status}
+        shape: dict[str, Any] = {"type": type, "uniqueProperties": properties, "state": list(state),
+                                 "externalProjects": list(external_projects), "status": status}
         domain = {key: value for key, value in (("hostname", hostname), ("protocol", protocol)) if value is not None}
         for key, value in (("domain", domain), ("transporter", transporter), ("selectionType", selection_type)):
             if value:
                 shape[key] = value
-        return self.state.store(shape, id).shape["id"]
+        return str(self.state.store(shape, id).shape["id"])
 
     def add_collector(self, name: str) -> CollectorToken:
         """Put a collector in and return its token."""

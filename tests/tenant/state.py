@@ -35,15 +35,16 @@ class Stored:
 
     @property
     def type(self) -> str:
-        return self.shape["type"]
+        return str(self.shape["type"])
 
     @property
     def name(self) -> str | None:
-        return self.shape.get("uniqueProperties", {}).get("name")
+        name: str | None = self.shape.get("uniqueProperties", {}).get("name")
+        return name
 
     @property
     def hostname(self) -> str:
-        return self.shape.get("domain", {}).get("hostname", "").lower()
+        return str(self.shape.get("domain", {}).get("hostname", "")).lower()
 
     @property
     def identity(self) -> tuple[str, str | None, str]:

@@ -15,7 +15,7 @@ SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 REPORTED = 5
 
 
-class AcceptedResult(dict):
+class AcceptedResult(dict[str, Any]):
     """A SARIF result exactly as it was sent, with what the tenant made of it as attributes."""
 
     severity: str

@@ -76,14 +76,21 @@ BEHAVIOUR: dict[str, dict[str, t.Any]] = {
     "repositories_mode": {"type": "str", "choices": list(MODES), "default": "merge"},
     "external_projects_mode": {"type": "str", "choices": list(MODES), "default": "merge"},
     "max_deselect": {"type": "int", "default": 10},
+    "recreate": {"type": "str", "choices": ["never", "when_immutable_differs"], "default": "never"},
+    "backup_dir": {"type": "path"},
+    "wait": {"type": "bool", "default": False},
+    "wait_for_status": {"type": "list", "elements": "str", "default": ["COMPLETED"]},
+    "wait_timeout": {"type": "float", "default": 120.0},
     "credentials_file": {"type": "path"},
     "return_credentials": {"type": "bool", "default": False, "no_log": False},
 }
 
 
-def argument_spec() -> dict[str, t.Any]:
-    """The options of one data source, as Ansible wants them, made from the tables above."""
+def argument_spec(*, in_list: bool = False) -> dict[str, t.Any]:
+    """The options of one data source, as Ansible wants them, made from the tables above. in_list: as an item of data_sources."""
     spec: dict[str, t.Any] = {name: dict(option) for name, option in BEHAVIOUR.items()}
+    if in_list:
+        spec["ignore"] = {"type": "bool", "default": False}
     for field in FIELDS:
         if not field.at:
             continue

@@ -21,8 +21,9 @@ _IMMUTABLE = ("type", "domain.hostname", "domain.protocol", "transporter.broker_
 class Plan:
     """What has to happen for one item.
 
-    action: "create", "update", "delete" or "none". post, put: request bodies. before, after: the instance option-shaped
-    (None: not there); after is a prediction and holds no write-only field. warnings: for the user.
+    action: "create", "update", "recreate", "delete" or "none". post, put: request bodies. before, after: the instance option-shaped
+    (None: not there); after is a prediction and holds no write-only field. warnings: for the user. pending: what a person has to do.
+    item: of a recreation, the item together with what is carried over.
     """
 
     action: str
@@ -32,6 +33,7 @@ class Plan:
     after: Item | None = None
     warnings: list[str] = dataclasses.field(default_factory=list)
     pending: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
+    item: Item | None = None
 
     @property
     def changed(self) -> bool:
@@ -41,88 +43,6 @@ class Plan:
     def id(self) -> str:
         """The existing instance's id."""
         return str((self.before or self.after or {})["id"])
-
-
-@dataclasses.dataclass(frozen=True)
-class Match:
-    """Which instance an item means. found: the one, if any. unread: ids that must be read in full before it can be told.
-
-    undetermined: why it cannot be told at all. warning: on what the match rests when a given field is not shown.
-    """
-
-    found: Raw | None = None
-    unread: tuple[str, ...] = ()
-    undetermined: str = ""
-    warning: str = ""
-
-
-def match(item: Item, instances: t.Iterable[Raw], read: t.Container[str]) -> Match:
-    """Find the instance that an item without C(id) means, by type and every distinguishing field given (name, domain.hostname).
-
-    instances: from the list, replaced by the full ones where C(read) holds their id. Raises InputError when several match.
-    """
-    sure, partly, unread = [], [], []
-    for raw in instances:
-        verdicts = _compare(item, raw)
-        if False in verdicts.values():
-            continue
-        if None not in verdicts.values():
-            sure.append(raw)
-        elif raw["id"] not in read:
-            unread.append(raw["id"])
-        else:
-            partly.append((raw, verdicts))
-    if unread:
-        return Match(unread=tuple(unread))
-    if len(sure) > 1:
-        raise InputError(f"{len(sure)} data sources match {label(item)}: {_choices(sure)}. {_separator(item, sure)}")
-    if sure:
-        return Match(found=sure[0])
-    known = [(raw, v) for raw, v in partly if any(v[key] for key in ("name", "hostname") if key in v)]
-    if len(known) == 1 and len(partly) == 1:
-        raw, verdicts = known[0]
-        not_shown = ", ".join(key for key, verdict in verdicts.items() if verdict is None)
-        return Match(found=raw, warning=f"{label(item)}: the tenant does not show its {not_shown}; matched to id {raw['id']} by the rest.")
-    if partly:
-        hidden = sorted({key for _raw, v in partly for key, verdict in v.items() if verdict is None})
-        return Match(
-            undetermined=f"the tenant does not show the {' and '.join(hidden)} of {len(partly)} data source(s) "
-            f"({_choices([r for r, _v in partly])}), "
-            f"so it cannot be told whether {label(item)} is one of them. Nothing was done for it; give its id."
-        )
-    return Match()
-
-
-def _compare(item: Item, raw: Raw) -> dict[str, bool | None]:
-    """For each identifying field given: equal, different, or None when the tenant does not show it."""
-    verdicts: dict[str, bool | None] = {}
-    if "type" in item:
-        verdicts["type"] = None if raw.get("type") is None else str(raw["type"]).upper() == item["type"].upper()
-    if "name" in item:
-        name = name_of(raw)
-        verdicts["name"] = None if name is None else name == item["name"]
-    wanted = get(item, "domain.hostname")
-    if wanted is not None:
-        host = get(raw, "domain.hostname")
-        verdicts["hostname"] = None if not isinstance(host, str) else hostname_key(host) == hostname_key(wanted)
-    return verdicts
-
-
-def _choices(raws: list[Raw], most: int = 5) -> str:
-    shown = [
-        label(from_api(raw)) + (f" on {host}" if (host := get(raw, "domain.hostname")) and name_of(raw) else "") for raw in raws[:most]
-    ]
-    return ", ".join(shown) + (f" and {len(raws) - most} more" if len(raws) > most else "")
-
-
-def _separator(item: Item, raws: list[Raw]) -> str:
-    for option, given, values in (
-        ("name", "name" in item, [name_of(r) for r in raws]),
-        ("domain.hostname", get(item, "domain.hostname") is not None, [get(r, "domain.hostname") for r in raws]),
-    ):
-        if not given and None not in values and len(set(values)) == len(values):
-            return f"Give {option} (or id) to tell them apart."
-    return "Only id tells them apart: give it."
 
 
 def plan_create(item: Item) -> Plan:
@@ -151,6 +71,57 @@ def plan_create(item: Item) -> Plan:
     return plan
 
 
+def plan_recreate(item: Item, current: Raw) -> Plan:
+    """Delete and create again, because an immutable field differs; scope, mappings and settings are carried over.
+
+    Raises InputError when the new one could not be made without a person, or without credentials.
+    """
+    shown = from_api(current)
+    kind = TYPES.get(str(current.get("type")))
+    name = label(shown)
+    if kind is None or kind.created_by or kind.consent:
+        raise InputError(f"{name}: recreate is refused: this type cannot be made again without a person. Nothing was changed.")
+    if "credentials" not in item and any(option.startswith("credentials") for option in kind.takes):
+        raise InputError(f"{name}: recreate needs credentials, since the tenant does not give back the old ones. Nothing was changed.")
+    _refuse_partial_read(item, current)
+    carried: Item = {
+        k: v for k, v in shown.items() if k in ("type", "name", "domain", "transporter", "unique_properties", "selection_type")
+    }
+    carried["unique_properties"] = {k: v for k, v in shown.get("unique_properties", {}).items() if not is_masked(v)}
+    lost = sorted(k for k, v in shown.get("unique_properties", {}).items() if is_masked(v) and k not in item.get("unique_properties", {}))
+    if lost:
+        raise InputError(f"{name}: recreate would lose unique_properties.{lost[0]}, which the tenant hides. Give it. Nothing was changed.")
+    merged: Item = {**carried, **{k: v for k, v in item.items() if k != "id"}}
+    for option in ("domain", "transporter", "unique_properties"):
+        if option in carried or option in item:
+            merged[option] = {**carried.get(option, {}), **item.get(option, {})}
+    if shown.get("selection_type") == MANUAL and merged["selection_type"] == MANUAL:
+        mode = item["repositories_mode"]
+        merged["repositories"] = (
+            _merged(shown.get("repositories", []), item.get("repositories", []), mode, str)
+            if "repositories" in item
+            else shown.get("repositories", [])
+        )
+        merged["repositories_mode"] = "exact"
+        _refuse_deselection(
+            item,
+            merged,
+            "repositories",
+            len(shown.get("repositories", [])),
+            len(set(shown.get("repositories", [])) - set(merged["repositories"])),
+        )
+    if shown.get("external_projects"):
+        mode = item["external_projects_mode"]
+        merged["external_projects"] = (
+            _merged(shown["external_projects"], item["external_projects"], mode, _project_key)
+            if "external_projects" in item
+            else shown["external_projects"]
+        )
+        merged["external_projects_mode"] = "exact"
+    plan = plan_create(merged)
+    return dataclasses.replace(plan, action="recreate", before=shown, item=merged)
+
+
 def plan_delete(current: Raw) -> Plan:
     return Plan("delete", before=from_api(current), after=None)
 
@@ -161,13 +132,27 @@ def pending_actions(item: Item, instance_id: str | None) -> list[dict[str, t.Any
     return [{"id": instance_id, "type": item["type"], "name": item.get("name"), "step": kind.person}] if kind and kind.person else []
 
 
+def awaits_consent(shown: Item) -> bool:
+    """Whether the tenant says that nobody has agreed to the connection yet."""
+    kind = TYPES.get(shown.get("type", ""))
+    return bool(kind and kind.consent and "PENDING" in str(shown.get("status", "")).upper())
+
+
 def plan_update(item: Item, current: Raw) -> Plan:
     """Bring an existing instance (read by id, never from the list) to what the item says. Fields not given stay.
 
     Raises InputError for what cannot or must not be done: an immutable field that differs, too many deselections, a partial read.
     """
-    _refuse_immutable(item, current)
     before = from_api(current)
+    difference = _immutable_difference(item, before)
+    if difference:
+        if item.get("recreate") == "when_immutable_differs":
+            return plan_recreate(item, current)
+        option, held, wanted = difference
+        raise InputError(
+            f"{label(before)}: {option} is {held} and cannot be changed to {wanted}, the API has no way. Deleting it and creating it again "
+            "would destroy its findings, mappings and webhooks; recreate: when_immutable_differs does that."
+        )
     after = dict(before)
     warnings: list[str] = []
     put: Raw = {}
@@ -178,6 +163,9 @@ def plan_update(item: Item, current: Raw) -> Plan:
 
     if after == before:
         return Plan("none", before=before, after=after, warnings=warnings)
+    if awaits_consent(before):
+        warnings.append(f"{label(before)} still waits for a person's consent; its scope is set by a run after that.")
+        return Plan("none", before=before, after=before, warnings=warnings, pending=pending_actions(before, before["id"]))
     _refuse_partial_read(item, current)
     # PUT replaces, and nothing public says what becomes of a field that is left out: send back all that is known.
     for field in FIELDS:
@@ -191,18 +179,16 @@ def plan_update(item: Item, current: Raw) -> Plan:
     return Plan("update", put=put, before=before, after=after, warnings=warnings)
 
 
-def _refuse_immutable(item: Item, current: Raw) -> None:
-    shown = from_api(current)
+def _immutable_difference(item: Item, shown: Item) -> tuple[str, str, str] | None:
+    """(option, held, wanted) of the first field that differs and cannot be updated; a field that is not shown is unknown, not different."""
     for option in _IMMUTABLE:
         wanted, held = get(item, option), get(shown, option)
         if wanted is None or held is None:
             continue
         same = hostname_key(wanted) == hostname_key(held) if option == "domain.hostname" else str(wanted).upper() == str(held).upper()
         if not same:
-            raise InputError(
-                f"{label(shown)}: {option} is {held} and cannot be changed to {wanted}, the API has no way. "
-                "Deleting it and creating it again would destroy its findings, mappings and webhooks."
-            )
+            return option, str(held), str(wanted)
+    return None
 
 
 def _plan_selection(item: Item, current: Raw, after: Item) -> None:

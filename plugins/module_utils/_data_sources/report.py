@@ -7,10 +7,11 @@ from __future__ import annotations
 import collections
 import typing as t
 
+from .._errors import InputError
 from .._redact import hide_secret_keys
-from .apply import Outcome
 from .fields import Item, label
-from .show import diff_of
+from .run import Run
+from .show import diff_of, plan_as_markdown
 from .types import TYPES
 
 # Status words whose meaning is known or plain (contract 4); any other is "unknown" and never counts as healthy.
@@ -27,8 +28,9 @@ _HEALTH = {
 Result = dict[str, t.Any]
 
 
-def one(outcome: Outcome, *, diff: bool) -> Result:
-    """The result of the module data_source."""
+def one(run: Run, item: Item, *, diff: bool) -> Result:
+    """Carry out the run; the result of the module data_source."""
+    (outcome,) = run.items([item])
     result: Result = {
         "changed": outcome.changed,
         "data_source": hide_secret_keys(outcome.data_source),
@@ -37,6 +39,8 @@ def one(outcome: Outcome, *, diff: bool) -> Result:
         "pending_actions": outcome.pending,
         "warnings": outcome.warnings,
     }
+    if outcome.backup_file:
+        result["backup_file"] = outcome.backup_file
     entry = diff_of(outcome.plan, outcome.item) if diff else None
     if entry:
         result["diff"] = entry
@@ -49,8 +53,9 @@ def one(outcome: Outcome, *, diff: bool) -> Result:
     return result
 
 
-def many(outcomes: list[Outcome], *, diff: bool) -> Result:
-    """The result of the module data_sources."""
+def many(run: Run, items: list[Item], *, diff: bool, plan_file: str | None = None) -> Result:
+    """Carry out the run; the result of the module data_sources. plan_file: where the plan is written as Markdown."""
+    outcomes = run.items(items)
     rows = []
     for o in outcomes:
         shown = o.data_source or o.plan.before or {}
@@ -64,6 +69,8 @@ def many(outcomes: list[Outcome], *, diff: bool) -> Result:
             "repositories_count": shown.get("repositories_count"),
             "status": shown.get("status"),
         }
+        if o.backup_file:
+            row["backup_file"] = o.backup_file
         if o.error:
             row["error"] = o.error
         if o.pending:
@@ -74,16 +81,19 @@ def many(outcomes: list[Outcome], *, diff: bool) -> Result:
         "data_sources": rows,
         "summary": dict(sorted(collections.Counter(o.action for o in outcomes).items())),
         "pending_actions": [p for o in outcomes for p in o.pending],
+        "plan_digest": run.digest,
         "warnings": [w for o in outcomes for w in o.warnings],
     }
     if diff:
         result["diff"] = [entry for o in outcomes if (entry := diff_of(o.plan, o.item))]
+    if plan_file:
+        _write_plan(plan_file, plan_as_markdown(run.tenant, run.digest, run.planned))
     released = [
         {"index": o.index, **o.collector_credentials} for o in outcomes if o.item.get("return_credentials") and o.collector_credentials
     ]
     if released:
         result["released"] = {"collector_credentials": released}
-    broken = [o for o in outcomes if o.error]
+    broken = [o for o in outcomes if o.action in ("failed", "undetermined")]
     if broken:
         told = " ".join(f"[{o.index}] {label(o.item)}: {o.error}" for o in broken)
         done = "; ".join(f"{n} {action}" for action, n in result["summary"].items() if action not in ("failed", "undetermined"))
@@ -95,6 +105,14 @@ def many(outcomes: list[Outcome], *, diff: bool) -> Result:
             }
         )
     return result
+
+
+def _write_plan(path: str, text: str) -> None:
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as exc:
+        raise InputError(f"plan_file {path} cannot be written: {exc.strerror}.") from None
 
 
 def listing(items: list[Item]) -> Result:

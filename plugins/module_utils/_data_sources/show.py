@@ -4,6 +4,7 @@
 # PRIVATE to the collection: floor 3, a plan as people read it.
 from __future__ import annotations
 
+import hashlib
 import json
 import typing as t
 
@@ -21,6 +22,9 @@ _OPTIONS = (
     "external_projects",
     "unique_properties",
 )
+
+
+_ENDS = {"delete": "deleted", "recreate": "deleted and created again"}
 
 
 def diff_of(plan: Plan, item: Item) -> dict[str, t.Any] | None:
@@ -46,10 +50,28 @@ def diff_of(plan: Plan, item: Item) -> dict[str, t.Any] | None:
     name = label(plan.before or plan.after or item)
     return {
         "before_header": name if plan.before else f"{name} (absent)",
-        "after_header": name if plan.after else f"{name} (deleted)",
+        "after_header": f"{name} ({_ENDS[plan.action]})" if plan.action in _ENDS else name,
         "before": "".join(f"{line}\n" for line in lines_before),
         "after": "".join(f"{line}\n" for line in lines_after),
     }
+
+
+def digest_of(tenant: str, plans: list[tuple[Plan, Item]]) -> str:
+    """A short name for exactly this plan on this tenant: the same in check mode and for real; without secrets."""
+    told = [diff_of(plan, item) for plan, item in plans if plan.changed]
+    return hashlib.sha256(json.dumps([tenant, told], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def plan_as_markdown(tenant: str, digest: str, plans: list[tuple[Plan, Item]]) -> str:
+    """The plan as a page for a pull request or a ticket."""
+    lines = [f"# Plan for {tenant}", "", f"Digest: `{digest}`", ""]
+    changes = [(plan, entry) for plan, item in plans if (entry := diff_of(plan, item))]
+    lines += [f"{len(changes)} of {len(plans)} data sources change.", ""]
+    for plan, entry in changes:
+        lines += [f"## {plan.action}: {entry['before_header' if plan.before else 'after_header']}", "", "```diff"]
+        lines += [f"- {line}" for line in entry["before"].splitlines()] + [f"+ {line}" for line in entry["after"].splitlines()]
+        lines += ["```", ""]
+    return "\n".join(lines)
 
 
 def _value_lines(option: str, held: t.Any, wanted: t.Any) -> tuple[list[str], list[str]]:

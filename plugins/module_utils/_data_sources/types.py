@@ -31,6 +31,11 @@ class IntegrationType:
         return STAGES[self.category]
 
     @property
+    def consent(self) -> bool:
+        """Whether the tenant can use it only after somebody agreed in a browser."""
+        return "browser" in self.person
+
+    @property
     def type_category(self) -> str:
         return "EXTERNAL_VENDOR_INTEGRATIONS" if self.category == VENDOR else "DEFAULT"
 

@@ -39,7 +39,9 @@ REFUSED: dict[str, tuple[str, Callable[[EmbeddedTenant], Headers]]] = {
     "no key id": ("missing_headers", lambda tenant: without(advanced(tenant), "x-xdr-auth-id")),
     "unknown key id": ("unknown_key_id", lambda tenant: standard(tenant, **{"x-xdr-auth-id": "9999"})),
     "wrong standard key": ("wrong_key", lambda tenant: standard(tenant, Authorization="wrong")),
-    "scheme word before the key": ("wrong_key", lambda tenant: standard(tenant, Authorization="Bearer " + tenant.keys["admin_standard"].key)),
+    "scheme word before the key": (
+        "wrong_key", lambda tenant: standard(tenant, Authorization=f"Bearer {tenant.keys['admin_standard'].key}")
+    ),
     "advanced key sent raw": (
         "wrong_level", lambda tenant: {"x-xdr-auth-id": tenant.keys["admin"].id, "Authorization": tenant.keys["admin"].key}
     ),

@@ -48,7 +48,8 @@ def test_no_secret_is_kept(tenant: EmbeddedTenant, admin: Caller) -> None:
         admin.post(INSTANCES, body)
 
     properties = {"name": "core", "webhookSecret": secret(), "nested": [{"apiKey": secret(), "password": [secret()]}]}
-    json_post({**GITLAB, "credentials": {name: secret() for name in CREDENTIALS}, "selfSignedCertificate": secret(), "uniqueProperties": properties})
+    credentials = {name: secret() for name in CREDENTIALS}
+    json_post({**GITLAB, "credentials": credentials, "selfSignedCertificate": secret(), "uniqueProperties": properties})
     json_post({**GITLAB, "credentials": {"tokn": secret(), "token": [secret()]}, "credential": {"x": secret()}, "pasword": secret()})
     json_post({"type": "GITLAB", "credentials": secret(), "domain": secret(), "uniqueProperties": secret()})
     json_post([secret()])

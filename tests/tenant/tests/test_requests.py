@@ -164,7 +164,9 @@ def test_bodies_are_plain_json(admin: Caller, headers: dict[str, str]) -> None:
     assert (reply.status_code, reply.json()["errorCode"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"{'a': 1}", b'{"a": NaN}', b"\xff", b'\xef\xbb\xbf{"type": "GITLAB"}', b'{"type": "\\ud800"}', b"[" * 100_000])
+@pytest.mark.parametrize("body", [
+    b"", b"{", b"{'a': 1}", b'{"a": NaN}', b"\xff", b'\xef\xbb\xbf{"type": "GITLAB"}', b'{"type": "\\ud800"}', b"[" * 100_000,
+])
 def test_malformed_json(admin: Caller, body: bytes) -> None:
     reply = admin.send("POST", INSTANCES, data=body, headers={"Content-Type": "application/json; charset=utf-8"})
     assert (reply.status_code, reply.json()["errorCode"]) == (400, "BAD_REQUEST")
@@ -202,7 +204,8 @@ def test_one_connection_serves_many_requests_whatever_they_answer(tenant: Embedd
     for body in (b"{", b'{"type": "GITLAB"}', b"x" * 100_000):
         admin.raw("POST", INSTANCES, {"Connection": "keep-alive"}, data=body)
         admin.send("POST", INSTANCES, data=body, headers={"Content-Type": "application/json"})
-    pools = admin.session.get_adapter(tenant.url).poolmanager.pools
+    adapter: Any = admin.session.get_adapter(tenant.url)
+    pools = adapter.poolmanager.pools
     [pool] = [pools[key] for key in pools.keys()]  # noqa: SIM118 - a urllib3 container iterates over nothing else
     assert (pool.num_connections, pool.num_requests) == (1, 6)
 

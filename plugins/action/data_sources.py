@@ -1,0 +1,75 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Floor 6: what the user sees while the module data_sources runs, and when it fails."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import threading
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+FIRST_LINE_AFTER = 5.0
+LINE_EVERY = 4.0
+
+
+class ActionModule(ActionBase):
+    """Runs the module as it is. Where the module runs on this host, tells every few seconds how far it is."""
+
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result = super().run(tmp, task_vars)
+        del tmp
+        with self._progress():
+            result.update(self._execute_module(module_name="cortex_cloud.appsec.data_sources", task_vars=task_vars))
+        if result.get("failed") and self._task.diff:
+            # Ansible drops the diff of a failed task; here it is what says what was planned.
+            for entry in result.get("diff") or []:
+                Display().display(_as_text(entry))
+        return result
+
+    @contextlib.contextmanager
+    def _progress(self) -> Any:
+        if self._connection.transport != "local":
+            yield
+            return
+        handle, path = tempfile.mkstemp(prefix="cortex_cloud_progress_")
+        os.close(handle)
+        self._task.environment = [*(self._task.environment or []), {"CORTEXCLOUD_PROGRESS_FILE": path}]
+        over = threading.Event()
+        teller = threading.Thread(target=_tell, args=(path, over), daemon=True)
+        teller.start()
+        try:
+            yield
+        finally:
+            over.set()
+            teller.join()
+            os.unlink(path)
+
+
+def _tell(path: str, over: threading.Event) -> None:
+    shown, pause = "", FIRST_LINE_AFTER
+    while not over.wait(pause):
+        pause = LINE_EVERY
+        with contextlib.suppress(OSError, ValueError, KeyError), open(path, encoding="utf-8") as file:
+            now = json.load(file)
+            line = f"{now['done']} of {now['total']} done, {now['changed']} changed, {now['failed']} failed"
+            if now["waits"]:
+                line += f", waited {now['seconds']:.0f} s for the rate limit"
+            if line != shown:
+                shown = line
+                Display().display(f"  ... {line}")
+
+
+def _as_text(entry: dict[str, str]) -> str:
+    lines = [f"--- {entry['before_header']}", f"+++ {entry['after_header']}"]
+    lines += [f"-{line}" for line in entry["before"].splitlines()]
+    return "\n".join(lines + [f"+{line}" for line in entry["after"].splitlines()])

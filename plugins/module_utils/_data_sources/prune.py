@@ -1,0 +1,65 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, which instances are there although nobody listed them, and whether they may go. Reads only.
+from __future__ import annotations
+
+import dataclasses
+
+from .._errors import InputError
+from .fields import Item, Raw, from_api, get, hostname_key, label
+from .types import TYPES
+from .view import View
+
+
+@dataclasses.dataclass(frozen=True)
+class Prune:
+    """The guards of interface.md: types is required, most is the number above which nothing at all is pruned."""
+
+    types: tuple[str, ...]
+    most: int = 5
+
+    def check(self, items: list[Item]) -> None:
+        """Refuse what cannot be meant, before any request."""
+        if not self.types:
+            raise InputError("prune needs prune_types: the types of which unlisted data sources are deleted. Nothing was changed.")
+        if self.most < 0:
+            raise InputError("prune_max must be a number from 0.")
+        listed = {item.get("type") for item in items if item["state"] != "absent"}
+        for name in self.types:
+            kind = TYPES.get(name)
+            if kind is None:
+                raise InputError(f"prune_types: {name} is no known integration type. Known: {', '.join(TYPES)}. Nothing was changed.")
+            if kind.created_by:
+                raise InputError(f"prune_types: {name} appears by {kind.created_by}, so it is never pruned. Nothing was changed.")
+            if name not in listed:
+                raise InputError(
+                    f"prune_types: {name} is given, but no item of that type is listed, so all of that type would go. "
+                    "List at least one, or delete them with state: absent. Nothing was changed."
+                )
+
+    def candidates(self, view: View, matched: set[str], creations: list[Item]) -> list[Raw]:
+        """The instances to delete, sorted. matched: ids that an item means. creations: the items that will be created.
+
+        Raises InputError when there are too many, or when one looks like the old name of a new item.
+        """
+        for instance_id in [i for i, raw in view.instances.items() if raw.get("type") is None and i not in matched]:
+            view.fetch(instance_id)
+        found = [raw for i, raw in view.instances.items() if i not in matched and str(raw.get("type")).upper() in self.types]
+        for raw in found:
+            host = hostname_key(get(raw, "domain.hostname") or "")
+            for item in creations:
+                if item.get("type") == str(raw.get("type")).upper() and hostname_key(get(item, "domain.hostname") or "") == host:
+                    raise InputError(
+                        f"{label(item)} would be created and {label(from_api(raw))} on the same host pruned: that looks like "
+                        f"a new name, and would destroy its findings. To rename it give the item id: {raw['id']}; "
+                        "to replace it, list the old one with state: absent. Nothing was changed."
+                    )
+        if len(found) > self.most:
+            names = ", ".join(label(from_api(raw)) for raw in found[:10])
+            raise InputError(
+                f"prune would delete {len(found)} data sources, more than prune_max ({self.most}): {names}"
+                f"{' ...' if len(found) > 10 else ''}. "
+                f"If that is meant, set prune_max to {len(found)}. Nothing was changed."
+            )
+        return sorted(found, key=lambda raw: (str(raw.get("type")), label(from_api(raw))))

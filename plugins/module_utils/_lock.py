@@ -1,0 +1,80 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 1, files that the processes of one node share: where they lie, and one lock for one object.
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+import typing as t
+
+from ._errors import InputError
+
+try:
+    from fcntl import LOCK_EX, LOCK_NB, flock
+
+    HAS_LOCKS = True
+except ImportError:  # no POSIX locks
+    HAS_LOCKS = False
+
+LOCK_SECONDS = 300.0
+
+
+def default_directory() -> str:
+    """A directory of this user alone: the XDG cache, else one under HOME."""
+    return os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "cortex_cloud_appsec", "rate")
+
+
+def usable_directory(directory: str) -> str:
+    """Make the directory if needed. Raises OSError when it cannot hold locks, or when everybody could plant files in it."""
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    if os.stat(directory).st_mode & 0o002:
+        raise PermissionError("everybody may write there")
+    if not HAS_LOCKS:
+        raise OSError("no file locks on this platform")
+    return directory
+
+
+def file_name(*parts: str) -> str:
+    """A short name that no part of it can turn into a path."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def open_private(path: str) -> t.TextIO:
+    """Open for reading and writing, made if missing. A planted link must not make us write elsewhere."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600), "r+", encoding="utf-8")
+
+
+def hold_alone(file: t.TextIO) -> None:
+    """Wait until no other process or thread holds this file; closing it lets it go."""
+    flock(file, LOCK_EX)
+
+
+@contextlib.contextmanager
+def exclusive(directory: str, *parts: str) -> t.Iterator[None]:
+    """Hold the lock of one object (its parts: tenant, id) against all threads and processes that use the directory.
+
+    Where locks are impossible it holds nothing: the tenant has no locks either, so what it protects is checked by reading back.
+    Raises InputError when another process holds it for LOCK_SECONDS.
+    """
+    try:
+        path = os.path.join(usable_directory(directory), f"{file_name(*parts)}.lock")
+        file = open_private(path)
+    except OSError:
+        yield
+        return
+    with file:
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                flock(file, LOCK_EX | LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise InputError(
+                        f"another process on this machine has been changing {parts[-1]} for {LOCK_SECONDS:.0f} s. Run again."
+                    ) from None
+                time.sleep(0.05)
+        yield

@@ -1,0 +1,232 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, from a SARIF document as a scanner wrote it to one that the collector takes. Pure.
+from __future__ import annotations
+
+import collections
+import dataclasses
+import typing as t
+
+from .._errors import InputError
+from .clean import LEVELS, Raw, clean, clean_list
+from .paths import advised_root, common_folder
+from .rules import RULES, UNUSABLE
+from .run import Drop, Options, Rule, Run
+
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+EXAMPLES = 3
+
+_BY_STAGE: dict[str, list[Rule]] = {}
+for _rule in RULES:
+    _BY_STAGE.setdefault(_rule.on, []).append(_rule)
+
+
+@dataclasses.dataclass
+class Outcome:
+    """A prepared document. document: None when it has no results to send. results: how many it has. found: how many the file had.
+
+    normalised: rule name -> changes in what is sent. dropped: reason -> results. levels: level -> results. tools: driver names.
+    """
+
+    document: Raw | None
+    results: int
+    found: int
+    normalised: dict[str, int]
+    dropped: dict[str, int]
+    levels: dict[str, int]
+    tools: list[str]
+    warnings: list[str]
+
+
+@dataclasses.dataclass
+class _Tally:
+    found: int = 0
+    sent: int = 0
+    counts: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    unknown: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    dropped: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    levels: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    undefined: dict[str, None] = dataclasses.field(default_factory=dict)
+    examples: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    common: str | None = None
+    roots: set[str] = dataclasses.field(default_factory=set)
+    contradicting: dict[str, None] = dataclasses.field(default_factory=dict)
+
+    def unusable(self) -> int:
+        return sum(n for reason, n in self.dropped.items() if reason in UNUSABLE)
+
+
+def normalise(document: Raw, options: Options) -> Outcome:
+    """Prepare a SARIF 2.1.0 log (contract 6.2 to 6.4). The input is not changed; the same input gives the same output.
+
+    Raises InputError, without the file's name, when the file holds results elsewhere, when more than max_dropped_percent of the results
+    cannot be used, when undefined_rules is C(fail) and a rule is not defined, or when a run's tool has no name.
+    """
+    tally, runs, tools = _Tally(), [], []
+    for index, raw in enumerate(_runs(document)):
+        results, run = _run(raw, f"runs[{index}]", options, tally)
+        _collect(run, tally)
+        if not results and not options.allow_empty:
+            tally.counts["empty_runs"] += 1
+            continue
+        shell = run.shell(bool(results))
+        tally.counts.update(run.counts)
+        if shell is None:
+            raise InputError(f"runs[{index}].tool.driver.name is missing: the collector needs the scanner's name. Is this a scanner's file?")
+        if not any(c.used for c in run.components()):
+            raise InputError(f"runs[{index}] has neither results nor rules, and the collector needs at least one rule. Leave the file out.")
+        shell["results"] = results
+        runs.append(shell)
+        tools.append(shell["tool"]["driver"]["name"])
+    _refuse(tally, options)
+    log: Raw = {"$schema": document.get("$schema"), "version": "2.1.0", "runs": runs}
+    if not isinstance(log["$schema"], str):
+        log["$schema"] = SCHEMA
+        tally.counts["schema_added"] += 1
+    if isinstance(document.get("properties"), dict):
+        log["properties"] = document["properties"]
+    return Outcome(
+        document=log if runs else None,
+        results=tally.sent,
+        found=tally.found,
+        normalised={name: n for name, n in sorted(tally.counts.items()) if n},
+        dropped=dict(sorted(tally.dropped.items())),
+        levels={level: tally.levels[level] for level in LEVELS},
+        tools=list(dict.fromkeys(tools)),
+        warnings=_warnings(tally, options),
+    )
+
+
+def _runs(document: Raw) -> list[Raw]:
+    runs = document.get("runs")
+    if runs is None:
+        runs = []
+    if not isinstance(runs, list) or not all(isinstance(run, dict) for run in runs):
+        raise InputError("runs is not a list of objects: this is not SARIF 2.1.0.")
+    elsewhere = [
+        f"inlineExternalProperties[{i}].results" for i, e in enumerate(document.get("inlineExternalProperties") or []) if e.get("results")
+    ]
+    for index, run in enumerate(runs):
+        references = run.get("externalPropertyFileReferences")
+        if isinstance(references, dict) and references.get("results"):
+            elsewhere.append(f"runs[{index}].externalPropertyFileReferences.results")
+        if not isinstance(run.get("results") or [], list):
+            raise InputError(f"runs[{index}].results is not a list: this is not SARIF 2.1.0.")
+    if elsewhere:
+        raise InputError(f"{elsewhere[0]} says that results lie in another place, where they are not read. Have the scanner write one file.")
+    return runs
+
+
+def _run(raw: Raw, where: str, options: Options, tally: _Tally) -> tuple[list[Raw], Run]:
+    run, sent = Run(raw, options, _BY_STAGE), []
+    for index, written in enumerate(raw.get("results") or []):
+        tally.found += 1
+        try:
+            result = _result(written, run)
+        except Drop as drop:
+            tally.dropped[drop.reason] += 1
+            _example(tally, drop, f"{where}.results[{index}]")
+            continue
+        run.keep()
+        tally.levels[result["level"]] += 1
+        tally.sent += 1
+        sent.append(result)
+    return sent, run
+
+
+def _result(written: t.Any, run: Run) -> Raw:
+    """One result as it is sent. Raises Drop."""
+    if not isinstance(written, dict):
+        raise Drop("not_an_object")
+    run.begin(written)
+    draft = dict(written)
+    for stage in ("select", "rule"):
+        run.refine(stage, draft)
+    # Apart from the rest, since only the first faults of these decide about the result.
+    places = clean_list("location", draft.pop("locations", None) or [], run)
+    faults, run.faults = run.faults, []
+    result: Raw = clean("result", draft, run)
+    run.faults = faults
+    if places:
+        result["locations"] = places
+    run.refine("result", result)
+    return result
+
+
+def _example(tally: _Tally, drop: Drop, where: str) -> None:
+    if drop.reason == "path_absolute":
+        tally.common = common_folder(tally.common, drop.shown)
+    examples = tally.examples.setdefault(drop.reason, [])
+    if drop.unusable and len(examples) < EXAMPLES:
+        examples.append(f'{where} "{drop.shown[:200]}"' if drop.shown else where)
+
+
+def _collect(run: Run, tally: _Tally) -> None:
+    tally.unknown.update(run.unknown)
+    tally.undefined.update(run.undefined)
+    tally.roots |= run.roots.used
+    for component in run.components():
+        run.counts["repeated_rules"] += component.repeated
+        tally.contradicting.update(dict.fromkeys(component.contradicting))
+
+
+def _refuse(tally: _Tally, options: Options) -> None:
+    if tally.undefined and options.undefined_rules == "fail":
+        raise InputError(
+            f"{len(tally.undefined)} rules that results name are not defined in the file: {_some(tally.undefined)}. "
+            "The collector refuses that. Use undefined_rules: add, or a scanner that writes its rules."
+        )
+    unusable = tally.unusable()
+    if unusable and unusable * 100 > options.max_dropped_percent * tally.found:
+        raise InputError(
+            f"{unusable} of {tally.found} results cannot be sent: {_reasons(tally, options)} "
+            f"(max_dropped_percent is {options.max_dropped_percent:g}.)"
+        )
+
+
+def _reasons(tally: _Tally, options: Options) -> str:
+    parts = []
+    for reason, (what, advice) in UNUSABLE.items():
+        count = tally.dropped[reason]
+        if not count:
+            continue
+        if reason == "path_absolute":
+            what, advice = _absolute(tally.common or "", options)
+        parts.append(f"{count} {what} (first: {', '.join(tally.examples[reason])}). {advice}")
+    return " ".join(parts)
+
+
+def _absolute(common: str, options: Options) -> tuple[str, str]:
+    meaning = "the folder of the repository on the machine that scanned"
+    if not common.strip("/"):
+        return "have an absolute path", f"The collector needs paths relative to the repository root: set source_root to {meaning}."
+    given = f"and source_root is {options.source_root}" if options.source_root else "and source_root is not set"
+    advice = f"Set source_root to {meaning}: {advised_root(common)}, or a folder above it."
+    return f'have an absolute path below "{common}/", {given}', advice
+
+
+def _warnings(tally: _Tally, options: Options) -> list[str]:
+    found = []
+    if tally.undefined:
+        found.append(f"{len(tally.undefined)} rules that the file does not define were added, without a description: {_some(tally.undefined)}.")
+    if tally.contradicting:
+        found.append(f"{len(tally.contradicting)} rules are defined more than once, differently; the first counts: {_some(tally.contradicting)}.")
+    if tally.dropped["suppressed"]:
+        found.append(f"{tally.dropped['suppressed']} suppressed results were left out; suppressed: keep sends them.")
+    if tally.unknown:
+        found.append(f"members that SARIF 2.1.0 does not know were left out: {_some(tally.unknown)}.")
+    if tally.roots:
+        found.append(
+            f"paths were taken to be relative to {_some(sorted(tally.roots))}, which the file calls its root. "
+            "Set source_root (and path_prefix, if the scan ran in a folder of the repository) to decide it."
+        )
+    unusable = tally.unusable()
+    if unusable:
+        found.append(f"{unusable} of {tally.found} results could not be sent: {_reasons(tally, options)}")
+    return found
+
+
+def _some(names: t.Iterable[str]) -> str:
+    listed = list(names)
+    return ", ".join(listed[:5]) + (f" and {len(listed) - 5} more" if len(listed) > 5 else "")

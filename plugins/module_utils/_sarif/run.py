@@ -1,0 +1,238 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, what the rules know while one SARIF run is prepared: options, tool components, indices, counters.
+from __future__ import annotations
+
+import collections
+import dataclasses
+import typing as t
+
+from .clean import Raw, clean, level_of
+from .paths import Roots
+
+
+class Rule(t.NamedTuple):
+    """One change to a report. name: its counter in the result. mark: the study's letter and number, by which the tests are ordered.
+
+    on: when C(apply) is called: "select" and "rule" with a shallow copy of the result as written, an object's kind with every clean object
+    of it, "result" with the clean result, "path" with a Path. apply(value, run) changes the value and returns how many changes it made; it
+    raises Drop for a result that is not sent. C(apply) is None for what another step does and counts.
+    """
+
+    name: str
+    mark: str
+    on: str
+    says: str
+    apply: t.Callable[[t.Any, t.Any], int] | None
+
+
+class Drop(Exception):
+    """A result that is not sent. shown: what was found there. unusable: a fault of the report, not a choice of the user."""
+
+    def __init__(self, reason: str, shown: str = "", unusable: bool = True) -> None:
+        self.reason, self.shown, self.unusable = reason, shown, unusable
+        super().__init__(reason)
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The options of interface.md that change a report. include_kinds: result kinds to send. max_dropped_percent: 0 to 100."""
+
+    source_root: str = ""
+    path_prefix: str = ""
+    strip_leading_slash: bool = False
+    undefined_rules: str = "add"
+    suppressed: str = "drop"
+    include_kinds: tuple[str, ...] = ("fail", "review")
+    level_from: str = "sarif"
+    default_location: str = ""
+    max_dropped_percent: float = 0.0
+    allow_empty: bool = False
+
+
+class Component:
+    """The driver or an extension of a run's tool, or a taxonomy: its rules by position and by id, and which are in use."""
+
+    def __init__(self, raw: t.Any) -> None:
+        self.raw: Raw = raw if isinstance(raw, dict) else {}
+        self.rules: list[t.Any] = _list(self.raw.get("rules"))
+        self.taxa: list[t.Any] = _list(self.raw.get("taxa"))
+        self.by_id: dict[str, Raw] = {}
+        self.used: dict[str, Raw] = {}
+        self.clean_rules: list[Raw] = []
+        self.repeated = 0
+        self.contradicting: list[str] = []
+        for rule in self.rules:
+            rule_id = rule.get("id") if isinstance(rule, dict) else None
+            if isinstance(rule_id, str) and rule_id and self.by_id.setdefault(rule_id, rule) is not rule:
+                if self.by_id[rule_id] == rule:
+                    self.repeated += 1
+                else:
+                    self.contradicting.append(rule_id)
+
+    @property
+    def name(self) -> str:
+        name = self.raw.get("name")
+        return name if isinstance(name, str) else ""
+
+
+class Run:
+    """One run on its way. The raw run is never changed."""
+
+    def __init__(self, raw: Raw, options: Options, rules: t.Mapping[str, t.Sequence[Rule]]) -> None:
+        self.raw, self.options, self.rules = raw, options, rules
+        tool = raw.get("tool")
+        tool = tool if isinstance(tool, dict) else {}
+        self.driver = Component(tool.get("driver"))
+        self.extensions = [Component(e) for e in _list(tool.get("extensions"))]
+        self.taxonomies = [Component(e) for e in _list(raw.get("taxonomies"))]
+        self.roots = Roots(raw, options.source_root, options.path_prefix, options.strip_leading_slash)
+        self.invocations = _list(raw.get("invocations"))
+        self.counts: collections.Counter[str] = collections.Counter()
+        self.unknown: collections.Counter[str] = collections.Counter()
+        self.undefined: dict[str, None] = {}
+        self.taxa_used: set[str] = set()
+        # Of the result in hand:
+        self.noted: collections.Counter[str] = collections.Counter()
+        self.faults: list[tuple[str, str]] = []
+        self.component: Component = self.driver
+        self.rule: Raw = {}
+        self.written: Raw = {}
+
+    # -- the Noter of clean.py
+
+    def note(self, name: str, count: int = 1) -> None:
+        self.noted[name] += count
+
+    def note_unknown(self, member: str) -> None:
+        self.noted["unknown_members"] += 1
+        self.unknown[member] += 1
+
+    def refine(self, kind: str, value: Raw) -> None:
+        for rule in self.rules.get(kind, ()):
+            if rule.apply and (count := rule.apply(value, self)):
+                self.note(rule.name, count)
+
+    # -- the result in hand
+
+    def begin(self, result: Raw | None = None) -> None:
+        self.noted, self.faults, self.component, self.rule = collections.Counter(), [], self.driver, {}
+        self.written = result or {}
+
+    def keep(self) -> None:
+        """The changes noted since begin() were made to something that is sent."""
+        self.counts.update(self.noted)
+        self.noted = collections.Counter()
+
+    def fault(self, reason: str, shown: str) -> None:
+        self.faults.append((reason, shown))
+
+    def components(self) -> list[Component]:
+        return [self.driver, *self.extensions]
+
+    def define(self, component: Component, rule_id: str, rule: Raw) -> None:
+        component.by_id[rule_id] = rule
+
+    def find_component(self, reference: t.Any, among: t.Sequence[Component]) -> Component | None:
+        """The component that a toolComponentReference names, by index, guid or name; the driver when there is no reference."""
+        if not isinstance(reference, dict):
+            return self.driver
+        index, guid, name = reference.get("index"), reference.get("guid"), reference.get("name")
+        for component in [*among, self.driver]:
+            if (guid and component.raw.get("guid") == guid) or (name and component.name == name):
+                return component
+        return item(among, index)
+
+    def element(self, name: str, index: t.Any) -> Raw:
+        """An entry of one of the run's shared arrays (C(artifacts), C(threadFlowLocations), ...); empty when there is none."""
+        entry = item(_list(self.raw.get(name)), index)
+        return entry if isinstance(entry, dict) else {}
+
+    def override(self) -> str | None:
+        """The level that the invocation's ruleConfigurationOverrides give the rule in hand."""
+        provenance = self.written.get("provenance")
+        index = provenance.get("invocationIndex") if isinstance(provenance, dict) else None
+        invocation = item(self.invocations, index) or (self.invocations[0] if len(self.invocations) == 1 else None)
+        overrides = _list(invocation.get("ruleConfigurationOverrides")) if isinstance(invocation, dict) else []
+        for entry in overrides:
+            descriptor = entry.get("descriptor") if isinstance(entry, dict) else None
+            if not isinstance(descriptor, dict):
+                continue
+            component = self.find_component(descriptor.get("toolComponent"), self.extensions)
+            named = descriptor.get("id") or (item(component.rules, descriptor.get("index")) or {}).get("id") if component else None
+            if named and named == self.rule.get("id"):
+                configuration = entry.get("configuration")
+                return level_of(configuration.get("level")) if isinstance(configuration, dict) else None
+        return None
+
+    def relative(self, uri: str, base_id: str | None) -> str | None:
+        """The path relative to the repository root, or None with a fault; every step that changed it is noted."""
+        resolved = self.roots.resolve(uri, base_id)
+        if resolved.uri is None:
+            self.fault(resolved.fault, resolved.shown)
+            return None
+        for name in resolved.changes:
+            self.note(name)
+        return resolved.uri
+
+    # -- what is sent beside the results
+
+    def shell(self, has_results: bool) -> Raw | None:
+        """The run without results: the tool with the rules in use (an empty run keeps one), taxonomies with the taxa in use.
+
+        None when the tool has no name.
+        """
+        self.begin()
+        raw = {k: v for k, v in self.raw.items() if k not in ("tool", "taxonomies")}
+        tool = self.raw.get("tool")
+        tool = tool if isinstance(tool, dict) else {}
+        if not has_results:
+            holder = next((c for c in self.components() if c.by_id), None)
+            if holder:
+                rule_id, rule = next(iter(holder.by_id.items()))
+                holder.used[rule_id] = rule
+        for component in self.components():
+            component.clean_rules = [clean("reportingDescriptor", rule, self) for rule in component.used.values()]
+        driver = self._component(self.driver)
+        out = clean("run", {**raw, "tool": {"driver": {"name": "-"}}}, self)
+        if driver is None or not isinstance(out, dict):
+            return None
+        properties = {"properties": tool["properties"]} if isinstance(tool.get("properties"), dict) else {}
+        out["tool"] = {"driver": driver, **properties}
+        # In full and in order, since references name them by position.
+        extensions = [self._component(c) or {"name": f"extension {i}"} for i, c in enumerate(self.extensions)]
+        taxonomies = [self._component(c) or {"name": f"taxonomy {i}"} for i, c in enumerate(self.taxonomies)]
+        if extensions:
+            out["tool"]["extensions"] = extensions
+        if taxonomies:
+            out["taxonomies"] = taxonomies
+        self.keep()
+        return out
+
+    def _component(self, component: Component) -> Raw | None:
+        rules = component.clean_rules
+        bare = {k: v for k, v in component.raw.items() if k not in ("rules", "taxa")}
+        out = clean("toolComponent", bare, self)
+        if not isinstance(out, dict):
+            return None
+        if rules:
+            out["rules"] = rules
+        self.note("unused_rules", len(component.rules) - len(rules) if len(component.rules) > len(rules) else 0)
+        taxa = [taxon for taxon in component.taxa if isinstance(taxon, dict) and self._taxon_used(taxon)]
+        self.note("unused_taxa", len(component.taxa) - len(taxa))
+        if taxa:
+            out["taxa"] = clean("toolComponent", {"name": "-", "taxa": taxa}, self).get("taxa", [])
+        return out
+
+    def _taxon_used(self, taxon: Raw) -> bool:
+        return any(isinstance(key, str) and key in self.taxa_used for key in (taxon.get("id"), taxon.get("guid")))
+
+
+def item(items: t.Sequence[t.Any], index: t.Any) -> t.Any:
+    """The entry at a position of SARIF, where -1 and whatever is out of range mean none."""
+    return items[index] if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < len(items) else None
+
+
+def _list(value: t.Any) -> list[t.Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,105 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An independent client's own signing, headers and calls against the tenant, so that one misreading of section 1.3 cannot hide in both.
+
+The client, cortex-xdr-client from PyPI, insists on https://api-<name>: the name is resolved to the tenant here.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+from cortex_xdr_client.api.authentication import Authentication, AuthenticationType
+from cortex_xdr_client.api.version import APIVersion
+from cortex_xdr_client.client import CortexXDRClient
+
+from tenant.server import EmbeddedTenant
+
+from .calling import GITLAB, RESULT, sarif
+
+NAME = "api-shop.xdr.eu.example.com"
+TYPES = {"advanced": AuthenticationType.ADVANCED, "standard": AuthenticationType.STANDARD}
+Connect = Callable[..., Any]
+
+
+@pytest.fixture
+def tenant(make_tenant: Callable[..., EmbeddedTenant], monkeypatch: pytest.MonkeyPatch) -> EmbeddedTenant:
+    tenant = make_tenant(tls=True, hostnames=[NAME])
+    resolve = socket.getaddrinfo
+
+    def to_loopback(host: Any, *rest: Any, **options: Any) -> Any:
+        return resolve("127.0.0.1" if host == NAME else host, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", to_loopback)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tenant.ca_path))
+    monkeypatch.setenv("NO_PROXY", "*")
+    return tenant
+
+
+@pytest.fixture
+def connect(tenant: EmbeddedTenant) -> Connect:
+    """The client's AppSec calls with one of the tenant's keys."""
+
+    def build(name: str, **changes: Any) -> Any:
+        key = tenant.keys[name]
+        values = {"api_key": key.key, "api_key_id": int(key.id), "auth_type": TYPES[key.type], **changes}
+        fqdn = f"{NAME.removeprefix('api-')}:{tenant.port}"
+        return CortexXDRClient(Authentication(**values), fqdn, api_version=APIVersion.V5).appsec_api
+
+    return build
+
+
+@pytest.mark.parametrize("name", ["admin", "admin_standard"])
+def test_the_whole_life_of_an_instance(tenant: EmbeddedTenant, connect: Connect, name: str) -> None:
+    client = connect(name)
+    assert client.get_data_source_instances() == {"data": []}
+    created = client.create_data_source_instance(
+        type=GITLAB["type"], domain=GITLAB["domain"], credentials=GITLAB["credentials"], unique_properties=GITLAB["uniqueProperties"]
+    )
+    held = created["id"]
+    assert tenant.credential_matches(held, "clientSecret", "not-a-real-secret")
+    assert client.update_data_source_instance(id=held, selection_type="MANUAL_SELECTION", state=["shop/web"]) == {}
+    assert client.get_data_source_instance(id=held)["state"] == ["shop/web"]
+    [listed] = client.get_data_source_instances(type_category="DEFAULT")["data"]
+    assert (listed["id"], listed["state"], listed["repositoriesCount"]) == (held, [], 1)
+    assert client.delete_data_source_instance(id=held) is None
+    assert tenant.instances == {}
+    assert {entry.auth for entry in tenant.journal} == {tenant.keys[name].id}
+
+
+@pytest.mark.parametrize("name", ["admin", "admin_standard"])
+def test_upload(tenant: EmbeddedTenant, connect: Connect, name: str) -> None:
+    client = connect(name)
+    properties = {"name": "semgrep", "detectionMethod": "SAST", "fileType": "SARIF"}
+    collector = client.create_data_source_instance(type="COLLECTOR", unique_properties=properties)
+    asset = tenant.add_repository("shop/web")
+    [repository] = client.get_repository_assets()["data"]
+    assert repository["id"] == asset
+    client.upload_sarif_findings(
+        collector_id=collector["id"], repository_id=asset, repository_url=repository["url"], branch="main", body=sarif()
+    )
+    assert tenant.accepted_results == [RESULT]
+
+
+@pytest.mark.parametrize(("name", "changes", "reason"), [
+    ("admin", {"auth_type": AuthenticationType.STANDARD}, "wrong_level"),
+    ("admin_standard", {"auth_type": AuthenticationType.ADVANCED}, "wrong_level"),
+    ("admin", {"api_key": "wrong"}, "wrong_signature"),
+    ("admin_standard", {"api_key": "wrong"}, "wrong_key"),
+    ("expired", {}, "expired"),
+])
+def test_refused(tenant: EmbeddedTenant, connect: Connect, name: str, changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(requests.HTTPError) as failure:
+        connect(name, **changes).get_data_source_instances()
+    assert (failure.value.response.status_code, tenant.refusals) == (401, [reason])
+
+
+def test_the_certificate_is_checked(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    with pytest.raises(requests.exceptions.SSLError):
+        connect("admin").get_data_source_instances()

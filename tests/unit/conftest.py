@@ -1,0 +1,45 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A client of a scripted server, with nothing of this machine's settings in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting and no proxy of the machine reaches a test."""
+    for name in [n for n in os.environ if n.startswith("CORTEXCLOUD_") or n.lower().endswith("_proxy") or n.endswith("_CA_BUNDLE")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def client_of(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """client_of(url, option=value, ...) is a client with a key, a request budget that does not slow it, and short deadlines."""
+    from ansible_collections.cortex_cloud.appsec.plugins.module_utils._client import Client
+    from ansible_collections.cortex_cloud.appsec.plugins.module_utils._connection import Connection
+
+    made = []
+
+    def client(url: str, **options: Any) -> Client:
+        defaults = {
+            "api_key_id": "7",
+            "api_key": "the-tenant-key",
+            "request_timeout": 2.0,
+            "retry_deadline": 3.0,
+            "requests_per_second": 1000.0,
+            "rate_limit_dir": str(tmp_path / "rate"),
+        }
+        made.append(Client(Connection(**{**defaults, "api_url": url, **options})))
+        return made[-1]
+
+    yield client
+    for one in made:
+        one.close()

@@ -1,0 +1,466 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One request over real HTTP: which outcome is tried again, how, and how failures are told (contract 1, 2, 3.0)."""
+
+from __future__ import annotations
+
+import base64
+import email.utils
+import os
+import re
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _client
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import ApiError, InputError
+from scripted_server import Handler, Say, ScriptedServer, cut_off, drip, hang_up, silence
+
+OK = Say(200, {"id": "1"})
+PATH = "/public_api/appsec/v1/data_source_instances"
+THROTTLED = {"reply": {"err_code": 429, "err_msg": "Too many requests.", "err_extra": None}}
+VERBS = ("GET", "PUT", "DELETE", "POST")
+ClientOf = Callable[..., _client.Client]
+
+
+@pytest.fixture(autouse=True)
+def quick_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The jitter takes its lower end, so that retries cost no time."""
+    monkeypatch.setattr(_client.random, "uniform", lambda low, _high: min(low, 0.01))
+
+
+def ask(client: _client.Client, method: str = "GET", **options: Any) -> _client.Answer:
+    body = {"type": "GITLAB"} if method in ("PUT", "POST") else None
+    return client.request(method, PATH, operation="list data sources", body=body, **options)
+
+
+def refusal(client: _client.Client, method: str = "GET", **options: Any) -> ApiError:
+    with pytest.raises(ApiError) as refused:
+        ask(client, method, **options)
+    assert "\n" not in str(refused.value)
+    return refused.value
+
+
+# -- the retry table
+
+
+@pytest.mark.parametrize("method", VERBS)
+def test_a_429_is_tried_again_whatever_the_verb(client_of: ClientOf, method: str) -> None:
+    with ScriptedServer(Say(429, THROTTLED), Say(429, THROTTLED), OK) as server:
+        assert ask(client_of(server.url), method).body == {"id": "1"}
+        assert [r.method for r in server.requests] == [method] * 3
+
+
+@pytest.mark.parametrize("said", ["Too many requests.", "Rate limit exceeded, slow down"])
+def test_a_429_in_disguise_is_known_by_its_words(client_of: ClientOf, said: str) -> None:
+    with ScriptedServer(Say(400, {"reply": {"err_code": 400, "err_msg": said}}), OK) as server:
+        assert ask(client_of(server.url), "POST").status == 200
+        assert len(server.requests) == 2
+
+
+AMBIGUOUS = {
+    "502": Say(502, "bad gateway"),
+    "503": Say(503, "unavailable"),
+    "504": Say(504, "too late"),
+    "no answer": hang_up,
+    "half an answer": cut_off,
+    "broken JSON": Say(200, '{"data": [{"id": "1"'),
+}
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+@pytest.mark.parametrize("fault", AMBIGUOUS)
+def test_what_may_be_repeated_is_repeated_after_an_ambiguous_outcome(client_of: ClientOf, method: str, fault: str) -> None:
+    with ScriptedServer(AMBIGUOUS[fault], OK) as server:
+        assert ask(client_of(server.url), method).body == {"id": "1"}
+        assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("fault", [*AMBIGUOUS, "500"])
+def test_a_creation_that_may_have_been_carried_out_is_not_sent_again(client_of: ClientOf, fault: str) -> None:
+    with ScriptedServer(AMBIGUOUS.get(fault, Say(500, "<html>oops</html>")), OK) as server:
+        error = refusal(client_of(server.url), "POST")
+        assert len(server.requests) == 1
+    assert error.ambiguous
+    assert error.details()["outcome_unknown"] is True
+    assert "may have carried it out" in str(error)
+
+
+@pytest.mark.parametrize("method", VERBS)
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 409, 413, 422])
+def test_a_clear_no_is_taken_at_its_word(client_of: ClientOf, method: str, status: int) -> None:
+    with ScriptedServer(Say(status, {"message": "no"}), OK) as server:
+        error = refusal(client_of(server.url), method)
+        assert len(server.requests) == 1
+    assert (error.status, error.ambiguous) == (status, False)
+
+
+def test_nothing_was_sent_where_nothing_listens(client_of: ClientOf) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    began = time.monotonic()
+    error = refusal(client_of(f"http://127.0.0.1:{port}", retry_deadline=120.0), "POST")
+    assert time.monotonic() - began < 3
+    assert error.attempts == 3
+    assert not error.ambiguous
+    assert f"cannot connect to 127.0.0.1:{port}: Connection refused" in str(error)
+
+
+def test_every_attempt_is_signed_anew(client_of: ClientOf) -> None:
+    with ScriptedServer(Say(503), Say(429, THROTTLED), OK) as server:
+        ask(client_of(server.url, api_key_type="advanced"))
+        seen = [r.headers for r in server.requests]
+    assert len(seen) == 3
+    for header in ("x-xdr-nonce", "Authorization"):
+        assert len({headers[header] for headers in seen}) == 3
+
+
+def test_the_same_body_goes_out_each_time(client_of: ClientOf) -> None:
+    with ScriptedServer(Say(429, THROTTLED), OK) as server:
+        ask(client_of(server.url), "POST")
+        assert [r.body for r in server.requests] == [b'{"type": "GITLAB"}'] * 2
+
+
+# -- how long
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_retry_after_is_honoured_in_both_forms(client_of: ClientOf, form: str) -> None:
+    when = "1" if form == "seconds" else email.utils.formatdate(time.time() + 2, usegmt=True)
+    with ScriptedServer(Say(429, THROTTLED, {"Retry-After": when}), OK) as server:
+        began = time.monotonic()
+        ask(client_of(server.url))
+        assert 0.9 < time.monotonic() - began < 2.5
+        assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("unusable", ["soon", "", "-5", "nan"])
+def test_an_unusable_retry_after_is_no_reason_to_stop(client_of: ClientOf, unusable: str) -> None:
+    with ScriptedServer(Say(429, THROTTLED, {"Retry-After": unusable}), OK) as server:
+        assert ask(client_of(server.url)).status == 200
+
+
+def test_retry_after_does_not_reach_beyond_the_deadline(client_of: ClientOf) -> None:
+    with ScriptedServer(Say(429, THROTTLED, {"Retry-After": "3600"})) as server:
+        began = time.monotonic()
+        error = refusal(client_of(server.url, retry_deadline=1.0))
+        assert time.monotonic() - began < 1
+    assert error.status == 429
+    assert "Too many requests." in str(error)
+
+
+def test_a_call_ends_at_its_deadline_and_tells_how_often_it_was_tried(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_client.random, "uniform", lambda _low, _high: 0.2)
+    with ScriptedServer(Say(503, {"message": "maintenance"})) as server:
+        began = time.monotonic()
+        error = refusal(client_of(server.url, retry_deadline=1.0))
+        assert 0.5 < time.monotonic() - began < 1.5
+    assert error.attempts == len(server.requests) > 2
+    assert f"HTTP 503 maintenance (GET {PATH}, {error.attempts} attempts)" in str(error)
+
+
+@pytest.mark.parametrize("silent", [silence, drip(), drip(500), drip(302, Location="https://elsewhere.example.com/")])
+def test_a_server_that_never_ends_is_left_in_time(client_of: ClientOf, silent: Callable[[Handler], None]) -> None:
+    with ScriptedServer(silent) as server:
+        began = time.monotonic()
+        refusal(client_of(server.url, request_timeout=0.5, retry_deadline=1.0), "POST")
+        assert time.monotonic() - began < 4
+
+
+@pytest.mark.parametrize("status", [200, 400, 302])
+def test_an_answer_beyond_all_size_is_not_read_to_its_end(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    monkeypatch.setattr(_client, "MAX_ANSWER_BYTES", 100_000)
+    headers = {"Location": "https://elsewhere.example.com/"} if status == 302 else {}
+    with ScriptedServer(Say(status, b" " * 5_000_000, headers)) as server:
+        error = refusal(client_of(server.url))
+        assert len(server.requests) == 1
+    assert "larger than 100000 bytes" in str(error) or status == 302
+    assert "redirects" in str(error) or status != 302
+
+
+# -- to whom
+
+
+def test_a_redirect_is_not_followed_and_the_other_host_sees_nothing(client_of: ClientOf) -> None:
+    with ScriptedServer(OK) as other, ScriptedServer(Say(302, "", {"Location": f"{other.url}/login"})) as server:
+        error = refusal(client_of(server.url))
+        assert len(server.requests) == 1
+        assert other.requests == []
+    assert f"redirects to 127.0.0.1:{other.port}; redirects are not followed" in str(error)
+
+
+@pytest.mark.parametrize("location", ["http://[::1", "http://user:secret@other.example.com/", "\u20ac", "", "//", "https://a..b/"])
+def test_any_redirect_is_one_clear_line(client_of: ClientOf, location: str) -> None:
+    def redirect(handler: Handler) -> None:
+        handler.wfile.write(b"HTTP/1.1 307 Moved\r\nContent-Length: 0\r\nLocation: " + location.encode() + b"\r\n\r\n")
+
+    with ScriptedServer(redirect) as server:
+        error = refusal(client_of(server.url))
+    assert "redirects are not followed" in str(error)
+    assert "secret" not in str(error)
+
+
+def test_a_netrc_entry_never_replaces_the_signature(client_of: ClientOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password else\n")
+    (tmp_path / "netrc").chmod(0o600)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with ScriptedServer(OK) as server:
+        ask(client_of(server.url, api_key_type="standard"))
+        ask(client_of(server.url), collector=("t-1", "the-token"))
+        first, second = (r.headers for r in server.requests)
+    assert (first["Authorization"], first["x-xdr-auth-id"]) == ("the-tenant-key", "7")
+    assert (second["Authorization"], second["x-crtx-auth-id"]) == ("the-token", "t-1")
+    assert "x-xdr-auth-id" not in second
+
+
+def test_a_proxy_of_the_environment_is_used_and_named_when_it_does_not_answer(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ScriptedServer(OK) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("http_proxy", proxy.url)
+        ask(client_of("http://127.0.0.2:9"))
+        assert [r.path for r in proxy.requests] == [f"http://127.0.0.2:9{PATH}"]
+    error = refusal(client_of("http://127.0.0.2:9"))
+    assert "the proxy for 127.0.0.2:9 does not answer" in str(error)
+    assert "HTTPS_PROXY" in str(error)
+
+
+@pytest.mark.parametrize("missing", ["api_key", "api_key_id"])
+def test_without_a_key_nothing_is_sent(client_of: ClientOf, missing: str) -> None:
+    with ScriptedServer(OK) as server:
+        with pytest.raises(InputError, match=rf"^{missing} \(or CORTEXCLOUD_{missing.upper()}\) not set"):
+            ask(client_of(server.url, **{missing: ""}))
+        assert server.requests == []
+
+
+@pytest.mark.parametrize("key", ["line\nbreak", "caf\u00e9", "carriage\rreturn"])
+def test_a_key_that_cannot_be_one_is_refused_and_not_shown(client_of: ClientOf, key: str) -> None:
+    with ScriptedServer(OK) as server:
+        with pytest.raises(InputError, match="copy it again") as refused:
+            ask(client_of(server.url, api_key=key))
+        assert server.requests == []
+    assert key not in str(refused.value)
+
+
+@pytest.mark.parametrize("token", ["line\nbreak", "caf\u00e9"])
+def test_a_collectors_token_that_cannot_be_one_is_refused_too(client_of: ClientOf, token: str) -> None:
+    with ScriptedServer(OK) as server:
+        with pytest.raises(InputError) as refused:
+            ask(client_of(server.url), "POST", collector=("t-1", token))
+        assert server.requests == []
+    assert token not in str(refused.value)
+
+
+@pytest.mark.parametrize("option", ["request_timeout", "retry_deadline"])
+def test_an_absurd_number_of_seconds_is_no_traceback(client_of: ClientOf, option: str) -> None:
+    with ScriptedServer(OK) as server:
+        try:
+            assert ask(client_of(server.url, **{option: 1e300})).status == 200
+        except InputError as refused:
+            assert option in str(refused)
+
+
+# -- what it says
+
+
+SHAPES = {
+    "gateway": ({"reply": {"err_code": 400, "err_msg": "Bad thing", "err_extra": None}}, "Bad thing"),
+    "gateway with a text": ({"reply": {"err_msg": "Bad thing", "err_extra": "since noon"}}, "Bad thing [since noon]"),
+    "gateway with a list": (
+        {"reply": {"err_msg": "Bad thing", "err_extra": [{"type": "missing", "loc": ["body", "type"], "msg": "field required"}]}},
+        "Bad thing [body.type: field required]",
+    ),
+    "gateway with a list that has no place": ({"reply": {"err_msg": "Bad thing", "err_extra": [{"loc": None, "msg": "odd"}]}}, "odd"),
+    "gateway with a place as text": ({"reply": {"err_msg": "Bad thing", "err_extra": [{"loc": "body", "msg": "odd"}]}}, "body: odd"),
+    "service": (
+        {"errorCode": "ValidateError", "message": "Validation Failed", "details": {"requestBody.type": {"message": "unknown"}}},
+        "Validation Failed [requestBody.type: unknown]",
+    ),
+    "service, older": (
+        {"errorCode": "404", "message": "Resource not found", "details": {"params": {"message": "id"}}},
+        "Resource not found [params: id]",
+    ),
+    "mock": ({"error": "not here"}, "not here"),
+    "data": ({"data": {"err_msg": "Bad thing", "metadata": {"err_code": 1, "err_extra": "more"}}}, "Bad thing [more]"),
+    "root": ({"err_code": 400, "err_msg": "Bad thing", "metadata": {"err_extra": ["a", "b"]}}, "Bad thing [a; b]"),
+    "plain text": ("Access denied\nby the gateway", "Access denied by the gateway"),
+    "HTML": ("<html><body>Forbidden</body></html>", "Forbidden"),
+    "unknown object": ({"oops": 1}, '{"oops": 1}'),
+    "bare list": (["no"], '["no"]'),
+    "nothing": ("", "Bad Request"),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_apis_own_words_are_found_in_every_shape(client_of: ClientOf, shape: str) -> None:
+    body, words = SHAPES[shape]
+    with ScriptedServer(Say(400, body)) as server:
+        error = refusal(client_of(server.url))
+    assert str(error).startswith("Cannot list data sources: HTTP 400 ")
+    assert words in str(error)
+    assert f"(GET {PATH})" in str(error)
+
+
+def test_a_page_instead_of_an_api_is_told_at_once(client_of: ClientOf) -> None:
+    """A page of HTML does not get better by asking again for two minutes."""
+    with ScriptedServer(Say(200, "<!DOCTYPE html><html><title>Sign in</title></html>", {"Content-Type": "text/html"})) as server:
+        error = refusal(client_of(server.url))
+        assert len(server.requests) == 1
+    assert "the answer is not JSON" in str(error)
+    assert "not the console's?" in str(error)
+
+
+def test_an_empty_answer_is_not_an_empty_body_of_something_else(client_of: ClientOf) -> None:
+    with ScriptedServer(Say(204)) as server:
+        answer = ask(client_of(server.url), "DELETE")
+    assert (answer.status, answer.body) == (204, None)
+
+
+def test_a_deeply_nested_answer_is_no_traceback(client_of: ClientOf) -> None:
+    with ScriptedServer(Say(200, b"[" * 200_000)) as server:
+        assert "not JSON" in str(refusal(client_of(server.url, retry_deadline=0.5)))
+
+
+@pytest.mark.parametrize(
+    ("status", "hint"),
+    [(401, "the key has expired"), (402, "licence"), (403, "View/Edit"), (404, "Is api_url the API URL"), (429, "requests_per_second")],
+)
+def test_a_refusal_says_what_to_do(client_of: ClientOf, status: int, hint: str) -> None:
+    with ScriptedServer(Say(status, {"reply": {"err_code": status, "err_msg": "no"}})) as server:
+        assert hint in str(refusal(client_of(server.url, retry_deadline=0.1)))
+
+
+@pytest.mark.parametrize(("ahead", "word"), [(400, "behind"), (-400, "ahead of")])
+def test_a_401_with_a_clock_far_off_says_so(client_of: ClientOf, ahead: int, word: str) -> None:
+    def refuse(handler: Handler) -> None:
+        # The server's own Date would come first: written by hand.
+        date = email.utils.formatdate(time.time() + ahead, usegmt=True)
+        handler.wfile.write(f"HTTP/1.1 401 No\r\nDate: {date}\r\nContent-Length: 0\r\n\r\n".encode())
+
+    with ScriptedServer(refuse) as server:
+        error = refusal(client_of(server.url))
+    found = re.search(r"clock of this machine is (\d+) s (behind|ahead of)", str(error))
+    assert found
+    assert abs(int(found[1]) - 400) <= 3
+    assert found[2] == word
+
+
+# -- secrets
+
+
+KEY = 'K3y"with\\odd/char+acters'
+
+
+def echoes(key: str) -> dict[str, Say]:
+    return {
+        "in the words": Say(400, {"message": f"key {key} is unknown"}),
+        "in the details": Say(422, {"message": "no", "details": {"requestBody.x": {"message": f"got {key}"}}}),
+        "in an unknown object": Say(400, {"oops": {"you sent": key}}),
+        "in plain text": Say(400, f"key {key} is unknown"),
+        "in a page on 200": Say(200, f"<html>{key}</html>"),
+        "in a redirect": Say(302, "", {"Location": f"https://{base64.b32encode(key.encode()).decode().strip('=')}.example.com/"}),
+        "across the cut of a long text": Say(400, {"message": "x" * 590 + key + "y" * 100}),
+        "across the cut of a page": Say(200, "x" * 110 + key + "y" * 100),
+        "URL-quoted": Say(400, {"message": "key " + _client.quote(key, safe="") if hasattr(_client, "quote") else f"key {key}"}),
+    }
+
+
+@pytest.mark.parametrize("where", echoes(KEY))
+def test_a_secret_that_the_tenant_repeats_is_not_shown(client_of: ClientOf, where: str) -> None:
+    with ScriptedServer(echoes(KEY)[where]) as server:
+        error = refusal(client_of(server.url, api_key=KEY, retry_deadline=0.2))
+    told = f"{error} {error.details()}"
+    # Not even the beginning of it.
+    assert KEY[:4] not in told
+
+
+def test_a_collectors_token_is_known_as_a_secret_too(client_of: ClientOf) -> None:
+    with ScriptedServer(Say(400, {"message": "token the-collector-token?"})) as server:
+        error = refusal(client_of(server.url), "POST", collector=("t-1", "the-collector-token"))
+    assert "the-collector-token" not in str(error)
+
+
+# -- whom to trust
+
+
+@pytest.fixture(scope="module")
+def authority() -> Any:
+    import trustme
+
+    return trustme.CA()
+
+
+def tls_of(authority: Any, name: str, **options: Any) -> Any:
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name, **options).configure_cert(context)
+    return context
+
+
+@pytest.fixture
+def ca_path(authority: Any, tmp_path: Path) -> str:
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    return str(tmp_path / "ca.pem")
+
+
+def test_a_private_authority_is_trusted_by_ca_path(client_of: ClientOf, authority: Any, ca_path: str) -> None:
+    with ScriptedServer(OK, tls=tls_of(authority, "127.0.0.1")) as server:
+        assert ask(client_of(server.url, ca_path=ca_path)).status == 200
+
+
+def test_an_untrusted_certificate_is_told_with_the_way_out(client_of: ClientOf, authority: Any) -> None:
+    with ScriptedServer(OK, tls=tls_of(authority, "127.0.0.1")) as server:
+        error = refusal(client_of(server.url))
+        assert server.requests == []
+    assert "no trusted TLS connection" in str(error)
+    assert "ca_path" in str(error)
+    assert str(error).count("(") == str(error).count(")")
+
+
+def test_a_certificate_of_another_host_is_refused(client_of: ClientOf, authority: Any, ca_path: str) -> None:
+    with ScriptedServer(OK, tls=tls_of(authority, "other.example.com")) as server:
+        error = refusal(client_of(server.url, ca_path=ca_path))
+        assert server.requests == []
+    assert "127.0.0.1" in str(error)
+
+
+def test_an_expired_certificate_is_refused(client_of: ClientOf, authority: Any, ca_path: str) -> None:
+    import datetime
+
+    past = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=2)
+    with ScriptedServer(OK, tls=tls_of(authority, "127.0.0.1", not_after=past)) as server:
+        assert "expired" in str(refusal(client_of(server.url, ca_path=ca_path)))
+        assert server.requests == []
+
+
+def test_validation_can_be_switched_off_and_nothing_is_said_on_stderr(client_of: ClientOf, authority: Any) -> None:
+    with ScriptedServer(OK, tls=tls_of(authority, "127.0.0.1")) as server:
+        assert ask(client_of(server.url, validate_certs=False)).status == 200
+
+
+def test_a_ca_path_that_is_not_there_is_named(client_of: ClientOf, authority: Any) -> None:
+    with ScriptedServer(OK, tls=tls_of(authority, "127.0.0.1")) as server, pytest.raises(InputError, match="does not exist"):
+        ask(client_of(server.url, ca_path="/no/such/ca.pem"))
+
+
+def test_a_ca_path_that_holds_no_certificate_is_one_clear_line(client_of: ClientOf, authority: Any, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("not a certificate\n")
+    with ScriptedServer(OK, tls=tls_of(authority, "127.0.0.1")) as server, pytest.raises((InputError, ApiError)) as refused:
+        ask(client_of(server.url, ca_path=str(tmp_path / "ca.pem"), retry_deadline=0.5))
+    assert "ca_path" in str(refused.value)
+
+
+def test_an_answer_lost_inside_tls_is_lost_and_not_a_matter_of_trust(client_of: ClientOf, authority: Any, ca_path: str) -> None:
+    def reset(handler: Handler) -> None:
+        handler.close_connection = True
+        os.close(handler.connection.detach())
+
+    with ScriptedServer(reset, tls=tls_of(authority, "127.0.0.1")) as server:
+        error = refusal(client_of(server.url, ca_path=ca_path), "POST")
+        assert len(server.requests) == 1
+    assert error.ambiguous
