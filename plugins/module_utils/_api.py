@@ -14,6 +14,8 @@ INSTANCES = "/public_api/appsec/v1/data_source_instances"
 # The guide's own table has this path for deletion; every other source has the one above (contract 3.5).
 SHORT_DELETE = "/public_api/appsec/v1"
 COLLECTORS = "/public_api/appsec/v1/collectors"
+REPOSITORIES = "/public_api/appsec/v1/repositories"
+PAGE = 100
 VALIDATE = "/api_keys/validate/"
 
 Raw = dict[str, t.Any]
@@ -24,6 +26,11 @@ class Api:
 
     def __init__(self, client: Client) -> None:
         self.client = client
+
+    @property
+    def tenant(self) -> str:
+        """Host, and port if any, of the tenant."""
+        return urlsplit(self.client.origin()).netloc
 
     def list_data_sources(self) -> list[Raw]:
         """All instances (contract 3.1). Unfiltered on purpose: the spelling that the type filter wants is not known.
@@ -128,6 +135,42 @@ class Api:
             expect_json=False,
         )
 
+    def list_repositories(self, *, search: str | None = None, source: str | None = None) -> tuple[list[Raw], bool]:
+        """All repositories the tenant lists (contract 3.7), page by page, and whether it seems to have shown them all.
+
+        Some tenants ignore the offset: then the pages repeat, and the first one is all there is to be had.
+        """
+        found: dict[str, Raw] = {}
+        while True:
+            query = {
+                "limit": str(PAGE),
+                "offset": str(len(found)),
+                **({"search": search} if search else {}),
+                **({"source": source} if source else {}),
+            }
+            answer = self.client.request("GET", REPOSITORIES, operation="list repositories", query=query)
+            page = _unwrap_list(answer.body)
+            if page is None:
+                raise _unreadable("list repositories", "GET", REPOSITORIES, answer)
+            fresh = {str(r["id"]): r for r in page if isinstance(r, dict) and r.get("id") and str(r["id"]) not in found}
+            found.update(fresh)
+            if not fresh:
+                return list(found.values()), not page
+
+    def get_repository(self, repository_id: str) -> Raw | None:
+        """One repository (contract 3.7), or None when the tenant does not have it."""
+        path = f"{REPOSITORIES}/{quote(repository_id, safe='')}"
+        try:
+            answer = self.client.request("GET", path, operation="read repository", subject=f"id {repository_id}")
+        except ApiError as exc:
+            if exc.status == 404:
+                return None
+            raise
+        item = _unwrap_item(answer.body)
+        if item is None:
+            raise _unreadable("read repository", "GET", path, answer)
+        return item
+
     def validate_key(self) -> Answer:
         """Ask whether the key is accepted (contract 1.4). The reply is C(true) or C("true")."""
         return self.client.request("GET", VALIDATE, operation="validate the API key", expect_json=False)
@@ -140,7 +183,7 @@ def _unwrap_list(body: t.Any) -> list[t.Any] | None:
             return body
         if not isinstance(body, dict):
             return None
-        body = body.get("data", body.get("reply"))
+        body = body.get("data", body.get("reply", body.get("repositories")))
     return None
 
 

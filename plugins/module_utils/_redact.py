@@ -36,17 +36,18 @@ def is_masked(value: t.Any) -> bool:
     return isinstance(value, str) and bool(_MASKED.match(value))
 
 
-def hide_secret_keys(value: t.Any) -> t.Any:
-    """A copy of a JSON-like value with everything under secret-looking keys replaced by HIDDEN; empty values stay as they are."""
+def hide_secret_keys(value: t.Any, under_secret_key: bool = False) -> t.Any:
+    """A copy of a JSON-like value with every value under a secret-looking key, at any depth, replaced by HIDDEN.
+
+    Empty values, true and false, and what is masked already stay as they are.
+    """
     if isinstance(value, dict):
-        return {k: (HIDDEN if _holds(v) and looks_secret(k) else hide_secret_keys(v)) for k, v in value.items()}
+        return {k: hide_secret_keys(v, under_secret_key or looks_secret(k)) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [hide_secret_keys(v) for v in value]
+        return [hide_secret_keys(v, under_secret_key) for v in value]
+    if under_secret_key and value not in (None, "") and not isinstance(value, bool) and not is_masked(value):
+        return HIDDEN
     return value
-
-
-def _holds(value: t.Any) -> bool:
-    return value not in (None, "", [], {}) and not isinstance(value, bool)
 
 
 def secrets_in(value: t.Any, under_secret_key: bool = False) -> t.Iterator[str]:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import typing as t
-from urllib.parse import urlsplit
 
 from ._api import Api
 from ._client import CLOCK_SKEW_WORTH_A_HINT
@@ -18,7 +17,7 @@ def examine(api: Api) -> dict[str, t.Any]:
     A refused key is an answer (C(authenticated) false with a hint); a tenant that cannot be reached raises ApiError.
     """
     found: dict[str, t.Any] = {
-        "host": urlsplit(api.client.origin()).netloc,
+        "host": api.tenant,
         "api_key_type": api.client.connection.api_key_type,
         "authenticated": False,
         "can_read": None,

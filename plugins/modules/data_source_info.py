@@ -48,6 +48,12 @@ options:
       - This takes one request for each instance.
     type: bool
     default: false
+  as_config:
+    description:
+      - Also return RV(config), which M(cortex_cloud.appsec.data_sources) takes as it is and then changes nothing, and RV(data_file).
+      - Reads each instance by its ID, like O(details).
+    type: bool
+    default: false
 extends_documentation_fragment:
   - cortex_cloud.appsec._connection
   - cortex_cloud.appsec._attributes
@@ -72,6 +78,17 @@ EXAMPLES = r"""
     type: [GITLAB_SELF_MANAGED]
     name: gitlab-core
     details: true
+
+- name: Write the whole tenant as a data file for the playbook onboard
+  cortex_cloud.appsec.data_source_info:
+    as_config: true
+  register: tenant
+
+- name: Keep it
+  ansible.builtin.copy:
+    content: "{{ tenant.data_file }}"
+    dest: tenant.yml
+    mode: "0600"
 """
 
 RETURN = r"""
@@ -96,6 +113,17 @@ data_sources:
     status: {description: "The tenant's status word.", type: str, returned: when shown}
     created_at: {description: "Time of creation, as the tenant writes it.", type: str, returned: when shown}
     updated_at: {description: "Time of the last change, as the tenant writes it.", type: str, returned: when shown}
+config:
+  description:
+    - The instances as items for M(cortex_cloud.appsec.data_sources). An ID is there only where type, name and host do not tell them apart.
+    - Secrets are placeholders that are refused only where a creation would send them.
+  returned: when O(as_config) is true
+  type: list
+  elements: dict
+data_file:
+  description: RV(config) and the tenant's host as the text of a data file for the playbook C(cortex_cloud.appsec.onboard).
+  returned: when O(as_config) is true
+  type: str
 summary:
   description: How many of them there are.
   returned: success
@@ -133,9 +161,10 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import
 
 
 def main() -> None:
-    module = CortexModule({**FILTER_SPEC, "details": {"type": "bool", "default": False}})
+    module = CortexModule({**FILTER_SPEC, "details": {"type": "bool", "default": False}, "as_config": {"type": "bool", "default": False}})
     filters = {name: module.params[name] for name in FILTER_SPEC}
-    module.run(lambda api: report.listing(fetch_data_sources(api, filters, details=module.params["details"])))
+    details, config = module.params["details"], module.params["as_config"]
+    module.run(lambda api: report.listing(fetch_data_sources(api, filters, details=details or config), api.tenant, config=config))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,10 @@ from __future__ import annotations
 import dataclasses
 import time
 import typing as t
-from urllib.parse import urlsplit
 
 from .._errors import ApiError, CortexError, InputError
 from .._lock import exclusive
-from .backup import write_backup
+from .data_file import write_backup
 from .fields import MANUAL, Item, Raw, from_api, get, label
 from .keep import CredentialsFile, credentials_content, find_credentials
 from .plan import Plan, pending_actions, plan_create, plan_delete, plan_update, unexpected
@@ -100,17 +99,13 @@ class Writer:
         """
         {"create": self._create, "update": self._update, "recreate": self._recreate, "delete": self._delete}[outcome.plan.action](outcome)
 
-    @property
-    def _tenant(self) -> str:
-        return urlsplit(self.api.client.origin()).netloc
-
     def _locked(self, instance_id: str) -> t.Any:
-        return exclusive(self.api.client.lock_directory, self._tenant, instance_id)
+        return exclusive(self.api.client.lock_directory, self.api.tenant, instance_id)
 
     def _backup(self, outcome: Outcome, shown: Item) -> None:
         directory = outcome.item.get("backup_dir")
         if directory and outcome.backup_file is None:
-            outcome.backup_file = write_backup(directory, self._tenant, shown)
+            outcome.backup_file = write_backup(directory, self.api.tenant, shown)
 
     def _create(self, outcome: Outcome) -> None:
         self._make(outcome, outcome.item, outcome.plan)

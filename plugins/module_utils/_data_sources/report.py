@@ -9,7 +9,8 @@ import typing as t
 
 from .._errors import InputError
 from .._redact import hide_secret_keys
-from .fields import Item, label
+from .data_file import as_configs, as_data_file
+from .fields import MANUAL, Item, label
 from .run import Run
 from .show import diff_of, plan_as_markdown
 from .types import TYPES
@@ -115,10 +116,17 @@ def _write_plan(path: str, text: str) -> None:
         raise InputError(f"plan_file {path} cannot be written: {exc.strerror}.") from None
 
 
-def listing(items: list[Item]) -> Result:
-    """The result of the module data_source_info."""
+def listing(items: list[Item], tenant: str, *, config: bool) -> Result:
+    """The result of the module data_source_info. config: also as input for data_sources and as a data file."""
     shown = [{**hide_secret_keys(i), "health": health(i.get("status"))} for i in items]
-    return {"changed": False, "data_sources": shown, "summary": summary(items)}
+    result: Result = {"changed": False, "data_sources": shown, "summary": summary(items)}
+    if config:
+        partial = [label(i) for i in items if not i["complete"] and i.get("selection_type") == MANUAL]
+        result["warnings"] = [f"{name}: the tenant does not show all its repositories, so the config holds only some." for name in partial]
+        # Made from what is hidden already: what a data file holds is meant to be committed.
+        result["config"] = as_configs(items)
+        result["data_file"] = as_data_file(tenant, result["config"])
+    return result
 
 
 def health(status: t.Any) -> str:

@@ -8,7 +8,6 @@ import concurrent.futures
 import dataclasses
 import threading
 import typing as t
-from urllib.parse import urlsplit
 
 from .._api import Api
 from .._errors import ApiError, CortexError, InputError
@@ -104,8 +103,7 @@ class Run:
 
     @property
     def tenant(self) -> str:
-        """Host and port of the tenant."""
-        return urlsplit(self.view.api.client.origin()).netloc
+        return self.view.api.tenant
 
     def _read_hidden(self, items: list[Item]) -> None:
         """Read by id, once each, the instances whose list entry hides what the items are told apart by."""

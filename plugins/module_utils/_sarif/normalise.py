@@ -104,9 +104,11 @@ def _runs(document: Raw) -> list[Raw]:
         runs = []
     if not isinstance(runs, list) or not all(isinstance(run, dict) for run in runs):
         raise InputError("runs is not a list of objects: this is not SARIF 2.1.0.")
-    elsewhere = [
-        f"inlineExternalProperties[{i}].results" for i, e in enumerate(document.get("inlineExternalProperties") or []) if e.get("results")
-    ]
+    elsewhere = []
+    inline = document.get("inlineExternalProperties")
+    for index, entry in enumerate(inline if isinstance(inline, list) else []):
+        if isinstance(entry, dict) and entry.get("results"):
+            elsewhere.append(f"inlineExternalProperties[{index}].results")
     for index, run in enumerate(runs):
         references = run.get("externalPropertyFileReferences")
         if isinstance(references, dict) and references.get("results"):
@@ -141,7 +143,7 @@ def _result(written: t.Any, run: Run) -> Raw:
         raise Drop("not_an_object")
     run.begin(written)
     draft = dict(written)
-    for stage in ("select", "rule"):
+    for stage in ("select", "reference"):
         run.refine(stage, draft)
     # Apart from the rest, since only the first faults of these decide about the result.
     places = clean_list("location", draft.pop("locations", None) or [], run)
@@ -150,7 +152,7 @@ def _result(written: t.Any, run: Run) -> Raw:
     run.faults = faults
     if places:
         result["locations"] = places
-    run.refine("result", result)
+    run.refine("finding", result)
     return result
 
 

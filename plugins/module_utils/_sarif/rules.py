@@ -38,7 +38,7 @@ def suppressed(result: Raw, run: Run) -> int:
     return 0
 
 
-# -- rule: which rule a result means
+# -- reference: which rule a result means
 
 
 def rule_id_from_reference(result: Raw, run: Run) -> int:
@@ -231,7 +231,7 @@ def security_severity(descriptor: Raw, _run: Run) -> int:
     return 1
 
 
-# -- result: what the collector asks of each
+# -- finding: what the collector asks of each
 
 
 def locations(result: Raw, run: Run) -> int:
@@ -355,9 +355,9 @@ RULES: tuple[Rule, ...] = (
     Rule("absent", "N4", "select", "results that a baseline calls absent are left out", absent),
     Rule("kinds", "N2", "select", "results of a kind that include_kinds does not list are left out", kinds),
     Rule("suppressed", "N3", "select", "results with accepted suppressions are left out (suppressed: drop)", suppressed),
-    Rule("rule_ids", "U1", "rule", "ruleId was taken from the rule reference or the rule's position", rule_id_from_reference),
-    Rule("rule_indices", "U5", "rule", "a rule position that contradicted ruleId was ignored", rule_indices),
-    Rule("sub_rules", "U2", "rule", "a rule was added for an id such as CA1000/1, as a copy of CA1000", sub_rules),
+    Rule("rule_ids", "U1", "reference", "ruleId was taken from the rule reference or the rule's position", rule_id_from_reference),
+    Rule("rule_indices", "U5", "reference", "a rule position that contradicted ruleId was ignored", rule_indices),
+    Rule("sub_rules", "U2", "reference", "a rule was added for an id such as CA1000/1, as a copy of CA1000", sub_rules),
     Rule("uris_from_artifacts", "L1", "artifactLocation", "the path was taken from the run's artifacts", uri_from_index),
     Rule("unusable_paths", "L2", "artifactLocation", "a path outside the repository was taken out of a result", relative_paths),
     *(Rule(name, mark, "path", says, None) for name, (mark, says) in _PATH_SAYS.items()),
@@ -378,30 +378,30 @@ RULES: tuple[Rule, ...] = (
          descriptor_references),
     Rule("security_severities", "S", "reportingDescriptor", "a security-severity that is no number became one, or was left out",
          security_severity),
-    Rule("default_locations", "L4", "result", "default_location was given to a result without a location", default_location),
-    Rule("other_locations", "L4", "result", "further locations outside the repository were left out", locations),
-    Rule("start_lines", "L3", "result", "a location without a line got that of its context, or line 1", start_lines),
-    Rule("messages_from_rules", "M1", "result", "a result without a message got the rule's description", message_from_rule),
-    Rule("level_words", "N1", "result", "a level in another spelling, such as HIGH, became SARIF's", level_words),
-    Rule("levels", "N1", "result", "a missing level was taken from the rule, or is warning", level_from_rule),
-    Rule("severity_levels", "N1", "result", "the level was taken from security-severity (level_from: security_severity)",
+    Rule("default_locations", "L4", "finding", "default_location was given to a result without a location", default_location),
+    Rule("other_locations", "L4", "finding", "further locations outside the repository were left out", locations),
+    Rule("start_lines", "L3", "finding", "a location without a line got that of its context, or line 1", start_lines),
+    Rule("messages_from_rules", "M1", "finding", "a result without a message got the rule's description", message_from_rule),
+    Rule("level_words", "N1", "finding", "a level in another spelling, such as HIGH, became SARIF's", level_words),
+    Rule("levels", "N1", "finding", "a missing level was taken from the rule, or is warning", level_from_rule),
+    Rule("severity_levels", "N1", "finding", "the level was taken from security-severity (level_from: security_severity)",
          level_from_severity),
-    Rule("undefined_rules", "U3", "result", "a rule was added for an id that the report does not define", undefined_rules),
-    Rule("repeated_rules", "U4", "run", "a rule that is defined twice was sent once", None),
-    Rule("unused_rules", "4.2", "run", "rules that no result names were left out", None),
-    Rule("unused_taxa", "4.2", "run", "taxa that nothing names were left out", None),
-    Rule("left_out", "4.3", "run", "members that mean nothing outside the machine that scanned were left out", None),
-    Rule("lines_raised", "L3", "run", "a line below 1 became line 1", None),
-    Rule("nulls", "S", "run", "members that are null were left out", None),
-    Rule("duplicates", "S", "run", "repeated items of a list that must not have any were left out", None),
-    Rule("wrong_types", "S", "run", "values of another type or form than SARIF asks for were repaired or left out", None),
-    Rule("incomplete", "S", "run", "objects without what SARIF asks of them were left out", None),
-    Rule("unknown_members", "S", "run", "members that SARIF 2.1.0 does not know were left out", None),
-    Rule("empty_runs", "X1", "run", "runs without results were left out", None),
-    Rule("schema_added", "R6", "file", "$schema was added", None),
-    Rule("encoding", "R1", "file", "the file became UTF-8 without a byte order mark", None),
-    Rule("lone_surrogates", "R2", "file", "half characters that no encoding can hold became U+FFFD", None),
-    Rule("duplicate_keys", "R5", "file", "a name that stands twice in an object counted as the last one", None),
+    Rule("undefined_rules", "U3", "finding", "a rule was added for an id that the report does not define", undefined_rules),
+    Rule("repeated_rules", "U4", "elsewhere", "a rule that is defined twice was sent once", None),
+    Rule("unused_rules", "4.2", "elsewhere", "rules that no result names were left out", None),
+    Rule("unused_taxa", "4.2", "elsewhere", "taxa that nothing names were left out", None),
+    Rule("left_out", "4.3", "elsewhere", "members that mean nothing outside the machine that scanned were left out", None),
+    Rule("lines_raised", "L3", "elsewhere", "a line below 1 became line 1", None),
+    Rule("nulls", "S", "elsewhere", "members that are null were left out", None),
+    Rule("duplicates", "S", "elsewhere", "repeated items of a list that must not have any were left out", None),
+    Rule("wrong_types", "S", "elsewhere", "values of another type or form than SARIF asks for were repaired or left out", None),
+    Rule("incomplete", "S", "elsewhere", "objects without what SARIF asks of them were left out", None),
+    Rule("unknown_members", "S", "elsewhere", "members that SARIF 2.1.0 does not know were left out", None),
+    Rule("empty_runs", "X1", "elsewhere", "runs without results were left out", None),
+    Rule("schema_added", "R6", "elsewhere", "$schema was added", None),
+    Rule("encoding", "R1", "elsewhere", "the file became UTF-8 without a byte order mark", None),
+    Rule("lone_surrogates", "R2", "elsewhere", "half characters that no encoding can hold became U+FFFD", None),
+    Rule("duplicate_keys", "R5", "elsewhere", "a name that stands twice in an object counted as the last one", None),
 )  # fmt: skip
 
 # Why a result is not sent although it should be: reason -> what it is, and what to do.

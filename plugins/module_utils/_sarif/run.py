@@ -15,8 +15,8 @@ from .paths import Roots
 class Rule(t.NamedTuple):
     """One change to a report. name: its counter in the result. mark: the study's letter and number, by which the tests are ordered.
 
-    on: when C(apply) is called: "select" and "rule" with a shallow copy of the result as written, an object's kind with every clean object
-    of it, "result" with the clean result, "path" with a Path. apply(value, run) changes the value and returns how many changes it made; it
+    on: when C(apply) is called: "select" and "reference" with a shallow copy of the result as written, an object's kind with every clean object
+    of it, "finding" with the clean result, "path" with a Path. apply(value, run) changes the value and returns how many changes it made; it
     raises Drop for a result that is not sent. C(apply) is None for what another step does and counts.
     """
 

@@ -1,0 +1,106 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, instances in the shape that onboard takes: for an export, for a backup.
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+import typing as t
+
+from .._errors import InputError
+from .._redact import hide_secret_keys
+from .fields import MANUAL, Item, get, hostname_key
+from .types import TYPES
+
+# Recognised as masked: refused only where a creation would send it.
+PLACEHOLDER = "******** the tenant does not show it; needed only to create this data source again"
+
+# A word that YAML reads as the same text without quotes.
+_PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@+-]*")
+_NOT_TEXT = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
+
+
+def as_config(shown: Item, *, with_id: bool = False) -> Item:
+    """The item that describes an instance: given to data_sources, it changes nothing. Secrets are placeholders.
+
+    shown: option-shaped, read by id. with_id: for one that type, name and host do not tell apart.
+    """
+    config: Item = {"id": shown["id"]} if with_id else {}
+    for option in ("type", "name", "domain", "transporter", "unique_properties", "selection_type", "repositories", "external_projects"):
+        value = shown.get(option)
+        if value in (None, [], {}) or (option == "repositories" and shown.get("selection_type") != MANUAL):
+            continue
+        config[option] = value
+    if "unique_properties" in config:
+        unique = {k: v for k, v in config.pop("unique_properties").items() if k != "name" or v != config.get("name")}
+        hidden = hide_secret_keys(unique)
+        if unique:
+            config["unique_properties"] = {k: v if v == hidden[k] else PLACEHOLDER for k, v in unique.items()}
+    kind = TYPES.get(shown.get("type", ""))
+    secrets = [option.partition(".")[2] for option in (kind.takes if kind else ()) if option.startswith("credentials.")]
+    if secrets:
+        config["credentials"] = dict.fromkeys(secrets, PLACEHOLDER)
+    return config
+
+
+def as_configs(shown: list[Item]) -> list[Item]:
+    """The items for a whole tenant; an id only where type, name and host would mean more than one instance, or none."""
+    keys = [(i.get("type"), i.get("name"), hostname_key(get(i, "domain.hostname") or "")) for i in shown]
+
+    def means(mine: t.Any, other: t.Any) -> bool:
+        return mine[0] == other[0] and mine[1] in (None, other[1]) and mine[2] in ("", other[2])
+
+    return [as_config(i, with_id=k[0] is None or not (k[1] or k[2]) or sum(means(k, o) for o in keys) > 1) for i, k in zip(shown, keys)]
+
+
+def as_data_file(tenant: str, configs: list[Item]) -> str:
+    """The text of a data file for onboard. What the tenant holds is text in it, never a template."""
+    head = "---\n# For ansible-playbook cortex_cloud.appsec.onboard -e onboard_file=THIS_FILE\n"
+    return head + _yaml({"tenant_expected_tenant": tenant, "tenant_data_sources": configs}, 0)
+
+
+def _yaml(value: t.Any, indent: int) -> str:
+    pad = "  " * indent
+    if isinstance(value, dict) and value:
+        return "".join(f"{pad}{_scalar(k)}:{_nested(v, indent + 1)}" for k, v in value.items())
+    if isinstance(value, list) and value:
+        lines = []
+        for entry in value:
+            text = _yaml(entry, indent + 1) if isinstance(entry, (dict, list)) and entry else f"{pad}  {_scalar(entry)}\n"
+            lines.append(f"{pad}- {text[len(pad) + 2 :]}")
+        return "".join(lines)
+    return f"{pad}{_scalar(value)}\n"
+
+
+def _nested(value: t.Any, indent: int) -> str:
+    return f"\n{_yaml(value, indent)}" if isinstance(value, (dict, list)) and value else f" {_scalar(value)}\n"
+
+
+def _scalar(value: t.Any) -> str:
+    if isinstance(value, str):
+        if _PLAIN.fullmatch(value) and value.lower() not in _NOT_TEXT:
+            return value
+        # Whoever may name a repository must not be able to run a template on our machine.
+        unsafe = "!unsafe " if "{{" in value or "{%" in value or "{#" in value else ""
+        return unsafe + json.dumps(value)
+    return json.dumps(value)
+
+
+def write_backup(directory: str, tenant: str, shown: Item) -> str:
+    """Write one instance as a data file for onboard, 0600, before something is taken away from it. Returns the path; raises InputError."""
+    words = [tenant, shown.get("type"), shown.get("name"), shown["id"], time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())]
+    name = "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", str(w)) for w in words if w) + ".yml"
+    path = os.path.join(os.path.abspath(os.path.expanduser(directory)), name)
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(as_data_file(tenant, [as_config(shown)]))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as exc:
+        raise InputError(f"backup_dir {directory} cannot be written ({exc.strerror}), so nothing was changed.") from None
+    return path

@@ -1,0 +1,242 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, to which collector, about which repository, with which key; and the uploads, in order.
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import typing as t
+from urllib.parse import urlsplit
+
+from .._api import Api
+from .._connection import origin_of
+from .._data_sources.find import fetch_data_sources
+from .._data_sources.keep import load_credentials
+from .._errors import ApiError, InputError
+from .prepare import Prepared, Upload
+
+_SCP = re.compile(r"(?:[^@/\s]+@)?([^:/@\s]+):(?!//)(.+)")
+_TO_HTTPS = ("ssh", "git", "git+ssh", "git+https", "ssh+git")
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """Where documents go. Just one of collector_id, upload_url, collector_name is set, or none of them when nothing was given.
+
+    token: (token id, token) of the collector itself; without it the tenant key is used. name: the collector's name, where known.
+    """
+
+    collector_id: str = ""
+    upload_url: str = ""
+    collector_name: str = ""
+    token: tuple[str, str] | None = dataclasses.field(default=None, repr=False)
+    name: str = ""
+
+    def words(self) -> str:
+        if self.name or self.collector_name:
+            return f"collector {self.name or self.collector_name}"
+        return f"collector {self.collector_id}" if self.collector_id else "the collector of upload_url"
+
+
+def plan_target(params: dict[str, t.Any], *, need: bool, expected_tenant: str | None = None) -> tuple[Target, list[str]]:
+    """The target of a task and warnings about it, from its options; asks nobody. Raises InputError for options that contradict each other.
+
+    need: whether documents will be sent; if not (check mode), the target and its token may be missing.
+    """
+    given = {name: (params.get(name) or "").strip() for name in ("collector_id", "collector_name", "upload_url")}
+    token_id, token = ((params.get(name) or "").strip() for name in ("collector_token_id", "collector_token"))
+    named = [name for name, value in given.items() if value]
+    if len(named) > 1:
+        raise InputError(f"{' and '.join(named)} are both given: give one of them, so that it is clear where the reports go.")
+    file, warnings = (params.get("credentials_file") or "").strip(), []
+    target = Target(**given, name=given["collector_name"])
+    if file and (need or os.path.exists(os.path.expanduser(file))):
+        target = _from_file(load_credentials(file), file, target)
+    elif file:
+        warnings.append(f"credentials_file {file} does not exist: a run without check mode needs it.")
+    elif bool(token_id) != bool(token) and need:
+        lacks = "collector_token_id" if token else "collector_token"
+        raise InputError(f"{lacks} is missing (or CORTEXCLOUD_{lacks.upper()}): a collector's token is used with its id, and never alone.")
+    elif token_id and token:
+        if target.collector_name:
+            raise InputError("collector_name cannot be looked up with a collector's own token: give collector_id or upload_url instead.")
+        target = dataclasses.replace(target, token=(token_id, token))
+    if target.upload_url:
+        _check_url(target.upload_url, expected_tenant)
+    if not (target.collector_id or target.collector_name or target.upload_url or file):
+        text = "no collector is given: give one of collector_id, collector_name, upload_url or credentials_file."
+        if need:
+            raise InputError(text)
+        warnings.append(f"{text} A run without check mode needs it.")
+    return target, warnings
+
+
+def _from_file(held: dict[str, str], file: str, target: Target) -> Target:
+    if target.collector_name:
+        raise InputError(
+            "collector_name cannot be looked up with a collector's own token: leave it out, credentials_file says which collector it is."
+        )
+    if target.collector_id and target.collector_id != held["id"]:
+        raise InputError(f"credentials_file {file} belongs to collector {held['id']}, not to collector_id {target.collector_id}.")
+    if not held["token"] or not held["token_id"]:
+        raise InputError(f"credentials_file {file} holds an empty token or token_id: make the collector anew, or give its token otherwise.")
+    url = target.upload_url or held.get("api_url", "")
+    return Target(
+        collector_id="" if url else held["id"], upload_url=url, token=(held["token_id"], held["token"]), name=held.get("name", "")
+    )
+
+
+def _check_url(url: str, expected_tenant: str | None) -> None:
+    parts = urlsplit(url) if "://" in url else None
+    if parts is None or not parts.netloc:
+        raise InputError("upload_url must be the full URL that the collector was made with (https://api-.../collectors/col_...).")
+    # origin_of refuses a path of the API, which this URL must have.
+    query = f"?{parts.query}" if parts.query else ""
+    fragment = f"#{parts.fragment}" if parts.fragment else ""
+    origin_of(f"{parts.scheme}://{parts.netloc}/{query}{fragment}", expected_tenant, option="upload_url")
+
+
+def query_of(params: dict[str, t.Any]) -> dict[str, str]:
+    """The query of an upload (contract 6.1): C(repository_id), C(repository_url), C(branch), as far as given. Raises InputError."""
+    given = {name: (params.get(name) or "").strip() for name in ("repository_id", "repository_url", "branch")}
+    if given["repository_url"]:
+        given["repository_url"] = plain_repository_url(given["repository_url"])
+    if not given["repository_id"] and not given["repository_url"]:
+        raise InputError("repository_id or repository_url must be given: the findings belong to a repository that the tenant has onboarded.")
+    return {name: value for name, value in given.items() if value}
+
+
+def plain_repository_url(url: str) -> str:
+    """A repository's web URL, without user name, password and C(.git), from that URL, an ssh URL or C(git@host:org/repo.git)."""
+    if "://" not in url:
+        match = _SCP.fullmatch(url)
+        if not match:
+            raise InputError("repository_url is no URL: give it as https://host/organization/repository.")
+        url = f"https://{match[1]}/{match[2].lstrip('/')}"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise InputError("repository_url is no URL: check the host and the port.") from None
+    scheme = "https" if parts.scheme in _TO_HTTPS else parts.scheme
+    path = parts.path.rstrip("/")
+    path = path[: -len(".git")] if path.endswith(".git") else path
+    if scheme not in ("http", "https") or not host or not path.strip("/"):
+        raise InputError("repository_url names no repository: give it as https://host/organization/repository.")
+    # The port of an ssh URL is not the web server's.
+    return f"{scheme}://{host}{f':{port}' if port and parts.scheme in ('http', 'https') else ''}{path}"
+
+
+def plan_warnings(uploads: list[Upload], target: Target, query: dict[str, str]) -> list[str]:
+    """What the user should know before these documents are sent."""
+    found = []
+    if uploads and "branch" not in query:
+        found.append("branch is not given: the findings go to the repository's default branch.")
+    if len(uploads) > 1:
+        found.append(
+            f"{len(uploads)} documents go to one collector, repository and branch. Nothing public says whether a later upload adds to an "
+            "earlier one or replaces it: check that the findings of all of them show, or use a collector for each scanner."
+        )
+    for tool in dict.fromkeys(tool for upload in uploads for tool in upload.tools):
+        if target.name and tool != target.name:
+            found.append(f"the report is by {tool}, the collector's name is {target.name}: the vendor recommends that they are the same.")
+    return found
+
+
+def find_collector(api: Api, name: str) -> str:
+    """The id of the collector with this name. Raises InputError when there is none, or several."""
+    found = fetch_data_sources(api, {"type": ["COLLECTOR"], "name": name}, details=False)
+    if not found:
+        raise InputError(f"there is no collector named {name} in this tenant. Create it with the module data_source (type COLLECTOR).")
+    if len(found) > 1:
+        raise InputError(f"{len(found)} collectors are named {name}: {', '.join(i['id'] for i in found)}. Give collector_id.")
+    return str(found[0]["id"])
+
+
+def upload(api: Api | None, prepared: Prepared, params: dict[str, t.Any], *, expected_tenant: str | None = None) -> dict[str, t.Any]:
+    """Send what was prepared, in order, and stop at the first refusal. api: None in check mode, where nothing is sent or asked.
+
+    params: the options of the target and the repository. Returns the module's result. Raises InputError before anything is sent.
+    """
+    query = query_of(params)
+    target, warnings = plan_target(params, need=bool(api and prepared.uploads), expected_tenant=expected_tenant)
+    rows = [_row(each) for each in prepared.uploads]
+    result: dict[str, t.Any] = {
+        "changed": bool(rows) and api is None,
+        "uploads": rows,
+        "normalised": prepared.normalised,
+        "dropped": prepared.dropped,
+        "results_by_level": prepared.levels,
+    }
+    result["warnings"] = [*prepared.warnings, *warnings, *plan_warnings(prepared.uploads, target, query)]
+    if api is None or not rows:
+        return result
+    if target.collector_name:
+        target = dataclasses.replace(target, collector_id=find_collector(api, target.collector_name))
+    for each, row in zip(prepared.uploads, rows):
+        try:
+            answer = api.upload_sarif(
+                each.content,
+                collector_id=target.collector_id,
+                upload_url=target.upload_url,
+                collector=target.token,
+                query=query,
+                subject=f"{each.path} to {target.words()}",
+                timeout=params.get("upload_timeout"),
+            )
+        except ApiError as exc:
+            error = _explained(exc, target, len(each.content))
+            row["status"] = error.status
+            result.update({"failed": True, "msg": f"{error} {_so_far(rows, row, error)}", "api_error": error.details()})
+            return result
+        row["status"], result["changed"] = answer.status, True
+    return result
+
+
+def _row(each: Upload) -> dict[str, t.Any]:
+    return {
+        "path": each.path,
+        "part": each.part,
+        "parts": each.parts,
+        "bytes": len(each.content),
+        "results": each.results,
+        "sha256": each.sha256,
+        "status": None,
+    }
+
+
+def _so_far(rows: list[dict[str, t.Any]], stopped: dict[str, t.Any], error: ApiError) -> str:
+    position = rows.index(stopped)
+    accepted, left = [row["path"] for row in rows[:position]], len(rows) - position - 1
+    said = f"Accepted before it: {', '.join(accepted)}." if accepted else "Nothing was accepted before it."
+    if error.ambiguous:
+        said = f"Whether the tenant took this document is unknown: look at the collector's findings before it is sent again. {said}"
+    return said + (f" {left} more were not sent." if left else "")
+
+
+def _explained(exc: ApiError, target: Target, size: int) -> ApiError:
+    """The same error with advice that fits an upload."""
+    hint = exc.hint
+    if exc.ambiguous:
+        hint = ""
+    elif exc.status in (401, 403) and target.token:
+        hint = "Is this the collector's own token with its id, and is the collector enabled? A token works for its own collector only."
+    elif exc.status in (400, 404):
+        hint = "Is the repository onboarded in this tenant, and does the collector exist?"
+    elif exc.status == 413:
+        hint = f"The document has {size} bytes. Have the scanner write one report for each part of the repository."
+    return ApiError(
+        exc.operation,
+        exc.subject,
+        method=exc.method,
+        path=exc.path,
+        status=exc.status,
+        words=exc.words,
+        hint=hint,
+        ambiguous=exc.ambiguous,
+        attempts=exc.attempts,
+        retry_after=exc.retry_after,
+        clock_skew=exc.clock_skew,
+    )
