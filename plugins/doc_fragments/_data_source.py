@@ -199,7 +199,7 @@ return_credentials:
 _IGNORE = r"""
 ignore:
   description:
-    - The item names an instance that is known and left to others: it is never touched and never pruned.
+    - The item names an instance that is known and left to others. It is never touched and never pruned.
   type: bool
   default: false
 """

@@ -47,8 +47,8 @@ def chosen(settings: list[str]) -> dict[str, str]:
     return pairs
 
 
-def seed(tenant: EmbeddedTenant, path: str) -> None:
-    """Onboard the repositories of a seed file. Raises Mistake for a file that cannot be read or is of another form."""
+def read_seed(path: str) -> list[dict[str, str]]:
+    """The repositories of a seed file, as EmbeddedTenant.seed takes them. Raises Mistake for what cannot be read or has another form."""
     try:
         with open(path, encoding="utf-8") as stream:
             content = yaml.safe_load(stream)
@@ -59,12 +59,14 @@ def seed(tenant: EmbeddedTenant, path: str) -> None:
     entries = content.get("repositories") if isinstance(content, dict) and set(content) == {"repositories"} else None
     if not isinstance(entries, list):
         raise Mistake(f"--seed {path}: must hold one key, repositories, with a list")
+    repositories = []
     for number, entry in enumerate(entries):
         fields: Any = {"name": entry} if isinstance(entry, str) else entry
         texts = isinstance(fields, dict) and "name" in fields and all(isinstance(value, str) for value in fields.values())
         if not texts or set(fields) - {"name", "url", "source", "default_branch"}:
             raise Mistake(f"--seed {path}: repositories[{number}]: owner/name, or name with any of url, source, default_branch, all texts")
-        tenant.add_repository(fields["name"], **{name: value for name, value in fields.items() if name != "name"})
+        repositories.append({"owner_and_name" if name == "name" else name: value for name, value in fields.items()})
+    return repositories
 
 
 def variables(tenant: EmbeddedTenant) -> dict[str, str]:
@@ -117,7 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
         settings: dict[str, Any] = chosen(options.set)
         tenant = EmbeddedTenant(options.profile, options.tls, port=options.port, **settings)
         if options.seed:
-            seed(tenant, options.seed)
+            tenant.seed(read_seed(options.seed))
         tenant.start()
         announce(tenant, options.env_file)
         asked.wait()

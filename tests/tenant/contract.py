@@ -89,7 +89,7 @@ class Operation:
 def describe(error: jsonschema_rs.ValidationError) -> tuple[list[str], str]:
     """The names of the properties at fault below the error's own path, and a message that quotes no value: values may be secrets."""
     kind: Any = error.kind
-    name = kind.name
+    name = str(error.schema_path[-1])
     if name in ("additionalProperties", "unevaluatedProperties"):
         return list(kind.unexpected), "an excess property and therefore not allowed"
     if name == "required":

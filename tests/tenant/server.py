@@ -143,7 +143,7 @@ class EmbeddedTenant:
         self._tls, self._hostnames = tls, tuple(hostnames)
         self._journal: list[Entry] = []
         self._attempts: list[Entry] = []
-        self._issued: set[str] = set()
+        self._seed: list[dict[str, str]] = []
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
         self._directory: str | None = None
@@ -192,13 +192,13 @@ class EmbeddedTenant:
         return context
 
     def reset(self) -> None:
-        """State, journal and switches as at the start; keys, port and certificate stay."""
+        """State (but for what `seed` added), journal and switches as at the start; keys, port, certificate and violations stay."""
         self.state.clear()
+        self.seed(self._seed)
         self.clear_journal()
         self.behaviour.restore(self._profile, **self._initial)
         self.limit.clear()
         self.authenticator.clear()
-        self.violations.clear()
 
     # -- where and who
 
@@ -221,8 +221,7 @@ class EmbeddedTenant:
 
     def secrets(self) -> set[str]:
         """Every secret the tenant ever handed out, deleted collectors' tokens included: what must appear in no journal."""
-        self._issued.update(token.token for token in list(self.state.tokens.values()))
-        return self._issued | {key.key for key in self.keys.values()} | {self.control_token}
+        return self.state.issued | {key.key for key in self.keys.values()} | {self.control_token}
 
     # -- behaviour
 
@@ -307,6 +306,12 @@ class EmbeddedTenant:
     def add_repository(self, owner_and_name: str, url: str | None = None, source: str = "GITHUB", default_branch: str = "main") -> str:
         """Onboard a repository and return its asset id. `url` defaults to the one at github.com."""
         return self.state.add_repository(owner_and_name, url or f"https://github.com/{owner_and_name}", source, default_branch)
+
+    def seed(self, repositories: Iterable[dict[str, str]]) -> None:
+        """Onboard repositories, each the arguments of `add_repository`, that a reset brings back."""
+        self._seed = list(repositories)
+        for repository in self._seed:
+            self.add_repository(**repository)
 
     def grant_consent(self, instance_id: str) -> None:
         """Do in the browser what a PENDING instance waits for (switch consent)."""

@@ -67,6 +67,8 @@ class State:
         self.lock = threading.RLock()
         self.stored: dict[str, Stored] = {}
         self.tokens: dict[str, CollectorToken] = {}
+        # Every token ever handed out, so that the journal hides it after its collector is gone.
+        self.issued: set[str] = set()
         self.repositories: dict[str, dict[str, Any]] = {}
         self.uploads: list[upload.Upload] = []
         self.accepted: list[upload.AcceptedResult] = []
@@ -144,6 +146,7 @@ class State:
             token = CollectorToken(id=collector_id, token_id=secrets.token_hex(8), token=secrets.token_urlsafe(48),
                                    api_url=f"{self._origin()}{API}/collectors/{collector_id}")
             self.tokens[token.token_id] = token
+            self.issued.add(token.token)
             return token
 
     def update(self, instance_id: str, body: Mapping[str, Any]) -> Stored:

@@ -9,6 +9,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -48,24 +49,26 @@ def cut_off(handler: Handler) -> None:
     hang_up(handler)
 
 
-def drip(status: int = 200, every: float = 0.05, **headers: str) -> Callable[[Handler], None]:
-    """One byte now and then, for ever: no read ever times out."""
+def drip(status: int = 200, lasting: float = 8.0, **headers: str) -> Callable[[Handler], None]:
+    """One byte now and then, so that no read ever times out; ends after `lasting` seconds, so that a test that waits for it goes red."""
 
     def answer(handler: Handler) -> None:
         handler.send_response(status)
         for name, value in {"Content-Length": "1000000", **headers}.items():
             handler.send_header(name, value)
         handler.end_headers()
-        while not handler.server.script.stopped.wait(every):
+        end = time.monotonic() + lasting
+        while time.monotonic() < end and not handler.server.script.stopped.wait(0.05):
             handler.wfile.write(b" ")
             handler.wfile.flush()
+        hang_up(handler)
 
     return answer
 
 
 def silence(handler: Handler) -> None:
     """Take the request and never answer."""
-    handler.server.script.stopped.wait()
+    handler.server.script.stopped.wait(8)
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -12,17 +12,44 @@ STAGES = {VCS: "code", CI_TOOL: "build", CI_CD: "build_deploy", VENDOR: "cross_s
 
 
 @dataclasses.dataclass(frozen=True)
+class Input:
+    """A short input of the roles' entries. option: the option of a data source it stands for; help: what it is; type: str or list."""
+
+    option: str
+    help: str
+    type: str = "str"
+
+
+# The keys of unique_properties are assumed from what the console asks for, since no public page names them (contract 4).
+INPUTS = {
+    "hostname": Input("domain.hostname", "Host name of the server, with a port if needed."),
+    "client_id": Input("credentials.client_id", "ID of the OAuth application, or of the key."),
+    "client_secret": Input("credentials.client_secret", "Secret of the OAuth application, or of the key. Used only at creation."),
+    "token": Input("credentials.token", "Access token. Used only at creation."),
+    "username": Input("credentials.username", "User name."),
+    "password": Input("credentials.password", "Password. Used only at creation."),
+    "organization": Input("unique_properties.organization", "Organization in the product."),
+    "organization_id": Input("unique_properties.organizationId", "ID of the organization in the product."),
+    "run_stage": Input("unique_properties.runStage", "When the run task runs, such as V(pre-plan) or V(post-plan)."),
+    "scan_types": Input("unique_properties.scanTypes", "Kinds of findings to take in, such as V(SAST) and V(SCA).", "list"),
+    "region": Input("unique_properties.region", "Region of the product."),
+    "package_managers": Input("unique_properties.packageManagers", "Package managers that the registry serves.", "list"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
 class IntegrationType:
     """One integration type.
 
-    category: a key of STAGES. hosting: "saas", "self_hosted", "both" or "none".
-    takes: options that its creation wants, as far as the console tells. person: what only a person can do, once the instance
-    exists. created_by: when the API cannot create it, what does.
+    category: a key of STAGES. variable: the role variable that lists such instances. inputs: which of INPUTS its entries take.
+    hosting: "saas", "self_hosted", "both" or "none". person: what only a person can do, once the instance exists.
+    created_by: when the API cannot create it, what does.
     """
 
     category: str
+    variable: str = ""
+    inputs: tuple[str, ...] = ()
     hosting: str = "saas"
-    takes: tuple[str, ...] = ("name",)
     person: str = ""
     created_by: str = ""
 
@@ -31,46 +58,64 @@ class IntegrationType:
         return STAGES[self.category]
 
     @property
+    def type_category(self) -> str:
+        return "EXTERNAL_VENDOR_INTEGRATIONS" if self.category == VENDOR else "DEFAULT"
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """The options that its creation wants, as far as the console tells."""
+        return tuple(INPUTS[name].option for name in self.inputs)
+
+    @property
     def consent(self) -> bool:
         """Whether the tenant can use it only after somebody agreed in a browser."""
         return "browser" in self.person
 
-    @property
-    def type_category(self) -> str:
-        return "EXTERNAL_VENDOR_INTEGRATIONS" if self.category == VENDOR else "DEFAULT"
-
 
 _CONSENT = "authorise the application in a browser: Cortex console, Data Sources, this instance"
-_OAUTH_APP = ("name", "domain.hostname", "credentials.client_id", "credentials.client_secret")
+_OAUTH = ("hostname", "client_id", "client_secret")
+_PIPELINES = "add the scan step that the console shows to the pipelines"
 
 TYPES: dict[str, IntegrationType] = {
-    "GITHUB": IntegrationType(VCS, person=f"install the GitHub App and {_CONSENT} (as organization owner)"),
-    "GITHUB_ENTERPRISE": IntegrationType(VCS, "self_hosted", _OAUTH_APP, person=_CONSENT),
-    "GITLAB": IntegrationType(VCS, person=f"{_CONSENT} (scope api, Maintainer)"),
+    "GITHUB": IntegrationType(VCS, "vcs_github", person=f"install the GitHub App and {_CONSENT} (as organization owner)"),
+    "GITHUB_ENTERPRISE": IntegrationType(VCS, "vcs_github_enterprise", _OAUTH, "self_hosted", person=_CONSENT),
+    "GITLAB": IntegrationType(VCS, "vcs_gitlab", person=f"{_CONSENT} (scope api, Maintainer)"),
     "GITLAB_SELF_MANAGED": IntegrationType(
-        VCS, "self_hosted", _OAUTH_APP, person=f"register the callback URL in GitLab, then {_CONSENT} (if it still asks)"
+        VCS, "vcs_gitlab_self_managed", _OAUTH, "self_hosted", person=f"register the callback URL in GitLab, then {_CONSENT} (if it asks)"
     ),
-    "BITBUCKET": IntegrationType(VCS, person=_CONSENT),
-    "BITBUCKET_DATACENTER": IntegrationType(VCS, "self_hosted", ("name", "domain.hostname", "credentials.token")),
-    "AZURE_REPOS": IntegrationType(VCS, takes=("name", "credentials.token"), person=f"{_CONSENT} (not with a personal access token)"),
-    "AWS_CODE_COMMIT": IntegrationType(VCS, takes=(), created_by="deploying the CloudFormation template that the console generates"),
-    "GITHUB_ACTIONS": IntegrationType(CI_TOOL, person="paste the workflow that the console shows, with its API key as a secret"),
-    "JENKINS": IntegrationType(CI_TOOL, "self_hosted", person="add the scan step that the console shows to the pipelines"),
+    "BITBUCKET": IntegrationType(VCS, "vcs_bitbucket", person=_CONSENT),
+    "BITBUCKET_DATACENTER": IntegrationType(VCS, "vcs_bitbucket_datacenter", ("hostname", "token"), "self_hosted"),
+    "AZURE_REPOS": IntegrationType(VCS, "vcs_azure_repos", ("token",), person=f"{_CONSENT} (not with a personal access token)"),
+    "AWS_CODE_COMMIT": IntegrationType(
+        VCS, "vcs_aws_code_commit", created_by="deploying the CloudFormation template that the console generates"
+    ),
+    "GITHUB_ACTIONS": IntegrationType(
+        CI_TOOL, "ci_github_actions", person="paste the workflow that the console shows, with its API key as a secret"
+    ),
+    "JENKINS": IntegrationType(CI_TOOL, "ci_jenkins", hosting="self_hosted", person=_PIPELINES),
     "JENKINS_SERVER": IntegrationType(
-        CI_TOOL, "self_hosted", person="install the plugin in Jenkins and enter the token that the console shows"
+        CI_TOOL,
+        "ci_jenkins_server",
+        hosting="self_hosted",
+        person="install the plugin in Jenkins and enter the token that the console shows",
     ),
-    "CIRCLE_CI": IntegrationType(CI_CD, person="add the scan step that the console shows to the pipelines"),
-    "CIRCLE_CI_CD": IntegrationType(CI_CD, takes=("name", "credentials.token")),
-    "AWS_CODE_BUILD": IntegrationType(CI_CD, person="paste the buildspec that the console shows, with its API key in Secrets Manager"),
-    "HCP_TFC_RUN_TASKS": IntegrationType(CI_CD, takes=("name", "credentials.token", "unique_properties")),
-    "HCP_TFE_RUN_TASKS": IntegrationType(CI_CD, "self_hosted", ("name", "domain.hostname", "credentials.token", "unique_properties")),
-    "SEMGREP": IntegrationType(VENDOR, takes=("name", "credentials.token", "unique_properties")),
-    "SONARQUBE": IntegrationType(VENDOR, "both", ("name", "domain.hostname", "credentials.token", "unique_properties")),
-    "VERACODE": IntegrationType(VENDOR, takes=("name", "credentials.client_id", "credentials.client_secret", "unique_properties")),
-    "SNYK": IntegrationType(VENDOR, takes=("name", "domain.hostname", "credentials.token", "unique_properties")),
-    "JFROG": IntegrationType(
-        VENDOR, "both", ("name", "domain.hostname", "credentials.username", "credentials.password", "unique_properties")
+    "CIRCLE_CI": IntegrationType(CI_CD, "ci_circle_ci", person=_PIPELINES),
+    "CIRCLE_CI_CD": IntegrationType(CI_CD, "ci_circle_ci_cd", ("token",)),
+    "AWS_CODE_BUILD": IntegrationType(
+        CI_CD, "ci_aws_code_build", person="paste the buildspec that the console shows, with its API key in Secrets Manager"
     ),
-    "COLLECTOR": IntegrationType(GENERIC, "none", ("name", "unique_properties")),
-    "CORTEX_CLI": IntegrationType(GENERIC, "none", (), created_by="the Cortex CLI, which registers itself"),
+    "HCP_TFC_RUN_TASKS": IntegrationType(CI_CD, "ci_hcp_terraform", ("token", "organization", "run_stage")),
+    "HCP_TFE_RUN_TASKS": IntegrationType(
+        CI_CD, "ci_terraform_enterprise", ("hostname", "token", "organization", "run_stage"), "self_hosted"
+    ),
+    "SEMGREP": IntegrationType(VENDOR, "scanners_semgrep", ("token", "scan_types")),
+    "SONARQUBE": IntegrationType(VENDOR, "scanners_sonarqube", ("hostname", "token", "organization"), "both"),
+    "VERACODE": IntegrationType(VENDOR, "scanners_veracode", ("client_id", "client_secret", "region")),
+    "SNYK": IntegrationType(VENDOR, "scanners_snyk", ("hostname", "token", "organization_id", "scan_types")),
+    "JFROG": IntegrationType(VENDOR, "scanners_jfrog", ("hostname", "username", "password", "package_managers"), "both"),
+    "COLLECTOR": IntegrationType(GENERIC, hosting="none"),
+    "CORTEX_CLI": IntegrationType(GENERIC, hosting="none", created_by="the Cortex CLI, which registers itself"),
 }
+
+# Role variable -> type.
+VARIABLES = {kind.variable: name for name, kind in TYPES.items() if kind.variable}

@@ -73,7 +73,9 @@ def normalise(document: Raw, options: Options) -> Outcome:
         shell = run.shell(bool(results))
         tally.counts.update(run.counts)
         if shell is None:
-            raise InputError(f"runs[{index}].tool.driver.name is missing: the collector needs the scanner's name. Is this a scanner's file?")
+            raise InputError(
+                f"runs[{index}].tool.driver.name is missing: the collector needs the scanner's name. Is this a scanner's file?"
+            )
         if not any(c.used for c in run.components()):
             raise InputError(f"runs[{index}] has neither results nor rules, and the collector needs at least one rule. Leave the file out.")
         shell["results"] = results
@@ -116,7 +118,9 @@ def _runs(document: Raw) -> list[Raw]:
         if not isinstance(run.get("results") or [], list):
             raise InputError(f"runs[{index}].results is not a list: this is not SARIF 2.1.0.")
     if elsewhere:
-        raise InputError(f"{elsewhere[0]} says that results lie in another place, where they are not read. Have the scanner write one file.")
+        raise InputError(
+            f"{elsewhere[0]} says that results lie in another place, where they are not read. Have the scanner write one file."
+        )
     return runs
 
 
@@ -211,9 +215,13 @@ def _absolute(common: str, options: Options) -> tuple[str, str]:
 def _warnings(tally: _Tally, options: Options) -> list[str]:
     found = []
     if tally.undefined:
-        found.append(f"{len(tally.undefined)} rules that the file does not define were added, without a description: {_some(tally.undefined)}.")
+        found.append(
+            f"{len(tally.undefined)} rules that the file does not define were added, without a description: {_some(tally.undefined)}."
+        )
     if tally.contradicting:
-        found.append(f"{len(tally.contradicting)} rules are defined more than once, differently; the first counts: {_some(tally.contradicting)}.")
+        found.append(
+            f"{len(tally.contradicting)} rules are defined more than once, differently; the first counts: {_some(tally.contradicting)}."
+        )
     if tally.dropped["suppressed"]:
         found.append(f"{tally.dropped['suppressed']} suppressed results were left out; suppressed: keep sends them.")
     if tally.unknown:

@@ -21,7 +21,7 @@ def encode(value: t.Any) -> bytes:
 
 
 def pack(document: Raw, limit: int = LIMIT) -> bytes:
-    """The bytes of a document. Over the limit (bytes), the text around each finding is left out; raises InputError when that is not enough."""
+    """The bytes of a document. Over the limit (bytes) the text around each finding is left out; InputError when that is not enough."""
     content = encode(document)
     if len(content) > limit:
         content = encode(without_context(document))

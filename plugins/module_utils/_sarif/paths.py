@@ -142,10 +142,11 @@ def read_uri(path: Path, _roots: Roots) -> int:
         path.text = unquote(rest, errors="surrogateescape") if rest.startswith("/") else rest
         if re.match(r"/[A-Za-z]:", path.text):
             path.text = path.text[1:]
-    if _DRIVE.match(path.text) or "/" not in path.text:
+    # A POSIX name may hold a backslash: it divides folders only where no slash does.
+    if _DRIVE.match(path.text) or "/" not in path.text[1:]:
         path.text = path.text.replace("\\", "/")
     path.absolute = is_absolute(path.text)
-    if path.absolute and not text[:5].lower() == "file:":
+    if path.absolute and text[:5].lower() != "file:":
         path.text = unquote(path.text, errors="surrogateescape")
     if not path.absolute and _SCHEME.match(path.text):
         path.fault = "path_other_scheme"

@@ -47,7 +47,8 @@ def _bytes(path: str) -> bytes:
         size = os.path.getsize(path)
         if size > LARGEST_FILE:
             raise InputError(
-                f"is {size / 1e6:.0f} MB; files over {LARGEST_FILE / 1e6:.0f} MB are not read. Have the scanner leave out data-flow paths, or scan less per file."
+                f"is {size / 1e6:.0f} MB; files over {LARGEST_FILE / 1e6:.0f} MB are not read. "
+                "Have the scanner leave out data-flow paths, or scan less per file."
             )
         with open(path, "rb") as file:
             return file.read(LARGEST_FILE + 1)
@@ -102,11 +103,7 @@ def _decode(content: bytes) -> tuple[str, str, int]:
     """The text, its encoding, and the length of the byte order mark in front of it."""
     if not content.strip(b" \t\r\n\0"):
         raise InputError("is empty. Did the scanner finish?")
-    for mark, encoding in _BOMS:
-        if content.startswith(mark):
-            break
-    else:
-        mark, encoding = b"", json.detect_encoding(content[:4])
+    mark, encoding = next((pair for pair in _BOMS if content.startswith(pair[0])), (b"", json.detect_encoding(content[:4])))
     try:
         return content[len(mark) :].decode(encoding), encoding, len(mark)
     except UnicodeDecodeError as exc:
@@ -147,18 +144,18 @@ def _broken(text: str, exc: json.JSONDecodeError, place: t.Callable[[int], str])
 def _inside(text: str, position: int) -> str:
     """The JSON path of the value that a position of a broken JSON text lies in, such as C( inside runs[0].results[12].message)."""
     stack: list[int | str] = []
-    word: str | None = None
+    name: str | None = None
     for match in _TOKEN.finditer(text, 0, position):
-        token = match[0]
-        if token[0] == '"':
-            word = token
-        elif token in "{[":
-            stack.append("" if token == "{" else 0)
-        elif token in "}]":
+        sign = match[0]
+        if sign[0] == '"':
+            name = sign
+        elif sign in "{[":
+            stack.append("" if sign == "{" else 0)
+        elif sign in "}]":
             del stack[-1:]
-        elif token == ":" and stack and isinstance(stack[-1], str):
-            stack[-1] = (word or '""')[1:-1]
-        elif token == "," and stack:
+        elif sign == ":" and stack and isinstance(stack[-1], str):
+            stack[-1] = (name or '""')[1:-1]
+        elif sign == "," and stack:
             stack[-1] = stack[-1] + 1 if isinstance(stack[-1], int) else ""
     path = "".join(f"[{step}]" if isinstance(step, int) else f".{step[:60]}" for step in stack[:12] if step != "")
     return f" inside {path.lstrip('.')}" if path else ""

@@ -15,9 +15,9 @@ from .paths import Roots
 class Rule(t.NamedTuple):
     """One change to a report. name: its counter in the result. mark: the study's letter and number, by which the tests are ordered.
 
-    on: when C(apply) is called: "select" and "reference" with a shallow copy of the result as written, an object's kind with every clean object
-    of it, "finding" with the clean result, "path" with a Path. apply(value, run) changes the value and returns how many changes it made; it
-    raises Drop for a result that is not sent. C(apply) is None for what another step does and counts.
+    on: when C(apply) is called: "select" and "reference" with a shallow copy of the result as written, the name of a SARIF object with
+    every clean object of that name, "finding" with the clean result. apply(value, run) changes the value and returns how many changes it
+    made; it raises Drop for a result that is not sent. C(apply) is None for "path" (paths.STEPS) and "elsewhere", which count by name.
     """
 
     name: str
@@ -142,7 +142,7 @@ class Run:
         for component in [*among, self.driver]:
             if (guid and component.raw.get("guid") == guid) or (name and component.name == name):
                 return component
-        return item(among, index)
+        return t.cast("Component | None", item(among, index))
 
     def element(self, name: str, index: t.Any) -> Raw:
         """An entry of one of the run's shared arrays (C(artifacts), C(threadFlowLocations), ...); empty when there is none."""
@@ -184,7 +184,7 @@ class Run:
         None when the tool has no name.
         """
         self.begin()
-        raw = {k: v for k, v in self.raw.items() if k not in ("tool", "taxonomies")}
+        raw = {k: v for k, v in self.raw.items() if k not in ("tool", "taxonomies", "results")}
         tool = self.raw.get("tool")
         tool = tool if isinstance(tool, dict) else {}
         if not has_results:

@@ -51,7 +51,7 @@ def plan_target(params: dict[str, t.Any], *, need: bool, expected_tenant: str | 
     if len(named) > 1:
         raise InputError(f"{' and '.join(named)} are both given: give one of them, so that it is clear where the reports go.")
     file, warnings = (params.get("credentials_file") or "").strip(), []
-    target = Target(**given, name=given["collector_name"])
+    target = Target(given["collector_id"], given["upload_url"], given["collector_name"], name=given["collector_name"])
     if file and (need or os.path.exists(os.path.expanduser(file))):
         target = _from_file(load_credentials(file), file, target)
     elif file:
@@ -104,7 +104,9 @@ def query_of(params: dict[str, t.Any]) -> dict[str, str]:
     if given["repository_url"]:
         given["repository_url"] = plain_repository_url(given["repository_url"])
     if not given["repository_id"] and not given["repository_url"]:
-        raise InputError("repository_id or repository_url must be given: the findings belong to a repository that the tenant has onboarded.")
+        raise InputError(
+            "repository_id or repository_url must be given: the findings belong to a repository that the tenant has onboarded."
+        )
     return {name: value for name, value in given.items() if value}
 
 
@@ -140,7 +142,7 @@ def plan_warnings(uploads: list[Upload], target: Target, query: dict[str, str]) 
             "earlier one or replaces it: check that the findings of all of them show, or use a collector for each scanner."
         )
     for tool in dict.fromkeys(tool for upload in uploads for tool in upload.tools):
-        if target.name and tool != target.name:
+        if target.name and tool.lower() != target.name.lower():
             found.append(f"the report is by {tool}, the collector's name is {target.name}: the vendor recommends that they are the same.")
     return found
 

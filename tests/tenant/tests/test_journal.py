@@ -64,6 +64,10 @@ def test_no_secret_is_kept(tenant: EmbeddedTenant, admin: Caller) -> None:
     admin.post(url, sarif(), repository_url=f"https://ci:{secret()}@github.com/shop/web", token=secret())
     admin.raw("GET", f"{INSTANCES}/{created['apiToken']}", admin.headers(), params={"type": created["apiToken"]})
     admin.delete(f"{INSTANCES}/{created['id']}")
+    forgotten = tenant.add_collector("codeql")
+    planted.append(forgotten.token)
+    tenant.state.delete(forgotten.id)
+    admin.get(INSTANCES, type=forgotten.token)
     admin.raw("GET", f"{INSTANCES}/{created['apiToken']}", {"Authorization": secret(), "x-xdr-auth-id": secret()})
     for key in tenant.keys.values():
         planted.append(key.key)

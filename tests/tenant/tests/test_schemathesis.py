@@ -20,7 +20,8 @@ from tenant.server import EmbeddedTenant
 
 CHECKS = (not_a_server_error, status_code_conformance, response_schema_conformance)
 EXAMPLES = 15
-OPERATIONS = [found.ok() for found in schemathesis.openapi.from_dict(contract().document).get_all_operations()]
+SCHEMA: Any = schemathesis.openapi.from_dict(contract().document)
+OPERATIONS = [found.ok() for found in SCHEMA.get_all_operations()]
 # OpenAPI cannot say that a body may be missing, so put_body stays off the value "none".
 REACHABLE: dict[str, Any] = {"any_repository": True, "unknown_type": "accept", "delete_path": "both", "put_body": "full", "rate": 1_000_000}
 

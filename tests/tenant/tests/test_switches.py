@@ -15,11 +15,15 @@ import pytest
 from tenant.server import EmbeddedTenant
 from tenant.switches import PROFILES, SWITCHES, SwitchError
 
-from .calling import COLLECTOR, GITLAB, INSTANCES, REPOSITORIES, SCOPE, Caller, result, sarif
+from .calling import COLLECTOR, GITLAB, INSTANCES, REPOSITORIES, SCOPE, Caller
 
 TESTED_ELSEWHERE = {
     "clock_offset": "test_auth", "clock_skew": "test_auth", "licensed": "test_auth", "validate_body": "test_auth",
     "rate": "test_rate", "rate_window": "test_rate", "window": "test_rate", "retry_after": "test_rate",
+    "repositories_page": "test_repositories", "offset": "test_repositories",
+    "uploads": "test_upload", "upload_status": "test_upload", "upload_body": "test_upload", "missing_level": "test_upload",
+    "upload_limit": "test_upload", "oversize_status": "test_upload", "unknown_repository_status": "test_upload",
+    "any_repository": "test_upload",
 }
 WRAP: dict[str, Callable[[Any], Any]] = {
     "root": lambda value: value,
@@ -66,10 +70,12 @@ def test_reset_goes_back_to_the_start(make_tenant: Callable[..., EmbeddedTenant]
     tenant.set(settle=0, put_omitted="keep")
     tenant.add_collector("semgrep")
     tenant.add_repository("shop/web")
+    tenant.seed([{"owner_and_name": "shop/seeded", "default_branch": "trunk"}])
     Caller(tenant).get(INSTANCES)
     tenant.reset()
     assert (tenant.switches["settle"], tenant.switches["put_omitted"]) == (1, "clear")
-    assert (tenant.instances, tenant.journal, tenant.state.tokens, tenant.state.repositories) == ({}, [], {}, {})
+    assert (tenant.instances, tenant.journal, tenant.state.tokens) == ({}, [], {})
+    assert [asset["fullRepositoryName"] for asset in tenant.state.repositories.values()] == ["shop/seeded"]
 
 
 def test_tenants_are_independent(make_tenant: Callable[..., EmbeddedTenant]) -> None:
@@ -343,108 +349,6 @@ def test_delete_status(tenant: EmbeddedTenant, admin: Caller, status: int, text:
     tenant.set(delete_status=status)
     reply = admin.delete(f"{INSTANCES}/{tenant.add_instance('GITHUB')}")
     assert (reply.status_code, reply.text) == (status, text)
-
-
-# -- repositories
-
-
-def test_repositories_page(tenant: EmbeddedTenant, admin: Caller) -> None:
-    names = [f"shop/r{number:03}" for number in range(120)]
-    for name in names:
-        tenant.add_repository(name)
-
-    def page(**query: Any) -> list[str]:
-        return [item["fullRepositoryName"] for item in admin.get(REPOSITORIES, **query).json()["data"]]
-
-    assert page() == names[:70]
-    assert page(limit=100) == page(limit=1000) == names[:100]
-    assert page(limit=100, offset=100) == names[100:]
-    assert page(offset=120) == []
-    tenant.set(repositories_page=7)
-    assert page(offset=7) == names[7:14]
-
-
-@pytest.mark.parametrize(("offset", "second"), [("honoured", ["shop/b"]), ("ignored", ["shop/a"])])
-def test_offset(tenant: EmbeddedTenant, admin: Caller, offset: str, second: list[str]) -> None:
-    tenant.set(offset=offset)
-    for name in ("shop/a", "shop/b"):
-        tenant.add_repository(name)
-    assert [item["fullRepositoryName"] for item in admin.get(REPOSITORIES, limit=1, offset=1).json()["data"]] == second
-
-
-def test_repository_filters_and_faults(tenant: EmbeddedTenant, admin: Caller) -> None:
-    tenant.add_repository("shop/web")
-    tenant.add_repository("shop/api", source="GITLAB", url="https://gitlab.com/shop/api", default_branch="trunk")
-    [item] = admin.get(REPOSITORIES, search="API").json()["data"]
-    assert (item["owner"], item["name"], item["source"], item["defaultBranch"]) == ("shop", "api", "GITLAB", "trunk")
-    assert admin.get(f"{REPOSITORIES}/{item['id']}").json() == item
-    assert admin.get(REPOSITORIES, source="GITLAB").json()["data"] == [item]
-    assert len(admin.get(REPOSITORIES, source=["GITLAB", "GITHUB"]).json()["data"]) == 2
-    assert admin.get(f"{REPOSITORIES}/unknown").status_code == 404
-    for query in ({"limit": 0}, {"limit": "ten"}, {"offset": -1}):
-        assert admin.get(REPOSITORIES, **query).status_code == 422
-
-
-# -- uploads
-
-
-@pytest.fixture
-def upload(tenant: EmbeddedTenant, admin: Caller) -> Callable[..., Any]:
-    collector, repository = tenant.add_collector("semgrep").id, tenant.add_repository("shop/web")
-
-    def send(*results: dict[str, Any], **query: str) -> Any:
-        return admin.post(f"/public_api/appsec/v1/collectors/{collector}", sarif(*results), **{"repository_id": repository, **query})
-
-    return send
-
-
-@pytest.mark.parametrize(("uploads", "lines"), [("additive", [1, 2, 3]), ("replace", [2, 3])])
-def test_uploads(tenant: EmbeddedTenant, upload: Callable[..., Any], uploads: str, lines: list[int]) -> None:
-    tenant.set(uploads=uploads)
-    for line, branch in ((1, "main"), (2, "feature"), (3, "main")):
-        place = {"artifactLocation": {"uri": "a.py"}, "region": {"startLine": line}}
-        assert upload(result(locations=[{"physicalLocation": place}]), branch=branch).status_code == 200
-    held = [accepted["locations"][0]["physicalLocation"]["region"]["startLine"] for accepted in tenant.accepted_results]
-    assert (held, len(tenant.uploads)) == (lines, 3)
-
-
-@pytest.mark.parametrize("status", [200, 201, 202])
-def test_upload_status(tenant: EmbeddedTenant, upload: Callable[..., Any], status: int) -> None:
-    tenant.set(upload_status=status)
-    assert upload().status_code == status
-
-
-@pytest.mark.parametrize(("body", "answer"), [("status", {"status": "ACCEPTED"}), ("empty_object", {})])
-def test_upload_body(tenant: EmbeddedTenant, upload: Callable[..., Any], body: str, answer: dict[str, str]) -> None:
-    tenant.set(upload_body=body)
-    assert upload().json() == answer
-
-
-@pytest.mark.parametrize("severity", ["HIGH", "LOW"])
-def test_missing_level(tenant: EmbeddedTenant, upload: Callable[..., Any], severity: str) -> None:
-    tenant.set(missing_level=severity)
-    bare = result()
-    del bare["level"]
-    upload(bare, result(level="note"))
-    assert [accepted.severity for accepted in tenant.accepted_results] == [severity, "LOW"]
-
-
-@pytest.mark.parametrize(("limit", "status", "expected"), [(10_000_000, 413, 413), (10_000_000, 400, 400), (10_485_760, 413, 200)])
-def test_upload_limit(tenant: EmbeddedTenant, upload: Callable[..., Any], limit: int, status: int, expected: int) -> None:
-    tenant.set(upload_limit=limit, oversize_status=status)
-    assert upload(result(message={"text": "x" * 10_000_000})).status_code == expected
-
-
-@pytest.mark.parametrize("status", [404, 400])
-def test_unknown_repository_status(tenant: EmbeddedTenant, upload: Callable[..., Any], status: int) -> None:
-    tenant.set(unknown_repository_status=status)
-    assert upload(repository_id="unknown").status_code == status
-
-
-@pytest.mark.parametrize(("known", "status"), [(False, 404), (True, 200)])
-def test_any_repository(tenant: EmbeddedTenant, upload: Callable[..., Any], known: bool, status: int) -> None:
-    tenant.set(any_repository=known)
-    assert upload(repository_id="unknown").status_code == status
 
 
 def test_the_awkward_profile_sets_what_hurts() -> None:

@@ -196,3 +196,55 @@ def test_the_token_of_the_creation_reply_uploads(tenant: EmbeddedTenant, admin: 
     assert reply.status_code == 200
     assert tenant.journal[-1].auth == token.token_id
     assert tenant.accepted_results == [RESULT]
+
+
+# -- switches
+
+
+@pytest.mark.parametrize(("uploads", "lines"), [("additive", [1, 2, 3]), ("replace", [2, 3])])
+def test_uploads(tenant: EmbeddedTenant, upload: Upload, uploads: str, lines: list[int]) -> None:
+    tenant.set(uploads=uploads)
+    for line, branch in ((1, "main"), (2, "feature"), (3, "main")):
+        place = {"artifactLocation": {"uri": "a.py"}, "region": {"startLine": line}}
+        assert upload(sarif(result(locations=[{"physicalLocation": place}])), repository_url=WEB, branch=branch).status_code == 200
+    held = [accepted["locations"][0]["physicalLocation"]["region"]["startLine"] for accepted in tenant.accepted_results]
+    assert (held, len(tenant.uploads)) == (lines, 3)
+
+
+@pytest.mark.parametrize("status", [200, 201, 202])
+def test_upload_status(tenant: EmbeddedTenant, upload: Upload, status: int) -> None:
+    tenant.set(upload_status=status)
+    assert upload(sarif()).status_code == status
+
+
+@pytest.mark.parametrize(("body", "answer"), [("status", {"status": "ACCEPTED"}), ("empty_object", {})])
+def test_upload_body(tenant: EmbeddedTenant, upload: Upload, body: str, answer: dict[str, str]) -> None:
+    tenant.set(upload_body=body)
+    assert upload(sarif()).json() == answer
+
+
+@pytest.mark.parametrize("severity", ["HIGH", "LOW"])
+def test_missing_level(tenant: EmbeddedTenant, upload: Upload, severity: str) -> None:
+    tenant.set(missing_level=severity)
+    bare = result()
+    del bare["level"]
+    upload(sarif(bare, result(level="note")))
+    assert [accepted.severity for accepted in tenant.accepted_results] == [severity, "LOW"]
+
+
+@pytest.mark.parametrize(("limit", "status", "expected"), [(10_000_000, 413, 413), (10_000_000, 400, 400), (10_485_760, 413, 200)])
+def test_upload_limit(tenant: EmbeddedTenant, upload: Upload, limit: int, status: int, expected: int) -> None:
+    tenant.set(upload_limit=limit, oversize_status=status)
+    assert upload(sarif(result(message={"text": "x" * 10_000_000}))).status_code == expected
+
+
+@pytest.mark.parametrize("status", [404, 400])
+def test_unknown_repository_status(tenant: EmbeddedTenant, upload: Upload, status: int) -> None:
+    tenant.set(unknown_repository_status=status)
+    assert upload(sarif(), repository_id="unknown").status_code == status
+
+
+@pytest.mark.parametrize(("known", "status"), [(False, 404), (True, 200)])
+def test_any_repository(tenant: EmbeddedTenant, upload: Upload, known: bool, status: int) -> None:
+    tenant.set(any_repository=known)
+    assert upload(sarif(), repository_id="unknown").status_code == status

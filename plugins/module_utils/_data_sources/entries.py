@@ -1,0 +1,83 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, from the short entries of the roles to data_sources items. Pure.
+from __future__ import annotations
+
+import difflib
+import typing as t
+
+from .._errors import InputError
+from .fields import MANUAL, Item, argument_spec, get, put
+from .types import INPUTS, TYPES, VARIABLES
+
+_SCOPES = {"all": "CURRENT_STATE", "all_and_future": "CURRENT_STATE_AND_FUTURE"}
+
+
+def items_of(variables: dict[str, t.Any]) -> list[Item]:
+    """The data_sources items that role variables such as C(vcs_github_enterprise) stand for, in the order of the type table.
+
+    An entry has a name, the inputs of its type, a scope, and any other option of a data source, which passes through unchanged.
+    Raises InputError that names the variable, the entry's index and its name; it never holds a value other than the name.
+    """
+    for name in variables:
+        # Other tools' variables may begin with ci_ too; one that is nearly ours is a typing error.
+        if name not in VARIABLES and _meant(name, VARIABLES):
+            raise InputError(f"{name} is no variable of the roles.{_meant(name, VARIABLES)} Known: {', '.join(VARIABLES)}.")
+    items = []
+    for variable, kind in VARIABLES.items():
+        entries = variables.get(variable) or []
+        if not isinstance(entries, list):
+            raise InputError(f"{variable} must be a list of entries, each a dictionary with at least a name.")
+        items += [_item(variable, kind, index, entry) for index, entry in enumerate(entries)]
+    return items
+
+
+def _item(variable: str, kind: str, index: int, entry: t.Any) -> Item:
+    where = f"{variable}[{index}]"
+    if not isinstance(entry, dict):
+        raise InputError(f"{where} must be a dictionary with at least a name.")
+    if isinstance(entry.get("name"), str):
+        where += f" ({entry['name']})"
+    elif "id" not in entry:
+        raise InputError(f"{where} has no name.")
+    inputs = (*TYPES[kind].inputs, "scope")
+    options = argument_spec(in_list=True)
+    item: Item = {"type": kind}
+    for key, value in entry.items():
+        if key == "type" or (key not in inputs and key not in options):
+            raise InputError(
+                f"{where}: {key} is no input of it.{_meant(key, [*inputs, *options])} "
+                f"Inputs: name, {', '.join(inputs)}; and the options of data_source."
+            )
+        if value is None or key == "scope":
+            continue
+        if key in inputs:
+            option = INPUTS[key].option
+            if get(entry, option) is not None:
+                raise InputError(f"{where}: {key} and {option} mean the same: give one.")
+            put(item, option, value)
+        elif isinstance(value, dict):
+            item[key] = {**value, **item.get(key, {})}
+        else:
+            item[key] = value
+    if "domain" in item and "hostname" in item["domain"]:
+        item["domain"].setdefault("protocol", "https")
+    if entry.get("scope") is not None:
+        item.update(_scope(where, entry, entry["scope"]))
+    return item
+
+
+def _scope(where: str, entry: Item, scope: t.Any) -> Item:
+    if "selection_type" in entry or "repositories" in entry:
+        raise InputError(f"{where}: scope stands for selection_type and repositories: give one or the other.")
+    if isinstance(scope, str) and scope in _SCOPES:
+        return {"selection_type": _SCOPES[scope]}
+    if isinstance(scope, list) and all(isinstance(r, str) for r in scope):
+        return {"selection_type": MANUAL, "repositories": scope}
+    raise InputError(f"{where}: scope must be all, all_and_future or a list of repositories.")
+
+
+def _meant(word: str, known: t.Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), 1, 0.8)
+    return f" Did you mean {close[0]}?" if close else ""

@@ -1,0 +1,164 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, the rules for objects of a kind wherever they stand: paths, regions, messages, references.
+from __future__ import annotations
+
+import re
+import typing as t
+
+from .clean import GONE, Raw, clean
+from .run import Run, item
+
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\d{1,6})\}")
+_LINK = re.compile(r"\[((?:[^\]\\]|\\.)*)\]\((?:sarif|file):[^)\s]*\)", re.IGNORECASE)
+
+
+def uri_from_index(location: Raw, run: Run) -> int:
+    index = location.pop("index", -1)
+    if location.get("uri") is not None or index < 0:
+        return 0
+    artifact, seen = run.element("artifacts", index), {index}
+    # What lies inside an archive is found, in the repository, where the archive is.
+    while isinstance(artifact.get("parentIndex"), int) and artifact["parentIndex"] >= 0 and artifact["parentIndex"] not in seen:
+        seen.add(artifact["parentIndex"])
+        artifact = run.element("artifacts", artifact["parentIndex"])
+    own = artifact.get("location")
+    if not isinstance(own, dict) or not isinstance(own.get("uri"), str):
+        return 0
+    location["uri"] = own["uri"]
+    location.pop("uriBaseId", None)
+    if isinstance(own.get("uriBaseId"), str):
+        location["uriBaseId"] = own["uriBaseId"]
+    return 1
+
+
+def relative_paths(location: Raw, run: Run) -> int:
+    uri, base = location.get("uri"), location.pop("uriBaseId", None)
+    if uri is None:
+        run.fault("no_location", "")
+        return 0
+    relative = run.relative(uri, base)
+    if relative is None:
+        del location["uri"]
+        return 1
+    location["uri"] = relative
+    return 0
+
+
+def regions(region: Raw, _run: Run) -> int:
+    start, end = region.get("startLine"), region.get("endLine")
+    backwards = bool(start and end and end < start)
+    if end in (None, start) and "startColumn" in region and "endColumn" in region:
+        backwards = region["endColumn"] < region["startColumn"]
+    if backwards:
+        region.pop("endLine", None)
+        region.pop("endColumn", None)
+    return int(backwards)
+
+
+def messages(message: Raw, run: Run) -> int:
+    identifier, arguments = message.pop("id", None), message.pop("arguments", [])
+    text, changed = message.get("text", ""), 0
+    if not text.strip() and identifier is not None:
+        strings = objects_in(run.rule.get("messageStrings")).get(identifier)
+        strings = strings or objects_in(run.component.raw.get("globalMessageStrings")).get(identifier)
+        strings = strings or objects_in(run.driver.raw.get("globalMessageStrings")).get(identifier) or {}
+        for name in ("text", "markdown"):
+            if isinstance(strings.get(name), str):
+                message[name], changed = fill(strings[name], arguments), 1
+    elif arguments:
+        for name in ("text", "markdown"):
+            if name in message:
+                message[name], changed = fill(message[name], arguments), 1
+    if not message.get("text", "").strip():
+        message.pop("text", None)
+        if message.get("markdown", "").strip():
+            message["text"], changed = message["markdown"], 1
+    return changed
+
+
+def fill(text: str, arguments: list[str]) -> str:
+    """SARIF's placeholders: C({0}) is the first argument, C({{) a brace. One without an argument stays as it is."""
+
+    def one(match: re.Match[str]) -> str:
+        if match[1] is None:
+            return match[0][0]
+        return arguments[int(match[1])] if int(match[1]) < len(arguments) else match[0]
+
+    return _PLACEHOLDER.sub(one, text)
+
+
+def markdown_only(text: Raw, _run: Run) -> int:
+    if "text" in text or "markdown" not in text:
+        return 0
+    text["text"] = text["markdown"]
+    return 1
+
+
+def links(message: Raw, _run: Run) -> int:
+    count = 0
+    for name in ("text", "markdown"):
+        if "](" in message.get(name, ""):
+            message[name], found = _LINK.subn(r"\1", message[name])
+            count += found
+    return count
+
+
+def shared_objects(array: str, kind: str) -> t.Callable[[Raw, Run], int]:
+    """A rule that puts an entry of one of the run's shared arrays where its position stood; what stands there itself wins."""
+
+    def inline(value: Raw, run: Run) -> int:
+        value.pop("parentIndex", None)
+        index = value.pop("index", -1)
+        entry = {k: v for k, v in run.element(array, index).items() if k not in ("index", "parentIndex")}
+        if not entry:
+            return 0
+        shared = clean(kind, entry, run)
+        if shared is not GONE:
+            for name, inner in shared.items():
+                value.setdefault(name, inner)
+        return 1
+
+    return inline
+
+
+def descriptor_references(reference: Raw, run: Run) -> int:
+    index, changed = reference.pop("index", -1), 0
+    if "id" not in reference and "guid" not in reference:
+        among = [*run.taxonomies, *run.extensions]
+        component = run.find_component(reference.get("toolComponent"), among) or run.driver
+        entry = item(component.taxa or component.rules, index)
+        if isinstance(entry, dict) and word(entry.get("id")):
+            reference["id"], changed = entry["id"], 1
+    run.taxa_used.update(reference[name] for name in ("id", "guid") if name in reference)
+    return changed
+
+
+def security_severity(descriptor: Raw, _run: Run) -> int:
+    bag = descriptor.get("properties", {})
+    score = bag.get("security-severity")
+    if score is None or score_of(score) is not None:
+        return 0
+    known = {"low": "3.9", "medium": "6.9", "high": "8.9", "critical": "10.0"}.get(str(score).strip().lower())
+    if known:
+        bag["security-severity"] = known
+    else:
+        del bag["security-severity"]
+    return 1
+
+
+def word(value: t.Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def objects_in(value: t.Any) -> dict[str, Raw]:
+    return {k: v for k, v in value.items() if isinstance(v, dict)} if isinstance(value, dict) else {}
+
+
+def score_of(value: t.Any) -> float | None:
+    try:
+        score = float(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else -1.0
+    except ValueError:
+        return None
+    return score if 0 <= score <= 10 else None

@@ -1,0 +1,182 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, the rules for a result: whether it is sent, which rule it means, its place, message and level.
+from __future__ import annotations
+
+from .clean import Raw, kind_of, level_of
+from .objects import objects_in, score_of, word
+from .run import Drop, Run, item
+
+# -- select: which results are sent
+
+
+def absent(result: Raw, _run: Run) -> int:
+    if result.get("baselineState") == "absent":
+        raise Drop("absent", unusable=False)
+    return 0
+
+
+def kinds(result: Raw, run: Run) -> int:
+    kind = kind_of(result.get("kind")) or "fail"
+    if kind not in run.options.include_kinds:
+        raise Drop(f"kind_{kind}", unusable=False)
+    return 0
+
+
+def suppressed(result: Raw, run: Run) -> int:
+    suppressions = result.get("suppressions")
+    listed = suppressions if isinstance(suppressions, list) else []
+    accepted = [s for s in listed if isinstance(s, dict) and s.get("status") in (None, "accepted")]
+    if run.options.suppressed == "drop" and accepted and len(accepted) == len(listed):
+        raise Drop("suppressed", unusable=False)
+    return 0
+
+
+# -- reference: which rule a result means
+
+
+def rule_id_from_reference(result: Raw, run: Run) -> int:
+    reference = result.get("rule")
+    reference = reference if isinstance(reference, dict) else {}
+    run.component = run.find_component(reference.get("toolComponent"), run.extensions) or run.driver
+    if word(result.get("ruleId")):
+        return 0
+    found = word(reference.get("id"))
+    if not found:
+        entry = item(run.component.rules, result.get("ruleIndex")) or item(run.component.rules, reference.get("index"))
+        guid = reference.get("guid")
+        if not entry and guid:
+            entry = next((r for c in run.components() for r in c.rules if isinstance(r, dict) and r.get("guid") == guid), None)
+        found = word(entry.get("id")) if isinstance(entry, dict) else ""
+    if not found:
+        raise Drop("no_rule")
+    result["ruleId"] = found
+    return 1
+
+
+def rule_indices(result: Raw, run: Run) -> int:
+    reference = result.pop("rule", None)
+    reference = reference if isinstance(reference, dict) else {}
+    wrong = 0
+    for index in (result.pop("ruleIndex", None), reference.get("index")):
+        if index not in (None, -1):
+            entry = item(run.component.rules, index)
+            same = isinstance(entry, dict) and word(entry.get("id")) and f"{result['ruleId']}/".startswith(f"{entry['id']}/")
+            wrong += not same
+    # The position of a rule changes once unused ones are left out, so that only the id names it.
+    if isinstance(reference.get("toolComponent"), dict) and result["ruleId"] in run.component.by_id:
+        result["rule"] = {"id": result["ruleId"], "toolComponent": reference["toolComponent"]}
+    return wrong
+
+
+def sub_rules(result: Raw, run: Run) -> int:
+    rule_id = result["ruleId"]
+    for component in (run.component, *run.components()):
+        if rule_id in component.by_id:
+            run.component, run.rule = component, component.by_id[rule_id]
+            return 0
+    parent = rule_id
+    while "/" in parent:
+        parent = parent.rpartition("/")[0]
+        for component in (run.component, *run.components()):
+            if parent in component.by_id:
+                copy = {k: v for k, v in component.by_id[parent].items() if k not in ("guid", "deprecatedIds", "deprecatedGuids")}
+                run.define(component, rule_id, {**copy, "id": rule_id})
+                run.component, run.rule = component, component.by_id[rule_id]
+                return 1
+    run.component = run.driver
+    return 0
+
+
+# -- finding: what the collector asks of each
+
+
+def locations(result: Raw, run: Run) -> int:
+    found = result.pop("locations", [])
+    good = [entry for entry in found if "artifactLocation" in entry.get("physicalLocation", {})]
+    if not good:
+        reason, shown = run.faults[0] if run.faults else ("no_location", "")
+        raise Drop(reason, shown)
+    result["locations"] = good
+    return len(found) - len(good)
+
+
+def default_location(result: Raw, run: Run) -> int:
+    if "locations" in result or not run.options.default_location or any(reason != "no_location" for reason, _shown in run.faults):
+        return 0
+    result["locations"] = [{"physicalLocation": {"artifactLocation": {"uri": run.options.default_location}, "region": {"startLine": 1}}}]
+    return 1
+
+
+def start_lines(result: Raw, _run: Run) -> int:
+    count = 0
+    for entry in result["locations"]:
+        physical = entry["physicalLocation"]
+        region = physical.setdefault("region", {})
+        if "startLine" not in region:
+            region["startLine"] = physical.get("contextRegion", {}).get("startLine", 1)
+            count += 1
+    return count
+
+
+def message_from_rule(result: Raw, run: Run) -> int:
+    if "message" in result:
+        return 0
+    for name in ("shortDescription", "fullDescription"):
+        text = objects_in(run.rule).get(name, {}).get("text")
+        if isinstance(text, str) and text.strip():
+            result["message"] = {"text": text}
+            return 1
+    if word(run.rule.get("name")).strip():
+        result["message"] = {"text": run.rule["name"]}
+        return 1
+    raise Drop("no_message")
+
+
+def level_words(result: Raw, _run: Run) -> int:
+    level = result.get("level")
+    if level is None:
+        return 0
+    meant = level_of(level)
+    if meant is None:
+        raise Drop("bad_level", str(level)[:40])
+    result["level"] = meant
+    return int(meant != level)
+
+
+def level_from_rule(result: Raw, run: Run) -> int:
+    if "level" in result:
+        return 0
+    configuration = run.rule.get("defaultConfiguration")
+    level = run.override() if run.invocations else None
+    if result.get("kind", "fail") != "fail":
+        level = "none"
+    elif level is None and isinstance(configuration, dict):
+        level = level_of(configuration.get("level"))
+    result["level"] = level or "warning"
+    return 1
+
+
+def level_from_severity(result: Raw, run: Run) -> int:
+    if run.options.level_from != "security_severity" or result.get("kind", "fail") != "fail":
+        return 0
+    for holder in (result, run.rule):
+        bag = holder.get("properties")
+        score = score_of(bag.get("security-severity")) if isinstance(bag, dict) else None
+        if score is not None:
+            level = "error" if score >= 7 else "warning" if score >= 4 else "note" if score > 0 else "none"
+            changed, result["level"] = level != result["level"], level
+            return int(changed)
+    return 0
+
+
+def undefined_rules(result: Raw, run: Run) -> int:
+    rule_id, added = result["ruleId"], 0
+    if not run.rule:
+        run.undefined[rule_id] = None
+        rule = {"id": rule_id, "shortDescription": {"text": rule_id}, "defaultConfiguration": {"level": result["level"]}}
+        run.define(run.driver, rule_id, rule)
+        run.component, run.rule, added = run.driver, rule, 1
+    run.component.used[rule_id] = run.rule
+    return added

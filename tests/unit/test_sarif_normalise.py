@@ -1,0 +1,212 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What normalise does with a whole report: what it keeps, refuses, warns of and never sends."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.normalise import Outcome, normalise
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.run import Options
+
+
+def result(rule: str = "R1", uri: str = "src/a.py", **more: Any) -> dict[str, Any]:
+    location = {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": 1}}}
+    return {"ruleId": rule, "level": "error", "message": {"text": "found"}, "locations": [location], **more}
+
+
+def log(*results: Any, rules: tuple[dict[str, Any], ...] = ({"id": "R1"},), **run: Any) -> dict[str, Any]:
+    return {"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "scanner", "rules": list(rules)}}, "results": list(results), **run}]}
+
+
+def sent(outcome: Outcome) -> list[dict[str, Any]]:
+    return [r for run in (outcome.document or {"runs": []})["runs"] for r in run["results"]]
+
+
+def refused(document: dict[str, Any], **options: Any) -> str:
+    with pytest.raises(InputError) as error:
+        normalise(document, Options(**options))
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_absolute_paths_name_the_root_to_set() -> None:
+    said = refused(log(*[result(uri=f"/home/runner/work/app/app/src/{n}.py") for n in range(412)]))
+    assert said.startswith("412 of 412 results cannot be sent: 412 have an absolute path below")
+    assert "source_root is not set" in said
+    assert "/home/runner/work/app/app, or a folder above it" in said
+    assert said.count("runs[0].results[") == 3
+
+
+def test_every_reason_is_named_with_its_place_and_advice() -> None:
+    said = refused(
+        log(
+            "no object",
+            result("", message={"text": "x"}),
+            {**result(), "message": {}},
+            {**result(), "locations": []},
+            result(uri="../../src/main.tf"),
+            result(uri="https://example.com/"),
+            result(level="severe"),
+        )
+    )
+    for words in (
+        "7 of 7 results",
+        'runs[0].results[4] "../../src/main.tf"). Run the scanner from the repository root, or set path_prefix',
+        "1 name no rule (first: runs[0].results[1])",
+        "1 have no message and no described rule (first: runs[0].results[2])",
+        "Set default_location",
+        'runs[0].results[5] "https://example.com/"',
+        'runs[0].results[6] "severe"). Known are error, warning, note and none.',
+    ):
+        assert words in said
+
+
+@pytest.mark.parametrize(("percent", "passes"), [(0, False), (24.9, False), (25, True), (100, True)])
+def test_max_dropped_percent(percent: float, passes: bool) -> None:
+    document = log(result(), result(), result(), result(uri="../x"), result(suppressions=[{"kind": "external"}]), result(baselineState="absent"))
+    document["runs"][0]["results"] = document["runs"][0]["results"][:4]
+    if not passes:
+        assert "1 of 4 results cannot be sent" in refused(document, max_dropped_percent=percent)
+        return
+    outcome = normalise(document, Options(max_dropped_percent=percent))
+    assert (outcome.results, outcome.dropped) == (3, {"path_outside": 1})
+    assert any("1 of 4 results could not be sent" in warning for warning in outcome.warnings)
+
+
+def test_results_left_out_by_choice_are_no_fault() -> None:
+    outcome = normalise(log(result(), result(kind="pass"), result(suppressions=[{"kind": "external"}])), Options())
+    assert (outcome.results, outcome.dropped) == (1, {"kind_pass": 1, "suppressed": 1})
+    assert outcome.warnings == ["1 suppressed results were left out; suppressed: keep sends them."]
+    kept = normalise(log(result(suppressions=[{"kind": "external"}])), Options(suppressed="keep"))
+    assert sent(kept)[0]["suppressions"] == [{"kind": "external"}]
+    rejected = normalise(log(result(suppressions=[{"kind": "external", "status": "rejected"}])), Options())
+    assert rejected.results == 1
+
+
+def test_kinds_can_be_chosen() -> None:
+    document = log(result(kind="review", level=None), result(kind="pass"))
+    assert sent(normalise(document, Options())) == [{**result(kind="review"), "level": "none"}]
+    assert normalise(document, Options(include_kinds=("pass",))).results == 1
+
+
+def test_level_comes_from_override_rule_or_is_warning() -> None:
+    rules = ({"id": "R1", "defaultConfiguration": {"level": "note"}}, {"id": "R2"})
+    override = {"configuration": {"level": "error"}, "descriptor": {"index": 0}}
+    bare = {k: v for k, v in result().items() if k != "level"}
+    document = log(bare, {**bare, "ruleId": "R2"}, rules=rules, invocations=[{"ruleConfigurationOverrides": [override]}])
+    assert [r["level"] for r in sent(normalise(document, Options()))] == ["error", "warning"]
+    del document["runs"][0]["invocations"]
+    outcome = normalise(document, Options())
+    assert [r["level"] for r in sent(outcome)] == ["note", "warning"]
+    assert outcome.levels == {"error": 0, "warning": 1, "note": 1, "none": 0}
+
+
+@pytest.mark.parametrize(("score", "level"), [("9.8", "error"), (7, "error"), ("6.9", "warning"), (0.1, "note"), ("0.0", "none"), ("x", "error")])
+def test_level_from_security_severity(score: Any, level: str) -> None:
+    document = log(result(), rules=({"id": "R1", "properties": {"security-severity": score}},))
+    assert sent(normalise(document, Options(level_from="security_severity")))[0]["level"] == level
+    assert sent(normalise(document, Options()))[0]["level"] == "error"
+
+
+def test_undefined_rules() -> None:
+    document = log(result("R9"), result("R9", level="note"))
+    outcome = normalise(document, Options())
+    assert outcome.document is not None
+    assert [r["id"] for r in outcome.document["runs"][0]["tool"]["driver"]["rules"]] == ["R9"]
+    assert outcome.warnings == ["1 rules that the file does not define were added, without a description: R9."]
+    assert "R9. The collector refuses that." in refused(document, undefined_rules="fail")
+
+
+def test_rules_of_extensions_stay_there() -> None:
+    extension = {"name": "pack", "rules": [{"id": "X0"}, {"id": "X1"}]}
+    tool = {"driver": {"name": "scanner", "rules": []}, "extensions": [{"name": "first"}, extension]}
+    by_index = {**result(), "rule": {"index": 1, "toolComponent": {"index": 1}}}
+    del by_index["ruleId"]
+    outcome = normalise(log(by_index, tool=tool), Options())
+    assert outcome.document is not None
+    assert sent(outcome)[0]["ruleId"] == "X1"
+    assert sent(outcome)[0]["rule"] == {"id": "X1", "toolComponent": {"index": 1}}
+    assert outcome.document["runs"][0]["tool"]["extensions"] == [{"name": "first"}, {"name": "pack", "rules": [{"id": "X1"}]}]
+
+
+def test_contradicting_rules_are_warned_of() -> None:
+    outcome = normalise(log(result(), rules=({"id": "R1", "name": "a"}, {"id": "R1", "name": "b"})), Options())
+    assert outcome.warnings == ["1 rules are defined more than once, differently; the first counts: R1."]
+
+
+def test_nothing_local_is_sent() -> None:
+    secret = "/home/jenkins/secret-place"
+    here = {"uri": f"file://{secret}/a.py"}
+    place = {"physicalLocation": {"artifactLocation": here, "region": {"startLine": 1}}}
+    document = log(
+        {
+            **result(),
+            "analysisTarget": here,
+            "relatedLocations": [place],
+            "codeFlows": [{"threadFlows": [{"locations": [{"location": place}, {"location": {"message": {"text": "kept"}}}]}]}],
+            "stacks": [{"frames": [{"location": place}]}],
+            "fixes": [{"artifactChanges": [{"artifactLocation": here, "replacements": [{"deletedRegion": {"startLine": 1}}]}]}],
+            "attachments": [{"artifactLocation": here}],
+            "provenance": {"conversionSources": [place["physicalLocation"]]},
+            "suppressions": [{"kind": "inSource", "status": "rejected", "location": place}],
+        },
+        rules=({"id": "R1", "helpUri": f"file://{secret}/help.html"},),
+        artifacts=[{"location": here}],
+        originalUriBaseIds={"A": here, "B": {"uri": "file:///other"}},
+        invocations=[
+            {
+                "executionSuccessful": True,
+                "commandLine": f"scan {secret} --token hunter2",
+                "workingDirectory": here,
+                "environmentVariables": {"TOKEN": "hunter2"},
+                "toolExecutionNotifications": [{"message": {"text": "x"}, "locations": [place]}],
+            }
+        ],
+        versionControlProvenance=[{"repositoryUri": "https://ci:hunter2@host.example/app", "mappedTo": {"uri": "file:///elsewhere"}}],
+        conversion={"tool": {"driver": {"name": secret}}},
+    )
+    outcome = normalise(document, Options())
+    text = json.dumps(outcome.document)
+    assert secret not in text
+    assert "hunter2" not in text
+    assert "kept" in text
+    assert '"repositoryUri": "https://host.example/app"' in text
+
+
+def test_an_empty_report_is_not_sent_unless_asked() -> None:
+    assert normalise(log(), Options()).document is None
+    assert normalise({"version": "2.1.0", "runs": []}, Options(allow_empty=True)).document is None
+    outcome = normalise(log(rules=({"id": "R1"}, {"id": "R2"})), Options(allow_empty=True))
+    assert outcome.document is not None
+    assert outcome.document["runs"][0]["tool"]["driver"]["rules"] == [{"id": "R1"}]
+    assert outcome.document["runs"][0]["results"] == []
+    assert "neither results nor rules" in refused(log(rules=()), allow_empty=True)
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"version": "2.1.0", "runs": {}}, "runs is not a list"),
+        ({"version": "2.1.0", "runs": [3]}, "runs is not a list of objects"),
+        ({"version": "2.1.0", "runs": [{"results": {"a": 1}}]}, r"runs\[0\].results is not a list"),
+        ({"version": "2.1.0", "runs": [{"results": [result()]}]}, r"runs\[0\].tool.driver.name is missing"),
+        ({"version": "2.1.0", "runs": [], "inlineExternalProperties": [{"results": [result()]}]}, "another place"),
+        (log(externalPropertyFileReferences={"results": [{"guid": "x"}]}), "another place"),
+    ],
+)
+def test_documents_that_are_no_report(document: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        normalise(document, Options())
+
+
+def test_threads_of_shared_steps_do_not_run_in_circles() -> None:
+    step = {"index": 0}
+    document = log(
+        result(codeFlows=[{"threadFlows": [{"locations": [step]}]}]), threadFlowLocations=[{"index": 0, "location": {"id": 1}, "nestingLevel": 3}]
+    )
+    assert sent(normalise(document, Options()))[0]["codeFlows"] == [{"threadFlows": [{"locations": [{"location": {"id": 1}, "nestingLevel": 3}]}]}]

@@ -1,0 +1,228 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The request budget of one tenant (contract 2), within a process by a fake clock and across processes by real ones."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _throttle
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._throttle import Throttle
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Clock:
+    """monotonic() and sleep() that cost no time."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds >= 0
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    fake = Clock()
+    monkeypatch.setattr(_throttle.time, "monotonic", fake.monotonic)
+    monkeypatch.setattr(_throttle.time, "sleep", fake.sleep)
+    return fake
+
+
+def send_times(throttle: Throttle, clock: Clock, requests: int) -> list[float]:
+    times = []
+    for _ in range(requests):
+        throttle.wait()
+        times.append(clock.now - 1000.0)
+    return times
+
+
+def most_in_a_window(times: list[float], window: float = 1.0) -> int:
+    """Of any window as long as that, however it is laid."""
+    return max(sum(1 for t in times if start <= t < start + window) for start in times)
+
+
+def test_a_task_of_a_few_calls_does_not_wait(tmp_path: Path, clock: Clock) -> None:
+    throttle = Throttle(str(tmp_path), "t", 8)
+    assert send_times(throttle, clock, 8) == [0.0] * 8
+    assert (throttle.waits, throttle.seconds) == (0, 0.0)
+
+
+def test_no_window_ever_holds_more_than_the_budget(tmp_path: Path, clock: Clock) -> None:
+    throttle = Throttle(str(tmp_path), "t", 8)
+    times = send_times(throttle, clock, 81)
+    assert most_in_a_window(times) == 8
+    assert times[-1] == pytest.approx(10.0)
+    assert throttle.waits == 10
+    assert throttle.seconds == pytest.approx(10.0)
+
+
+def test_less_than_one_request_a_second(tmp_path: Path, clock: Clock) -> None:
+    assert send_times(Throttle(str(tmp_path), "t", 0.5), clock, 4) == pytest.approx([0, 2, 4, 6])
+
+
+def test_an_idle_moment_gives_the_budget_back(tmp_path: Path, clock: Clock) -> None:
+    throttle = Throttle(str(tmp_path), "t", 2)
+    send_times(throttle, clock, 2)
+    clock.now += 5
+    assert send_times(throttle, clock, 2) == [5.0, 5.0]
+
+
+def test_two_throttles_of_one_folder_share_one_budget_per_tenant(tmp_path: Path, clock: Clock) -> None:
+    one, two, other = Throttle(str(tmp_path), "t", 4), Throttle(str(tmp_path), "t", 4), Throttle(str(tmp_path), "other", 4)
+    times = [t for _ in range(8) for throttle in (one, two) for t in send_times(throttle, clock, 1)]
+    assert most_in_a_window(times) == 4
+    began = clock.now
+    send_times(other, clock, 4)
+    assert clock.now == began
+
+
+def test_after_a_429_nobody_sends_for_as_long_as_it_says(tmp_path: Path, clock: Clock) -> None:
+    one, two = Throttle(str(tmp_path), "t", 8), Throttle(str(tmp_path), "t", 8)
+    one.wait()
+    one.hold(3.0)
+    assert send_times(two, clock, 1) == [3.0]
+    one.hold(1.0)
+    one.hold(0.2)
+    assert send_times(two, clock, 1) == [4.0]
+
+
+def test_the_budget_of_another_boot_does_not_count(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home on a shared disk, or a reboot: the monotonic clocks cannot be compared."""
+    first = Throttle(str(tmp_path), "t", 1)
+    clock.now = 1e9
+    first.wait()
+    clock.now = 1000.0
+    monkeypatch.setattr(_throttle, "_boot", lambda: "another boot")
+    assert send_times(Throttle(str(tmp_path), "t", 1), clock, 1) == [0.0]
+
+
+def state_file(directory: Path) -> Path:
+    throttle = Throttle(str(directory), "t", 4)
+    throttle.wait()
+    (found,) = directory.glob("*.json")
+    return found
+
+
+def test_the_state_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "rate"
+    assert state_file(folder).stat().st_mode & 0o777 == 0o600
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def as_now(**changes: object) -> str:
+    return json.dumps({"boot": _throttle._boot(), "slots": [], **changes})
+
+
+BROKEN = {
+    "empty": "",
+    "half written": '{"boot": "x", "sl',
+    "another shape": "[1, 2]",
+    "slots as text": as_now(slots="abc"),
+    "slots as number": as_now(slots=7),
+    "a slot as text": as_now(slots=["soon"]),
+    "not_before as text": as_now(not_before="soon"),
+    "not_before as null": as_now(not_before=None),
+    "slots not a number": as_now(slots=[float("nan")] * 9),
+    "not_before far in the future": as_now(not_before=1e12),
+    "slots far in the future": as_now(slots=[1e12] * 9),
+    "not UTF-8": None,
+}
+
+
+@pytest.mark.parametrize("content", BROKEN)
+def test_a_broken_state_neither_stops_nor_breaks_anything(tmp_path: Path, content: str) -> None:
+    path, text = state_file(tmp_path), BROKEN[content]
+    path.write_bytes(b"\xff\xfe\x00" if text is None else text.encode())
+    began, waited = time.monotonic(), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_throttle.time, "sleep", waited.append)
+        throttle = Throttle(str(tmp_path), "t", 4)
+        throttle.wait()
+    # A hold after a 429 is at most a minute; anything beyond is no state of ours.
+    assert sum(waited) <= 60
+    assert time.monotonic() - began < 1
+    throttle.wait()
+
+
+def unusable(tmp_path: Path, why: str) -> Path:
+    if why == "a file":
+        (tmp_path / "file").write_text("")
+        return tmp_path / "file" / "rate"
+    if why == "open to everybody":
+        (tmp_path / "open").mkdir()
+        (tmp_path / "open").chmod(0o777)
+        return tmp_path / "open"
+    return Path("/proc/self/rate")
+
+
+@pytest.mark.parametrize("why", ["a file", "open to everybody", "no such file system"])
+def test_an_unusable_folder_is_a_warning_and_the_pace_is_kept_by_this_process(tmp_path: Path, clock: Clock, why: str) -> None:
+    folder = unusable(tmp_path, why)
+    throttle = Throttle(str(folder), "t", 4)
+    assert throttle.warning is not None
+    assert str(folder) in throttle.warning
+    assert "rate_limit_dir" in throttle.warning
+    assert "\n" not in throttle.warning
+    assert most_in_a_window(send_times(throttle, clock, 13)) == 4
+    assert clock.now - 1000.0 == pytest.approx(3.0)
+
+
+def test_a_planted_link_is_not_written_through(tmp_path: Path, clock: Clock) -> None:
+    path = state_file(tmp_path / "rate")
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    path.unlink()
+    path.symlink_to(victim)
+    throttle = Throttle(str(tmp_path / "rate"), "t", 4)
+    send_times(throttle, clock, 2)
+    assert victim.read_text() == "precious"
+    assert throttle.warning
+
+
+def test_no_folder_given_means_one_of_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ansible_collections.cortex_cloud.appsec.plugins.module_utils._client import default_directory
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert default_directory().startswith(str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert default_directory().startswith("/home/somebody/.cache/")
+
+
+SENDER = """
+import sys, time
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._throttle import Throttle
+throttle = Throttle(sys.argv[1], "t", 20)
+assert throttle.warning is None, throttle.warning
+for _ in range(15):
+    throttle.wait()
+    print(time.monotonic())
+"""
+
+
+def test_four_processes_share_one_budget(tmp_path: Path) -> None:
+    environment = {"PYTHONPATH": str(ROOT / ".build"), "HOME": str(tmp_path)}
+    senders = [
+        subprocess.Popen([sys.executable, "-c", SENDER, str(tmp_path / "rate")], env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    spoken = [sender.communicate(timeout=30)[0] for sender in senders]
+    assert [sender.returncode for sender in senders] == [0] * 4
+    times = sorted(float(line) for text in spoken for line in text.split())
+    assert len(times) == 60
+    # 60 requests, the first 20 at once, then 20 a second; a process woken late does not run ahead of its slot.
+    assert 1.9 < times[-1] - times[0] < 4
+    assert most_in_a_window(times, 0.95) <= 20 + 1
+    assert max(len(text.split()) for text in spoken) == 15
