@@ -17,11 +17,11 @@ import warnings
 from urllib.parse import urlsplit
 
 from ._connection import Connection, origin_of
-from ._errors import ApiError, InputError, words_of
+from ._errors import WORDS_SHOWN, ApiError, InputError, words_of
 from ._lock import default_directory
 from ._redact import Redactor
 from ._signing import advanced_headers, collector_headers, standard_headers
-from ._throttle import Throttle
+from ._throttle import LONGEST_HOLD, Throttle
 
 try:
     import requests
@@ -62,6 +62,7 @@ class Client:
     def __init__(self, connection: Connection) -> None:
         if REQUESTS_ERROR:
             raise InputError("The Python library requests is missing on the host and interpreter that run the module.")
+        connection.check()
         self.connection = connection
         self.redactor = Redactor([connection.api_key])
         self.warnings: list[str] = []
@@ -81,7 +82,10 @@ class Client:
 
     def _session(self) -> t.Any:
         if not hasattr(self._local, "session"):
-            self._local.session = requests.Session()
+            session: t.Any = requests.Session()
+            # Redirects are not followed, and to look where one leads requests would read its whole body.
+            session.get_redirect_target = lambda _response: None
+            self._local.session = session
             self._sessions.append(self._local.session)
         return self._local.session
 
@@ -154,6 +158,7 @@ class Client:
     def _signer(self, collector: tuple[str, str] | None) -> t.Callable[[], dict[str, str]]:
         if collector:
             self.redactor.add(collector[1])
+            _refuse_unprintable(collector, "collector_token_id or collector_token")
             return lambda: collector_headers(*collector)
         c = self.connection
         missing = [
@@ -168,10 +173,7 @@ class Client:
             raise InputError(
                 f"{' and '.join(missing)} not set: the tenant cannot be asked without a key. An empty value counts as not set."
             )
-        if not (c.api_key_id + c.api_key).isascii() or any(ch in c.api_key_id + c.api_key for ch in "\r\n"):
-            raise InputError(
-                "api_key or api_key_id holds a line break or a character that no key has: copy it again, without surrounding text."
-            )
+        _refuse_unprintable((c.api_key_id.strip(), c.api_key.strip()), "api_key_id or api_key")
         make = advanced_headers if c.api_key_type == "advanced" else standard_headers
         return lambda: make(c.api_key_id.strip(), c.api_key.strip())
 
@@ -245,7 +247,7 @@ class Client:
             return "final", failed(f"the answer is larger than {MAX_ANSWER_BYTES} bytes", "Check api_url.")
         except (requests.exceptions.Timeout, _TooSlow):
             return "lost", failed(f"{host} did not answer within {call.seconds:g} s", "Raise request_timeout if the tenant is slow.")
-        except requests.exceptions.RequestException as exc:
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as exc:
             return "lost", failed(f"the answer of {host} could not be read: {_reason(exc)}")
         except UnicodeError:
             raise InputError(f"api_url: {host} is not a host name.") from None
@@ -260,11 +262,13 @@ class Client:
         if 200 <= status < 300:
             if broken and call.expect_json:
                 # A cut-off JSON text may be a passing fault; a page of HTML is the wrong host. Neither is an empty tenant.
+                page = text.lstrip().startswith("<")
                 hint = "Is api_url the API URL (https://api-...), not the console's?"
-                return "lost", self._error(call, f"the answer is not JSON: {text[:120]!r}", hint, status)
+                begins = " ".join(self.redactor.text(text).split())[:120]
+                return "final" if page else "lost", self._error(call, f"the answer is not JSON but begins: {begins}", hint, status)
             return "done", Answer(status, decoded, skew)
         if 300 <= status < 400:
-            where = urlsplit(response.headers.get("Location", "")).netloc or "another page"
+            where = _host_of(response.headers.get("Location", "")) or "another page"
             hint = "Is api_url the API URL (https://api-...)?"
             return "final", self._error(call, f"the tenant redirects to {where}; redirects are not followed", hint, status)
         words = words_of(decoded, text if broken else "") or response.reason or "no explanation"
@@ -293,7 +297,7 @@ class Client:
             method=call.method,
             path=call.path,
             status=status,
-            words=self.redactor.text(words),
+            words=self.redactor.text(words)[:WORDS_SHOWN],
             hint=self.redactor.text(hint),
             retry_after=retry_after,
             clock_skew=skew,
@@ -347,7 +351,7 @@ class _Call:
 def _pause(outcome: str, attempt: int, error: ApiError) -> float:
     """Seconds to wait before the next attempt: what the tenant asked for, bounded, else exponential with jitter."""
     if error.retry_after is not None:
-        return min(error.retry_after, 60.0)
+        return min(error.retry_after, LONGEST_HOLD)
     ceiling = min(20.0, 0.5 * 2 ** (attempt - 1))
     # Jitter, so that forks that failed together do not come back together; after a 429 never at once, the window is full.
     return random.uniform(max(0.2, ceiling / 4) if outcome == "refused" else 0.0, ceiling)
@@ -367,16 +371,31 @@ class _TooSlow(Exception):
     pass
 
 
+def _refuse_unprintable(values: tuple[str, str], options: str) -> None:
+    if not all(value.isascii() and value.isprintable() for value in values):
+        raise InputError(f"{options} holds a line break or a character that no key has: copy it again, without surrounding text.")
+
+
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
+
+
 def _read(response: t.Any, deadline: float) -> bytes:
+    """The whole body. Raises _TooBig, and _TooSlow for a server that sends a byte now and then, which never trips the read timeout."""
     chunks, size = [], 0
-    for chunk in response.iter_content(65536):
-        size += len(chunk)
+    # A plain read waits until the piece asked for is full; read1 hands over what is there (urllib3 2), else the pieces must be small.
+    read1 = getattr(response.raw, "read1", None)
+    pieces = iter(lambda: read1(65536, decode_content=True), b"") if read1 else response.iter_content(512)
+    for piece in pieces:
+        size += len(piece)
         if size > MAX_ANSWER_BYTES:
             raise _TooBig
-        # A server that sends a byte now and then never trips the read timeout.
         if time.monotonic() > deadline:
             raise _TooSlow
-        chunks.append(chunk)
+        chunks.append(piece)
     return b"".join(chunks)
 
 
@@ -400,7 +419,7 @@ def _reason(exc: BaseException) -> str:
     for marker in ("Failed to establish a new connection: ", "Failed to resolve "):
         if marker in text:
             text = ("cannot resolve " if "resolve" in marker else "") + text.split(marker, 1)[1]
-    return text.rstrip(".)") if not text.startswith("<") else type(inner).__name__
+    return text.rstrip(".") if not text.startswith("<") else type(inner).__name__
 
 
 def _skew(date: str | None) -> float | None:

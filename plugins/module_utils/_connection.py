@@ -31,6 +31,12 @@ class Connection:
     rate_limit_dir: str | None = None
     user_agent: str = "cortex_cloud.appsec"
 
+    def check(self) -> None:
+        """Refuse numbers that no run can mean. Raises InputError."""
+        for name, most in (("request_timeout", 3600), ("retry_deadline", 86400), ("requests_per_second", 10000)):
+            if not 0 < getattr(self, name) <= most:
+                raise InputError(f"{name} must be a number above 0 and at most {most}.")
+
 
 def origin_of(api_url: str, expected_tenant: str | None = None, option: str = "api_url") -> str:
     """The URL that paths are added to, from a full URL or a bare FQDN (contract 1.1). Raises InputError before anything is sent."""
@@ -40,7 +46,7 @@ def origin_of(api_url: str, expected_tenant: str | None = None, option: str = "a
             f"{option} is not set. Give the API URL of the tenant (console: Settings, Configurations, API Keys, Copy "
             "API URL), or set CORTEXCLOUD_API_URL."
         )
-    if "://" not in url:
+    if "://" not in url and not url.lower().startswith(("http:", "https:")):
         url = url.rstrip("/")
         url = "https://" + (url if url.lower().startswith("api-") else f"api-{url}")
     try:

@@ -90,9 +90,9 @@ class ApiError(CortexError):
 
 
 def words_of(body: t.Any, text: str = "") -> str:
-    """What the API says went wrong, from any of the shapes of contract 3.0, or the beginning of a body that is no JSON."""
+    """What the API says went wrong, from any of the shapes of contract 3.0, or the body itself; not redacted and not cut yet."""
     if not isinstance(body, dict):
-        return " ".join((json.dumps(body) if body not in (None, "") else text).split())[:WORDS_SHOWN]
+        return " ".join((json.dumps(body) if body not in (None, "") else text).split())
     for holder in (body.get("reply"), body.get("data"), body):
         if not isinstance(holder, dict):
             continue
@@ -100,18 +100,22 @@ def words_of(body: t.Any, text: str = "") -> str:
             said = holder.get(key)
             if isinstance(said, str) and said:
                 metadata = holder["metadata"] if isinstance(holder.get("metadata"), dict) else {}
-                return (said + _more(holder.get("details") or holder.get("err_extra") or metadata.get("err_extra")))[:WORDS_SHOWN]
-    return json.dumps(body)[:WORDS_SHOWN]
+                return said + _more(holder.get("details") or holder.get("err_extra") or metadata.get("err_extra"))
+    return json.dumps(body)
 
 
 def _more(details: t.Any) -> str:
     if isinstance(details, dict):
         parts = [f"{field}: {inner.get('message') if isinstance(inner, dict) else inner}" for field, inner in details.items()]
     elif isinstance(details, list):
-        parts = [
-            f"{'.'.join(str(p) for p in d.get('loc', []))}: {d.get('msg') or d.get('message')}" if isinstance(d, dict) else str(d)
-            for d in details
-        ]
+        parts = [_place(d) if isinstance(d, dict) else str(d) for d in details]
     else:
         parts = [str(details)] if details else []
     return f" [{'; '.join(parts)}]" if parts else ""
+
+
+def _place(detail: dict[str, t.Any]) -> str:
+    loc = detail.get("loc")
+    where = ".".join(str(part) for part in loc) if isinstance(loc, list) else str(loc or "")
+    said = str(detail.get("msg") or detail.get("message") or "")
+    return f"{where}: {said}" if where else said

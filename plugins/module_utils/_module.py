@@ -16,7 +16,7 @@ from ._api import Api
 from ._client import REQUESTS_ERROR, Client
 from ._connection import Connection
 from ._data_sources.run import Progress
-from ._errors import CortexError, InputError
+from ._errors import CortexError
 from ._redact import HIDDEN, Redactor, secrets_in
 
 COLLECTION_VERSION = "0.1.0"
@@ -75,9 +75,6 @@ class CortexModule(AnsibleModule):
         if REQUESTS_ERROR:
             self.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_ERROR)
         options = {name: self.params[name] for name in CONNECTION_SPEC if self.params[name] is not None}
-        for name in ("request_timeout", "retry_deadline", "requests_per_second"):
-            if not options[name] > 0 or options[name] == float("inf"):
-                raise InputError(f"{name} must be a number above 0.")
         client = Client(Connection(**options, user_agent=f"cortex_cloud.appsec/{COLLECTION_VERSION} ansible-core/{self.ansible_version}"))
         client.redactor = self.redactor
         self.redactor.add(options.get("api_key"))

@@ -58,8 +58,8 @@ def secrets_in(value: t.Any, under_secret_key: bool = False) -> t.Iterator[str]:
     elif isinstance(value, (list, tuple)):
         for inner in value:
             yield from secrets_in(inner, under_secret_key)
-    elif under_secret_key and isinstance(value, str) and value and not is_masked(value):
-        yield value
+    elif under_secret_key and value not in (None, "") and not isinstance(value, bool) and not is_masked(value):
+        yield str(value)
 
 
 class Redactor:

@@ -15,6 +15,11 @@ import typing as t
 from ._lock import file_name, hold_alone, open_private, usable_directory
 
 
+# No tenant's word holds everybody back for longer (seconds); no queue is longer than this.
+LONGEST_HOLD = 60.0
+_FARTHEST_SLOT = 3600.0
+
+
 def _boot() -> str:
     # Monotonic clocks of two boots, or of two machines on one shared home, must not be compared.
     with contextlib.suppress(OSError), open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
@@ -86,14 +91,12 @@ class Throttle:
 
     def _read(self, file: t.TextIO) -> dict[str, t.Any]:
         # A half-written or foreign file is an empty one: the worst that follows is a short burst.
-        with contextlib.suppress(ValueError, TypeError):
+        with contextlib.suppress(ValueError, TypeError, AttributeError):
             state = json.load(file)
-            if (
-                isinstance(state, dict)
-                and state.get("boot") == self._boot
-                and all(isinstance(s, (int, float)) for s in state.get("slots", []))
-            ):
-                return state
+            if state.get("boot") == self._boot:
+                now = time.monotonic()
+                slots = [float(s) for s in state.get("slots", []) if s < now + _FARTHEST_SLOT]
+                return {"boot": self._boot, "slots": slots, "not_before": min(float(state.get("not_before", 0.0)), now + LONGEST_HOLD)}
         return {"boot": self._boot}
 
     def _next(self, state: dict[str, t.Any], hold: float) -> float:

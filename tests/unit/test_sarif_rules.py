@@ -10,6 +10,7 @@ import dataclasses
 from typing import Any
 
 import pytest
+
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import normalise as subject
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import paths
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.normalise import normalise
@@ -30,7 +31,7 @@ def flow(*steps: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def report(result: dict[str, Any] | None = None, *, rule: dict[str, Any] | None = None, **run: Any) -> dict[str, Any]:
-    """A report with one rule R1 and one result of it, which nothing has to be changed in, plus what is given; ABSENT takes a member away."""
+    """A report with one rule R1 and one result of it, in which nothing has to be changed, and what is given. ABSENT takes away."""
     whole = {"ruleId": "R1", "level": "error", "message": {"text": "found"}, "locations": [place()], **(result or {})}
     whole = {name: value for name, value in whole.items() if value is not ABSENT}
     tool = {"driver": {"name": "scanner", "rules": [{"id": "R1", **(rule or {})}]}}
@@ -76,13 +77,19 @@ CASES: dict[str, Case] = {
         {URI: "src/a.py", "originalUriBaseIds": ABSENT},
         {"source_root": "/home/ci/app"},
     ),
-    "absolute_paths": Case(report({"locations": [place("/home/ci/app/src/a b.py")]}), {URI: "src/a%20b.py"}, {"source_root": "/home/ci/app/"}),
+    "absolute_paths": Case(
+        report({"locations": [place("/home/ci/app/src/a b.py")]}), {URI: "src/a%20b.py"}, {"source_root": "/home/ci/app/"}
+    ),
     "leading_slashes": Case(report({"locations": [place("/src/a.py")]}), {URI: "src/a.py"}, {"strip_leading_slash": True}),
     "path_prefix": Case(report(), {URI: "services/api/src/a.py"}, {"path_prefix": "services/api"}),
     "dot_segments": Case(report({"locations": [place("./src//x/../a.py")]}), {URI: "src/a.py"}),
-    "encoded_paths": Case(report({"locations": [place("Dockerfile (nginx:1.23) ü.txt")]}), {URI: "Dockerfile%20(nginx%3A1.23)%20%C3%BC.txt"}),
+    "encoded_paths": Case(
+        report({"locations": [place("Dockerfile (nginx:1.23) ü.txt")]}), {URI: "Dockerfile%20(nginx%3A1.23)%20%C3%BC.txt"}
+    ),
     "messages": Case(
-        report({"message": {"id": "default", "arguments": ["x", "y"]}}, rule={"messageStrings": {"default": {"text": "{1} in {{{0}}} {7}"}}}),
+        report(
+            {"message": {"id": "default", "arguments": ["x", "y"]}}, rule={"messageStrings": {"default": {"text": "{1} in {{{0}}} {7}"}}}
+        ),
         {"results.0.message": {"text": "y in {x} {7}"}},
     ),
     "message_links": Case(
@@ -92,42 +99,64 @@ CASES: dict[str, Case] = {
     ),
     "markdown_texts": Case(report(rule={"help": {"markdown": "# why"}}), {f"{RULE}.help": {"markdown": "# why", "text": "# why"}}),
     "regions": Case(
-        report({"locations": [{"physicalLocation": {"artifactLocation": {"uri": "a"}, "region": {"startLine": 9, "endLine": 3, "endColumn": 1}}}]}),
+        report(
+            {
+                "locations": [
+                    {"physicalLocation": {"artifactLocation": {"uri": "a"}, "region": {"startLine": 9, "endLine": 3, "endColumn": 1}}}
+                ]
+            }
+        ),
         {"results.0.locations.0.physicalLocation.region": {"startLine": 9}},
     ),
     "thread_flows": Case(
-        report({"codeFlows": flow({"index": 0, "nestingLevel": 2})}, threadFlowLocations=[{"location": place("src/c.py"), "nestingLevel": 1}]),
+        report(
+            {"codeFlows": flow({"index": 0, "nestingLevel": 2})}, threadFlowLocations=[{"location": place("src/c.py"), "nestingLevel": 1}]
+        ),
         {f"{STEP}.location.physicalLocation.artifactLocation.uri": "src/c.py", f"{STEP}.nestingLevel": 2, f"{STEP}.index": ABSENT},
     ),
     "logical_locations": Case(
-        report({"locations": [{**place(), "logicalLocations": [{"index": 0}]}]}, logicalLocations=[{"fullyQualifiedName": "a::b", "parentIndex": 4}]),
+        report(
+            {"locations": [{**place(), "logicalLocations": [{"index": 0}]}]},
+            logicalLocations=[{"fullyQualifiedName": "a::b", "parentIndex": 4}],
+        ),
         {"results.0.locations.0.logicalLocations": [{"fullyQualifiedName": "a::b"}]},
     ),
     "addresses": Case(
         report({"relatedLocations": [{"physicalLocation": {"address": {"index": 0}}}]}, addresses=[{"absoluteAddress": 16}]),
         {"results.0.relatedLocations.0.physicalLocation.address": {"absoluteAddress": 16}},
     ),
-    "web_requests": Case(report({"webRequest": {"index": 0}}, webRequests=[{"method": "GET"}]), {"results.0.webRequest": {"method": "GET"}}),
-    "web_responses": Case(report({"webResponse": {"index": 0}}, webResponses=[{"statusCode": 200}]), {"results.0.webResponse": {"statusCode": 200}}),
+    "web_requests": Case(
+        report({"webRequest": {"index": 0}}, webRequests=[{"method": "GET"}]), {"results.0.webRequest": {"method": "GET"}}
+    ),
+    "web_responses": Case(
+        report({"webResponse": {"index": 0}}, webResponses=[{"statusCode": 200}]), {"results.0.webResponse": {"statusCode": 200}}
+    ),
     "descriptor_references": Case(
-        report({"taxa": [{"index": 1, "toolComponent": {"name": "CWE"}}]}, taxonomies=[{"name": "CWE", "taxa": [{"id": "78"}, {"id": "79"}]}]),
+        report(
+            {"taxa": [{"index": 1, "toolComponent": {"name": "CWE"}}]}, taxonomies=[{"name": "CWE", "taxa": [{"id": "78"}, {"id": "79"}]}]
+        ),
         {"results.0.taxa": [{"id": "79", "toolComponent": {"name": "CWE"}}], "taxonomies.0.taxa": [{"id": "79"}]},
     ),
     "security_severities": Case(
         report(rule={"properties": {"security-severity": "High"}}), {f"{RULE}.properties": {"security-severity": "8.9"}}
     ),
     "default_locations": Case(report({"locations": []}), {URI: "Dockerfile", LINE: 1}, {"default_location": "Dockerfile"}),
-    "other_locations": Case(report({"locations": [place("https://x.example/"), place("src/b.py")]}), {"results.0.locations": [place("src/b.py")]}),
+    "other_locations": Case(
+        report({"locations": [place("https://x.example/"), place("src/b.py")]}), {"results.0.locations": [place("src/b.py")]}
+    ),
     "start_lines": Case(
         report({"locations": [{"physicalLocation": {"artifactLocation": {"uri": "a"}, "contextRegion": {"startLine": 7}}}]}), {LINE: 7}
     ),
     "messages_from_rules": Case(
-        report({"message": {"id": "unknown"}}, rule={"shortDescription": {"text": "bad thing"}}), {"results.0.message": {"text": "bad thing"}}
+        report({"message": {"id": "unknown"}}, rule={"shortDescription": {"text": "bad thing"}}),
+        {"results.0.message": {"text": "bad thing"}},
     ),
     "level_words": Case(report({"level": "HIGH"}), {"results.0.level": "error"}),
     "levels": Case(report({"level": ABSENT}, rule={"defaultConfiguration": {"level": "note"}}), {"results.0.level": "note"}),
     "severity_levels": Case(
-        report({"level": "note"}, rule={"properties": {"security-severity": "9.1"}}), {"results.0.level": "error"}, {"level_from": "security_severity"}
+        report({"level": "note"}, rule={"properties": {"security-severity": "9.1"}}),
+        {"results.0.level": "error"},
+        {"level_from": "security_severity"},
     ),
     "undefined_rules": Case(
         report({"ruleId": "R9"}),
@@ -147,7 +176,7 @@ CASES: dict[str, Case] = {
     "wrong_types": Case(report({"guid": "no guid"}), {"results.0.guid": ABSENT}),
     "incomplete": Case(report({"fixes": [{"artifactChanges": []}]}), {"results.0.fixes": ABSENT}),
     "unknown_members": Case(report({"check_id": 3}), {"results.0.check_id": ABSENT}),
-}  # fmt: skip
+}
 
 
 def at(value: Any, path: str) -> Any:

@@ -180,7 +180,7 @@ def _collect(run: Run, tally: _Tally) -> None:
 def _refuse(tally: _Tally, options: Options) -> None:
     if tally.undefined and options.undefined_rules == "fail":
         raise InputError(
-            f"{len(tally.undefined)} rules that results name are not defined in the file: {_some(tally.undefined)}. "
+            f"results name rules that the file does not define ({len(tally.undefined)}): {_some(tally.undefined)}. "
             "The collector refuses that. Use undefined_rules: add, or a scanner that writes its rules."
         )
     unusable = tally.unusable()
@@ -216,14 +216,14 @@ def _warnings(tally: _Tally, options: Options) -> list[str]:
     found = []
     if tally.undefined:
         found.append(
-            f"{len(tally.undefined)} rules that the file does not define were added, without a description: {_some(tally.undefined)}."
+            f"rules that the file does not define were added, without a description ({len(tally.undefined)}): {_some(tally.undefined)}."
         )
     if tally.contradicting:
         found.append(
-            f"{len(tally.contradicting)} rules are defined more than once, differently; the first counts: {_some(tally.contradicting)}."
+            f"rules are defined more than once, differently, and the first counts ({len(tally.contradicting)}): {_some(tally.contradicting)}."
         )
     if tally.dropped["suppressed"]:
-        found.append(f"{tally.dropped['suppressed']} suppressed results were left out; suppressed: keep sends them.")
+        found.append(f"suppressed results were left out ({tally.dropped['suppressed']}); suppressed: keep sends them.")
     if tally.unknown:
         found.append(f"members that SARIF 2.1.0 does not know were left out: {_some(tally.unknown)}.")
     if tally.roots:

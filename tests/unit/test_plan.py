@@ -1,0 +1,413 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is wanted, what is there, what has to happen: plain data in, a plan or one clear line out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.check import check_item
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.match import match
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import Plan, plan_create, plan_update, unexpected
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+
+MANUAL = "MANUAL_SELECTION"
+NOBODY_ASKED = {"state": "present", "repositories_mode": "merge", "external_projects_mode": "merge", "max_deselect": 10}
+
+
+def wanted(**options: Any) -> dict[str, Any]:
+    return {**NOBODY_ASKED, "type": "GITLAB_SELF_MANAGED", "name": "core", **options}
+
+
+def held(**fields: Any) -> dict[str, Any]:
+    """A GitLab with three repositories, as a read by id shows it."""
+    state = fields.pop("state", ["a/1", "a/2", "a/3"])
+    return {
+        "id": "12",
+        "type": "GITLAB_SELF_MANAGED",
+        "domain": {"hostname": "gitlab.example.com", "protocol": "https"},
+        "uniqueProperties": {"name": "core"},
+        "selectionType": MANUAL,
+        "state": state,
+        "repositoriesCount": len(state) if isinstance(state, list) else 3,
+        "externalProjects": [],
+        "status": "COMPLETED",
+        **fields,
+    }
+
+
+def refused(item: dict[str, Any], current: dict[str, Any]) -> str:
+    with pytest.raises(InputError) as caught:
+        plan_update(item, current)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+# -- which one is meant
+
+
+def found(item: dict[str, Any], *instances: dict[str, Any], read: bool = True) -> Any:
+    return match(item, instances, {i["id"] for i in instances} if read else set())
+
+
+def test_every_distinguishing_field_given_must_match() -> None:
+    one, two = held(), held(id="13", domain={"hostname": "other.example.com"})
+    assert found(wanted(domain={"hostname": "GitLab.example.com"}), one, two).found == one
+    assert found(wanted(domain={"hostname": "https://other.example.com/"}), one, two).found == two
+    assert found(wanted(domain={"hostname": "third.example.com"}), one, two).found is None
+    assert found(wanted(name="edge", domain={"hostname": "gitlab.example.com"}), one, two).found is None
+
+
+def test_several_matches_are_named_with_what_tells_them_apart() -> None:
+    with pytest.raises(InputError) as caught:
+        found(wanted(), held(), held(id="13", domain={"hostname": "other.example.com"}))
+    told = str(caught.value)
+    for part in ("id 12", "id 13", "gitlab.example.com", "other.example.com", "Give domain.hostname (or id)"):
+        assert part in told
+
+
+def test_when_nothing_but_the_id_tells_them_apart_it_says_so() -> None:
+    with pytest.raises(InputError, match="Only id tells them apart"):
+        found(wanted(), held(), held(id="13"))
+
+
+def test_what_the_list_hides_is_read_before_anything_is_decided() -> None:
+    hidden = {"id": "12", "selectionType": MANUAL, "state": None}
+    assert found(wanted(), hidden, read=False).unread == ("12",)
+
+
+def test_a_hidden_name_is_left_out_when_the_host_tells_it_with_a_warning() -> None:
+    nameless = held(uniqueProperties={})
+    result = found(wanted(domain={"hostname": "gitlab.example.com"}), nameless)
+    assert result.found == nameless
+    assert "does not show its name" in result.warning
+
+
+def test_a_hidden_name_alone_leaves_it_undetermined() -> None:
+    result = found(wanted(), held(uniqueProperties={}))
+    assert result.found is None
+    assert "does not show the name" in result.undetermined
+    assert "id 12" in result.undetermined
+
+
+def test_two_with_hidden_names_on_one_host_are_undetermined() -> None:
+    one, two = held(uniqueProperties={}), held(id="13", uniqueProperties={})
+    assert found(wanted(domain={"hostname": "gitlab.example.com"}), one, two).undetermined
+
+
+def test_another_type_never_matches_and_case_of_the_type_does_not_matter() -> None:
+    assert found(wanted(type="GITHUB"), held()).found is None
+    assert found(wanted(), held(type="gitlab_self_managed")).found
+
+
+# -- scope
+
+
+def test_nothing_given_changes_nothing() -> None:
+    plan = plan_update(wanted(), held())
+    assert (plan.action, plan.put) == ("none", {})
+
+
+@pytest.mark.parametrize(
+    ("mode", "given", "result"),
+    [
+        ("merge", ["a/3", "b/1"], ["a/1", "a/2", "a/3", "b/1"]),
+        ("merge", [], None),
+        ("merge", ["a/2"], None),
+        ("exact", ["b/1", "a/3"], ["a/3", "b/1"]),
+        ("exact", ["a/3", "a/2", "a/1"], None),
+        ("remove", ["a/3", "b/1"], ["a/1", "a/2"]),
+        ("remove", ["b/1"], None),
+        ("remove", [], None),
+    ],
+)
+def test_what_a_list_of_repositories_means(mode: str, given: list[str], result: list[str] | None) -> None:
+    plan = plan_update(wanted(repositories=given, repositories_mode=mode), held())
+    assert plan.put.get("state") == result
+    assert plan.changed == (result is not None)
+    if result is not None:
+        assert plan.put["selectionType"] == MANUAL
+        assert plan.after is not None
+        assert plan.after["repositories_count"] == len(result)
+
+
+def test_a_put_sends_back_all_that_is_known_since_what_is_left_out_may_be_cleared() -> None:
+    current = held(externalProjects=[{"externalProjectId": "p", "repoId": "r"}], uniqueProperties={"name": "core", "group": "g"})
+    put = plan_update(wanted(repositories=["b/1"]), current).put
+    assert put == {
+        "selectionType": MANUAL,
+        "state": ["a/1", "a/2", "a/3", "b/1"],
+        "externalProjects": [{"externalProjectId": "p", "repoId": "r"}],
+        "uniqueProperties": {"name": "core", "group": "g"},
+    }
+
+
+def test_repositories_need_a_manual_selection() -> None:
+    assert "Add selection_type: MANUAL_SELECTION" in refused(wanted(repositories=["a/1"]), held(selectionType="CURRENT_STATE"))
+
+
+def test_a_change_from_a_list_that_is_not_whole_is_refused() -> None:
+    """2546 selected, none named (contract 7.1, surprise 1): adding one would deselect 2546."""
+    told = refused(wanted(repositories=["b/1"]), held(state=[], repositoriesCount=2546))
+    assert "2546" in told
+    assert "nothing was sent" in told
+    refused(wanted(repositories=["b/1"], max_deselect=-1), held(state=[], repositoriesCount=2546))
+    refused(wanted(repositories=["b/1"]), held(state=["a/1"], repositoriesCount=2546))
+    refused(wanted(unique_properties={"x": 1}), held(state=[], repositoriesCount=2546))
+    refused(wanted(selection_type="CURRENT_STATE_AND_FUTURE"), held(state=[], repositoriesCount=2546))
+
+
+def test_a_read_that_names_no_list_at_all_is_not_whole_either() -> None:
+    """Without state in the answer a PUT for something else would leave it out, and that may clear it (contract 3.4)."""
+    current = held()
+    del current["state"]
+    refused(wanted(repositories=["b/1"]), current)
+    refused(wanted(unique_properties={"x": 1}), current)
+
+
+def test_max_deselect_holds_with_the_numbers() -> None:
+    told = refused(wanted(repositories=["a/1"], repositories_mode="exact", max_deselect=1), held())
+    assert "2 of 3 repositories" in told
+    assert "max_deselect (1)" in told
+    assert plan_update(wanted(repositories=["a/1"], repositories_mode="exact", max_deselect=2), held()).changed
+    assert plan_update(wanted(repositories=[], repositories_mode="exact", max_deselect=-1), held()).put["state"] == []
+
+
+def test_the_last_one_is_not_deselected_by_the_way() -> None:
+    assert "last" in refused(wanted(repositories=[], repositories_mode="exact"), held())
+    assert "last" in refused(wanted(repositories=["a/1"], repositories_mode="remove"), held(state=["a/1"]))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("CURRENT_STATE_AND_FUTURE", "CURRENT_STATE"), ("CURRENT_STATE_AND_FUTURE", MANUAL), ("CURRENT_STATE", MANUAL)],
+)
+def test_a_narrower_selection_is_refused_and_a_wider_one_is_not(before: str, after: str) -> None:
+    assert "narrows" in refused(wanted(selection_type=after), held(selectionType=before))
+    assert plan_update(wanted(selection_type=after, max_deselect=-1), held(selectionType=before)).put["selectionType"] == after
+    assert plan_update(wanted(selection_type=before), held(selectionType=after)).put["selectionType"] == before
+
+
+def test_an_unknown_selection_of_the_tenant_is_not_widened_or_narrowed_by_itself() -> None:
+    assert not plan_update(wanted(), held(selectionType="EVERYTHING")).changed
+
+
+# -- mappings
+
+
+P1 = {"external_project_id": "p1", "repo_id": "r1"}
+P2 = {"external_project_id": "p2", "repo_id": "r2", "branch_name": "main"}
+API_P1, API_P2 = {"externalProjectId": "p1", "repoId": "r1"}, {"externalProjectId": "p2", "repoId": "r2", "branchName": "main"}
+
+
+@pytest.mark.parametrize(
+    ("mode", "given", "result"),
+    [
+        ("merge", [P1], None),
+        ("merge", [{**P1, "repo_id": "r9"}], [{"externalProjectId": "p1", "repoId": "r9"}, API_P2]),
+        ("merge", [{"external_project_id": "p2", "repo_id": "r9"}], [API_P1, {**API_P2, "repoId": "r9"}]),
+        ("exact", [P2], [API_P2]),
+        ("remove", [{"external_project_id": "p1"}], [API_P2]),
+        ("remove", [{"external_project_id": "p1", "repo_id": "another"}], None),
+    ],
+)
+def test_what_a_list_of_mappings_means(mode: str, given: list[dict[str, str]], result: list[dict[str, str]] | None) -> None:
+    plan = plan_update(wanted(external_projects=given, external_projects_mode=mode), held(externalProjects=[API_P1, API_P2]))
+    assert plan.put.get("externalProjects") == result
+
+
+def test_mappings_that_the_tenant_does_not_show_are_not_merged_into() -> None:
+    current = held()
+    del current["externalProjects"]
+    assert "does not show its external_projects" in refused(wanted(external_projects=[P1]), current)
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ([{}], "external_projects[0]"),
+        ([P1, {"repo_id": "r1"}], "external_projects[1]"),
+        ([P1, {**P1, "repo_id": "r2"}], "external_projects[1]"),
+    ],
+)
+def test_a_mapping_without_a_project_or_two_of_one_project_are_refused(given: list[dict[str, str]], why: str) -> None:
+    with pytest.raises(InputError) as caught:
+        check_item(wanted(external_projects=given))
+    assert why in str(caught.value)
+
+
+# -- settings
+
+
+def test_only_given_settings_are_compared_and_the_others_kept() -> None:
+    current = held(uniqueProperties={"name": "core", "group": "g", "team": "t"})
+    assert not plan_update(wanted(unique_properties={"group": "g"}), current).changed
+    plan = plan_update(wanted(unique_properties={"group": "h"}), current)
+    assert plan.put["uniqueProperties"] == {"name": "core", "group": "h", "team": "t"}
+
+
+MASK = "********"
+
+
+def test_a_hidden_value_is_neither_compared_nor_sent_back() -> None:
+    current = held(uniqueProperties={"name": "core", "apiToken": MASK})
+    assert not plan_update(wanted(unique_properties={"apiToken": "real"}), current).changed
+    assert MASK not in str(plan_update(wanted(repositories=["b/1"]), current).put)
+
+
+@pytest.mark.parametrize("where", [{"auth": {"token": MASK}}, {"tokens": [MASK]}, {"auth": [{"token": MASK, "user": "u"}]}])
+def test_a_hidden_value_deep_inside_is_not_sent_back_either(where: dict[str, Any]) -> None:
+    try:
+        plan = plan_update(wanted(repositories=["b/1"]), held(uniqueProperties={"name": "core", **where}))
+    except InputError:
+        return  # refusing is as good
+    assert MASK not in str(plan.put)
+
+
+@pytest.mark.parametrize("where", [{"auth": {"token": MASK}}, {"tokens": [MASK]}, {"auth": [{"token": MASK}]}])
+def test_a_placeholder_is_never_sent_at_creation(where: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="placeholder"):
+        plan_create(wanted(unique_properties=where))
+
+
+def test_a_hidden_value_given_again_and_again_changes_nothing_deep_inside() -> None:
+    current = held(uniqueProperties={"name": "core", "auth": {"token": MASK, "user": "u"}})
+    assert not plan_update(wanted(unique_properties={"auth": {"token": "real", "user": "u"}}), current).changed
+
+
+def test_a_setting_is_not_changed_at_the_cost_of_a_hidden_one() -> None:
+    told = refused(wanted(unique_properties={"group": "h"}), held(uniqueProperties={"name": "core", "group": "g", "apiToken": MASK}))
+    assert "apiToken" in told
+
+
+def test_a_new_name_that_cannot_be_compared_is_not_passed_over_in_silence() -> None:
+    current = held(name="core")
+    del current["uniqueProperties"]
+    try:
+        plan = plan_update({**NOBODY_ASKED, "id": "12", "name": "new name"}, current)
+    except InputError:
+        return
+    assert plan.changed or plan.warnings
+
+
+# -- what cannot be changed
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("type", "GITHUB"),
+        ("domain", {"hostname": "other.example.com"}),
+        ("domain", {"protocol": "http"}),
+        ("transporter", {"broker_device_id": "b2"}),
+        ("transporter", {"connection_name": "c2"}),
+    ],
+)
+def test_a_fixed_field_that_differs_is_refused_with_what_deletion_would_destroy(option: str, value: Any) -> None:
+    current = held(transporter={"brokerDeviceId": "b1", "connectionName": "c1"})
+    told = refused(wanted(**{option: value}), current)
+    assert "cannot be changed" in told
+    assert "findings" in told
+
+
+def test_a_fixed_field_that_is_not_shown_is_unknown_and_not_different() -> None:
+    assert not plan_update(wanted(transporter={"broker_device_id": "b1"}), held()).changed
+
+
+# -- creation
+
+
+def test_a_creation_and_then_its_scope() -> None:
+    plan = plan_create(wanted(domain={"hostname": "h"}, credentials={"token": "t"}, selection_type=MANUAL, repositories=["a/1"]))
+    assert plan.post == {
+        "type": "GITLAB_SELF_MANAGED",
+        "uniqueProperties": {"name": "core"},
+        "domain": {"hostname": "h"},
+        "credentials": {"token": "t"},
+    }
+    assert plan.put["state"] == ["a/1"]
+    assert plan.after is not None
+    assert plan.after["id"] is None
+    assert "credentials" not in plan.after
+
+
+@pytest.mark.parametrize("kind", ["AWS_CODE_COMMIT", "CORTEX_CLI"])
+def test_what_registers_itself_is_not_created(kind: str) -> None:
+    with pytest.raises(InputError, match="cannot be created through the API: it appears by"):
+        plan_create(wanted(type=kind))
+
+
+def test_a_collector_whose_token_nobody_would_keep_is_not_created() -> None:
+    with pytest.raises(InputError, match="credentials_file"):
+        plan_create(wanted(type="COLLECTOR"))
+
+
+# -- reading back
+
+
+def after_write(**shown: Any) -> list[str]:
+    plan = plan_update(wanted(repositories=["b/1"]), held(uniqueProperties={"name": "core", "group": "g"}))
+    assert isinstance(plan, Plan)
+    return unexpected(plan, held(**{"state": ["b/1", "a/3", "a/2", "a/1"], "uniqueProperties": {"name": "core", "group": "g"}, **shown}))
+
+
+def test_reading_back_what_was_written_is_no_surprise() -> None:
+    assert after_write() == []
+    assert after_write(status="IN_PROGRESS", repositoriesCount=99) == []
+
+
+@pytest.mark.parametrize(
+    ("shown", "said"),
+    [
+        ({"state": ["a/1"]}, "repositories is not as sent"),
+        ({"selectionType": "CURRENT_STATE"}, "selection_type changed although it was not to"),
+        ({"externalProjects": [API_P1]}, "external_projects changed although it was not to"),
+        ({"uniqueProperties": {"name": "core"}}, "unique_properties changed although it was not to"),
+        ({"domain": {"hostname": "other"}}, "domain changed although it was not to"),
+    ],
+)
+def test_a_write_that_did_something_else_is_told(shown: dict[str, Any], said: str) -> None:
+    assert said in after_write(**shown)
+
+
+def test_a_hidden_setting_that_a_write_cleared_is_told() -> None:
+    current = held(uniqueProperties={"apiToken": MASK}, name="core")
+    plan = plan_update(wanted(repositories=["b/1"]), current)
+    told = unexpected(plan, held(state=["a/1", "a/2", "a/3", "b/1"], uniqueProperties={}, name="core"))
+    assert told, "the tenant held apiToken before the write and does not any more"
+
+
+# -- before the tenant is asked
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"type": "gitlab"}, "Did you mean GITLAB?"),
+        ({"type": "GitHub-Enterprise"}, "Did you mean GITHUB_ENTERPRISE?"),
+        ({"type": ""}, "type or id is needed"),
+        ({"type": "  "}, "type"),
+        ({"name": ""}, "name is empty"),
+        ({"name": None, "state": "absent"}, "type alone"),
+        ({"domain": {"hostname": ""}}, "domain.hostname is empty"),
+        ({"selection_type": "CURRENT_STATE", "repositories": ["a"]}, "repositories needs selection_type"),
+        ({"repositories": ["a/b", ""]}, "repositories[1] is empty"),
+        ({"max_deselect": -2}, "max_deselect"),
+        ({"unique_properties": {"name": "other"}}, "give one"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_one_line(options: dict[str, Any], why: str) -> None:
+    item = {k: v for k, v in wanted(**options).items() if v is not None}
+    with pytest.raises(InputError) as caught:
+        check_item(item)
+    assert why in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_type_or_selection_nobody_knows_yet_is_a_warning() -> None:
+    warnings = check_item(wanted(type="CHECKMARX_ONE", selection_type="BY_TAG"))
+    assert len(warnings) == 2
+    assert "CHECKMARX_ONE" in warnings[0]
+    assert "BY_TAG" in warnings[1]
