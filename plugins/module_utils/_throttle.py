@@ -14,7 +14,6 @@ import typing as t
 
 from ._lock import file_name, hold_alone, open_private, usable_directory
 
-
 # No tenant's word holds everybody back for longer (seconds); no queue is longer than this.
 LONGEST_HOLD = 60.0
 _FARTHEST_SLOT = 3600.0

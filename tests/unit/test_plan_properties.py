@@ -23,9 +23,16 @@ projects = st.dictionaries(st.sampled_from(["p1", "p2", "p3", "p4"]), st.sampled
     lambda chosen: [{"external_project_id": p, "repo_id": r} for p, r in chosen.items()]
 )
 plain = st.one_of(st.sampled_from(["a", "b"]), st.booleans(), st.integers(0, 2), st.lists(st.sampled_from(["x", "y"]), max_size=2))
-settings_shown = st.dictionaries(
-    st.sampled_from(["group", "team", "apiToken", "auth"]),
-    st.one_of(plain, st.just(MASK), st.fixed_dictionaries({"token": st.sampled_from([MASK, "t"]), "user": st.just("u")})),
+maybe_hidden = st.sampled_from([MASK, "t"])
+settings_shown = st.fixed_dictionaries(
+    {},
+    optional={
+        "group": plain,
+        "team": plain,
+        "apiToken": maybe_hidden,
+        "auth": st.fixed_dictionaries({"token": maybe_hidden, "user": st.just("u")}),
+        "tokens": st.lists(maybe_hidden, max_size=2),
+    },
 )
 selections = st.sampled_from([MANUAL, MANUAL, MANUAL, "CURRENT_STATE", "CURRENT_STATE_AND_FUTURE"])
 modes = st.sampled_from(["merge", "exact", "remove"])

@@ -47,9 +47,19 @@ def check_item(item: Item) -> list[str]:
             raise InputError(
                 f"repositories[{index}] is empty: an identifier is needed, as the platform shows it (for GitLab group/project)."
             )
+    mapped: set[tuple[str | None, str | None]] = set()
     for index, mapping in enumerate(item.get("external_projects", [])):
-        if not mapping:
-            raise InputError(f"external_projects[{index}] is empty: give at least external_project_id or external_id, and repo_id.")
+        project = mapping.get("external_project_id") or mapping.get("external_id")
+        if not any(mapping.values()):
+            raise InputError(f"external_projects[{index}] is empty: give external_project_id or external_id, and repo_id.")
+        if item["external_projects_mode"] == "remove":
+            continue
+        if not project:
+            raise InputError(f"external_projects[{index}] names no project: give external_project_id or external_id.")
+        key = (project, mapping.get("external_branch_name"))
+        if key in mapped:
+            raise InputError(f"external_projects[{index}] maps project {project} a second time: a project (and branch) has one mapping.")
+        mapped.add(key)
     if item["max_deselect"] < -1:
         raise InputError("max_deselect must be -1 (no limit) or a number from 0.")
     return warnings

@@ -90,8 +90,15 @@ class CredentialsFile:
             file.truncate()
             file.flush()
             os.fsync(file.fileno())
-        os.replace(self._draft, self.path)
-        self._draft = None
+        # A link, unlike a renaming, fails when another run has made the file meanwhile: its token exists nowhere else.
+        try:
+            os.link(self._draft, self.path)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links
+            os.rename(self._draft, self.path)
+            self._draft = None
+        self.discard()
 
     def discard(self) -> None:
         if self._draft:

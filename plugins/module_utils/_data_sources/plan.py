@@ -8,7 +8,7 @@ import dataclasses
 import typing as t
 
 from .._errors import InputError
-from .._redact import is_masked
+from .._redact import alike, holds_masked, is_masked
 from .fields import FIELDS, MANUAL, MAPPING, Item, Raw, from_api, get, hostname_key, label, mappings_to_api, name_of, to_create
 from .types import TYPES
 
@@ -249,7 +249,9 @@ def _plan_external_projects(item: Item, current: Raw, after: Item) -> None:
 
 
 def _project_key(mapping: dict[str, str]) -> tuple[str | None, ...]:
-    return (mapping.get("external_project_id") or mapping.get("external_id"), mapping.get("external_branch_name"))
+    project = mapping.get("external_project_id") or mapping.get("external_id")
+    # The tenant may hold some without a project: each of those is its own.
+    return (project, mapping.get("external_branch_name")) if project else ("", *(mapping.get(k) for k in MAPPING))
 
 
 def _merged(kept: list[t.Any], given: list[t.Any], mode: str, key: t.Callable[[t.Any], t.Any]) -> list[t.Any]:
@@ -276,35 +278,43 @@ def _refuse_deselection(item: Item, after: Item, what: str, held: int, removed: 
 
 def _plan_unique_properties(item: Item, current: Raw, after: Item, warnings: list[str]) -> Raw | None:
     """What C(uniqueProperties) the PUT carries, or None for none. Sets C(after) where a given key differs."""
-    given = {k: v for k, v in item.get("unique_properties", {}).items() if not is_masked(v)}
-    held = current.get("uniqueProperties")
-    name = item.get("name")
+    given, held, shown_name = dict(item.get("unique_properties", {})), current.get("uniqueProperties"), name_of(current)
+    renamed = "name" in item and item["name"] != shown_name
     if not isinstance(held, dict):
-        if given and current.get("id") is not None:
-            warnings.append(f"{label(after)}: the tenant does not show unique_properties, so they were not compared and not sent.")
-        return None
-    if name is not None and name != name_of(current) and not is_masked(held.get("name")):
-        given["name"] = name
-    differing = {k: v for k, v in given.items() if not is_masked(held.get(k)) and (k not in held or held[k] != v)}
-    masked = [k for k, v in held.items() if is_masked(v) and k not in given]
-    if differing:
-        if masked:
+        if renamed and shown_name is not None:
             raise InputError(
-                f"{label(after)}: unique_properties.{sorted(differing)[0]} should change, but the tenant hides "
-                f"{', '.join(sorted(masked))}, "
-                "which would be lost: all keys are replaced together. Give the hidden ones too."
+                f"{label(after)}: it cannot be renamed: the tenant hides the unique_properties that a new name replaces."
             )
-        after["unique_properties"] = {**held, **given}
+        if (given or renamed) and current.get("id") is not None:
+            warnings.append(
+                f"{label(after)}: the tenant does not show {'unique_properties' if given else 'its name'}: not compared, not sent."
+            )
+        return None
+    if renamed:
+        given["name"] = item["name"]
+    # A placeholder for what is not there says nothing; for what is there it stands for the value the tenant has.
+    differing = sorted(k for k, v in given.items() if not (is_masked(v) if k not in held else alike(held[k], v)))
+    new = {**held, **{k: v for k, v in given.items() if not holds_masked(v)}}
+    new.update({k: v for k, v in given.items() if k in differing})
+    hidden = sorted(k for k, v in new.items() if holds_masked(v))
+    if differing:
+        if hidden:
+            raise InputError(
+                f"{label(after)}: unique_properties.{differing[0]} should change, but all keys are replaced together, and of {', '.join(hidden)} "
+                "only a placeholder is known, so it would be lost. Give the real value too."
+            )
+        after["unique_properties"] = new
         if "name" in differing:
             after["name"] = given["name"]
     # With a hidden value among them they cannot be sent back; left out, they stay or are cleared, and the read-back tells.
-    return None if masked else {**held, **given}
+    return None if hidden else new
 
 
 def _refuse_partial_read(item: Item, current: Raw) -> None:
     state, count = current.get("state"), current.get("repositoriesCount")
-    if not isinstance(count, int) or not isinstance(state, list) or len(state) >= count:
+    if not isinstance(count, int) or (isinstance(state, list) and len(state) >= count) or (state is None and not count):
         return
+    state = state if isinstance(state, list) else []
     if not state or item["max_deselect"] != -1:
         raise InputError(
             f"{label(from_api(current))}: the tenant says {count} repositories are selected but names {len(state)}. A "
@@ -318,6 +328,9 @@ def _masked_paths(tree: t.Any, path: str = "") -> t.Iterator[str]:
     if isinstance(tree, dict):
         for key, value in tree.items():
             yield from _masked_paths(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(tree, list):
+        for index, value in enumerate(tree):
+            yield from _masked_paths(value, f"{path}[{index}]")
     elif is_masked(tree):
         yield path
 
@@ -327,14 +340,17 @@ def unexpected(plan: Plan, shown: Raw) -> list[str]:
     found, planned, differences = from_api(shown), plan.after or {}, []
     for option in ("type", "name", "domain", "transporter", "selection_type", "repositories", "external_projects", "unique_properties"):
         wanted, holds = planned.get(option), found.get(option)
-        if wanted is None or holds is None or (option == "repositories" and planned.get("selection_type") != MANUAL):
+        if wanted is None or (option == "repositories" and planned.get("selection_type") != MANUAL):
+            continue
+        if holds is None:
+            # Never shown is unknown; shown before and not any more is gone.
+            if wanted and (plan.before or {}).get(option):
+                differences.append(f"{option} is not there any more")
             continue
         if option in ("repositories", "external_projects"):
             wanted, holds = _as_set(wanted), _as_set(holds)
         elif option == "unique_properties":
-            wanted = {k: v for k, v in wanted.items() if not is_masked(v)}
-            holds = {k: v for k, v in holds.items() if not is_masked(v) and k in wanted}
-            wanted = {k: v for k, v in wanted.items() if not is_masked(found[option].get(k))}
+            holds = wanted if all(k in holds and alike(v, holds[k]) for k, v in wanted.items()) else None
         elif option == "domain":
             wanted, holds = (hostname_key(v.get("hostname", "")) for v in (wanted, holds))
         elif option == "type":

@@ -76,22 +76,22 @@ def plan_as_markdown(tenant: str, digest: str, plans: list[tuple[Plan, Item]]) -
 
 def _value_lines(option: str, held: t.Any, wanted: t.Any) -> tuple[list[str], list[str]]:
     if not isinstance(held or {}, dict) or not isinstance(wanted or {}, dict):
-        return _line(option, held), _line(option, wanted)
+        return _line(option, held, "held"), _line(option, wanted, "new")
     held, wanted = held or {}, wanted or {}
     keys = [k for k in sorted({*held, *wanted}) if held.get(k) != wanted.get(k)]
     return (
-        [line for k in keys for line in _line(f"{option}.{k}", held.get(k))],
-        [line for k in keys for line in _line(f"{option}.{k}", wanted.get(k))],
+        [line for k in keys for line in _line(f"{option}.{k}", held.get(k), "held")],
+        [line for k in keys for line in _line(f"{option}.{k}", wanted.get(k), "new")],
     )
 
 
-def _line(path: str, value: t.Any) -> list[str]:
+def _line(path: str, value: t.Any, which: str) -> list[str]:
     if value is None:
         return []
-    hidden = hide_secret_keys({path.rsplit(".", 1)[-1]: value})
-    shown = next(iter(hidden.values()))
+    shown = next(iter(hide_secret_keys({path.rsplit(".", 1)[-1]: value}).values()))
     if shown == HIDDEN or is_masked(value):
-        return [f"{path}: (secret, not shown)"]
+        # Two equal lines would be no difference.
+        return [f"{path}: ({which} secret, not shown)"]
     return [f"{path}: {shown if isinstance(shown, str) else json.dumps(shown, sort_keys=True, ensure_ascii=False)}"]
 
 

@@ -8,7 +8,7 @@ import collections
 import dataclasses
 import typing as t
 
-from .clean import Raw, clean, level_of
+from .clean import Raw, clean, level_of, whole
 from .paths import Roots
 
 
@@ -231,7 +231,8 @@ class Run:
 
 def item(items: t.Sequence[t.Any], index: t.Any) -> t.Any:
     """The entry at a position of SARIF, where -1 and whatever is out of range mean none."""
-    return items[index] if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < len(items) else None
+    position = whole(index)
+    return items[position] if position is not None and 0 <= position < len(items) else None
 
 
 def _list(value: t.Any) -> list[t.Any]:
