@@ -100,7 +100,7 @@ def links(message: Raw, _run: Run) -> int:
     count = 0
     for name in ("text", "markdown"):
         if "](" in message.get(name, ""):
-            message[name], found = _LINK.subn(r"\1", message[name])
+            message[name], found = _LINK.subn(lambda match: match[1] if match[1].strip() else "link", message[name])
             count += found
     return count
 

@@ -4,7 +4,7 @@
 # PRIVATE to the collection: floor 3, the rules for a result: whether it is sent, which rule it means, its place, message and level.
 from __future__ import annotations
 
-from .clean import Raw, kind_of, level_of
+from .clean import Raw, clean, kind_of, level_of
 from .objects import objects_in, score_of, word
 from .run import Drop, Run, item
 
@@ -123,13 +123,10 @@ def start_lines(result: Raw, _run: Run) -> int:
 def message_from_rule(result: Raw, run: Run) -> int:
     if "message" in result:
         return 0
-    for name in ("shortDescription", "fullDescription"):
-        text = objects_in(run.rule).get(name, {}).get("text")
-        if isinstance(text, str) and text.strip():
-            result["message"] = {"text": text}
-            return 1
-    if word(run.rule.get("name")).strip():
-        result["message"] = {"text": run.rule["name"]}
+    texts = [objects_in(run.rule).get(name, {}).get("text") for name in ("shortDescription", "fullDescription")]
+    text = next((text for text in [*texts, run.rule.get("name")] if word(text).strip()), None)
+    if text:
+        result["message"] = clean("message", {"text": text}, run)
         return 1
     raise Drop("no_message")
 
