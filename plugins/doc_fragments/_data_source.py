@@ -211,9 +211,10 @@ def _fields(here: str) -> str:
 
 
 class ModuleDocFragment:
-    DOCUMENTATION = "options:\n" + textwrap.indent(_fields(""), "  ")
+    # Annotated, since ansible-test takes a plain assignment for a text it can read without running it.
+    DOCUMENTATION: str = "options:\n" + textwrap.indent(_fields(""), "  ")
 
-    ITEMS = r"""
+    ITEMS: str = r"""
 options:
   data_sources:
     description:

@@ -98,7 +98,7 @@ data_sources:
   type: list
   elements: dict
   contains:
-    complete: {description: Whether it was read by its ID and shows all its repositories., type: bool, returned: always}
+    complete: {description: "Whether it was read by its ID and shows all its repositories.", type: bool, returned: always}
     health: {description: "V(healthy), V(unhealthy) or V(unknown); a word not known is never healthy.", type: str, returned: always}
     id: {description: "The tenant's ID; null for what would be created.", type: str, returned: always}
     type: {description: "Integration type.", type: str, returned: when shown}
@@ -129,13 +129,13 @@ summary:
   returned: success
   type: dict
   contains:
-    total: {description: All that pass the filters., type: int, returned: always}
-    by_type: {description: By integration type., type: dict, returned: always}
-    by_type_category: {description: By category of the API., type: dict, returned: always}
-    by_category: {description: By category of the vendor's guide., type: dict, returned: always}
-    by_stage: {description: By stage of the software life cycle., type: dict, returned: always}
-    by_status: {description: By status word., type: dict, returned: always}
-    by_health: {description: By health., type: dict, returned: always}
+    total: {description: "All that pass the filters.", type: int, returned: always}
+    by_type: {description: "By integration type.", type: dict, returned: always}
+    by_type_category: {description: "By category of the API.", type: dict, returned: always}
+    by_category: {description: "By category of the vendor's guide.", type: dict, returned: always}
+    by_stage: {description: "By stage of the software life cycle.", type: dict, returned: always}
+    by_status: {description: "By status word.", type: dict, returned: always}
+    by_health: {description: "By health.", type: dict, returned: always}
 api_error:
   description: A refused or failed call of the API as data, without secrets.
   returned: when a call of the API failed

@@ -109,17 +109,17 @@ data_sources:
   type: list
   elements: dict
   contains:
-    index: {description: Place of the item in the list, from 0., type: int, returned: always}
-    id: {description: The tenant's ID; null for what would be created., type: str, returned: always}
-    type: {description: Integration type., type: str, returned: always}
-    name: {description: Name., type: str, returned: always}
+    index: {description: "Place of the item in the list, from 0.", type: int, returned: always}
+    id: {description: "The tenant's ID; null for what would be created.", type: str, returned: always}
+    type: {description: "Integration type.", type: str, returned: always}
+    name: {description: "Name.", type: str, returned: always}
     action: {description: "V(created), V(updated), V(unchanged), V(deleted), V(failed) or V(undetermined).", type: str, returned: always}
-    changed: {description: Whether the tenant was changed for it, type: bool, returned: always}
-    repositories_count: {description: Number of repositories., type: int, returned: always}
-    status: {description: The tenant's status word., type: str, returned: always}
-    backup_file: {description: Where it was written before something was taken away., type: str, returned: when it was}
-    error: {description: Why it failed., type: str, returned: when it failed}
-    pending_actions: {description: What a person still has to do., type: list, elements: dict, returned: when there is something}
+    changed: {description: "Whether the tenant was changed for it.", type: bool, returned: always}
+    repositories_count: {description: "Number of repositories.", type: int, returned: always}
+    status: {description: "The tenant's status word.", type: str, returned: always}
+    backup_file: {description: "Where it was written before something was taken away.", type: str, returned: when it was}
+    error: {description: "Why it failed.", type: str, returned: when it failed}
+    pending_actions: {description: "What a person still has to do.", type: list, elements: dict, returned: when there is something}
 plan_digest:
   description: A short name for exactly this plan on this tenant, the same in check mode and for real.
   returned: always

@@ -9,11 +9,11 @@ module: sarif_upload
 short_description: Upload SARIF reports of any scanner to a collector of Cortex Cloud Application Security
 version_added: 0.1.0
 description:
-  - Reads SARIF 2.1.0 files, makes of them what the collector takes, and uploads them. What it changed is counted in the result; the files are
-    not touched.
-  - Half of the usual scanners' files would be refused, or ranked wrongly, as they are. Levels become explicit, rules are resolved and unused ones
-    left out, message IDs become text, and paths become relative to the root of the repository. Only locations are rewritten; texts of messages
-    and property bags are sent as they are.
+  - Reads SARIF 2.1.0 files, makes of them what the collector takes, and uploads them. What it changed is counted in the result; the files
+    are not touched.
+  - Half of the usual scanners' files would be refused, or ranked wrongly, as they are. Levels become explicit, rules are resolved and
+    unused ones left out, message IDs become text, and paths become relative to the root of the repository. Paths
+    of the machine that scanned are left out wherever SARIF has a place for paths; texts and property bags are not searched for them.
   - All files are read and prepared before the first request. They are sent in order, up to the first one that is refused.
   - A document is at most 9,900,000 bytes after all that can be left out; a bigger one is refused, with its biggest members.
   - An accepted upload means that the tenant took the document, not that its findings are visible already.
@@ -30,12 +30,13 @@ options:
     description: The ID of the collector to upload to.
     type: str
   collector_name:
-    description: The name of the collector to upload to. It is looked up with the tenant key, so it cannot be used with a collector's own token.
+    description: The name of the collector to upload to. It is looked up with the tenant key, so it cannot be used with a collector's own
+      token.
     type: str
   upload_url:
     description:
       - The URL to upload to, as the tenant gave it when the collector was created.
-      - The tenant key is never sent to a URL of another origin than O(api_url).
+      - The tenant key is never sent to a URL of another origin than O(api_url). O(expected_tenant) holds for this URL as well.
     type: str
   collector_token_id:
     description:
@@ -49,27 +50,31 @@ options:
     type: str
   credentials_file:
     description:
-      - The file that M(cortex_cloud.appsec.data_source) wrote when the collector was created. It holds the collector's ID, URL and token, and is
-        used instead of O(collector_token_id) and O(collector_token).
+      - The file that M(cortex_cloud.appsec.data_source) wrote when the collector was created. It holds the collector's ID, URL and token,
+        and is used instead of O(collector_token_id) and O(collector_token).
     type: path
   repository_id:
-    description: The tenant's asset ID of the repository. This or O(repository_url) is needed; the tenant must have onboarded the repository.
+    description: The tenant's asset ID of the repository. This or O(repository_url) is needed; the tenant must have onboarded the
+      repository.
     type: str
   repository_url:
     description:
-      - The URL of the repository. User name, password and C(.git) are taken off, and C(git@host:org/repo.git) becomes C(https://host/org/repo).
+      - The URL of the repository. User name, password and C(.git) are taken off, and C(git@host:org/repo.git) becomes
+        C(https://host/org/repo).
     type: str
   branch:
     description: The branch that was scanned. Without it the findings go to the repository's default branch, with a warning.
     type: str
   source_root:
     description:
-      - The folder of the repository on the machine that scanned. It is taken off absolute paths, so that they become relative to the root of
-        the repository. It need not exist where the module runs.
-      - Without it the folder that the report itself calls its root is used, with a warning; where there is none, an absolute path is refused.
+      - The folder of the repository on the machine that scanned. It is taken off absolute paths, so that they become relative to the root
+        of the repository. It need not exist where the module runs.
+      - Without it the folder that the report itself calls its root is used, with a warning; where there is none, an absolute path is
+        refused.
     type: str
   path_prefix:
-    description: The folder of the repository in which the scanner ran. It is put in front of every path, after O(source_root) was taken off.
+    description: The folder of the repository in which the scanner ran. It is put in front of every path, after O(source_root) was taken
+      off.
     type: str
   strip_leading_slash:
     description: Whether an absolute path that is not below O(source_root) starts at the root of the repository, as some scanners write it.
@@ -94,8 +99,8 @@ options:
   level_from:
     description:
       - V(sarif) keeps the level of a result, or takes that of its rule, or V(warning), as SARIF says.
-      - V(security_severity) takes it from the C(security-severity) of the result or rule where there is one. From 7.0 it is V(error), from 4.0
-        V(warning), above 0 V(note).
+      - V(security_severity) takes it from the C(security-severity) of the result or rule where there is one. From 7.0 it is V(error),
+        from 4.0 V(warning), above 0 V(note).
     type: str
     choices: [sarif, security_severity]
     default: sarif
@@ -104,8 +109,8 @@ options:
     type: str
   max_dropped_percent:
     description:
-      - How many percent of a file's results may be unusable (no rule, no message, no path in the repository). Above it nothing is sent and the
-        message says what is wrong with the first ones.
+      - How many percent of a file's results may be unusable (no rule, no message, no path in the repository). Above it nothing is sent
+        and the message says what is wrong with the first ones.
       - Results left out by choice, such as suppressed ones, do not count.
     type: float
     default: 0.0

@@ -476,7 +476,7 @@ def test_a_consent_that_is_missing_is_no_failure_and_the_next_run_completes(sour
     first = source.ok(**NEW_GITLAB)
     made = only(tenant)["id"]
     assert first["actions"] == ["create"]
-    assert any("authorization is not finished" in w for w in first["warnings"])
+    assert any("waits for a person's consent" in w for w in first["warnings"])
     assert "its scope waits for that" in first["pending_actions"][0]["step"]
     waiting = source.ok(**NEW_GITLAB)
     assert not waiting["changed"]

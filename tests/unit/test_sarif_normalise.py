@@ -138,7 +138,7 @@ def test_rules_of_extensions_stay_there() -> None:
 
 def test_contradicting_rules_are_warned_of() -> None:
     outcome = normalise(log(result(), rules=({"id": "R1", "name": "a"}, {"id": "R1", "name": "b"})), Options())
-    assert outcome.warnings == ["rules are defined more than once, differently, and the first counts (1): R1."]
+    assert outcome.warnings == ["rules are defined twice, differently, and the first counts (1): R1."]
 
 
 def test_nothing_local_is_sent() -> None:

@@ -220,7 +220,7 @@ def _warnings(tally: _Tally, options: Options) -> list[str]:
         )
     if tally.contradicting:
         found.append(
-            f"rules are defined more than once, differently, and the first counts ({len(tally.contradicting)}): {_some(tally.contradicting)}."
+            f"rules are defined twice, differently, and the first counts ({len(tally.contradicting)}): {_some(tally.contradicting)}."
         )
     if tally.dropped["suppressed"]:
         found.append(f"suppressed results were left out ({tally.dropped['suppressed']}); suppressed: keep sends them.")

@@ -46,7 +46,7 @@ class SteppedClock(Clock):
 
 
 def nonce() -> str:
-    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(64))
+    return "".join(secrets.choice(string.ascii_letters + string.digits) for _unused in range(64))
 
 
 def signed(key: Key, at: float, with_nonce: str | None = None) -> dict[str, str]:

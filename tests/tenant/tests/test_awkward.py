@@ -43,7 +43,7 @@ def test_onboard_scope_upload_and_delete(make_tenant: Callable[..., EmbeddedTena
     collector = admin.post(INSTANCES, COLLECTOR).json()["reply"]["data"]
     token = {"x-crtx-auth-id": collector["token_id"], "Authorization": collector["api_token"]}
     asset = tenant.add_repository("shop/web")
-    for _ in range(2):
+    for _unused in range(2):
         path = collector["apiUrl"].removeprefix(tenant.url)
         assert admin.raw("POST", path, token, params={"repository_id": asset}, json=sarif()).status_code == 200
     assert (len(tenant.uploads), len(tenant.accepted_results)) == (2, 1)

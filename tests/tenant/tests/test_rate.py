@@ -17,7 +17,7 @@ Start = Callable[..., EmbeddedTenant]
 
 
 def statuses(caller: Caller, count: int) -> list[int]:
-    return [caller.get(INSTANCES).status_code for _ in range(count)]
+    return [caller.get(INSTANCES).status_code for _unused in range(count)]
 
 
 def test_the_eleventh_in_a_second_is_refused(timed: Start) -> None:

@@ -75,12 +75,12 @@ def test_starting_is_quick(make_tenant: Callable[..., EmbeddedTenant]) -> None:
         return time.monotonic() - begun
 
     # The best of several: the machine may be busy with something else.
-    assert min(start() for _ in range(4)) < 0.3
+    assert min(start() for _unused in range(4)) < 0.3
 
 
 def test_many_callers_at_once_create_one_instance(tenant: EmbeddedTenant) -> None:
     statuses: list[int] = []
-    threads = [threading.Thread(target=lambda: statuses.append(Caller(tenant).post(INSTANCES, GITLAB).status_code)) for _ in range(8)]
+    threads = [threading.Thread(target=lambda: statuses.append(Caller(tenant).post(INSTANCES, GITLAB).status_code)) for _unused in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -105,7 +105,7 @@ def test_read_only(tenant: EmbeddedTenant, admin: Caller) -> None:
 
 def test_a_throttled_write_is_an_attempt_too(tenant: EmbeddedTenant, admin: Caller) -> None:
     tenant.set(read_only=True, rate=1, rate_window=1000)
-    assert [admin.post(INSTANCES, GITLAB).status_code for _ in range(2)] == [403, 429]
+    assert [admin.post(INSTANCES, GITLAB).status_code for _unused in range(2)] == [403, 429]
     assert len(tenant.write_attempts) == 2
 
 
@@ -280,9 +280,9 @@ def test_settle(tenant: EmbeddedTenant, admin: Caller, settle: int) -> None:
     tenant.set(settle=settle)
     path = f"{INSTANCES}/{admin.create(GITLAB)}"
     expected = ["IN_PROGRESS"] * settle + ["COMPLETED"] * 2
-    assert [admin.get(path).json()["status"] for _ in expected] == expected
+    assert [admin.get(path).json()["status"] for _unused in expected] == expected
     admin.put(path, SCOPE)
-    assert [admin.get(path).json()["status"] for _ in expected] == expected
+    assert [admin.get(path).json()["status"] for _unused in expected] == expected
 
 
 # -- update and deletion

@@ -1,0 +1,244 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Deleting an instance to make it again on another host: everything that can be carried over is, and nothing is lost unasked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from bulk import Engine, Item, RunModule, actions, refused
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply
+from tenant.problem import invalid
+from tenant.server import EmbeddedTenant
+
+MAPPINGS = [{"externalProjectId": f"p{n}", "repoId": f"r{n}"} for n in range(12)]
+MOVED: Item = {
+    "type": "BITBUCKET_DATACENTER",
+    "name": "core",
+    "domain": {"hostname": "new.example.com"},
+    "credentials": {"token": "bitbucket-token"},
+    "recreate": "when_immutable_differs",
+}
+
+
+@pytest.fixture(params=["default", "awkward"])
+def engine(request: pytest.FixtureRequest, run_module: RunModule) -> Iterator[Engine]:
+    with EmbeddedTenant(profile=request.param, rate=1000) as tenant:
+        yield Engine(run_module, tenant)
+
+
+def old(engine: Engine, type_name: str = "BITBUCKET_DATACENTER", **options: Any) -> str:
+    """The instance on the host it is to leave."""
+    held = {"selection_type": "MANUAL_SELECTION", "state": ["PAY/a", "PAY/b", "PAY/c"], "external_projects": MAPPINGS}
+    settings = {"unique_properties": {"team": "blue"}, "transporter": {"brokerDeviceId": "b1", "connectionName": "egress"}}
+    return engine.tenant.add_instance(
+        type_name, name="core", hostname="old.example.com", protocol="https", **{**held, **settings, **options}
+    )
+
+
+def new(engine: Engine) -> dict[str, Any]:
+    """The one instance there is."""
+    (instance,) = engine.tenant.instances.values()
+    return instance
+
+
+def by_host(item: Item, old_id: str) -> Item:
+    return {**item, "id": old_id}
+
+
+def test_scope_mappings_and_settings_are_carried_over(engine: Engine, tmp_path: Path) -> None:
+    old_id = old(engine)
+    held = engine.tenant.instances[old_id]
+    item = {**by_host(MOVED, old_id), "backup_dir": str(tmp_path)}
+    assert actions(engine.apply(item, check=True)) == ["updated"]
+    assert engine.writes() == []
+
+    result = engine.one(item)
+    assert result["actions"] == ["delete", "create", "scope"]
+    made = new(engine)
+    assert made["id"] != old_id
+    assert made["domain"] == {"hostname": "new.example.com", "protocol": "https"}
+    for kept in ("type", "uniqueProperties", "transporter", "selectionType", "externalProjects"):
+        assert made[kept] == held[kept], kept
+    assert sorted(made["state"]) == sorted(held["state"])
+
+    backup = yaml.safe_load(Path(result["backup_file"]).read_text(encoding="utf-8"))
+    assert backup["tenant_data_sources"][0]["repositories"] == held["state"]
+    again = {key: value for key, value in item.items() if key != "id"}
+    engine.tenant.clear_journal()
+    assert actions(engine.apply(again)) == ["unchanged"]
+    assert engine.writes() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        ({"repositories": ["PAY/d"]}, ["PAY/a", "PAY/b", "PAY/c", "PAY/d"]),
+        ({"repositories": ["PAY/c"], "repositories_mode": "remove"}, ["PAY/a", "PAY/b"]),
+        ({"repositories": ["PAY/b"], "repositories_mode": "exact"}, ["PAY/b"]),
+        ({"selection_type": "CURRENT_STATE_AND_FUTURE"}, []),
+    ],
+)
+def test_a_scope_change_in_the_same_run(engine: Engine, change: Item, state: list[str]) -> None:
+    old_id = old(engine)
+    assert actions(engine.apply({**by_host(MOVED, old_id), **change})) == ["updated"]
+    assert sorted(new(engine)["state"]) == state
+    assert new(engine)["selectionType"] == change.get("selection_type", "MANUAL_SELECTION")
+
+
+@pytest.mark.parametrize("mode", ["merge", "exact"])
+def test_a_mapping_that_is_given_anew_wins(engine: Engine, mode: str) -> None:
+    old_id = old(engine, external_projects=MAPPINGS[:2])
+    given = [{"external_project_id": "p0", "repo_id": "another"}, {"external_project_id": "p1", "repo_id": "r1"}]
+    item = {**by_host(MOVED, old_id), "external_projects": given, "external_projects_mode": mode}
+    assert actions(engine.apply(item)) == ["updated"]
+    assert {m["externalProjectId"]: m["repoId"] for m in new(engine)["externalProjects"]} == {"p0": "another", "p1": "r1"}
+
+
+def test_mappings_removed_by_a_part_of_their_fields(engine: Engine) -> None:
+    """As without a recreation: an entry takes out those that agree with it in every field that it gives."""
+    old_id = old(engine, external_projects=MAPPINGS[:3])
+    item = {**by_host(MOVED, old_id), "external_projects": [{"repo_id": "r1"}], "external_projects_mode": "remove"}
+    assert actions(engine.apply(item)) == ["updated"]
+    assert [m["externalProjectId"] for m in new(engine)["externalProjects"]] == ["p0", "p2"]
+
+
+@pytest.mark.parametrize(
+    ("held", "change", "why"),
+    [
+        ({}, {"repositories": [], "repositories_mode": "exact"}, "this would deselect the last of its 3 repositories"),
+        ({}, {"external_projects": [{"external_project_id": "p0"}], "external_projects_mode": "exact"}, "this would deselect 11 of 12"),
+        (
+            {"selection_type": "CURRENT_STATE_AND_FUTURE", "state": []},
+            {"selection_type": "MANUAL_SELECTION", "repositories": ["PAY/a"]},
+            "changing selection_type from CURRENT_STATE_AND_FUTURE to MANUAL_SELECTION narrows what is covered",
+        ),
+        ({"selection_type": "CURRENT_STATE_AND_FUTURE", "state": []}, {"selection_type": "CURRENT_STATE"}, "narrows what is covered"),
+    ],
+    ids=["repositories", "mappings", "narrowed to a list", "narrowed to what exists now"],
+)
+def test_the_guards_of_an_update_hold_for_a_recreation(engine: Engine, held: dict[str, Any], change: Item, why: str) -> None:
+    old_id = old(engine, **held)
+    message = refused(engine, {**by_host(MOVED, old_id), **change})
+    print(f"\nrecreate: {message}")
+    assert why in message
+
+
+@pytest.mark.parametrize(
+    ("item", "type_name", "why"),
+    [
+        ({**MOVED, "type": "GITHUB_ENTERPRISE"}, "GITHUB_ENTERPRISE", "this type cannot be made again without a person"),
+        ({**MOVED, "type": "AWS_CODE_COMMIT"}, "AWS_CODE_COMMIT", "this type cannot be made again without a person"),
+        ({k: v for k, v in MOVED.items() if k != "credentials"}, "BITBUCKET_DATACENTER", "recreate needs credentials"),
+        ({**MOVED, "credentials": {}}, "BITBUCKET_DATACENTER", "recreate needs credentials"),
+        ({**MOVED, "credentials": {"token": "********"}}, "BITBUCKET_DATACENTER", "placeholder"),
+        ({k: v for k, v in MOVED.items() if k != "recreate"}, "BITBUCKET_DATACENTER", "would destroy its findings, mappings and webhooks"),
+    ],
+    ids=["browser", "stack", "no credentials", "empty credentials", "placeholder", "never"],
+)
+def test_refused(engine: Engine, item: Item, type_name: str, why: str) -> None:
+    old_id = old(engine, type_name)
+    message = refused(engine, by_host(item, old_id))
+    print(f"\nrecreate: {message}")
+    assert why in message
+
+
+def test_what_the_tenant_does_not_show_is_not_different(run_module: RunModule, tenant: EmbeddedTenant) -> None:
+    engine = Engine(run_module, tenant)
+    tenant.set(domain_shown=False)
+    old_id = old(engine)
+    engine.apply(by_host(MOVED, old_id))
+    assert list(tenant.instances) == [old_id]
+    assert engine.writes() == []
+
+
+@pytest.mark.parametrize("properties", [{"apiToken": "canary"}, {"auth": {"apiToken": "canary"}}])
+def test_a_hidden_setting_would_be_lost(run_module: RunModule, tenant: EmbeddedTenant, properties: dict[str, Any]) -> None:
+    engine = Engine(run_module, tenant)
+    tenant.set(unique_properties="masked")
+    old_id = old(engine, unique_properties=properties)
+    message = refused(engine, by_host(MOVED, old_id))
+    print(f"\nrecreate: {message}")
+    assert "apiToken" in message or "unique_properties.auth" in message
+    assert actions(engine.apply({**by_host(MOVED, old_id), "unique_properties": properties})) == ["updated"]
+    assert new(engine)["uniqueProperties"] == {"name": "core", **properties}
+
+
+def test_settings_the_tenant_never_shows_would_be_lost(run_module: RunModule, tenant: EmbeddedTenant) -> None:
+    engine = Engine(run_module, tenant)
+    tenant.set(unique_properties="hidden")
+    old_id = old(engine)
+    message = refused(engine, by_host(MOVED, old_id))
+    print(f"\nrecreate: {message}")
+    assert "unique_properties" in message
+
+
+def test_an_incomplete_read(run_module: RunModule, tenant: EmbeddedTenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tenant import present
+
+    honest = present.item
+    monkeypatch.setattr(present, "item", lambda *args: {**honest(*args), "state": []})
+    engine = Engine(run_module, tenant)
+    message = refused(engine, by_host(MOVED, old(engine)))
+    assert "the tenant says 3 repositories are selected but names 0" in message
+
+
+@pytest.mark.parametrize("backup", [True, False])
+def test_deleted_but_not_made_again(engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, backup: bool) -> None:
+    """The worst that can happen: it has to be told, with the way back."""
+    old_id = old(engine)
+
+    def no(_body: Any) -> Any:
+        raise invalid({"requestBody.type": "no more licences"})
+
+    monkeypatch.setattr(engine.tenant.state, "create", no)
+    item = {**by_host(MOVED, old_id), **({"backup_dir": str(tmp_path)} if backup else {})}
+    result = engine.one(item)
+    print(f"\nrecreate: {result['msg']}")
+    assert result["failed"]
+    assert result["changed"]
+    assert engine.tenant.instances == {}
+    assert "was deleted, but not created again" in result["msg"]
+    assert "no more licences" in result["msg"]
+    if backup:
+        assert result["backup_file"] in result["msg"]
+        scope = yaml.safe_load(Path(result["backup_file"]).read_text(encoding="utf-8"))["tenant_data_sources"][0]
+    else:
+        scope = result["data_source"]
+    assert sorted(scope["repositories"]) == ["PAY/a", "PAY/b", "PAY/c"]
+
+    monkeypatch.undo()
+    # The advice is to run again: the item alone then has to be enough, or to say what is missing.
+    again = {**scope, **{k: v for k, v in MOVED.items() if k != "recreate"}}
+    again = {k: v for k, v in again.items() if k in ("type", "name", "domain", "credentials", "selection_type", "repositories")}
+    monkeypatch.setattr(apply, "SETTLE_PAUSES", (0.0, 0.0))
+    assert actions(engine.apply(again)) == ["created"]
+    assert sorted(new(engine)["state"]) == ["PAY/a", "PAY/b", "PAY/c"]
+
+
+def test_changed_by_another_between_plan_and_deletion(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What somebody selected since the plan would be lost with the deletion."""
+    old_id = old(engine)
+    read, reads = engine.tenant.state.read, []
+
+    def changing(instance_id: str) -> Any:
+        reads.append(instance_id)
+        shown = read(instance_id)
+        if len(reads) == 1:
+            engine.tenant.state.find(old_id).shape["state"].append("PAY/by-another")
+        return shown
+
+    monkeypatch.setattr(engine.tenant.state, "read", changing)
+    result = engine.apply(by_host(MOVED, old_id))
+    assert result["failed"]
+    assert "was changed by somebody else while this run was planning. Run again." in result["msg"]
+    assert engine.writes() == []
+    monkeypatch.undo()
+    assert actions(engine.apply(by_host(MOVED, old_id))) == ["updated"]
+    assert "PAY/by-another" in new(engine)["state"]
