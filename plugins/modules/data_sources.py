@@ -187,8 +187,9 @@ def main() -> None:
             prune=Prune(tuple(params["prune_types"]), params["prune_max"]) if params["prune"] else None,
             digest=params["plan_digest"],
             progress=module.progress(api),
+            on_plan=report.plan_writer(params["plan_file"]),
         )
-        return report.many(run, [item_from(p) for p in params["data_sources"]], diff=module._diff, plan_file=params["plan_file"])
+        return report.many(run, [item_from(p) for p in params["data_sources"]], diff=module._diff)
 
     module.run(work)
 

@@ -228,7 +228,7 @@ def test_a_misspelt_option_is_named_and_its_value_is_not(source: Ask, tenant: Em
     ("options", "said"),
     [
         ({"type": "snyk"}, "type 'snyk' is no integration type. Did you mean SNYK? Known: GITHUB,"),
-        ({"type": None, "name": "x"}, "one of the following is required: id, type"),
+        ({"type": None, "name": "x"}, "type or id is needed to tell which data source is meant"),
         ({"state": "here"}, "value of state must be one of: present, created, absent, got: here"),
         ({"max_deselect": "many"}, "max_deselect"),
         ({"repositories": "a/b", "selection_type": "CURRENT_STATE"}, "repositories needs selection_type MANUAL_SELECTION"),

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import CortexModule
+from ansible_collections.cortex_cloud.appsec.plugins.modules.sarif_upload import ARGUMENT_SPEC
 from tenant.server import EmbeddedTenant
 
 RunModule = Callable[..., dict[str, Any]]
@@ -276,3 +277,7 @@ def test_needs_no_writable_folder(run_module: RunModule, tenant: EmbeddedTenant,
     collector = tenant.add_collector("bandit")
     assert run_module("sarif_upload", {**params, **connection(tenant), "collector_id": collector.id})["changed"]
     assert sorted(set(os.listdir(tmp_path)) - {"rate"}) == sorted(set(before) - {"rate"})
+
+
+def test_the_token_is_kept_out_of_the_system_log() -> None:
+    assert [name for name, option in ARGUMENT_SPEC.items() if option.get("no_log")] == ["collector_token"]

@@ -10,9 +10,11 @@ import typing as t
 
 from .._errors import ApiError, CortexError, InputError
 from .._lock import exclusive
+from .._redact import holds_masked
 from .data_file import write_backup
 from .fields import MANUAL, Item, Raw, from_api, get, label
 from .keep import CredentialsFile, credentials_content, find_credentials
+from .match import denied
 from .plan import Plan, pending_actions, plan_create, plan_delete, plan_update, unexpected
 from .types import TYPES
 from .view import SETTLE_PAUSES, View
@@ -48,6 +50,9 @@ class Outcome:
 
     def fail(self, error: CortexError, action: str = "failed") -> None:
         self.action, self.error, self.api_error = action, str(error), error.details()
+        if not self.changed:
+            # What was planned did not happen.
+            self.actions, self.pending, self.credentials_applied, self.data_source = [], [], False, self.plan.before
 
     def take(self, plan: Plan, *, predicted: bool) -> None:
         """Adopt a plan. predicted: in check mode the prediction is the result."""
@@ -80,6 +85,11 @@ def plan_item(item: Item, current: Raw | None) -> Plan:
     if current is None:
         return Plan("none") if item["state"] == "absent" else plan_create(item)
     if item["state"] == "absent":
+        different = denied(item, current)
+        if different:
+            raise InputError(
+                f"{label(from_api(current))} has another {' and '.join(different)} than the item gives: not deleted. Correct the id."
+            )
         return plan_delete(current)
     if item["state"] == "created":
         return Plan("none", before=from_api(current), after=from_api(current))
@@ -139,6 +149,10 @@ class Writer:
         try:
             plan = plan_update(fresh, shown)
             if plan.changed:
+                if "uniqueProperties" in outcome.plan.post:
+                    # A tenant that hides values and clears what an update leaves out would lose them; here they are still known.
+                    visible = {k: v for k, v in (shown.get("uniqueProperties") or {}).items() if not holds_masked(v)}
+                    plan.put["uniqueProperties"] = {**visible, **outcome.plan.post["uniqueProperties"]}
                 self._put(outcome, plan, shown["id"], "scope")
         except ApiError as exc:
             kind = TYPES.get(item["type"])

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import typing as t
 
 Item = dict[str, t.Any]  # what the user wants, option-shaped; a key that was not given is not there
@@ -187,7 +188,8 @@ def label(item: Item) -> str:
     parts = [item.get("type") or "data source"]
     name = item.get("name") or get(item, "domain.hostname")
     if name:
-        parts.append(f'"{name}"')
+        # As JSON: a name with a line break must not look like two lines of a plan.
+        parts.append(json.dumps(name, ensure_ascii=False))
     if item.get("id"):
         parts.append(f"(id {item['id']})")
     return " ".join(parts)

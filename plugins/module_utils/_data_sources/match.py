@@ -61,6 +61,17 @@ def match(item: Item, instances: t.Iterable[Raw], read: t.Container[str]) -> Mat
     return Match()
 
 
+def same_new(one: Item, other: Item) -> bool:
+    """Whether two items that match nothing yet would mean the same instance once it exists: what one of them leaves open may be equal."""
+    pairs = [(i.get("type"), i.get("name"), hostname_key(get(i, "domain.hostname") or "") or None) for i in (one, other)]
+    return all(a == b or None in (a, b) for a, b in zip(*pairs))
+
+
+def denied(item: Item, raw: Raw) -> list[str]:
+    """The identifying fields that an item gives and that the instance shows differently."""
+    return [field for field, verdict in _compare(item, raw).items() if verdict is False]
+
+
 def unread_by(item: Item, instances: t.Iterable[Raw]) -> list[str]:
     """The ids of those among listed instances that must be read in full before it can be told whether the item means them."""
     return [raw["id"] for raw in instances if None in (verdicts := _compare(item, raw)).values() and False not in verdicts.values()]

@@ -74,52 +74,43 @@ def plan_create(item: Item) -> Plan:
 def plan_recreate(item: Item, current: Raw) -> Plan:
     """Delete and create again, because an immutable field differs; scope, mappings and settings are carried over.
 
-    Raises InputError when the new one could not be made without a person, or without credentials.
+    Raises InputError when the new one could not be made without a person or without credentials, and for all that an update would refuse.
     """
     shown = from_api(current)
-    kind = TYPES.get(str(current.get("type")))
-    name = label(shown)
+    name, wanted_type = label(shown), str(item.get("type") or current.get("type"))
+    kind = TYPES.get(wanted_type)
     if kind is None or kind.created_by or kind.consent:
-        raise InputError(f"{name}: recreate is refused: this type cannot be made again without a person. Nothing was changed.")
-    if "credentials" not in item and any(option.startswith("credentials") for option in kind.takes):
-        raise InputError(f"{name}: recreate needs credentials, since the tenant does not give back the old ones. Nothing was changed.")
+        raise InputError(f"{name}: recreate is refused: a {wanted_type} cannot be made again without a person. Nothing was changed.")
+    missing = [option for option in kind.takes if option.startswith("credentials.") and not get(item, option)]
+    if missing:
+        raise InputError(
+            f"{name}: recreate needs {', '.join(missing)}, since the tenant does not give back the old ones. Nothing was changed."
+        )
+    if not isinstance(current.get("uniqueProperties"), dict) and "unique_properties" not in item:
+        raise InputError(f"{name}: recreate would lose the unique_properties, which the tenant hides. Give them. Nothing was changed.")
+    # What an update would make of it, with an update's guards; then the same again on new ground.
     _refuse_partial_read(item, current)
-    carried: Item = {
-        k: v for k, v in shown.items() if k in ("type", "name", "domain", "transporter", "unique_properties", "selection_type")
-    }
-    carried["unique_properties"] = {k: v for k, v in shown.get("unique_properties", {}).items() if not is_masked(v)}
-    lost = sorted(k for k, v in shown.get("unique_properties", {}).items() if is_masked(v) and k not in item.get("unique_properties", {}))
+    settings = {**item.get("unique_properties", {})}
+    shown_settings = current["uniqueProperties"] if isinstance(current.get("uniqueProperties"), dict) else {}
+    lost = sorted(k for k, v in {**shown_settings, **settings}.items() if holds_masked(v))
     if lost:
-        raise InputError(f"{name}: recreate would lose unique_properties.{lost[0]}, which the tenant hides. Give it. Nothing was changed.")
-    merged: Item = {**carried, **{k: v for k, v in item.items() if k != "id"}}
-    for option in ("domain", "transporter", "unique_properties"):
-        if option in carried or option in item:
-            merged[option] = {**carried.get(option, {}), **item.get(option, {})}
-    if shown.get("selection_type") == MANUAL and merged["selection_type"] == MANUAL:
-        mode = item["repositories_mode"]
-        merged["repositories"] = (
-            _merged(shown.get("repositories", []), item.get("repositories", []), mode, str)
-            if "repositories" in item
-            else shown.get("repositories", [])
+        raise InputError(
+            f"{name}: recreate would lose unique_properties.{lost[0]}: only a placeholder is known. Give it. Nothing was changed."
         )
-        merged["repositories_mode"] = "exact"
-        _refuse_deselection(
-            item,
-            merged,
-            "repositories",
-            len(shown.get("repositories", [])),
-            len(set(shown.get("repositories", [])) - set(merged["repositories"])),
-        )
-    if shown.get("external_projects"):
-        mode = item["external_projects_mode"]
-        merged["external_projects"] = (
-            _merged(shown["external_projects"], item["external_projects"], mode, _project_key)
-            if "external_projects" in item
-            else shown["external_projects"]
-        )
-        merged["external_projects_mode"] = "exact"
-    plan = plan_create(merged)
-    return dataclasses.replace(plan, action="recreate", before=shown, item=merged)
+    mutable = {k: v for k, v in item.items() if k not in ("id", "type", "domain", "transporter", "recreate")}
+    after = plan_update(mutable, {**current, "uniqueProperties": {**shown_settings, **settings}}).after or {}
+    again: Item = {**{k: v for k, v in item.items() if k != "id"}, "type": wanted_type}
+    for option in ("domain", "transporter"):
+        if option in shown or option in item:
+            again[option] = {**shown.get(option, {}), **item.get(option, {})}
+    for option in ("name", "unique_properties", "selection_type"):
+        if option in after:
+            again[option] = after[option]
+    if after.get("selection_type") == MANUAL:
+        again.update(repositories=after.get("repositories", []), repositories_mode="exact")
+    if after.get("external_projects"):
+        again.update(external_projects=after["external_projects"], external_projects_mode="exact")
+    return dataclasses.replace(plan_create(again), action="recreate", before=shown, item=again)
 
 
 def plan_delete(current: Raw) -> Plan:
@@ -282,9 +273,7 @@ def _plan_unique_properties(item: Item, current: Raw, after: Item, warnings: lis
     renamed = "name" in item and item["name"] != shown_name
     if not isinstance(held, dict):
         if renamed and shown_name is not None:
-            raise InputError(
-                f"{label(after)}: it cannot be renamed: the tenant hides the unique_properties that a new name replaces."
-            )
+            raise InputError(f"{label(after)}: it cannot be renamed: the tenant hides the unique_properties that a new name replaces.")
         if (given or renamed) and current.get("id") is not None:
             warnings.append(
                 f"{label(after)}: the tenant does not show {'unique_properties' if given else 'its name'}: not compared, not sent."

@@ -49,9 +49,11 @@ class Prune:
         for raw in found:
             host = hostname_key(get(raw, "domain.hostname") or "")
             for item in creations:
-                if item.get("type") == str(raw.get("type")).upper() and hostname_key(get(item, "domain.hostname") or "") == host:
+                wanted = hostname_key(get(item, "domain.hostname") or "")
+                # A host that is not shown, or not given, may be the same.
+                if item.get("type") == str(raw.get("type")).upper() and (host == wanted or not host or not wanted):
                     raise InputError(
-                        f"{label(item)} would be created and {label(from_api(raw))} on the same host pruned: that looks like "
+                        f"{label(item)} would be created and {label(from_api(raw))} pruned, perhaps on the same host: that looks like "
                         f"a new name, and would destroy its findings. To rename it give the item id: {raw['id']}; "
                         "to replace it, list the old one with state: absent. Nothing was changed."
                     )

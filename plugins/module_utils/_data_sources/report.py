@@ -54,8 +54,8 @@ def one(run: Run, item: Item, *, diff: bool) -> Result:
     return result
 
 
-def many(run: Run, items: list[Item], *, diff: bool, plan_file: str | None = None) -> Result:
-    """Carry out the run; the result of the module data_sources. plan_file: where the plan is written as Markdown."""
+def many(run: Run, items: list[Item], *, diff: bool) -> Result:
+    """Carry out the run; the result of the module data_sources."""
     outcomes = run.items(items)
     rows = []
     for o in outcomes:
@@ -87,8 +87,6 @@ def many(run: Run, items: list[Item], *, diff: bool, plan_file: str | None = Non
     }
     if diff:
         result["diff"] = [entry for o in outcomes if (entry := diff_of(o.plan, o.item))]
-    if plan_file:
-        _write_plan(plan_file, plan_as_markdown(run.tenant, run.digest, run.planned))
     released = [
         {"index": o.index, **o.collector_credentials} for o in outcomes if o.item.get("return_credentials") and o.collector_credentials
     ]
@@ -108,12 +106,19 @@ def many(run: Run, items: list[Item], *, diff: bool, plan_file: str | None = Non
     return result
 
 
-def _write_plan(path: str, text: str) -> None:
-    try:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as exc:
-        raise InputError(f"plan_file {path} cannot be written: {exc.strerror}.") from None
+def plan_writer(path: str | None) -> t.Callable[[Run], None]:
+    """Writes the plan of a run to a file as Markdown, before the first write; no path, no file. Raises InputError."""
+
+    def write(run: Run) -> None:
+        if not path:
+            return
+        try:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(plan_as_markdown(run.tenant, run.digest, run.planned))
+        except OSError as exc:
+            raise InputError(f"plan_file {path} cannot be written ({exc.strerror}). Nothing was changed.") from None
+
+    return write
 
 
 def listing(items: list[Item], tenant: str, *, config: bool) -> Result:

@@ -15,7 +15,7 @@ from .apply import Outcome, Surprise, Writer, plan_item
 from .check import check_item
 from .fields import Item, Raw, get, hostname_key, label
 from .keep import CredentialsFile
-from .match import unread_by
+from .match import same_new, unread_by
 from .plan import Plan, plan_delete
 from .prune import Prune
 from .show import digest_of
@@ -48,7 +48,7 @@ class Run:
     """Brings one tenant to what a list of items says.
 
     full: always read the instances in full, for the result's sake, not only where planning needs it. digest: apply only the plan with
-    this digest.
+    this digest. on_plan: called with the plan, before the first write; what it raises ends the run.
     """
 
     def __init__(
@@ -60,12 +60,14 @@ class Run:
         prune: Prune | None = None,
         digest: str | None = None,
         progress: Progress | None = None,
+        on_plan: t.Callable[[Run], None] = lambda _run: None,
     ) -> None:
         self.view = View(api)
         self.check_mode, self.full, self.prune, self.wanted_digest = check_mode, full, prune, digest
         self.progress = progress or Progress()
         self.digest = ""
         self.planned: list[tuple[Plan, Item]] = []
+        self._on_plan = on_plan
         self._writer = Writer(self.view)
         self._stopped = ""
         self._lock = threading.Lock()
@@ -92,6 +94,7 @@ class Run:
         outcomes += self._plan_prune(outcomes, current)
         self.planned = [(o.plan, o.item) for o in outcomes if o.error is None]
         self.digest = digest_of(self.tenant, self.planned)
+        self._on_plan(self)
         if self.wanted_digest is not None and self.wanted_digest.strip() != self.digest:
             raise InputError(
                 f"the plan is not the one that plan_digest names ({self.wanted_digest.strip()}): it is now {self.digest}. "
@@ -182,9 +185,9 @@ class Run:
         if current is not None and plan.action in ("update", "recreate") and current["id"] not in self.view.read:
             # Planned from the list alone: the same plan from the full instance is the one that counts, in check mode too.
             plan = plan_item(item, self.view.fetch(current["id"], label(item)))
-        outcome.take(plan, predicted=self.check_mode)
         if plan.action in ("create", "recreate") and item.get("credentials_file") and item.get("type") == "COLLECTOR":
             CredentialsFile(item["credentials_file"]).refuse_existing()
+        outcome.take(plan, predicted=self.check_mode)
 
     def _plan_prune(self, outcomes: list[Outcome], current: dict[int, Raw | None]) -> list[Outcome]:
         if not self.prune or any(o.error is not None for o in outcomes):
@@ -207,18 +210,20 @@ def _type_of(outcome: Outcome) -> str:
 
 def _refuse_contradictions(found: list[tuple[Outcome, Raw | None]]) -> None:
     """Two items that mean one instance, or claim one repository on one host, would undo each other in each run."""
-    instances: dict[t.Any, Outcome] = {}
+    instances: dict[str, Outcome] = {}
+    new: list[Outcome] = []
     repositories: dict[tuple[str, str, str], Outcome] = {}
     for outcome, current in found:
         item = outcome.item
         host = hostname_key(get(item, "domain.hostname") or "")
-        key = current["id"] if current else ("new", item.get("type"), item.get("name"), host)
-        other = instances.setdefault(key, outcome)
+        other = instances.setdefault(current["id"], outcome) if current else next((o for o in new if same_new(o.item, item)), outcome)
         if other is not outcome:
             raise InputError(
                 f"items {other.index} ({label(other.item)}) and {outcome.index} ({label(item)}) mean the same data source: "
                 "merge them into one. Nothing was changed."
             )
+        if current is None:
+            new.append(outcome)
         if item["state"] == "absent" or item.get("ignore") or item["repositories_mode"] == "remove":
             continue
         kind = item.get("type") or (current or {}).get("type") or ""

@@ -92,7 +92,11 @@ def _line(path: str, value: t.Any, which: str) -> list[str]:
     if shown == HIDDEN or is_masked(value):
         # Two equal lines would be no difference.
         return [f"{path}: ({which} secret, not shown)"]
-    return [f"{path}: {shown if isinstance(shown, str) else json.dumps(shown, sort_keys=True, ensure_ascii=False)}"]
+    return [f"{path}: {_text(shown)}"]
+
+
+def _text(value: t.Any) -> str:
+    return value if isinstance(value, str) and value.isprintable() else json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def _list_lines(option: str, held: t.Any, wanted: t.Any) -> tuple[list[str], list[str]]:
@@ -106,7 +110,7 @@ def _list_lines(option: str, held: t.Any, wanted: t.Any) -> tuple[list[str], lis
 
 
 def _entry(value: t.Any) -> str:
-    return value if isinstance(value, str) else " ".join(f"{k}={v}" for k, v in sorted(value.items()))
+    return _text(value) if isinstance(value, str) else " ".join(f"{k}={_text(v)}" for k, v in sorted(value.items()))
 
 
 def _write_only(post: Raw) -> list[tuple[str, ...]]:

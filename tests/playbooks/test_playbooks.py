@@ -1,0 +1,359 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real ansible-playbook, as a user starts it, in a home of its own, against embedded tenants."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tenant.server import EmbeddedTenant
+
+ROOT = Path(__file__).resolve().parents[2]
+PLAYBOOKS = ROOT / "playbooks"
+DATA = ROOT / "demo" / "tenant.yml"
+
+
+class Ended:
+    """What a run of ansible-playbook left behind."""
+
+    def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
+        self.code, self.output = done.returncode, done.stdout + done.stderr
+
+    def counts(self, host: str = "localhost") -> dict[str, int]:
+        (recap,) = re.findall(rf"^{host}\s+: (.*)$", self.output, re.MULTILINE)
+        return {name: int(number) for name, number in re.findall(r"(\w+)=(\d+)", recap)}
+
+    @property
+    def errors(self) -> list[str]:
+        """Ansible tells a failed task as `[ERROR]: Task failed: ...` or in the `msg` of `fatal:`."""
+        return [line for line in self.output.splitlines() if line.startswith(("[ERROR]", "fatal:"))]
+
+    def fine(self) -> Ended:
+        assert self.code == 0, self.output
+        assert "[WARNING]" not in self.output, self.output
+        assert "[DEPRECATION" not in self.output, self.output
+        return self
+
+
+Play = Callable[..., Ended]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Play:
+    """play("doctor", tenant, "--check", variable=value): environment=True names the tenant and the key by environment variables."""
+
+    def run(book: str | Path, tenant: EmbeddedTenant | None, *options: str, key: str = "admin", inventory: str = "localhost,", **variables: Any) -> Ended:
+        environment = {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "HOME": str(tmp_path),
+            "PWD": str(tmp_path),
+            "LANG": "C.UTF-8",
+            "ANSIBLE_HOME": str(tmp_path / "ansible"),
+            "ANSIBLE_CONFIG": "/dev/null",
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_NOCOWS": "1",
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".build"),
+            "CORTEXCLOUD_RATE_LIMIT_DIR": str(tmp_path / "rate"),
+            "CORTEXCLOUD_REQUESTS_PER_SECOND": "500",
+            "CORTEXCLOUD_RETRY_DEADLINE": "5",
+            "DEMO_DIR": str(tmp_path),
+            **(tenant.environment(key) if tenant else {}),
+        }
+        name = str(book) if isinstance(book, Path) else f"cortex_cloud.appsec.{book}"
+        command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", inventory, name, *options]
+        if variables:
+            (tmp_path / "variables.json").write_text(json.dumps(variables))
+            command += ["-e", f"@{tmp_path / 'variables.json'}"]
+        return Ended(
+            subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL, check=False)
+        )
+
+    return run
+
+
+@pytest.fixture
+def tenant() -> Iterator[EmbeddedTenant]:
+    with EmbeddedTenant(rate=1000) as started:
+        yield started
+
+
+def written(tmp_path: Path, text: str, name: str = "play.yml") -> Path:
+    (tmp_path / name).write_text(text)
+    return tmp_path / name
+
+
+def changed_lines(output: str) -> list[str]:
+    """The lines of all diffs, headers left out."""
+    return [line for line in output.splitlines() if re.match(r"[+-](?!\+\+ |-- )", line)]
+
+
+# -- doctor
+
+
+def test_the_doctor_is_content_with_a_good_key(play: Play, tenant: EmbeddedTenant) -> None:
+    tenant.add_instance("SNYK", name="snyk-eu")
+    ended = play("doctor", tenant).fine()
+    assert ended.counts()["changed"] == 0
+    for line in ("accepted (advanced)", f"127.0.0.1:{tenant.port}"):
+        assert line in ended.output
+    assert re.search(r"data sources\s+1\b", ended.output)
+
+
+def test_the_doctor_says_in_one_line_what_is_wrong_with_a_key(play: Play, tenant: EmbeddedTenant) -> None:
+    ended = play("doctor", tenant, key="expired")
+    assert ended.code == 2
+    assert "refused (advanced)" in ended.output
+    assert [line for line in ended.output.splitlines() if "HTTP 401" in line and "the key has expired" in line]
+    assert "Traceback" not in ended.output
+
+
+def test_the_doctor_names_a_tenant_that_does_not_answer(play: Play) -> None:
+    with EmbeddedTenant(rate=1000) as gone:
+        pass
+    ended = play("doctor", gone)
+    assert ended.code == 2
+    assert f"cannot connect to 127.0.0.1:{gone.port}" in ended.output
+    assert "Traceback" not in ended.output
+
+
+# -- onboard
+
+
+def test_a_company_is_onboarded_once_then_unchanged_and_one_edit_shows_as_one_line(play: Play, tenant: EmbeddedTenant, tmp_path: Path) -> None:
+    wanted = yaml.safe_load(DATA.read_text())["tenant_data_sources"]
+    first = play("onboard", tenant, onboard_file=str(DATA)).fine()
+    assert first.counts()["changed"] == 1
+    by_name = {i["uniqueProperties"]["name"]: i for i in tenant.instances.values()}
+    assert set(by_name) == {item["name"] for item in wanted}
+    assert by_name["gitlab-platform"]["repositoriesCount"] == 200
+    for item in wanted:
+        assert re.search(rf"created\s+{item['type']}\s+{item['name']}", first.output)
+    assert (tmp_path / "bandit-collector.json").stat().st_mode & 0o777 == 0o600
+
+    tenant.clear_journal()
+    second = play("onboard", tenant, "--diff", onboard_file=str(DATA)).fine()
+    assert second.counts()["changed"] == 0
+    assert changed_lines(second.output) == []
+    assert tenant.writes == []
+
+    edited = written(tmp_path, DATA.read_text().replace("      - storefront/search\n", "      - storefront/search\n      - storefront/new\n"), "edited.yml")
+    tenant.set(read_only=True)
+    third = play("onboard", tenant, "--check", "--diff", key="viewer", onboard_file=str(edited)).fine()
+    assert third.counts()["changed"] == 1
+    assert changed_lines(third.output) == ["-repositories: 4", "+repositories: 5", "+repositories + storefront/new"]
+    assert tenant.write_attempts == []
+
+
+def test_onboarding_an_awkward_tenant_ends_at_the_same_place(play: Play) -> None:
+    with EmbeddedTenant(profile="awkward", rate=1000) as awkward:
+        play("onboard", awkward, onboard_file=str(DATA)).fine()
+        assert len(awkward.instances) == 7
+        assert play("onboard", awkward, onboard_file=str(DATA)).fine().counts()["changed"] == 0
+
+
+def test_a_failed_item_is_named_and_the_others_are_done(play: Play, tenant: EmbeddedTenant) -> None:
+    items = [{"type": "JENKINS_SERVER", "name": "jenkins"}, {"type": "CHECKMARX_ONE", "name": "checkmarx", "credentials": {"token": "cnry-token"}}]
+    ended = play("onboard", tenant, tenant_data_sources=items)
+    assert ended.code == 2
+    assert '[1] CHECKMARX_ONE \\"checkmarx\\"' in ended.output or '[1] CHECKMARX_ONE "checkmarx"' in ended.output
+    assert len(tenant.instances) == 1
+    assert "cnry-token" not in ended.output
+    assert "Traceback" not in ended.output
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({}, "onboard_file"),
+        ({"onboard_file": ""}, "onboard_file"),
+        ({"onboard_file": "/no/such/file.yml"}, "/no/such/file.yml"),
+        ({"tenant_data_sources": [{"type": "SNYK", "nmae": "x"}]}, "nmae"),
+        ({"tenant_data_sources": [{"type": "SNYK", "name": "x", "credentials": {"tokn": "cnry-misspelt"}}]}, "tokn"),
+        ({"tenant_data_sources": [{"type": "SNYK", "name": "x", "credentials": "cnry-misshapen"}]}, "credentials"),
+        ({"tenant_data_sources": "SNYK"}, "tenant_data_sources"),
+    ],
+)
+def test_what_cannot_be_onboarded_is_said_before_anything_is_written(play: Play, tenant: EmbeddedTenant, variables: dict[str, Any], said: str) -> None:
+    ended = play("onboard", tenant, "-vvv", **variables)
+    assert ended.code != 0
+    assert said in "".join(ended.errors) or said in ended.output
+    assert ended.errors
+    assert "Traceback" not in ended.output
+    assert "cnry-" not in ended.output
+    assert tenant.writes == []
+
+
+def test_two_hosts_are_two_tenants(play: Play, tmp_path: Path) -> None:
+    with EmbeddedTenant(rate=1000) as one, EmbeddedTenant(profile="awkward", rate=1000) as two:
+        hosts = {}
+        for name, each in (("one", one), ("two", two)):
+            key = each.keys["admin_standard"]
+            connection = {"api_url": each.url, "api_key_id": key.id, "api_key": key.key, "api_key_type": key.type, "expected_tenant": "127.0.0.1"}
+            items = [{"type": "JENKINS_SERVER", "name": f"jenkins-{name}"}, {"type": "SNYK", "name": f"snyk-{name}"}]
+            hosts[name] = {"cortex_cloud_connection": connection, "tenant_data_sources": items}
+        inventory = written(tmp_path, yaml.safe_dump({"tenants": {"hosts": hosts}}), "inventory.yml")
+        ended = play("onboard", None, inventory=str(inventory), cortex_cloud_hosts="tenants").fine()
+        assert ended.counts("one")["changed"] == ended.counts("two")["changed"] == 1
+        for name, each in (("one", one), ("two", two)):
+            assert {i["uniqueProperties"]["name"] for i in each.instances.values()} == {f"jenkins-{name}", f"snyk-{name}"}
+            assert each.keys["admin_standard"].key not in ended.output
+
+
+# -- the role alone
+
+
+ROLE = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  vars:
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+  roles:
+    - role: cortex_cloud.appsec.tenant
+      vars:
+        tenant_data_sources:
+          - {type: JENKINS_SERVER, name: jenkins-blue}
+          - {type: SNYK, name: snyk-eu, state: STATE}
+"""
+
+
+def test_the_role_alone(play: Play, tenant: EmbeddedTenant, tmp_path: Path) -> None:
+    present = written(tmp_path, ROLE.replace("STATE", "present"))
+    assert play(present, tenant).fine().counts()["changed"] == 1
+    assert play(present, tenant).fine().counts()["changed"] == 0
+    assert play(written(tmp_path, ROLE.replace("STATE", "absent")), tenant).fine().counts()["changed"] == 1
+    assert len(tenant.instances) == 1
+
+
+def test_the_role_refuses_a_misspelt_choice_with_its_name(play: Play, tenant: EmbeddedTenant, tmp_path: Path) -> None:
+    ended = play(written(tmp_path, ROLE.replace("STATE", "gone")), tenant)
+    assert ended.code == 2
+    assert "state" in "".join(ended.errors)
+    assert tenant.journal == []
+
+
+# -- every playbook, reading only
+
+
+REPORT = {
+    "version": "2.1.0",
+    "runs": [
+        {
+            "tool": {"driver": {"name": "bandit", "rules": [{"id": "B101"}]}},
+            "results": [
+                {
+                    "ruleId": "B101",
+                    "level": "warning",
+                    "message": {"text": "assert used"},
+                    "locations": [{"physicalLocation": {"artifactLocation": {"uri": "src/app.py"}, "region": {"startLine": 3}}}],
+                }
+            ],
+        }
+    ],
+}
+
+# What each needs to run against a tenant that holds what demo/tenant.yml describes; a reason where it cannot.
+NEEDS: dict[str, dict[str, Any] | str] = {
+    "doctor": {},
+    "export": {"export_file": "{tmp}/export.yml"},
+    "onboard": {"onboard_file": str(DATA)},
+    "upload_sarif": {
+        "sarif_path": "{tmp}/report.sarif",
+        "sarif_collector_name": "bandit",
+        "sarif_repository_url": "https://github.com/example/shop",
+        "sarif_branch": "main",
+    },
+    "require_hosts": "a part of the others: it stops them when cortex_cloud_hosts names nobody",
+}
+
+
+def test_no_playbook_is_forgotten() -> None:
+    there = {p.stem for p in PLAYBOOKS.glob("*.yml")}
+    unknown = sorted(there - NEEDS.keys() - {"audit", "decommission", "awx_setup"})
+    assert unknown == [], f"add {', '.join(unknown)} to NEEDS, so that it is run"
+    assert {"doctor", "onboard", "upload_sarif"} <= there
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in PLAYBOOKS.glob("*.yml")))
+def test_in_check_mode_every_playbook_only_reads(play: Play, tenant: EmbeddedTenant, tmp_path: Path, name: str) -> None:
+    needs = NEEDS.get(name, "has tests of its own")
+    if isinstance(needs, str):
+        pytest.skip(f"{name}: {needs}")
+    (tmp_path / "report.sarif").write_text(json.dumps(REPORT))
+    tenant.add_repository("example/shop")
+    collector = tenant.add_collector("bandit")
+    tenant.add_instance("JENKINS_SERVER", name="jenkins-release")
+    tenant.set(read_only=True)
+    variables = {k: v.replace("{tmp}", str(tmp_path)) for k, v in needs.items()}
+    ended = play(name, tenant, "--check", "--diff", key="viewer", **variables).fine()
+    assert tenant.write_attempts == []
+    assert tenant.writes == []
+    assert tenant.keys["viewer"].key not in ended.output
+    assert collector.token not in ended.output
+
+
+def test_a_report_is_uploaded(play: Play, tenant: EmbeddedTenant, tmp_path: Path) -> None:
+    (tmp_path / "report.sarif").write_text(json.dumps(REPORT))
+    tenant.add_repository("example/shop")
+    tenant.add_collector("bandit")
+    needs = NEEDS["upload_sarif"]
+    assert isinstance(needs, dict)
+    play("upload_sarif", tenant, **{k: v.replace("{tmp}", str(tmp_path)) for k, v in needs.items()}).fine()
+    assert [r["ruleId"] for r in tenant.accepted_results] == ["B101"]
+
+
+def test_what_is_exported_can_be_onboarded_and_changes_nothing(play: Play, tenant: EmbeddedTenant, tmp_path: Path) -> None:
+    play("onboard", tenant, onboard_file=str(DATA)).fine()
+    play("export", tenant, export_file=str(tmp_path / "export.yml")).fine()
+    tenant.clear_journal()
+    assert play("onboard", tenant, onboard_file=str(tmp_path / "export.yml")).fine().counts()["changed"] == 0
+    assert tenant.writes == []
+
+
+def test_hosts_that_nobody_is_in_are_an_error(play: Play, tenant: EmbeddedTenant) -> None:
+    ended = play("doctor", tenant, cortex_cloud_hosts="nobody_at_all")
+    assert ended.code != 0, "a run on no host at all must not look like a success"
+    assert "nobody_at_all" in ended.output
+
+
+# -- secrets on the screen
+
+
+CANARIES = {"token": "cnry-token-1", "client_secret": "cnry-client-2", "password": "cnry-pass-3", "refresh_token": "cnry-refresh-4"}
+SECRET_ITEMS = [
+    {"type": "BITBUCKET_DATACENTER", "name": "bb", "domain": {"hostname": "bb.example.com"}, "credentials": CANARIES},
+    {"type": "SNYK", "name": "snyk", "unique_properties": {"apiToken": "cnry-setting-5", "deep": {"secret": "cnry-deep-6"}}},
+    {"type": "JENKINS_SERVER", "name": "jenkins", "credentials": {"webhook_auth_key": "cnry-hook-7"}},
+]
+
+
+@pytest.mark.parametrize("options", [(), ("--check",)], ids=["run", "check"])
+@pytest.mark.parametrize("refused", [False, True], ids=["success", "failure"])
+def test_vvvv_shows_no_secret(play: Play, tenant: EmbeddedTenant, options: tuple[str, ...], refused: bool) -> None:
+    tenant.set(read_only=refused)
+    ended = play("onboard", tenant, "-vvvv", "--diff", *options, tenant_data_sources=SECRET_ITEMS)
+    assert (ended.code != 0) == (refused and not options), ended.output
+    for secret in ("cnry-", tenant.keys["admin"].key):
+        assert secret not in ended.output, ended.output[max(0, ended.output.find(secret) - 300) : ended.output.find(secret) + 80]
+    if not refused and not options:
+        (bitbucket,) = [i for i, shown in tenant.instances.items() if shown["type"] == "BITBUCKET_DATACENTER"]
+        assert tenant.credential_matches(bitbucket, "token", "cnry-token-1"), "it was sent, or the search proves nothing"
+
+
+def test_a_key_in_cortex_cloud_connection_is_not_shown(play: Play, tenant: EmbeddedTenant) -> None:
+    key = tenant.keys["admin"]
+    connection = {"api_url": tenant.url, "api_key_id": key.id, "api_key": key.key}
+    for book, more in (("doctor", {}), ("onboard", {"tenant_data_sources": SECRET_ITEMS})):
+        ended = play(book, None, "-vvvv", cortex_cloud_connection=connection, **more).fine()
+        assert key.key not in ended.output
+        assert "cnry-" not in ended.output
