@@ -21,7 +21,7 @@ from ._redact import HIDDEN, Redactor, secrets_in
 
 COLLECTION_VERSION = "0.1.0"
 
-_FALSE = ("", "0", "false", "no", "off", "n", "f")
+_YES = ("1", "true", "yes", "on", "y", "t")
 
 
 def environment(*names: str) -> str:
@@ -33,8 +33,8 @@ def environment(*names: str) -> str:
 
 
 def environment_inverted(name: str) -> bool:
-    """Argument-spec fallback for a variable that means the opposite of the option."""
-    return environment(name).strip().lower() in _FALSE
+    """Argument-spec fallback for a variable that means the opposite of the option; only a clear yes counts."""
+    return environment(name).strip().lower() not in _YES
 
 
 CONNECTION_SPEC: dict[str, dict[str, t.Any]] = {

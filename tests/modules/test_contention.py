@@ -258,12 +258,13 @@ def test_an_effect_nobody_asked_for_stops_the_other_updates_of_its_type(engine: 
 
 
 @pytest.mark.usefixtures("soon")
-def test_an_effect_nobody_asked_for_on_a_new_instance_stops_them_too(engine: Engine, puts: Puts) -> None:
-    engine.tenant.set(put_omitted="clear", unique_properties="masked")
-    items = [item_of("SNYK", f"new-{n}", unique_properties={"apiToken": "canary"}, external_projects=[{"external_project_id": "p"}])
-             for n in range(4)]  # fmt: skip
+def test_an_effect_nobody_asked_for_on_a_new_instance_stops_them_too(engine: Engine, puts: Puts, monkeypatch: pytest.MonkeyPatch) -> None:
+    update = engine.tenant.state.update
+    monkeypatch.setattr(engine.tenant.state, "update", lambda i, body: update(i, {**body, "externalProjects": [{"externalProjectId": "x"}]}))
+    items = [item_of("SNYK", f"new-{n}", external_projects=[{"external_project_id": "p"}]) for n in range(4)]
     result = engine.apply(*items)
     assert result["failed"]
+    assert "external_projects is not as sent" in result["data_sources"][0]["error"]
     assert len(puts) == 1
     assert len(engine.tenant.instances) == 1
 

@@ -116,7 +116,7 @@ def test_the_new_plan_is_written_when_the_digest_is_another(engine: Engine, tmp_
 def test_a_plan_file_that_cannot_be_written_is_told_before_anything_is_changed(engine: Engine, tmp_path: Path, check: bool) -> None:
     result = engine.apply(CORE, check=check, plan_file=str(tmp_path / "missing" / "plan.md"))
     print(f"\nplan file: {result['msg']}")
-    assert f"plan_file {tmp_path}/missing/plan.md cannot be written: No such file or directory." in result["msg"]
+    assert f"plan_file {tmp_path}/missing/plan.md cannot be written (No such file or directory)." in result["msg"]
     assert engine.writes() == []
 
 

@@ -133,8 +133,8 @@ def test_the_guards_of_an_update_hold_for_a_recreation(engine: Engine, held: dic
 @pytest.mark.parametrize(
     ("item", "type_name", "why"),
     [
-        ({**MOVED, "type": "GITHUB_ENTERPRISE"}, "GITHUB_ENTERPRISE", "this type cannot be made again without a person"),
-        ({**MOVED, "type": "AWS_CODE_COMMIT"}, "AWS_CODE_COMMIT", "this type cannot be made again without a person"),
+        ({**MOVED, "type": "GITHUB_ENTERPRISE"}, "GITHUB_ENTERPRISE", "cannot be made again without a person"),
+        ({**MOVED, "type": "AWS_CODE_COMMIT"}, "AWS_CODE_COMMIT", "cannot be made again without a person"),
         ({k: v for k, v in MOVED.items() if k != "credentials"}, "BITBUCKET_DATACENTER", "recreate needs credentials"),
         ({**MOVED, "credentials": {}}, "BITBUCKET_DATACENTER", "recreate needs credentials"),
         ({**MOVED, "credentials": {"token": "********"}}, "BITBUCKET_DATACENTER", "placeholder"),

@@ -215,3 +215,18 @@ def test_threads_of_shared_steps_do_not_run_in_circles() -> None:
     assert sent(normalise(document, Options()))[0]["codeFlows"] == [
         {"threadFlows": [{"locations": [{"location": {"id": 1}, "nestingLevel": 3}]}]}
     ]
+
+
+def test_a_message_that_is_only_a_link_stays_a_message() -> None:
+    document = log(
+        result(message={"text": "[](file:///home/ci/a.py)"}), result(message={}), rules=({"id": "R1", "name": "[x](file:///y)"},)
+    )
+    assert [r["message"]["text"] for r in sent(normalise(document, Options()))] == ["link", "x"]
+
+
+def test_positions_written_as_text_count() -> None:
+    extension = {"name": "pack", "rules": [{"id": "X1"}]}
+    by_index = {**result(), "rule": {"index": "0", "toolComponent": {"index": "0"}}}
+    del by_index["ruleId"]
+    document = log(by_index, tool={"driver": {"name": "scanner", "rules": [{"id": "R1"}]}, "extensions": [extension]})
+    assert sent(normalise(document, Options()))[0]["rule"] == {"id": "X1", "toolComponent": {"index": 0}}

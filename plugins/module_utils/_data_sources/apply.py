@@ -70,7 +70,7 @@ class PartlyDone(InputError):
 
     def __init__(self, what: str, cause: CortexError) -> None:
         super().__init__(f"{what}: {cause} Run again to complete it.")
-        self._details = cause.details()
+        self.cause, self._details = cause, cause.details()
 
     def details(self) -> dict[str, t.Any]:
         return self._details
@@ -137,31 +137,34 @@ class Writer:
         instance_id = reply["id"]
         outcome.pending = pending_actions(item, instance_id)
         outcome.data_source = {**(plan.after or {}), "id": instance_id}
-        shown = self.view.settled(instance_id, label(item))
-        outcome.data_source = from_api(shown)
         if plan.put:
-            self._scope_new(outcome, item, shown)
+            self._scope_new(outcome, item, instance_id)
+        if "scope" not in outcome.actions:
+            outcome.data_source = from_api(self.view.settled(instance_id, label(item)))
         self._wait(outcome, instance_id)
 
-    def _scope_new(self, outcome: Outcome, item: Item, shown: Raw) -> None:
-        # Nobody has selected anything in it yet, so nothing can be deselected by mistake.
-        fresh = {**{k: v for k, v in item.items() if k not in ("unique_properties", "domain", "transporter")}, "max_deselect": -1}
+    def _scope_new(self, outcome: Outcome, item: Item, instance_id: str) -> None:
+        fresh = {k: v for k, v in item.items() if k not in ("unique_properties", "domain", "transporter")}
         try:
-            plan = plan_update(fresh, shown)
-            if plan.changed:
-                if "uniqueProperties" in outcome.plan.post:
-                    # A tenant that hides values and clears what an update leaves out would lose them; here they are still known.
-                    visible = {k: v for k, v in (shown.get("uniqueProperties") or {}).items() if not holds_masked(v)}
-                    plan.put["uniqueProperties"] = {**visible, **outcome.plan.post["uniqueProperties"]}
-                self._put(outcome, plan, shown["id"], "scope")
-        except ApiError as exc:
+            with self._locked(instance_id):
+                shown = self.view.settled(instance_id, label(item))
+                if not shown.get("state"):
+                    # Nobody has selected anything in it yet, so nothing can be deselected by mistake.
+                    fresh["max_deselect"] = -1
+                plan = plan_update(fresh, shown)
+                outcome.warnings += plan.warnings
+                if plan.changed:
+                    if "uniqueProperties" in outcome.plan.post:
+                        # A tenant that hides values and clears what an update leaves out would lose them; here they are still known.
+                        visible = {k: v for k, v in (shown.get("uniqueProperties") or {}).items() if not holds_masked(v)}
+                        plan.put["uniqueProperties"] = {**visible, **outcome.plan.post["uniqueProperties"]}
+                    self._put(outcome, plan, instance_id, "scope")
+        except CortexError as exc:
             kind = TYPES.get(item["type"])
-            if not (kind and kind.consent and exc.status in (400, 409, 422)):
-                raise PartlyDone(f"{label(item)} was created (id {shown['id']}), but its scope was not set", exc) from None
+            if not (kind and kind.consent and isinstance(exc, ApiError) and exc.status in (400, 409, 422)):
+                raise PartlyDone(f"{label(item)} was created (id {instance_id}), but its scope was not set", exc) from None
             # The tenant takes a scope only after a person's consent: that is no failure of this run.
             outcome.warnings.append(f"{label(item)} was created; the tenant does not take its scope yet ({exc.words}).")
-        except CortexError as exc:
-            raise PartlyDone(f"{label(item)} was created (id {shown['id']}), but its scope was not set", exc) from None
         if "scope" not in outcome.actions and outcome.pending:
             outcome.pending[0]["step"] += "; its scope waits for that and is set by the next run"
 

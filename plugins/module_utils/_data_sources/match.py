@@ -63,6 +63,8 @@ def match(item: Item, instances: t.Iterable[Raw], read: t.Container[str]) -> Mat
 
 def same_new(one: Item, other: Item) -> bool:
     """Whether two items that match nothing yet would mean the same instance once it exists: what one of them leaves open may be equal."""
+    if "id" in one or "id" in other:  # an id never creates
+        return one.get("id") == other.get("id")
     pairs = [(i.get("type"), i.get("name"), hostname_key(get(i, "domain.hostname") or "") or None) for i in (one, other)]
     return all(a == b or None in (a, b) for a, b in zip(*pairs))
 

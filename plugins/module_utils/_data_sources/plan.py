@@ -80,7 +80,7 @@ def plan_recreate(item: Item, current: Raw) -> Plan:
     name, wanted_type = label(shown), str(item.get("type") or current.get("type"))
     kind = TYPES.get(wanted_type)
     if kind is None or kind.created_by or kind.consent:
-        raise InputError(f"{name}: recreate is refused: a {wanted_type} cannot be made again without a person. Nothing was changed.")
+        raise InputError(f"{name}: recreate is refused: this type cannot be made again without a person. Nothing was changed.")
     missing = [option for option in kind.takes if option.startswith("credentials.") and not get(item, option)]
     if missing:
         raise InputError(

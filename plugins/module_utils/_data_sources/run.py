@@ -11,7 +11,7 @@ import typing as t
 
 from .._api import Api
 from .._errors import ApiError, CortexError, InputError
-from .apply import Outcome, Surprise, Writer, plan_item
+from .apply import Outcome, PartlyDone, Surprise, Writer, plan_item
 from .check import check_item
 from .fields import Item, Raw, get, hostname_key, label
 from .keep import CredentialsFile
@@ -124,13 +124,16 @@ class Run:
                 self.progress.step(outcome)
         writes = [o for o in planned if o.plan.changed and o.plan.action != "delete"]
         # The first PUT of each type goes alone: should the tenant do something else than it is told, it does so once.
-        first: dict[str, Outcome] = {}
-        for outcome in writes:
-            if outcome.plan.put:
-                first.setdefault(_type_of(outcome), outcome)
         surprised: dict[str, str] = {}
-        self._each(list(first.values()), lambda o: self._carry_out(o, surprised))
-        self._each([o for o in writes if o not in first.values()], lambda o: self._carry_out(o, surprised))
+        tried: set[str] = set()
+        while True:
+            first = {_type_of(o): o for o in reversed(writes) if o.plan.put and _type_of(o) not in tried and _type_of(o) not in surprised}
+            if not first:
+                break
+            self._each(list(first.values()), lambda o: self._carry_out(o, surprised))
+            writes = [o for o in writes if o not in first.values()]
+            tried |= {kind for kind, o in first.items() if {"update", "scope"} & set(o.actions) and o.changed}
+        self._each(writes, lambda o: self._carry_out(o, surprised))
         wanted_gone = [o for o in planned if o.plan.action == "delete" and not o.pruned]
         self._each(wanted_gone, lambda o: self._carry_out(o, surprised))
         pruned = [o for o in planned if o.pruned]
@@ -150,8 +153,10 @@ class Run:
                     f"{surprised[kind]}"
                 )
             self._writer.apply(outcome)
-        except Surprise as exc:
-            surprised[kind] = str(exc)
+        except CortexError as exc:
+            cause = exc.cause if isinstance(exc, PartlyDone) else exc
+            if isinstance(cause, Surprise):
+                surprised[kind] = str(cause)
             raise
         finally:
             with self._lock:
@@ -181,10 +186,13 @@ class Run:
 
     def _plan(self, outcome: Outcome, current: Raw | None) -> None:
         item = outcome.item
-        plan = plan_item(item, current)
-        if current is not None and plan.action in ("update", "recreate") and current["id"] not in self.view.read:
-            # Planned from the list alone: the same plan from the full instance is the one that counts, in check mode too.
-            plan = plan_item(item, self.view.fetch(current["id"], label(item)))
+        if current is None or current["id"] in self.view.read:
+            plan = plan_item(item, current)
+        else:
+            # From the list alone it is seen whether anything may differ. The plan from the full instance is the one that counts.
+            plan = plan_item(item, {**current, "repositoriesCount": None})
+            if plan.action in ("update", "recreate"):
+                plan = plan_item(item, self.view.fetch(current["id"], label(item)))
         if plan.action in ("create", "recreate") and item.get("credentials_file") and item.get("type") == "COLLECTOR":
             CredentialsFile(item["credentials_file"]).refuse_existing()
         outcome.take(plan, predicted=self.check_mode)

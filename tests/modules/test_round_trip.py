@@ -1,0 +1,199 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is exported is what is there: an export applied changes nothing, whatever a tenant holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from bulk import Engine, RunModule, actions, entry_of, item_of
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.types import TYPES
+from tenant.server import EmbeddedTenant
+
+HOSTILE = [
+    "{{ lookup('ansible.builtin.pipe', 'touch MARK') }}",
+    "{% for x in [1] %}{{ x }}{% endfor %}",
+    "{# comment #}",
+    'both "quotes\' and \\ backslashes \\n',
+    "line\nbreak",
+    "tab\tand bell\x07",
+    "caf\u00e9 \u2603 \U0001f680",
+    "\u2028 line separator \x85 next line",
+    "delete \x7f",
+    "yes",
+    "NULL",
+    "~",
+    "1.0",
+    "0x1",
+    "1e3",
+    "1_000",
+    "12:30:45",
+    "2026-01-01",
+    "  leading and trailing  ",
+    "- dash",
+    "key: value # comment",
+    "!unsafe tag",
+    "&anchor *alias",
+    "%directive",
+    "@at",
+    "`tick`",
+    "=",
+    "<<",
+    ".inf",
+    "...",
+    "---",
+]
+MAPPING = {
+    "externalProjectId": "project-1",
+    "externalId": "1",
+    "externalBranchName": "main",
+    "repoId": "repository-1",
+    "branchName": "trunk",
+}
+
+
+class Loader(yaml.SafeLoader):
+    """Reads a data file as Ansible does: what is tagged !unsafe is text."""
+
+
+Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
+
+
+@pytest.fixture(params=["default", "awkward"])
+def engine(request: pytest.FixtureRequest, run_module: RunModule) -> Iterator[Engine]:
+    with EmbeddedTenant(profile=request.param, rate=1000) as tenant:
+        yield Engine(run_module, tenant)
+
+
+def all_types(tenant: EmbeddedTenant) -> None:
+    """An instance of each type, each with as much as an instance can have; and those that only a look at all of it tells apart."""
+    for name in TYPES:
+        entry = entry_of(name, f"{name.lower()}-core")
+        settings = {key: value for key, value in entry.items() if key in ("organization", "region")}
+        tenant.add_instance(
+            name,
+            name=entry["name"],
+            hostname=entry.get("hostname"),
+            protocol="https" if "hostname" in entry else None,
+            selection_type="MANUAL_SELECTION",
+            state=[f"group/{name}-{n}" for n in range(3)],
+            external_projects=[MAPPING],
+            unique_properties={**settings, "team": "blue", "flag": True, "level": 3, "ratio": 0.5, "nested": {"list": ["a", {"b": None}]}},
+            transporter={"brokerDeviceId": "b1", "connectionName": "egress"} if "hostname" in entry else None,
+        )
+    tenant.add_instance("JENKINS", name="jenkins-core-2", unique_properties={"apiToken": "secret", "auth": {"clientSecret": "secret"}})
+    tenant.add_instance("GITLAB_SELF_MANAGED", name="twin", hostname="one.example.com", protocol="http")
+    tenant.add_instance("GITLAB_SELF_MANAGED", name="twin", hostname="Two.example.com:8443", protocol="https")
+    tenant.add_instance("GITHUB", name="all", selection_type="CURRENT_STATE", state=["a/b"])
+    tenant.add_instance("GITHUB", name="and-future", selection_type="CURRENT_STATE_AND_FUTURE", state=["c/d", "e/f"])
+    tenant.add_instance("GITHUB", name="empty", selection_type="MANUAL_SELECTION")
+    tenant.add_instance("JENKINS_SERVER", name="not-well", status="ERROR")
+
+
+def test_a_tenant_with_everything_stays_as_it_is(engine: Engine) -> None:
+    all_types(engine.tenant)
+    before = engine.tenant.instances
+    for _time in range(2):
+        config = engine.export()
+        assert len(config) == len(before)
+        assert [item for item in config if "id" in item] == []
+        for check in (True, False):
+            engine.tenant.clear_journal()
+            result = engine.apply(*config, check=check, diff=True)
+            assert actions(result) == ["unchanged"] * len(before)
+            assert not result["changed"]
+            assert result["diff"] == []
+            assert engine.writes() == []
+        assert engine.tenant.instances == before
+
+
+def test_an_id_only_where_nothing_else_tells_instances_apart(engine: Engine) -> None:
+    tenant = engine.tenant
+    nameless = tenant.add_instance("CORTEX_CLI")
+    named = tenant.add_instance("SNYK", name="one")
+    by_host = tenant.add_instance("BITBUCKET_DATACENTER", hostname="bitbucket.example.com")
+    same = [tenant.add_instance("JENKINS", name="same") for _n in range(2)]
+    # Whoever gives the name alone means both of these; the one with a host is meant by name and host.
+    hostless = tenant.add_instance("GITLAB_SELF_MANAGED", name="core")
+    hosted = tenant.add_instance("GITLAB_SELF_MANAGED", name="core", hostname="gitlab.example.com")
+    config = engine.export()
+    assert sorted(item["id"] for item in config if "id" in item) == sorted([nameless, *same, hostless])
+    assert {named, by_host, hosted} == set(tenant.instances) - {nameless, *same, hostless}
+    assert actions(engine.apply(*config)) == ["unchanged"] * 7
+
+
+def test_what_a_tenant_holds_is_text(engine: Engine, tmp_path: Path) -> None:
+    tenant, hostile = engine.tenant, [text.replace("MARK", str(tmp_path / "mark")) for text in HOSTILE]
+    for n, text in enumerate(hostile):
+        tenant.add_instance("JENKINS", name=text, unique_properties={"n": n, text or "empty": text, "nested": {text: [text]}})
+    tenant.add_instance("GITHUB", name="hostile", selection_type="MANUAL_SELECTION", state=hostile)
+    tenant.add_instance("SNYK", name="hostile", external_projects=[{"externalProjectId": t, "branchName": t} for t in hostile])
+    before = tenant.instances
+    exported = engine.run("data_source_info", {"as_config": True})
+    read = yaml.load(exported["data_file"], Loader=Loader)  # noqa: S506
+    assert read == {"tenant_expected_tenant": f"{tenant.host}:{tenant.port}", "tenant_data_sources": exported["config"]}
+    assert actions(engine.apply(*read["tenant_data_sources"])) == ["unchanged"] * len(before)
+    assert engine.writes() == []
+    assert tenant.instances == before
+    assert not (tmp_path / "mark").exists()
+
+
+def test_a_data_file_moves_a_tenant_once_the_secrets_are_filled_in(engine: Engine, run_module: RunModule) -> None:
+    """Onto an empty tenant: with placeholders refused, each by name; with the secrets filled in everything is there, twice."""
+    wanted = [name for name, kind in TYPES.items() if not kind.created_by and name != "COLLECTOR"]
+    for name in wanted:
+        item = item_of(name, "core")
+        tenant_item = {"hostname": item.get("domain", {}).get("hostname"), "protocol": item.get("domain", {}).get("protocol")}
+        engine.tenant.add_instance(name, name="core", unique_properties=item.get("unique_properties"), **tenant_item)
+    config = engine.export()
+    with_secrets = [item["type"] for item in config if "credentials" in item]
+    assert with_secrets == sorted(n for n in wanted if any(o.startswith("credentials") for o in TYPES[n].takes))
+    with EmbeddedTenant(rate=1000) as empty:
+        target = Engine(run_module, empty)
+        result = target.apply(*config)
+        assert result["failed"]
+        failed = [row["type"] for row in result["data_sources"] if row["action"] == "failed"]
+        assert failed == with_secrets
+        assert all("holds a placeholder" in row["error"] for row in result["data_sources"] if row["action"] == "failed")
+        filled = [{**i, "credentials": dict.fromkeys(i["credentials"], "real-secret")} if "credentials" in i else i for i in config]
+        result = target.apply(*filled)
+        assert {row["type"] for row in result["data_sources"] if row["action"] == "created"} == set(with_secrets)
+        assert set(actions(target.apply(*filled))) == set(actions(target.apply(*config))) == {"unchanged"}
+
+
+def test_no_secret_is_in_an_export(engine: Engine) -> None:
+    engine.tenant.add_instance(
+        "JFROG", name="core", unique_properties={"apiToken": "canary", "auth": {"password": "canary"}, "list": [{"secret": "canary"}]}
+    )
+    result: dict[str, Any] = engine.run("data_source_info", {"as_config": True})
+    assert "canary" not in str(result)
+    assert actions(engine.apply(*result["config"])) == ["unchanged"]
+    assert engine.writes() == []
+
+
+def test_a_list_that_is_not_whole_is_said(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tenant import present
+
+    honest = present.item
+    monkeypatch.setattr(present, "item", lambda *args: {**honest(*args), "state": honest(*args)["state"][:1]})
+    engine.tenant.add_instance("GITHUB", name="core", selection_type="MANUAL_SELECTION", state=["a/b", "c/d"])
+    result = engine.run("data_source_info", {"as_config": True})
+    assert [row["complete"] for row in result["data_sources"]] == [False]
+    assert any("does not show all its repositories, so the config holds only some" in text for text in result["warned"])
+
+
+def test_a_result_fed_back_changes_nothing(engine: Engine) -> None:
+    """What data_source returns is what data_source takes."""
+    all_types(engine.tenant)
+    takes = ("id", "type", "name", "domain", "transporter", "unique_properties", "selection_type", "external_projects", "repositories")
+    for instance_id, held in list(engine.tenant.instances.items())[:6]:
+        shown = engine.one({"id": instance_id})["data_source"]
+        again = engine.one({key: shown[key] for key in takes if key in shown})
+        assert not again["changed"], again
+        assert again["data_source"]["repositories"] == held["state"]
