@@ -12,6 +12,7 @@ from unittest import mock
 
 import pytest
 from ansible.module_utils import basic
+
 from tenant import server
 from tenant.server import EmbeddedTenant
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, view
 from asking import Ask, Result
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, view
 from tenant.server import EmbeddedTenant
 
 MANUAL = "MANUAL_SELECTION"
@@ -52,13 +53,20 @@ def two_of_them(tenant: EmbeddedTenant) -> None:
 SCENARIOS = {
     "create": Scenario(nothing, {**CORE, "credentials": {"client_id": "c", "client_secret": "s"}}),
     "create and scope": Scenario(nothing, {**CORE, "selection_type": MANUAL, "repositories": ["b/1", "b/2"]}),
-    "create with settings": Scenario(nothing, {"type": "HCP_TFC_RUN_TASKS", "name": "tfc", "unique_properties": {"organization": "o", "stages": [1]}}),
+    "create with settings": Scenario(
+        nothing, {"type": "HCP_TFC_RUN_TASKS", "name": "tfc", "unique_properties": {"organization": "o", "stages": [1]}}
+    ),
     "create with mappings": Scenario(
         nothing, {"type": "SNYK", "name": "s", "external_projects": [{"external_project_id": "p1", "repo_id": "r1"}]}
     ),
     "create a collector": Scenario(
         nothing,
-        {"type": "COLLECTOR", "name": "b", "unique_properties": {"detectionMethod": "SAST", "fileType": "SARIF"}, "return_credentials": True},
+        {
+            "type": "COLLECTOR",
+            "name": "b",
+            "unique_properties": {"detectionMethod": "SAST", "fileType": "SARIF"},
+            "return_credentials": True,
+        },
     ),
     "created, missing": Scenario(nothing, {**CORE, "state": "created"}),
     "created, there": Scenario(core, {**CORE, "state": "created", "repositories": ["b/1"]}),

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, view
 from asking import Ask, lose_answers
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, view
 from tenant.server import EmbeddedTenant
 
 MANUAL = "MANUAL_SELECTION"
@@ -179,7 +180,9 @@ def test_mappings_are_added_changed_and_removed(source: Ask, tenant: EmbeddedTen
     assert only(tenant)["externalProjects"][0] == {"externalProjectId": "p1", "repoId": "r9"}
     source.ok(**snyk, external_projects=[{"external_project_id": "p1"}], external_projects_mode="remove")
     assert [m["externalProjectId"] for m in only(tenant)["externalProjects"]] == ["p2"]
-    assert not source.ok(**snyk, external_projects=[{"external_project_id": "p2", "repo_id": "r2"}], external_projects_mode="exact")["changed"]
+    assert not source.ok(**snyk, external_projects=[{"external_project_id": "p2", "repo_id": "r2"}], external_projects_mode="exact")[
+        "changed"
+    ]
 
 
 def test_a_setting_changes_and_its_neighbours_stay(source: Ask, tenant: EmbeddedTenant) -> None:
@@ -308,7 +311,9 @@ def test_created_makes_it_and_never_touches_it_afterwards(source: Ask, tenant: E
     assert only(tenant)["state"] == ["platform/api", "platform/web"]
 
 
-@pytest.mark.parametrize("differs", [{"domain": {"hostname": "gitlab.example.com", "protocol": "http"}}, {"transporter": {"broker_device_id": "b2"}}])
+@pytest.mark.parametrize(
+    "differs", [{"domain": {"hostname": "gitlab.example.com", "protocol": "http"}}, {"transporter": {"broker_device_id": "b2"}}]
+)
 def test_what_cannot_be_changed_is_refused(source: Ask, tenant: EmbeddedTenant, differs: dict[str, Any]) -> None:
     gitlab(tenant, transporter={"brokerDeviceId": "b1"})
     told = source.refused(**{**GITLAB, **differs})
@@ -323,7 +328,9 @@ def test_what_cannot_be_changed_is_refused(source: Ask, tenant: EmbeddedTenant, 
 def test_a_scope_that_the_tenant_refuses_leaves_a_half_done_creation_that_a_second_run_completes(
     source: Ask, tenant: EmbeddedTenant
 ) -> None:
-    taken = tenant.add_instance("BITBUCKET_DATACENTER", name="other", hostname="bb.example.com", selection_type=MANUAL, state=["PAY/ledger"])
+    taken = tenant.add_instance(
+        "BITBUCKET_DATACENTER", name="other", hostname="bb.example.com", selection_type=MANUAL, state=["PAY/ledger"]
+    )
     tenant.set(repository_owner="exclusive")
     bitbucket: dict[str, Any] = {
         "type": "BITBUCKET_DATACENTER",
@@ -432,7 +439,9 @@ def test_a_put_whose_answer_is_lost_is_simply_sent_again(source: Ask, tenant: Em
     assert only(tenant)["state"] == ["a/1", "a/2", "a/3", "b/1"]
 
 
-def test_a_write_that_did_something_else_is_an_error_that_says_so(source: Ask, tenant: EmbeddedTenant, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_that_did_something_else_is_an_error_that_says_so(
+    source: Ask, tenant: EmbeddedTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gitlab(tenant, external_projects=[{"externalProjectId": "p1", "repoId": "r1"}])
     update = type(tenant.state).update
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from asking import Ask
+
 from tenant.server import EmbeddedTenant
 
 
@@ -17,9 +18,13 @@ from tenant.server import EmbeddedTenant
 def tenant(request: pytest.FixtureRequest) -> Iterator[EmbeddedTenant]:
     with EmbeddedTenant(profile=request.param, rate=1000) as started:
         manual = {"selection_type": "MANUAL_SELECTION"}
-        started.add_instance("GITLAB_SELF_MANAGED", name="gitlab-core", hostname="gitlab.example.com", state=["a/1", "a/2"], id="g1", **manual)
+        started.add_instance(
+            "GITLAB_SELF_MANAGED", name="gitlab-core", hostname="gitlab.example.com", state=["a/1", "a/2"], id="g1", **manual
+        )
         started.add_instance("GITLAB_SELF_MANAGED", name="gitlab-edge", hostname="edge.example.com", state=["b/1"], id="g2", **manual)
-        started.add_instance("SNYK", name="snyk-eu", hostname="api.eu.snyk.io", unique_properties={"apiToken": "u-secret"}, status="ERROR", id="s1")
+        started.add_instance(
+            "SNYK", name="snyk-eu", hostname="api.eu.snyk.io", unique_properties={"apiToken": "u-secret"}, status="ERROR", id="s1"
+        )
         started.add_instance("JENKINS_SERVER", name="jenkins", status="WAITING", id="j1")
         started.add_instance("COLLECTOR", name="bandit", id="col_1")
         yield started

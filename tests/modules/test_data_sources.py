@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, view
 from asking import Ask, calls
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, view
 from tenant.server import EmbeddedTenant
 
 MANUAL = "MANUAL_SELECTION"
@@ -64,7 +65,9 @@ def actions(result: dict[str, Any]) -> list[str]:
 
 
 def test_what_is_missing_is_made_what_differs_is_changed_what_is_right_is_left(sources: Bulk, tenant: EmbeddedTenant) -> None:
-    tenant.add_instance("BITBUCKET_DATACENTER", name="bb", hostname="bb.example.com", protocol="https", selection_type=MANUAL, state=["P/a"])
+    tenant.add_instance(
+        "BITBUCKET_DATACENTER", name="bb", hostname="bb.example.com", protocol="https", selection_type=MANUAL, state=["P/a"]
+    )
     tenant.add_instance("JENKINS_SERVER", name="jenkins-blue")
     gone = tenant.add_instance("JENKINS_SERVER", name="jenkins-old")
     items = [bitbucket(repositories=["P/b"]), JENKINS, SNYK, {"type": "JENKINS_SERVER", "name": "jenkins-old", "state": "absent"}]
@@ -113,7 +116,9 @@ def test_one_failure_does_not_stop_the_others_and_is_named(sources: Bulk, tenant
 
 
 def test_what_cannot_be_planned_stops_no_other_item(sources: Bulk, tenant: EmbeddedTenant) -> None:
-    tenant.add_instance("BITBUCKET_DATACENTER", name="bb", hostname="bb.example.com", selection_type=MANUAL, state=[f"P/{n}" for n in range(30)])
+    tenant.add_instance(
+        "BITBUCKET_DATACENTER", name="bb", hostname="bb.example.com", selection_type=MANUAL, state=[f"P/{n}" for n in range(30)]
+    )
     result = sources(bitbucket(repositories=["P/1"], repositories_mode="exact"), JENKINS, {"type": "snyk", "name": "x"})
     assert actions(result) == ["failed", "created", "failed"]
     assert "29 of 30" in result["data_sources"][0]["error"]
@@ -151,7 +156,9 @@ def test_one_repository_claimed_twice_on_one_host_is_refused_before_any_write(so
 
 def test_an_ignored_item_is_known_and_never_touched(sources: Bulk, tenant: EmbeddedTenant) -> None:
     there = tenant.add_instance("BITBUCKET_DATACENTER", name="bb", hostname="bb.example.com", selection_type=MANUAL, state=["P/a"])
-    result = sources.ok(bitbucket(repositories=["P/b"], selection_type=MANUAL, ignore=True), {"type": "SNYK", "name": "not there", "ignore": True})
+    result = sources.ok(
+        bitbucket(repositories=["P/b"], selection_type=MANUAL, ignore=True), {"type": "SNYK", "name": "not there", "ignore": True}
+    )
     assert not result["changed"]
     assert tenant.writes == []
     assert tenant.instances[there]["state"] == ["P/a"]

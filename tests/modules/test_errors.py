@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from asking import Ask
+
 from tenant.server import EmbeddedTenant
 
 LIST = "GET /public_api/appsec/v1/data_source_instances"
@@ -84,7 +85,9 @@ def test_a_clock_that_is_wrong(source: Ask, tenant: EmbeddedTenant, ahead: int, 
 
 @pytest.mark.parametrize("missing", ["api_key", "api_key_id", "api_url"])
 @pytest.mark.parametrize("given", [None, ""])
-def test_a_setting_that_is_missing_or_empty(source: Ask, tenant: EmbeddedTenant, monkeypatch: pytest.MonkeyPatch, missing: str, given: Any) -> None:
+def test_a_setting_that_is_missing_or_empty(
+    source: Ask, tenant: EmbeddedTenant, monkeypatch: pytest.MonkeyPatch, missing: str, given: Any
+) -> None:
     """A controller exports "" for a blank field: that is no value."""
     monkeypatch.setenv(f"CORTEXCLOUD_{missing.upper()}", "")
     told = one_line(source(**{missing: given}))
@@ -98,7 +101,15 @@ def test_the_environment_fills_what_is_not_given_and_an_empty_variable_does_not(
 ) -> None:
     for name, value in tenant.environment("admin_standard").items():
         monkeypatch.setenv(name, value)
-    for name in ("CA_PATH", "EXPECTED_TENANT", "REQUEST_TIMEOUT", "RETRY_DEADLINE", "REQUESTS_PER_SECOND", "SKIP_SSL_VERIFY", "RATE_LIMIT_DIR"):
+    for name in (
+        "CA_PATH",
+        "EXPECTED_TENANT",
+        "REQUEST_TIMEOUT",
+        "RETRY_DEADLINE",
+        "REQUESTS_PER_SECOND",
+        "SKIP_SSL_VERIFY",
+        "RATE_LIMIT_DIR",
+    ):
         monkeypatch.setenv(f"CORTEXCLOUD_{name}", "")
     result = run_module("data_source_info", {})
     assert not result["failed"], result["msg"]

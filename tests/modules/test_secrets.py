@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, view
 from asking import Ask
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, view
 from tenant.problem import appsec
 from tenant.server import EmbeddedTenant
 
@@ -125,7 +126,9 @@ ECHOES = {
 
 @pytest.mark.parametrize("echo", ECHOES)
 @pytest.mark.parametrize("check", [False, True])
-def test_when_the_tenant_repeats_what_it_was_sent(ask: Any, tenant: EmbeddedTenant, monkeypatch: pytest.MonkeyPatch, echo: str, check: bool) -> None:
+def test_when_the_tenant_repeats_what_it_was_sent(
+    ask: Any, tenant: EmbeddedTenant, monkeypatch: pytest.MonkeyPatch, echo: str, check: bool
+) -> None:
     def refuse(_self: Any, *args: Any) -> Any:
         status, words = ECHOES[echo](args[-1])
         raise appsec(status, "VALIDATION_ERROR", words)
@@ -183,7 +186,9 @@ def test_a_collectors_token_is_in_its_file_alone(ask: Any, tenant: EmbeddedTenan
     assert token.token in path.read_text()
 
 
-def test_a_collectors_token_that_could_not_be_kept_is_not_in_the_message(ask: Any, tenant: EmbeddedTenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_collectors_token_that_could_not_be_kept_is_not_in_the_message(
+    ask: Any, tenant: EmbeddedTenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.keep import CredentialsFile
 
     def full(_self: Any, _content: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from asking import Ask
+
 from tenant.server import EmbeddedTenant
 
 
@@ -38,7 +39,8 @@ def test_a_good_key(info: Ask, tenant: EmbeddedTenant, key: str, validate_body: 
 
 
 @pytest.mark.parametrize(
-    ("key", "options"), [("admin", {"api_key": "0" * 128}), ("expired", {}), ("admin", {"api_key_type": "standard"}), ("admin", {"api_key_id": "1"})]
+    ("key", "options"),
+    [("admin", {"api_key": "0" * 128}), ("expired", {}), ("admin", {"api_key_type": "standard"}), ("admin", {"api_key_id": "1"})],
 )
 def test_a_refused_key_is_an_answer_with_a_hint(info: Ask, key: str, options: dict[str, Any]) -> None:
     result = info.ok(key=key, **options)

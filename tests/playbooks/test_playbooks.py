@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from tenant.server import EmbeddedTenant
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,7 +53,9 @@ Play = Callable[..., Ended]
 def play(tmp_path: Path) -> Play:
     """play("doctor", tenant, "--check", variable=value): environment=True names the tenant and the key by environment variables."""
 
-    def run(book: str | Path, tenant: EmbeddedTenant | None, *options: str, key: str = "admin", inventory: str = "localhost,", **variables: Any) -> Ended:
+    def run(
+        book: str | Path, tenant: EmbeddedTenant | None, *options: str, key: str = "admin", inventory: str = "localhost,", **variables: Any
+    ) -> Ended:
         environment = {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(tmp_path),
@@ -74,7 +77,9 @@ def play(tmp_path: Path) -> Play:
             (tmp_path / "variables.json").write_text(json.dumps(variables))
             command += ["-e", f"@{tmp_path / 'variables.json'}"]
         return Ended(
-            subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL, check=False)
+            subprocess.run(
+                command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL, check=False
+            )
         )
 
     return run
@@ -128,7 +133,9 @@ def test_the_doctor_names_a_tenant_that_does_not_answer(play: Play) -> None:
 # -- onboard
 
 
-def test_a_company_is_onboarded_once_then_unchanged_and_one_edit_shows_as_one_line(play: Play, tenant: EmbeddedTenant, tmp_path: Path) -> None:
+def test_a_company_is_onboarded_once_then_unchanged_and_one_edit_shows_as_one_line(
+    play: Play, tenant: EmbeddedTenant, tmp_path: Path
+) -> None:
     wanted = yaml.safe_load(DATA.read_text())["tenant_data_sources"]
     first = play("onboard", tenant, onboard_file=str(DATA)).fine()
     assert first.counts()["changed"] == 1
@@ -145,7 +152,11 @@ def test_a_company_is_onboarded_once_then_unchanged_and_one_edit_shows_as_one_li
     assert changed_lines(second.output) == []
     assert tenant.writes == []
 
-    edited = written(tmp_path, DATA.read_text().replace("      - storefront/search\n", "      - storefront/search\n      - storefront/new\n"), "edited.yml")
+    edited = written(
+        tmp_path,
+        DATA.read_text().replace("      - storefront/search\n", "      - storefront/search\n      - storefront/new\n"),
+        "edited.yml",
+    )
     tenant.set(read_only=True)
     third = play("onboard", tenant, "--check", "--diff", key="viewer", onboard_file=str(edited)).fine()
     assert third.counts()["changed"] == 1
@@ -161,7 +172,10 @@ def test_onboarding_an_awkward_tenant_ends_at_the_same_place(play: Play) -> None
 
 
 def test_a_failed_item_is_named_and_the_others_are_done(play: Play, tenant: EmbeddedTenant) -> None:
-    items = [{"type": "JENKINS_SERVER", "name": "jenkins"}, {"type": "CHECKMARX_ONE", "name": "checkmarx", "credentials": {"token": "cnry-token"}}]
+    items = [
+        {"type": "JENKINS_SERVER", "name": "jenkins"},
+        {"type": "CHECKMARX_ONE", "name": "checkmarx", "credentials": {"token": "cnry-token"}},
+    ]
     ended = play("onboard", tenant, tenant_data_sources=items)
     assert ended.code == 2
     assert '[1] CHECKMARX_ONE \\"checkmarx\\"' in ended.output or '[1] CHECKMARX_ONE "checkmarx"' in ended.output
@@ -182,7 +196,9 @@ def test_a_failed_item_is_named_and_the_others_are_done(play: Play, tenant: Embe
         ({"tenant_data_sources": "SNYK"}, "tenant_data_sources"),
     ],
 )
-def test_what_cannot_be_onboarded_is_said_before_anything_is_written(play: Play, tenant: EmbeddedTenant, variables: dict[str, Any], said: str) -> None:
+def test_what_cannot_be_onboarded_is_said_before_anything_is_written(
+    play: Play, tenant: EmbeddedTenant, variables: dict[str, Any], said: str
+) -> None:
     ended = play("onboard", tenant, "-vvv", **variables)
     assert ended.code != 0
     assert said in "".join(ended.errors) or said in ended.output
@@ -197,7 +213,13 @@ def test_two_hosts_are_two_tenants(play: Play, tmp_path: Path) -> None:
         hosts = {}
         for name, each in (("one", one), ("two", two)):
             key = each.keys["admin_standard"]
-            connection = {"api_url": each.url, "api_key_id": key.id, "api_key": key.key, "api_key_type": key.type, "expected_tenant": "127.0.0.1"}
+            connection = {
+                "api_url": each.url,
+                "api_key_id": key.id,
+                "api_key": key.key,
+                "api_key_type": key.type,
+                "expected_tenant": "127.0.0.1",
+            }
             items = [{"type": "JENKINS_SERVER", "name": f"jenkins-{name}"}, {"type": "SNYK", "name": f"snyk-{name}"}]
             hosts[name] = {"cortex_cloud_connection": connection, "tenant_data_sources": items}
         inventory = written(tmp_path, yaml.safe_dump({"tenants": {"hosts": hosts}}), "inventory.yml")

@@ -16,9 +16,10 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from scripted_server import Handler, Say, ScriptedServer, cut_off, drip, hang_up, silence
+
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _client
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import ApiError, InputError
-from scripted_server import Handler, Say, ScriptedServer, cut_off, drip, hang_up, silence
 
 OK = Say(200, {"id": "1"})
 PATH = "/public_api/appsec/v1/data_source_instances"

@@ -50,8 +50,10 @@ def spec_of_module(name: str) -> Spec:
 def variables_of_roles() -> Spec:
     found: Spec = {}
     for role in ROLES:
-        for entry in yaml.safe_load((ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text())["argument_specs"].values():
-            found.update(entry.get("options", {}))
+        points = yaml.safe_load((ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text())["argument_specs"]
+        # The point main knows a variable best; others may take it as it comes.
+        for point in sorted(points, key=lambda name: name != "main"):
+            found = {**points[point].get("options", {}), **found}
     return found
 
 
@@ -104,7 +106,7 @@ def example_faults(tree: Any, where: str) -> Iterator[str]:
             yield f"{where}: no module {key}"
         elif name != key:
             yield from faults(SPECS[name], value or {}, f"{where}.{key}")
-        elif key in VARIABLES:
+        elif key in VARIABLES and key != "cortex_cloud_connection":
             yield from value_faults(VARIABLES[key], value, f"{where}.{key}")
         elif key in ("cortex_cloud_connection", f"group/{NAMESPACE}.all"):
             yield from (f"{where}.{key}: no connection option {n}" for n in value if n not in CONNECTION) if isinstance(value, dict) else ()
@@ -158,7 +160,10 @@ def test_the_data_file_of_the_demo_can_be_run() -> None:
         ("cortex_cloud.appsec.data_sources: {data_sources: [{type: SNYK, external_projects: [{repo: x}]}]}", "no option repo"),
         ("cortex_cloud.appsec.data_sorce: {}", "no module"),
         ("{ansible.builtin.include_role: {name: cortex_cloud.appsec.tenent}}", "no role tenent"),
-        ("{ansible.builtin.include_role: {name: cortex_cloud.appsec.tenant}, vars: {tenant_data_source: []}}", "no variable tenant_data_source"),
+        (
+            "{ansible.builtin.include_role: {name: cortex_cloud.appsec.tenant}, vars: {tenant_data_source: []}}",
+            "no variable tenant_data_source",
+        ),
         ("tenant_data_sources: [{type: SNYK, nmae: x}]", "no option nmae"),
         ("cortex_cloud_connection: {api_uri: x}", "no connection option api_uri"),
         ("ansible.builtin.import_playbook: cortex_cloud.appsec.onbord", "no playbook"),

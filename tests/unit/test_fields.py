@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import (
     BEHAVIOUR,
     FIELDS,
@@ -120,7 +121,13 @@ def leaves(spec: dict[str, Any], path: str = "") -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("in_list", [False, True])
 def test_the_argument_spec_hides_every_secret_and_leaves_none_undecided(in_list: bool) -> None:
     options = leaves(argument_spec(in_list=in_list))
-    secret = {"credentials.token", "credentials.refresh_token", "credentials.client_secret", "credentials.password", "credentials.webhook_auth_key"}
+    secret = {
+        "credentials.token",
+        "credentials.refresh_token",
+        "credentials.client_secret",
+        "credentials.password",
+        "credentials.webhook_auth_key",
+    }
     assert {name for name, option in options.items() if option.get("no_log")} == secret
     # Ansible warns of an option whose name sounds secret and that says nothing.
     sounds = re.compile(r"pass(?!ive)|secret|token|cryptkey|credential|auth_key", re.IGNORECASE)
@@ -134,13 +141,23 @@ def test_each_item_of_a_list_takes_the_same_options_and_ignore() -> None:
 
 
 def test_null_is_not_given_at_every_level_and_empty_is() -> None:
-    given = {"name": None, "domain": {"hostname": "h", "protocol": None}, "repositories": [], "external_projects": [{"repo_id": "r", "branch_name": None}]}
+    given = {
+        "name": None,
+        "domain": {"hostname": "h", "protocol": None},
+        "repositories": [],
+        "external_projects": [{"repo_id": "r", "branch_name": None}],
+    }
     assert item_from(given) == {"domain": {"hostname": "h"}, "repositories": [], "external_projects": [{"repo_id": "r"}]}
 
 
 @pytest.mark.parametrize(
     "raw",
-    [{"name": "n"}, {"displayName": "n"}, {"uniqueProperties": {"name": "n"}}, {"name": "", "displayName": None, "uniqueProperties": {"name": "n"}}],
+    [
+        {"name": "n"},
+        {"displayName": "n"},
+        {"uniqueProperties": {"name": "n"}},
+        {"name": "", "displayName": None, "uniqueProperties": {"name": "n"}},
+    ],
 )
 def test_the_name_is_found_wherever_the_tenant_shows_it(raw: dict[str, Any]) -> None:
     assert from_api(raw)["name"] == "n"

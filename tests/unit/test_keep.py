@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.keep import (
     CredentialsFile,
     credentials_content,
@@ -44,7 +45,9 @@ def test_the_token_is_found_wherever_the_reply_has_it(reply: dict[str, Any]) -> 
     assert find_credentials(reply) == {"api_url": "https://u", "token_id": "t-1", "token": "the-token"}
 
 
-@pytest.mark.parametrize("reply", [{"id": "1"}, {"id": "1", "apiToken": ""}, {"id": "1", "apiToken": None}, {"tokenId": "t"}, [], None, "x"])
+@pytest.mark.parametrize(
+    "reply", [{"id": "1"}, {"id": "1", "apiToken": ""}, {"id": "1", "apiToken": None}, {"tokenId": "t"}, [], None, "x"]
+)
 def test_no_token_is_no_token(reply: Any) -> None:
     assert find_credentials(reply) is None
 

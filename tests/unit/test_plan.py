@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.check import check_item
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.match import match
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import Plan, plan_create, plan_update, unexpected

@@ -8,11 +8,12 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from hypothesis import assume, event, given
+from hypothesis import strategies as st
+
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import from_api, mappings_to_api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import Plan, plan_create, plan_update, unexpected
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
-from hypothesis import assume, event, given
-from hypothesis import strategies as st
 
 MANUAL = "MANUAL_SELECTION"
 MASK = "********"
@@ -51,7 +52,9 @@ def instances(draw: st.DrawFn) -> Raw:
         "externalProjects": mappings_to_api(draw(projects)),
         "uniqueProperties": draw(settings_shown),
     }
-    for absent in draw(st.sets(st.sampled_from(["externalProjects", "uniqueProperties", "repositoriesCount", "selectionType"]), max_size=1)):
+    for absent in draw(
+        st.sets(st.sampled_from(["externalProjects", "uniqueProperties", "repositoriesCount", "selectionType"]), max_size=1)
+    ):
         del raw[absent]
     return raw
 

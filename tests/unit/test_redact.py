@@ -10,6 +10,9 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._redact import (
     HIDDEN,
     Redactor,
@@ -18,8 +21,6 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._redact import
     looks_secret,
     secrets_in,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 SECRET_KEYS = [
     "token", "apiToken", "api_token", "API_KEY", "apiKey", "client-secret", "clientSecret", "password", "Password", "passwd",

@@ -9,6 +9,7 @@ import re
 import time
 
 import pytest
+
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _signing
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._signing import advanced_headers, collector_headers, standard_headers
 

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _throttle
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._throttle import Throttle
 

@@ -85,8 +85,24 @@ def _scalar(value: t.Any) -> str:
             return value
         # Whoever may name a repository must not be able to run a template on our machine.
         unsafe = "!unsafe " if "{{" in value or "{%" in value or "{#" in value else ""
-        return unsafe + json.dumps(value)
+        return f'{unsafe}"{"".join(map(_character, value))}"'
+    if isinstance(value, float):
+        if value != value or value in (float("inf"), float("-inf")):
+            return {"nan": ".nan", "inf": ".inf", "-inf": "-.inf"}[str(value)]
+        # Without a point YAML takes an exponent for text.
+        mantissa, e, exponent = repr(value).partition("e")
+        return f"{mantissa}.0{e}{exponent}" if e and "." not in mantissa else repr(value)
     return json.dumps(value)
+
+
+def _character(char: str) -> str:
+    """One character of a double-quoted YAML text."""
+    if char in '"\\':
+        return f"\\{char}"
+    if char == " " or (char.isprintable() and not char.isspace()):
+        return char
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def write_backup(directory: str, tenant: str, shown: Item) -> str:

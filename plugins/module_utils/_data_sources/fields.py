@@ -111,15 +111,19 @@ def argument_spec(*, in_list: bool = False) -> dict[str, t.Any]:
 
 
 def item_from(params: dict[str, t.Any]) -> Item:
-    """The item the user gave: options that are null or not given are left out at every level; empty ones stay."""
-    return {k: _without_null(v) for k, v in params.items() if v is not None}
+    """The item the user gave: options that are null or not given are left out; empty ones stay.
+
+    In unique_properties a key with null is left out too; deeper down a null is a value of the vendor's.
+    """
+    free = {field.option for field in FIELDS if field.type == "dict"}
+    return {k: _without_null(v, deep=k not in free) for k, v in params.items() if v is not None}
 
 
-def _without_null(value: t.Any) -> t.Any:
+def _without_null(value: t.Any, deep: bool) -> t.Any:
     if isinstance(value, dict):
-        return {k: _without_null(v) for k, v in value.items() if v is not None}
-    if isinstance(value, list):
-        return [_without_null(v) for v in value]
+        return {k: _without_null(v, deep) if deep else v for k, v in value.items() if v is not None}
+    if isinstance(value, list) and deep:
+        return [_without_null(v, deep) for v in value]
     return value
 
 

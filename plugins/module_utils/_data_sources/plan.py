@@ -289,8 +289,8 @@ def _plan_unique_properties(item: Item, current: Raw, after: Item, warnings: lis
     if differing:
         if hidden:
             raise InputError(
-                f"{label(after)}: unique_properties.{differing[0]} should change, but all keys are replaced together, and of {', '.join(hidden)} "
-                "only a placeholder is known, so it would be lost. Give the real value too."
+                f"{label(after)}: unique_properties.{differing[0]} should change, but all keys are replaced together, and of "
+                f"{', '.join(hidden)} only a placeholder is known, so it would be lost. Give the real value too."
             )
         after["unique_properties"] = new
         if "name" in differing:
