@@ -4,6 +4,7 @@
 # PRIVATE to the collection: floor 3, instances in the shape that onboard takes: for an export, for a backup.
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -108,11 +109,11 @@ def _character(char: str) -> str:
 def write_backup(directory: str, tenant: str, shown: Item) -> str:
     """Write one instance as a data file for onboard, 0600, before something is taken away from it. Returns the path; raises InputError."""
     words = [tenant, shown.get("type"), shown.get("name"), shown["id"], time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())]
-    name = "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", str(w)) for w in words if w) + ".yml"
-    path = os.path.join(os.path.abspath(os.path.expanduser(directory)), name)
+    name = "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", str(w))[:80] for w in words if w)
+    folder = os.path.abspath(os.path.expanduser(directory))
     try:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        path, handle = _new_file(folder, name)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(as_data_file(tenant, [as_config(shown)]))
             file.flush()
@@ -120,3 +121,14 @@ def write_backup(directory: str, tenant: str, shown: Item) -> str:
     except OSError as exc:
         raise InputError(f"backup_dir {directory} cannot be written ({exc.strerror}), so nothing was changed.") from None
     return path
+
+
+def _new_file(folder: str, name: str) -> tuple[str, int]:
+    """A file of that name, or with a number when there is one already: a backup never replaces another."""
+    for number in itertools.count(1):
+        path = os.path.join(folder, f"{name}{f'_{number}' if number > 1 else ''}.yml")
+        try:
+            return path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            continue
+    raise AssertionError("unreachable")
