@@ -59,7 +59,7 @@ def variables_of_roles() -> Spec:
 
 SPECS = {name: spec_of_module(name) for name in MODULES}
 VARIABLES = variables_of_roles()
-CONNECTION = {name for name in SPECS["tenant_info"]}
+CONNECTION = set(SPECS["tenant_info"])
 
 
 def faults(spec: Spec, given: Any, where: str) -> Iterator[str]:

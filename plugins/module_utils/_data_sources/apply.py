@@ -24,7 +24,7 @@ LOOK_AGAIN_SECONDS = 15.0
 _ACTIONS = {"create": "created", "update": "updated", "recreate": "updated", "delete": "deleted", "none": "unchanged"}
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False)
 class Outcome:
     """What became of one item.
 
