@@ -156,7 +156,7 @@ class Application:
         mismatched = wanted is not None and self._wrong_type_filter(wanted)
         with tenant.state.lock:
             found = [
-                present.list_item(stored, switches) for stored in tenant.state.stored.values()
+                present.list_item(stored, switches) for stored in tenant.state.listed(request.environ.get("tenant.lag", 0.0))
                 if not mismatched and (wanted is None or stored.type == wanted.upper())
                 and (wanted_category is None or kinds.category(stored.type) == wanted_category)
             ]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, g, jsonify, request
 
+from .faults import FaultError
 from .switches import SwitchError
 
 if TYPE_CHECKING:
@@ -45,6 +46,23 @@ def register(app: Flask, tenant: EmbeddedTenant) -> None:
             return _answer({"error": str(error)}, 400)
         return _answer(tenant.switches)
 
+    def order_fault() -> Response:
+        values = request.get_json(silent=True)
+        if not isinstance(values, dict) or not isinstance(values.get("kind"), str):
+            return _answer({"error": "send a JSON object with kind and the options of the fault"}, 400)
+        try:
+            tenant.fault(**values)
+        except FaultError as error:
+            return _answer({"error": str(error)}, 400)
+        return faults()
+
+    def faults() -> Response:
+        return _answer({"orders": tenant.faults.orders(), "injected": [dataclasses.asdict(one) for one in tenant.injected]})
+
+    def clear_faults() -> Response:
+        tenant.no_more_faults()
+        return _answer({})
+
     def clear_journal() -> Response:
         tenant.clear_journal()
         return _answer({})
@@ -57,6 +75,9 @@ def register(app: Flask, tenant: EmbeddedTenant) -> None:
     add("switches", "PUT", change_switches)
     add("journal", "GET", lambda: _answer([dataclasses.asdict(entry) for entry in tenant.journal]))
     add("journal", "DELETE", clear_journal)
+    add("faults", "GET", faults)
+    add("faults", "POST", order_fault)
+    add("faults", "DELETE", clear_faults)
     add("instances", "GET", lambda: _answer(tenant.instances))
     add("uploads", "GET", lambda: _answer([
         {"collector_id": held.collector_id, "repository": held.repository, "branch": held.branch, "at": held.at, "bytes": held.bytes,

@@ -7,13 +7,10 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
-import os
 import secrets
-import shutil
 import socket
-import ssl
-import tempfile
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -22,7 +19,10 @@ from werkzeug.wsgi import get_input_stream
 
 from .app import Application
 from .auth import Authenticator, CollectorToken, Key, make_keys
+from .certificates import Certificates
 from .clock import Clock
+from .control import PREFIX
+from .faults import Answer, Faults, Injected, answer_with
 from .journal import Entry
 from .limit import RateLimit
 from .state import API, State
@@ -54,6 +54,16 @@ class Handler(WSGIRequestHandler):
         body = get_input_stream(environ, max_content_length=LARGEST_BODY).read()
         environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(body), str(len(body))
         environ.pop("HTTP_TRANSFER_ENCODING", None)
+        path = self.path.partition("?")[0]
+        faults = self.server.app.tenant.faults
+        fault, before, behind = (None, 0.0, 0.0) if path.startswith(PREFIX) else faults.strike(self.command, path)
+        time.sleep(before)
+        answer = answer_with(self, fault, lambda lag=0.0: self._carry_out({**environ, "tenant.lag": lag}), faults)
+        if answer is not None:
+            time.sleep(behind)
+            self.emit(*answer)
+
+    def _carry_out(self, environ: dict[str, Any]) -> Answer:
         started: list[Any] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> Any:
@@ -65,7 +75,7 @@ class Handler(WSGIRequestHandler):
             content = b"".join(answer)
         finally:
             getattr(answer, "close", lambda: None)()
-        self.emit(started[0], started[1], content)
+        return started[0], started[1], content
 
     def emit(self, status: str, headers: Sequence[tuple[str, str]], body: bytes) -> None:
         """The one place where an answer goes out."""
@@ -73,6 +83,8 @@ class Handler(WSGIRequestHandler):
         self.send_response_only(int(code), reason)
         for name, value in headers:
             self.send_header(name, value)
+        if code != "204" and not any(name.lower() == "content-length" for name, _value in headers):
+            self.send_header("Content-Length", str(len(body)))
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
@@ -88,16 +100,17 @@ class Server(ThreadedWSGIServer):
 
     daemon_threads = True
 
-    def __init__(self, port: int, app: Any, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, port: int, app: Any, certificates: Certificates | None) -> None:
         super().__init__("127.0.0.1", port, app, Handler)
-        self.ssl_context = tls
+        self._certificates = certificates
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
 
     def get_request(self) -> tuple[Any, Any]:
         connection, peer = super().get_request()
-        if self.ssl_context is not None:
-            connection = self.ssl_context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        if self._certificates is not None:
+            context = self._certificates.context(self.app.tenant.behaviour.certificate)
+            connection = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         with self._open_lock:
             self._open.add(connection)
         return connection, peer
@@ -146,15 +159,18 @@ class EmbeddedTenant:
         self._seed: list[dict[str, str]] = []
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
-        self._directory: str | None = None
+        self._certificates: Certificates | None = None
+        self.faults = Faults()
 
     # -- life
 
     def start(self) -> EmbeddedTenant:
         if self._server is not None:
             raise RuntimeError("this tenant is running already")
-        context = self._certificate() if self._tls else None
-        self._server = server = Server(self.port, Application(self), context)
+        if self._tls:
+            self._certificates = Certificates(self._hostnames)
+            self.ca_path = self._certificates.ca_path
+        self._server = server = Server(self.port, Application(self), self._certificates)
         self.port = server.port
         self._thread = threading.Thread(target=server.serve_forever, args=(0.02,), name=f"tenant-{self.port}", daemon=True)
         self._thread.start()
@@ -167,9 +183,10 @@ class EmbeddedTenant:
             server.shutdown()
             self._thread.join()
             server.close_all()
-        if self._directory is not None:
-            shutil.rmtree(self._directory, ignore_errors=True)
-            self._directory = None
+        self.faults.settle()
+        if self._certificates is not None:
+            self._certificates.close()
+            self._certificates = None
 
     def __enter__(self) -> EmbeddedTenant:
         return self.start()
@@ -179,20 +196,10 @@ class EmbeddedTenant:
         if self.violations and kind is None:
             raise Violation("the tenant broke its own document: " + "; ".join(self.violations))
 
-    def _certificate(self) -> ssl.SSLContext:
-        import trustme
-
-        authority = trustme.CA()
-        certificate = authority.issue_cert("127.0.0.1", "localhost", *self._hostnames)
-        self._directory = tempfile.mkdtemp(prefix="tenant-")
-        self.ca_path = os.path.join(self._directory, "ca.pem")
-        authority.cert_pem.write_to_path(self.ca_path)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        certificate.configure_cert(context)
-        return context
-
     def reset(self) -> None:
-        """State (but for what `seed` added), journal and switches as at the start; keys, port, certificate and violations stay."""
+        """State (but for what `seed` added), journal, faults and switches as at the start; keys, port, certificates and violations stay."""
+        self.faults.settle()
+        self.faults.clear()
         self.state.clear()
         self.seed(self._seed)
         self.clear_journal()
@@ -232,6 +239,20 @@ class EmbeddedTenant:
     def set(self, **switches: Any) -> None:
         """Change switches while running. Raises SwitchError, with the choices, for an unknown name or value."""
         self.behaviour.change(**switches)
+
+    def fault(self, kind: str, **options: Any) -> None:
+        """Order a fault for requests to come (faults.py has the kinds and options). Raises FaultError."""
+        self.faults.add(kind, **options)
+
+    def no_more_faults(self) -> None:
+        """Drop the orders that stand, and wait until every late request was carried out."""
+        self.faults.settle()
+        self.faults.clear()
+
+    @property
+    def injected(self) -> list[Injected]:
+        """The faults that struck, in order, since the start or the last clearing."""
+        return list(self.faults.injected)
 
     # -- what happened
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import math
 import secrets
 import threading
 from collections.abc import Callable, Mapping
@@ -32,6 +33,9 @@ class Stored:
     hashes: dict[str, str] = field(default_factory=dict)
     settling: int = 0
     disabled: bool = False
+    # Steady seconds, for a list that lags behind.
+    born: float = 0.0
+    died: float | None = None
 
     @property
     def type(self) -> str:
@@ -66,6 +70,7 @@ class State:
         self._switches, self._clock, self._origin = switches, clock, origin
         self.lock = threading.RLock()
         self.stored: dict[str, Stored] = {}
+        self.deleted: dict[str, Stored] = {}
         self.tokens: dict[str, CollectorToken] = {}
         # Every token ever handed out, so that the journal hides it after its collector is gone.
         self.issued: set[str] = set()
@@ -75,7 +80,7 @@ class State:
 
     def clear(self) -> None:
         with self.lock:
-            for held in (self.stored, self.tokens, self.repositories, self.uploads, self.accepted):
+            for held in (self.stored, self.deleted, self.tokens, self.repositories, self.uploads, self.accepted):
                 held.clear()
 
     def now(self) -> str:
@@ -98,7 +103,7 @@ class State:
                      "uniqueProperties": {}, "createdAt": at, "updatedAt": at, **copy.deepcopy(shape)}
             if whole["type"] in kinds.VCS:
                 whole.setdefault("selectionType", "CURRENT_STATE")
-            self.stored[whole["id"]] = stored = Stored(whole)
+            self.stored[whole["id"]] = stored = Stored(whole, born=self._clock.steady())
             return stored
 
     def create(self, body: Mapping[str, Any]) -> tuple[Stored, CollectorToken | None]:
@@ -200,14 +205,21 @@ class State:
     def delete(self, instance_id: str) -> None:
         """Remove an instance; a collector's tokens go with it. Raises 404."""
         with self.lock:
-            self.find(instance_id)
-            del self.stored[instance_id]
+            self.find(instance_id).died = self._clock.steady()
+            self.deleted[instance_id] = self.stored.pop(instance_id)
             for token_id in [token_id for token_id, token in self.tokens.items() if token.id == instance_id]:
                 del self.tokens[token_id]
 
     def grant_consent(self, instance_id: str) -> None:
         with self.lock:
             self._settle(self.find(instance_id))
+
+    def listed(self, lag: float) -> list[Stored]:
+        """What was there `lag` seconds ago, in today's shape; call under the lock."""
+        if not lag:
+            return list(self.stored.values())
+        then = self._clock.steady() - lag
+        return [held for held in (*self.stored.values(), *self.deleted.values()) if held.born <= then and (held.died or math.inf) > then]
 
     def set_disabled(self, instance_id: str, disabled: bool) -> None:
         with self.lock:

@@ -62,6 +62,9 @@ def _number(value: Any, whole: bool) -> float | None:
 YES_NO = (True, False)
 
 SWITCHES: dict[str, Switch] = {
+    # the way there
+    "certificate": Switch("valid", ("valid", "other_name", "expired"), "none: a fault",
+                          "with TLS, what new connections are shown: the right certificate, one of another host, or an expired one"),
     # who may call
     "clock_offset": Switch(0.0, None, "1.3", "seconds by which the tenant's clock and `Date` header are shifted", minimum=None),
     "clock_skew": Switch(300.0, None, "1.3", "seconds a signature's timestamp may be off; more is 401"),

@@ -43,3 +43,11 @@ def client_of(tmp_path: Path) -> Iterator[Callable[..., Any]]:
     yield client
     for one in made:
         one.close()
+
+
+@pytest.fixture
+def quick_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The jitter takes its lower end, so that retries cost no time."""
+    from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _client
+
+    monkeypatch.setattr(_client.random, "uniform", lambda low, _high: min(low, 0.01))

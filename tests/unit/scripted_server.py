@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 import ssl
@@ -62,6 +63,26 @@ def drip(status: int = 200, lasting: float = 8.0, **headers: str) -> Callable[[H
             handler.wfile.write(b" ")
             handler.wfile.flush()
         hang_up(handler)
+
+    return answer
+
+
+def zipped(body: bytes, pieces: int, chunked: bool) -> Callable[[Handler], None]:
+    """The body compressed, in so many pieces, the first of which holds nothing but the header of the compression."""
+
+    def answer(handler: Handler) -> None:
+        packed = gzip.compress(body)
+        handler.send_response(200)
+        handler.send_header("Content-Encoding", "gzip")
+        handler.send_header(*("Transfer-Encoding", "chunked") if chunked else ("Content-Length", str(len(packed))))
+        handler.end_headers()
+        step = -(-(len(packed) - 10) // pieces)
+        for part in [packed[:10], *(packed[at : at + step] for at in range(10, len(packed), step))]:
+            handler.wfile.write(b"%x\r\n%s\r\n" % (len(part), part) if chunked else part)
+            handler.wfile.flush()
+            time.sleep(0.02)
+        if chunked:
+            handler.wfile.write(b"0\r\n\r\n")
 
     return answer
 

@@ -31,8 +31,8 @@ UTILS = Path(__file__).resolve().parents[2] / "plugins" / "module_utils"
 
 # Every field of contract 3.3 and 3.4, in the API's words.
 CREATE = {
-    "type", "domain.hostname", "domain.protocol", "credentials.type", "credentials.token", "credentials.refreshToken", "credentials.clientId",
-    "credentials.clientSecret", "credentials.username", "credentials.password", "credentials.webhookAuthKeyId",
+    "type", "domain.hostname", "domain.protocol", "credentials.type", "credentials.token", "credentials.refreshToken",
+    "credentials.clientId", "credentials.clientSecret", "credentials.username", "credentials.password", "credentials.webhookAuthKeyId",
     "credentials.webhookAuthKey", "uniqueProperties", "uniqueProperties.name", "transporter.brokerDeviceId",
     "transporter.connectionName", "selfSignedCertificate",
 }  # fmt: skip

@@ -85,8 +85,7 @@ def planned(item: Raw, current: Raw) -> Plan | None:
     before = copy.deepcopy((item, current))
     try:
         return plan_update(item, current)
-    except InputError as refusal:
-        assert "\n" not in str(refusal)
+    except InputError:
         return None
     finally:
         assert (item, current) == before, "planning changed what it was given"

@@ -12,8 +12,9 @@ from .._errors import ApiError, CortexError, InputError
 from .._lock import exclusive
 from .._redact import holds_masked
 from .data_file import write_backup
-from .fields import MANUAL, Item, Raw, from_api, get, label
+from .fields import MANUAL, Item, Raw, from_api, label
 from .keep import CredentialsFile, credentials_content, find_credentials
+from .lost import find_lost
 from .match import denied
 from .plan import Plan, pending_actions, plan_create, plan_delete, plan_update, unexpected
 from .types import TYPES
@@ -21,6 +22,8 @@ from .view import SETTLE_PAUSES, View
 
 # How long an instance may take to appear in the list after a create whose answer was lost.
 LOOK_AGAIN_SECONDS = 15.0
+# How often a collector is created whose answer is lost each time.
+LOST_COLLECTORS = 3
 _ACTIONS = {"create": "created", "update": "updated", "recreate": "updated", "delete": "deleted", "none": "unchanged"}
 
 
@@ -169,17 +172,41 @@ class Writer:
             outcome.pending[0]["step"] += "; its scope waits for that and is set by the next run"
 
     def _post(self, outcome: Outcome, item: Item, post: Raw) -> Raw | None:
-        """Create, once. Returns the reply; None when it turned out to exist and was handled as that."""
-        known = set(self.view.instances)
+        """Create. Returns the reply, or what was found in its place; None when it turned out to exist and was handled as that."""
+        before = set(self.view.instances)
+        for _attempt in range(LOST_COLLECTORS):
+            try:
+                return self.api.create_data_source(post, label(item))
+            except ApiError as exc:
+                if exc.status == 409 or (exc.status == 400 and "already exists" in exc.words.lower()):
+                    self._made_by_another(outcome, exc)
+                    return None
+                if not exc.ambiguous:
+                    raise
+                lost = exc
+            # Sent again only when what it made is gone: a collector's token came with the answer, and nothing else can show it.
+            found = find_lost(self.api, item, post, lambda: before | set(self.view.instances), lost, LOOK_AGAIN_SECONDS)
+            if item["type"] != "COLLECTOR":
+                outcome.warnings.append(f"The answer to creating {label(item)} was lost; what it made was found (id {found['id']}).")
+                return found
+            self._delete_orphan(outcome, item, found["id"])
+        raise InputError(f"{label(item)}: the answer to creating it was lost {LOST_COLLECTORS} times; nothing is left of it. Run again.")
+
+    def _delete_orphan(self, outcome: Outcome, item: Item, instance_id: str) -> None:
         try:
-            return self.api.create_data_source(post, label(item))
-        except ApiError as exc:
-            if exc.status == 409 or (exc.status == 400 and "already exists" in exc.words.lower()):
-                self._made_by_another(outcome, exc)
-                return None
-            if not exc.ambiguous:
-                raise
-            return self._look_for_lost(outcome, item, known, exc)
+            with self._locked(instance_id):
+                self.api.delete_data_source(instance_id, label(item))
+                self._gone(instance_id, label(item))
+        except CortexError as exc:
+            outcome.changed, outcome.actions = True, [*outcome.actions, "create"]
+            raise PartlyDone(
+                f"{label(item)} was created (id {instance_id}), but its token was lost with the answer and deleting it failed; "
+                f"delete it (state: absent, id: {instance_id})",
+                exc,
+            ) from None
+        outcome.warnings.append(
+            f"The answer to creating {label(item)} was lost, and its token with it: what it made (id {instance_id}) was deleted."
+        )
 
     def _made_by_another(self, outcome: Outcome, refusal: ApiError) -> None:
         view = View(self.api)
@@ -194,25 +221,6 @@ class Writer:
         outcome.take(plan_item(outcome.item, current), predicted=False)
         if outcome.plan.changed:
             self.apply(outcome)
-
-    def _look_for_lost(self, outcome: Outcome, item: Item, known: set[str], lost: ApiError) -> Raw:
-        """The create may have been carried out. Adopt only an instance that was not there before and agrees with every given field."""
-        deadline, pause = time.monotonic() + LOOK_AGAIN_SECONDS, 1.0
-        distinguished = "name" in item or get(item, "domain.hostname") is not None
-        while True:
-            view, doubts = View(self.api), list[str]()
-            view.load()
-            found = view.match(item, [raw for raw in view.instances.values() if raw["id"] not in known], doubts)
-            if found is not None and distinguished and not doubts:
-                outcome.warnings.append(f"The answer to creating {label(item)} was lost; what it made was found (id {found['id']}).")
-                return found
-            if time.monotonic() + pause > deadline:
-                raise lost.with_hint(
-                    "It is not known whether it was created: no new instance with these fields appeared within "
-                    f"{LOOK_AGAIN_SECONDS:.0f} s. It was not sent again. Look in the console, then run again, which looks first."
-                )
-            time.sleep(pause)
-            pause *= 2
 
     def _keep_token(self, outcome: Outcome, reply: Raw, keep: CredentialsFile | None) -> None:
         found = find_credentials({k: v for k, v in reply.items() if k not in ("uniqueProperties", "domain")})

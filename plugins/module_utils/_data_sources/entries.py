@@ -43,6 +43,11 @@ def _item(variable: str, kind: str, index: int, entry: t.Any) -> Item:
         raise InputError(f"{where} has no name.")
     inputs = (*TYPES[kind].inputs, "scope")
     options = argument_spec(in_list=True)
+    for key, value in entry.items():
+        if not isinstance(key, str):
+            raise InputError(f"{where}: {key} is no input of it. Put it in quotes if it is a name.")
+        if options.get(key, {}).get("type") == "dict" and not isinstance(value, (dict, type(None))):
+            raise InputError(f"{where}: {key} must be a dictionary.")
     item: Item = {"type": kind}
     for key, value in entry.items():
         if key == "type" or (key not in inputs and key not in options):

@@ -8,6 +8,8 @@ import dataclasses
 import json
 import typing as t
 
+from .._redact import is_masked
+
 Item = dict[str, t.Any]  # what the user wants, option-shaped; a key that was not given is not there
 Raw = dict[str, t.Any]  # an instance as the API shows it
 
@@ -163,12 +165,15 @@ def from_api(raw: Raw) -> Item:
     return item
 
 
+def names_of(raw: Raw) -> list[str]:
+    """The name, wherever the tenant shows it (contract 5); a display name may stand beside it."""
+    shown = (raw.get("name"), raw.get("displayName"), get(raw, "uniqueProperties.name"))
+    return [name for name in shown if isinstance(name, str) and name and not is_masked(name)]
+
+
 def name_of(raw: Raw) -> str | None:
-    """The name, wherever the tenant shows it (contract 5); None when it shows none."""
-    for shown in (raw.get("name"), raw.get("displayName"), get(raw, "uniqueProperties.name")):
-        if isinstance(shown, str) and shown:
-            return shown
-    return None
+    """The first of its names; None when the tenant shows none."""
+    return next(iter(names_of(raw)), None)
 
 
 def to_create(item: Item) -> Raw:

@@ -8,7 +8,7 @@ import dataclasses
 import typing as t
 
 from .._errors import InputError
-from .fields import Item, Raw, from_api, get, hostname_key, label, name_of
+from .fields import Item, Raw, from_api, get, hostname_key, label, name_of, names_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,8 +85,8 @@ def _compare(item: Item, raw: Raw) -> dict[str, bool | None]:
     if "type" in item:
         verdicts["type"] = None if raw.get("type") is None else str(raw["type"]).upper() == item["type"].upper()
     if "name" in item:
-        name = name_of(raw)
-        verdicts["name"] = None if name is None else name == item["name"]
+        names = names_of(raw)
+        verdicts["name"] = item["name"] in names if names else None
     wanted = get(item, "domain.hostname")
     if wanted is not None:
         host = get(raw, "domain.hostname")

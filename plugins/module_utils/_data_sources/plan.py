@@ -9,7 +9,7 @@ import typing as t
 
 from .._errors import InputError
 from .._redact import alike, holds_masked, is_masked
-from .fields import FIELDS, MANUAL, MAPPING, Item, Raw, from_api, get, hostname_key, label, mappings_to_api, name_of, to_create
+from .fields import FIELDS, MANUAL, MAPPING, Item, Raw, from_api, get, hostname_key, label, mappings_to_api, name_of, names_of, to_create
 from .types import TYPES
 
 # From the widest to the narrowest.
@@ -270,7 +270,7 @@ def _refuse_deselection(item: Item, after: Item, what: str, held: int, removed: 
 def _plan_unique_properties(item: Item, current: Raw, after: Item, warnings: list[str]) -> Raw | None:
     """What C(uniqueProperties) the PUT carries, or None for none. Sets C(after) where a given key differs."""
     given, held, shown_name = dict(item.get("unique_properties", {})), current.get("uniqueProperties"), name_of(current)
-    renamed = "name" in item and item["name"] != shown_name
+    renamed = "name" in item and item["name"] not in names_of(current)
     if not isinstance(held, dict):
         if renamed and shown_name is not None:
             raise InputError(f"{label(after)}: it cannot be renamed: the tenant hides the unique_properties that a new name replaces.")

@@ -116,7 +116,7 @@ def plan_writer(path: str | None) -> t.Callable[[Run], None]:
             with open(path, "w", encoding="utf-8") as file:
                 file.write(plan_as_markdown(run.tenant, run.digest, run.planned))
         except OSError as exc:
-            raise InputError(f"plan_file {path} cannot be written: {exc.strerror}. Nothing was changed.") from None
+            raise InputError(f"plan_file {path} cannot be written ({exc.strerror}). Nothing was changed.") from None
 
     return write
 

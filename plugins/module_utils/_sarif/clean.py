@@ -4,6 +4,7 @@
 # PRIVATE to the collection: floor 3, a copy of a SARIF object that the schema accepts, each repair counted.
 from __future__ import annotations
 
+import functools
 import json
 import re
 import typing as t
@@ -15,9 +16,16 @@ Raw = dict[str, t.Any]
 
 
 class Noter(t.Protocol):
-    """Who counts the repairs (C(note)), and which rules see an object of a kind once its members are clean (C(refine))."""
+    """Who counts the repairs (C(note)), and which rules see an object of a kind once its members are clean (C(refine)).
+
+    refined: the kinds that have such rules. recall: what C(make) returns, made once for each key, with what it noted each time.
+    """
+
+    refined: t.Collection[str]
 
     def note(self, name: str, count: int = 1) -> None: ...
+
+    def recall(self, key: tuple[t.Any, ...], make: t.Callable[[], t.Any]) -> t.Any: ...
 
     def note_unknown(self, member: str) -> None: ...
 
@@ -58,48 +66,96 @@ def kind_of(word: t.Any) -> str | None:
     return next((k for k in KINDS if isinstance(word, str) and word.strip().lower() == k.lower()), None)
 
 
+class _Way(t.NamedTuple):
+    """How a member is taken: as it stands when it is a text, or a number above 0, of which neither needs a look; otherwise by C(take)."""
+
+    text: bool
+    number: bool
+    take: t.Callable[[t.Any, Noter], t.Any]
+
+
+class _Kind:
+    """A shape, ready to be applied: a report has millions of objects, so that nothing is looked up twice."""
+
+    __slots__ = ("name", "needs", "shape", "ways")
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape, self.name, self.needs = shape, shape.name, shape.required
+        self.ways: dict[str, _Way] = {}
+
+
 def clean(kind: str, value: t.Any, noter: Noter) -> t.Any:
     """A copy of C(value) with just the members that SHAPES lists for this kind, or GONE. The input is not touched."""
-    shape = SHAPES.get(kind)
-    return _object(shape, value, noter) if shape else _scalar(kind, value, noter)
+    return _taker(kind)(value, noter)
 
 
 def clean_list(kind: str, value: t.Any, noter: Noter) -> list[t.Any]:
-    got = _container(Member(kind, "list", False, 0), value, noter)
+    got = _list(_taker(kind), False, value, noter)
     return got if isinstance(got, list) else []
 
 
-def _object(shape: Shape, value: t.Any, noter: Noter) -> t.Any:
+def _object(kind: _Kind, value: t.Any, noter: Noter) -> t.Any:
     if not isinstance(value, dict):
         noter.note("wrong_types")
         return GONE
     out: Raw = {}
+    ways = kind.ways
     for name, inner in value.items():
-        member = shape.members.get(name)
-        if inner is None:
-            noter.note("nulls")
-        elif member is not None:
-            got = _container(member, inner, noter) if member.container else clean(member.kind, inner, noter)
-            if got is not GONE:
-                out[name] = got
-        elif name in shape.left_out:
-            noter.note("left_out")
-        else:
-            noter.note_unknown(f"{shape.name}.{name}")
-    noter.refine(shape.name, out)
-    if any(name not in out for name in shape.required) or (shape.one_of and not any(name in out for name in shape.one_of)):
+        way = ways.get(name)
+        if way is None or inner is None:
+            _not_taken(kind, name, inner, noter)
+            continue
+        of = type(inner)
+        if of is str:
+            if way.text:
+                out[name] = inner
+                continue
+        elif of is int and way.number and inner > 0:
+            out[name] = inner
+            continue
+        got = way.take(inner, noter)
+        if got is not GONE:
+            out[name] = got
+    if kind.name in noter.refined:
+        noter.refine(kind.name, out)
+    for name in kind.needs:
+        if name not in out:
+            noter.note("incomplete")
+            return GONE
+    if kind.shape.one_of and not any(name in out for name in kind.shape.one_of):
         noter.note("incomplete")
         return GONE
     return out
 
 
-def _container(member: Member, value: t.Any, noter: Noter) -> t.Any:
-    if member.container == "map":
-        if not isinstance(value, dict):
-            noter.note("wrong_types")
-            return GONE
-        pairs = ((name, clean(member.kind, inner, noter)) for name, inner in value.items())
-        return {name: inner for name, inner in pairs if inner is not GONE}
+def _not_taken(kind: _Kind, name: str, inner: t.Any, noter: Noter) -> None:
+    if inner is None:
+        noter.note("nulls")
+    elif name in kind.shape.left_out:
+        noter.note("left_out")
+    else:
+        noter.note_unknown(f"{kind.name}.{name}")
+
+
+def _artifact_location(kind: _Kind, value: t.Any, noter: Noter) -> t.Any:
+    # A report names few files, each thousands of times.
+    if isinstance(value, dict):
+        uri, base, index = value.get("uri"), value.get("uriBaseId"), value.get("index")
+        given = (uri is not None) + (base is not None) + (index is not None)
+        if len(value) == given and all(type(v) in (of, type(None)) for v, of in ((uri, str), (base, str), (index, int))):
+            return noter.recall((uri, base, index), lambda: _object(kind, value, noter))
+    return _object(kind, value, noter)
+
+
+def _map(take: t.Callable[[t.Any, Noter], t.Any], value: t.Any, noter: Noter) -> t.Any:
+    if not isinstance(value, dict):
+        noter.note("wrong_types")
+        return GONE
+    pairs = ((name, take(inner, noter)) for name, inner in value.items())
+    return {name: inner for name, inner in pairs if inner is not GONE}
+
+
+def _list(take: t.Callable[[t.Any, Noter], t.Any], is_set: bool, value: t.Any, noter: Noter) -> t.Any:
     if not isinstance(value, list):
         noter.note("wrong_types")
         return GONE
@@ -107,9 +163,9 @@ def _container(member: Member, value: t.Any, noter: Noter) -> t.Any:
     for inner in value:
         if inner is None:
             noter.note("nulls")
-        elif (got := clean(member.kind, inner, noter)) is not GONE:
+        elif (got := take(inner, noter)) is not GONE:
             items.append(got)
-    if member.unique:
+    if is_set and len(items) > 1:
         items = unique(items, noter)
     # An empty list says nothing that its absence does not say, and some of them the schema forbids.
     return items or GONE
@@ -117,7 +173,8 @@ def _container(member: Member, value: t.Any, noter: Noter) -> t.Any:
 
 def unique(items: list[t.Any], noter: Noter) -> list[t.Any]:
     """The items without the repeated ones, in order."""
-    if len(items) < 2:
+    # Comparing the few of a usual list is much faster than writing each of them, and true for false equals (1 and true) too.
+    if len(items) < 9 and not any(items[i] in items[:i] for i in range(1, len(items))):
         return items
     kept = {item if isinstance(item, str) else json.dumps(item, sort_keys=True): item for item in reversed(items)}
     if len(kept) < len(items):
@@ -125,14 +182,16 @@ def unique(items: list[t.Any], noter: Noter) -> list[t.Any]:
     return list(reversed(kept.values()))
 
 
-def _scalar(kind: str, value: t.Any, noter: Noter) -> t.Any:
-    if "|" in kind:
-        right = next((w for w in kind.split("|") if isinstance(value, str) and w.lower() == value.lower()), None)
-        if right is None:
-            noter.note("wrong_types")
-            return GONE
-        return right
-    got = _SCALARS[kind](value, noter)
+def _word(words: str, value: t.Any, noter: Noter) -> t.Any:
+    right = next((w for w in words.split("|") if isinstance(value, str) and w.lower() == value.lower()), None)
+    if right is None:
+        noter.note("wrong_types")
+        return GONE
+    return right
+
+
+def _scalar(check: t.Callable[[t.Any, Noter], t.Any], value: t.Any, noter: Noter) -> t.Any:
+    got = check(value, noter)
     if got is GONE:
         noter.note("wrong_types")
     return got
@@ -222,3 +281,27 @@ _SCALARS: dict[str, t.Callable[[t.Any, Noter], t.Any]] = {
     "fingerprint": _fingerprint,
     "bag": _bag,
 }
+
+
+_KINDS = {name: _Kind(shape) for name, shape in SHAPES.items()}
+
+
+def _taker(kind: str) -> t.Callable[[t.Any, Noter], t.Any]:
+    if kind == "artifactLocation":
+        return functools.partial(_artifact_location, _KINDS[kind])
+    if kind in _KINDS:
+        return functools.partial(_object, _KINDS[kind])
+    return functools.partial(_word, kind) if "|" in kind else functools.partial(_scalar, _SCALARS[kind])
+
+
+def _way(member: Member) -> _Way:
+    take = _taker(member.kind)
+    if member.container == "map":
+        return _Way(False, False, functools.partial(_map, take))
+    if member.container == "list":
+        return _Way(False, False, functools.partial(_list, take, member.unique))
+    return _Way(member.kind == "text", member.kind in ("int", "index", "natural", "positive", "line"), take)
+
+
+for _kind in _KINDS.values():
+    _kind.ways.update((name, _way(member)) for name, member in _kind.shape.members.items())

@@ -48,6 +48,8 @@ def relative_paths(location: Raw, run: Run) -> int:
 
 def regions(region: Raw, _run: Run) -> int:
     start, end = region.get("startLine"), region.get("endLine")
+    if end is None and "endColumn" not in region:
+        return 0
     backwards = bool(start and end and end < start)
     if end in (None, start) and "startColumn" in region and "endColumn" in region:
         backwards = region["endColumn"] < region["startColumn"]
@@ -58,6 +60,8 @@ def regions(region: Raw, _run: Run) -> int:
 
 
 def messages(message: Raw, run: Run) -> int:
+    if len(message) == 1 and message.get("text", "").strip():
+        return 0
     identifier, arguments = message.pop("id", None), message.pop("arguments", [])
     text, changed = message.get("text", ""), 0
     if not text.strip() and identifier is not None:
@@ -109,6 +113,8 @@ def shared_objects(array: str, kind: str) -> t.Callable[[Raw, Run], int]:
     """A rule that puts an entry of one of the run's shared arrays where its position stood; what stands there itself wins."""
 
     def inline(value: Raw, run: Run) -> int:
+        if "index" not in value and "parentIndex" not in value:
+            return 0
         value.pop("parentIndex", None)
         index = value.pop("index", -1)
         entry = {k: v for k, v in run.element(array, index).items() if k not in ("index", "parentIndex")}

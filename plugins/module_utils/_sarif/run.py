@@ -12,6 +12,10 @@ from .clean import Raw, clean, level_of, whole
 from .paths import Roots
 
 
+# Of so many distinct paths the outcome is remembered: a report with more of them must not fill the memory.
+_REMEMBERED = 50_000
+
+
 class Rule(t.NamedTuple):
     """One change to a report. name: its counter in the result. mark: the study's letter and number, by which the tests are ordered.
 
@@ -81,7 +85,10 @@ class Run:
     """One run on its way. The raw run is never changed."""
 
     def __init__(self, raw: Raw, options: Options, rules: t.Mapping[str, t.Sequence[Rule]]) -> None:
-        self.raw, self.options, self.rules = raw, options, rules
+        self.raw, self.options = raw, options
+        self._apply = {kind: [(rule.name, rule.apply) for rule in listed if rule.apply] for kind, listed in rules.items()}
+        self.refined = frozenset(self._apply)
+        self._known: dict[tuple[t.Any, ...], tuple[t.Any, tuple[tuple[str, int], ...], tuple[tuple[str, str], ...]]] = {}
         tool = raw.get("tool")
         tool = tool if isinstance(tool, dict) else {}
         self.driver = Component(tool.get("driver"))
@@ -94,7 +101,7 @@ class Run:
         self.undefined: dict[str, None] = {}
         self.taxa_used: set[str] = set()
         # Of the result in hand:
-        self.noted: collections.Counter[str] = collections.Counter()
+        self.noted: dict[str, int] = {}
         self.faults: list[tuple[str, str]] = []
         self.component: Component = self.driver
         self.rule: Raw = {}
@@ -103,27 +110,45 @@ class Run:
     # -- the Noter of clean.py
 
     def note(self, name: str, count: int = 1) -> None:
-        self.noted[name] += count
+        if count:
+            self.noted[name] = self.noted.get(name, 0) + count
 
     def note_unknown(self, member: str) -> None:
-        self.noted["unknown_members"] += 1
+        self.note("unknown_members")
         self.unknown[member] += 1
 
     def refine(self, kind: str, value: Raw) -> None:
-        for rule in self.rules.get(kind, ()):
-            if rule.apply and (count := rule.apply(value, self)):
-                self.note(rule.name, count)
+        for name, apply in self._apply.get(kind, ()):
+            count = apply(value, self)
+            if count:
+                self.note(name, count)
+
+    def recall(self, key: tuple[t.Any, ...], make: t.Callable[[], t.Any]) -> t.Any:
+        known = self._known.get(key)
+        if known is None:
+            noted, faults, self.noted, self.faults = self.noted, self.faults, {}, []
+            made = make()
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            known = self._known[key] = made, tuple(self.noted.items()), tuple(self.faults)
+            self.noted, self.faults = noted, faults
+        made, notes, found = known
+        for name, count in notes:
+            self.noted[name] = self.noted.get(name, 0) + count
+        self.faults += found
+        return made
 
     # -- the result in hand
 
     def begin(self, result: Raw | None = None) -> None:
-        self.noted, self.faults, self.component, self.rule = collections.Counter(), [], self.driver, {}
+        self.noted, self.faults, self.component, self.rule = {}, [], self.driver, {}
         self.written = result or {}
 
     def keep(self) -> None:
         """The changes noted since begin() were made to something that is sent."""
-        self.counts.update(self.noted)
-        self.noted = collections.Counter()
+        for name, count in self.noted.items():
+            self.counts[name] += count
+        self.noted = {}
 
     def fault(self, reason: str, shown: str) -> None:
         self.faults.append((reason, shown))

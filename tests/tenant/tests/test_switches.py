@@ -18,6 +18,7 @@ from tenant.switches import PROFILES, SWITCHES, SwitchError
 from .calling import COLLECTOR, GITLAB, INSTANCES, REPOSITORIES, SCOPE, Caller
 
 TESTED_ELSEWHERE = {
+    "certificate": "test_faults",
     "clock_offset": "test_auth", "clock_skew": "test_auth", "licensed": "test_auth", "validate_body": "test_auth",
     "rate": "test_rate", "rate_window": "test_rate", "window": "test_rate", "retry_after": "test_rate",
     "repositories_page": "test_repositories", "offset": "test_repositories",

@@ -1,0 +1,78 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, what a create left behind whose answer was lost. Reads only.
+from __future__ import annotations
+
+import time
+import typing as t
+
+from .._api import Api
+from .._errors import ApiError, CortexError, InputError
+from .._redact import alike
+from .fields import Item, Raw, get, hostname_key, label
+from .match import denied
+from .view import View
+
+_WRITE_ONLY = ("credentials", "selfSignedCertificate")
+
+
+def find_lost(api: Api, item: Item, post: Raw, known: t.Callable[[], t.Container[str]], lost: ApiError, seconds: float) -> Raw:
+    """The instance that a create made although no success was seen, in full; looked for during so many seconds.
+
+    post: the body that was sent. known: the ids that were there before it, or that this run made since. Only an instance is taken that is
+    none of them and that agrees with every field given. Raises C(lost) with what was found instead when there is not exactly one.
+    """
+    deadline, pause = time.monotonic() + seconds, 1.0
+    while True:
+        try:
+            found, doubt = _look(api, item, post, known)
+        except CortexError as exc:
+            found, doubt = None, f"looking for it failed ({exc})"
+        if found is not None:
+            return found
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise lost.with_hint(
+                f"It is not known whether it was created: {doubt}, in {seconds:.0f} s of looking. It was not sent again. "
+                f"Look for {label(item)} in the console, then run again, which looks first."
+            )
+        time.sleep(min(pause, left))
+        pause *= 2
+
+
+def _look(api: Api, item: Item, post: Raw, known: t.Callable[[], t.Container[str]]) -> tuple[Raw | None, str]:
+    if "name" not in item and get(item, "domain.hostname") is None:
+        return None, "nothing but its type was given, by which it cannot be told from others"
+    view = View(api)
+    view.load()
+    before = known()
+    new = [raw for raw in view.instances.values() if raw["id"] not in before]
+    for raw in new:
+        if not denied(item, raw):
+            view.fetch(raw["id"], label(item))
+    doubts: list[str] = []
+    try:
+        found = view.match(item, [view.instances[raw["id"]] for raw in new if raw["id"] in view.instances], doubts)
+    except InputError as exc:  # several, or one that hides what it is told apart by
+        return None, str(exc).rstrip(".")
+    if found is None:
+        return None, "no new data source with these fields appeared"
+    differing = disagreements(post, found)
+    if doubts or differing:
+        why = f"shows another {' and '.join(differing)}" if differing else "does not show all that it is told apart by"
+        return None, f"a new data source (id {found['id']}) {why}"
+    return found, ""
+
+
+def disagreements(sent: t.Any, shown: t.Any, path: str = "") -> list[str]:
+    """The fields in which an instance is not what a create body asked for. What it does not show, or shows masked, is no disagreement."""
+    if not isinstance(sent, dict) or not isinstance(shown, dict):
+        same = alike(sent, shown)
+        if path == "domain.hostname":
+            same = hostname_key(str(sent)) == hostname_key(str(shown))
+        elif path == "type":
+            same = str(sent).upper() == str(shown).upper()
+        return [] if same else [path]
+    keys = [k for k in sent if shown.get(k) is not None and not (path == "" and k in _WRITE_ONLY)]
+    return [field for key in keys for field in disagreements(sent[key], shown[key], f"{path}.{key}" if path else str(key))]

@@ -1,0 +1,75 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs ansible-playbook as a user starts it, from a project folder, in a home of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tenant.server import EmbeddedTenant
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+
+
+class Ended:
+    """What a run left behind."""
+
+    def __init__(self, code: int, output: str) -> None:
+        self.code, self.output = code, output
+
+    def counts(self, host: str = "localhost") -> dict[str, int]:
+        (recap,) = re.findall(rf"^{re.escape(host)}\s+: (.*)$", self.output, re.MULTILINE)
+        return {name: int(number) for name, number in re.findall(r"(\w+)=(\d+)", recap)}
+
+    def fine(self) -> Ended:
+        assert self.code == 0, self.output
+        assert "[WARNING]" not in self.output, self.output
+        return self
+
+
+def environment(home: Path, tenant: EmbeddedTenant | None = None, key: str = "admin") -> dict[str, str]:
+    return {
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(home),
+        "PWD": str(home),
+        "LANG": "C.UTF-8",
+        "ANSIBLE_HOME": str(home / "ansible"),
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_NOCOWS": "1",
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".build"),
+        "CORTEXCLOUD_RATE_LIMIT_DIR": str(home / "rate"),
+        "CORTEXCLOUD_REQUESTS_PER_SECOND": "500",
+        "CORTEXCLOUD_RETRY_DEADLINE": "5",
+        **(tenant.environment(key) if tenant else {}),
+    }
+
+
+def play(
+    project: Path, book: str, *options: str, tenant: EmbeddedTenant | None = None, key: str = "admin",
+    inventory: str = "localhost,", more: dict[str, str] | None = None, **variables: Any,
+) -> Ended:  # fmt: skip
+    """Run a playbook of the collection, or a file, with the project as the current folder. tenant, key: given by environment variables."""
+    name = book if book.endswith(".yml") else f"cortex_cloud.appsec.{book}"
+    command = [str(BIN / "ansible-playbook"), "-i", inventory, name, *options]
+    if variables:
+        (project / "variables.json").write_text(json.dumps(variables), encoding="utf-8")
+        command += ["-e", "@variables.json"]
+    done = subprocess.run(
+        command,
+        env={**environment(project, tenant, key), **(more or {})},
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout + done.stderr)

@@ -1,0 +1,31 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the tests of the client ask a scripted server, and what they expect of a refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from scripted_server import Say
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _client
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import ApiError
+
+OK = Say(200, {"id": "1"})
+PATH = "/public_api/appsec/v1/data_source_instances"
+ClientOf = Callable[..., _client.Client]
+
+
+def ask(client: _client.Client, method: str = "GET", **options: Any) -> _client.Answer:
+    body = {"type": "GITLAB"} if method in ("PUT", "POST") else None
+    return client.request(method, PATH, operation="list data sources", body=body, **options)
+
+
+def refusal(client: _client.Client, method: str = "GET", **options: Any) -> ApiError:
+    with pytest.raises(ApiError) as refused:
+        ask(client, method, **options)
+    assert "\n" not in str(refused.value)
+    return refused.value
