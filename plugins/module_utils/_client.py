@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import dataclasses
-import email.utils
 import json
 import os
 import random
@@ -16,12 +15,23 @@ import typing as t
 import warnings
 from urllib.parse import urlsplit
 
+from ._answers import (
+    TooBig,
+    TooSlow,
+    clock_skew,
+    hint_for,
+    host_of,
+    never_sent,
+    read,
+    reason,
+    retry_after,
+)
 from ._connection import Connection, origin_of
 from ._errors import WORDS_SHOWN, ApiError, InputError, words_of
 from ._lock import default_directory
 from ._redact import Redactor
 from ._signing import advanced_headers, collector_headers, standard_headers
-from ._throttle import LONGEST_HOLD, Throttle
+from ._throttle import LONGEST_HOLD, Slot, Throttle
 
 try:
     import requests
@@ -32,7 +42,6 @@ except ImportError:
     REQUESTS_ERROR = traceback.format_exc()
 
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
-CLOCK_SKEW_WORTH_A_HINT = 60.0
 NEVER_SENT_ATTEMPTS = 3
 
 # Which verbs may be sent again after which outcome. A create or an upload that may have been carried out is never re-sent here:
@@ -136,24 +145,36 @@ class Client:
             expect_json=expect_json,
         )
         throttle = self._throttle(call.target)
-        deadline: float | None = None
-        attempt = 0
+        deadline, pause = 0.0, 0.0
+        failures: list[ApiError] = []
         while True:
-            attempt += 1
-            throttle.wait()
-            # Waiting for the first slot is not counted: the budget may be in use by others.
-            deadline = deadline or time.monotonic() + self.connection.retry_deadline
-            outcome, result = self._attempt(call, deadline)
+            slot = self._slot(throttle)
+            # Waiting for a slot is not counted, since the budget may be in use by others; what the tenant asked to wait is.
+            deadline = deadline + max(0.0, slot.waited - pause) if failures else slot.granted + self.connection.retry_deadline
+            try:
+                outcome, result = self._attempt(call, deadline)
+            finally:
+                throttle.answered(slot)
             if isinstance(result, Answer):
                 return result
+            failures.append(result)
+            attempt = len(failures)
             pause = _pause(outcome, attempt, result)
             exhausted = time.monotonic() + pause >= deadline or (outcome == "never sent" and attempt >= NEVER_SENT_ATTEMPTS)
             if outcome == "refused":
-                throttle.hold(pause)
+                throttle.hold(pause, slot)
             if method not in RETRY[outcome] or exhausted:
-                raise _final(result, outcome, attempt)
+                raise _final(failures, outcome)
             if outcome != "refused":
                 time.sleep(pause)
+                pause = 0.0
+
+    def _slot(self, throttle: Throttle) -> Slot:
+        slot = throttle.wait()
+        with self._throttles_lock:
+            if throttle.warning and throttle.warning not in self.warnings:
+                self.warnings.append(throttle.warning)
+        return slot
 
     def _signer(self, collector: tuple[str, str] | None) -> t.Callable[[], dict[str, str]]:
         if collector:
@@ -184,10 +205,7 @@ class Client:
 
     def _throttle_of(self, tenant: str) -> Throttle:
         if tenant not in self._throttles:
-            throttle = Throttle(self.lock_directory, tenant, self.connection.requests_per_second)
-            if throttle.warning:
-                self.warnings.append(throttle.warning)
-            self._throttles[tenant] = throttle
+            self._throttles[tenant] = Throttle(self.lock_directory, tenant, self.connection.requests_per_second)
         return self._throttles[tenant]
 
     def _verify(self) -> bool | str:
@@ -231,30 +249,30 @@ class Client:
                 stream=True,
             )
             with response:
-                content = _read(response, max(deadline, time.monotonic() + call.seconds))
+                content = read(response, max(deadline, time.monotonic() + call.seconds), MAX_ANSWER_BYTES)
         except requests.exceptions.SSLError as exc:
             hint = "For a private certificate authority set ca_path (or REQUESTS_CA_BUNDLE) to its PEM file."
-            return "final", failed(f"no trusted TLS connection to {host}: {_reason(exc)}", hint)
+            return "final", failed(f"no trusted TLS connection to {host}: {reason(exc)}", hint)
         except requests.exceptions.ProxyError as exc:
             return "never sent", failed(
-                f"the proxy for {host} does not answer or refuses: {_reason(exc)}", "Check HTTPS_PROXY and NO_PROXY."
+                f"the proxy for {host} does not answer or refuses: {reason(exc)}", "Check HTTPS_PROXY and NO_PROXY."
             )
         except (requests.exceptions.ConnectTimeout, requests.exceptions.ConnectionError) as exc:
-            if _never_sent(exc):
-                return "never sent", failed(f"cannot connect to {host}: {_reason(exc)}", "Check api_url, the network and HTTPS_PROXY.")
-            return "lost", failed(f"the connection to {host} broke before the answer was complete: {_reason(exc)}")
-        except _TooBig:
+            if never_sent(exc):
+                return "never sent", failed(f"cannot connect to {host}: {reason(exc)}", "Check api_url, the network and HTTPS_PROXY.")
+            return "lost", failed(f"the connection to {host} broke before the answer was complete: {reason(exc)}")
+        except TooBig:
             return "final", failed(f"the answer is larger than {MAX_ANSWER_BYTES} bytes", "Check api_url.")
-        except (requests.exceptions.Timeout, _TooSlow):
+        except (requests.exceptions.Timeout, TooSlow):
             return "lost", failed(f"{host} did not answer within {call.seconds:g} s", "Raise request_timeout if the tenant is slow.")
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as exc:
-            return "lost", failed(f"the answer of {host} could not be read: {_reason(exc)}")
+            return "lost", failed(f"the answer of {host} could not be read: {reason(exc)}")
         except UnicodeError:
             raise InputError(f"api_url: {host} is not a host name.") from None
         return self._classify(call, response, content.decode("utf-8", errors="replace"))
 
     def _classify(self, call: _Call, response: t.Any, text: str) -> tuple[str, Answer | ApiError]:
-        status, skew = response.status_code, _skew(response.headers.get("Date"))
+        status, skew = response.status_code, clock_skew(response.headers.get("Date"))
         try:
             decoded, broken = (json.loads(text) if text.strip() else None), False
         except (ValueError, RecursionError):
@@ -268,12 +286,17 @@ class Client:
                 return "final" if page else "lost", self._error(call, f"the answer is not JSON but begins: {begins}", hint, status)
             return "done", Answer(status, decoded, skew)
         if 300 <= status < 400:
-            where = _host_of(response.headers.get("Location", "")) or "another page"
+            where = host_of(response.headers.get("Location", "")) or "another page"
             hint = "Is api_url the API URL (https://api-...)?"
             return "final", self._error(call, f"the tenant redirects to {where}; redirects are not followed", hint, status)
         words = words_of(decoded, text if broken else "") or response.reason or "no explanation"
         error = self._error(
-            call, words, self._hint(status, skew, call.path), status, _retry_after(response.headers.get("Retry-After")), skew
+            call,
+            words,
+            hint_for(status, skew, call.path, self.connection.api_key_type),
+            status,
+            retry_after(response.headers.get("Retry-After")),
+            skew,
         )
         throttled = any(said in words.lower() for said in ("too many requests", "rate limit exceeded"))
         if status == 429 or (throttled and status in (400, 403, 503)):
@@ -303,36 +326,6 @@ class Client:
             clock_skew=skew,
         )
 
-    def _hint(self, status: int, skew: float | None, path: str) -> str:
-        if status == 401:
-            if skew is not None and abs(skew) > CLOCK_SKEW_WORTH_A_HINT:
-                return (
-                    f"The clock of this machine is {abs(skew):.0f} s {'behind' if skew > 0 else 'ahead of'} the "
-                    "tenant's: synchronise it, since a signature is only valid for minutes."
-                )
-            kind = self.connection.api_key_type
-            return (
-                "The key or its id is wrong, the key has expired or was deleted, or it is not of api_key_type "
-                f"{kind} (as this run assumes; the tenant says the same in all these cases)."
-            )
-        if status == 402:
-            return (
-                "The tenant has no licence for this: it needs a Cortex Cloud Posture or Runtime Security licence "
-                "with the Application Security add-on."
-            )
-        if status == 403:
-            return (
-                "The key is valid but may not do this: its role needs Data Sources and Integrations View/Edit "
-                "(Instance Administrator or AppSec Admin have it)."
-            )
-        if status == 404 and path.endswith("/data_source_instances"):
-            return "Is api_url the API URL of a tenant with Application Security (https://api-...)?"
-        if status == 429:
-            return (
-                "The tenant allows 10 requests per second to all its clients together: lower requests_per_second, or find the other client."
-            )
-        return ""
-
 
 @dataclasses.dataclass(frozen=True)
 class _Call:
@@ -357,84 +350,14 @@ def _pause(outcome: str, attempt: int, error: ApiError) -> float:
     return random.uniform(max(0.2, ceiling / 4) if outcome == "refused" else 0.0, ceiling)
 
 
-def _final(error: ApiError, outcome: str, attempts: int) -> ApiError:
+def _final(failures: list[ApiError], outcome: str) -> ApiError:
+    error = failures[-1]
     ambiguous = error.method != "GET" and outcome in ("gateway", "lost")
     unknown = "The tenant may have carried it out all the same: run again, which looks first." if ambiguous else ""
-    return error.with_hint(" ".join(filter(None, [error.hint, unknown])), attempts, ambiguous)
-
-
-class _TooBig(Exception):
-    pass
-
-
-class _TooSlow(Exception):
-    pass
+    earlier = [words for words in dict.fromkeys(failure.outcome() for failure in failures[:-1]) if words != error.outcome()]
+    return error.with_hint(" ".join(filter(None, [error.hint, unknown])), len(failures), ambiguous, earlier)
 
 
 def _refuse_unprintable(values: tuple[str, str], options: str) -> None:
     if not all(value.isascii() and value.isprintable() for value in values):
         raise InputError(f"{options} holds a line break or a character that no key has: copy it again, without surrounding text.")
-
-
-def _host_of(url: str) -> str:
-    try:
-        return urlsplit(url).netloc.rpartition("@")[2]
-    except ValueError:
-        return ""
-
-
-def _read(response: t.Any, deadline: float) -> bytes:
-    """The whole body. Raises _TooBig, and _TooSlow for a server that sends a byte now and then, which never trips the read timeout."""
-    chunks, size = [], 0
-    # A plain read waits until the piece asked for is full; read1 hands over what is there (urllib3 2), else the pieces must be small.
-    read1 = getattr(response.raw, "read1", None)
-    pieces = iter(lambda: read1(65536, decode_content=True), b"") if read1 else response.iter_content(512)
-    for piece in pieces:
-        size += len(piece)
-        if size > MAX_ANSWER_BYTES:
-            raise _TooBig
-        if time.monotonic() > deadline:
-            raise _TooSlow
-        chunks.append(piece)
-    return b"".join(chunks)
-
-
-def _never_sent(exc: BaseException) -> bool:
-    reason = getattr(exc.args[0], "reason", None) if exc.args else None
-    return isinstance(exc, requests.exceptions.ConnectTimeout) or isinstance(
-        reason, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
-    )
-
-
-def _reason(exc: BaseException) -> str:
-    """The innermost cause in words, without the object addresses and the URL (which may hold a query) of the outer messages."""
-    inner: t.Any = exc
-    while True:
-        args = getattr(inner, "args", ())
-        deeper = getattr(inner, "reason", None) or next((a for a in args if isinstance(a, BaseException)), None)
-        if not isinstance(deeper, BaseException) or deeper is inner:
-            break
-        inner = deeper
-    text = str(inner)
-    for marker in ("Failed to establish a new connection: ", "Failed to resolve "):
-        if marker in text:
-            text = ("cannot resolve " if "resolve" in marker else "") + text.split(marker, 1)[1]
-    return text.rstrip(".") if not text.startswith("<") else type(inner).__name__
-
-
-def _skew(date: str | None) -> float | None:
-    try:
-        return email.utils.parsedate_to_datetime(date).timestamp() - time.time() if date else None
-    except (TypeError, ValueError):
-        return None
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Seconds from a Retry-After header in either form; None when absent or unreadable."""
-    if not value:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        skew = _skew(value)
-        return None if skew is None else max(0.0, skew)

@@ -27,7 +27,7 @@ class ApiError(CortexError):
     operation: what was tried, in words ("update data source"). subject: which object ("gitlab-core (id 12)").
     status: HTTP status, or None when no answer came. words: what the API said, already redacted (contract 3.0).
     hint: what the user can do. ambiguous: the request may have been carried out although no success was seen.
-    attempts: how often it was sent. retry_after: seconds the tenant asked to wait.
+    attempts: how often it was sent. earlier: what other outcomes came before the last. retry_after: seconds the tenant asked to wait.
     clock_skew: seconds by which the tenant's clock is ahead of ours.
     """
 
@@ -45,23 +45,30 @@ class ApiError(CortexError):
         attempts: int = 1,
         retry_after: float | None = None,
         clock_skew: float | None = None,
+        earlier: t.Sequence[str] = (),
     ) -> None:
         self.operation, self.subject, self.method, self.path = operation, subject, method, path
         self.status, self.words, self.hint = status, words, hint
         self.ambiguous, self.attempts, self.retry_after = ambiguous, attempts, retry_after
-        self.clock_skew = clock_skew
+        self.clock_skew, self.earlier = clock_skew, tuple(earlier)
         super().__init__(self._line())
 
     def _line(self) -> str:
         what = f"Cannot {self.operation}" + (f" {self.subject}" if self.subject else "")
-        said = " ".join(filter(None, [f"HTTP {self.status}" if self.status else "", self.words]))
-        line = f"{what}: {said}".rstrip(": ")
+        line = f"{what}: {self.outcome()}".rstrip(": ")
         if self.method:
             tries = f", {self.attempts} attempts" if self.attempts > 1 else ""
+            tries += f"; before that: {'; '.join(self.earlier)}" if self.earlier else ""
             line += f" ({self.method} {self.path}{tries})"
         return f"{line}. {self.hint}" if self.hint else f"{line}."
 
-    def with_hint(self, hint: str, attempts: int | None = None, ambiguous: bool | None = None) -> ApiError:
+    def outcome(self) -> str:
+        """Status and words, such as "HTTP 503 maintenance"."""
+        return " ".join(filter(None, [f"HTTP {self.status}" if self.status else "", self.words]))
+
+    def with_hint(
+        self, hint: str, attempts: int | None = None, ambiguous: bool | None = None, earlier: t.Sequence[str] | None = None
+    ) -> ApiError:
         """The same failure with another advice."""
         return ApiError(
             self.operation,
@@ -75,6 +82,7 @@ class ApiError(CortexError):
             attempts=attempts or self.attempts,
             retry_after=self.retry_after,
             clock_skew=self.clock_skew,
+            earlier=self.earlier if earlier is None else [words[:120] for words in earlier[:4]],
         )
 
     def details(self) -> dict[str, t.Any]:

@@ -20,6 +20,8 @@ except ImportError:  # no POSIX locks
     HAS_LOCKS = False
 
 LOCK_SECONDS = 300.0
+# Whoever holds a lock of this kind only reads and writes a small file.
+SHORT_LOCK_SECONDS = 10.0
 
 
 def default_directory() -> str:
@@ -27,11 +29,17 @@ def default_directory() -> str:
     return os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "cortex_cloud_appsec", "rate")
 
 
-def usable_directory(directory: str) -> str:
-    """Make the directory if needed. Raises OSError when it cannot hold locks, or when everybody could plant files in it."""
+def usable_directory(directory: str, *, own: bool = False) -> str:
+    """Make the directory if needed. Raises OSError when it cannot hold locks, or when everybody could plant files in it.
+
+    own: it must be this user's alone; one that was named may belong to a group, so that several containers can share it.
+    """
     os.makedirs(directory, mode=0o700, exist_ok=True)
-    if os.stat(directory).st_mode & 0o002:
-        raise PermissionError("everybody may write there")
+    found = os.stat(directory)
+    if found.st_mode & (0o022 if own else 0o002):
+        raise PermissionError("others may write there")
+    if own and found.st_uid not in (os.geteuid(), 0):
+        raise PermissionError("it belongs to another user")
     if not HAS_LOCKS:
         raise OSError("no file locks on this platform")
     return directory
@@ -48,8 +56,16 @@ def open_private(path: str) -> t.TextIO:
 
 
 def hold_alone(file: t.TextIO) -> None:
-    """Wait until no other process or thread holds this file; closing it lets it go."""
-    flock(file, LOCK_EX)
+    """Wait until no other process or thread holds this file; closing it lets it go. Raises OSError when it is held too long."""
+    deadline = time.monotonic() + SHORT_LOCK_SECONDS
+    while True:
+        try:
+            flock(file, LOCK_EX | LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise OSError(f"another process has locked a file there for {SHORT_LOCK_SECONDS:.0f} s") from None
+            time.sleep(0.001)
 
 
 @contextlib.contextmanager

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ._answers import CLOCK_SKEW_WORTH_A_HINT
 from ._api import Api
-from ._client import CLOCK_SKEW_WORTH_A_HINT
 from ._errors import ApiError
 
 

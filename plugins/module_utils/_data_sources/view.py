@@ -78,6 +78,8 @@ class View:
             result = match(item, [self.instances[r["id"]] for r in among if r["id"] in self.instances], self.read)
         if result.undetermined:
             raise Undetermined(result.undetermined)
+        if result.warning and (item["state"] == "absent" or item.get("recreate") == "when_immutable_differs"):
+            raise Undetermined(f"{result.warning} That is not enough to delete it; give its id.")
         if result.warning:
             warnings.append(result.warning)
         return result.found

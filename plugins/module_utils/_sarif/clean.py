@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import functools
 import json
+import marshal
 import re
 import typing as t
 from urllib.parse import quote
@@ -16,20 +17,20 @@ Raw = dict[str, t.Any]
 
 
 class Noter(t.Protocol):
-    """Who counts the repairs (C(note)), and which rules see an object of a kind once its members are clean (C(refine)).
+    """Who counts the repairs (C(note)).
 
-    refined: the kinds that have such rules. recall: what C(make) returns, made once for each key, with what it noted each time.
+    rules: kind -> (name, rule) of the rules that see an object of that kind once its members are clean. recall: what C(make) returns,
+    made once for each key, with what it noted each time. about: the rule of the result in hand, on which the meaning of a message ID rests.
     """
 
-    refined: t.Collection[str]
+    rules: t.Mapping[str, t.Sequence[tuple[str, t.Callable[[t.Any, t.Any], int]]]]
+    about: t.Hashable
 
     def note(self, name: str, count: int = 1) -> None: ...
 
     def recall(self, key: tuple[t.Any, ...], make: t.Callable[[], t.Any]) -> t.Any: ...
 
     def note_unknown(self, member: str) -> None: ...
-
-    def refine(self, kind: str, value: Raw) -> None: ...
 
 
 class _Gone:
@@ -66,26 +67,49 @@ def kind_of(word: t.Any) -> str | None:
     return next((k for k in KINDS if isinstance(word, str) and word.strip().lower() == k.lower()), None)
 
 
-class _Way(t.NamedTuple):
-    """How a member is taken: as it stands when it is a text, or a number above 0, of which neither needs a look; otherwise by C(take)."""
+_Take = t.Callable[[t.Any, Noter], t.Any]
+_ANY_NUMBER = -(1 << 62)
+# The least value of the numbers that are right as they stand.
+_LEAST = {"int": _ANY_NUMBER, "index": -1, "natural": 0, "positive": 1, "line": 1}
 
-    text: bool
-    number: bool
-    take: t.Callable[[t.Any, Noter], t.Any]
+
+class _Recipe(t.NamedTuple):
+    """What to do with objects that have just these names, all of them of the kind: which must be texts, which numbers, which to look into."""
+
+    texts: tuple[str, ...]
+    numbers: tuple[tuple[str, int], ...]
+    others: tuple[tuple[str, _Take], ...]
 
 
 class _Kind:
-    """A shape, ready to be applied: a report has millions of objects, so that nothing is looked up twice."""
+    """A shape, ready to be applied. A report has millions of objects with a few sets of names: each set is looked at once."""
 
-    __slots__ = ("name", "needs", "shape", "ways")
+    __slots__ = ("name", "needs", "recipes", "shape", "takes")
 
     def __init__(self, shape: Shape) -> None:
         self.shape, self.name, self.needs = shape, shape.name, shape.required
-        self.ways: dict[str, _Way] = {}
+        self.takes: dict[str, _Take] = {}
+        self.recipes: dict[tuple[str, ...], _Recipe | None] = {}
+
+    def recipe(self, names: tuple[str, ...]) -> _Recipe | None:
+        """For this set of names; None when one of them is not sent or one is missing."""
+        made = None
+        if all(n in self.takes for n in names) and all(n in names for n in self.needs) and self.has_one_of(names):
+            kinds = {n: m.kind for n, m in self.shape.members.items() if not m.container}
+            texts = tuple(n for n in names if kinds.get(n) == "text")
+            numbers = tuple((n, _LEAST[kinds[n]]) for n in names if kinds.get(n) in _LEAST)
+            plain = {*texts, *(n for n, _least in numbers)}
+            made = _Recipe(texts, numbers, tuple((n, self.takes[n]) for n in names if n not in plain))
+        if len(self.recipes) < 1000:
+            self.recipes[names] = made
+        return made
+
+    def has_one_of(self, names: t.Container[str]) -> bool:
+        return not self.shape.one_of or any(name in names for name in self.shape.one_of)
 
 
 def clean(kind: str, value: t.Any, noter: Noter) -> t.Any:
-    """A copy of C(value) with just the members that SHAPES lists for this kind, or GONE. The input is not touched."""
+    """C(value) with just the members that SHAPES lists for this kind, or GONE. The value given is used up."""
     return _taker(kind)(value, noter)
 
 
@@ -98,33 +122,59 @@ def _object(kind: _Kind, value: t.Any, noter: Noter) -> t.Any:
     if not isinstance(value, dict):
         noter.note("wrong_types")
         return GONE
-    out: Raw = {}
-    ways = kind.ways
-    for name, inner in value.items():
-        way = ways.get(name)
-        if way is None or inner is None:
-            _not_taken(kind, name, inner, noter)
-            continue
-        of = type(inner)
-        if of is str:
-            if way.text:
-                out[name] = inner
-                continue
-        elif of is int and way.number and inner > 0:
-            out[name] = inner
-            continue
-        got = way.take(inner, noter)
-        if got is not GONE:
-            out[name] = got
-    if kind.name in noter.refined:
-        noter.refine(kind.name, out)
+    names = tuple(value)
+    recipe = kind.recipes[names] if names in kind.recipes else kind.recipe(names)
+    if recipe is None or not _plain(recipe, value):
+        value = _members(kind, value, noter)
+    else:
+        gone = []
+        for name, take in recipe.others:
+            inner = value[name]
+            got = take(inner, noter)
+            if got is GONE:
+                gone.append(name)
+            elif got is not inner:
+                value[name] = got
+        for name in gone:
+            del value[name]
+    for name, apply in noter.rules.get(kind.name, ()):
+        count = apply(value, noter)
+        if count:
+            noter.note(name, count)
     for name in kind.needs:
-        if name not in out:
+        if name not in value:
             noter.note("incomplete")
             return GONE
-    if kind.shape.one_of and not any(name in out for name in kind.shape.one_of):
+    if kind.shape.one_of and not kind.has_one_of(value):
         noter.note("incomplete")
         return GONE
+    return value
+
+
+def _plain(recipe: _Recipe, value: Raw) -> bool:
+    for name in recipe.texts:
+        if type(value[name]) is not str:
+            return False
+    for name, least in recipe.numbers:
+        number = value[name]
+        if type(number) is not int or number < least:
+            return False
+    for name, _take in recipe.others:
+        if value[name] is None:
+            return False
+    return True
+
+
+def _members(kind: _Kind, value: Raw, noter: Noter) -> Raw:
+    out = {}
+    for name, inner in value.items():
+        take = kind.takes.get(name)
+        if take is None or inner is None:
+            _not_taken(kind, name, inner, noter)
+            continue
+        got = take(inner, noter)
+        if got is not GONE:
+            out[name] = got
     return out
 
 
@@ -142,12 +192,22 @@ def _artifact_location(kind: _Kind, value: t.Any, noter: Noter) -> t.Any:
     if isinstance(value, dict):
         uri, base, index = value.get("uri"), value.get("uriBaseId"), value.get("index")
         given = (uri is not None) + (base is not None) + (index is not None)
-        if len(value) == given and all(type(v) in (of, type(None)) for v, of in ((uri, str), (base, str), (index, int))):
+        texts = type(uri) is str and (base is None or type(base) is str)
+        if texts and len(value) == given and (index is None or type(index) is int):
             return noter.recall((uri, base, index), lambda: _object(kind, value, noter))
     return _object(kind, value, noter)
 
 
-def _map(take: t.Callable[[t.Any, Noter], t.Any], value: t.Any, noter: Noter) -> t.Any:
+def _flow_step(kind: _Kind, value: t.Any, noter: Noter) -> t.Any:
+    # The paths that lead to one finding share most of their steps, and so do the findings of one rule.
+    try:
+        key = noter.about, marshal.dumps(value, 2)
+    except ValueError:  # nested too deeply for it
+        return _object(kind, value, noter)
+    return noter.recall(key, lambda: _object(kind, value, noter))
+
+
+def _map(take: _Take, value: t.Any, noter: Noter) -> t.Any:
     if not isinstance(value, dict):
         noter.note("wrong_types")
         return GONE
@@ -155,7 +215,7 @@ def _map(take: t.Callable[[t.Any, Noter], t.Any], value: t.Any, noter: Noter) ->
     return {name: inner for name, inner in pairs if inner is not GONE}
 
 
-def _list(take: t.Callable[[t.Any, Noter], t.Any], is_set: bool, value: t.Any, noter: Noter) -> t.Any:
+def _list(take: _Take, is_set: bool, value: t.Any, noter: Noter) -> t.Any:
     if not isinstance(value, list):
         noter.note("wrong_types")
         return GONE
@@ -190,7 +250,7 @@ def _word(words: str, value: t.Any, noter: Noter) -> t.Any:
     return right
 
 
-def _scalar(check: t.Callable[[t.Any, Noter], t.Any], value: t.Any, noter: Noter) -> t.Any:
+def _scalar(check: _Take, value: t.Any, noter: Noter) -> t.Any:
     got = check(value, noter)
     if got is GONE:
         noter.note("wrong_types")
@@ -203,7 +263,7 @@ def _text(value: t.Any, _noter: Noter) -> t.Any:
     return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else GONE
 
 
-def _integer(least: int | None) -> t.Callable[[t.Any, Noter], t.Any]:
+def _integer(least: int | None) -> _Take:
     def check(value: t.Any, _noter: Noter) -> t.Any:
         number = whole(value)
         return GONE if number is None or (least is not None and number < least) else number
@@ -240,7 +300,7 @@ def _uri(value: t.Any, _noter: Noter) -> t.Any:
     return quote(_USERINFO.sub(r"\1", value.strip()), safe="%/:?#[]@!$&'()*+,;=~-._")
 
 
-def _matching(pattern: re.Pattern[str]) -> t.Callable[[t.Any, Noter], t.Any]:
+def _matching(pattern: re.Pattern[str]) -> _Take:
     return lambda value, _noter: value if isinstance(value, str) and pattern.fullmatch(value) else GONE
 
 
@@ -251,18 +311,19 @@ def _fingerprint(value: t.Any, noter: Noter) -> t.Any:
 def _bag(value: t.Any, noter: Noter) -> t.Any:
     if not isinstance(value, dict):
         return GONE
+    if "tags" not in value:
+        return value
     bag = dict(value)
-    if "tags" in bag:
-        tags = bag.pop("tags")
-        words = [tag if isinstance(tag, str) else json.dumps(tag) for tag in tags if tag is not None] if isinstance(tags, list) else []
-        if words:
-            bag["tags"] = unique(words, noter)
-        if words != tags:
-            noter.note("wrong_types")
+    tags = bag.pop("tags")
+    words = [tag if isinstance(tag, str) else json.dumps(tag) for tag in tags if tag is not None] if isinstance(tags, list) else []
+    if words:
+        bag["tags"] = unique(words, noter)
+    if words != tags:
+        noter.note("wrong_types")
     return bag
 
 
-_SCALARS: dict[str, t.Callable[[t.Any, Noter], t.Any]] = {
+_SCALARS: dict[str, _Take] = {
     "any": lambda value, _noter: value,
     "text": _text,
     "int": _integer(None),
@@ -286,22 +347,22 @@ _SCALARS: dict[str, t.Callable[[t.Any, Noter], t.Any]] = {
 _KINDS = {name: _Kind(shape) for name, shape in SHAPES.items()}
 
 
-def _taker(kind: str) -> t.Callable[[t.Any, Noter], t.Any]:
+def _taker(kind: str) -> _Take:
     if kind == "artifactLocation":
         return functools.partial(_artifact_location, _KINDS[kind])
+    if kind == "threadFlowLocation":
+        return functools.partial(_flow_step, _KINDS[kind])
     if kind in _KINDS:
         return functools.partial(_object, _KINDS[kind])
     return functools.partial(_word, kind) if "|" in kind else functools.partial(_scalar, _SCALARS[kind])
 
 
-def _way(member: Member) -> _Way:
+def _member(member: Member) -> _Take:
     take = _taker(member.kind)
     if member.container == "map":
-        return _Way(False, False, functools.partial(_map, take))
-    if member.container == "list":
-        return _Way(False, False, functools.partial(_list, take, member.unique))
-    return _Way(member.kind == "text", member.kind in ("int", "index", "natural", "positive", "line"), take)
+        return functools.partial(_map, take)
+    return functools.partial(_list, take, member.unique) if member.container else take
 
 
 for _kind in _KINDS.values():
-    _kind.ways.update((name, _way(member)) for name, member in _kind.shape.members.items())
+    _kind.takes.update((name, _member(member)) for name, member in _kind.shape.members.items())

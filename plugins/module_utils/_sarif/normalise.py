@@ -149,6 +149,7 @@ def _result(written: t.Any, run: Run) -> Raw:
     draft = dict(written)
     for stage in ("select", "reference"):
         run.refine(stage, draft)
+    run.about = id(run.component), draft["ruleId"]
     # Apart from the rest, since only the first faults of these decide about the result.
     places = clean_list("location", draft.pop("locations", None) or [], run)
     faults, run.faults = run.faults, []

@@ -4,6 +4,7 @@
 # PRIVATE to the collection: floor 3, the rules for objects of a kind wherever they stand: paths, regions, messages, references.
 from __future__ import annotations
 
+import copy
 import re
 import typing as t
 
@@ -102,6 +103,8 @@ def markdown_only(text: Raw, _run: Run) -> int:
 
 def links(message: Raw, _run: Run) -> int:
     count = 0
+    if "](" not in message.get("text", "") and "markdown" not in message:
+        return 0
     for name in ("text", "markdown"):
         if "](" in message.get(name, ""):
             message[name], found = _LINK.subn(lambda match: match[1] if match[1].strip() else "link", message[name])
@@ -120,7 +123,7 @@ def shared_objects(array: str, kind: str) -> t.Callable[[Raw, Run], int]:
         entry = {k: v for k, v in run.element(array, index).items() if k not in ("index", "parentIndex")}
         if not entry:
             return 0
-        shared = clean(kind, entry, run)
+        shared = run.recall((array, index), lambda: clean(kind, copy.deepcopy(entry), run))
         if shared is not GONE:
             for name, inner in shared.items():
                 value.setdefault(name, inner)

@@ -12,8 +12,8 @@ from .clean import Raw, clean, level_of, whole
 from .paths import Roots
 
 
-# Of so many distinct paths the outcome is remembered: a report with more of them must not fill the memory.
-_REMEMBERED = 50_000
+# Of so many paths and steps the outcome is remembered: a report with more of them must not fill the memory.
+_REMEMBERED = 8_000
 
 
 class Rule(t.NamedTuple):
@@ -86,8 +86,8 @@ class Run:
 
     def __init__(self, raw: Raw, options: Options, rules: t.Mapping[str, t.Sequence[Rule]]) -> None:
         self.raw, self.options = raw, options
-        self._apply = {kind: [(rule.name, rule.apply) for rule in listed if rule.apply] for kind, listed in rules.items()}
-        self.refined = frozenset(self._apply)
+        self.rules = {kind: [(rule.name, rule.apply) for rule in listed if rule.apply] for kind, listed in rules.items()}
+        self.about: t.Hashable = None
         self._known: dict[tuple[t.Any, ...], tuple[t.Any, tuple[tuple[str, int], ...], tuple[tuple[str, str], ...]]] = {}
         tool = raw.get("tool")
         tool = tool if isinstance(tool, dict) else {}
@@ -105,7 +105,7 @@ class Run:
         self.faults: list[tuple[str, str]] = []
         self.component: Component = self.driver
         self.rule: Raw = {}
-        self.written: Raw = {}
+        self.invocation: t.Any = None
 
     # -- the Noter of clean.py
 
@@ -118,7 +118,7 @@ class Run:
         self.unknown[member] += 1
 
     def refine(self, kind: str, value: Raw) -> None:
-        for name, apply in self._apply.get(kind, ()):
+        for name, apply in self.rules.get(kind, ()):
             count = apply(value, self)
             if count:
                 self.note(name, count)
@@ -142,7 +142,9 @@ class Run:
 
     def begin(self, result: Raw | None = None) -> None:
         self.noted, self.faults, self.component, self.rule = {}, [], self.driver, {}
-        self.written = result or {}
+        # Kept now, since what is not sent is gone when the level is looked for.
+        provenance = result.get("provenance") if result else None
+        self.invocation = provenance.get("invocationIndex") if isinstance(provenance, dict) else None
 
     def keep(self) -> None:
         """The changes noted since begin() were made to something that is sent."""
@@ -176,9 +178,7 @@ class Run:
 
     def override(self) -> str | None:
         """The level that the invocation's ruleConfigurationOverrides give the rule in hand."""
-        provenance = self.written.get("provenance")
-        index = provenance.get("invocationIndex") if isinstance(provenance, dict) else None
-        invocation = item(self.invocations, index) or (self.invocations[0] if len(self.invocations) == 1 else None)
+        invocation = item(self.invocations, self.invocation) or (self.invocations[0] if len(self.invocations) == 1 else None)
         overrides = _list(invocation.get("ruleConfigurationOverrides")) if isinstance(invocation, dict) else []
         for entry in overrides:
             descriptor = entry.get("descriptor") if isinstance(entry, dict) else None
