@@ -28,16 +28,18 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
         del tmp
-        with self._progress():
+        # With several tenants in one play, each line must say whose it is.
+        host = str((task_vars or {}).get("inventory_hostname", "localhost"))
+        with self._progress(host):
             result.update(self._execute_module(module_name="cortex_cloud.appsec.data_sources", task_vars=task_vars))
         if result.get("failed") and self._task.diff:
             # Ansible drops the diff of a failed task; here it is what says what was planned.
             for entry in result.get("diff") or []:
-                Display().display(_as_text(entry))
+                Display().display(_as_text(host, entry))
         return result
 
     @contextlib.contextmanager
-    def _progress(self) -> Any:
+    def _progress(self, host: str) -> Any:
         if self._connection.transport != "local":
             yield
             return
@@ -45,7 +47,7 @@ class ActionModule(ActionBase):
         os.close(handle)
         self._task.environment = [*(self._task.environment or []), {"CORTEXCLOUD_PROGRESS_FILE": path}]
         over = threading.Event()
-        teller = threading.Thread(target=_tell, args=(path, over), daemon=True)
+        teller = threading.Thread(target=_tell, args=(host, path, over), daemon=True)
         teller.start()
         try:
             yield
@@ -55,7 +57,7 @@ class ActionModule(ActionBase):
             os.unlink(path)
 
 
-def _tell(path: str, over: threading.Event) -> None:
+def _tell(host: str, path: str, over: threading.Event) -> None:
     shown, pause = "", FIRST_LINE_AFTER
     while not over.wait(pause):
         pause = LINE_EVERY
@@ -66,10 +68,10 @@ def _tell(path: str, over: threading.Event) -> None:
                 line += f", waited {now['seconds']:.0f} s for the rate limit"
             if line != shown:
                 shown = line
-                Display().display(f"  ... {line}")
+                Display().display(f"  ... {host}: {line}")
 
 
-def _as_text(entry: dict[str, str]) -> str:
-    lines = [f"--- {entry['before_header']}", f"+++ {entry['after_header']}"]
+def _as_text(host: str, entry: dict[str, str]) -> str:
+    lines = [f"--- {host}: {entry['before_header']}", f"+++ {host}: {entry['after_header']}"]
     lines += [f"-{line}" for line in entry["before"].splitlines()]
     return "\n".join(lines + [f"+{line}" for line in entry["after"].splitlines()])
