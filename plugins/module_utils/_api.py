@@ -49,16 +49,18 @@ class Api:
 
     def get_data_source(self, instance_id: str, subject: str = "") -> Raw | None:
         """One instance in full (contract 3.2), or None when the tenant does not have it (404)."""
-        path = f"{INSTANCES}/{quote(instance_id, safe='')}"
+        return self._one(f"{INSTANCES}/{quote(instance_id, safe='')}", "read data source", subject or f"id {instance_id}")
+
+    def _one(self, path: str, operation: str, subject: str) -> Raw | None:
         try:
-            answer = self.client.request("GET", path, operation="read data source", subject=subject or f"id {instance_id}")
+            answer = self.client.request("GET", path, operation=operation, subject=subject)
         except ApiError as exc:
             if exc.status == 404:
                 return None
             raise
         item = _unwrap_item(answer.body)
         if item is None:
-            raise _unreadable("read data source", "GET", path, answer)
+            raise _unreadable(operation, "GET", path, answer)
         return item
 
     def create_data_source(self, body: Raw, subject: str = "") -> Raw:
@@ -159,17 +161,7 @@ class Api:
 
     def get_repository(self, repository_id: str) -> Raw | None:
         """One repository (contract 3.7), or None when the tenant does not have it."""
-        path = f"{REPOSITORIES}/{quote(repository_id, safe='')}"
-        try:
-            answer = self.client.request("GET", path, operation="read repository", subject=f"id {repository_id}")
-        except ApiError as exc:
-            if exc.status == 404:
-                return None
-            raise
-        item = _unwrap_item(answer.body)
-        if item is None:
-            raise _unreadable("read repository", "GET", path, answer)
-        return item
+        return self._one(f"{REPOSITORIES}/{quote(repository_id, safe='')}", "read repository", f"id {repository_id}")
 
     def validate_key(self) -> Answer:
         """Ask whether the key is accepted (contract 1.4). The reply is C(true) or C("true")."""
