@@ -151,9 +151,10 @@ class Writer:
         try:
             with self._locked(instance_id):
                 shown = self.view.settled(instance_id, label(item))
-                if not shown.get("state"):
-                    # Nobody has selected anything in it yet, so nothing can be deselected by mistake.
+                if shown.get("selectionType") != MANUAL or not shown.get("state"):
+                    # What is in it now nobody chose; a manual selection is another run's, and stays.
                     fresh["max_deselect"] = -1
+                    fresh["repositories_mode"] = "remove" if item["repositories_mode"] == "remove" else "exact"
                 plan = plan_update(fresh, shown)
                 outcome.warnings += plan.warnings
                 if plan.changed:
