@@ -43,6 +43,8 @@ except ImportError:
 
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
 NEVER_SENT_ATTEMPTS = 3
+# Seconds; doubled with each attempt.
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 20.0
 
 # Which verbs may be sent again after which outcome. A create or an upload that may have been carried out is never re-sent here:
 # whoever called looks first. "refused": 429, the tenant did not look at the request. "never sent": no connection was made.
@@ -345,9 +347,9 @@ def _pause(outcome: str, attempt: int, error: ApiError) -> float:
     """Seconds to wait before the next attempt: what the tenant asked for, bounded, else exponential with jitter."""
     if error.retry_after is not None:
         return min(error.retry_after, LONGEST_HOLD)
-    ceiling = min(20.0, 0.5 * 2 ** (attempt - 1))
+    ceiling = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1))
     # Jitter, so that forks that failed together do not come back together; after a 429 never at once, the window is full.
-    return random.uniform(max(0.2, ceiling / 4) if outcome == "refused" else 0.0, ceiling)
+    return random.uniform(max(0.4 * FIRST_PAUSE, ceiling / 4) if outcome == "refused" else 0.0, ceiling)
 
 
 def _final(failures: list[ApiError], outcome: str) -> ApiError:

@@ -14,6 +14,7 @@ from .fields import Item, Raw, get, hostname_key, label
 from .match import denied
 from .view import View
 
+FIRST_PAUSE = 1.0
 _WRITE_ONLY = ("credentials", "selfSignedCertificate")
 
 
@@ -23,7 +24,7 @@ def find_lost(api: Api, item: Item, post: Raw, known: t.Callable[[], t.Container
     post: the body that was sent. known: the ids that were there before it, or that this run made since. Only an instance is taken that is
     none of them and that agrees with every field given. Raises C(lost) with what was found instead when there is not exactly one.
     """
-    deadline, pause = time.monotonic() + seconds, 1.0
+    deadline, pause = time.monotonic() + seconds, FIRST_PAUSE
     while True:
         try:
             found, doubt = _look(api, item, post, known)

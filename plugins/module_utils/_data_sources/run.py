@@ -110,8 +110,7 @@ class Run:
 
     def _read_hidden(self, items: list[Item]) -> None:
         """Read by id, once each, the instances whose list entry hides what the items are told apart by."""
-        listed = list(self.view.instances.values())
-        hidden = {unread for item in items if "id" not in item for unread in unread_by(item, listed)}
+        hidden = {unread for item in items if "id" not in item for unread in unread_by(item, self.view.candidates(item))}
         with concurrent.futures.ThreadPoolExecutor(max_workers=WORKERS) as pool:
             for future in [pool.submit(self.view.fetch, instance_id) for instance_id in sorted(hidden)]:
                 future.result()

@@ -9,7 +9,7 @@ import typing as t
 
 from .._api import Api
 from .._errors import InputError
-from .fields import Item, Raw, from_api, get, label
+from .fields import Item, Raw, from_api, get, label, names_of
 from .match import match
 
 # A tenant may need a moment until a read shows what was written.
@@ -27,12 +27,28 @@ class View:
         self.api = api
         self.instances: dict[str, Raw] = {}
         self.read: set[str] = set()
+        self._by_name: dict[str, list[str]] = {}
+        self._nameless: list[str] = []
 
     def load(self) -> None:
         """Read the list anew; what was read by id before is forgotten."""
         # The list's state is empty whatever is selected (contract 7.1): it must never get near a plan.
         listed = {raw["id"]: raw for raw in ({**r, "id": str(r["id"]), "state": None} for r in self.api.list_data_sources())}
         self.instances, self.read = listed, set()
+        self._by_name, self._nameless = {}, []
+        for instance_id, raw in listed.items():
+            names = names_of(raw)
+            for name in names:
+                self._by_name.setdefault(name, []).append(instance_id)
+            if not names:
+                self._nameless.append(instance_id)
+
+    def candidates(self, item: Item) -> list[Raw]:
+        """The listed instances that an item may mean, as far as names tell: with thousands of both, not each is compared with each."""
+        if "name" not in item:
+            return list(self.instances.values())
+        ids = dict.fromkeys([*self._by_name.get(item["name"], []), *self._nameless])
+        return [self.instances[i] for i in ids if i in self.instances]
 
     def fetch(self, instance_id: str, subject: str = "") -> Raw | None:
         """Read one instance in full; None when the tenant does not have it."""
@@ -64,7 +80,7 @@ class View:
                     "Correct it, or leave it out to create."
                 )
             return found
-        found = self.match(item, list(self.instances.values()), warnings)
+        found = self.match(item, self.candidates(item), warnings)
         if found is None or found["id"] in self.read or item["state"] != "present":
             return found
         return self.fetch(found["id"], label(item)) if full or _needs_full(item, found) else found

@@ -81,7 +81,7 @@ def test_half_of_the_json(tenant: EmbeddedTenant, admin: Caller) -> None:
     tenant.fault("malformed_json")
     reply = admin.get(INSTANCES)
     assert reply.status_code == 200
-    with pytest.raises(ValueError, match="Expecting|Unterminated|Extra"):
+    with pytest.raises(ValueError, match=r"Expecting|Unterminated|Extra"):
         reply.json()
 
 
@@ -163,7 +163,9 @@ def test_a_reset_ends_them(tenant: EmbeddedTenant, admin: Caller) -> None:
     assert admin.get(INSTANCES).status_code == 200
 
 
-@pytest.mark.parametrize("wrong", [{"path": "("}, {"seconds": -1}, {"chance": float("nan")}, {"jitter": True}, {"count": 0}, {"retry_after": "soon"}])
+@pytest.mark.parametrize(
+    "wrong", [{"path": "("}, {"seconds": -1}, {"chance": float("nan")}, {"jitter": True}, {"count": 0}, {"retry_after": "soon"}]
+)
 def test_an_order_that_means_nothing_is_refused(tenant: EmbeddedTenant, wrong: dict[str, Any]) -> None:
     with pytest.raises(FaultError):
         tenant.fault("latency", **wrong)

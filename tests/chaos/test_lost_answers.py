@@ -1,0 +1,182 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A creation whose outcome is not known: what is taken for it, what is not, and what a collector needs on top."""
+
+from __future__ import annotations
+
+import collections
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tenant.server import EmbeddedTenant
+
+from .playing import Elsewhere, Here, scaled
+
+Result = dict[str, Any]
+ITEM = {
+    "type": "GITLAB_SELF_MANAGED",
+    "name": "core",
+    "domain": {"hostname": "gitlab.example.com", "protocol": "https"},
+    "credentials": {"token": "cnry-token"},
+    "unique_properties": {"tier": "gold"},
+}
+COLLECTOR = {"type": "COLLECTOR", "name": "scan", "unique_properties": {"detectionMethod": "SAST", "fileType": "SARIF"}}
+AMBIGUOUS = ["lost_answer", "truncated_json", "malformed_json", "bad_gateway"]
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in [n for n in os.environ if n.startswith("CORTEXCLOUD_") or n.lower().endswith("_proxy") or n.endswith("_CA_BUNDLE")]:
+        monkeypatch.delenv(name)
+    with scaled():
+        yield
+
+
+@pytest.fixture
+def tenant() -> Iterator[EmbeddedTenant]:
+    with EmbeddedTenant(rate=1000, duplicate_create="allow") as started:
+        yield started
+
+
+def connection(tenant: EmbeddedTenant, directory: Path) -> Result:
+    key = tenant.keys["admin"]
+    limit = {"rate_limit_dir": str(directory / "rate"), "requests_per_second": 1000, "retry_deadline": 3}
+    return {"api_url": tenant.url, "api_key_id": key.id, "api_key": key.key, "api_key_type": key.type, **limit}
+
+
+@pytest.fixture
+def apply(tenant: EmbeddedTenant, tmp_path: Path) -> Callable[..., tuple[Result, str]]:
+    """apply(item) is data_source with it: the result, and all that was said."""
+    return lambda **item: Here().play("data_source", {**connection(tenant, tmp_path), **item})
+
+
+@pytest.mark.parametrize("fault", AMBIGUOUS)
+def test_what_was_made_is_found_and_not_made_again(tenant: EmbeddedTenant, apply: Any, fault: str) -> None:
+    tenant.fault(fault, method="POST")
+    result, said = apply(**ITEM)
+    assert not result["failed"], result["msg"]
+    assert result["changed"]
+    assert "what it made was found" in said
+    assert [entry.method for entry in tenant.writes] == ["POST"]
+    assert len(tenant.instances) == 1
+
+
+def test_it_may_appear_late(tenant: EmbeddedTenant, apply: Any) -> None:
+    tenant.fault("late_commit", method="POST", seconds=0.1)
+    tenant.fault("lagging_list", after=1, count=2, seconds=0.08)
+    result, _said = apply(**ITEM)
+    assert not result["failed"], result["msg"]
+    assert len(tenant.instances) == 1
+
+
+@pytest.mark.parametrize("fault", ["closed_before", "unavailable", "html_500"])
+def test_when_nothing_appears_it_is_unknown_and_not_sent_again(tenant: EmbeddedTenant, apply: Any, fault: str) -> None:
+    tenant.fault(fault, method="POST")
+    result, _said = apply(**ITEM)
+    assert result["failed"]
+    assert not result["changed"]
+    assert result["api_error"]["outcome_unknown"]
+    assert "It is not known whether it was created: no new data source with these fields appeared" in result["msg"]
+    assert 'Look for GITLAB_SELF_MANAGED "core" in the console, then run again' in result["msg"]
+    assert tenant.instances == {}
+    result, _said = apply(**ITEM)
+    assert result["changed"]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "said"),
+    [
+        ({"unique_properties": {"tier": "silver"}}, "shows another uniqueProperties.tier"),
+        ({"protocol": "http"}, "shows another domain.protocol"),
+        ({"hostname": "other.example.com"}, "no new data source with these fields appeared"),
+        ({"type": "GITHUB_ENTERPRISE"}, "no new data source with these fields appeared"),
+    ],
+)
+def test_one_that_disagrees_in_any_given_field_is_somebody_elses(
+    tenant: EmbeddedTenant, apply: Any, monkeypatch: pytest.MonkeyPatch, theirs: Result, said: str
+) -> None:
+    """Somebody made it at the very moment in which our own creation was lost."""
+    create = type(tenant.state).create
+
+    def another(self: Any, _body: Any) -> Any:
+        monkeypatch.setattr(type(tenant.state), "create", create)
+        given = {"hostname": "gitlab.example.com", "protocol": "https", "unique_properties": {"tier": "gold"}}
+        tenant.add_instance(**{"type": "GITLAB_SELF_MANAGED", "name": "core", **given, **theirs})
+        raise RuntimeError
+
+    monkeypatch.setattr(type(tenant.state), "create", another)
+    result, _said = apply(**ITEM)
+    tenant.violations.clear()
+    assert result["failed"]
+    assert said in result["msg"]
+    assert len(tenant.instances) == 1
+
+
+def test_two_new_ones_cannot_be_told_apart(tenant: EmbeddedTenant, apply: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    create = type(tenant.state).create
+
+    def twice(self: Any, body: Any) -> Any:
+        create(self, body)
+        return create(self, body)
+
+    monkeypatch.setattr(type(tenant.state), "create", twice)
+    tenant.fault("lost_answer", method="POST")
+    result, _said = apply(**ITEM)
+    assert "It is not known whether it was created: 2 data sources match" in result["msg"]
+
+
+def test_a_tenant_that_stays_down_while_it_is_looked_for(tenant: EmbeddedTenant, apply: Any) -> None:
+    tenant.fault("lost_answer", method="POST")
+    tenant.fault("html_500", method="GET", after=1, count=None)
+    result, _said = apply(**ITEM)
+    assert "It is not known whether it was created: looking for it failed (Cannot list data sources: HTTP 500" in result["msg"]
+
+
+@pytest.mark.parametrize("fault", AMBIGUOUS)
+def test_a_lost_collector_is_deleted_and_made_again_since_its_token_is_gone(
+    tenant: EmbeddedTenant, apply: Any, tmp_path: Path, fault: str
+) -> None:
+    other = tenant.add_collector("another")
+    file = tmp_path / "scan.json"
+    tenant.fault(fault, method="POST", count=2)
+    result, said = apply(**COLLECTOR, credentials_file=str(file))
+    assert not result["failed"], result["msg"]
+    assert [entry.method for entry in tenant.writes] == ["POST", "DELETE", "POST", "DELETE", "POST"]
+    kept = json.loads(file.read_text())
+    assert tenant.state.tokens[kept["token_id"]].token == kept["token"]
+    assert set(tenant.instances) == {other.id, kept["id"]}
+    assert said.count("and its token with it") == 2
+
+
+def test_a_lost_collector_that_cannot_be_deleted_is_named(tenant: EmbeddedTenant, apply: Any, tmp_path: Path) -> None:
+    tenant.fault("lost_answer", method="POST")
+    tenant.fault("html_500", method="DELETE", count=None)
+    result, _said = apply(**COLLECTOR, credentials_file=str(tmp_path / "scan.json"))
+    (orphan,) = tenant.instances
+    assert (result["failed"], result["changed"]) == (True, True)
+    assert f"(state: absent, id: {orphan})" in result["msg"]
+
+
+def test_a_hundred_lost_answers_in_four_processes_double_nothing(tenant: EmbeddedTenant, tmp_path: Path) -> None:
+    """Each creation is carried out and its answer lost: 100 data sources, none twice."""
+    tenant.fault("lost_answer", method="POST", count=None)
+    players = [Elsewhere() for _unused in range(4)]
+    try:
+        for number, player in enumerate(players):
+            items = [{**ITEM, "name": f"core-{n}"} for n in range(number, 100, 4)]
+            player.start("data_sources", {**connection(tenant, tmp_path), "data_sources": items})
+        results = [player.finish()[0] for player in players]
+    finally:
+        for player in players:
+            player.close()
+    assert [result["failed"] for result in results] == [False] * 4, [result.get("msg") for result in results]
+    names = collections.Counter(one["uniqueProperties"]["name"] for one in tenant.instances.values())
+    assert len(names) == 100
+    assert set(names.values()) == {1}
+    assert tenant.faults.counted() == {"lost_answer": 100}
