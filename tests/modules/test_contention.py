@@ -126,7 +126,11 @@ def test_three_more_than_2546_are_2549(run_module: RunModule, profile: str) -> N
         held = [f"group/r{n}" for n in range(2546)]
         tenant.add_instance("GITLAB_SELF_MANAGED", name="gitlab-core", selection_type="MANUAL_SELECTION", state=held)
         engine = Engine(run_module, tenant)
-        item = {"type": "GITLAB_SELF_MANAGED", "name": "gitlab-core", "repositories": ["group/new-1", "group/r5", "group/new-2", "group/new-3"]}
+        item = {
+            "type": "GITLAB_SELF_MANAGED",
+            "name": "gitlab-core",
+            "repositories": ["group/new-1", "group/r5", "group/new-2", "group/new-3"],
+        }
         result = engine.apply(item, diff=True)
         assert actions(result) == ["updated"]
         (instance,) = tenant.instances.values()
@@ -227,7 +231,9 @@ def test_the_next_put_goes_alone_when_the_first_item_never_came_to_its_own(engin
     for n, item in enumerate(items):
         item["external_projects"] = [{"external_project_id": f"p{n}", "repo_id": "r"}]
         del item["repositories"]
-    refused_by_tenant = item_of("SNYK", "never", credentials={"type": "", "token": "snyk-token"}, external_projects=[{"external_project_id": "x"}])
+    refused_by_tenant = item_of(
+        "SNYK", "never", credentials={"type": "", "token": "snyk-token"}, external_projects=[{"external_project_id": "x"}]
+    )
     result = engine.apply(refused_by_tenant, *items)
     assert [row["action"] for row in result["data_sources"]] == ["failed", *["updated"] * 6], result["msg"]
     assert list(puts)[1].began >= puts[0].ended
@@ -260,7 +266,9 @@ def test_an_effect_nobody_asked_for_stops_the_other_updates_of_its_type(engine: 
 @pytest.mark.usefixtures("soon")
 def test_an_effect_nobody_asked_for_on_a_new_instance_stops_them_too(engine: Engine, puts: Puts, monkeypatch: pytest.MonkeyPatch) -> None:
     update = engine.tenant.state.update
-    monkeypatch.setattr(engine.tenant.state, "update", lambda i, body: update(i, {**body, "externalProjects": [{"externalProjectId": "x"}]}))
+    monkeypatch.setattr(
+        engine.tenant.state, "update", lambda i, body: update(i, {**body, "externalProjects": [{"externalProjectId": "x"}]})
+    )
     items = [item_of("SNYK", f"new-{n}", external_projects=[{"external_project_id": "p"}]) for n in range(4)]
     result = engine.apply(*items)
     assert result["failed"]

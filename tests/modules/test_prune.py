@@ -63,7 +63,9 @@ def test_two_items_on_one_instance(either: Engine, accident: Callable[..., str])
     gitlab(either)
     by_host = {"type": "GITLAB_SELF_MANAGED", "domain": {"hostname": "gitlab.example.com"}}
     message = accident(either, CORE, {"type": "JENKINS_SERVER", "name": "blue"}, by_host)
-    assert 'items 0 (GITLAB_SELF_MANAGED "gitlab-core") and 2 (GITLAB_SELF_MANAGED "gitlab.example.com") mean the same data source' in message
+    assert (
+        'items 0 (GITLAB_SELF_MANAGED "gitlab-core") and 2 (GITLAB_SELF_MANAGED "gitlab.example.com") mean the same data source' in message
+    )
 
 
 def test_two_items_that_would_create_one_instance(engine: Engine, accident: Callable[..., str]) -> None:
@@ -141,9 +143,7 @@ def test_mappings_removed(either: Engine, accident: Callable[..., str]) -> None:
     held = [{"externalProjectId": f"p{n}", "repoId": f"r{n}"} for n in range(12)]
     either.tenant.add_instance("SNYK", name="snyk-eu", external_projects=held)
     wanted = [{"external_project_id": "p0", "repo_id": "r0"}]
-    message = accident(
-        either, {"type": "SNYK", "name": "snyk-eu", "external_projects": wanted, "external_projects_mode": "exact"}
-    )
+    message = accident(either, {"type": "SNYK", "name": "snyk-eu", "external_projects": wanted, "external_projects_mode": "exact"})
     assert "this would deselect 11 of 12 external_projects, more than max_deselect (10)" in message
 
 
@@ -244,24 +244,35 @@ def test_a_renamed_item_that_names_no_host_with_prune(engine: Engine, accident: 
     engine.tenant.add_instance("GITLAB_SELF_MANAGED", name="other")
     renamed = {**item_of("GITLAB_SELF_MANAGED", "gitlab-renamed")}
     del renamed["domain"]
-    message = accident(
-        engine, renamed, {"type": "GITLAB_SELF_MANAGED", "name": "other"}, prune=True, prune_types=["GITLAB_SELF_MANAGED"]
-    )
+    message = accident(engine, renamed, {"type": "GITLAB_SELF_MANAGED", "name": "other"}, prune=True, prune_types=["GITLAB_SELF_MANAGED"])
     assert "that looks like a new name" in message
 
 
-@pytest.mark.parametrize("name", ["AWS_CODE_COMMIT", "CORTEX_CLI", "gitlab", "CHECKMARX"])
-def test_types_that_are_never_pruned(engine: Engine, accident: Callable[..., str], name: str) -> None:
-    message = accident(engine, {"type": "JENKINS_SERVER", "name": "blue"}, prune=True, prune_types=[name])
-    assert message.startswith(f"prune_types: {name} ")
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("AWS_CODE_COMMIT", "appears by deploying the CloudFormation template that the console generates, so it is never pruned."),
+        ("CORTEX_CLI", "appears by the Cortex CLI, which registers itself, so it is never pruned."),
+        ("gitlab", "is no known integration type."),
+        ("CHECKMARX", "is no known integration type."),
+    ],
+)
+def test_types_that_are_never_pruned(engine: Engine, accident: Callable[..., str], name: str, why: str) -> None:
+    engine.tenant.add_instance(name, name="listed")
+    engine.tenant.add_instance(name, name="unlisted")
+    listed = [{"type": name, "name": "listed"}] if name.isupper() else []
+    message = accident(engine, {"type": "JENKINS_SERVER", "name": "blue"}, *listed, prune=True, prune_types=[name])
+    assert message.startswith(f"prune_types: {name} {why}")
     assert engine.tenant.journal == []
 
 
-def test_nothing_is_pruned_when_an_item_failed(either: Engine) -> None:
+@pytest.mark.parametrize("check", [True, False])
+def test_nothing_is_pruned_when_an_item_failed(either: Engine, check: bool) -> None:
     jenkins(either, "blue", "green")
-    broken = {"type": "CORTEX_CLI", "name": "cli"}
-    result = either.apply({"type": "JENKINS_SERVER", "name": "blue"}, broken, prune=True, prune_types=["JENKINS_SERVER"])
+    items = [{"type": "JENKINS_SERVER", "name": "blue"}, {"type": "CORTEX_CLI", "name": "cli"}]
+    result = either.apply(*items, check=check, prune=True, prune_types=["JENKINS_SERVER"])
     assert result["failed"]
+    assert [row["action"] for row in result["data_sources"]] == ["unchanged", "failed"]
     assert either.writes() == []
     assert len(either.tenant.instances) == 2
 

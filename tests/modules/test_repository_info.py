@@ -70,7 +70,12 @@ def test_one_by_its_id_with_keys_in_snake_case(engine: Engine) -> None:
     engine.tenant.add_repository("payments/cards")
     (found,) = info(engine, id=asset)["repositories"]
     assert found["id"] == asset
-    assert (found["owner"], found["name"], found["default_branch"], found["source"]) == ("payments", "ledger", "trunk", "GITLAB_SELF_MANAGED")
+    assert (found["owner"], found["name"], found["default_branch"], found["source"]) == (
+        "payments",
+        "ledger",
+        "trunk",
+        "GITLAB_SELF_MANAGED",
+    )
     assert found["scanned_branches"] == [{"name": "trunk", "is_primary": True}]
 
 

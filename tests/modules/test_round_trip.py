@@ -20,7 +20,7 @@ HOSTILE = [
     "{{ lookup('ansible.builtin.pipe', 'touch MARK') }}",
     "{% for x in [1] %}{{ x }}{% endfor %}",
     "{# comment #}",
-    'both "quotes\' and \\ backslashes \\n',
+    "both \"quotes' and \\ backslashes \\n",
     "line\nbreak",
     "tab\tand bell\x07",
     "caf\u00e9 \u2603 \U0001f680",
@@ -136,7 +136,7 @@ def test_what_a_tenant_holds_is_text(engine: Engine, tmp_path: Path) -> None:
     tenant.add_instance("SNYK", name="hostile", external_projects=[{"externalProjectId": t, "branchName": t} for t in hostile])
     before = tenant.instances
     exported = engine.run("data_source_info", {"as_config": True})
-    read = yaml.load(exported["data_file"], Loader=Loader)  # noqa: S506
+    read = yaml.load(exported["data_file"], Loader=Loader)
     assert read == {"tenant_expected_tenant": f"{tenant.host}:{tenant.port}", "tenant_data_sources": exported["config"]}
     assert actions(engine.apply(*read["tenant_data_sources"])) == ["unchanged"] * len(before)
     assert engine.writes() == []

@@ -126,6 +126,25 @@ def test_the_scope_waits_for_a_persons_consent(engine: Engine, name: str) -> Non
     assert last["warned"] == []
 
 
+@pytest.mark.parametrize("mode", ["merge", "exact"])
+def test_what_a_tenant_selects_in_a_new_instance_by_itself_gives_way_to_the_list(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    """Nobody chose it, so it is no loss: a new instance covers what its item lists, without max_deselect: -1."""
+    create = engine.tenant.state.create
+
+    def with_all_it_found(body: dict[str, Any]) -> Any:
+        stored, token = create(body)
+        stored.shape.update(selectionType="CURRENT_STATE", state=[f"group/found-{n}" for n in range(40)])
+        return stored, token
+
+    monkeypatch.setattr(engine.tenant.state, "create", with_all_it_found)
+    item = {**rescoped(item_of("BITBUCKET_DATACENTER", "core")), "repositories_mode": mode}
+    assert actions(engine.apply(item)) == ["created"]
+    assert holds(next(iter(engine.tenant.instances.values())), item)
+    assert actions(engine.apply(item)) == ["unchanged"]
+
+
 def test_a_word_the_guide_does_not_have_is_sent_as_it_is(engine: Engine) -> None:
     engine.tenant.set(unknown_type="accept")
     result = engine.apply({"type": "CHECKMARX_ONE", "name": "core"})

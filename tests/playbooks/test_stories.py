@@ -31,11 +31,13 @@ vcs_github_enterprise:
     self_signed_certificate: "{{ bank_root_ca }}"
     scope: [payments/ledger, payments/cards]
 vcs_gitlab_self_managed:
-  - {name: gitlab-core, hostname: gitlab.bank.example, client_id: "{{ vault_gl_app_id }}", client_secret: "{{ vault_gl_secret }}", scope: all_and_future}
+  - {name: gitlab-core, hostname: gitlab.bank.example, client_id: "{{ vault_gl_app_id }}", client_secret: "{{ vault_gl_secret }}",
+     scope: all_and_future}
 ci_jenkins_server:
   - {name: jenkins-blue, credentials_file: /secure/prod/jenkins-blue.json}
 ci_terraform_enterprise:
-  - {name: tfe-prod, hostname: tfe.bank.example, token: "{{ vault_tfe_token }}", organization: bank, run_stage: pre-plan, scope: [ws-network-prod]}
+  - {name: tfe-prod, hostname: tfe.bank.example, token: "{{ vault_tfe_token }}", organization: bank, run_stage: pre-plan,
+     scope: [ws-network-prod]}
 """
 VAULT = {
     "vault_ghe_client_id": "ghe-application",
@@ -89,7 +91,11 @@ def test_the_bank_is_connected_and_one_line_says_who_must_click_what(bank: Path,
     github, terraform = made["ghe-core"], made["tfe-prod"]
     assert github["domain"] == {"hostname": "ghe.bank.example", "protocol": "https"}
     assert github["transporter"] == {"brokerDeviceId": "broker-7", "connectionName": "appsec-egress"}
-    for name, value in (("clientId", "ghe-application"), ("clientSecret", "canary-ghe-secret"), ("selfSignedCertificate", VAULT["bank_root_ca"])):
+    for name, value in (
+        ("clientId", "ghe-application"),
+        ("clientSecret", "canary-ghe-secret"),
+        ("selfSignedCertificate", VAULT["bank_root_ca"]),
+    ):
         assert tenant.credential_matches(github["id"], name, value), name
     assert terraform["uniqueProperties"] == {"name": "tfe-prod", "organization": "bank", "runStage": "pre-plan"}
     assert terraform["state"] == ["ws-network-prod"]
@@ -135,7 +141,16 @@ def test_a_survey_that_says_uat_with_a_credential_of_prod_sends_nothing(bank: Pa
 def test_a_tenant_that_is_there_already_is_taken_over_without_a_change(bank: Path, tenant: EmbeddedTenant) -> None:
     """Export with the viewer's key, review, check with the viewer's key; the write key comes last. And names that attack us."""
     mark = bank / "mark"
-    hostile = [f"{{{{ lookup('ansible.builtin.pipe', 'touch {mark}') }}}}", 'a "b" \\ c', "line\nbreak", "\U0001f680", "yes", "1.0", "0x1", "  x "]
+    hostile = [
+        f"{{{{ lookup('ansible.builtin.pipe', 'touch {mark}') }}}}",
+        'a "b" \\ c',
+        "line\nbreak",
+        "\U0001f680",
+        "yes",
+        "1.0",
+        "0x1",
+        "  x ",
+    ]
     tenant.add_instance("GITHUB", name=hostile[0], selection_type="MANUAL_SELECTION", state=hostile)
     for n, name in enumerate(hostile[1:]):
         tenant.add_instance("SNYK", name=name, unique_properties={"n": n, name: [name], "apiToken": "canary-token"})
@@ -162,7 +177,9 @@ def test_an_export_of_another_tenant_is_refused_before_any_request(bank: Path, t
         ended = play(bank, "onboard", tenant=other, onboard_file="tenants/exported.yml")
         print(f"\nan export of another tenant: {[line for line in ended.output.splitlines() if 'expected_tenant' in line][:1]}")
         assert ended.code == 2
-        assert f"api_url points to 127.0.0.1:{other.port}, but expected_tenant is 127.0.0.1:{tenant.port}: nothing was sent." in ended.output
+        assert (
+            f"api_url points to 127.0.0.1:{other.port}, but expected_tenant is 127.0.0.1:{tenant.port}: nothing was sent." in ended.output
+        )
         assert other.journal == []
 
 
@@ -176,7 +193,8 @@ cortex_cloud_connection:
   expected_tenant: "{{ addresses[inventory_hostname] | urlsplit('netloc') }}"
 tenant_data_sources: "{{ baseline_data_sources + (extra_data_sources | default([])) }}"
 baseline_data_sources:
-  - {type: COLLECTOR, name: semgrep-oss, unique_properties: {detectionMethod: SAST, fileType: SARIF}, credentials_file: "SECURE/{{ inventory_hostname }}/semgrep-oss.json"}
+  - {type: COLLECTOR, name: semgrep-oss, unique_properties: {detectionMethod: SAST, fileType: SARIF},
+     credentials_file: "SECURE/{{ inventory_hostname }}/semgrep-oss.json"}
 """
 
 
@@ -184,7 +202,10 @@ baseline_data_sources:
 def fleet(tmp_path: Path) -> Iterator[tuple[Path, dict[str, EmbeddedTenant]]]:
     """The provider's project with the inventory, and the tenants that live; a third one answers to nobody."""
     with ExitStack() as stack:
-        tenants = {name: stack.enter_context(EmbeddedTenant(profile=profile, rate=1000)) for name, profile in (("alpha", "default"), ("beta", "awkward"))}
+        tenants = {
+            name: stack.enter_context(EmbeddedTenant(profile=profile, rate=1000))
+            for name, profile in (("alpha", "default"), ("beta", "awkward"))
+        }
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
             dead = f"http://127.0.0.1:{unused.getsockname()[1]}"
@@ -192,7 +213,9 @@ def fleet(tmp_path: Path) -> Iterator[tuple[Path, dict[str, EmbeddedTenant]]]:
         group = tmp_path / "inventory" / "group_vars" / "tenants"
         group.mkdir(parents=True)
         (tmp_path / "inventory" / "hosts.yml").write_text(
-            yaml.safe_dump({"tenants": {"hosts": {"alpha": None, "beta": {"extra_data_sources": [{"type": "SNYK", "name": "snyk-eu"}]}, "dead": None}}})
+            yaml.safe_dump(
+                {"tenants": {"hosts": {"alpha": None, "beta": {"extra_data_sources": [{"type": "SNYK", "name": "snyk-eu"}]}, "dead": None}}}
+            )
         )
         (group / "cortex.yml").write_text(CORTEX.replace("SECURE", str(tmp_path / "secure")))
         (group / "vault.yml").write_text(
@@ -263,10 +286,9 @@ def test_each_tenant_keeps_its_own_limit(fleet: tuple[Path, dict[str, EmbeddedTe
             each.add_instance("GITHUB", name=f"g{n}")
     items = [{"type": "GITHUB", "name": f"g{n}", "selection_type": "CURRENT_STATE_AND_FUTURE"} for n in range(5)]
     began = time.monotonic()
-    ended = play(
-        project, "onboard", "-e", "cortex_cloud_hosts=tenants:!dead", "-e", json.dumps({"tenant_data_sources": items}), inventory="inventory",
-        more={"CORTEXCLOUD_REQUESTS_PER_SECOND": "8", "CORTEXCLOUD_RETRY_DEADLINE": "30"},
-    ).fine()  # fmt: skip
+    pace = {"CORTEXCLOUD_REQUESTS_PER_SECOND": "8", "CORTEXCLOUD_RETRY_DEADLINE": "30"}
+    variables = {"cortex_cloud_hosts": "tenants:!dead", "tenant_data_sources": items}
+    ended = play(project, "onboard", inventory="inventory", more=pace, **variables).fine()
     print(f"\n{[len(each.journal) for each in tenants.values()]} requests in {time.monotonic() - began:.1f} s")
     assert [ended.counts(name)["changed"] for name in tenants] == [1, 1]
     assert len(list((project / "rate").glob("*.json"))) == 2

@@ -11,6 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no failure; what a refusal filters out is tested in its own right.
+settings.register_profile("unit", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+settings.load_profile("unit")
 
 
 @pytest.fixture(autouse=True)

@@ -101,7 +101,10 @@ def example_faults(tree: Any, where: str) -> Iterator[str]:
     if not isinstance(tree, dict):
         return
     for key, value in tree.items():
-        name = str(key).removeprefix(f"{NAMESPACE}.")
+        if not isinstance(key, str):  # YAML reads the key `on` of a pipeline as true
+            yield from example_faults(value, f"{where}.{key}")
+            continue
+        name = key.removeprefix(f"{NAMESPACE}.")
         if name != key and name not in SPECS:
             yield f"{where}: no module {key}"
         elif name != key:

@@ -188,10 +188,11 @@ def test_more_deselections_than_allowed_are_always_refused(item: Raw, current: R
     assert (planned(item, current) is None) == (len(gone) == len(state)), "the last one needs -1"
 
 
-@given(wishes(), instances())
-def test_no_plan_whatever_deselects_more_than_allowed(item: Raw, current: Raw) -> None:
+@given(wishes(), instances(), st.sampled_from([0, 1, 5, 10]))
+def test_no_plan_whatever_deselects_more_than_allowed(item: Raw, current: Raw, most: int) -> None:
+    item["max_deselect"] = most
     plan = planned(item, current)
-    assume(plan is not None and plan.changed and item["max_deselect"] != -1)
+    assume(plan is not None and plan.changed)
     assert plan is not None
     if "state" in plan.put and current.get("selectionType") == MANUAL:
         assert len(set(current["state"]) - set(plan.put["state"])) <= item["max_deselect"]

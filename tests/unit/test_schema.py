@@ -31,17 +31,20 @@ vcs_github_enterprise:
     self_signed_certificate: "{{ lookup('ansible.builtin.file', 'certs/bank-root-ca.pem') }}"
     scope: [payments/ledger, payments/cards]
 vcs_gitlab_self_managed:
-  - {name: gitlab-core, hostname: gitlab.bank.example, client_id: "{{ vault_gl_app_id }}", client_secret: "{{ vault_gl_secret }}", scope: all_and_future}
+  - {name: gitlab-core, hostname: gitlab.bank.example, client_id: "{{ vault_gl_app_id }}", client_secret: "{{ vault_gl_secret }}",
+     scope: all_and_future}
 ci_jenkins_server:
   - {name: jenkins-blue, credentials_file: /secure/prod/jenkins-blue.json}
 ci_terraform_enterprise:
-  - {name: tfe-prod, hostname: tfe.bank.example, token: "{{ vault_tfe_token }}", organization: bank, run_stage: pre-plan, scope: [ws-network-prod]}
+  - {name: tfe-prod, hostname: tfe.bank.example, token: "{{ vault_tfe_token }}", organization: bank, run_stage: pre-plan,
+     scope: [ws-network-prod]}
 """
 
 PROVIDER = """
 tenant_data_sources: "{{ baseline_data_sources + (extra_data_sources | default([])) }}"
 baseline_data_sources:
-  - {type: COLLECTOR, name: semgrep-oss, unique_properties: {detectionMethod: SAST, fileType: SARIF}, credentials_file: "/secure/semgrep-oss.json"}
+  - {type: COLLECTOR, name: semgrep-oss, unique_properties: {detectionMethod: SAST, fileType: SARIF},
+     credentials_file: "/secure/semgrep-oss.json"}
 """
 
 
@@ -53,7 +56,9 @@ def test_it_is_a_schema_itself() -> None:
     assert jsonschema_rs.meta.is_valid(SCHEMA)
 
 
-@pytest.mark.parametrize("text", [BANK, PROVIDER, (ROOT / "demo" / "tenant.yml").read_text(encoding="utf-8")], ids=["bank", "provider", "demo"])
+@pytest.mark.parametrize(
+    "text", [BANK, PROVIDER, (ROOT / "demo" / "tenant.yml").read_text(encoding="utf-8")], ids=["bank", "provider", "demo"]
+)
 def test_the_files_that_people_write_are_fine(text: str) -> None:
     assert faults(yaml.safe_load(text)) == []
 
