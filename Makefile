@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tenant test lint unit sanity build clean
+.PHONY: help demo tenant test lint unit sanity bench build pyz clean
 MAKEFLAGS += --no-print-directory
 
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build
@@ -29,8 +29,14 @@ unit: .venv/.stamp-test  ## pytest: unit, module, playbook and tenant tests
 sanity: .venv/.stamp-test  ## ansible-test sanity on a copy under .build/
 	@scripts/test sanity
 
+bench: .venv/.stamp-test  ## measure speed and rate limit beside the physical limit and rivals (about 10 minutes)
+	@for bench in scripts/bench-*; do .venv/bin/python "$$bench" || exit 1; done
+
 build: .venv/.stamp-demo  ## the collection's tarball, in .build/
 	@.venv/bin/ansible-galaxy collection build --force --output-path .build .
+
+pyz: .venv/.stamp-demo  ## cortex-sarif.pyz in .build/: check and upload SARIF reports without Ansible
+	@.venv/bin/python scripts/build-pyz
 
 clean:  ## remove .venv/ and .build/
 	rm -rf .venv .build

@@ -15,14 +15,17 @@ description:
     unused ones left out, message IDs become text, and paths become relative to the root of the repository. Paths
     of the machine that scanned are left out wherever SARIF has a place for paths; texts and property bags are not searched for them.
   - All files are read and prepared before the first request. They are sent in order, up to the first one that is refused.
-  - A document is at most 9,900,000 bytes after all that can be left out; a bigger one is refused, with its biggest members.
+  - A document is at most 9,900,000 bytes after all that can be left out; a bigger one is refused, with its biggest members, or sent in
+    parts (O(on_oversize)).
+  - A report is read piece by piece, so that it may have any size. What is prepared lies in a private temporary file until it is sent.
   - An accepted upload means that the tenant took the document, not that its findings are visible already.
 extends_documentation_fragment:
   - cortex_cloud.appsec._connection
   - cortex_cloud.appsec._attributes
 options:
   path:
-    description: SARIF files, or globs that match them, on the host where the module runs. At most 200 MB each.
+    description: SARIF files, or globs that match them, on the host where the module runs. In a glob C(**) means any number of
+      folders; links to folders are not followed.
     type: list
     elements: path
     required: true
@@ -120,6 +123,37 @@ options:
         earlier one.
     type: bool
     default: false
+  on_oversize:
+    description:
+      - What to do with a report that is over the collector's limit of 9,900,000 bytes after all that can be left out.
+      - V(split) sends it in parts, each a complete report of one run. Results of one source file stay together where they fit into a part.
+        A result that is too big alone loses, until it fits, code flows but the first, stacks, fixes, web requests and responses, snippets,
+        related locations and the end of its message; the result warns of it. One that is too big even so is refused by name.
+      - Nothing public says whether a second upload for the same collector, repository and branch adds to the first or replaces it. That is
+        why V(fail) is the default. Before the first use of V(split) check in the tenant that the findings of all parts show.
+    type: str
+    choices: [fail, split]
+    default: fail
+  trim_code_flows:
+    description: Whether only the first data-flow path of each result is sent, with its first and last 50 steps.
+    type: bool
+    default: false
+  journal:
+    description:
+      - A file in which the module notes which documents of a task were accepted, so that a run after a failure sends only the others.
+      - It holds unfinished sets only, by tenant, collector, repository, branch and content. A set that was accepted as a whole is sent
+        again when it is asked for again.
+      - A document whose answer was lost is sent again with a warning, since the API cannot be asked whether it arrived.
+    type: path
+  receipt_dir:
+    description:
+      - A folder for one JSON receipt for each accepted document, with time, collector, repository, branch, commit, tool, results by level,
+        SHA-256 and HTTP status.
+    type: path
+  commit:
+    description: The commit that was scanned, for the receipt. Without it that of the report's versionControlProvenance is used, if there is
+      one.
+    type: str
   upload_timeout:
     description: Seconds to wait for a connection, and for the answer to an upload.
     type: float
@@ -134,7 +168,7 @@ attributes:
   idempotent:
     support: none
     details:
-      - Every run uploads again. The API has no means to ask what was uploaded.
+      - Every run uploads again. The API has no means to ask what was uploaded. With O(journal) only what an unfinished run left is sent.
 seealso:
   - module: cortex_cloud.appsec.data_source
 author:
@@ -178,7 +212,8 @@ uploads:
     results: {description: "Results in the document.", type: int, returned: always}
     sha256: {description: "SHA-256 of the document.", type: str, returned: always}
     status: {description: "HTTP status; null when it was not sent or no answer came.", type: int, returned: always}
-  sample: [{path: reports/bandit.sarif, part: 1, parts: 1, bytes: 20480, results: 12, sha256: 9f86d081..., status: 200}]
+    resumed: {description: "Whether an earlier run sent it, as the journal says.", type: bool, returned: always}
+  sample: [{path: reports/bandit.sarif, part: 1, parts: 1, bytes: 20480, results: 12, sha256: 9f86d081..., status: 200, resumed: false}]
 normalised:
   description: How often each change was made, by the name of the change.
   returned: when all files could be prepared
@@ -224,7 +259,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Ap
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import CortexModule, environment
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.prepare import prepare
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.run import Options
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.send import upload
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.upload import upload
 
 ARGUMENT_SPEC = {
     "path": {"type": "list", "elements": "path", "required": True},
@@ -252,6 +287,11 @@ ARGUMENT_SPEC = {
     "default_location": {"type": "str"},
     "max_dropped_percent": {"type": "float", "default": 0.0},
     "allow_empty": {"type": "bool", "default": False},
+    "on_oversize": {"type": "str", "choices": ["fail", "split"], "default": "fail"},
+    "trim_code_flows": {"type": "bool", "default": False},
+    "journal": {"type": "path"},
+    "receipt_dir": {"type": "path"},
+    "commit": {"type": "str"},
     "upload_timeout": {"type": "float", "default": 300.0},
 }
 
@@ -264,7 +304,8 @@ def main() -> None:
     def work(api: Api) -> dict[str, object]:
         options = Options(**{**given, "include_kinds": tuple(given["include_kinds"])})
         sender = None if module.check_mode else api
-        return upload(sender, prepare(module.params["path"], options), module.params, expected_tenant=module.params["expected_tenant"])
+        with prepare(module.params["path"], options) as prepared:
+            return upload(sender, prepared, module.params, expected_tenant=module.params["expected_tenant"])
 
     module.run(work)
 

@@ -95,14 +95,16 @@ def test_file(name: str, schema: Any, tenant: EmbeddedTenant, tmp_path: Path) ->
     if file.refused:
         with pytest.raises(InputError, match=re.escape(file.refused)):
             prepare([path], Options(**file.options))
-        prepared = prepare([path], Options(**file.options, max_dropped_percent=100))
+        with prepare([path], Options(**file.options, max_dropped_percent=100)) as prepared:
+            pass
         assert (prepared.uploads, sum(prepared.dropped.values())) == ([], file.found)
         return
-    prepared = prepare([path], Options(**file.options))
+    with prepare([path], Options(**file.options)) as prepared:
+        contents = [upload.content() for upload in prepared.uploads]
     assert prepared.dropped == file.dropped
     assert file.sent + sum(file.dropped.values()) == file.found
-    (upload,) = prepared.uploads
-    document = json.loads(upload.content)
+    ((upload,), (content,)) = prepared.uploads, contents
+    document = json.loads(content)
     assert upload.results == file.sent == sum(len(run["results"]) for run in document["runs"]) == sum(prepared.levels.values())
     assert [str(problem) for problem in schema.iter_errors(document)] == []
     assert list(local_paths(document)) == []
@@ -110,7 +112,7 @@ def test_file(name: str, schema: Any, tenant: EmbeddedTenant, tmp_path: Path) ->
     connection = Connection(api_url=tenant.url, rate_limit_dir=str(tmp_path), requests_per_second=1000)
     client = Client(connection)
     answer = Api(client).upload_sarif(
-        upload.content,
+        content,
         collector_id=collector.id,
         collector=(collector.token_id, collector.token),
         query={"repository_url": "https://h.example/o/r"},

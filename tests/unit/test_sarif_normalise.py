@@ -9,9 +9,11 @@ import json
 from typing import Any
 
 import pytest
+from sarif_whole import Whole, normalise
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.normalise import Outcome, normalise
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import paths
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import run as running
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.run import Options
 
 
@@ -24,7 +26,7 @@ def log(*results: Any, rules: tuple[dict[str, Any], ...] = ({"id": "R1"},), **ru
     return {"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "scanner", "rules": list(rules)}}, "results": list(results), **run}]}
 
 
-def sent(outcome: Outcome) -> list[dict[str, Any]]:
+def sent(outcome: Whole) -> list[dict[str, Any]]:
     return [r for run in (outcome.document or {"runs": []})["runs"] for r in run["results"]]
 
 
@@ -195,7 +197,6 @@ def test_an_empty_report_is_not_sent_unless_asked() -> None:
     [
         ({"version": "2.1.0", "runs": {}}, "runs is not a list"),
         ({"version": "2.1.0", "runs": [3]}, "runs is not a list of objects"),
-        ({"version": "2.1.0", "runs": [{"results": {"a": 1}}]}, r"runs\[0\].results is not a list"),
         ({"version": "2.1.0", "runs": [{"results": [result()]}]}, r"runs\[0\].tool.driver.name is missing"),
         ({"version": "2.1.0", "runs": [], "inlineExternalProperties": [{"results": [result()]}]}, "another place"),
         (log(externalPropertyFileReferences={"results": [{"guid": "x"}]}), "another place"),
@@ -230,3 +231,22 @@ def test_positions_written_as_text_count() -> None:
     del by_index["ruleId"]
     document = log(by_index, tool={"driver": {"name": "scanner", "rules": [{"id": "R1"}]}, "extensions": [extension]})
     assert sent(normalise(document, Options()))[0]["rule"] == {"id": "X1", "toolComponent": {"index": 0}}
+
+
+def test_equal_steps_mean_what_the_rule_of_their_result_says() -> None:
+    def through(rule: str) -> dict[str, Any]:
+        return result(rule, codeFlows=[{"threadFlows": [{"locations": [{"location": {"message": {"id": "m"}}}]}]}])
+
+    rules = tuple({"id": name, "messageStrings": {"m": {"text": f"as {name} says"}}} for name in ("R1", "R2"))
+    outcome = normalise(log(through("R1"), through("R2"), rules=rules), Options())
+    flows = [r["codeFlows"][0]["threadFlows"][0]["locations"][0] for r in sent(outcome)]
+    assert [step["location"]["message"]["text"] for step in flows] == ["as R1 says", "as R2 says"]
+
+
+def test_more_paths_than_are_remembered_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = [result(uri=f"./src/{n % 7}.py") for n in range(50)]
+    usual = normalise(log(*listed), Options())
+    for module in (running, paths):
+        monkeypatch.setattr(module, "REMEMBERED", 2)
+    assert normalise(log(*listed), Options()) == usual
+    assert usual.normalised["dot_segments"] == 50

@@ -9,15 +9,18 @@ import codecs
 import json
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import prepare as preparing
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import read as reading
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.pack import pack
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import text as walking
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.prepare import find_files, prepare
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.read import parse, read
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.read import Head, read_head, read_results
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.run import Options
 
 RESULT = {
@@ -28,6 +31,17 @@ RESULT = {
 }
 LOG: dict[str, Any] = {"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "s", "rules": [{"id": "R1"}]}}, "results": [RESULT]}]}
 TEXT = json.dumps(LOG, ensure_ascii=False)
+
+
+def parse(tmp_path: Path, content: bytes) -> tuple[Head, list[Any]]:
+    """Both passes over a file with this content: the head, and the results in order."""
+    path = tmp_path / "report.sarif"
+    path.write_bytes(content)
+    head = read_head(str(path))
+    results = list(read_results(str(path)))
+    counted = [sum(run == number for run, _index, _result in results) for number in range(len(head.found))]
+    assert counted == head.found
+    return head, [result for _run, _index, result in results]
 
 
 @pytest.mark.parametrize(
@@ -41,10 +55,36 @@ TEXT = json.dumps(LOG, ensure_ascii=False)
         (TEXT.encode("utf-16-be"), True),
     ],
 )
-def test_encodings(content: bytes, converted: bool) -> None:
-    document = parse(content)
-    assert document.log == LOG
-    assert document.counts == ({"encoding": 1} if converted else {})
+@pytest.mark.parametrize("chunk", [1, 7, 1 << 20])
+def test_encodings(content: bytes, converted: bool, chunk: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walking, "CHUNK", chunk)
+    head, results = parse(tmp_path, content)
+    (run,) = LOG["runs"]
+    assert head.log == {**LOG, "runs": [{"tool": run["tool"]}]}
+    assert results == [RESULT]
+    assert head.counts == ({"encoding": 1} if converted else {})
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(results=st.lists(VALUES, max_size=5), later=st.booleans(), indent=st.sampled_from([None, 1]), ascii_only=st.booleans(),
+       chunk=st.sampled_from([1, 3, 17, 97, 1 << 20]), encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]))  # fmt: skip
+def test_the_walker_reads_what_json_reads(
+    results: list[Any], later: bool, indent: int | None, ascii_only: bool, chunk: int, encoding: str, tmp_path: Path
+) -> None:
+    tool = {"tool": {"driver": {"name": "s", "rules": [{"id": "R1"}]}}}
+    run = {"results": results, **tool} if later else {**tool, "results": results}
+    text = json.dumps({"version": "2.1.0", "runs": [run]}, indent=indent, ensure_ascii=ascii_only)
+    with mock.patch.object(walking, "CHUNK", chunk):
+        head, read = parse(tmp_path, text.encode(encoding))
+    assert read == json.loads(text)["runs"][0]["results"]
+    assert head.log["runs"] == [tool]
 
 
 CUT = TEXT[: TEXT.index("größer") + 3]
@@ -57,48 +97,108 @@ CUT = TEXT[: TEXT.index("größer") + 3]
         (b" \n", ["is empty"]),
         (b"<!DOCTYPE html><html>", ["HTML", "starts with `<`"]),
         (b"<?xml version='1.0'?><checkstyle/>", ["XML", "starts with `<`"]),
-        (b"INFO scanning ...\n" + TEXT.encode(), ["starts with 'INFO scannin'", "log lines"]),
+        (b"INFO scanning ...\n" + TEXT.encode(), ["starts with 'INFO", "log lines"]),
         (CUT.encode(), [f"ends at byte {len(CUT.encode())}", "inside runs[0].results[0].message.text"]),
         (codecs.BOM_UTF16_LE + CUT.encode("utf-16-le"), [f"ends at byte {2 * len(CUT) + 2}", "results[0].message.text"]),
         (TEXT[:-3].encode(), ["ends at byte", "inside runs[0]"]),
         (TEXT.encode() + b"\nDone.", [f"follows the end of the report at byte {len(TEXT.encode()) + 1}"]),
         (TEXT.replace('"note"', "NaN").encode(), ["NaN at byte", "inside runs[0].results[0].level"]),
         (TEXT.replace('"note"', "1e999").encode(), ["1e999"]),
-        (TEXT.replace('"note"', '"note",').encode(), ["at byte", "line 1, column"]),
+        (TEXT.replace('"note"', '"note",').encode(), ["expecting property name", "at byte", "inside runs[0].results[0]"]),
         (TEXT.replace('"note"', "9" * 1_000_000).encode(), ["number too large", "inside runs[0].results[0].level"]),
         (b"[" * 100_000, ["nested too deeply"]),
         (TEXT.encode("latin-1", "replace"), [f"is not UTF-8: byte {TEXT.index(chr(246))} is wrong"]),
         (b"[]", ["no object with version and runs"]),
         (b'{"results": []}', ["neither version nor runs"]),
         (b'{"runs": []}', ["has no version"]),
+        (TEXT.encode() + b"\xc3", ["ends in the middle of a character"]),
+        (b'{"version": "2.1.0", "runs": [3]}', ["runs is not a list of objects"]),
+        (b'{"version": "2.1.0", "runs": [{"results": {"a": 1}}]}', ["runs[0].results is not a list"]),
+        (b'{"version": "2.1.0", "runs": [{"results": [1], "results": []}]}', ["runs[0].results stands twice"]),
+        (b'{"version": "2.1.0", "runs": [], "runs": []}', ["runs stands twice"]),
         (b'{"version": "1.0.0", "runs": []}', ["is SARIF '1.0.0'", "sarif-multitool"]),
     ],
 )
-def test_broken_files(content: bytes, words: list[str]) -> None:
+@pytest.mark.parametrize("chunk", [5, 1 << 20])
+def test_broken_files(content: bytes, words: list[str], chunk: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walking, "CHUNK", chunk)
     with pytest.raises(InputError) as refused:
-        parse(content)
+        parse(tmp_path, content)
     assert [word for word in words if word not in str(refused.value)] == [], str(refused.value)
     assert "\n" not in str(refused.value)
     assert len(str(refused.value)) < 400
 
 
-def test_files_that_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no regular file"):
-        read(str(tmp_path))
-    with pytest.raises(InputError, match=r"gone.sarif: cannot be read: No such file"):
-        read(str(tmp_path / "gone.sarif"))
-    (tmp_path / "big.sarif").write_text(TEXT, encoding="utf-8")
-    monkeypatch.setattr(reading, "LARGEST_FILE", 100)
-    with pytest.raises(InputError, match=r"big.sarif: is 0 MB; files over 0 MB are not read"):
-        read(str(tmp_path / "big.sarif"))
+        read_head(str(tmp_path))
+    with pytest.raises(InputError, match=r"cannot be read: No such file"):
+        read_head(str(tmp_path / "gone.sarif"))
+    (tmp_path / "self").symlink_to(tmp_path / "self")
+    with pytest.raises(InputError, match=r"self: cannot be read: Too many levels of symbolic links"):
+        prepare([str(tmp_path / "self")], Options())
+
+
+def test_what_would_fill_the_memory_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walking, "CHUNK", 100)
+    monkeypatch.setattr(walking, "LARGEST_VALUE", 5_000)
+    monkeypatch.setattr(reading, "LARGEST_HEAD", 20_000)
+    many = json.dumps({**LOG, "runs": [{"tool": {"driver": {"name": "s", "rules": [{"id": f"R{n}"} for n in range(5_000)]}}}]})
+    with pytest.raises(InputError, match=r"holds more than 0 MB beside its results.*runs\[0\].tool.driver.rules alone takes"):
+        parse(tmp_path, many.encode())
+    big = TEXT.replace('"note"', json.dumps("x" * 6_000))
+    with pytest.raises(InputError, match=r"runs\[0\].results\[0\] alone is larger than 0 MB"):
+        parse(tmp_path, big.encode())
+    with pytest.raises(InputError, match="is not SARIF as far as it was read"):
+        parse(tmp_path, json.dumps({"a": ["x"] * 9_000}).encode())
+
+
+def test_what_is_not_needed_is_not_kept(tmp_path: Path) -> None:
+    run = LOG["runs"][0]
+    notes = {"executionSuccessful": True, "toolExecutionNotifications": [{"message": {"text": "x" * 1000}}] * 50}
+    artifact = {"location": {"uri": "a.py"}, "contents": {"text": "x" * 1000}}
+    log = {**LOG, "runs": [{**run, "invocations": [notes], "artifacts": [artifact], "graphs": [{"id": "g"}]}]}
+    head, _results = parse(tmp_path, json.dumps(log).encode())
+    assert head.log["runs"][0]["artifacts"] == [{"location": {"uri": "a.py"}}]
+    assert "xxx" not in str(head.log)
+
+
+def test_a_file_that_changes_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "report.sarif"
+    path.write_text(TEXT, encoding="utf-8")
+
+    def then_shorter(name: str) -> Any:
+        head = read_head(name)
+        path.write_text(json.dumps({**LOG, "runs": []}), encoding="utf-8")
+        return head
+
+    monkeypatch.setattr(preparing, "read_head", then_shorter)
+    with pytest.raises(InputError, match=r"report.sarif: changed while it was read"):
+        prepare([str(path)], Options())
+
+
+def test_names_that_stand_twice(tmp_path: Path) -> None:
+    content = '\ufeff{"version": "2.1.0", "version": "2.1.0", "runs": [], "properties": {"a": "\\ud800"}}'.encode("utf-16-le")
+    head, _results = parse(tmp_path, content)
+    assert head.counts == {"encoding": 1, "duplicate_keys": 1, "lone_surrogates": 1}
+    assert head.log["properties"] == {"a": "\ufffd"}
+    assert len(head.warnings) == 2
+    head, _results = parse(tmp_path, TEXT.replace('"note"', '"note", "level": "none"').encode())
+    assert (head.counts, "level" in head.warnings[0]) == ({"duplicate_keys": 1}, True)
 
 
 def test_globs(tmp_path: Path) -> None:
     for name in ("b.sarif", "a.sarif", "c[1].sarif"):
         (tmp_path / name).write_text(TEXT, encoding="utf-8")
-    (tmp_path / "loop").symlink_to(tmp_path)
+    for loop in ("loop", "maze"):
+        (tmp_path / loop).symlink_to(tmp_path)
     names = [str(tmp_path / name) for name in ("a.sarif", "b.sarif", "c[1].sarif")]
     assert find_files([f"{tmp_path}/*.sarif"]) == names
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "deep" / "er" / "d.sarif").write_text(TEXT, encoding="utf-8")
+    assert find_files([f"{tmp_path}/**/d.sarif"]) == [f"{tmp_path}/deep/er/d.sarif"]
+    assert find_files([f"{tmp_path}/**/er/*.sarif"]) == [f"{tmp_path}/deep/er/d.sarif"]
+    (tmp_path / "deep" / "er" / "d.sarif").unlink()
     assert find_files([names[2], f"{tmp_path}/**/*.sarif", names[0]]) == [names[2], *names[:2]]
     for pattern, words in ((f"{tmp_path}/*.json", "no file matches"), (f"{tmp_path}/x.sarif", "there is no file"), (" ", "empty entry")):
         with pytest.raises(InputError, match=words):
@@ -111,11 +211,12 @@ def test_prepare_several_files(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / f"{name}.sarif").write_text(TEXT, encoding="utf-8")
     (tmp_path / "empty.sarif").write_text(json.dumps({**LOG, "runs": []}), encoding="utf-8")
-    done = prepare([f"{tmp_path}/*.sarif"], Options())
+    with prepare([f"{tmp_path}/*.sarif"], Options()) as done:
+        contents = [upload.content() for upload in done.uploads]
     assert [(u.path[-7:], u.results, u.tools) for u in done.uploads] == [("a.sarif", 1, ["s"]), ("b.sarif", 1, ["s"])]
     assert done.levels == {"error": 0, "warning": 0, "note": 2, "none": 0}
     assert [w for w in done.warnings if "empty.sarif: not sent" in w]
-    assert done.uploads[0].content.decode().count("größer ✓") == 1
+    assert [content.decode().count("größer ✓") for content in contents] == [1, 1]
 
 
 def nested(depth: int, inmost: str = "") -> str:
@@ -132,7 +233,8 @@ def test_deep_nesting_is_refused_with_one_line(tmp_path: Path, depth: int, inmos
 
 def test_moderate_nesting_is_sent(tmp_path: Path) -> None:
     (tmp_path / "deep.sarif").write_text(nested(500), encoding="utf-8")
-    assert prepare([str(tmp_path / "deep.sarif")], Options()).uploads[0].content.count(b"[") > 500
+    with prepare([str(tmp_path / "deep.sarif")], Options()) as done:
+        assert done.uploads[0].content().count(b"[") > 500
 
 
 @pytest.mark.parametrize(
@@ -149,13 +251,16 @@ def test_options_that_cannot_be_right(options: dict[str, Any], words: str) -> No
         preparing.check_options(Options(**options))
 
 
-def test_size_limit_names_the_biggest() -> None:
-    snippet = {"snippet": {"text": "x" * 300}}
-    physical = {**RESULT["locations"][0]["physicalLocation"], "contextRegion": {"startLine": 1, **snippet}}  # type: ignore[index]
-    log = {**LOG, "runs": [{**LOG["runs"][0], "results": [{**RESULT, "locations": [{"physicalLocation": physical}]}]}]}
-    assert b"xxx" in pack(log, limit=900)
-    assert b"xxx" not in pack(log, limit=400)
+def test_names_with_odd_characters_stay_on_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "two\nlines\udcff.sarif"
+    path.write_text(TEXT, encoding="utf-8")
+    with prepare([str(path)], Options()) as done:
+        assert done.uploads[0].path.endswith("two\\nlines\\udcff.sarif")
+    path.write_text("<html>", encoding="utf-8")
     with pytest.raises(InputError) as refused:
-        pack(log, limit=200)
-    for words in ("runs[0].results[].locations", "the biggest result: runs[0].results[0] (R1)", "adds to the first or replaces it"):
-        assert words in str(refused.value)
+        prepare([f"{tmp_path}/*.sarif"], Options())
+    assert "two\\nlines" in str(refused.value)
+    assert str(refused.value).isprintable()
+    for missing in (f"{tmp_path}/a\nb", f"{tmp_path}/a\nb*", "a\0b"):
+        with pytest.raises(InputError, match=r"path: .*a\\"):
+            find_files([missing])

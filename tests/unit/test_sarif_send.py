@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -133,10 +134,12 @@ def test_a_target_does_not_print_its_token() -> None:
 
 
 def test_warnings() -> None:
-    one = Upload("a.sarif", 1, 1, b"{}", 1, ["Bandit"])
+    one = Upload("a.sarif", 1, 1, 2, "0", 1, {}, ["Bandit"], "", lambda: b"{}")
     named, unnamed = Target(collector_id="x", name="bandit"), Target(collector_id="x")
     assert plan_warnings([], named, {}) == []
     assert plan_warnings([one], named, {"branch": "main"}) == []
     assert "default branch" in plan_warnings([one], unnamed, {})[0]
     assert "adds to an earlier one or replaces it" in plan_warnings([one, one], unnamed, {"branch": "main"})[0]
     assert "by Bandit, the collector's name is eslint" in plan_warnings([one], Target(name="eslint"), {"branch": "main"})[0]
+    eslint = dataclasses.replace(one, tools=["eslint"])
+    assert "reports of 2 tools (Bandit, eslint) go to one collector" in plan_warnings([one, eslint], unnamed, {"branch": "main"})[1]

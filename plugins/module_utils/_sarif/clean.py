@@ -23,8 +23,11 @@ class Noter(t.Protocol):
     made once for each key, with what it noted each time. about: the rule of the result in hand, on which the meaning of a message ID rests.
     """
 
-    rules: t.Mapping[str, t.Sequence[tuple[str, t.Callable[[t.Any, t.Any], int]]]]
-    about: t.Hashable
+    @property
+    def rules(self) -> t.Mapping[str, t.Sequence[tuple[str, t.Callable[[t.Any, t.Any], int]]]]: ...
+
+    @property
+    def about(self) -> t.Hashable: ...
 
     def note(self, name: str, count: int = 1) -> None: ...
 
@@ -74,7 +77,7 @@ _LEAST = {"int": _ANY_NUMBER, "index": -1, "natural": 0, "positive": 1, "line": 
 
 
 class _Recipe(t.NamedTuple):
-    """What to do with objects that have just these names, all of them of the kind: which must be texts, which numbers, which to look into."""
+    """What to do with objects of just these names, all of them of the kind: which must be texts, which numbers, which are looked into."""
 
     texts: tuple[str, ...]
     numbers: tuple[tuple[str, int], ...]
@@ -159,10 +162,7 @@ def _plain(recipe: _Recipe, value: Raw) -> bool:
         number = value[name]
         if type(number) is not int or number < least:
             return False
-    for name, _take in recipe.others:
-        if value[name] is None:
-            return False
-    return True
+    return not any(value[name] is None for name, _take in recipe.others)
 
 
 def _members(kind: _Kind, value: Raw, noter: Noter) -> Raw:

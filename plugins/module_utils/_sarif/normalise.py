@@ -12,7 +12,7 @@ from .._errors import InputError
 from .clean import LEVELS, Raw, clean, clean_list
 from .paths import advised_root, common_folder
 from .rules import RULES, UNUSABLE
-from .run import Drop, Options, Rule, Run
+from .run import Drop, Options, Rule, Run, Shell, as_list
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 EXAMPLES = 3
@@ -24,25 +24,35 @@ for _rule in RULES:
 
 @dataclasses.dataclass
 class Outcome:
-    """A prepared document. document: None when it has no results to send. results: how many it has. found: how many the file had.
+    """What became of a report. results: how many are sent. found: how many the file had. shells: one for each run that is sent.
 
-    normalised: rule name -> changes in what is sent. dropped: reason -> results. levels: level -> results. tools: driver names.
+    log: the members beside the runs. normalised: rule name -> changes in what is sent. dropped: reason -> results.
+    levels: level -> results. tools: driver names. commit: the one revision that the report says it is about, or empty.
     """
 
-    document: Raw | None
+    log: Raw
+    shells: dict[int, Shell]
     results: int
     found: int
     normalised: dict[str, int]
     dropped: dict[str, int]
     levels: dict[str, int]
     tools: list[str]
+    commit: str
     warnings: list[str]
+
+
+class Taken(t.NamedTuple):
+    """A result as it is sent, the position of its rule in the shell of its run, and the path that it is about."""
+
+    result: Raw
+    rule: int
+    path: str
 
 
 @dataclasses.dataclass
 class _Tally:
     found: int = 0
-    sent: int = 0
     counts: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     unknown: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     dropped: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
@@ -57,47 +67,82 @@ class _Tally:
         return sum(n for reason, n in self.dropped.items() if reason in UNUSABLE)
 
 
-def normalise(document: Raw, options: Options) -> Outcome:
-    """Prepare a SARIF 2.1.0 log (contract 6.2 to 6.4). The input is not changed; the same input gives the same output.
+class Report:
+    """One SARIF 2.1.0 log on its way to the form that the collector takes (contract 6.2 to 6.4), result by result.
 
-    Raises InputError, without the file's name, when the file holds results elsewhere, when more than max_dropped_percent of the results
-    cannot be used, when undefined_rules is C(fail) and a rule is not defined, or when a run's tool has no name.
+    log: the log without results. The same input gives the same output. What is given is used up, not copied.
+    Raises InputError, without the file's name, when the log holds results elsewhere or is no SARIF.
     """
-    tally, runs, tools = _Tally(), [], []
-    for index, raw in enumerate(_runs(document)):
-        results, run = _run(raw, f"runs[{index}]", options, tally)
-        _collect(run, tally)
-        if not results and not options.allow_empty:
-            tally.counts["empty_runs"] += 1
-            continue
-        shell = run.shell(bool(results))
-        tally.counts.update(run.counts)
-        if shell is None:
-            raise InputError(
-                f"runs[{index}].tool.driver.name is missing: the collector needs the scanner's name. Is this a scanner's file?"
-            )
-        if not any(c.used for c in run.components()):
-            raise InputError(f"runs[{index}] has neither results nor rules, and the collector needs at least one rule. Leave the file out.")
-        shell["results"] = results
-        runs.append(shell)
-        tools.append(shell["tool"]["driver"]["name"])
-    _refuse(tally, options)
-    log: Raw = {"$schema": document.get("$schema"), "version": "2.1.0", "runs": runs}
-    if not isinstance(log["$schema"], str):
-        log["$schema"] = SCHEMA
-        tally.counts["schema_added"] += 1
-    if isinstance(document.get("properties"), dict):
-        log["properties"] = document["properties"]
-    return Outcome(
-        document=log if runs else None,
-        results=tally.sent,
-        found=tally.found,
-        normalised={name: n for name, n in sorted(tally.counts.items()) if n},
-        dropped=dict(sorted(tally.dropped.items())),
-        levels={level: tally.levels[level] for level in LEVELS},
-        tools=list(dict.fromkeys(tools)),
-        warnings=_warnings(tally, options),
-    )
+
+    def __init__(self, log: Raw, options: Options) -> None:
+        self.log, self.options = log, options
+        self.runs = [Run(raw, options, _BY_STAGE) for raw in _runs(log)]
+        self._tally = _Tally()
+        self._sent: collections.Counter[int] = collections.Counter()
+
+    def take(self, run_number: int, number: int, written: t.Any) -> Taken | None:
+        """The next result as it is sent; None when it is not."""
+        run, tally = self.runs[run_number], self._tally
+        tally.found += 1
+        try:
+            result = _result(written, run)
+        except Drop as drop:
+            tally.dropped[drop.reason] += 1
+            _example(tally, drop, f"runs[{run_number}].results[{number}]")
+            return None
+        run.keep()
+        tally.levels[result["level"]] += 1
+        self._sent[run_number] += 1
+        path = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+        return Taken(result, run.rule_number(result["ruleId"]), path)
+
+    def close(self) -> Outcome:
+        """When all results were taken. Raises InputError, without the file's name, when more than max_dropped_percent of them cannot be
+        used, when undefined_rules is C(fail) and a rule is not defined, or when a run's tool has no name.
+        """
+        tally, shells, tools, commits = self._tally, {}, [], []
+        for index, run in enumerate(self.runs):
+            _collect(run, tally)
+            if not self._sent[index] and not self.options.allow_empty:
+                tally.counts["empty_runs"] += 1
+                continue
+            commits += [commit for entry in as_list(run.raw.get("versionControlProvenance")) if (commit := _revision(entry))]
+            shell = run.shell(bool(self._sent[index]))
+            tally.counts.update(run.counts)
+            if shell is None:
+                raise InputError(
+                    f"runs[{index}].tool.driver.name is missing: the collector needs the scanner's name. Is this a scanner's file?"
+                )
+            if not shell.rules:
+                raise InputError(
+                    f"runs[{index}] has neither results nor rules, and the collector needs at least one rule. Leave the file out."
+                )
+            shells[index] = shell
+            tools.append(shell.head["tool"]["driver"]["name"])
+        _refuse(tally, self.options)
+        log: Raw = {"$schema": self.log.get("$schema"), "version": "2.1.0", "runs": []}
+        if not isinstance(log["$schema"], str):
+            log["$schema"] = SCHEMA
+            tally.counts["schema_added"] += 1
+        if isinstance(self.log.get("properties"), dict):
+            log["properties"] = self.log["properties"]
+        return Outcome(
+            log=log,
+            shells=shells,
+            results=sum(self._sent.values()),
+            found=tally.found,
+            normalised={name: n for name, n in sorted(tally.counts.items()) if n},
+            dropped=dict(sorted(tally.dropped.items())),
+            levels={level: tally.levels[level] for level in LEVELS},
+            tools=list(dict.fromkeys(tools)),
+            commit=commits[0] if len(set(commits)) == 1 else "",
+            warnings=_warnings(tally, self.options),
+        )
+
+
+def _revision(entry: t.Any) -> str:
+    revision = entry.get("revisionId") if isinstance(entry, dict) else None
+    return revision if isinstance(revision, str) else ""
 
 
 def _runs(document: Raw) -> list[Raw]:
@@ -115,8 +160,6 @@ def _runs(document: Raw) -> list[Raw]:
         references = run.get("externalPropertyFileReferences")
         if isinstance(references, dict) and references.get("results"):
             elsewhere.append(f"runs[{index}].externalPropertyFileReferences.results")
-        if not isinstance(run.get("results") or [], list):
-            raise InputError(f"runs[{index}].results is not a list: this is not SARIF 2.1.0.")
     if elsewhere:
         raise InputError(
             f"{elsewhere[0]} says that results lie in another place, where they are not read. Have the scanner write one file."
@@ -124,29 +167,12 @@ def _runs(document: Raw) -> list[Raw]:
     return runs
 
 
-def _run(raw: Raw, where: str, options: Options, tally: _Tally) -> tuple[list[Raw], Run]:
-    run, sent = Run(raw, options, _BY_STAGE), []
-    for index, written in enumerate(raw.get("results") or []):
-        tally.found += 1
-        try:
-            result = _result(written, run)
-        except Drop as drop:
-            tally.dropped[drop.reason] += 1
-            _example(tally, drop, f"{where}.results[{index}]")
-            continue
-        run.keep()
-        tally.levels[result["level"]] += 1
-        tally.sent += 1
-        sent.append(result)
-    return sent, run
-
-
 def _result(written: t.Any, run: Run) -> Raw:
     """One result as it is sent. Raises Drop."""
     if not isinstance(written, dict):
         raise Drop("not_an_object")
     run.begin(written)
-    draft = dict(written)
+    draft = written
     for stage in ("select", "reference"):
         run.refine(stage, draft)
     run.about = id(run.component), draft["ruleId"]

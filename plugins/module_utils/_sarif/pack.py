@@ -1,65 +1,216 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# PRIVATE to the collection: floor 3, from a prepared document to the bytes that are sent, within the collector's limit.
+# PRIVATE to the collection: floor 3, from prepared results to documents of at most the collector's limit, and the check of each document.
 from __future__ import annotations
 
+import collections
+import functools
+import hashlib
 import json
 import typing as t
 
 from .._errors import InputError
+from .normalise import Outcome
+from .run import Shell
+from .shrink import shorten, without_context
+from .split import Batch, plan_parts
+from .spool import Spool
 
 Raw = dict[str, t.Any]
 
 # The collector takes 10 MB, and nothing says whether decimal or binary (contract 6.5).
 LIMIT = 9_900_000
+_BLOCK = 1 << 20
+
+_make_encoder = getattr(json.encoder, "c_make_encoder", None)
+if _make_encoder:
+    # As json.dumps, without its bookkeeping of circular references, which what was parsed from JSON cannot have.
+    _encoder = _make_encoder(None, None, json.encoder.encode_basestring, None, ":", ",", False, False, False)
+
+    def encode(value: t.Any) -> bytes:
+        """Compact UTF-8 JSON."""
+        return "".join(_encoder(value, 0)).encode()
+
+else:
+
+    def encode(value: t.Any) -> bytes:
+        """Compact UTF-8 JSON."""
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
-def encode(value: t.Any) -> bytes:
-    """Compact UTF-8 JSON."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+class Document:
+    """One document, put together from the spool when it is needed: a text for each piece, or the results (batch, first, last) of a run."""
+
+    def __init__(self, spool: Spool, pieces: list[bytes | tuple[Batch, int, int]]) -> None:
+        self._spool, self._pieces = spool, pieces
+        digest, self.size, self.results = hashlib.sha256(), 0, 0
+        for block in self._blocks():
+            digest.update(block)
+            self.size += len(block)
+        self.sha256 = digest.hexdigest()
+        self.results = sum(piece[2] - piece[1] for piece in pieces if isinstance(piece, tuple))
+
+    def content(self) -> bytes:
+        return b"".join(self._blocks())
+
+    def _blocks(self) -> t.Iterator[bytes]:
+        for piece in self._pieces:
+            if isinstance(piece, bytes):
+                yield piece
+                continue
+            batch, first, last = piece
+            for number, (start, end) in enumerate(batch.stretches(first, last, _BLOCK)):
+                # In the spool a comma follows each result.
+                yield (b"," if number else b"") + self._spool.read(start, end - start - 1)
+
+    def verify(self, limit: int) -> None:
+        """Hold what will be sent against the collector's demands, from its bytes. Raises RuntimeError: it would be our fault."""
+        frame = json.loads(b"".join(piece for piece in self._pieces if isinstance(piece, bytes)))
+        batches = [piece for piece in self._pieces if isinstance(piece, tuple)]
+        if self.size > limit or len(batches) != len(frame["runs"]) or frame["version"] != "2.1.0":
+            raise RuntimeError(f"a document of {self.size} bytes is not what was planned")
+        for (batch, first, last), run in zip(batches, frame["runs"]):
+            components = [run["tool"]["driver"], *run["tool"].get("extensions", [])]
+            defined = {rule["id"] for component in components for rule in component.get("rules", [])}
+            meant = {batch.rule_ids[batch.rules[batch.order[number]]] for number in range(first, last)}
+            if not defined or not meant <= defined or run["results"] != []:
+                raise RuntimeError("a document lacks a rule that its results name")
 
 
-def pack(document: Raw, limit: int = LIMIT) -> bytes:
-    """The bytes of a document. Over the limit (bytes) the text around each finding is left out; InputError when that is not enough."""
-    content = encode(document)
-    if len(content) > limit:
-        content = encode(without_context(document))
-    if len(content) > limit:
-        raise InputError(_too_big(document, len(content), limit))
-    return content
+# A document, and its results by level.
+_Made = t.Tuple[Document, "collections.Counter[str]"]  # noqa: UP006 (evaluated on Python 3.9)
 
 
-def without_context(value: t.Any) -> t.Any:
-    """A copy without the source text of context regions; the text of the finding itself stays."""
-    if isinstance(value, dict):
-        return {
-            k: ({n: i for n, i in v.items() if n != "snippet"} if k == "contextRegion" and isinstance(v, dict) else without_context(v))
-            for k, v in value.items()
-        }
-    return [without_context(v) for v in value] if isinstance(value, list) else value
+class Packer:
+    """Takes the prepared results of one file and makes documents of them. limit: bytes. split: whether several may be made."""
+
+    def __init__(self, spool: Spool, split: bool, limit: int = LIMIT) -> None:
+        self.spool, self.split, self.limit = spool, split, limit
+        self.batches: dict[int, Batch] = collections.defaultdict(Batch)
+        self.counts: collections.Counter[str] = collections.Counter()
+        self.warnings: list[str] = []
+
+    def add(self, run: int, result: Raw, rule: int, path: str) -> None:
+        content = encode(result)
+        self.batches[run].add(self.spool.add(content + b","), len(content), rule, path, result["level"])
+
+    def documents(self, outcome: Outcome) -> list[_Made]:
+        """What to send, with its results by level; empty when there is nothing. Raises InputError when it does not fit."""
+        if not outcome.shells:
+            return []
+        for index, shell in outcome.shells.items():
+            self.batches[index].rule_ids = [rule["id"] for _position, rule in shell.rules]
+        size = self._size(outcome)
+        if size > self.limit and self._leave_context_out():
+            size = self._size(outcome)
+        if size <= self.limit:
+            pieces: list[t.Any] = []
+            for index, shell in outcome.shells.items():
+                pieces += self._run_pieces(index, shell, range(len(shell.rules)), 0, len(self.batches[index]), first=not pieces)
+            return [self._document(outcome, pieces, [(self.batches[i], 0, len(self.batches[i])) for i in outcome.shells])]
+        if not self.split:
+            raise InputError(self._too_big(outcome, size))
+        return self._parts(outcome)
+
+    def _size(self, outcome: Outcome) -> int:
+        frames = sum(len(encode(shell.with_rules(range(len(shell.rules))))) + 16 for shell in outcome.shells.values())
+        return len(encode(outcome.log)) + frames + sum(sum(b.sizes) + len(b) for b in self.batches.values())
+
+    def _parts(self, outcome: Outcome) -> list[_Made]:
+        made = []
+        for index, shell in outcome.shells.items():
+            batch = self.batches[index]
+            rules = [len(encode(rule)) + 1 for _position, rule in shell.rules]
+            # The frame of a part: the log, the run, and the list of rules of each component.
+            frame = len(encode(outcome.log)) + len(encode(shell.head)) + 32 + 12 * (1 + len(shell.head["tool"].get("extensions", [])))
+            if frame > self.limit:
+                raise InputError(self._too_big(outcome, self._size(outcome)))
+            self._shorten(index, batch, rules, self.limit - frame)
+            batch.group()
+            for first, last in plan_parts(batch, rules, self.limit - frame):
+                used = sorted({batch.rules[batch.order[number]] for number in range(first, last)}) or range(len(rules))
+                pieces = self._run_pieces(index, shell, used, first, last, first=True)
+                made.append(self._document(outcome, pieces, [(batch, first, last)]))
+        return made
+
+    def _run_pieces(self, index: int, shell: Shell, rules: t.Iterable[int], start: int, end: int, *, first: bool) -> list[t.Any]:
+        frame = encode(shell.with_rules(rules))
+        return [(b"" if first else b",") + frame[:-1] + b',"results":[', (self.batches[index], start, end), b"]}"]
+
+    def _document(self, outcome: Outcome, pieces: list[t.Any], batches: list[tuple[Batch, int, int]]) -> _Made:
+        before = encode({name: value for name, value in outcome.log.items() if name not in ("runs", "properties")})
+        after = b',"properties":' + encode(outcome.log["properties"]) if "properties" in outcome.log else b""
+        document = Document(self.spool, [before[:-1] + b',"runs":[', *pieces, b"]" + after + b"}"])
+        document.verify(self.limit)
+        levels: collections.Counter[str] = collections.Counter()
+        for batch, first, last in batches:
+            levels.update(batch.levels_of(first, last))
+        return document, levels
+
+    def _leave_context_out(self) -> bool:
+        """Leave out the source text around each finding; the text of the finding itself stays. False when there is none."""
+        found = 0
+        for batch in self.batches.values():
+            for number in range(len(batch)):
+                content = self.spool.read(*batch.place(number))
+                if b'"contextRegion"' in content:
+                    shorter = encode(without_context(json.loads(content)))
+                    if len(shorter) < len(content):
+                        found += 1
+                        batch.move(number, self.spool.add(shorter + b","), len(shorter))
+        self.counts["context_snippets"] += found
+        return found > 0
+
+    def _shorten(self, index: int, batch: Batch, rules: list[int], room: int) -> None:
+        """A result that would not fit into a part of its own loses what tells least. InputError, naming it, if that is not enough."""
+        for number in range(len(batch)):
+            if batch.sizes[number] + 1 + rules[batch.rules[number]] <= room:
+                continue
+            content = self.spool.read(*batch.place(number))
+            result, limit = json.loads(content), room - 1 - rules[batch.rules[number]]
+            what, shorter = shorten(result, functools.partial(_fits, limit))
+            if shorter is None:
+                biggest = max(result, key=lambda name: len(encode(result[name])))
+                raise InputError(
+                    f"a result of {result['ruleId'][:60]} in {batch.path(number)[:200]} (runs[{index}]) is {mb(len(content))} alone and "
+                    f"cannot be shortened to {mb(self.limit)}: {biggest} is {mb(len(encode(result[biggest])))}. "
+                    "Set trim_code_flows: true if that is codeFlows; otherwise have the scanner leave it out."
+                )
+            content = encode(shorter)
+            batch.move(number, self.spool.add(content + b","), len(content))
+            self.counts["shortened_results"] += 1
+            if len(self.warnings) < 5:
+                self.warnings.append(
+                    f"a result of {result['ruleId'][:60]} in {batch.path(number)[:200]} was too big and lost {', '.join(what)}."
+                )
+
+    def _too_big(self, outcome: Outcome, size: int) -> str:
+        members: collections.Counter[str] = collections.Counter()
+        largest = (0, "")
+        for index, shell in outcome.shells.items():
+            batch = self.batches[index]
+            frame = shell.with_rules(range(len(shell.rules)))
+            members.update({f"runs[{index}].{name}": len(encode(value)) for name, value in frame.items()})
+            for number in range(len(batch)):
+                result = json.loads(self.spool.read(*batch.place(number)))
+                largest = max(largest, (batch.sizes[number], f"a result of {result['ruleId'][:60]} in {batch.path(number)[:200]}"))
+                for name, value in result.items():
+                    members[f"runs[{index}].results[].{name}"] += len(encode(value))
+        biggest = ", ".join(f"{name} {mb(n)}" for name, n in members.most_common(3))
+        choices = "trim_code_flows: true shortens data-flow paths, on_oversize: split sends it in parts" if not self.split else "see above"
+        return (
+            f"is {mb(size)} after everything that can be left out; the collector takes {mb(self.limit)}. "
+            f"The biggest members: {biggest}; the biggest result: {largest[1]} {mb(largest[0])}. "
+            f"Choices: {choices}, or have the scanner write one report for each part of the repository. Nothing public says "
+            "whether a second upload for the same collector, repository and branch adds to the first or replaces it."
+        )
 
 
-def _too_big(document: Raw, size: int, limit: int) -> str:
-    members: dict[str, int] = {}
-    largest = (0, "")
-    for index, run in enumerate(document["runs"]):
-        for name, value in run.items():
-            if name != "results":
-                members[f"runs[{index}].{name}"] = len(encode(value))
-        for number, result in enumerate(run["results"]):
-            largest = max(largest, (len(encode(result)), f"runs[{index}].results[{number}] ({result['ruleId'][:60]})"))
-            for name, value in result.items():
-                key = f"runs[{index}].results[].{name}"
-                members[key] = members.get(key, 0) + len(encode(value))
-    biggest = sorted(members.items(), key=lambda pair: -pair[1])[:3]
-    return (
-        f"is {_mb(size)} after everything that can be left out; the collector takes {_mb(limit)}. "
-        f"The biggest members: {', '.join(f'{name} {_mb(n)}' for name, n in biggest)}; the biggest result: {largest[1]} {_mb(largest[0])}. "
-        "Have the scanner leave out data-flow paths or snippets, or write one report for each part of the repository. Nothing public says "
-        "whether a second upload for the same collector, repository and branch adds to the first or replaces it."
-    )
+def _fits(limit: int, value: Raw) -> bool:
+    return len(encode(value)) <= limit
 
 
-def _mb(size: int) -> str:
+def mb(size: int) -> str:
     return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.0f} kB"
+

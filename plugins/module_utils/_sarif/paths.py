@@ -20,6 +20,8 @@ _CHECKOUTS = re.compile(
 _DRIVE = re.compile(r"[A-Za-z]:")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+-]+:")
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+# Of so many paths and steps the outcome is remembered: a report with more of them must not fill the memory.
+REMEMBERED = 8_000
 _SAFE = "/!$&'()*+,;=:@-._~"
 
 
@@ -102,6 +104,8 @@ class Roots:
     def resolve(self, uri: str, base_id: str | None) -> Resolved:
         key = (uri, base_id)
         if key not in self._known:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
             self._known[key] = self._resolve(uri, base_id)
         return self._known[key]
 

@@ -8,42 +8,65 @@ import collections
 import dataclasses
 import gc
 import glob
-import hashlib
 import os
+import typing as t
 
 from .._errors import InputError
-from .normalise import normalise
-from .pack import pack
+from .clean import LEVELS
+from .normalise import Report
+from .pack import Packer
 from .paths import Path, Roots, add_prefix, collapse_dots, encode, is_absolute
-from .read import read
+from .read import read_head, read_results
 from .run import Options
+from .spool import Spool
+
+_WRITTEN = "Did the scanner write its report there, on the host where this runs?"
+_CHANGED = "changed while it was read. Is a scanner still writing it?"
 
 
 @dataclasses.dataclass(frozen=True)
 class Upload:
-    """One document to send. part of parts, from 1. levels: level -> results. tools: names of the scanners."""
+    """One document to send. part of parts, from 1. size: bytes. levels: level -> results. tools: names of the scanners.
+
+    commit: the revision that the report says it is about, or empty. content: puts the document together.
+    """
 
     path: str
     part: int
     parts: int
-    content: bytes = dataclasses.field(repr=False)
+    size: int
+    sha256: str
     results: int
+    levels: dict[str, int]
     tools: list[str]
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.content).hexdigest()
+    commit: str
+    content: t.Callable[[], bytes] = dataclasses.field(repr=False)
 
 
 @dataclasses.dataclass
 class Prepared:
-    """All documents of a task, and what became of their results: rule -> changes, reason -> results, level -> results."""
+    """All documents of a task, and what became of their results: rule -> changes, reason -> results, level -> results.
+
+    The documents lie in a private file, which close(), or the end of a with statement, removes.
+    """
 
     uploads: list[Upload]
     normalised: dict[str, int]
     dropped: dict[str, int]
     levels: dict[str, int]
     warnings: list[str]
+    spool: Spool = dataclasses.field(repr=False)
+
+    def __enter__(self) -> Prepared:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.spool.close()
+
+
+def shown(path: str) -> str:
+    """A path on one line, in characters that any output can hold: a file's name may have others."""
+    return path if path.isprintable() else path.encode("unicode_escape", "backslashreplace").decode()
 
 
 def find_files(patterns: list[str]) -> list[str]:
@@ -52,19 +75,32 @@ def find_files(patterns: list[str]) -> list[str]:
     for pattern in patterns:
         if not pattern.strip():
             raise InputError("path holds an empty entry: give a SARIF file or a glob such as reports/*.sarif.")
+        if "\0" in pattern:
+            raise InputError(f"path: there is no file {shown(pattern)}: a name cannot hold a NUL.")
         if os.path.lexists(pattern):
             names = [pattern]
         elif glob.has_magic(pattern):
-            names = sorted(name for name in glob.glob(pattern, recursive=True) if os.path.isfile(name))
+            names = sorted(name for name in _matching(pattern) if os.path.isfile(name))
             if not names:
-                raise InputError(f"path: no file matches {pattern}. Did the scanner write its report there, on the host where this runs?")
+                raise InputError(f"path: no file matches {shown(pattern)}. {_WRITTEN}")
         else:
-            raise InputError(f"path: there is no file {pattern}. Did the scanner write its report there, on the host where this runs?")
+            raise InputError(f"path: there is no file {shown(pattern)}. {_WRITTEN}")
         for name in names:
             found.setdefault(os.path.realpath(name), name)
     if not found:
         raise InputError("path is empty: give SARIF files or globs.")
     return list(found.values())
+
+
+def _matching(pattern: str) -> t.Iterator[str]:
+    """The names that a glob matches; C(**) means any number of folders, and no link is followed to look for them: two may form a maze."""
+    before, stars, after = f"/{pattern}".partition("/**/")
+    if not stars:
+        yield from glob.glob(pattern)
+        return
+    for root in glob.glob(before[1:] or "/") if before else ["."]:
+        for folder, _folders, _names in os.walk(root):
+            yield from _matching(os.path.join(glob.escape(folder), after))
 
 
 def check_options(options: Options) -> Options:
@@ -98,39 +134,59 @@ def _relative(option: str, value: str) -> str:
 def prepare(patterns: list[str], options: Options) -> Prepared:
     """Read and prepare every file. Raises InputError, naming the file, when one cannot be sent: then nothing is."""
     options = check_options(options)
-    done = Prepared([], {}, {}, {}, [])
+    done = Prepared([], {}, {}, {}, [], Spool())
     totals: dict[str, collections.Counter[str]] = {name: collections.Counter() for name in ("normalised", "dropped", "levels")}
-    for path in find_files(patterns):
-        # Millions of small objects and no garbage among them: looking for it would take most of the time.
-        collecting = gc.isenabled()
-        gc.disable()
-        try:
+    # Millions of small objects and no garbage among them: looking for it would take most of the time.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        for path in find_files(patterns):
             _one(path, options, done, totals)
-        except RecursionError:
-            raise InputError(f"{path}: is nested too deeply to be a SARIF file.") from None
-        finally:
-            if collecting:
-                gc.enable()
+    except BaseException:
+        done.spool.close()
+        raise
+    finally:
+        if collecting:
+            gc.enable()
     done.normalised, done.dropped, done.levels = (dict(totals[name]) for name in ("normalised", "dropped", "levels"))
     return done
 
 
 def _one(path: str, options: Options, done: Prepared, totals: dict[str, collections.Counter[str]]) -> None:
-    read_from = read(path)
+    name = shown(path)
     try:
-        outcome = normalise(read_from.log, options)
-        content = pack(outcome.document) if outcome.document else b""
+        head = read_head(path)
+        report, packer = Report(head.log, options), Packer(done.spool, options.on_oversize == "split")
+        found = [0] * len(head.found)
+        for run, number, written in read_results(path):
+            if run >= len(found):
+                raise InputError(_CHANGED)
+            found[run] += 1
+            taken = report.take(run, number, written)
+            if taken:
+                packer.add(run, *taken)
+        if found != head.found:
+            raise InputError(_CHANGED)
+        outcome = report.close()
+        documents = packer.documents(outcome)
+    except RecursionError:
+        raise InputError(f"{name}: is nested too deeply to be a SARIF file.") from None
     except InputError as exc:
-        raise InputError(f"{path}: {exc}") from None
-    totals["normalised"].update(read_from.counts)
+        raise InputError(f"{name}: {exc}") from None
+    if documents and sum(document.results for document, _levels in documents) != outcome.results:
+        raise RuntimeError(f"{name}: the documents do not hold just the results of the report")
+    totals["normalised"].update(head.counts)
     totals["normalised"].update(outcome.normalised)
+    totals["normalised"].update({rule: count for rule, count in packer.counts.items() if count})
     totals["dropped"].update(outcome.dropped)
     totals["levels"].update(outcome.levels)
-    done.warnings += [f"{path}: {text}" for text in [*read_from.warnings, *outcome.warnings]]
-    if content:
-        done.uploads.append(Upload(path, 1, 1, content, outcome.results, outcome.tools))
-    else:
+    done.warnings += [f"{name}: {text}" for text in [*head.warnings, *outcome.warnings, *packer.warnings]]
+    for part, (document, levels) in enumerate(documents, 1):
+        counts = {level: levels[level] for level in LEVELS}
+        about = document.size, document.sha256, document.results, counts, outcome.tools, outcome.commit
+        done.uploads.append(Upload(name, part, len(documents), *about, document.content))
+    if not documents:
         done.warnings.append(
-            f"{path}: not sent, because it holds no result to send ({outcome.found} found). "
+            f"{name}: not sent, because it holds no result to send ({outcome.found} found). "
             "An empty report may close every finding of an earlier one; allow_empty: true sends it."
         )

@@ -1,180 +1,211 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# PRIVATE to the collection: floor 3, from a file to a SARIF document, or to one line that says where it is broken.
+# PRIVATE to the collection: floor 3, a SARIF file in two passes: everything but the results, then the results, one at a time.
 from __future__ import annotations
 
-import codecs
-import json
-import math
-import os
+import collections
+import contextlib
 import re
-import stat
 import typing as t
 
 from .._errors import InputError
+from .shape import SHAPES
+from .text import Text
 
 Raw = dict[str, t.Any]
 
-LARGEST_FILE = 200_000_000
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?:"|$)|[{}\[\],:]|-?(?:NaN|Infinity)', re.DOTALL)
-_HALF = re.compile(r"\\u[dD][89abAB]")
-_LONE = re.compile("[\ud800-\udfff]")
-_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
-         (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))  # fmt: skip
+# Characters of all that is kept in memory beside the results, rules, artifacts and the like; each of them takes some room by itself.
+LARGEST_HEAD = 20_000_000
+_ROOM = 100
+# So deep in a run that each rule is a value of its own: runs[0].tool.extensions[0].rules[0].
+_DEPTH = 4
+# What is neither sent nor needed to prepare what is sent.
+_NEEDED = {
+    *("artifacts", "originalUriBaseIds", "logicalLocations", "threadFlowLocations", "addresses", "webRequests", "webResponses"),
+    *("externalPropertyFileReferences", "results", "ruleConfigurationOverrides", "workingDirectory", "globalMessageStrings"),
+    *("locations", "properties"),
+}
+_UNUSED = frozenset(name for kind in ("run", "invocation", "toolComponent") for name in SHAPES[kind].left_out) - _NEEDED
 
 
-class Document(t.NamedTuple):
-    """A SARIF 2.1.0 log, what had to be changed to read it (counter name -> times), and what the user should know."""
+class Head(t.NamedTuple):
+    """A SARIF 2.1.0 log without results. found: how many results each run has. counts: what had to be changed to read it."""
 
     log: Raw
+    found: list[int]
     counts: dict[str, int]
     warnings: list[str]
 
 
-def read(path: str) -> Document:
-    """A SARIF file of at most LARGEST_FILE bytes. Raises InputError, with the path, the place (byte, JSON path) and what to do."""
+@contextlib.contextmanager
+def _opened(path: str) -> t.Iterator[Text]:
+    text = Text(path)
     try:
-        return parse(_bytes(path))
-    except InputError as exc:
-        raise InputError(f"{path}: {exc}") from None
-
-
-def _bytes(path: str) -> bytes:
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise InputError("is no regular file. Give a SARIF file.")
-        size = os.path.getsize(path)
-        if size > LARGEST_FILE:
-            raise InputError(
-                f"is {size / 1e6:.0f} MB; files over {LARGEST_FILE / 1e6:.0f} MB are not read. "
-                "Have the scanner leave out data-flow paths, or scan less per file."
-            )
-        with open(path, "rb") as file:
-            return file.read(LARGEST_FILE + 1)
-    except OSError as exc:
-        raise InputError(f"cannot be read: {exc.strerror}.") from None
-
-
-def parse(content: bytes) -> Document:
-    """As C(read), from the bytes of a file; the messages lack the path."""
-    counts: dict[str, int] = {}
-    text, encoding, skipped = _decode(content)
-    if skipped or encoding != "utf-8":
-        counts["encoding"] = 1
-    repeated: list[str] = []
-
-    def members(pairs: list[tuple[str, t.Any]]) -> Raw:
-        made = dict(pairs)
-        if len(made) != len(pairs):
-            names = [name for name, _value in pairs]
-            repeated.extend(name for name in made if names.count(name) > 1)
-        return made
-
-    def place(position: int) -> str:
-        return f"at byte {skipped + len(text[:position].encode(encoding, 'surrogatepass'))}{_inside(text, position)}"
-
-    try:
-        log = json.loads(text, object_pairs_hook=members, parse_constant=_refuse_constant, parse_float=_finite)
-    except json.JSONDecodeError as exc:
-        raise InputError(_broken(text, exc, place)) from None
-    except _Constant as exc:
-        position = next((m.start() for m in _TOKEN.finditer(text) if m[0][0] in "-NI"), 0)
-        raise InputError(f"not JSON: {exc} {place(position)}. JSON has no such number: the scanner wrote it wrongly.") from None
+        yield text
     except RecursionError:
         raise InputError("is nested too deeply to be a SARIF file.") from None
-    except ValueError:
-        number = re.search(r"\d{4000,}", text)
-        where = place(number.start()) if number else "somewhere"
-        raise InputError(f"holds a number too large to read {where}. No SARIF file needs that.") from None
-    if _HALF.search(text):
-        log = _whole_characters(log, counts)
-    warnings = []
-    if repeated:
-        counts["duplicate_keys"] = len(repeated)
-        names = list(dict.fromkeys(repeated))
-        warnings.append(f"names that stand twice in one object, of which the last counts: {', '.join(names[:5])}.")
-    if counts.get("lone_surrogates"):
-        warnings.append(f"{counts['lone_surrogates']} texts held half a character, which became U+FFFD.")
-    return Document(_sarif(log), counts, warnings)
+    finally:
+        text.close()
 
 
-def _decode(content: bytes) -> tuple[str, str, int]:
-    """The text, its encoding, and the length of the byte order mark in front of it."""
-    if not content.strip(b" \t\r\n\0"):
+def read_head(path: str) -> Head:
+    """The first pass over a SARIF file of any size: every byte is read and parsed, all but the results is kept.
+
+    Raises InputError, without the path, with the place (byte, JSON path) and what to do.
+    """
+    with _opened(path) as text:
+        log, found = _head(text)
+        counts = {"encoding": int(text.has_mark or text.encoding != "utf-8"), "lone_surrogates": text.halves}
+        counts["duplicate_keys"] = sum(text.repeated.values())
+        warnings = []
+        if text.repeated:
+            names = ", ".join(list(text.repeated)[:5])
+            warnings.append(f"names that stand twice in one object, of which the last counts: {names}.")
+        if text.halves:
+            warnings.append(f"{text.halves} texts held half a character, which became U+FFFD.")
+        return Head(_sarif(log), found, {name: n for name, n in counts.items() if n}, warnings)
+
+
+def read_results(path: str) -> t.Iterator[tuple[int, int, t.Any]]:
+    """The second pass: (position of the run, position of the result, result) of every result, in order."""
+    with _opened(path) as text:
+        keeper = _Keeper(text)
+        for name in text.members(""):
+            if name != "runs" or text.peek() != "[":
+                keeper.keep(name)
+                continue
+            for run in text.items(name):
+                for member in text.members(f"runs[{run}]"):
+                    where = f"runs[{run}].{member}"
+                    if member != "results" or text.peek() != "[":
+                        keeper.keep(where)
+                        continue
+                    for number in text.items(where):
+                        yield run, number, text.value(f"{where}[{number}]")
+
+
+def _head(text: Text) -> tuple[Raw, list[int]]:
+    _refuse_other_formats(text)
+    log: Raw = {}
+    found: list[int] = []
+    keeper = _Keeper(text)
+    for name in text.members(""):
+        if name == "runs" and text.peek() == "[":
+            if name in log:
+                raise InputError("runs stands twice: it is not clear which results are meant. Have the scanner write it once.")
+            log[name] = keeper.runs = []
+            for run in text.items(name):
+                found.append(0)
+                log[name].append(_run(text, keeper, run, found))
+        else:
+            log[name] = keeper.keep(name)
+    if text.peek():
+        raise InputError(
+            f"not JSON: more text follows the end of the report {text.place(text.pos)}. "
+            "Write log lines, or a second report, to another file."
+        )
+    return log, found
+
+
+def _run(text: Text, keeper: _Keeper, number: int, found: list[int]) -> Raw:
+    where = f"runs[{number}]"
+    if text.peek() not in ("{", ""):
+        raise InputError("runs is not a list of objects: this is not SARIF 2.1.0.")
+    run: Raw = {}
+    for member in text.members(where):
+        name = f"{where}.{member}"
+        if member != "results":
+            run[member] = keeper.keep(name)
+            continue
+        if "results" in run:
+            raise InputError(f"{name} stands twice: it is not clear which results are meant. Have the scanner write it once.")
+        run["results"] = None
+        if text.peek() == "[":
+            for result in text.items(name):
+                text.value(f"{name}[{result}]")
+                found[-1] += 1
+        elif text.value(name) is not None:
+            raise InputError(f"{name} is not a list: this is not SARIF 2.1.0.")
+    run.pop("results", None)
+    return run
+
+
+class _Keeper:
+    """Takes what stands beside the results, piece by piece, so that the largest piece is known before memory is full."""
+
+    def __init__(self, text: Text) -> None:
+        self.text = text
+        self.runs: list[Raw] | None = None
+        self.sizes: collections.Counter[str] = collections.Counter()
+        self.total = 0
+
+    def keep(self, where: str, depth: int = _DEPTH, inside: str = "") -> t.Any:
+        """inside: the list that it belongs to, under whose name its size counts."""
+        sign = self.text.peek() if depth else ""
+        if sign == "{":
+            return {
+                name: self._drop(f"{where}.{name}", depth - 1) if name in _UNUSED else self.keep(f"{where}.{name}", depth - 1, inside)
+                for name in self.text.members(where)
+            }
+        if sign == "[":
+            slim, whole = where.endswith("].artifacts"), where.endswith((".rules", ".taxa"))
+            return [
+                self._artifact(where, n) if slim else self.keep(f"{where}[{n}]", 0 if whole else depth - 1, where)
+                for n in self.text.items(where)
+            ]
+        value = self.text.value(where)
+        self._count(inside or where, self.text.taken)
+        return value
+
+    def _artifact(self, where: str, number: int) -> t.Any:
+        """An artifact without its contents, hashes and properties."""
+        value = self.text.value(f"{where}[{number}]")
+        kept = {name: value[name] for name in ("location", "parentIndex") if name in value} if isinstance(value, dict) else value
+        self._count(where, min(self.text.taken, 300))
+        return kept
+
+    def _drop(self, where: str, depth: int) -> t.Any:
+        """Read and forget; only that it was there counts."""
+        if depth and self.text.peek() == "[":
+            for number in self.text.items(where):
+                self.text.value(f"{where}[{number}]")
+        else:
+            self.text.value(where)
+        return ""
+
+    def _count(self, where: str, size: int) -> None:
+        self.total += size + _ROOM
+        self.sizes[where] += size + _ROOM
+        if self.total <= LARGEST_HEAD:
+            return
+        if self.runs is None:
+            raise InputError(f"is not SARIF as far as it was read ({LARGEST_HEAD / 1e6:.0f} MB without runs).")
+        name, size = self.sizes.most_common(1)[0]
+        raise InputError(
+            f"holds more than {LARGEST_HEAD / 1e6:.0f} MB beside its results, which is not read: {name} alone takes {size / 1e6:.0f} MB. "
+            "Have the scanner write only the rules in use, and neither logs nor embedded files."
+        )
+
+
+def _refuse_other_formats(text: Text) -> None:
+    sign = text.peek()
+    start = text.buffer[text.pos : text.pos + 100]
+    if not sign or not start.strip("\0 \t\r\n"):
         raise InputError("is empty. Did the scanner finish?")
-    mark, encoding = next((pair for pair in _BOMS if content.startswith(pair[0])), (b"", json.detect_encoding(content[:4])))
-    try:
-        return content[len(mark) :].decode(encoding), encoding, len(mark)
-    except UnicodeDecodeError as exc:
-        name = encoding.upper()
-        raise InputError(f"is not {name}: byte {len(mark) + exc.start} is wrong. Have the scanner write UTF-8.") from None
-
-
-class _Constant(Exception):
-    pass
-
-
-def _refuse_constant(name: str) -> t.NoReturn:
-    raise _Constant(name)
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise _Constant(f"the number {text[:20]}")
-    return number
-
-
-def _broken(text: str, exc: json.JSONDecodeError, place: t.Callable[[int], str]) -> str:
-    start = text.lstrip()
-    if start.startswith("<"):
+    if sign == "<":
         kind = "HTML" if re.match(r"<(?:!doctype html|html)", start, re.IGNORECASE) else "XML or HTML"
-        return f"not JSON but {kind}: the file starts with `<`. Was an error page saved, or another output format chosen?"
-    if not start.startswith(("{", "[")):
-        return f"not JSON: the file starts with {start[:12]!r}. Are there log lines in front of the report? Write them to another file."
-    if exc.msg.startswith("Extra data"):
-        return f"not JSON: more text follows the end of the report {place(exc.pos)}. Write log lines, or a second report, to another file."
-    rest = text[exc.pos :].strip()
-    if exc.msg.startswith("Unterminated") or not rest or (len(rest) < 12 and re.fullmatch(r"[a-z]+|[-+.\deE]+|\\u?[\da-fA-F]*", rest)):
-        return f"not JSON: the file ends {place(len(text))}. Was it cut off (the scanner stopped, the disk was full)?"
-    return f"not JSON: {exc.msg.lower()} {place(exc.pos)} (line {exc.lineno}, column {exc.colno})."
-
-
-def _inside(text: str, position: int) -> str:
-    """The JSON path of the value that a position of a broken JSON text lies in, such as C( inside runs[0].results[12].message)."""
-    stack: list[int | str] = []
-    name: str | None = None
-    for match in _TOKEN.finditer(text, 0, position):
-        sign = match[0]
-        if sign[0] == '"':
-            name = sign
-        elif sign in "{[":
-            stack.append("" if sign == "{" else 0)
-        elif sign in "}]":
-            del stack[-1:]
-        elif sign == ":" and stack and isinstance(stack[-1], str):
-            stack[-1] = (name or '""')[1:-1]
-        elif sign == "," and stack:
-            stack[-1] = stack[-1] + 1 if isinstance(stack[-1], int) else ""
-    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step[:60]}" for step in stack[:12] if step != "")
-    return f" inside {path.lstrip('.')}" if path else ""
-
-
-def _whole_characters(value: t.Any, counts: dict[str, int]) -> t.Any:
-    if isinstance(value, str):
-        fixed = _LONE.sub("\ufffd", value)
-        if fixed != value:
-            counts["lone_surrogates"] = counts.get("lone_surrogates", 0) + 1
-        return fixed
-    if isinstance(value, dict):
-        return {_LONE.sub("\ufffd", k): _whole_characters(v, counts) for k, v in value.items()}
-    return [_whole_characters(v, counts) for v in value] if isinstance(value, list) else value
-
-
-def _sarif(log: t.Any) -> Raw:
-    if not isinstance(log, dict):
+        raise InputError(f"not JSON but {kind}: the file starts with `<`. Was an error page saved, or another output format chosen?")
+    if sign == "[":
+        text.value("")
         raise InputError("is JSON but not SARIF: it holds no object with version and runs.")
+    if sign != "{":
+        raise InputError(
+            f"not JSON: the file starts with {start[:12]!r}. Are there log lines in front of the report? Write them to another file."
+        )
+
+
+def _sarif(log: Raw) -> Raw:
     version = log.get("version")
     if "version" not in log and "runs" not in log:
         raise InputError("is JSON but not SARIF: it has neither version nor runs. Choose SARIF as the scanner's output format.")

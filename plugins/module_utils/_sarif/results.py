@@ -33,6 +33,23 @@ def suppressed(result: Raw, run: Run) -> int:
     return 0
 
 
+FLOW_STEPS = 100
+
+
+def trim_code_flows(result: Raw, run: Run) -> int:
+    """The first path to the finding, of which the first and the last steps stay: where the data comes from, and where it arrives."""
+    flows = result.get("codeFlows")
+    if not run.options.trim_code_flows or not isinstance(flows, list) or not flows:
+        return 0
+    result["codeFlows"], trimmed = flows[:1], int(len(flows) > 1)
+    threads = flows[0].get("threadFlows") if isinstance(flows[0], dict) else None
+    for thread in threads if isinstance(threads, list) else []:
+        steps = thread.get("locations") if isinstance(thread, dict) else None
+        if isinstance(steps, list) and len(steps) > FLOW_STEPS:
+            thread["locations"], trimmed = [*steps[: FLOW_STEPS // 2], *steps[-FLOW_STEPS // 2 :]], 1
+    return trimmed
+
+
 # -- reference: which rule a result means
 
 
@@ -175,5 +192,5 @@ def undefined_rules(result: Raw, run: Run) -> int:
         rule = {"id": rule_id, "shortDescription": {"text": rule_id}, "defaultConfiguration": {"level": result["level"]}}
         run.define(run.driver, rule_id, rule)
         run.component, run.rule, added = run.driver, rule, 1
-    run.component.used[rule_id] = run.rule
+    run.use(run.component, rule_id, run.rule)
     return added

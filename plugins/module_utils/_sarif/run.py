@@ -9,11 +9,7 @@ import dataclasses
 import typing as t
 
 from .clean import Raw, clean, level_of, whole
-from .paths import Roots
-
-
-# Of so many paths and steps the outcome is remembered: a report with more of them must not fill the memory.
-_REMEMBERED = 8_000
+from .paths import REMEMBERED, Roots
 
 
 class Rule(t.NamedTuple):
@@ -53,6 +49,31 @@ class Options:
     default_location: str = ""
     max_dropped_percent: float = 0.0
     allow_empty: bool = False
+    trim_code_flows: bool = False
+    on_oversize: str = "fail"
+
+
+@dataclasses.dataclass(frozen=True)
+class Shell:
+    """A run as it is sent, without results and without rules. rules: (position of the component, rule), in the order of Taken.rule.
+
+    Position 0 is the driver, and n + 1 the extension n.
+    """
+
+    head: Raw
+    rules: list[tuple[int, Raw]]
+
+    def with_rules(self, numbers: t.Iterable[int]) -> Raw:
+        """The run with just these rules."""
+        tool = dict(self.head["tool"])
+        components = [dict(c) for c in (tool["driver"], *tool.get("extensions", []))]
+        for number in numbers:
+            position, rule = self.rules[number]
+            components[position].setdefault("rules", []).append(rule)
+        tool["driver"] = components[0]
+        if len(components) > 1:
+            tool["extensions"] = components[1:]
+        return {**self.head, "tool": tool}
 
 
 class Component:
@@ -60,11 +81,10 @@ class Component:
 
     def __init__(self, raw: t.Any) -> None:
         self.raw: Raw = raw if isinstance(raw, dict) else {}
-        self.rules: list[t.Any] = _list(self.raw.get("rules"))
-        self.taxa: list[t.Any] = _list(self.raw.get("taxa"))
+        self.rules: list[t.Any] = as_list(self.raw.get("rules"))
+        self.taxa: list[t.Any] = as_list(self.raw.get("taxa"))
         self.by_id: dict[str, Raw] = {}
-        self.used: dict[str, Raw] = {}
-        self.clean_rules: list[Raw] = []
+        self.used: dict[str, int] = {}
         self.repeated = 0
         self.contradicting: list[str] = []
         for rule in self.rules:
@@ -92,13 +112,14 @@ class Run:
         tool = raw.get("tool")
         tool = tool if isinstance(tool, dict) else {}
         self.driver = Component(tool.get("driver"))
-        self.extensions = [Component(e) for e in _list(tool.get("extensions"))]
-        self.taxonomies = [Component(e) for e in _list(raw.get("taxonomies"))]
+        self.extensions = [Component(e) for e in as_list(tool.get("extensions"))]
+        self.taxonomies = [Component(e) for e in as_list(raw.get("taxonomies"))]
         self.roots = Roots(raw, options.source_root, options.path_prefix, options.strip_leading_slash)
-        self.invocations = _list(raw.get("invocations"))
+        self.invocations = as_list(raw.get("invocations"))
         self.counts: collections.Counter[str] = collections.Counter()
         self.unknown: collections.Counter[str] = collections.Counter()
         self.undefined: dict[str, None] = {}
+        self.rules_used: list[tuple[Component, Raw]] = []
         self.taxa_used: set[str] = set()
         # Of the result in hand:
         self.noted: dict[str, int] = {}
@@ -128,7 +149,7 @@ class Run:
         if known is None:
             noted, faults, self.noted, self.faults = self.noted, self.faults, {}, []
             made = make()
-            if len(self._known) >= _REMEMBERED:
+            if len(self._known) >= REMEMBERED:
                 self._known.clear()
             known = self._known[key] = made, tuple(self.noted.items()), tuple(self.faults)
             self.noted, self.faults = noted, faults
@@ -173,13 +194,13 @@ class Run:
 
     def element(self, name: str, index: t.Any) -> Raw:
         """An entry of one of the run's shared arrays (C(artifacts), C(threadFlowLocations), ...); empty when there is none."""
-        entry = item(_list(self.raw.get(name)), index)
+        entry = item(as_list(self.raw.get(name)), index)
         return entry if isinstance(entry, dict) else {}
 
     def override(self) -> str | None:
         """The level that the invocation's ruleConfigurationOverrides give the rule in hand."""
         invocation = item(self.invocations, self.invocation) or (self.invocations[0] if len(self.invocations) == 1 else None)
-        overrides = _list(invocation.get("ruleConfigurationOverrides")) if isinstance(invocation, dict) else []
+        overrides = as_list(invocation.get("ruleConfigurationOverrides")) if isinstance(invocation, dict) else []
         for entry in overrides:
             descriptor = entry.get("descriptor") if isinstance(entry, dict) else None
             if not isinstance(descriptor, dict):
@@ -203,8 +224,17 @@ class Run:
 
     # -- what is sent beside the results
 
-    def shell(self, has_results: bool) -> Raw | None:
-        """The run without results: the tool with the rules in use (an empty run keeps one), taxonomies with the taxa in use.
+    def use(self, component: Component, rule_id: str, rule: Raw) -> None:
+        """This rule is sent."""
+        if rule_id not in component.used:
+            component.used[rule_id] = len(self.rules_used)
+            self.rules_used.append((component, rule))
+
+    def rule_number(self, rule_id: str) -> int:
+        return self.component.used[rule_id]
+
+    def shell(self, has_results: bool) -> Shell | None:
+        """What is sent beside the results: the tool with the rules in use (an empty run keeps one), taxonomies with the taxa in use.
 
         None when the tool has no name.
         """
@@ -215,10 +245,8 @@ class Run:
         if not has_results:
             holder = next((c for c in self.components() if c.by_id), None)
             if holder:
-                rule_id, rule = next(iter(holder.by_id.items()))
-                holder.used[rule_id] = rule
-        for component in self.components():
-            component.clean_rules = [clean("reportingDescriptor", rule, self) for rule in component.used.values()]
+                self.use(holder, *next(iter(holder.by_id.items())))
+        rules = [(component, clean("reportingDescriptor", rule, self)) for component, rule in self.rules_used]
         driver = self._component(self.driver)
         out = clean("run", {**raw, "tool": {"driver": {"name": "-"}}}, self)
         if driver is None or not isinstance(out, dict):
@@ -233,17 +261,15 @@ class Run:
         if taxonomies:
             out["taxonomies"] = taxonomies
         self.keep()
-        return out
+        positions = {id(component): position for position, component in enumerate(self.components())}
+        return Shell(out, [(positions[id(component)], rule) for component, rule in rules])
 
     def _component(self, component: Component) -> Raw | None:
-        rules = component.clean_rules
         bare = {k: v for k, v in component.raw.items() if k not in ("rules", "taxa")}
         out = clean("toolComponent", bare, self)
         if not isinstance(out, dict):
             return None
-        if rules:
-            out["rules"] = rules
-        self.note("unused_rules", len(component.rules) - len(rules) if len(component.rules) > len(rules) else 0)
+        self.note("unused_rules", max(0, len(component.rules) - len(component.used)))
         taxa = [taxon for taxon in component.taxa if isinstance(taxon, dict) and self._taxon_used(taxon)]
         self.note("unused_taxa", len(component.taxa) - len(taxa))
         if taxa:
@@ -260,5 +286,5 @@ def item(items: t.Sequence[t.Any], index: t.Any) -> t.Any:
     return items[position] if position is not None and 0 <= position < len(items) else None
 
 
-def _list(value: t.Any) -> list[t.Any]:
+def as_list(value: t.Any) -> list[t.Any]:
     return value if isinstance(value, list) else []

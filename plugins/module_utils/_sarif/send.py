@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# PRIVATE to the collection: floor 3, to which collector, about which repository, with which key; and the uploads, in order.
+# PRIVATE to the collection: floor 3, to which collector, about which repository, with which key.
 from __future__ import annotations
 
 import dataclasses
@@ -14,8 +14,8 @@ from .._api import Api
 from .._connection import origin_of
 from .._data_sources.find import fetch_data_sources
 from .._data_sources.keep import load_credentials
-from .._errors import ApiError, InputError
-from .prepare import Prepared, Upload
+from .._errors import InputError
+from .prepare import Upload
 
 _SCP = re.compile(r"(?:[^@/\s]+@)?([^:/@\s]+):(?!//)(.+)")
 _TO_HTTPS = ("ssh", "git", "git+ssh", "git+https", "ssh+git")
@@ -141,7 +141,13 @@ def plan_warnings(uploads: list[Upload], target: Target, query: dict[str, str]) 
             f"{len(uploads)} documents go to one collector, repository and branch. Nothing public says whether a later upload adds to an "
             "earlier one or replaces it: check that the findings of all of them show, or use a collector for each scanner."
         )
-    for tool in dict.fromkeys(tool for upload in uploads for tool in upload.tools):
+    tools = list(dict.fromkeys(tool for upload in uploads for tool in upload.tools))
+    if len(tools) > 1:
+        found.append(
+            f"reports of {len(tools)} tools ({', '.join(tools[:5])}) go to one collector: the vendor recommends one for each, "
+            "named like the tool."
+        )
+    for tool in tools:
         if target.name and tool.lower() != target.name.lower():
             found.append(f"the report is by {tool}, the collector's name is {target.name}: the vendor recommends that they are the same.")
     return found
@@ -155,90 +161,3 @@ def find_collector(api: Api, name: str) -> str:
     if len(found) > 1:
         raise InputError(f"{len(found)} collectors are named {name}: {', '.join(i['id'] for i in found)}. Give collector_id.")
     return str(found[0]["id"])
-
-
-def upload(api: Api | None, prepared: Prepared, params: dict[str, t.Any], *, expected_tenant: str | None = None) -> dict[str, t.Any]:
-    """Send what was prepared, in order, and stop at the first refusal. api: None in check mode, where nothing is sent or asked.
-
-    params: the options of the target and the repository. Returns the module's result. Raises InputError before anything is sent.
-    """
-    query = query_of(params)
-    target, warnings = plan_target(params, need=bool(api and prepared.uploads), expected_tenant=expected_tenant)
-    rows = [_row(each) for each in prepared.uploads]
-    result: dict[str, t.Any] = {
-        "changed": bool(rows) and api is None,
-        "uploads": rows,
-        "normalised": prepared.normalised,
-        "dropped": prepared.dropped,
-        "results_by_level": prepared.levels,
-    }
-    result["warnings"] = [*prepared.warnings, *warnings, *plan_warnings(prepared.uploads, target, query)]
-    if api is None or not rows:
-        return result
-    if target.collector_name:
-        target = dataclasses.replace(target, collector_id=find_collector(api, target.collector_name))
-    for each, row in zip(prepared.uploads, rows):
-        try:
-            answer = api.upload_sarif(
-                each.content,
-                collector_id=target.collector_id,
-                upload_url=target.upload_url,
-                collector=target.token,
-                query=query,
-                subject=f"{each.path} to {target.words()}",
-                timeout=params.get("upload_timeout"),
-            )
-        except ApiError as exc:
-            error = _explained(exc, target, len(each.content))
-            row["status"] = error.status
-            result.update({"failed": True, "msg": f"{error} {_so_far(rows, row, error)}", "api_error": error.details()})
-            return result
-        row["status"], result["changed"] = answer.status, True
-    return result
-
-
-def _row(each: Upload) -> dict[str, t.Any]:
-    return {
-        "path": each.path,
-        "part": each.part,
-        "parts": each.parts,
-        "bytes": len(each.content),
-        "results": each.results,
-        "sha256": each.sha256,
-        "status": None,
-    }
-
-
-def _so_far(rows: list[dict[str, t.Any]], stopped: dict[str, t.Any], error: ApiError) -> str:
-    position = rows.index(stopped)
-    accepted, left = [row["path"] for row in rows[:position]], len(rows) - position - 1
-    said = f"Accepted before it: {', '.join(accepted)}." if accepted else "Nothing was accepted before it."
-    if error.ambiguous:
-        said = f"Whether the tenant took this document is unknown: look at the collector's findings before it is sent again. {said}"
-    return said + (f" {left} more were not sent." if left else "")
-
-
-def _explained(exc: ApiError, target: Target, size: int) -> ApiError:
-    """The same error with advice that fits an upload."""
-    hint = exc.hint
-    if exc.ambiguous:
-        hint = ""
-    elif exc.status in (401, 403) and target.token:
-        hint = "Is this the collector's own token with its id, and is the collector enabled? A token works for its own collector only."
-    elif exc.status in (400, 404):
-        hint = "Is the repository onboarded in this tenant, and does the collector exist?"
-    elif exc.status == 413:
-        hint = f"The document has {size} bytes. Have the scanner write one report for each part of the repository."
-    return ApiError(
-        exc.operation,
-        exc.subject,
-        method=exc.method,
-        path=exc.path,
-        status=exc.status,
-        words=exc.words,
-        hint=hint,
-        ambiguous=exc.ambiguous,
-        attempts=exc.attempts,
-        retry_after=exc.retry_after,
-        clock_skew=exc.clock_skew,
-    )

@@ -1,0 +1,156 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, the command of cortex-sarif.pyz: the same as the module, for pipelines without Ansible.
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+import typing as t
+
+from .._api import Api
+from .._client import Client
+from .._connection import Connection
+from .._errors import CortexError, InputError
+from .._redact import Redactor
+from .clean import KINDS
+from .prepare import Prepared, prepare
+from .run import Options
+from .upload import upload
+
+FINE, UNUSABLE, USAGE, NOT_ACCEPTED = 0, 1, 2, 3
+_EPILOG = f"""exit codes: {FINE} fine; {UNUSABLE} a report or an option cannot be used, nothing was sent; {USAGE} wrong command line;
+{NOT_ACCEPTED} the collector refused a report, or could not be asked, and the reports before it may have been accepted.
+
+upload needs the Python library requests, and the collector's own token: in CORTEXCLOUD_COLLECTOR_TOKEN_ID and CORTEXCLOUD_COLLECTOR_TOKEN,
+or in the file of --credentials-file. A token is never given on the command line, where every user of the machine can read it.
+check needs neither."""
+_TOKEN_ID, _TOKEN = "CORTEXCLOUD_COLLECTOR_TOKEN_ID", "CORTEXCLOUD_COLLECTOR_TOKEN"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line. Its options are those of the module, with hyphens."""
+    top = argparse.ArgumentParser(
+        prog="cortex-sarif", description="Check SARIF reports, or upload them to a collector of Cortex Cloud Application Security.",
+        epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+    )  # fmt: skip
+    commands = top.add_subparsers(dest="command", required=True)
+    both = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    both.add_argument("path", nargs="+", help="SARIF files, or globs that match them")
+    both.add_argument("--source-root", default="", metavar="FOLDER", help="folder of the repository on the machine that scanned")
+    both.add_argument("--path-prefix", default="", metavar="FOLDER", help="folder of the repository in which the scanner ran")
+    both.add_argument("--strip-leading-slash", action="store_true", help="a leading slash means the root of the repository")
+    both.add_argument("--undefined-rules", choices=("add", "fail"), default="add", help="for results whose rule is not defined")
+    both.add_argument("--suppressed", choices=("drop", "keep"), default="drop", help="for suppressed results")
+    both.add_argument("--include-kinds", nargs="+", choices=KINDS, default=["fail", "review"], help="kinds of results to send")
+    both.add_argument("--level-from", choices=("sarif", "security_severity"), default="sarif", help="where the level comes from")
+    both.add_argument("--default-location", default="", metavar="FILE", help="for results without a location")
+    both.add_argument("--max-dropped-percent", type=float, default=0.0, metavar="N", help="unusable results that are tolerated")
+    both.add_argument("--allow-empty", action="store_true", help="upload a report without results as well")
+    both.add_argument("--on-oversize", choices=("fail", "split"), default="fail", help="for a report over 9,900,000 bytes")
+    both.add_argument("--trim-code-flows", action="store_true", help="send only the first data-flow path of a result, in 100 steps")
+    both.add_argument("--json", action="store_true", help="print the result as JSON")
+    commands.add_parser("check", parents=[both], help="prepare and validate, send nothing", allow_abbrev=False, epilog=_EPILOG,
+                        formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    send = commands.add_parser("upload", parents=[both], help="prepare, validate and upload", allow_abbrev=False, epilog=_EPILOG,
+                               formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    send.add_argument("--upload-url", help="URL that the collector was made with")
+    send.add_argument("--collector-id", help="instead of it, with --api-url")
+    send.add_argument("--api-url", default=os.environ.get("CORTEXCLOUD_API_URL", ""), help="API URL of the tenant (CORTEXCLOUD_API_URL)")
+    send.add_argument("--credentials-file", metavar="FILE", help="the file that was written when the collector was created")
+    send.add_argument("--repository-url", help="URL of the repository; a user name or token in it is left out")
+    send.add_argument("--repository-id", help="the tenant's asset ID of the repository")
+    send.add_argument("--branch", help="branch that was scanned")
+    send.add_argument("--commit", help="commit that was scanned, for the receipt")
+    send.add_argument("--journal", metavar="FILE", help="resume an upload that did not come to its end")
+    send.add_argument("--receipt-dir", metavar="FOLDER", help="one JSON file for each accepted document")
+    send.add_argument("--upload-timeout", type=float, default=300.0, metavar="SECONDS")
+    send.add_argument("--ca-path", default=_environment("CORTEXCLOUD_CA_PATH", "REQUESTS_CA_BUNDLE"), metavar="FILE",
+                      help="PEM file of a private certificate authority")  # fmt: skip
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    given = vars(parser().parse_args(arguments))
+    redactor = Redactor([_environment(_TOKEN) or ""])
+    names = {field.name for field in dataclasses.fields(Options)}
+    options = Options(**{**{k: v for k, v in given.items() if k in names}, "include_kinds": tuple(given["include_kinds"])})
+    result: dict[str, t.Any]
+    code = FINE
+    try:
+        with prepare(given["path"], options) as prepared:
+            result = _checked(prepared) if given["command"] == "check" else _upload(prepared, given, redactor)
+        if result.get("failed"):
+            code = NOT_ACCEPTED
+    except InputError as exc:
+        result, code = {"failed": True, "msg": str(exc)}, UNUSABLE
+    except CortexError as exc:
+        result, code = {"failed": True, "msg": str(exc), "api_error": exc.details()}, NOT_ACCEPTED
+    _print(redactor.value(result), given["command"], given["json"])
+    return code
+
+
+def _checked(prepared: Prepared) -> dict[str, t.Any]:
+    # Which repository and collector is not asked for here, so that a fork without any secret can check.
+    result = upload(None, prepared, {"repository_id": "-", "branch": "-", "collector_id": "-"})
+    return {**result, "changed": False}
+
+
+def _upload(prepared: Prepared, given: dict[str, t.Any], redactor: Redactor) -> dict[str, t.Any]:
+    params = {**given, "collector_token_id": _environment(_TOKEN_ID), "collector_token": _environment(_TOKEN)}
+    if not params["collector_token"] and not params["credentials_file"]:
+        raise InputError(f"the collector's token is missing: set {_TOKEN_ID} and {_TOKEN}, or give --credentials-file.")
+    connection = Connection(
+        api_url=given["api_url"],
+        ca_path=given["ca_path"],
+        requests_per_second=_number("CORTEXCLOUD_REQUESTS_PER_SECOND", 8.0),
+        retry_deadline=_number("CORTEXCLOUD_RETRY_DEADLINE", 120.0),
+        rate_limit_dir=_environment("CORTEXCLOUD_RATE_LIMIT_DIR"),
+        expected_tenant=_environment("CORTEXCLOUD_EXPECTED_TENANT"),
+        user_agent="cortex-sarif",
+    )
+    client = Client(connection)
+    client.redactor = redactor
+    try:
+        result = upload(Api(client), prepared, params, expected_tenant=connection.expected_tenant)
+    finally:
+        client.close()
+    return {**result, "warnings": [*client.warnings, *result["warnings"]]}
+
+
+def _environment(*names: str) -> str | None:
+    return next((value for name in names if (value := os.environ.get(name, "").strip())), None)
+
+
+def _number(name: str, default: float) -> float:
+    try:
+        return float(_environment(name) or default)
+    except ValueError:
+        raise InputError(f"{name} must be a number.") from None
+
+
+def _print(result: dict[str, t.Any], command: str, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(result, indent=2) + "\n")
+        return
+    for text in result.get("warnings", []):
+        sys.stderr.write(f"warning: {text}\n")
+    for row in result.get("uploads", []):
+        part = f" (part {row['part']} of {row['parts']})" if row["parts"] > 1 else ""
+        done = "can be sent" if command == "check" else "accepted" if row["status"] and row["status"] < 300 else "not accepted"
+        done = "accepted in an earlier run" if row["resumed"] else done
+        sys.stdout.write(f"{row['path']}{part}: {done}, {row['results']} results, {row['bytes']} bytes\n")
+    for title, name in (("by level", "results_by_level"), ("changed", "normalised"), ("left out", "dropped")):
+        counts = {word: count for word, count in result.get(name, {}).items() if count}
+        if counts:
+            sys.stdout.write(f"{title}: {', '.join(f'{word} {count}' for word, count in counts.items())}\n")
+    if result.get("failed"):
+        sys.stderr.write(f"error: {result['msg']}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

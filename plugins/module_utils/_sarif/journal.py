@@ -1,0 +1,148 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, what was accepted: the journal of a set that is not finished, and a receipt for each document.
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+import time
+import typing as t
+
+from .._errors import InputError
+from .._lock import exclusive
+from .prepare import Upload
+
+Raw = dict[str, t.Any]
+
+WAITING, ACCEPTED, UNKNOWN = "waiting", "accepted", "unknown"
+
+
+def set_key(tenant: str, collector: str, query: dict[str, str], uploads: list[Upload]) -> str:
+    """One set: the same documents, in the same order, to the same tenant, collector, repository and branch."""
+    meant = [tenant, collector, sorted(query.items()), [upload.sha256 for upload in uploads]]
+    return hashlib.sha256(json.dumps(meant).encode()).hexdigest()
+
+
+class Journal:
+    """One set in a journal file. Each document is C(waiting), C(accepted) with an HTTP status, or C(unknown), since its answer was lost.
+
+    The file (JSON, 0600, replaced atomically) holds unfinished sets only: a set that was sent to its end is forgotten, so that it is
+    sent again when it is asked for again. It holds no secret.
+    """
+
+    def __init__(self, path: str, locks: str, key: str, about: Raw, uploads: list[Upload]) -> None:
+        self.path, self._locks, self._key = os.path.abspath(os.path.expanduser(path)), locks, key
+        self._entry: Raw = {
+            "about": about,
+            "documents": [
+                {"path": u.path, "part": u.part, "parts": u.parts, "sha256": u.sha256, "state": WAITING, "status": None} for u in uploads
+            ],
+        }
+        with self._changing() as sets:
+            found = sets.get(key)
+            if isinstance(found, dict) and isinstance(found.get("documents"), list) and len(found["documents"]) == len(uploads):
+                self._entry = found
+            sets[key] = self._entry
+
+    def state(self, number: int) -> tuple[str, int | None]:
+        document = self._entry["documents"][number]
+        return str(document.get("state")), document.get("status")
+
+    def accepted(self) -> int:
+        return sum(document.get("state") == ACCEPTED for document in self._entry["documents"])
+
+    def note(self, number: int, state: str, status: int | None = None) -> None:
+        """Raises InputError when it cannot be written."""
+        self._entry["documents"][number].update(state=state, status=status)
+        with self._changing() as sets:
+            sets[self._key] = self._entry
+
+    def finish(self) -> None:
+        with self._changing() as sets:
+            sets.pop(self._key, None)
+
+    @contextlib.contextmanager
+    def _changing(self) -> t.Iterator[Raw]:
+        """The sets of the file, which is written again afterwards, while no other process does."""
+        try:
+            os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
+            with exclusive(self._locks, "journal", self.path):
+                sets = self._read()
+                yield sets
+                write_json(self.path, {"sets": sets})
+        except OSError as exc:
+            raise InputError(f"journal {self.path} cannot be written: {exc.strerror}. Without it a later run cannot go on.") from None
+
+    def _read(self) -> Raw:
+        try:
+            with open(self.path, encoding="utf-8") as file:
+                content = json.load(file)
+        except FileNotFoundError:
+            return {}
+        except ValueError:
+            content = None
+        if not isinstance(content, dict) or not isinstance(content.get("sets"), dict):
+            raise InputError(f"journal {self.path} is no journal of uploads: name another file, or move it away.")
+        return t.cast(Raw, content["sets"])
+
+
+class Receipts:
+    """A folder with one JSON file for each accepted document, for those who have to show what was uploaded when."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = os.path.abspath(os.path.expanduser(folder))
+        try:
+            os.makedirs(self.folder, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
+        except OSError as exc:
+            raise InputError(f"receipt_dir {self.folder} cannot be written: {exc.strerror}. Nothing was sent.") from None
+
+    def write(self, upload: Upload, *, collector: str, query: dict[str, str], commit: str, status: int) -> str:
+        """Write the receipt of an accepted document. Returns its path; raises OSError."""
+        now = time.time()
+        receipt = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
+            "collector": collector,
+            "repository": query.get("repository_url") or query.get("repository_id"),
+            "repository_id": query.get("repository_id"),
+            "branch": query.get("branch"),
+            "commit": commit or upload.commit or None,
+            "tool": ", ".join(upload.tools),
+            "path": upload.path,
+            "part": upload.part,
+            "parts": upload.parts,
+            "bytes": upload.size,
+            "results": upload.results,
+            "results_by_level": upload.levels,
+            "sha256": upload.sha256,
+            "status": status,
+        }
+        name = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now)) + f"{int(now * 1000) % 1000:03d}Z-{upload.sha256[:12]}-{upload.part}"
+        for attempt in range(1000):
+            path = os.path.join(self.folder, f"{name}{f'-{attempt}' if attempt else ''}.json")
+            if not os.path.lexists(path):
+                break
+        write_json(path, receipt, mode=0o644)
+        return path
+
+
+def write_json(path: str, content: t.Any, mode: int = 0o600) -> None:
+    """Replace a file as a whole, or leave it as it is. Raises OSError."""
+    handle, draft = tempfile.mkstemp(prefix=".draft-", dir=os.path.dirname(path))
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(content, file, indent=2)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(draft, mode)
+        os.replace(draft, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(draft)
+        raise

@@ -1,0 +1,60 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, prepared results between reading and sending, in a private file that never stays.
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import typing as t
+
+from .._errors import InputError
+
+
+class Spool:
+    """Bytes by position. The file has no name (or loses it at once), belongs to this process alone and is gone when the process ends."""
+
+    def __init__(self) -> None:
+        self._file: t.Any = None
+        self._end = 0
+        self._reading = False
+
+    def add(self, content: bytes) -> int:
+        """Keep C(content); returns its position. Raises InputError when there is no room."""
+        try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(prefix="cortex-sarif-")  # noqa: SIM115 (closed by close)
+            if self._reading:
+                self._file.seek(self._end)
+                self._reading = False
+            self._file.write(content)
+        except OSError as exc:
+            raise InputError(_no_room(exc)) from None
+        position = self._end
+        self._end += len(content)
+        return position
+
+    def read(self, position: int, size: int) -> bytes:
+        try:
+            self._reading = True
+            self._file.seek(position)
+            content = self._file.read(size)
+        except OSError as exc:  # what was buffered is written now
+            raise InputError(_no_room(exc)) from None
+        if len(content) != size:
+            raise RuntimeError("the spool is shorter than what was written to it")
+        return bytes(content)
+
+    def close(self) -> None:
+        if self._file is not None:
+            # When the disk is full, what was buffered cannot be written, and need not be.
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self._file = None
+
+
+def _no_room(exc: OSError) -> str:
+    return (
+        f"cannot be prepared in {tempfile.gettempdir()}: {exc.strerror}. Nothing was sent. Prepared reports need about as much room as "
+        "the reports; set TMPDIR to a folder that has it."
+    )

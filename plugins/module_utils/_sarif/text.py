@@ -1,0 +1,241 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, JSON values out of a file of any size, one after the other, and where in the file it is broken.
+from __future__ import annotations
+
+import codecs
+import json
+import math
+import os
+import re
+import stat
+import typing as t
+
+from .._errors import InputError
+
+CHUNK = 1 << 20
+# Characters of one value (one result, one rule, ...): what has to be in memory at once.
+LARGEST_VALUE = 32_000_000
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?:"|$)|[{}\[\],:]|-?(?:NaN|Infinity)', re.DOTALL)
+_SPACE = re.compile(r"[ \t\n\r]*")
+_AFTER_NUMBER = (",", "]", "}", " ", "\n", "\r", "\t")
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+_LONE = re.compile("[\ud800-\udfff]")
+_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
+         (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))  # fmt: skip
+
+
+class Text:
+    """A window on a JSON file: C(buffer[pos:]) is what was read from the file and not yet taken.
+
+    halves: texts that held half a character (a lone surrogate), which became U+FFFD. repeated: names that stood twice in one object.
+    The InputErrors lack the file's name.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.buffer, self.pos, self.ended = "", 0, False
+        self.halves = 0
+        self.repeated: dict[str, int] = {}
+        self._before = 0
+        try:
+            if not stat.S_ISREG(os.stat(path).st_mode):
+                raise InputError("is no regular file. Give a SARIF file.")
+            self._file = open(path, "rb")  # noqa: SIM115 (closed by close)
+        except (OSError, ValueError) as exc:
+            raise InputError(f"cannot be read: {getattr(exc, 'strerror', None) or exc}.") from None
+        start = self._file.read(4)
+        mark, self.encoding = next((pair for pair in _BOMS if start.startswith(pair[0])), (b"", json.detect_encoding(start)))
+        self.has_mark = bool(mark)
+        self._before = self._fed = len(mark)
+        self._file.seek(len(mark))
+        self._characters = codecs.getincrementaldecoder(self.encoding)("strict")
+        # Names that stand twice are looked for near the beginning only, since that costs as much as reading; a scanner that
+        # writes them does so all over its report.
+        self._decode = json.JSONDecoder(object_pairs_hook=self._members, parse_constant=_refuse, parse_float=_finite).raw_decode
+        self._fast = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite).raw_decode
+
+    def close(self) -> None:
+        self._file.close()
+
+    def more(self) -> bool:
+        """Forget what was taken and read on, at least as much as is left; False at the end of the file."""
+        if self.ended:
+            return False
+        self._before += self._size(self.buffer[: self.pos])
+        rest, self.pos = self.buffer[self.pos :], 0
+        try:
+            raw = self._file.read(max(CHUNK, len(rest)))
+        except OSError as exc:
+            raise InputError(f"cannot be read: {exc.strerror}.") from None
+        pending = self._characters.getstate()[0]
+        try:
+            self.buffer = rest + self._characters.decode(raw, final=not raw)
+        except UnicodeDecodeError as exc:
+            where = self._fed - len(pending) + exc.start
+            if not raw:
+                raise InputError(f"ends in the middle of a character at byte {where}. Was it cut off?") from None
+            raise InputError(f"is not {self.encoding.upper()}: byte {where} is wrong. Have the scanner write UTF-8.") from None
+        self._fed += len(raw)
+        self.ended = not raw
+        if self._before > 8 * CHUNK:
+            self._decode = self._fast
+        return True
+
+    def _size(self, text: str) -> int:
+        return len(text) if self.encoding == "utf-8" and text.isascii() else len(text.encode(self.encoding, "surrogatepass"))
+
+    def peek(self) -> str:
+        """The next character that is not white space; empty at the end."""
+        while True:
+            match = _SPACE.match(self.buffer, self.pos)
+            self.pos = match.end() if match else self.pos
+            if self.pos < len(self.buffer):
+                return self.buffer[self.pos]
+            if not self.more():
+                return ""
+
+    def value(self, where: str) -> t.Any:
+        """Take the value that stands here. where: its JSON path, for the message when it is broken."""
+        self.peek()
+        while True:
+            try:
+                value, end = self._decode(self.buffer, self.pos)
+            except json.JSONDecodeError as exc:
+                # Far from the end of what was read it is broken; near it, or in a text, it may go on.
+                if self.ended or (not exc.msg.startswith("Unterminated") and exc.pos < len(self.buffer) - 20):
+                    raise self.broken(exc, where) from None
+            except _Constant as exc:
+                at = next((m.start() for m in _TOKEN.finditer(self.buffer, self.pos) if m[0][0] in "-NI"), self.pos)
+                said = f"not JSON: {exc} {self.place(at, where)}. JSON has no such number: the scanner wrote it wrongly."
+                raise InputError(said) from None
+            except ValueError:
+                number = re.compile(r"\d{4000,}").search(self.buffer, self.pos)
+                at = number.start() if number else self.pos
+                raise InputError(f"holds a number too large to read {self.place(at, where)}. No SARIF file needs that.") from None
+            else:
+                # A number at the end of what was read may go on: 1. and 1e are read as 1 too.
+                if self.ended or not isinstance(value, (int, float)) or self.buffer[end : end + 1] in _AFTER_NUMBER:
+                    break
+            if len(self.buffer) - self.pos > LARGEST_VALUE:
+                raise _too_large(where)
+            self.more()
+        if end - self.pos > LARGEST_VALUE:
+            raise _too_large(where)
+        if _HALF.search(self.buffer, self.pos, end):
+            value = self._whole(value)
+        self.taken, self.pos = end - self.pos, end
+        return value
+
+    def members(self, where: str) -> t.Iterator[str]:
+        """The names of the object that stands here; at each, its value must be taken before going on."""
+        seen = set()
+        for _number in self._parts("{", "}", where):
+            if self.peek() != '"':
+                raise self._unexpected("a name in double quotes", where)
+            name = self.value(where)
+            if name in seen:
+                self.repeated[name] = self.repeated.get(name, 0) + 1
+            seen.add(name)
+            self._take(":", where)
+            yield name
+
+    def items(self, where: str) -> t.Iterator[int]:
+        """The positions of the list that stands here; at each, its value must be taken before going on."""
+        return self._parts("[", "]", where)
+
+    def _parts(self, opening: str, closing: str, where: str) -> t.Iterator[int]:
+        self._take(opening, where)
+        number = 0
+        if self.peek() == closing:
+            self.pos += 1
+            return
+        while True:
+            yield number
+            number += 1
+            if self.peek() == closing:
+                self.pos += 1
+                return
+            self._take(",", where)
+
+    def _take(self, sign: str, where: str) -> None:
+        if self.peek() != sign:
+            raise self._unexpected(f"'{sign}'", where)
+        self.pos += 1
+
+    def _unexpected(self, wanted: str, where: str) -> InputError:
+        return self.broken(json.JSONDecodeError(f"Expecting {wanted}", self.buffer, self.pos), where)
+
+    def broken(self, exc: json.JSONDecodeError, where: str) -> InputError:
+        rest = self.buffer[exc.pos :].strip()
+        cut = len(rest) < 12 and re.fullmatch(r"[a-z]+|[-+.\deE]+|\\u?[\da-fA-F]*", rest)
+        if self.ended and (exc.msg.startswith("Unterminated") or not rest or cut):
+            return InputError(
+                f"not JSON: the file ends {self.place(len(self.buffer), where)}. Was it cut off (the scanner stopped, the disk was full)?"
+            )
+        return InputError(f"not JSON: {exc.msg[:1].lower()}{exc.msg[1:]} {self.place(exc.pos, where)}.")
+
+    def place(self, position: int, where: str = "") -> str:
+        """A position of the buffer as C(at byte 12 inside runs[0].results[3]); where: the JSON path of what begins at pos."""
+        path = (where + _inside(self.buffer, self.pos, position)).lstrip(".")
+        return f"at byte {self._before + self._size(self.buffer[:position])}{f' inside {path}' if path else ''}"
+
+    def _members(self, pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            names = [name for name, _value in pairs]
+            for name in made:
+                if names.count(name) > 1:
+                    self.repeated[name] = self.repeated.get(name, 0) + 1
+        return made
+
+    def _whole(self, value: t.Any) -> t.Any:
+        if isinstance(value, str):
+            fixed = _LONE.sub("\ufffd", value)
+            self.halves += fixed != value
+            return fixed
+        if isinstance(value, dict):
+            return {_LONE.sub("\ufffd", k): self._whole(v) for k, v in value.items()}
+        return [self._whole(v) for v in value] if isinstance(value, list) else value
+
+
+def _too_large(where: str) -> InputError:
+    return InputError(
+        f"{where or 'a value'} alone is larger than {LARGEST_VALUE / 1e6:.0f} MB, which is not read. "
+        "Have the scanner leave out data-flow paths, snippets and embedded files."
+    )
+
+
+class _Constant(Exception):
+    pass
+
+
+def _refuse(name: str) -> t.NoReturn:
+    raise _Constant(name)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise _Constant(f"the number {text[:20]}")
+    return number
+
+
+def _inside(text: str, start: int, position: int) -> str:
+    """The JSON path, within the value that begins at C(start), of a position of a broken text, such as C(.message.text)."""
+    stack: list[int | str] = []
+    name: str | None = None
+    for match in _TOKEN.finditer(text, start, position):
+        sign = match[0]
+        if sign[0] == '"':
+            name = sign
+        elif sign in "{[":
+            stack.append("" if sign == "{" else 0)
+        elif sign in "}]":
+            del stack[-1:]
+        elif sign == ":" and stack and isinstance(stack[-1], str):
+            stack[-1] = (name or '""')[1:-1]
+        elif sign == "," and stack:
+            stack[-1] = stack[-1] + 1 if isinstance(stack[-1], int) else ""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step[:60]}" for step in stack[:12] if step != "")

@@ -1,0 +1,177 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, the uploads: in order, up to the first refusal, with a journal and receipts where asked for.
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import typing as t
+from urllib.parse import urlsplit
+
+from .._api import Api
+from .._errors import ApiError, InputError
+from .._lock import exclusive
+from .journal import ACCEPTED, UNKNOWN, Journal, Receipts, set_key
+from .prepare import Prepared, Upload
+from .send import Target, find_collector, plan_target, plan_warnings, query_of
+
+
+def upload(api: Api | None, prepared: Prepared, params: dict[str, t.Any], *, expected_tenant: str | None = None) -> dict[str, t.Any]:
+    """Send what was prepared, in order, and stop at the first refusal. api: None in check mode, where nothing is sent or asked.
+
+    params: the options of the target and the repository, C(journal), C(receipt_dir), C(commit), C(upload_timeout). Returns the module's
+    result. Raises InputError before anything is sent.
+    """
+    query = query_of(params)
+    target, warnings = plan_target(params, need=bool(api and prepared.uploads), expected_tenant=expected_tenant)
+    rows = [_row(each) for each in prepared.uploads]
+    result: dict[str, t.Any] = {
+        "changed": bool(rows) and api is None,
+        "uploads": rows,
+        "normalised": prepared.normalised,
+        "dropped": prepared.dropped,
+        "results_by_level": prepared.levels,
+    }
+    result["warnings"] = [*prepared.warnings, *warnings, *plan_warnings(prepared.uploads, target, query)]
+    if api is None or not rows:
+        return result
+    if target.collector_name:
+        target = dataclasses.replace(target, collector_id=find_collector(api, target.collector_name))
+    sender = _Sender(api, target, query, params, result)
+    with sender.alone(prepared.uploads) as journal:
+        sender.send(prepared.uploads, journal)
+    return result
+
+
+class _Sender:
+    def __init__(self, api: Api, target: Target, query: dict[str, str], params: dict[str, t.Any], result: dict[str, t.Any]) -> None:
+        self.api, self.target, self.query, self.params, self.result = api, target, query, params, result
+        folder = (params.get("receipt_dir") or "").strip()
+        self.receipts = Receipts(folder) if folder else None
+
+    @contextlib.contextmanager
+    def alone(self, uploads: list[Upload]) -> t.Iterator[Journal | None]:
+        """The journal of these uploads, which no other process of this machine sends meanwhile; None without a journal."""
+        path = (self.params.get("journal") or "").strip()
+        if not path:
+            yield None
+            return
+        url = self.target.upload_url or self.api.client.origin()
+        tenant, collector = urlsplit(url).netloc, self.target.collector_id or urlsplit(url).path
+        key, locks = set_key(tenant, collector, self.query, uploads), self.api.client.lock_directory
+        with exclusive(locks, key, "the uploads of this journal"):
+            yield Journal(path, locks, key, {"tenant": tenant, "collector": collector, **self.query}, uploads)
+
+    def send(self, uploads: list[Upload], journal: Journal | None) -> None:
+        rows, warnings = self.result["uploads"], self.result["warnings"]
+        for number, (each, row) in enumerate(zip(uploads, rows)):
+            state, status = journal.state(number) if journal else ("", None)
+            if state == ACCEPTED:
+                row["status"], row["resumed"] = status, True
+                continue
+            if state == UNKNOWN:
+                warnings.append(
+                    f"{_named(row)} is sent again: in the earlier run its answer was lost, so that the tenant may hold it already."
+                )
+            try:
+                row["status"] = self._post(each)
+            except ApiError as exc:
+                if journal and exc.ambiguous:
+                    journal.note(number, UNKNOWN)
+                self._stop(_explained(exc, self.target, each.size), rows, row, journal)
+                return
+            self.result["changed"] = True
+            if self.receipts:
+                self._receipt(self.receipts, each, row["status"])
+            if journal:
+                try:
+                    journal.note(number, ACCEPTED, row["status"])
+                except InputError as exc:
+                    said = f"{exc} {_named(row)} was accepted all the same. {_so_far(rows, row)}"
+                    self.result.update({"failed": True, "msg": said})
+                    return
+        if journal:
+            journal.finish()
+
+    def _post(self, each: Upload) -> int:
+        return self.api.upload_sarif(
+            each.content(),
+            collector_id=self.target.collector_id,
+            upload_url=self.target.upload_url,
+            collector=self.target.token,
+            query=self.query,
+            subject=f"{each.path}{f' (part {each.part} of {each.parts})' if each.parts > 1 else ''} to {self.target.words()}",
+            timeout=self.params.get("upload_timeout"),
+        ).status
+
+    def _stop(self, error: ApiError, rows: list[dict[str, t.Any]], row: dict[str, t.Any], journal: Journal | None) -> None:
+        row["status"] = error.status
+        said = f"{error} {_so_far(rows, row)}"
+        if error.ambiguous:
+            said = f"{error} Whether the tenant took this document is unknown: look at the collector's findings before it is sent again. "
+            said += _so_far(rows, row)
+        if journal:
+            again = ", this one again" if error.ambiguous else ""
+            said += f" A run with the same journal sends what is missing ({journal.accepted()} of {len(rows)} are accepted{again})."
+        self.result.update({"failed": True, "msg": said, "api_error": error.details()})
+
+    def _receipt(self, receipts: Receipts, each: Upload, status: int) -> None:
+        collector = self.target.name or self.target.collector_name or self.target.collector_id or urlsplit(self.target.upload_url).path
+        try:
+            receipts.write(each, collector=collector, query=self.query, commit=(self.params.get("commit") or "").strip(), status=status)
+        except OSError as exc:
+            # The upload stands; a failure would have it sent again.
+            self.result["warnings"].append(
+                f"{each.path} was accepted, but its receipt could not be written to {receipts.folder}: {exc.strerror}."
+            )
+
+
+def _row(each: Upload) -> dict[str, t.Any]:
+    return {
+        "path": each.path,
+        "part": each.part,
+        "parts": each.parts,
+        "bytes": each.size,
+        "results": each.results,
+        "sha256": each.sha256,
+        "status": None,
+        "resumed": False,
+    }
+
+
+def _named(row: dict[str, t.Any]) -> str:
+    return f"{row['path']} part {row['part']} of {row['parts']}" if row["parts"] > 1 else str(row["path"])
+
+
+def _so_far(rows: list[dict[str, t.Any]], stopped: dict[str, t.Any]) -> str:
+    position = next(number for number, row in enumerate(rows) if row is stopped)
+    accepted, left = [_named(row) for row in rows[:position]], len(rows) - position - 1
+    said = f"Accepted before it: {', '.join(accepted)}." if accepted else "Nothing was accepted before it."
+    return said + (f" {left} more were not sent." if left else "")
+
+
+def _explained(exc: ApiError, target: Target, size: int) -> ApiError:
+    """The same error with advice that fits an upload."""
+    hint = exc.hint
+    if exc.ambiguous:
+        hint = ""
+    elif exc.status in (401, 403) and target.token:
+        hint = "Is this the collector's own token with its id, and is the collector enabled? A token works for its own collector only."
+    elif exc.status in (400, 404):
+        hint = "Is the repository onboarded in this tenant, and does the collector exist?"
+    elif exc.status == 413:
+        hint = f"The document has {size} bytes. Have the scanner write one report for each part of the repository."
+    return ApiError(
+        exc.operation,
+        exc.subject,
+        method=exc.method,
+        path=exc.path,
+        status=exc.status,
+        words=exc.words,
+        hint=hint,
+        ambiguous=exc.ambiguous,
+        attempts=exc.attempts,
+        retry_after=exc.retry_after,
+        clock_skew=exc.clock_skew,
+    )

@@ -1,0 +1,221 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Uploads that do not come to their end: what the result and the journal say, and what the next run sends."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asking import Ask, lose_answers
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import pack as packing
+from tenant import server
+from tenant.server import EmbeddedTenant
+
+RunModule = Callable[..., dict[str, Any]]
+
+
+def write_report(path: Path, count: int, mark: str = "finding") -> str:
+    results = [
+        {
+            "ruleId": "B101",
+            "level": "note",
+            "message": {"text": f"{mark} {n} {'x' * 300}"},
+            "locations": [{"physicalLocation": {"artifactLocation": {"uri": f"src/{n}.py"}, "region": {"startLine": 1}}}],
+        }
+        for n in range(count)
+    ]
+    driver = {"name": "bandit", "rules": [{"id": "B101"}]}
+    provenance = [{"repositoryUri": "https://github.com/example/shop", "revisionId": "c0ffee"}]
+    run = {"tool": {"driver": driver}, "results": results, "versionControlProvenance": provenance}
+    path.write_text(json.dumps({"version": "2.1.0", "runs": [run]}), encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture
+def ask(run_module: RunModule, tenant: EmbeddedTenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """A report of ten results that is sent in five parts, with a journal."""
+    monkeypatch.setattr(packing.Packer.__init__, "__defaults__", (1_300,))
+    tenant.add_repository("example/shop")
+    return Ask(
+        run_module,
+        tenant,
+        "sarif_upload",
+        path=[write_report(tmp_path / "big.sarif", 10)],
+        collector_id=tenant.add_collector("bandit").id,
+        repository_url="https://github.com/example/shop",
+        branch="main",
+        on_oversize="split",
+        journal=str(tmp_path / "state" / "journal.json"),
+    )
+
+
+def numbers(tenant: EmbeddedTenant) -> Counter[str]:
+    """How often the tenant accepted each finding."""
+    return Counter(" ".join(result["message"]["text"].split()[:2]) for result in tenant.accepted_results)
+
+
+ALL = Counter({f"finding {n}": 1 for n in range(10)})
+
+
+def test_parts_arrive_in_order_and_the_journal_forgets_a_finished_set(ask: Ask, tenant: EmbeddedTenant, tmp_path: Path) -> None:
+    result = ask.ok()
+    rows = [(row["part"], row["parts"], row["results"], row["status"]) for row in result["uploads"]]
+    assert rows == [(n, 5, 2, 200) for n in range(1, 6)]
+    assert [row["bytes"] for row in result["uploads"]] == [upload.bytes for upload in tenant.uploads]
+    assert all(row["bytes"] <= 1_300 for row in result["uploads"])
+    assert numbers(tenant) == ALL
+    assert any("5 documents go to one collector, repository and branch" in text for text in result["warnings"])
+    assert json.loads((tmp_path / "state" / "journal.json").read_text(encoding="utf-8")) == {"sets": {}}
+
+
+def test_part_3_of_5_is_refused(ask: Ask, tenant: EmbeddedTenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    collector = ask.always["collector_id"]
+    accept = tenant.state.accept
+
+    def then_disable(*given: Any, **more: Any) -> Any:
+        answer = accept(*given, **more)
+        if len(tenant.uploads) == 2:
+            tenant.disable(collector)
+        return answer
+
+    monkeypatch.setattr(tenant.state, "accept", then_disable)
+    result = ask()
+    assert (result["failed"], result["changed"]) == (True, True), result
+    assert [row["status"] for row in result["uploads"]] == [200, 200, 403, None, None]
+    big = ask.always["path"][0]
+    assert f"Accepted before it: {big} part 1 of 5, {big} part 2 of 5. 2 more were not sent." in result["msg"]
+    assert "A run with the same journal sends what is missing (2 of 5 are accepted)." in result["msg"]
+    (entry,) = json.loads((tmp_path / "state" / "journal.json").read_text(encoding="utf-8"))["sets"].values()
+    assert [d["state"] for d in entry["documents"]] == ["accepted", "accepted", "waiting", "waiting", "waiting"]
+    assert stat.S_IMODE(os.stat(tmp_path / "state" / "journal.json").st_mode) == 0o600
+    monkeypatch.setattr(tenant.state, "accept", accept)
+    tenant.enable(collector)
+    again = ask.ok()
+    assert [row["resumed"] for row in again["uploads"]] == [True, True, False, False, False]
+    assert [row["status"] for row in again["uploads"]] == [200] * 5
+    assert numbers(tenant) == ALL
+
+
+def test_the_connection_is_lost_in_part_4_before_the_tenant_takes_it(
+    ask: Ask, tenant: EmbeddedTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept, cut = tenant.state.accept, []
+
+    def cut_once(*given: Any, **more: Any) -> Any:
+        if len(tenant.uploads) == 3 and not cut:
+            cut.append(True)
+            raise ConnectionAbortedError("cut before it was taken")
+        return accept(*given, **more)
+
+    monkeypatch.setattr(tenant.state, "accept", cut_once)
+    result = ask()
+    tenant.violations.clear()
+    assert [row["status"] for row in result["uploads"]][:3] == [200, 200, 200]
+    assert "Whether the tenant took this document is unknown" in result["msg"]
+    assert "(3 of 5 are accepted, this one again)" in result["msg"]
+    again = ask.ok()
+    assert any("part 4 of 5 is sent again: in the earlier run its answer was lost" in text for text in again["warnings"])
+    assert numbers(tenant) == ALL
+
+
+def test_an_answer_that_is_lost_after_the_tenant_took_the_document_is_the_one_case_that_doubles(
+    ask: Ask, tenant: EmbeddedTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose_answers(monkeypatch, "POST")
+    result = ask()
+    assert (result["failed"], result["api_error"]["outcome_unknown"]) == (True, True)
+    assert "is unknown: look at the collector's findings" in result["msg"]
+    again = ask.ok()
+    assert any("the tenant may hold it already" in text for text in again["warnings"])
+    assert numbers(tenant) == ALL + Counter({"finding 0": 1, "finding 1": 1})
+
+
+def test_the_disk_is_full_while_preparing(ask: Ask, tenant: EmbeddedTenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full on this platform to stand for a full disk")
+    with monkeypatch.context() as full:
+        full.setattr(tempfile, "TemporaryFile", lambda **_options: open("/dev/full", "r+b", buffering=0))  # noqa: SIM115
+        assert "No space left on device. Nothing was sent." in ask.refused()
+    assert tenant.journal == []
+    ask.ok()
+    assert numbers(tenant) == ALL
+
+
+def test_a_b_a_in_three_runs_are_all_sent(ask: Ask, tenant: EmbeddedTenant, tmp_path: Path) -> None:
+    one, two = write_report(tmp_path / "a.sarif", 1, "A"), write_report(tmp_path / "b.sarif", 1, "B")
+    for path in (one, two, one):
+        assert ask.ok(path=[path])["changed"]
+    assert numbers(tenant) == Counter({"A 0": 2, "B 0": 1})
+
+
+def test_another_branch_is_another_set(ask: Ask, tenant: EmbeddedTenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    lose_answers(monkeypatch, "POST")
+    assert ask()["failed"]
+    result = ask.ok(branch="release")
+    assert [row["resumed"] for row in result["uploads"]] == [False] * 5
+    assert not [text for text in result["warnings"] if "sent again" in text]
+
+
+def test_a_journal_that_cannot_be_one_stops_before_the_first_request(ask: Ask, tenant: EmbeddedTenant, tmp_path: Path) -> None:
+    (tmp_path / "other.json").write_text("[]", encoding="utf-8")
+    assert "is no journal of uploads" in ask.refused(journal=str(tmp_path / "other.json"))
+    assert (tmp_path / "other.json").read_text(encoding="utf-8") == "[]"
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    assert "cannot be written" in ask.refused(journal=str(tmp_path / "file" / "journal.json"))
+    assert "receipt_dir" in ask.refused(receipt_dir=str(tmp_path / "file"))
+    assert tenant.uploads == []
+
+
+def test_check_mode_leaves_journal_and_receipts_alone(ask: Ask, tmp_path: Path) -> None:
+    assert ask.ok(check=True, receipt_dir=str(tmp_path / "receipts"))["changed"]
+    assert sorted(set(os.listdir(tmp_path)) - {"rate"}) == ["big.sarif"]
+
+
+def test_receipts(ask: Ask, tenant: EmbeddedTenant, tmp_path: Path) -> None:
+    folder = tmp_path / "receipts"
+    url = "https://ci:canary-token@github.com/example/shop.git"
+    result = ask.ok(receipt_dir=str(folder), repository_url=url)
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.iterdir())]
+    assert sorted(receipt["sha256"] for receipt in found) == sorted(row["sha256"] for row in result["uploads"])
+    first = found[0]
+    assert {name: first[name] for name in ("repository", "branch", "commit", "tool", "results_by_level", "status", "parts")} == {
+        "repository": "https://github.com/example/shop",
+        "branch": "main",
+        "commit": "c0ffee",
+        "tool": "bandit",
+        "results_by_level": {"error": 0, "warning": 0, "note": 2, "none": 0},
+        "status": 200,
+        "parts": 5,
+    }
+    assert first["collector"] == ask.always["collector_id"]
+    assert first["time"].endswith("Z")
+    assert "canary-token" not in "".join(path.read_text(encoding="utf-8") for path in folder.iterdir())
+    ask.ok(path=[write_report(tmp_path / "one.sarif", 1)], receipt_dir=str(folder), commit="b0a710ad")
+    assert "b0a710ad" in {json.loads(path.read_text(encoding="utf-8"))["commit"] for path in folder.iterdir()}
+
+
+def test_a_receipt_that_cannot_be_written_does_not_undo_the_upload(
+    ask: Ask, tenant: EmbeddedTenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "receipts"
+    emit = server.Handler.emit
+
+    def then_remove(handler: Any, *given: Any) -> None:
+        if folder.exists():
+            folder.rmdir()
+        emit(handler, *given)
+
+    monkeypatch.setattr(server.Handler, "emit", then_remove)
+    result = ask.ok(receipt_dir=str(folder))
+    assert sum("its receipt could not be written" in text for text in result["warnings"]) == 5
+    assert numbers(tenant) == ALL

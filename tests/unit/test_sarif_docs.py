@@ -1,0 +1,95 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The guide of SARIF: its tables are those of the code, its pipelines are well-formed and use options that exist."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.command import parser
+from ansible_collections.cortex_cloud.appsec.plugins.modules.sarif_upload import ARGUMENT_SPEC
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "sarif.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
+YAML = [yaml.safe_load(text) for kind, text in BLOCKS if kind == "yaml"]
+
+
+def block(**has: str) -> Any:
+    (key,) = has
+    (found,) = [b for b in YAML if isinstance(b, dict) and key in b]
+    return found
+
+
+def commands() -> list[list[str]]:
+    """Every call of cortex-sarif.pyz on the page, as the words after the program."""
+    text = re.sub(r"\s+", " ", PAGE.replace("\\\n", " "))
+    calls = re.findall(r"python3? cortex-sarif\.pyz ((?:check|upload) .*?)(?= python|'''| ```| - if:| env:| artifacts:)", text)
+    return [shlex.split(call) for call in calls]
+
+
+def test_the_tables_are_those_of_the_rules() -> None:
+    command = [sys.executable, str(ROOT / "scripts" / "generate-sarif"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_command_of_the_page_is_one_the_program_takes() -> None:
+    called = commands()
+    assert len(called) == 7
+    for words in called:
+        assert parser().parse_args(words).command in ("check", "upload"), words
+
+
+def test_the_command_has_the_options_of_the_module() -> None:
+    offered = {name for words in (["check", "x"], ["upload", "x"]) for name in vars(parser().parse_args(words))}
+    by_environment = {"collector_name", "collector_token", "collector_token_id"}
+    assert set(ARGUMENT_SPEC) - offered == by_environment
+
+
+def test_github_actions() -> None:
+    flow = block(jobs="")
+    steps = flow["jobs"]["upload"]["steps"]
+    assert all(("run" in step) != ("uses" in step) for step in steps)
+    assert set(steps[-1]["env"]) == {"CORTEX_COLLECTOR_URL", "CORTEXCLOUD_COLLECTOR_TOKEN_ID", "CORTEXCLOUD_COLLECTOR_TOKEN"}
+    assert flow[True] == ["push", "pull_request"], "YAML 1.1 reads `on` as true, GitHub as the word"
+
+
+def test_gitlab_ci() -> None:
+    job = next(iter(block(**{"upload-sarif": ""}).values()))
+    assert all(isinstance(line, str) for line in job["script"])
+    assert {"image", "script", "rules"} <= set(job)
+
+
+def test_azure_pipelines() -> None:
+    steps = block(steps="")["steps"]
+    assert all(("script" in step) != ("task" in step) for step in steps)
+    assert len(steps[-1]["env"]) == 3
+
+
+def test_jenkins_is_balanced() -> None:
+    (text,) = [text for kind, text in BLOCKS if kind == "groovy"]
+    assert text.count("{") == text.count("}")
+    assert text.count("'''") == 2
+    assert text.count("credentials('") == 3
+
+
+def test_playbooks_of_the_page_use_options_that_exist() -> None:
+    plays = [b for b in YAML if isinstance(b, list)]
+    assert len(plays) == 2
+    (options,) = [t["cortex_cloud.appsec.sarif_upload"] for p in plays for t in p[0]["tasks"] if "cortex_cloud.appsec.sarif_upload" in t]
+    assert set(options) <= set(ARGUMENT_SPEC)
+
+
+@pytest.mark.parametrize("name", ["undefined_rules", "path_absolute", "kind_KIND"])
+def test_the_tables_name_what_a_result_may_hold(name: str) -> None:
+    assert f"| `{name}` |" in PAGE
