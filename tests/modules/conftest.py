@@ -18,6 +18,7 @@ from unittest import mock
 
 import pytest
 from ansible.module_utils import basic
+
 from tenant.server import EmbeddedTenant
 
 try:
@@ -30,7 +31,7 @@ RunModule = Callable[..., dict[str, Any]]
 
 
 def run_main(name: str, params: dict[str, Any], *, check: bool = False, diff: bool = False) -> dict[str, Any]:
-    """Call a module's main() with these options; what it prints, and whether it ended with 0, is the result (with C(failed) in any case)."""
+    """Call a module's main() with these options. Returns what it prints, with C(failed) in any case; its exit code must agree."""
     module = importlib.import_module(f"{MODULES}.{name}")
     args = {**params, "_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_module_name": name}
     out, err = io.StringIO(), io.StringIO()
