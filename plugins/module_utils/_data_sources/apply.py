@@ -71,8 +71,8 @@ class Outcome:
 class PartlyDone(InputError):
     """Something stands, something does not: what, why, and how to go on."""
 
-    def __init__(self, what: str, cause: CortexError) -> None:
-        super().__init__(f"{what}: {cause} Run again to complete it.")
+    def __init__(self, what: str, cause: CortexError, how: str = "Run again to complete it.") -> None:
+        super().__init__(f"{what}: {cause} {how}")
         self.cause, self._details = cause, cause.details()
 
     def details(self) -> dict[str, t.Any]:
@@ -285,7 +285,8 @@ class Writer:
                 if "create" in outcome.actions:
                     raise
                 kept = f"its scope is in {outcome.backup_file}" if outcome.backup_file else "its scope is in the result's data_source"
-                raise PartlyDone(f"{label(plan.before or item)} was deleted, but not created again; {kept}", exc) from None
+                how = "Take its old id out of the item and run again." if "id" in outcome.item else "Run again to complete it."
+                raise PartlyDone(f"{label(plan.before or item)} was deleted, but not created again; {kept}", exc, how) from None
 
     def _delete(self, outcome: Outcome) -> None:
         instance_id, subject = outcome.plan.id, label(outcome.plan.before or outcome.item)

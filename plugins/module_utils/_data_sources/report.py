@@ -94,7 +94,7 @@ def many(run: Run, items: list[Item], *, diff: bool) -> Result:
         result["released"] = {"collector_credentials": released}
     broken = [o for o in outcomes if o.action in ("failed", "undetermined")]
     if broken:
-        told = " ".join(f"[{o.index}] {label(o.item)}: {o.error}" for o in broken)
+        told = " ".join(f"[{o.index}] {_named(o)}" for o in broken)
         done = "; ".join(f"{n} {action}" for action, n in result["summary"].items() if action not in ("failed", "undetermined"))
         result.update(
             {
@@ -104,6 +104,12 @@ def many(run: Run, items: list[Item], *, diff: bool) -> Result:
             }
         )
     return result
+
+
+def _named(outcome: Outcome) -> str:
+    """The error, with the item's name in front where it does not begin with it."""
+    name, error = label(outcome.item), str(outcome.error)
+    return error if error.startswith(name.partition(" (id ")[0]) else f"{name}: {error}"
 
 
 def plan_writer(path: str | None) -> t.Callable[[Run], None]:

@@ -213,4 +213,3 @@ def _fits(limit: int, value: Raw) -> bool:
 
 def mb(size: int) -> str:
     return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.0f} kB"
-

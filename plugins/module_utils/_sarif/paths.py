@@ -15,7 +15,8 @@ Raw = dict[str, t.Any]
 _ROOT_NAMES = ("SRCROOT", "ROOTPATH", "PROJECTROOT", "REPOROOT", "REPO_ROOT", "SOURCEROOT")
 # Where the usual CI systems check a repository out: for the advice in an error, never for a path.
 _CHECKOUTS = re.compile(
-    r"(?:/home/runner/work/[^/]+/[^/]+|[A-Za-z]:/a/[^/]+/[^/]+|/builds/[^/]+/[^/]+|/github/workspace|/var/jenkins_home/workspace/[^/]+|/bitbucket/pipelines/agent/build)(?=/|$)"
+    r"(?:/home/runner/work/[^/]+/[^/]+|[A-Za-z]:/a/[^/]+/[^/]+|/builds/[^/]+/[^/]+|/github/workspace|/var/jenkins_home/workspace/[^/]+"
+    r"|/bitbucket/pipelines/agent/build)(?=/|$)"
 )
 _DRIVE = re.compile(r"[A-Za-z]:")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+-]+:")
