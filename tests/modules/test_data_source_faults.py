@@ -106,7 +106,7 @@ def test_one_that_was_there_before_is_not_taken_for_the_lost_one(
     gitlab(tenant, hostname="other.example.com")
     lose_answers(monkeypatch, "POST")
     monkeypatch.setattr(type(tenant.state), "create", lambda self, body: self.create_nothing())
-    monkeypatch.setattr(type(tenant.state), "create_nothing", lambda _self: (_ for _ in ()).throw(RuntimeError("crashed")), raising=False)
+    monkeypatch.setattr(type(tenant.state), "create_nothing", lambda _self: (_unused for _unused in ()).throw(RuntimeError("crashed")), raising=False)
     result = source(**NEW_GITLAB)
     assert result["failed"]
     assert "It is not known whether it was created" in result["msg"]

@@ -164,7 +164,7 @@ def test_a_fault_of_an_item_is_one_line_with_index_and_name(items: Any, said: st
 
 def test_all_faults_at_once() -> None:
     broken = [{"type": "SNYK", "nmae": "x"}, {"type": "SNYK", "name": "fine"}, {"name": "b"}, 7]
-    assert [fault.split(":")[0].split(" must")[0] for fault in validate_items(broken, "audit_expected")] == [
+    assert [fault.split(":", maxsplit=1)[0].split(" must", maxsplit=1)[0] for fault in validate_items(broken, "audit_expected")] == [
         "audit_expected[0]",
         "audit_expected[2] (b)",
         "audit_expected[3]",

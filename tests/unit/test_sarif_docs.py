@@ -25,7 +25,7 @@ YAML = [yaml.safe_load(text) for kind, text in BLOCKS if kind == "yaml"]
 
 
 def block(**has: str) -> Any:
-    (key,) = has
+    key = next(iter(has))
     (found,) = [b for b in YAML if isinstance(b, dict) and key in b]
     return found
 

@@ -36,7 +36,7 @@ def test_the_signature_of_a_known_nonce_and_moment(monkeypatch: pytest.MonkeyPat
 
 def test_every_call_has_a_nonce_of_its_own_and_the_time_of_now() -> None:
     before = time.time()
-    made = [advanced_headers("7", "the-key") for _ in range(50)]
+    made = [advanced_headers("7", "the-key") for _unused in range(50)]
     assert len({headers["x-xdr-nonce"] for headers in made}) == 50
     assert len({headers["Authorization"] for headers in made}) == 50
     for headers in made:

@@ -46,7 +46,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def send_times(throttle: Throttle, clock: Clock, requests: int) -> list[float]:
     """When so many requests go out that are answered at once."""
     times = []
-    for _ in range(requests):
+    for _unused in range(requests):
         slot = throttle.wait()
         times.append(clock.now - 1000.0)
         throttle.answered(slot)
@@ -86,7 +86,7 @@ def test_an_idle_moment_gives_the_budget_back(tmp_path: Path, clock: Clock) -> N
 
 def test_two_throttles_of_one_folder_share_one_budget_per_tenant(tmp_path: Path, clock: Clock) -> None:
     one, two, other = Throttle(str(tmp_path), "t", 4), Throttle(str(tmp_path), "t", 4), Throttle(str(tmp_path), "other", 4)
-    times = [t for _ in range(8) for throttle in (one, two) for t in send_times(throttle, clock, 1)]
+    times = [t for _unused in range(8) for throttle in (one, two) for t in send_times(throttle, clock, 1)]
     assert most_in_a_window(times) == 4
     began = clock.now
     send_times(other, clock, 4)
@@ -148,7 +148,7 @@ def test_after_a_429_nobody_sends_for_as_long_as_it_says(tmp_path: Path, clock: 
 
 def test_after_a_429_every_process_is_slower_and_recovers_step_by_step(tmp_path: Path, clock: Clock) -> None:
     one, two = Throttle(str(tmp_path), "t", 8), Throttle(str(tmp_path), "t", 8)
-    slots = [one.wait() for _ in range(8)]
+    slots = [one.wait() for _unused in range(8)]
     for slot in slots:  # all of them refused: one piece of news, not eight
         one.answered(slot)
         one.hold(1.0, slot)
@@ -342,7 +342,7 @@ def test_four_processes_share_one_budget(tmp_path: Path) -> None:
     environment = {"PYTHONPATH": str(ROOT / ".build"), "HOME": str(tmp_path)}
     senders = [
         subprocess.Popen([sys.executable, "-c", SENDER, str(tmp_path / "rate")], env=environment, stdout=subprocess.PIPE, text=True)
-        for _ in range(4)
+        for _unused in range(4)
     ]
     spoken = [sender.communicate(timeout=30)[0] for sender in senders]
     assert [sender.returncode for sender in senders] == [0] * 4

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 import re
 import time
@@ -88,7 +89,7 @@ def _scalar(value: t.Any) -> str:
         unsafe = "!unsafe " if "{{" in value or "{%" in value or "{#" in value else ""
         return f'{unsafe}"{"".join(map(_character, value))}"'
     if isinstance(value, float):
-        if value != value or value in (float("inf"), float("-inf")):
+        if not math.isfinite(value):
             return {"nan": ".nan", "inf": ".inf", "-inf": "-.inf"}[str(value)]
         # Without a point YAML takes an exponent for text.
         mantissa, e, exponent = repr(value).partition("e")

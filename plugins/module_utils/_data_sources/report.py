@@ -9,6 +9,7 @@ import typing as t
 
 from .._errors import InputError
 from .._redact import hide_secret_keys
+from .apply import Outcome
 from .data_file import as_configs, as_data_file
 from .fields import MANUAL, Item, label
 from .run import Run

@@ -156,11 +156,11 @@ def _object(kind: _Kind, value: t.Any, noter: Noter) -> t.Any:
 
 def _plain(recipe: _Recipe, value: Raw) -> bool:
     for name in recipe.texts:
-        if type(value[name]) is not str:
+        if not isinstance(value[name], str):
             return False
     for name, least in recipe.numbers:
         number = value[name]
-        if type(number) is not int or number < least:
+        if not isinstance(number, int) or isinstance(number, bool) or number < least:
             return False
     return not any(value[name] is None for name, _take in recipe.others)
 
@@ -192,8 +192,8 @@ def _artifact_location(kind: _Kind, value: t.Any, noter: Noter) -> t.Any:
     if isinstance(value, dict):
         uri, base, index = value.get("uri"), value.get("uriBaseId"), value.get("index")
         given = (uri is not None) + (base is not None) + (index is not None)
-        texts = type(uri) is str and (base is None or type(base) is str)
-        if texts and len(value) == given and (index is None or type(index) is int):
+        texts = isinstance(uri, str) and (base is None or isinstance(base, str))
+        if texts and len(value) == given and (index is None or (isinstance(index, int) and not isinstance(index, bool))):
             return noter.recall((uri, base, index), lambda: _object(kind, value, noter))
     return _object(kind, value, noter)
 

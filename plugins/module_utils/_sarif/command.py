@@ -153,4 +153,4 @@ def _print(result: dict[str, t.Any], command: str, as_json: bool) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -24,7 +24,7 @@ LIMIT = 9_900_000
 _BLOCK = 1 << 20
 
 _make_encoder = getattr(json.encoder, "c_make_encoder", None)
-if _make_encoder:
+if _make_encoder is not None:
     # As json.dumps, without its bookkeeping of circular references, which what was parsed from JSON cannot have.
     _encoder = _make_encoder(None, None, json.encoder.encode_basestring, None, ":", ",", False, False, False)
 
