@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from asking import Ask, lose_answers
@@ -105,8 +106,7 @@ def test_one_that_was_there_before_is_not_taken_for_the_lost_one(
     """Nothing was created, and a namesake on another host is no evidence that something was."""
     gitlab(tenant, hostname="other.example.com")
     lose_answers(monkeypatch, "POST")
-    monkeypatch.setattr(type(tenant.state), "create", lambda self, body: self.create_nothing())
-    monkeypatch.setattr(type(tenant.state), "create_nothing", lambda _self: (_unused for _unused in ()).throw(RuntimeError("crashed")), raising=False)
+    monkeypatch.setattr(type(tenant.state), "create", mock.Mock(side_effect=RuntimeError("crashed")))
     result = source(**NEW_GITLAB)
     assert result["failed"]
     assert "It is not known whether it was created" in result["msg"]
