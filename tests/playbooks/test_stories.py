@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -28,7 +30,7 @@ vcs_github_enterprise:
     client_id: "{{ vault_ghe_client_id }}"
     client_secret: "{{ vault_ghe_client_secret }}"
     transporter: {broker_device_id: "{{ broker_id }}", connection_name: appsec-egress}
-    self_signed_certificate: "{{ bank_root_ca }}"
+    self_signed_certificate: "{{ lookup('ansible.builtin.file', 'certs/bank-root-ca.pem') }}"
     scope: [payments/ledger, payments/cards]
 vcs_gitlab_self_managed:
   - {name: gitlab-core, hostname: gitlab.bank.example, client_id: "{{ vault_gl_app_id }}", client_secret: "{{ vault_gl_secret }}",
@@ -46,15 +48,17 @@ VAULT = {
     "vault_gl_secret": "canary-gitlab-secret",
     "vault_tfe_token": "canary-terraform-token",
     "broker_id": "broker-7",
-    "bank_root_ca": "-----BEGIN CERTIFICATE-----\nbank root\n-----END CERTIFICATE-----",
 }
+ROOT_CA = "-----BEGIN CERTIFICATE-----\nbank root\n-----END CERTIFICATE-----"
 
 
 @pytest.fixture
 def bank(tmp_path: Path) -> Path:
     """The engineer's project."""
-    (tmp_path / "tenants").mkdir()
+    for folder in ("tenants", "certs"):
+        (tmp_path / folder).mkdir()
     (tmp_path / "tenants" / "prod.yml").write_text(PROD, encoding="utf-8")
+    (tmp_path / "certs" / "bank-root-ca.pem").write_text(f"{ROOT_CA}\n", encoding="utf-8")
     return tmp_path
 
 
@@ -94,7 +98,7 @@ def test_the_bank_is_connected_and_one_line_says_who_must_click_what(bank: Path,
     for name, value in (
         ("clientId", "ghe-application"),
         ("clientSecret", "canary-ghe-secret"),
-        ("selfSignedCertificate", VAULT["bank_root_ca"]),
+        ("selfSignedCertificate", ROOT_CA),
     ):
         assert tenant.credential_matches(github["id"], name, value), name
     assert terraform["uniqueProperties"] == {"name": "tfe-prod", "organization": "bank", "runStage": "pre-plan"}
@@ -292,3 +296,16 @@ def test_each_tenant_keeps_its_own_limit(fleet: tuple[Path, dict[str, EmbeddedTe
     print(f"\n{[len(each.journal) for each in tenants.values()]} requests in {time.monotonic() - began:.1f} s")
     assert [ended.counts(name)["changed"] for name in tenants] == [1, 1]
     assert len(list((project / "rate").glob("*.json"))) == 2
+
+
+def test_the_files_above_are_the_users_files_as_written() -> None:
+    shared = Path(os.environ.get("CORTEX_SHARED") or Path(__file__).resolve().parents[3] / "shared") / "user-stories.md"
+    if not shared.exists():
+        pytest.skip("the users' stories are not here")
+    written = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", shared.read_text(encoding="utf-8"), re.DOTALL)]
+    assert yaml.safe_load(PROD) in written
+    connection = {"api_url": "{{ inventory_hostname }}.xdr.eu.paloaltonetworks.com"}
+    connection["expected_tenant"] = f"api-{connection['api_url']}"
+    cortex = yaml.safe_load(CORTEX.replace("SECURE", "/secure"))
+    cortex["cortex_cloud_connection"].update(connection)
+    assert cortex in written

@@ -1,0 +1,73 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: project_vars
+short_description: Values of variables whose own look-ups search the user's project
+version_added: 0.1.0
+author:
+  - The cortex_cloud.appsec contributors (@cortex-cloud-appsec)
+description:
+  - Returns the values of variables as P(ansible.builtin.vars#lookup) does. Look-ups inside them, such as
+    C(lookup('ansible.builtin.file', 'certs/ca.pem')), also search the folder of the data file (variable C(onboard_dir), where it is set)
+    and the folder in which C(ansible-playbook) was started.
+  - A playbook of a collection runs with the collection's folder as its base, so that without this a relative look-up in a user's data
+    file would search the collection.
+options:
+  _terms:
+    description: Names of variables. One that is not defined gives O(default), or an error without it.
+    type: list
+    elements: str
+    required: true
+  default:
+    description: The value for a variable that is not defined.
+    type: raw
+notes:
+  - The playbooks of this collection use it for the variables that describe a tenant; users of the playbooks need not.
+seealso:
+  - plugin: ansible.builtin.vars
+    plugin_type: lookup
+"""
+
+EXAMPLES = r"""
+- name: Take the list with the certificates that lie beside it
+  ansible.builtin.set_fact:
+    described: "{{ lookup('cortex_cloud.appsec.project_vars', 'tenant_data_sources', default=[]) }}"
+"""
+
+RETURN = r"""
+_raw:
+  description: The values, in the order of the names.
+  type: list
+  elements: raw
+"""
+
+import os
+from typing import Any
+
+from ansible.errors import AnsibleError, AnsibleUndefinedVariable
+from ansible.plugins.lookup import LookupBase
+
+
+class LookupModule(LookupBase):
+    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[Any]:
+        known = variables or {}
+        folders = [os.environ.get("PWD") or os.getcwd()]
+        if known.get("onboard_dir"):
+            folders.insert(0, os.path.abspath(self._templar.template(known["onboard_dir"])))
+        templar = self._templar.copy_with_new_env(
+            available_variables={**known, "ansible_search_path": [*folders, *known.get("ansible_search_path", [])]}
+        )
+        values = []
+        for name in terms:
+            if not isinstance(name, str):
+                raise AnsibleError(f"The name of a variable must be a string, not {name!r}.")
+            if name in known:
+                values.append(templar.template(known[name]))
+            elif "default" in kwargs:
+                values.append(kwargs["default"])
+            else:
+                raise AnsibleUndefinedVariable(f"No variable named {name!r} was found.")
+        return values
