@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tenant test lint unit sanity bench build pyz clean
+.PHONY: help demo tenant test test-matrix lint unit sanity bench build pyz clean
 MAKEFLAGS += --no-print-directory
 
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build
 pip_install := .venv/bin/python -m pip install -qq --disable-pip-version-check
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
 
 demo: .venv/.stamp-demo  ## onboard a tenant of your own machine as code, twice, then show one edit
 	@scripts/demo
@@ -19,6 +19,9 @@ tenant: .venv/.stamp-demo  ## start the embedded tenant alone and print the vari
 
 test: .venv/.stamp-test  ## everything that can be checked: lint, unit, sanity (what CI runs)
 	@scripts/test lint unit sanity
+
+test-matrix: .venv/.stamp-test  ## tests and sanity on each supported ansible-core (CORES="2.19 2.20": just those; about half an hour)
+	@scripts/test-matrix $(CORES)
 
 lint: .venv/.stamp-test  ## ruff, mypy, yamllint, shellcheck, ansible-lint, antsibull-changelog, antsibull-docs
 	@scripts/test lint
@@ -47,7 +50,7 @@ clean:  ## remove .venv/ and .build/
 	@$(pip_install) -r tests/requirements-demo.txt
 	@touch $@
 
-.venv/.stamp-test: .venv/.stamp-demo tests/requirements.txt
+.venv/.stamp-test: .venv/.stamp-demo tests/requirements.txt tests/requirements-pytest.txt
 	@echo "Installing what the tests need into .venv/ (about a minute) ..."
 	@$(pip_install) -r tests/requirements.txt
 	@touch $@

@@ -54,20 +54,24 @@ from ansible.plugins.lookup import LookupBase
 class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[Any]:
         known = variables or {}
-        folders = [os.environ.get("PWD") or os.getcwd()]
+        folders = [os.getcwd()]
         if known.get("onboard_dir"):
             folders.insert(0, os.path.abspath(self._templar.template(known["onboard_dir"])))
-        templar = self._templar.copy_with_new_env(
-            available_variables={**known, "ansible_search_path": [*folders, *known.get("ansible_search_path", [])]}
-        )
-        values = []
-        for name in terms:
-            if not isinstance(name, str):
-                raise AnsibleError(f"The name of a variable must be a string, not {name!r}.")
-            if name in known:
-                values.append(templar.template(known[name]))
-            elif "default" in kwargs:
-                values.append(kwargs["default"])
-            else:
-                raise AnsibleUndefinedVariable(f"No variable named {name!r} was found.")
-        return values
+        searched = {**known, "ansible_search_path": [*folders, *known.get("ansible_search_path", [])]}
+        # What is evaluated later, from ansible-core 2.19 on, keeps to the copy; in 2.18 look-ups are bound to the original.
+        templar, kept = self._templar.copy_with_new_env(available_variables=searched), self._templar.available_variables
+        self._templar.available_variables = searched
+        try:
+            return [self._value(templar, known, name, kwargs) for name in terms]
+        finally:
+            self._templar.available_variables = kept
+
+    @staticmethod
+    def _value(templar: Any, known: dict[str, Any], name: Any, options: dict[str, Any]) -> Any:
+        if not isinstance(name, str):
+            raise AnsibleError(f"The name of a variable must be a string, not {name!r}.")
+        if name in known:
+            return templar.template(known[name])
+        if "default" in options:
+            return options["default"]
+        raise AnsibleUndefinedVariable(f"No variable named {name!r} was found.")

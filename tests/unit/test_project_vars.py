@@ -37,7 +37,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "tenants" / "certs" / "ca.pem").write_text("beside the data file")
     (tmp_path / "certs" / "ca.pem").write_text("in the folder of the start")
     (tmp_path / "certs" / "only.pem").write_text("only there")
-    monkeypatch.setenv("PWD", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
