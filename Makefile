@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tenant test test-matrix lint unit sanity bench build pyz clean
+.PHONY: help demo tenant test test-matrix lint unit sanity bench docs build pyz clean
 MAKEFLAGS += --no-print-directory
 
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build
@@ -34,6 +34,9 @@ sanity: .venv/.stamp-test  ## ansible-test sanity on a copy under .build/
 
 bench: .venv/.stamp-test  ## measure speed and rate limit beside the physical limit and rivals (about 10 minutes)
 	@for bench in scripts/bench-*; do .venv/bin/python "$$bench" || exit 1; done
+
+docs: .venv/.stamp-test  ## the documentation site, in .build/docs/html
+	@.venv/bin/python scripts/docs
 
 build: .venv/.stamp-demo  ## the collection's tarball, in .build/
 	@.venv/bin/ansible-galaxy collection build --force --output-path .build .

@@ -1,0 +1,51 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The guides' commands, in their order, as they stand: a file that a guide shows is written, a command that it names is run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playing import Ended, play
+
+from tenant.server import EmbeddedTenant
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def follow(guide: str, project: Path, tenant: EmbeddedTenant) -> list[tuple[str, Ended]]:
+    """Each ansible-playbook command of the guide with how it ended."""
+    ended = []
+    text = (DOCS / f"{guide}.md").read_text(encoding="utf-8")
+    for name, kind, block in re.findall(r"(?:`([\w./-]+)`:\n\n)?```(\w+)\n(.*?)```", text, re.DOTALL):
+        if name:
+            (project / name).write_text(block, encoding="utf-8")
+        for command in re.findall(r"^ansible-playbook cortex_cloud\.appsec\.(.*)$", block, re.MULTILINE) if kind == "console" else []:
+            book, *options = command.split("#")[0].split()
+            ended.append((command, play(project, book, *options, tenant=tenant, more={"BITBUCKET_TOKEN": "canary-bitbucket-token"})))
+            assert ended[-1][1].code == 0, f"{command}\n{ended[-1][1].output}"
+            assert "canary" not in ended[-1][1].output
+    return ended
+
+
+def test_the_first_tenant(tmp_path: Path) -> None:
+    with EmbeddedTenant(rate=1000) as tenant:
+        runs = follow("first-tenant", tmp_path, tenant)
+        assert [command.split()[0] for command, _ended in runs] == ["doctor", "onboard", "onboard", "onboard"]
+        assert [ended.counts()["changed"] for _command, ended in runs] == [0, 1, 1, 0]
+        assert sorted(each["type"] for each in tenant.instances.values()) == ["BITBUCKET_DATACENTER", "COLLECTOR", "JENKINS_SERVER"]
+        assert (tmp_path / ".config/cortex/bandit.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("profile", ["default", "awkward"])
+def test_a_tenant_that_was_filled_by_hand(tmp_path: Path, profile: str) -> None:
+    with EmbeddedTenant(profile=profile, rate=1000) as tenant:
+        tenant.add_instance("GITLAB", name="gitlab-core", selection_type="MANUAL_SELECTION", state=[f"group/{n}" for n in range(300)])
+        tenant.add_instance("SNYK", name="snyk-eu", unique_properties={"organizationId": "payments"})
+        runs = follow("brownfield", tmp_path, tenant)
+        assert [command.split()[0] for command, _ended in runs] == ["doctor", "export", "onboard", "onboard"]
+        assert [ended.counts()["changed"] for command, ended in runs if command.startswith("onboard")] == [0, 0]
+        assert tenant.writes == []
