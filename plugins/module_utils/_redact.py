@@ -22,6 +22,7 @@ _MASKED = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _URL_USERINFO = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/@\"']+@")
+_URL_QUERY = re.compile(r"([?&;]([\w.-]+)=)[^&;#\s\"']+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -99,7 +100,8 @@ class Redactor:
     def text(self, text: str) -> str:
         for form in sorted(self._forms, key=len, reverse=True):
             text = text.replace(form, HIDDEN)
-        return _URL_USERINFO.sub(r"\1" + HIDDEN + "@", text)
+        text = _URL_USERINFO.sub(r"\1" + HIDDEN + "@", text)
+        return _URL_QUERY.sub(lambda found: found.group(1) + HIDDEN if looks_secret(found.group(2)) else found.group(0), text)
 
     def value(self, value: t.Any) -> t.Any:
         """A copy of a JSON-like value without known secrets and without anything under a secret-looking key."""

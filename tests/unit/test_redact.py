@@ -107,3 +107,8 @@ def test_a_secret_of_one_or_two_characters_does_not_star_out_every_word() -> Non
 def test_the_user_part_of_a_url_is_hidden(url: str) -> None:
     assert "pw" not in Redactor().text(f"cloning {url} failed")
     assert "git.example.com" in Redactor().text(f"cloning {url} failed")
+
+
+def test_a_token_in_a_urls_query_is_hidden_and_the_rest_stays() -> None:
+    said = Redactor().text("GET https://api.example.com/x?branch=main&token=cnry-1;api_key=cnry-2#top failed")
+    assert said == "GET https://api.example.com/x?branch=main&token=********;api_key=********#top failed"
