@@ -33,7 +33,9 @@ RunModule = Callable[..., dict[str, Any]]
 def run_main(name: str, params: dict[str, Any], *, check: bool = False, diff: bool = False) -> dict[str, Any]:
     """Call a module's main() with these options. Returns what it prints, with C(failed) in any case; its exit code must agree."""
     module = importlib.import_module(f"{MODULES}.{name}")
-    args = {**params, "_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_module_name": name, "_ansible_inject_invocation": True}
+    args = {**params, "_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_module_name": name}
+    if patch_module_args:  # ansible-core 2.18 always shows the invocation
+        args["_ansible_inject_invocation"] = True
     out, err = io.StringIO(), io.StringIO()
     with ExitStack() as stack:
         if patch_module_args:
