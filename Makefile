@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tenant test test-matrix lint unit sanity bench docs build pyz clean
+.PHONY: help demo tenant test test-matrix lint unit sanity bench docs build galaxy release pyz clean
 MAKEFLAGS += --no-print-directory
 
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build
@@ -40,6 +40,12 @@ docs: .venv/.stamp-test  ## the documentation site, in .build/docs/html
 
 build: .venv/.stamp-demo  ## the collection's tarball, in .build/
 	@.venv/bin/ansible-galaxy collection build --force --output-path .build .
+
+galaxy: .venv/.stamp-test  ## build the tarball and check it as Galaxy and a user would
+	@scripts/check-tarball
+
+release: .venv/.stamp-test  ## say what keeps this tree from being released, or check everything and build the tarball
+	@.venv/bin/python scripts/release
 
 pyz: .venv/.stamp-demo  ## cortex-sarif.pyz in .build/: check and upload SARIF reports without Ansible
 	@.venv/bin/python scripts/build-pyz

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Makes `import tenant`, `import ansible_collections.cortex_cloud.appsec...` and `ansible-playbook` work.
 
-With pytest-ansible and without it (`-p no:pytest-ansible`), from any folder, with .venv activated or not.
+With pytest-ansible and without it (`-p no:pytest-ansible`), from any folder, with .venv activated or not. CORTEX_COLLECTIONS names a folder in
+which the collection is installed, to test that one instead of the working copy.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-BUILD = ROOT / ".build"
+BUILD = Path(os.environ.get("CORTEX_COLLECTIONS") or ROOT / ".build")
 
 subprocess.run([str(ROOT / "scripts" / "link-collection")], check=True)
 sys.path[:0] = [str(ROOT / "tests"), str(BUILD)]

@@ -163,7 +163,7 @@ def environment(tenant: EmbeddedTenant, directory: Path, **more: str) -> dict[st
         "LANG": "C.UTF-8",
         "ANSIBLE_HOME": str(directory / "ansible"),
         "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".build"),
+        "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
         "CORTEXCLOUD_RATE_LIMIT_DIR": str(directory / "rate"),
         "CORTEXCLOUD_REQUESTS_PER_SECOND": "500",
         "CORTEXCLOUD_RETRY_DEADLINE": "3",

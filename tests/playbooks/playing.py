@@ -44,7 +44,7 @@ def environment(home: Path, tenant: EmbeddedTenant | None = None, key: str = "ad
         "ANSIBLE_HOME": str(home / "ansible"),
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_NOCOWS": "1",
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".build"),
+        "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
         "CORTEXCLOUD_RATE_LIMIT_DIR": str(home / "rate"),
         "CORTEXCLOUD_REQUESTS_PER_SECOND": "500",
         "CORTEXCLOUD_RETRY_DEADLINE": "5",

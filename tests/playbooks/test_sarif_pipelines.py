@@ -79,7 +79,7 @@ def run(tmp_path: Path) -> Run:
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_NOCOWS": "1",
             "ANSIBLE_HOME": str(tmp_path / "ansible"),
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".build"),
+            "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
             "CORTEXCLOUD_RATE_LIMIT_DIR": str(tmp_path / "rate"),
             "CORTEXCLOUD_REQUESTS_PER_SECOND": "500",
             "CORTEXCLOUD_RETRY_DEADLINE": "5",
