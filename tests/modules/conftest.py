@@ -18,6 +18,7 @@ from unittest import mock
 
 import pytest
 from ansible.module_utils import basic
+from ansible.module_utils.common.parameters import PASS_VARS
 
 from tenant.server import EmbeddedTenant
 
@@ -34,7 +35,7 @@ def run_main(name: str, params: dict[str, Any], *, check: bool = False, diff: bo
     """Call a module's main() with these options. Returns what it prints, with C(failed) in any case; its exit code must agree."""
     module = importlib.import_module(f"{MODULES}.{name}")
     args = {**params, "_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_module_name": name}
-    if patch_module_args:  # ansible-core 2.18 always shows the invocation
+    if "inject_invocation" in PASS_VARS:  # older ones always show it
         args["_ansible_inject_invocation"] = True
     out, err = io.StringIO(), io.StringIO()
     with ExitStack() as stack:
