@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Makes `import tenant`, `import ansible_collections.cortex_cloud.appsec...` and `ansible-playbook` work.
 
-With pytest-ansible and without it (`-p no:pytest-ansible`), from any folder, with .venv activated or not. CORTEX_COLLECTIONS names a folder in
-which the collection is installed, to test that one instead of the working copy.
+With pytest-ansible and without it (`-p no:pytest-ansible`), from any folder, with .venv activated or not. CORTEX_COLLECTIONS names
+a folder in which the collection is installed, to test that one instead of the working copy.
 """
 
 from __future__ import annotations
