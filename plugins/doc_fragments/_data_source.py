@@ -117,11 +117,36 @@ repositories_mode:
   type: str
   choices: [merge, exact, remove]
   default: merge
+scope_rules:
+  description:
+    - Which of O(%(here)sscope_candidates) and of the repositories selected now to include, instead of a list in O(%(here)srepositories).
+      For each repository the last rule that matches it decides; one that no rule matches is not included.
+    - In a pattern C(*) stands for any text within one segment of the path, C(**) also across segments. Case matters.
+    - With O(%(here)srepositories_mode=merge) the included ones are added and nothing is removed; with O(%(here)srepositories_mode=exact)
+      the selection becomes the included ones, subject to O(%(here)smax_deselect). V(remove) is refused.
+    - Needs V(MANUAL_SELECTION), as O(%(here)srepositories) does, and O(%(here)sscope_candidates).
+  type: list
+  elements: dict
+  suboptions:
+    include:
+      description: Pattern of repositories to include, such as V(platform/*).
+      type: str
+    exclude:
+      description: Pattern of repositories not to include, such as V(**/archive).
+      type: str
+scope_candidates:
+  description:
+    - The repositories that there are, for O(%(here)sscope_rules), as a list or as the path of a file on the host that runs the module. The
+      tenant's own list of repositories is not whole and is not used.
+    - A file with the extension C(.json), C(.yml) or C(.yaml) holds a list, one with C(.csv) a table, any other one repository on each
+      line (C(#) begins a comment). In a table, or in a list of objects, the column is C(repository), C(full_name), C(path_with_namespace),
+      C(nameWithOwner) or C(name); of a table without any of them it is the first column.
+  type: raw
 external_projects:
   description:
     - Mappings from a vendor's project or branch to a repository or branch of the platform.
-    - A mapping is identified by its project (O(%(here)sexternal_projects[].external_project_id), else
-      O(%(here)sexternal_projects[].external_id)) and O(%(here)sexternal_projects[].external_branch_name).
+    - A mapping is identified by its project and O(%(here)sexternal_projects[].external_branch_name). The project is
+      O(%(here)sexternal_projects[].external_project_id), else O(%(here)sexternal_projects[].external_id).
   type: list
   elements: dict
   suboptions:

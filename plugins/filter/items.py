@@ -10,7 +10,9 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.entries import items_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.entries import absolute_paths, items_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import get, label
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.match import may_mean
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._validate import validate_items
 
@@ -35,6 +37,65 @@ def item_faults(items: Any, variable: str = "tenant_data_sources") -> list[str]:
     return validate_items(_evaluated(items), variable)
 
 
+def item_paths(items: Any, base: str) -> list[Any]:
+    return absolute_paths(_evaluated(items), base)
+
+
+def _identity(entry: dict[str, Any]) -> dict[str, Any]:
+    """What of an item says which instance it means; its secrets and its scope are left out."""
+    given = {"id": entry.get("id"), "type": entry.get("type"), "name": entry.get("name") or get(entry, "unique_properties.name")}
+    item: dict[str, Any] = {key: str(value) for key, value in given.items() if value is not None}
+    hostname = get(entry, "domain.hostname")
+    return item if hostname is None else {**item, "domain": {"hostname": str(hostname)}}
+
+
+def decommission_items(entries: Any, variable: str = "decommission_data_sources") -> list[dict[str, Any]]:
+    entries = _evaluated(entries)
+    faults = []
+    if not isinstance(entries, list):
+        faults.append(f"{variable} must be a list of data sources, such as [{{type: SNYK, name: snyk-eu}}].")
+        entries = []
+    for index, entry in enumerate(entries):
+        if not isinstance(entry, dict):
+            faults.append(f"{variable}[{index}] is no data source: write it as {{type: SNYK, name: snyk-eu}}, or with its id.")
+        elif entry.get("ignore"):
+            faults.append(f"{variable}[{index}] has ignore: true, so it is left to others. Take that out if it is yours to delete.")
+    if not faults:
+        faults = validate_items([{**_identity(entry), **entry, "state": "absent"} for entry in entries], variable)
+    if faults:
+        raise AnsibleFilterError(" ".join(faults))
+    return [{**_identity(entry), "state": "absent"} for entry in entries]
+
+
+def decommission_listed(rows: Any, expected: Any) -> list[str]:
+    if not isinstance(expected, list):
+        raise AnsibleFilterError("decommission_expected must be a list of data sources.")
+    entries = enumerate(_evaluated(expected))
+    listed = [(index, entry) for index, entry in entries if isinstance(entry, dict) and entry.get("state") != "absent"]
+    said = []
+    for row in _evaluated(rows):
+        raw = {**row, "domain": {"hostname": row["hostname"]}}
+        for index, entry in listed:
+            item = _identity(entry)
+            # Of one that is gone and was named by its id alone nothing else is known.
+            if not item or not may_mean(item, raw) or (raw["type"] is None and "id" not in item):
+                continue
+            why = (
+                "with ignore: true, so it is left to others: agree with them, and take it out first"
+                if entry.get("ignore")
+                else "so that the next onboarding would create it again: take it out first"
+            )
+            said.append(f"{label(row)} is still listed by the onboarding (its item {index}, {label(item)}), {why}.")
+            break
+    return said
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"role_items": role_items, "item_faults": item_faults}
+        return {
+            "role_items": role_items,
+            "item_faults": item_faults,
+            "item_paths": item_paths,
+            "decommission_items": decommission_items,
+            "decommission_listed": decommission_listed,
+        }

@@ -56,6 +56,15 @@ EXAMPLES = r"""
       - platform/api
       - platform/web
 
+- name: Select by rules what the organisation has
+  cortex_cloud.appsec.data_source:
+    type: GITLAB_SELF_MANAGED
+    name: gitlab-core
+    scope_rules:
+      - include: platform/**
+      - exclude: "**/archive"
+    scope_candidates: "{{ playbook_dir }}/repositories.txt"
+
 - name: Take one repository out of the selection
   cortex_cloud.appsec.data_source:
     type: GITLAB_SELF_MANAGED
@@ -116,6 +125,26 @@ pending_actions:
 backup_file:
   description: Where the instance was written before something was taken away from it.
   returned: when O(backup_dir) is set and something was taken away
+  type: str
+scope:
+  description: What O(scope_rules) came to, in numbers.
+  returned: when O(scope_rules) is given
+  type: dict
+  contains:
+    candidates: {description: "Number of candidates.", type: int, returned: always}
+    selected: {description: "Number of repositories selected before.", type: int, returned: always}
+    included: {description: "Number of both that the rules include.", type: int, returned: always}
+    left_out: {description: "Number of selected ones that the rules do not include.", type: int, returned: always}
+    unlisted: {description: "Number of selected ones that are no candidates.", type: int, returned: always}
+    unlisted_left_out: {description: "Number of those that the rules do not include.", type: int, returned: always}
+    rules:
+      description: For each rule C(rule), C(pattern), C(matched), C(overruled) (how many of them a later rule decides) and C(examples).
+      returned: always
+      type: list
+      elements: dict
+destroys:
+  description: What goes with the instance, beside itself.
+  returned: when it is deleted or recreated, or would be
   type: str
 collector_credentials:
   description: The one-time token of a new collector.

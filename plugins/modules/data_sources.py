@@ -85,6 +85,18 @@ EXAMPLES = r"""
         credentials: {token: "{{ snyk_token }}"}
         unique_properties: {organizationId: payments}
 
+- name: Select by rules what an export of the organisation lists
+  cortex_cloud.appsec.data_sources:
+    data_sources:
+      - type: GITHUB_ENTERPRISE
+        name: ghe-core
+        selection_type: MANUAL_SELECTION
+        scope_rules:
+          - include: payments/*
+          - exclude: payments/*-sandbox
+        scope_candidates: "{{ playbook_dir }}/repositories.csv"
+        repositories_mode: exact
+
 - name: Write the plan, and delete Jenkins servers that are no longer listed
   cortex_cloud.appsec.data_sources:
     data_sources: "{{ tenant_data_sources }}"
@@ -113,15 +125,26 @@ data_sources:
     id: {description: "The tenant's ID; null for what would be created.", type: str, returned: always}
     type: {description: "Integration type.", type: str, returned: always}
     name: {description: "Name.", type: str, returned: always}
+    hostname: {description: "Host name.", type: str, returned: always}
     action: {description: "V(created), V(updated), V(unchanged), V(deleted), V(failed) or V(undetermined).", type: str, returned: always}
     changed: {description: "Whether the tenant was changed for it.", type: bool, returned: always}
     repositories_count: {description: "Number of repositories.", type: int, returned: always}
     status: {description: "The tenant's status word.", type: str, returned: always}
     backup_file: {description: "Where it was written before something was taken away.", type: str, returned: when it was}
+    destroys: {description: "What goes with it, beside itself.", type: str, returned: when it is deleted or recreated}
+    scope:
+      description:
+        - What O(data_sources[].scope_rules) came to, in numbers, as RV(cortex_cloud.appsec.data_source#module:scope).
+      returned: when there are rules
+      type: dict
     error: {description: "Why it failed.", type: str, returned: when it failed}
     pending_actions: {description: "What a person still has to do.", type: list, elements: dict, returned: when there is something}
 plan_digest:
   description: A short name for exactly this plan on this tenant, the same in check mode and for real.
+  returned: always
+  type: str
+tenant:
+  description: Host of the tenant.
   returned: always
   type: str
 summary:

@@ -99,6 +99,19 @@ def tasks(tenant: EmbeddedTenant, collector: str) -> list[dict[str, Any]]:
         ("refused", "scanners", {"scanners_semgrep": [{"name": "refused-sg", "token": "cnry-role-refused"}]}),
         ("fails", "vcs", {"vcs_bitbucket_datacenter": [{"name": "bb", "hostname": "bb", "tokn": "cnry-role-misspelt"}]}),
         ("ok", "tenant", {"tenant_data_sources": [item("three")]}),
+        ("ok", "audit", {"audit_expected": [item("three"), item("audited")], "audit_report_dir": "audit"}),
+        ("fails", "audit", {"audit_expected": [{**item("three"), "tokn": "cnry-audit-misspelt"}], "audit_report_dir": "audit"}),
+        # Without a digest it ends after showing; the item was moved as it stood, and the onboarding lists others.
+        (
+            "refused",
+            "decommission",
+            {
+                "decommission_data_sources": [item("one")],
+                "decommission_expected": [item("expected")],
+                "decommission_backup_dir": "retired",
+            },
+        ),
+        ("fails", "decommission", {"decommission_data_sources": [{**item("one"), "tokn": "cnry-retired"}], "decommission_backup_dir": "b"}),
         (
             "ok",
             "sarif_collector",

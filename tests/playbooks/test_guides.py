@@ -49,3 +49,19 @@ def test_a_tenant_that_was_filled_by_hand(tmp_path: Path, profile: str) -> None:
         assert [command.split()[0] for command, _ended in runs] == ["doctor", "export", "onboard", "onboard"]
         assert [ended.counts()["changed"] for command, ended in runs if command.startswith("onboard")] == [0, 0]
         assert tenant.writes == []
+
+
+def test_files_are_meant_from_the_folder_where_the_command_was_given(tmp_path: Path) -> None:
+    (tmp_path / "tenants").mkdir()
+    (tmp_path / "tenants" / "t.yml").write_text(
+        "tenant_data_sources:\n"
+        "  - {type: COLLECTOR, name: b, unique_properties: {detectionMethod: SAST, fileType: SARIF}, credentials_file: kept/b.json}\n"
+        "  - {type: GITLAB, name: g, repositories: [a/1], repositories_mode: remove}\n"
+    )
+    with EmbeddedTenant(rate=1000) as tenant:
+        tenant.add_instance("GITLAB", name="g", selection_type="MANUAL_SELECTION", state=["a/1", "a/2"])
+        files = ["-e", "onboard_file=tenants/t.yml", "-e", "tenant_plan_file=plan.md", "-e", "tenant_backup_dir=backup"]
+        play(tmp_path, "onboard", *files, tenant=tenant).fine()
+    assert (tmp_path / "kept" / "b.json").exists()
+    assert (tmp_path / "plan.md").exists()
+    assert len(list((tmp_path / "backup").iterdir())) == 1

@@ -294,6 +294,13 @@ NEEDS: dict[str, dict[str, Any] | str] = {
         "sarif_repository_url": "https://github.com/example/shop",
         "sarif_branch": "main",
     },
+    "decommission": {
+        "decommission_type": "JENKINS_SERVER",
+        "decommission_name": "jenkins-release",
+        "decommission_id": "",
+        "decommission_backup_dir": "{tmp}/retired",
+    },
+    "audit": {"onboard_file": str(DATA), "audit_report_dir": "{tmp}/audit"},
     "require_hosts": "a part of the others: it stops them when cortex_cloud_hosts names nobody",
 }
 

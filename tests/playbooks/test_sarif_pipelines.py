@@ -217,6 +217,40 @@ def test_the_role_uploads_without_a_tenant_key(run: Run, tenant: EmbeddedTenant,
     assert len(tenant.accepted_results) == 4
 
 
+def test_the_role_splits_resumes_and_writes_receipts(run: Run, tenant: EmbeddedTenant, tmp_path: Path) -> None:
+    secrets = collector(tenant)
+    report(tmp_path, "semgrep", count=3)
+    # Over the limit of one document, the text of each finding being kept.
+    big = json.loads((tmp_path / "reports" / "bandit.sarif").read_text())
+    for result in big["runs"][0]["results"]:
+        result["message"]["text"] = "x" * 6_000_000
+    (tmp_path / "reports" / "bandit.sarif").write_text(json.dumps(big))
+    variables = {
+        **REPORTS,
+        "sarif_collector_manage": False,
+        "sarif_collector_upload_url": secrets["CORTEX_COLLECTOR_URL"],
+        "sarif_collector_commit": "c0ffee",
+        "sarif_collector_journal": str(tmp_path / "state" / "journal.json"),
+        "sarif_collector_receipt_dir": str(tmp_path / "receipts"),
+    }
+    refused = play(run, tmp_path, ROLE, variables=variables, **secrets)
+    assert refused.returncode == 2
+    assert "on_oversize: split sends it in parts" in " ".join((refused.stdout + refused.stderr).split())
+    variables["sarif_collector_on_oversize"] = "split"
+    # The third document is refused: a run with the same journal sends that one alone.
+    tenant.fault("html_500", method="POST", after=2)
+    stopped = play(run, tmp_path, ROLE, variables=variables, **secrets)
+    assert stopped.returncode == 2
+    assert "A run with the same journal sends what is missing (2 of 3 are accepted" in " ".join((stopped.stdout + stopped.stderr).split())
+    again = play(run, tmp_path, ROLE, variables=variables, **secrets)
+    assert again.returncode == 0, again.stdout + again.stderr
+    texts = [result["message"]["text"][:10] for result in tenant.accepted_results]
+    assert texts == ["xxxxxxxxxx", "xxxxxxxxxx", "semgrep 0", "semgrep 1", "semgrep 2"]
+    receipts = [json.loads(path.read_text()) for path in (tmp_path / "receipts").iterdir()]
+    assert [receipt["commit"] for receipt in receipts] == ["c0ffee"] * 3
+    assert json.loads((tmp_path / "state" / "journal.json").read_text()) == {"sets": {}}
+
+
 @pytest.mark.parametrize(
     ("variables", "words"),
     [

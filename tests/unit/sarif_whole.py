@@ -11,8 +11,9 @@ import dataclasses
 import json
 from typing import Any
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.normalise import Report
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.pack import LIMIT, Packer
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.pack import LIMIT, Packer, to_json
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.run import Options
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.spool import Spool
 
@@ -38,12 +39,16 @@ def normalise(document: dict[str, Any], options: Options, limit: int = LIMIT) ->
     results = [run.pop("results", None) or [] if isinstance(run, dict) else [] for run in runs] if isinstance(runs, list) else []
     spool = Spool()
     with contextlib.closing(spool):
-        report, packer = Report(document, options), Packer(spool, options.on_oversize == "split", limit)
+        report, packer = Report(options), Packer(spool, options.on_oversize == "split", limit)
         for number, listed in enumerate(results):
+            if not isinstance(listed, list):
+                raise InputError("results is not a list")
+            if listed:
+                report.run(number, runs[number])
             for index, result in enumerate(listed):
                 if taken := report.take(number, index, result):
-                    packer.add(number, *taken)
-        outcome = report.close()
+                    packer.add(number, [to_json(taken.result)], [taken.rule], [taken.path], [taken.result["level"]])
+        outcome = report.close(document)
         made = packer.documents(outcome)
         parts = [one.content() for one, _levels in made]
     assert [len(part) for part in parts] == [one.size for one, _levels in made]

@@ -231,6 +231,25 @@ def test_the_table_of_types_is_the_guides_and_the_tenants() -> None:
         assert re.fullmatch(SCHEMAS["IntegrationType"]["pattern"], name)
 
 
-def test_the_page_of_types_has_a_row_for_each() -> None:
-    rows = re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "docs" / "types.md").read_text(encoding="utf-8"), re.MULTILINE)
+@pytest.mark.parametrize("page", ["types", "recovery"])
+def test_a_table_of_types_has_a_row_for_each(page: str) -> None:
+    rows = re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert rows == list(TYPES)
+
+
+def test_the_messages_of_the_page_of_recovery_are_those_of_the_code() -> None:
+    page = (ROOT / "docs" / "recovery.md").read_text(encoding="utf-8")
+    section = page.partition("## A run that stopped half-way")[2].partition("\n## ")[0]
+    told = re.findall(r"^\| `([^`]{20,})` \|", section, re.MULTILINE)
+    assert len(told) >= 6
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "plugins" / "module_utils" / "_data_sources").glob("*.py"))
+    # A message may be written in several pieces, and what stands in braces is another each time.
+    code = re.sub(r"\{[^{}]*\}", "", re.sub(r'"\s*\n\s*f?"', "", code))
+    for message in told:
+        for part in re.split(r"\.\.\.|\(id|\b[NM]\b", message):
+            assert part.strip(" ():;,") in code, message
+
+
+def test_the_role_decommission_takes_items_with_all_options() -> None:
+    spec = role_options("decommission")["decommission_data_sources"]["options"]
+    assert told(spec, "options") == told(argument_spec(in_list=True), "options")

@@ -19,10 +19,10 @@ UTILS = ROOT / "plugins" / "module_utils"
 PACKAGE = "ansible_collections.cortex_cloud.appsec.plugins.module_utils"
 
 # As in the table of the architecture. Any other file says in its fourth line on which floor it lives.
-FIXED = {"_client": 1, "_signing": 1, "_throttle": 1, "_errors": 1, "_api": 2, "_data_sources": 3, "_sarif": 3, "_module": 4}
+FIXED = {"_client": 1, "_signing": 1, "_throttle": 1, "_errors": 1, "_api": 2, "_data_sources": 3, "_sarif": 3, "_audit": 3, "_module": 4}
 SAID = re.compile(r"# PRIVATE to the collection: floor ([1-4]), \S")
-# Above them: modules and filters (what may the user say), then action plugins (what does the user see).
-UPPER = {"modules": 5, "filter": 5, "action": 6}
+# Above them: what only runs on the controller, modules and filters (what may the user say), then action plugins (what does the user see).
+UPPER = {"plugin_utils": 4, "modules": 5, "filter": 5, "action": 6}
 
 
 def files() -> list[Path]:

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -20,11 +22,16 @@ from sarif_whole import normalise
 from test_sarif_corpus import CORPUS, FILES, SCHEMA
 from test_sarif_property import OPTIONS, RUN
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._client import Client
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._connection import Connection
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import pack as packing
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.pack import encode
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.prepare import prepare
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.run import Options
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.split import Batch
+from tenant.server import EmbeddedTenant
 from tenant.upload import problems
 
 SPLIT = Options(on_oversize="split")
@@ -182,10 +189,16 @@ def test_nothing_lost_nothing_doubled_at_any_limit(runs: list[dict[str, Any]], o
     assert set(sent) <= set(marks)
 
 
+@pytest.fixture(scope="module")
+def tenant() -> Iterator[EmbeddedTenant]:
+    with EmbeddedTenant(rate=1000, any_repository=True) as started:
+        yield started
+
+
 @pytest.mark.skipif(not SCHEMA.exists(), reason=f"no SARIF corpus in {CORPUS}: set CORTEX_SHARED to the folder that holds it")
 @pytest.mark.parametrize("name", [name for name, file in FILES.items() if not file.refused])
 @pytest.mark.parametrize("limit", [128_000, 40_000])
-def test_real_files_in_small_parts(name: str, limit: int) -> None:
+def test_real_files_in_small_parts(name: str, limit: int, tenant: EmbeddedTenant, tmp_path: Path) -> None:
     schema = jsonschema_rs.validator_for(json.loads(SCHEMA.read_text(encoding="utf-8")))
     options = Options(**FILES[name].options, on_oversize="split")
     small = mock.patch.object(packing.Packer.__init__, "__defaults__", (limit,))
@@ -198,6 +211,23 @@ def test_real_files_in_small_parts(name: str, limit: int) -> None:
         assert [str(problem) for problem in schema.iter_errors(json.loads(part))] == []
         assert problems(json.loads(part)) == []
         assert sum(upload.levels.values()) == upload.results
+    collector, query = tenant.add_collector(f"{name} {limit}"), {"repository_url": "https://h.example/o/r"}
+    client = Client(Connection(api_url=tenant.url, rate_limit_dir=str(tmp_path), requests_per_second=1000))
+    with contextlib.closing(client):
+        for part in parts:
+            Api(client).upload_sarif(part, collector_id=collector.id, collector=(collector.token_id, collector.token), query=query)
+    assert len([r for r in tenant.accepted_results if r.collector_id == collector.id]) == FILES[name].sent
+
+
+def test_a_spool_of_more_than_4_gb() -> None:
+    batch = Batch()
+    batch.add(10, [5, 6], [0, 1], ["b.py", "a.py"], ["note", "error"])
+    batch.add((1 << 32) - 3, [1, 7], [1, 0], ["b.py", "c.py"], ["none", "error"])
+    batch.move(1, (1 << 32) + 20, 4)
+    batch.group()
+    assert [batch.place(number) for number in range(4)] == [(10, 5), ((1 << 32) - 3, 1), ((1 << 32) + 20, 4), ((1 << 32) - 1, 7)]
+    assert [batch.path(number) for number in range(4)] == ["b.py", "b.py", "a.py", "c.py"]
+    assert batch.levels_of(0, 2) == Counter({"note": 1, "none": 1})
 
 
 def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

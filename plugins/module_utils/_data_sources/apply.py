@@ -147,7 +147,11 @@ class Writer:
         self._wait(outcome, instance_id)
 
     def _scope_new(self, outcome: Outcome, item: Item, instance_id: str) -> None:
-        fresh = {k: v for k, v in item.items() if k not in ("unique_properties", "domain", "transporter")}
+        settled = ("unique_properties", "domain", "transporter", "scope_rules", "scope_candidates")
+        fresh = {k: v for k, v in item.items() if k not in settled}
+        if "scope_rules" in item:
+            # What the plan showed; what the tenant selected by itself meanwhile was not judged by anybody.
+            fresh["repositories"] = (outcome.plan.after or {}).get("repositories", [])
         try:
             with self._locked(instance_id):
                 shown = self.view.settled(instance_id, label(item))

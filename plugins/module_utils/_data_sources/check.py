@@ -29,10 +29,10 @@ def check_item(item: Item) -> list[str]:
     selection = item.get("selection_type")
     if selection and selection not in SELECTION_TYPES:
         warnings.append(f"selection_type {selection} is none of {', '.join(SELECTION_TYPES)}: sent as it is.")
-    if "repositories" in item and selection not in (None, MANUAL):
-        raise InputError(
-            f"repositories needs selection_type {MANUAL}, but selection_type is {selection}: a list and a rule cannot both hold."
-        )
+    for name in ("repositories", "scope_rules"):
+        if name in item and selection not in (None, MANUAL):
+            raise InputError(f"{name} needs selection_type {MANUAL}, but selection_type is {selection}: some and all cannot both be meant.")
+    _check_scope(item)
     for name in ("name", "type", "id"):
         if name in item and not item[name].strip():
             raise InputError(f"{name} is empty: leave it out or give a value.")
@@ -63,3 +63,28 @@ def check_item(item: Item) -> list[str]:
     if item["max_deselect"] < -1:
         raise InputError("max_deselect must be -1 (no limit) or a number from 0.")
     return warnings
+
+
+def _check_scope(item: Item) -> None:
+    rules, candidates = item.get("scope_rules"), item.get("scope_candidates")
+    if rules is None:
+        if candidates is not None:
+            raise InputError("scope_candidates has no meaning without scope_rules: give both or none.")
+        return
+    if "repositories" in item:
+        raise InputError("repositories and scope_rules both say what is selected: give one.")
+    if item["repositories_mode"] == "remove":
+        raise InputError("repositories_mode remove cannot go with scope_rules: exact takes out what the rules do not include.")
+    if not rules:
+        raise InputError("scope_rules is empty, which would include nothing: give at least one include, or leave it out.")
+    for index, rule in enumerate(rules):
+        if len(rule) != 1 or not all(pattern.strip() for pattern in rule.values()):
+            raise InputError(f"scope_rules[{index}] must have one of include and exclude, with a pattern such as platform/*.")
+    if not isinstance(candidates, (list, str)) or not candidates:
+        raise InputError(
+            "scope_rules needs scope_candidates: the repositories that there are, as a list or as the path of a file on the host of the "
+            "module, since the tenant's own list of repositories is not whole."
+        )
+    for index, candidate in enumerate(candidates if isinstance(candidates, list) else []):
+        if not isinstance(candidate, str) or not candidate.strip():
+            raise InputError(f"scope_candidates[{index}] is no repository: a text is needed.")

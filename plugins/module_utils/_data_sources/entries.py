@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import typing as t
 
 from .._errors import InputError
@@ -31,6 +32,25 @@ def items_of(variables: dict[str, t.Any]) -> list[Item]:
             raise InputError(f"{variable} must be a list of entries, each a dictionary with at least a name.")
         items += [_item(variable, kind, index, entry) for index, entry in enumerate(entries)]
     return items
+
+
+def absolute_paths(items: list[t.Any], base: str) -> list[t.Any]:
+    """The items with the files and folders they name meant from C(base), an absolute path; a C(~) or C($) at the beginning is left to the module."""
+    options = argument_spec(in_list=True)
+    return [
+        {
+            key: os.path.join(base, value) if _is_path(options.get(key, {})) and isinstance(value, str) and value[:1] not in ("", "~", "$") else value
+            for key, value in item.items()
+        }
+        if isinstance(item, dict)
+        else item
+        for item in items
+    ]
+
+
+def _is_path(option: dict[str, t.Any]) -> bool:
+    # "raw" is the one option that takes a list or a file.
+    return option.get("type") in ("path", "raw")
 
 
 def _item(variable: str, kind: str, index: int, entry: t.Any) -> Item:

@@ -77,6 +77,8 @@ BEHAVIOUR: dict[str, dict[str, t.Any]] = {
     "state": {"type": "str", "choices": ["present", "created", "absent"], "default": "present"},
     "id": {"type": "str"},
     "repositories_mode": {"type": "str", "choices": list(MODES), "default": "merge"},
+    "scope_rules": {"type": "list", "elements": "dict", "options": {"include": {"type": "str"}, "exclude": {"type": "str"}}},
+    "scope_candidates": {"type": "raw"},
     "external_projects_mode": {"type": "str", "choices": list(MODES), "default": "merge"},
     "max_deselect": {"type": "int", "default": 10},
     "recreate": {"type": "str", "choices": ["never", "when_immutable_differs"], "default": "never"},

@@ -74,6 +74,13 @@ def denied(item: Item, raw: Raw) -> list[str]:
     return [field for field, verdict in _compare(item, raw).items() if verdict is False]
 
 
+def may_mean(item: Item, raw: Raw) -> bool:
+    """Whether an item means an instance, as far as is shown: what is not shown may be equal."""
+    if item.get("id") and raw.get("id"):
+        return str(item["id"]) == str(raw["id"])
+    return not denied(item, raw)
+
+
 def unread_by(item: Item, instances: t.Iterable[Raw]) -> list[str]:
     """The ids of those among listed instances that must be read in full before it can be told whether the item means them."""
     return [raw["id"] for raw in instances if None in (verdicts := _compare(item, raw)).values() and False not in verdicts.values()]

@@ -10,6 +10,7 @@ import typing as t
 from .._errors import InputError
 from .._redact import alike, holds_masked, is_masked
 from .fields import FIELDS, MANUAL, MAPPING, Item, Raw, from_api, get, hostname_key, label, mappings_to_api, name_of, names_of, to_create
+from .scope import Scope, resolve
 from .types import TYPES
 
 # From the widest to the narrowest.
@@ -23,7 +24,7 @@ class Plan:
 
     action: "create", "update", "recreate", "delete" or "none". post, put: request bodies. before, after: the instance option-shaped
     (None: not there); after is a prediction and holds no write-only field. warnings: for the user. pending: what a person has to do.
-    item: of a recreation, the item together with what is carried over.
+    item: of a recreation, the item together with what is carried over. scope: what the item's scope_rules came to.
     """
 
     action: str
@@ -34,6 +35,7 @@ class Plan:
     warnings: list[str] = dataclasses.field(default_factory=list)
     pending: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
     item: Item | None = None
+    scope: Scope | None = None
 
     @property
     def changed(self) -> bool:
@@ -65,9 +67,9 @@ def plan_create(item: Item) -> Plan:
         )
     start: Raw = {"id": None, **{k: v for k, v in post.items() if k not in ("credentials", "selfSignedCertificate")}}
     plan = Plan("create", post=post, after={**from_api(start), "id": None}, pending=pending_actions(item, None))
-    if any(name in item for name in ("selection_type", "repositories", "external_projects")):
-        scope = plan_update({k: v for k, v in item.items() if k != "unique_properties"}, {**start, "state": []})
-        plan.put, plan.warnings, plan.after = scope.put, scope.warnings, {**(scope.after or {}), "id": None}
+    if any(name in item for name in ("selection_type", "repositories", "scope_rules", "external_projects")):
+        update = plan_update({k: v for k, v in item.items() if k != "unique_properties"}, {**start, "state": []})
+        plan.put, plan.warnings, plan.after, plan.scope = update.put, update.warnings, {**(update.after or {}), "id": None}, update.scope
     return plan
 
 
@@ -98,8 +100,10 @@ def plan_recreate(item: Item, current: Raw) -> Plan:
             f"{name}: recreate would lose unique_properties.{lost[0]}: only a placeholder is known. Give it. Nothing was changed."
         )
     mutable = {k: v for k, v in item.items() if k not in ("id", "type", "domain", "transporter", "recreate")}
-    after = plan_update(mutable, {**current, "uniqueProperties": {**shown_settings, **settings}}).after or {}
-    again: Item = {**{k: v for k, v in item.items() if k != "id"}, "type": wanted_type}
+    update = plan_update(mutable, {**current, "uniqueProperties": {**shown_settings, **settings}})
+    after = update.after or {}
+    # The rules have done their work in the update: the new one gets the list that came of it.
+    again: Item = {**{k: v for k, v in item.items() if k not in ("id", "scope_rules", "scope_candidates")}, "type": wanted_type}
     for option in ("domain", "transporter"):
         if option in shown or option in item:
             again[option] = {**shown.get(option, {}), **item.get(option, {})}
@@ -110,7 +114,7 @@ def plan_recreate(item: Item, current: Raw) -> Plan:
         again.update(repositories=after.get("repositories", []), repositories_mode="exact")
     if after.get("external_projects"):
         again.update(external_projects=after["external_projects"], external_projects_mode="exact")
-    return dataclasses.replace(plan_create(again), action="recreate", before=shown, item=again)
+    return dataclasses.replace(plan_create(again), action="recreate", before=shown, item=again, scope=update.scope)
 
 
 def plan_delete(current: Raw) -> Plan:
@@ -148,15 +152,15 @@ def plan_update(item: Item, current: Raw) -> Plan:
     warnings: list[str] = []
     put: Raw = {}
 
-    _plan_selection(item, current, after)
+    scope = _plan_selection(item, current, after, warnings)
     _plan_external_projects(item, current, after)
     unique = _plan_unique_properties(item, current, after, warnings)
 
     if after == before:
-        return Plan("none", before=before, after=after, warnings=warnings)
+        return Plan("none", before=before, after=after, warnings=warnings, scope=scope)
     if awaits_consent(before):
         warnings.append(f"{label(before)} still waits for a person's consent; its scope is set by a run after that.")
-        return Plan("none", before=before, after=before, warnings=warnings, pending=pending_actions(before, before["id"]))
+        return Plan("none", before=before, after=before, warnings=warnings, pending=pending_actions(before, before["id"]), scope=scope)
     _refuse_partial_read(item, current)
     # PUT replaces, and nothing public says what becomes of a field that is left out: send back all that is known.
     for field in FIELDS:
@@ -167,7 +171,7 @@ def plan_update(item: Item, current: Raw) -> Plan:
         put["uniqueProperties"] = unique
     if "repositories" in after and after["repositories"] != before.get("repositories"):
         after["repositories_count"] = len(after["repositories"])
-    return Plan("update", put=put, before=before, after=after, warnings=warnings)
+    return Plan("update", put=put, before=before, after=after, warnings=warnings, scope=scope)
 
 
 def _immutable_difference(item: Item, shown: Item) -> tuple[str, str, str] | None:
@@ -182,7 +186,8 @@ def _immutable_difference(item: Item, shown: Item) -> tuple[str, str, str] | Non
     return None
 
 
-def _plan_selection(item: Item, current: Raw, after: Item) -> None:
+def _plan_selection(item: Item, current: Raw, after: Item, warnings: list[str]) -> Scope | None:
+    """Set the selection in C(after). Returns what the scope_rules came to, if there are any."""
     held = after.get("selection_type")
     wanted = item.get("selection_type", held)
     narrower = held in _WIDTH and wanted in _WIDTH and _WIDTH.index(wanted) > _WIDTH.index(held)
@@ -195,11 +200,12 @@ def _plan_selection(item: Item, current: Raw, after: Item) -> None:
         )
     if wanted is not None:
         after["selection_type"] = wanted
-    if "repositories" not in item:
-        return
+    option = next((name for name in ("repositories", "scope_rules") if name in item), None)
+    if option is None:
+        return None
     if wanted != MANUAL:
         raise InputError(
-            f"{label(after)}: repositories needs selection_type {MANUAL}; it is {wanted or 'not known'} and none was "
+            f"{label(after)}: {option} needs selection_type {MANUAL}; it is {wanted or 'not known'} and none was "
             f"given. Add selection_type: {MANUAL}."
         )
     if "repositories" not in after:
@@ -207,11 +213,26 @@ def _plan_selection(item: Item, current: Raw, after: Item) -> None:
             f"{label(after)}: the tenant does not show which repositories are selected, so the list cannot be changed without losing some."
         )
     _refuse_partial_read(item, current)
-    kept, given = after["repositories"], list(dict.fromkeys(item["repositories"]))
-    after["repositories"] = _merged(kept, given, item["repositories_mode"], str)
+    kept, mode = after["repositories"], item["repositories_mode"]
+    scope = resolve(item["scope_rules"], item["scope_candidates"], kept) if option == "scope_rules" else None
+    given = scope.included if scope else list(dict.fromkeys(item["repositories"]))
+    after["repositories"] = _merged(kept, given, mode, str)
     _refuse_deselection(item, after, "repositories", len(set(kept)), len(set(kept) - set(after["repositories"])))
     if set(after["repositories"]) == set(kept):
         after["repositories"] = kept
+    if scope:
+        warnings += _scope_warnings(label(after), scope, mode)
+    return scope
+
+
+def _scope_warnings(name: str, scope: Scope, mode: str) -> t.Iterator[str]:
+    if not scope.included:
+        yield f"{name}: the scope_rules include none of {scope.candidates} candidates and {scope.selected} selected repositories."
+    if mode == "merge" and scope.left_out:
+        yield (
+            f"{name}: {scope.left_out} of {scope.selected} selected repositories are not included by the scope_rules and stay, since "
+            "repositories_mode is merge; exact would deselect them."
+        )
 
 
 def _plan_external_projects(item: Item, current: Raw, after: Item) -> None:

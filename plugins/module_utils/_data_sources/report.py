@@ -11,9 +11,9 @@ from .._errors import InputError
 from .._redact import hide_secret_keys
 from .apply import Outcome
 from .data_file import as_configs, as_data_file
-from .fields import MANUAL, Item, label
+from .fields import MANUAL, Item, get, label
 from .run import Run
-from .show import diff_of, plan_as_markdown
+from .show import destroys, diff_of, plan_as_markdown
 from .types import TYPES
 
 # Status words whose meaning is known or plain (contract 4); any other is "unknown" and never counts as healthy.
@@ -41,8 +41,7 @@ def one(run: Run, item: Item, *, diff: bool) -> Result:
         "pending_actions": outcome.pending,
         "warnings": outcome.warnings,
     }
-    if outcome.backup_file:
-        result["backup_file"] = outcome.backup_file
+    result.update(_more(outcome))
     entry = diff_of(outcome.plan, outcome.item) if diff else None
     if entry:
         result["diff"] = entry
@@ -66,13 +65,13 @@ def many(run: Run, items: list[Item], *, diff: bool) -> Result:
             "id": shown.get("id") or o.item.get("id"),
             "type": o.item.get("type") or shown.get("type"),
             "name": o.item.get("name") or shown.get("name"),
+            "hostname": get(o.item, "domain.hostname") or get(shown, "domain.hostname"),
             "action": o.action,
             "changed": o.changed,
             "repositories_count": shown.get("repositories_count"),
             "status": shown.get("status"),
+            **_more(o),
         }
-        if o.backup_file:
-            row["backup_file"] = o.backup_file
         if o.error:
             row["error"] = o.error
         if o.pending:
@@ -84,6 +83,7 @@ def many(run: Run, items: list[Item], *, diff: bool) -> Result:
         "summary": dict(sorted(collections.Counter(o.action for o in outcomes).items())),
         "pending_actions": [p for o in outcomes for p in o.pending],
         "plan_digest": run.digest,
+        "tenant": run.tenant,
         "warnings": [w for o in outcomes for w in o.warnings],
     }
     if diff:
@@ -105,6 +105,18 @@ def many(run: Run, items: list[Item], *, diff: bool) -> Result:
             }
         )
     return result
+
+
+def _more(outcome: Outcome) -> Result:
+    """What only some results have."""
+    more: Result = {}
+    if outcome.backup_file:
+        more["backup_file"] = outcome.backup_file
+    if outcome.plan.scope:
+        more["scope"] = outcome.plan.scope.as_result()
+    if outcome.plan.action in ("delete", "recreate"):
+        more["destroys"] = destroys(outcome.plan)
+    return more
 
 
 def _named(outcome: Outcome) -> str:

@@ -12,12 +12,14 @@ import typing as t
 from .._api import Api
 from .._errors import ApiError, CortexError, InputError
 from .apply import Outcome, PartlyDone, Surprise, Writer, plan_item
+from .candidates import read_candidates
 from .check import check_item
 from .fields import Item, Raw, get, hostname_key, label
 from .keep import CredentialsFile
 from .match import same_new, unread_by
 from .plan import Plan, plan_delete
 from .prune import Prune
+from .scope import resolve
 from .show import digest_of
 from .view import Undetermined, View
 
@@ -81,6 +83,8 @@ class Run:
         outcomes = [Outcome(index, item) for index, item in enumerate(items)]
         self.progress.total = len(outcomes)
         self._each(outcomes, lambda o: o.warnings.extend(check_item(o.item)), workers=1)
+        files: dict[str, list[str]] = {}
+        self._each(outcomes, lambda o: _take_candidates(o, files), workers=1)
         if self.prune:
             self.prune.check(items)
         if any(o.error is None for o in outcomes):
@@ -215,6 +219,25 @@ def _type_of(outcome: Outcome) -> str:
     return str(outcome.item.get("type") or (outcome.plan.before or {}).get("type") or "")
 
 
+def _take_candidates(outcome: Outcome, files: dict[str, list[str]]) -> None:
+    """Put the candidates in the place of their file, each file read once."""
+    given = outcome.item.get("scope_candidates")
+    if given is None or outcome.item["state"] == "absent" or outcome.item.get("ignore"):
+        return
+    if not isinstance(given, str):
+        outcome.item["scope_candidates"] = read_candidates(given)
+        return
+    if given not in files:
+        files[given] = read_candidates(given)
+    outcome.item["scope_candidates"] = files[given]
+
+
+def _claimed(item: Item, current: Raw | None) -> list[str]:
+    if "scope_rules" not in item:
+        return list(item.get("repositories", []))
+    return resolve(item["scope_rules"], item["scope_candidates"], (current or {}).get("state") or []).included
+
+
 def _refuse_contradictions(found: list[tuple[Outcome, Raw | None]]) -> None:
     """Two items that mean one instance, or claim one repository on one host, would undo each other in each run."""
     instances: dict[str, Outcome] = {}
@@ -235,7 +258,7 @@ def _refuse_contradictions(found: list[tuple[Outcome, Raw | None]]) -> None:
             continue
         kind = item.get("type") or (current or {}).get("type") or ""
         host = host or hostname_key(get(current, "domain.hostname") or "")
-        for repository in item.get("repositories", []):
+        for repository in _claimed(item, current):
             claimed = repositories.setdefault((kind, host, repository), outcome)
             if claimed is not outcome:
                 raise InputError(

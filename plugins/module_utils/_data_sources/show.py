@@ -11,6 +11,8 @@ import typing as t
 from .._redact import HIDDEN, hide_secret_keys, is_masked
 from .fields import Item, Raw, get, label
 from .plan import Plan
+from .scope import Scope
+from .types import DESTROYED, TYPES
 
 _OPTIONS = (
     "type",
@@ -30,8 +32,16 @@ _ENDS = {"delete": "deleted", "recreate": "deleted and created again"}
 def diff_of(plan: Plan, item: Item) -> dict[str, t.Any] | None:
     """One entry of Ansible's diff: before and after as text, only what changes, sorted; None when nothing does.
 
-    Of a list only what comes and goes is shown, with counts; of a secret that it will be set.
+    Of a list only what comes and goes is shown, with counts; of a secret that it will be set. After that, what each of the scope_rules
+    matched.
     """
+    entry = _changes(plan, item)
+    if entry:
+        entry["after"] += "".join(f"{line}\n" for line in scope_lines(plan.scope))
+    return entry
+
+
+def _changes(plan: Plan, item: Item) -> dict[str, t.Any] | None:
     if not plan.changed:
         return None
     before, after = plan.before or {}, plan.after or {}
@@ -58,20 +68,47 @@ def diff_of(plan: Plan, item: Item) -> dict[str, t.Any] | None:
 
 def digest_of(tenant: str, plans: list[tuple[Plan, Item]]) -> str:
     """A short name for exactly this plan on this tenant: the same in check mode and for real; without secrets."""
-    told = [diff_of(plan, item) for plan, item in plans if plan.changed]
+    # Without the rules' counts: what is applied is the list, however many candidates there were.
+    told = [_changes(plan, item) for plan, item in plans if plan.changed]
     return hashlib.sha256(json.dumps([tenant, told], sort_keys=True).encode()).hexdigest()[:16]
 
 
 def plan_as_markdown(tenant: str, digest: str, plans: list[tuple[Plan, Item]]) -> str:
     """The plan as a page for a pull request or a ticket."""
     lines = [f"# Plan for {tenant}", "", f"Digest: `{digest}`", ""]
-    changes = [(plan, entry) for plan, item in plans if (entry := diff_of(plan, item))]
+    changes = [(plan, entry) for plan, item in plans if (entry := _changes(plan, item))]
     lines += [f"{len(changes)} of {len(plans)} data sources change.", ""]
     for plan, entry in changes:
-        lines += [f"## {plan.action}: {entry['before_header' if plan.before else 'after_header']}", "", "```diff"]
+        lines += [f"## {plan.action}: {entry['before_header' if plan.before else 'after_header']}", ""]
+        if plan.action in _ENDS:
+            lines += [f"This destroys: {destroys(plan)}.", ""]
+        lines += ["```diff"]
         lines += [f"- {line}" for line in entry["before"].splitlines()] + [f"+ {line}" for line in entry["after"].splitlines()]
-        lines += ["```", ""]
+        lines += [*(f"  {line}" for line in scope_lines(plan.scope)), "```", ""]
     return "\n".join(lines)
+
+
+def destroys(plan: Plan) -> str:
+    """What goes with the instance that a plan deletes (contract 3.5)."""
+    kind = TYPES.get(str((plan.before or {}).get("type")).upper())
+    return kind.destroys if kind else DESTROYED
+
+
+def scope_lines(scope: Scope | None) -> list[str]:
+    """What each of the scope_rules matched, and what they mean for what is selected."""
+    if scope is None:
+        return []
+    lines = []
+    for index, verdict in enumerate(scope.verdicts):
+        such = f", such as {', '.join(map(_text, verdict.examples))}" if verdict.examples else ""
+        fewer = f", {verdict.overruled} of them decided by a later rule" if verdict.overruled else ""
+        lines.append(f"scope_rules[{index}] {verdict.rule} {_text(verdict.pattern)}: matches {verdict.matched}{fewer}{such}")
+    lines.append(
+        f"scope: {len(scope.included)} included of {scope.candidates} candidates and {scope.selected} selected; "
+        f"{scope.left_out} selected not included; {scope.unlisted} selected that are no candidates, {scope.unlisted_left_out} of them "
+        "not included"
+    )
+    return lines
 
 
 def _value_lines(option: str, held: t.Any, wanted: t.Any) -> tuple[list[str], list[str]]:

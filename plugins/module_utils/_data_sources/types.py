@@ -37,13 +37,24 @@ INPUTS = {
 }
 
 
+# What the vendor's page on deletion names for every type, and what becomes of findings where it says nothing else (contract 3.5).
+_WITH_IT = (
+    "its configuration, coverage, mapped repositories, webhooks, external projects and scans, and its repository, organization, "
+    "collaborator and CI/CD assets"
+)
+DESTROYED = f"{_WITH_IT}; findings are closed and issues resolved"
+# The API has no way to change credentials (contract 3.4).
+_IN_CONSOLE = "edit the instance in the console and enter the new ones"
+
+
 @dataclasses.dataclass(frozen=True)
 class IntegrationType:
     """One integration type.
 
     category: a key of STAGES. variable: the role variable that lists such instances. inputs: which of INPUTS its entries take.
     hosting: "saas", "self_hosted", "both" or "none". person: what only a person can do, once the instance exists.
-    created_by: when the API cannot create it, what does.
+    created_by: when the API cannot create it, what does. destroys: what goes with an instance that is deleted. rotation: how its
+    credentials are renewed, by a person, since the API cannot.
     """
 
     category: str
@@ -52,6 +63,8 @@ class IntegrationType:
     hosting: str = "saas"
     person: str = ""
     created_by: str = ""
+    destroys: str = DESTROYED
+    rotation: str = _IN_CONSOLE
 
     @property
     def stage(self) -> str:
@@ -75,46 +88,95 @@ class IntegrationType:
 _CONSENT = "authorise the application in a browser: Cortex console, Data Sources, this instance"
 _OAUTH = ("hostname", "client_id", "client_secret")
 _PIPELINES = "add the scan step that the console shows to the pipelines"
+# How credentials are renewed where the console's page of the instance is not the whole answer.
+_AGAIN = "authorise the application again in the console"
+_NEW_KEY = "make a new API key in the console, put it into the pipelines, delete the old one"
 
 TYPES: dict[str, IntegrationType] = {
-    "GITHUB": IntegrationType(VCS, "vcs_github", person=f"install the GitHub App and {_CONSENT} (as organization owner)"),
-    "GITHUB_ENTERPRISE": IntegrationType(VCS, "vcs_github_enterprise", _OAUTH, "self_hosted", person=_CONSENT),
-    "GITLAB": IntegrationType(VCS, "vcs_gitlab", person=f"{_CONSENT} (scope api, Maintainer)"),
-    "GITLAB_SELF_MANAGED": IntegrationType(
-        VCS, "vcs_gitlab_self_managed", _OAUTH, "self_hosted", person=f"register the callback URL in GitLab, then {_CONSENT} (if it asks)"
+    "GITHUB": IntegrationType(VCS, "vcs_github", person=f"install the GitHub App and {_CONSENT} (as organization owner)", rotation=_AGAIN),
+    "GITHUB_ENTERPRISE": IntegrationType(
+        VCS, "vcs_github_enterprise", _OAUTH, "self_hosted", person=_CONSENT, rotation=f"{_IN_CONSOLE}, then {_AGAIN}"
     ),
-    "BITBUCKET": IntegrationType(VCS, "vcs_bitbucket", person=_CONSENT),
+    "GITLAB": IntegrationType(VCS, "vcs_gitlab", person=f"{_CONSENT} (scope api, Maintainer)", rotation=_AGAIN),
+    "GITLAB_SELF_MANAGED": IntegrationType(
+        VCS,
+        "vcs_gitlab_self_managed",
+        _OAUTH,
+        "self_hosted",
+        person=f"register the callback URL in GitLab, then {_CONSENT} (if it asks)",
+        rotation=f"{_IN_CONSOLE}, then {_AGAIN} (if it asks)",
+    ),
+    "BITBUCKET": IntegrationType(VCS, "vcs_bitbucket", person=_CONSENT, rotation=_AGAIN),
     "BITBUCKET_DATACENTER": IntegrationType(VCS, "vcs_bitbucket_datacenter", ("hostname", "token"), "self_hosted"),
-    "AZURE_REPOS": IntegrationType(VCS, "vcs_azure_repos", ("token",), person=f"{_CONSENT} (not with a personal access token)"),
+    "AZURE_REPOS": IntegrationType(
+        VCS,
+        "vcs_azure_repos",
+        ("token",),
+        person=f"{_CONSENT} (not with a personal access token)",
+        rotation=f"{_AGAIN}; with a personal access token: {_IN_CONSOLE}",
+    ),
     "AWS_CODE_COMMIT": IntegrationType(
-        VCS, "vcs_aws_code_commit", created_by="deploying the CloudFormation template that the console generates"
+        VCS,
+        "vcs_aws_code_commit",
+        created_by="deploying the CloudFormation template that the console generates",
+        rotation="there is no secret: the role is that of the CloudFormation stack",
     ),
     "GITHUB_ACTIONS": IntegrationType(
-        CI_TOOL, "ci_github_actions", person="paste the workflow that the console shows, with its API key as a secret"
+        CI_TOOL, "ci_github_actions", person="paste the workflow that the console shows, with its API key as a secret", rotation=_NEW_KEY
     ),
-    "JENKINS": IntegrationType(CI_TOOL, "ci_jenkins", hosting="self_hosted", person=_PIPELINES),
+    "JENKINS": IntegrationType(CI_TOOL, "ci_jenkins", hosting="self_hosted", person=_PIPELINES, rotation=_NEW_KEY),
     "JENKINS_SERVER": IntegrationType(
         CI_TOOL,
         "ci_jenkins_server",
         hosting="self_hosted",
         person="install the plugin in Jenkins and enter the token that the console shows",
+        rotation="take a new token from the console and enter it in the plugin",
     ),
-    "CIRCLE_CI": IntegrationType(CI_CD, "ci_circle_ci", person=_PIPELINES),
+    "CIRCLE_CI": IntegrationType(CI_CD, "ci_circle_ci", person=_PIPELINES, rotation=_NEW_KEY),
     "CIRCLE_CI_CD": IntegrationType(CI_CD, "ci_circle_ci_cd", ("token",)),
     "AWS_CODE_BUILD": IntegrationType(
-        CI_CD, "ci_aws_code_build", person="paste the buildspec that the console shows, with its API key in Secrets Manager"
+        CI_CD,
+        "ci_aws_code_build",
+        person="paste the buildspec that the console shows, with its API key in Secrets Manager",
+        rotation=_NEW_KEY,
     ),
     "HCP_TFC_RUN_TASKS": IntegrationType(CI_CD, "ci_hcp_terraform", ("token", "organization", "run_stage")),
     "HCP_TFE_RUN_TASKS": IntegrationType(
         CI_CD, "ci_terraform_enterprise", ("hostname", "token", "organization", "run_stage"), "self_hosted"
     ),
-    "SEMGREP": IntegrationType(VENDOR, "scanners_semgrep", ("token", "scan_types")),
-    "SONARQUBE": IntegrationType(VENDOR, "scanners_sonarqube", ("hostname", "token", "organization"), "both"),
+    "SEMGREP": IntegrationType(
+        VENDOR,
+        "scanners_semgrep",
+        ("token", "scan_types"),
+        destroys=f"{_WITH_IT}; its findings are removed, issues that it shares with other sources keep those",
+    ),
+    "SONARQUBE": IntegrationType(
+        VENDOR,
+        "scanners_sonarqube",
+        ("hostname", "token", "organization"),
+        "both",
+        destroys=f"{_WITH_IT}; its findings are purged",
+    ),
     "VERACODE": IntegrationType(VENDOR, "scanners_veracode", ("client_id", "client_secret", "region")),
-    "SNYK": IntegrationType(VENDOR, "scanners_snyk", ("hostname", "token", "organization_id", "scan_types")),
+    "SNYK": IntegrationType(
+        VENDOR,
+        "scanners_snyk",
+        ("hostname", "token", "organization_id", "scan_types"),
+        destroys=f"{_WITH_IT}; its findings and issues stay open, and nothing updates them any more",
+    ),
     "JFROG": IntegrationType(VENDOR, "scanners_jfrog", ("hostname", "username", "password", "package_managers"), "both"),
-    "COLLECTOR": IntegrationType(GENERIC, hosting="none"),
-    "CORTEX_CLI": IntegrationType(GENERIC, hosting="none", created_by="the Cortex CLI, which registers itself"),
+    "COLLECTOR": IntegrationType(
+        GENERIC,
+        hosting="none",
+        destroys=f"{_WITH_IT}; its credentials become invalid, so that uploads with them fail",
+        rotation="edit the collector in the console, which shows the new token once",
+    ),
+    "CORTEX_CLI": IntegrationType(
+        GENERIC,
+        hosting="none",
+        created_by="the Cortex CLI, which registers itself",
+        rotation="it has none of its own: renew the API key that the CLI uses",
+    ),
 }
 
 # Role variable -> type.

@@ -81,9 +81,10 @@ class View:
                 )
             return found
         found = self.match(item, self.candidates(item), warnings)
-        if found is None or found["id"] in self.read or item["state"] != "present":
+        if found is None or found["id"] in self.read or item["state"] == "created":
             return found
-        return self.fetch(found["id"], label(item)) if full or _needs_full(item, found) else found
+        # What is to be deleted is shown, and named by the digest, as it is: with all that goes with it.
+        return self.fetch(found["id"], label(item)) if full or item["state"] == "absent" or _needs_full(item, found) else found
 
     def match(self, item: Item, among: list[Raw], warnings: list[str]) -> Raw | None:
         """Like find, by identity alone; instances whose list entry hides an identifying field are read by id."""
@@ -115,7 +116,7 @@ class View:
 
 def _needs_full(item: Item, listed: Raw) -> bool:
     """Whether the list does not show enough of an instance to compare the item with it."""
-    if "repositories" in item or "external_projects" in item:
+    if any(option in item for option in ("repositories", "scope_rules", "external_projects")):
         return True
     shown = from_api(listed)
     return any(

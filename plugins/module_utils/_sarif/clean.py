@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import functools
 import json
-import marshal
 import re
 import typing as t
 from urllib.parse import quote
@@ -20,20 +19,21 @@ class Noter(t.Protocol):
     """Who counts the repairs (C(note)).
 
     rules: kind -> (name, rule) of the rules that see an object of that kind once its members are clean. recall: what C(make) returns,
-    made once for each key, with what it noted each time. about: the rule of the result in hand, on which the meaning of a message ID rests.
+    made once for each key, with what it noted each time.
     """
 
     @property
     def rules(self) -> t.Mapping[str, t.Sequence[tuple[str, t.Callable[[t.Any, t.Any], int]]]]: ...
-
-    @property
-    def about(self) -> t.Hashable: ...
 
     def note(self, name: str, count: int = 1) -> None: ...
 
     def recall(self, key: tuple[t.Any, ...], make: t.Callable[[], t.Any]) -> t.Any: ...
 
     def note_unknown(self, member: str) -> None: ...
+
+
+class Ready(list[t.Any]):
+    """A list that is clean already."""
 
 
 class _Gone:
@@ -71,44 +71,16 @@ def kind_of(word: t.Any) -> str | None:
 
 
 _Take = t.Callable[[t.Any, Noter], t.Any]
-_ANY_NUMBER = -(1 << 62)
-# The least value of the numbers that are right as they stand.
-_LEAST = {"int": _ANY_NUMBER, "index": -1, "natural": 0, "positive": 1, "line": 1}
-
-
-class _Recipe(t.NamedTuple):
-    """What to do with objects of just these names, all of them of the kind: which must be texts, which numbers, which are looked into."""
-
-    texts: tuple[str, ...]
-    numbers: tuple[tuple[str, int], ...]
-    others: tuple[tuple[str, _Take], ...]
 
 
 class _Kind:
-    """A shape, ready to be applied. A report has millions of objects with a few sets of names: each set is looked at once."""
+    """A shape, ready to be applied."""
 
-    __slots__ = ("name", "needs", "recipes", "shape", "takes")
+    __slots__ = ("name", "needs", "shape", "takes")
 
     def __init__(self, shape: Shape) -> None:
         self.shape, self.name, self.needs = shape, shape.name, shape.required
         self.takes: dict[str, _Take] = {}
-        self.recipes: dict[tuple[str, ...], _Recipe | None] = {}
-
-    def recipe(self, names: tuple[str, ...]) -> _Recipe | None:
-        """For this set of names; None when one of them is not sent or one is missing."""
-        made = None
-        if all(n in self.takes for n in names) and all(n in names for n in self.needs) and self.has_one_of(names):
-            kinds = {n: m.kind for n, m in self.shape.members.items() if not m.container}
-            texts = tuple(n for n in names if kinds.get(n) == "text")
-            numbers = tuple((n, _LEAST[kinds[n]]) for n in names if kinds.get(n) in _LEAST)
-            plain = {*texts, *(n for n, _least in numbers)}
-            made = _Recipe(texts, numbers, tuple((n, self.takes[n]) for n in names if n not in plain))
-        if len(self.recipes) < 1000:
-            self.recipes[names] = made
-        return made
-
-    def has_one_of(self, names: t.Container[str]) -> bool:
-        return not self.shape.one_of or any(name in names for name in self.shape.one_of)
 
 
 def clean(kind: str, value: t.Any, noter: Noter) -> t.Any:
@@ -125,21 +97,7 @@ def _object(kind: _Kind, value: t.Any, noter: Noter) -> t.Any:
     if not isinstance(value, dict):
         noter.note("wrong_types")
         return GONE
-    names = tuple(value)
-    recipe = kind.recipes[names] if names in kind.recipes else kind.recipe(names)
-    if recipe is None or not _plain(recipe, value):
-        value = _members(kind, value, noter)
-    else:
-        gone = []
-        for name, take in recipe.others:
-            inner = value[name]
-            got = take(inner, noter)
-            if got is GONE:
-                gone.append(name)
-            elif got is not inner:
-                value[name] = got
-        for name in gone:
-            del value[name]
+    value = _members(kind, value, noter)
     for name, apply in noter.rules.get(kind.name, ()):
         count = apply(value, noter)
         if count:
@@ -148,21 +106,10 @@ def _object(kind: _Kind, value: t.Any, noter: Noter) -> t.Any:
         if name not in value:
             noter.note("incomplete")
             return GONE
-    if kind.shape.one_of and not kind.has_one_of(value):
+    if kind.shape.one_of and not any(name in value for name in kind.shape.one_of):
         noter.note("incomplete")
         return GONE
     return value
-
-
-def _plain(recipe: _Recipe, value: Raw) -> bool:
-    for name in recipe.texts:
-        if not isinstance(value[name], str):
-            return False
-    for name, least in recipe.numbers:
-        number = value[name]
-        if not isinstance(number, int) or isinstance(number, bool) or number < least:
-            return False
-    return not any(value[name] is None for name, _take in recipe.others)
 
 
 def _members(kind: _Kind, value: Raw, noter: Noter) -> Raw:
@@ -187,26 +134,6 @@ def _not_taken(kind: _Kind, name: str, inner: t.Any, noter: Noter) -> None:
         noter.note_unknown(f"{kind.name}.{name}")
 
 
-def _artifact_location(kind: _Kind, value: t.Any, noter: Noter) -> t.Any:
-    # A report names few files, each thousands of times.
-    if isinstance(value, dict):
-        uri, base, index = value.get("uri"), value.get("uriBaseId"), value.get("index")
-        given = (uri is not None) + (base is not None) + (index is not None)
-        texts = isinstance(uri, str) and (base is None or isinstance(base, str))
-        if texts and len(value) == given and (index is None or (isinstance(index, int) and not isinstance(index, bool))):
-            return noter.recall((uri, base, index), lambda: _object(kind, value, noter))
-    return _object(kind, value, noter)
-
-
-def _flow_step(kind: _Kind, value: t.Any, noter: Noter) -> t.Any:
-    # The paths that lead to one finding share most of their steps, and so do the findings of one rule.
-    try:
-        key = noter.about, marshal.dumps(value, 2)
-    except ValueError:  # nested too deeply for it
-        return _object(kind, value, noter)
-    return noter.recall(key, lambda: _object(kind, value, noter))
-
-
 def _map(take: _Take, value: t.Any, noter: Noter) -> t.Any:
     if not isinstance(value, dict):
         noter.note("wrong_types")
@@ -219,6 +146,8 @@ def _list(take: _Take, is_set: bool, value: t.Any, noter: Noter) -> t.Any:
     if not isinstance(value, list):
         noter.note("wrong_types")
         return GONE
+    if isinstance(value, Ready):
+        return value
     items = []
     for inner in value:
         if inner is None:
@@ -348,10 +277,6 @@ _KINDS = {name: _Kind(shape) for name, shape in SHAPES.items()}
 
 
 def _taker(kind: str) -> _Take:
-    if kind == "artifactLocation":
-        return functools.partial(_artifact_location, _KINDS[kind])
-    if kind == "threadFlowLocation":
-        return functools.partial(_flow_step, _KINDS[kind])
     if kind in _KINDS:
         return functools.partial(_object, _KINDS[kind])
     return functools.partial(_word, kind) if "|" in kind else functools.partial(_scalar, _SCALARS[kind])

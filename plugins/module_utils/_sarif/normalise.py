@@ -70,22 +70,32 @@ class _Tally:
 class Report:
     """One SARIF 2.1.0 log on its way to the form that the collector takes (contract 6.2 to 6.4), result by result.
 
-    log: the log without results. The same input gives the same output. What is given is used up, not copied.
-    Raises InputError, without the file's name, when the log holds results elsewhere or is no SARIF.
+    The same input gives the same output. What is given is used up, not copied.
     """
 
-    def __init__(self, log: Raw, options: Options) -> None:
-        self.log, self.options = log, options
-        self.runs = [Run(raw, options, _BY_STAGE) for raw in _runs(log)]
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.runs: dict[int, Run] = {}
         self._tally = _Tally()
         self._sent: collections.Counter[int] = collections.Counter()
+
+    def run(self, number: int, raw: Raw) -> Run:
+        """The run of this number, whose results follow. raw: as far as it was read; it may be completed until close()."""
+        run = self.runs[number] = Run(raw, self.options, _BY_STAGE)
+        return run
+
+    def took(self, run_number: int, levels: list[str]) -> None:
+        """The next results, of these levels, were prepared in another way, and are sent."""
+        self._tally.found += len(levels)
+        self._sent[run_number] += len(levels)
+        self._tally.levels.update(levels)
 
     def take(self, run_number: int, number: int, written: t.Any) -> Taken | None:
         """The next result as it is sent; None when it is not."""
         run, tally = self.runs[run_number], self._tally
         tally.found += 1
         try:
-            result = _result(written, run)
+            result = prepare_result(written, run)
         except Drop as drop:
             tally.dropped[drop.reason] += 1
             _example(tally, drop, f"runs[{run_number}].results[{number}]")
@@ -96,12 +106,14 @@ class Report:
         path = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
         return Taken(result, run.rule_number(result["ruleId"]), path)
 
-    def close(self) -> Outcome:
-        """When all results were taken. Raises InputError, without the file's name, when more than max_dropped_percent of them cannot be
-        used, when undefined_rules is C(fail) and a rule is not defined, or when a run's tool has no name.
+    def close(self, whole: Raw) -> Outcome:
+        """When all results were taken. whole: the log without results. Raises InputError, without the file's name, when it holds results
+        elsewhere or is no SARIF, when more than max_dropped_percent of them cannot be used, when undefined_rules is C(fail) and a rule is
+        not defined, or when a run's tool has no name.
         """
         tally, shells, tools, commits = self._tally, {}, [], []
-        for index, run in enumerate(self.runs):
+        for index, raw in enumerate(_runs(whole)):
+            run = self.runs.get(index) or self.run(index, raw)
             _collect(run, tally)
             if not self._sent[index] and not self.options.allow_empty:
                 tally.counts["empty_runs"] += 1
@@ -120,12 +132,12 @@ class Report:
             shells[index] = shell
             tools.append(shell.head["tool"]["driver"]["name"])
         _refuse(tally, self.options)
-        log: Raw = {"$schema": self.log.get("$schema"), "version": "2.1.0", "runs": []}
+        log: Raw = {"$schema": whole.get("$schema"), "version": "2.1.0", "runs": []}
         if not isinstance(log["$schema"], str):
             log["$schema"] = SCHEMA
             tally.counts["schema_added"] += 1
-        if isinstance(self.log.get("properties"), dict):
-            log["properties"] = self.log["properties"]
+        if isinstance(whole.get("properties"), dict):
+            log["properties"] = whole["properties"]
         return Outcome(
             log=log,
             shells=shells,
@@ -167,7 +179,7 @@ def _runs(document: Raw) -> list[Raw]:
     return runs
 
 
-def _result(written: t.Any, run: Run) -> Raw:
+def prepare_result(written: t.Any, run: Run) -> Raw:
     """One result as it is sent. Raises Drop."""
     if not isinstance(written, dict):
         raise Drop("not_an_object")
@@ -175,7 +187,6 @@ def _result(written: t.Any, run: Run) -> Raw:
     draft = written
     for stage in ("select", "reference"):
         run.refine(stage, draft)
-    run.about = id(run.component), draft["ruleId"]
     # Apart from the rest, since only the first faults of these decide about the result.
     places = clean_list("location", draft.pop("locations", None) or [], run)
     faults, run.faults = run.faults, []

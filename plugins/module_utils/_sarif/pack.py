@@ -28,15 +28,20 @@ if _make_encoder is not None:
     # As json.dumps, without its bookkeeping of circular references, which what was parsed from JSON cannot have.
     _encoder = _make_encoder(None, None, json.encoder.encode_basestring, None, ":", ",", False, False, False)
 
-    def encode(value: t.Any) -> bytes:
-        """Compact UTF-8 JSON."""
-        return "".join(_encoder(value, 0)).encode()
+    def to_json(value: t.Any) -> str:
+        """Compact JSON."""
+        return "".join(_encoder(value, 0))
 
 else:
 
-    def encode(value: t.Any) -> bytes:
-        """Compact UTF-8 JSON."""
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    def to_json(value: t.Any) -> str:
+        """Compact JSON."""
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def encode(value: t.Any) -> bytes:
+    """Compact UTF-8 JSON."""
+    return to_json(value).encode()
 
 
 class Document:
@@ -73,7 +78,7 @@ class Document:
         for (batch, first, last), run in zip(batches, frame["runs"]):
             components = [run["tool"]["driver"], *run["tool"].get("extensions", [])]
             defined = {rule["id"] for component in components for rule in component.get("rules", [])}
-            meant = {batch.rule_ids[batch.rules[batch.order[number]]] for number in range(first, last)}
+            meant = {batch.rule_ids[rule] for rule in set(batch.rules[first:last])}
             if not defined or not meant <= defined or run["results"] != []:
                 raise RuntimeError("a document lacks a rule that its results name")
 
@@ -91,9 +96,12 @@ class Packer:
         self.counts: collections.Counter[str] = collections.Counter()
         self.warnings: list[str] = []
 
-    def add(self, run: int, result: Raw, rule: int, path: str) -> None:
-        content = encode(result)
-        self.batches[run].add(self.spool.add(content + b","), len(content), rule, path, result["level"])
+    def add(self, run: int, results: list[str], rules: list[int], paths: list[str], levels: list[str]) -> None:
+        """Keep results, as JSON. rules: the position of each one's rule in the shell of its run. paths: the files that they are about."""
+        if results:
+            text = ",".join(results) + ","
+            sizes = list(map(len, results if text.isascii() else [result.encode() for result in results]))
+            self.batches[run].add(self.spool.add(text.encode()), sizes, rules, paths, levels)
 
     def documents(self, outcome: Outcome) -> list[_Made]:
         """What to send, with its results by level; empty when there is nothing. Raises InputError when it does not fit."""
@@ -129,7 +137,7 @@ class Packer:
             self._shorten(index, batch, rules, self.limit - frame)
             batch.group()
             for first, last in plan_parts(batch, rules, self.limit - frame):
-                used = sorted({batch.rules[batch.order[number]] for number in range(first, last)}) or range(len(rules))
+                used = sorted(set(batch.rules[first:last])) or range(len(rules))
                 pieces = self._run_pieces(index, shell, used, first, last, first=True)
                 made.append(self._document(outcome, pieces, [(batch, first, last)]))
         return made
@@ -152,6 +160,8 @@ class Packer:
         """Leave out the source text around each finding; the text of the finding itself stays. False when there is none."""
         found = 0
         for batch in self.batches.values():
+            if not any(b'"contextRegion"' in self.spool.read(start, end - start) for start, end in batch.stretches(0, len(batch), _BLOCK)):
+                continue
             for number in range(len(batch)):
                 content = self.spool.read(*batch.place(number))
                 if b'"contextRegion"' in content:
@@ -164,6 +174,8 @@ class Packer:
 
     def _shorten(self, index: int, batch: Batch, rules: list[int], room: int) -> None:
         """A result that would not fit into a part of its own loses what tells least. InputError, naming it, if that is not enough."""
+        if not batch.sizes or max(batch.sizes) + 1 + max(rules) <= room:
+            return
         for number in range(len(batch)):
             if batch.sizes[number] + 1 + rules[batch.rules[number]] <= room:
                 continue

@@ -4,6 +4,7 @@
 # PRIVATE to the collection: floor 3, how a path in a SARIF file becomes relative to the repository root. Pure: no file is looked at.
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 import typing as t
@@ -24,6 +25,9 @@ _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # Of so many paths and steps the outcome is remembered: a report with more of them must not fill the memory.
 REMEMBERED = 8_000
 _SAFE = "/!$&'()*+,;=:@-._~"
+# A path that no step changes.
+_NAME = r"(?!\.\.?(?:/|$))[A-Za-z0-9!$&'()*+,;=@._~-]+"
+_PLAIN = re.compile(f"{_NAME}(?:/{_NAME})*")
 
 
 @dataclasses.dataclass
@@ -36,8 +40,7 @@ class Path:
     fault: str = ""
 
 
-@dataclasses.dataclass(frozen=True)
-class Resolved:
+class Resolved(t.NamedTuple):
     """uri: relative to the repository root, or None. changes: names of the rules that changed it. fault, shown: why and what it was."""
 
     uri: str | None
@@ -60,6 +63,15 @@ class Roots:
         self.own = self._own(run)
         self.used: set[str] = set()
         self._known: dict[tuple[str, str | None], Resolved] = {}
+        self._idle: dict[str | None, bool] = {None: True}
+
+    @contextlib.contextmanager
+    def knowing(self, uris: list[str]) -> t.Iterator[None]:
+        """Meanwhile these paths are not changed."""
+        self._known.update({(uri, None): Resolved(uri) for uri in uris})
+        yield
+        for uri in uris:
+            self._known.pop((uri, None), None)
 
     def base(self, base_id: str) -> Path | None:
         """The folder a base id stands for: absolute, or relative to the repository root; None when the file does not say."""
@@ -107,10 +119,20 @@ class Roots:
         if key not in self._known:
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
+                self._idle = {None: True}
             self._known[key] = self._resolve(uri, base_id)
         return self._known[key]
 
+    def _adds_nothing(self, base_id: str | None) -> bool:
+        """Whether a relative path with this base id is relative to the repository root."""
+        if base_id not in self._idle:
+            base = self.base(base_id) if base_id is not None else None
+            self._idle[base_id] = base is None or (base.absolute and is_root_name(base_id or "") and not self.source_root)
+        return self._idle[base_id]
+
     def _resolve(self, uri: str, base_id: str | None) -> Resolved:
+        if not self.prefix and _PLAIN.fullmatch(uri) and self._adds_nothing(base_id):
+            return Resolved(uri, () if base_id is None else ("uri_base_ids",))
         path, changes = Path(uri, base_id), []
         for name, step in STEPS:
             if step(path, self):

@@ -13,12 +13,15 @@ import typing as t
 
 from .._errors import InputError
 from .clean import LEVELS
-from .normalise import Report
-from .pack import Packer
+from .forms import Forms
+from .learn import learn
+from .normalise import Report, prepare_result
+from .pack import Packer, to_json
 from .paths import Path, Roots, add_prefix, collapse_dots, encode, is_absolute
 from .read import read_head, read_results
 from .run import Options
 from .spool import Spool
+from .text import Text
 
 _WRITTEN = "Did the scanner write its report there, on the host where this runs?"
 _CHANGED = "changed while it was read. Is a scanner still writing it?"
@@ -152,22 +155,42 @@ def prepare(patterns: list[str], options: Options) -> Prepared:
     return done
 
 
+class _Work:
+    """One file's results on their way from its text into the spool."""
+
+    def __init__(self, options: Options, spool: Spool) -> None:
+        self.report, self.packer = Report(options), Packer(spool, options.on_oversize == "split")
+
+    def take(self, text: Text, number: int, raw: dict[str, t.Any]) -> int:
+        where, report, packer = f"runs[{number}].results", self.report, self.packer
+        forms, found = Forms(report.run(number, raw), prepare_result), 0
+        for _position in text.items(where):
+            text.peek()
+            sent, text.pos = forms.results(text.buffer, text.pos)
+            found += len(sent.texts)
+            levels, rules = [made.level for made in sent.made], [made.rule for made in sent.made]
+            report.took(number, levels)
+            packer.add(number, sent.texts, rules, sent.paths, levels)
+            written = text.value(f"{where}[{found}]")
+            taken = report.take(number, found, written)
+            if taken:
+                content, level = to_json(taken.result), taken.result["level"]
+                packer.add(number, [content], [taken.rule], [taken.path], [level])
+                learn(forms, text.buffer[text.pos - text.taken : text.pos], taken.rule, level)
+            found += 1
+        return found
+
+
 def _one(path: str, options: Options, done: Prepared, totals: dict[str, collections.Counter[str]]) -> None:
     name = shown(path)
     try:
-        head = read_head(path)
-        report, packer = Report(head.log, options), Packer(done.spool, options.on_oversize == "split")
-        found = [0] * len(head.found)
-        for run, number, written in read_results(path):
-            if run >= len(found):
+        work = _Work(options, done.spool)
+        head = read_head(path, work.take)
+        if not head.taken:
+            work = _Work(options, done.spool)
+            if read_results(path, work.take, head.log["runs"]) != head.found:
                 raise InputError(_CHANGED)
-            found[run] += 1
-            taken = report.take(run, number, written)
-            if taken:
-                packer.add(run, *taken)
-        if found != head.found:
-            raise InputError(_CHANGED)
-        outcome = report.close()
+        packer, outcome = work.packer, work.report.close(head.log)
         documents = packer.documents(outcome)
     except RecursionError:
         raise InputError(f"{name}: is nested too deeply to be a SARIF file.") from None

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# PRIVATE to the collection: floor 3, a SARIF file in two passes: everything but the results, then the results, one at a time.
+# PRIVATE to the collection: floor 3, a SARIF file in one pass, or in two when its results come before what they rest on.
 from __future__ import annotations
 
 import collections
@@ -29,13 +29,28 @@ _NEEDED = {
 _UNUSED = frozenset(name for kind in ("run", "invocation", "toolComponent") for name in SHAPES[kind].left_out) - _NEEDED
 
 
+# What the results of a run rest on.
+_FIRST = {
+    *("tool", "taxonomies", "invocations", "originalUriBaseIds", "versionControlProvenance", "artifacts"),
+    *("logicalLocations", "threadFlowLocations", "addresses", "webRequests", "webResponses"),
+}
+
+# Takes the list of results that stands in the text, of the run of this number, as far as it was read: text.items() with a value each.
+# Returns how many there are.
+Take = t.Callable[[Text, int, Raw], int]
+
+
 class Head(t.NamedTuple):
-    """A SARIF 2.1.0 log without results. found: how many results each run has. counts: what had to be changed to read it."""
+    """A SARIF 2.1.0 log without results. found: how many results each run has. counts: what had to be changed to read it.
+
+    taken: whether all results were given to C(take) with all that they rest on; otherwise read_results() has to do it.
+    """
 
     log: Raw
     found: list[int]
     counts: dict[str, int]
     warnings: list[str]
+    taken: bool
 
 
 @contextlib.contextmanager
@@ -49,13 +64,14 @@ def _opened(path: str) -> t.Iterator[Text]:
         text.close()
 
 
-def read_head(path: str) -> Head:
-    """The first pass over a SARIF file of any size: every byte is read and parsed, all but the results is kept.
+def read_head(path: str, take: Take) -> Head:
+    """The first pass over a SARIF file of any size: every byte is read, all but the results is kept.
 
     Raises InputError, without the path, with the place (byte, JSON path) and what to do.
     """
     with _opened(path) as text:
-        log, found = _head(text)
+        reader = _Reader(text, take)
+        log = reader.log()
         counts = {"encoding": int(text.has_mark or text.encoding != "utf-8"), "lone_surrogates": text.halves}
         counts["duplicate_keys"] = sum(text.repeated.values())
         warnings = []
@@ -64,11 +80,12 @@ def read_head(path: str) -> Head:
             warnings.append(f"names that stand twice in one object, of which the last counts: {names}.")
         if text.halves:
             warnings.append(f"{text.halves} texts held half a character, which became U+FFFD.")
-        return Head(_sarif(log), found, {name: n for name, n in counts.items() if n}, warnings)
+        return Head(_sarif(log), reader.found, {name: n for name, n in counts.items() if n}, warnings, reader.taken)
 
 
-def read_results(path: str) -> t.Iterator[tuple[int, int, t.Any]]:
-    """The second pass: (position of the run, position of the result, result) of every result, in order."""
+def read_results(path: str, take: Take, runs: list[Raw]) -> list[int]:
+    """The second pass. Returns how many results each run has, which may be more runs than are known when the file was changed."""
+    found = []
     with _opened(path) as text:
         keeper = _Keeper(text)
         for name in text.members(""):
@@ -76,59 +93,68 @@ def read_results(path: str) -> t.Iterator[tuple[int, int, t.Any]]:
                 keeper.keep(name)
                 continue
             for run in text.items(name):
-                for member in text.members(f"runs[{run}]"):
-                    where = f"runs[{run}].{member}"
-                    if member != "results" or text.peek() != "[":
-                        keeper.keep(where)
-                        continue
-                    for number in text.items(where):
-                        yield run, number, text.value(f"{where}[{number}]")
-
-
-def _head(text: Text) -> tuple[Raw, list[int]]:
-    _refuse_other_formats(text)
-    log: Raw = {}
-    found: list[int] = []
-    keeper = _Keeper(text)
-    for name in text.members(""):
-        if name == "runs" and text.peek() == "[":
-            if name in log:
-                raise InputError("runs stands twice: it is not clear which results are meant. Have the scanner write it once.")
-            log[name] = keeper.runs = []
-            for run in text.items(name):
                 found.append(0)
-                log[name].append(_run(text, keeper, run, found))
-        else:
-            log[name] = keeper.keep(name)
-    if text.peek():
-        raise InputError(
-            f"not JSON: more text follows the end of the report {text.place(text.pos)}. "
-            "Write log lines, or a second report, to another file."
-        )
-    return log, found
+                for member in text.members(f"runs[{run}]"):
+                    if member == "results" and text.peek() == "[" and run < len(runs):
+                        found[-1] += take(text, run, runs[run])
+                    else:
+                        keeper.keep(f"runs[{run}].{member}")
+    return found
 
 
-def _run(text: Text, keeper: _Keeper, number: int, found: list[int]) -> Raw:
-    where = f"runs[{number}]"
-    if text.peek() not in ("{", ""):
-        raise InputError("runs is not a list of objects: this is not SARIF 2.1.0.")
-    run: Raw = {}
-    for member in text.members(where):
-        name = f"{where}.{member}"
-        if member != "results":
-            run[member] = keeper.keep(name)
-            continue
-        if "results" in run:
-            raise InputError(f"{name} stands twice: it is not clear which results are meant. Have the scanner write it once.")
-        run["results"] = None
-        if text.peek() == "[":
-            for result in text.items(name):
-                text.value(f"{name}[{result}]")
-                found[-1] += 1
-        elif text.value(name) is not None:
-            raise InputError(f"{name} is not a list: this is not SARIF 2.1.0.")
-    run.pop("results", None)
-    return run
+class _Reader:
+    """The first pass. taken: as in Head."""
+
+    def __init__(self, text: Text, take: Take) -> None:
+        self.text, self.take, self.keeper = text, take, _Keeper(text)
+        self.found: list[int] = []
+        self.taken = True
+
+    def log(self) -> Raw:
+        text = self.text
+        _refuse_other_formats(text)
+        log: Raw = {}
+        for name in text.members(""):
+            if name == "runs" and text.peek() == "[":
+                if name in log:
+                    raise InputError("runs stands twice: it is not clear which results are meant. Have the scanner write it once.")
+                log[name] = self.keeper.runs = []
+                for run in text.items(name):
+                    log[name].append(self._run(run))
+            else:
+                log[name] = self.keeper.keep(name)
+        if text.peek():
+            raise InputError(
+                f"not JSON: more text follows the end of the report {text.place(text.pos)}. "
+                "Write log lines, or a second report, to another file."
+            )
+        return log
+
+    def _run(self, number: int) -> Raw:
+        text, where, run = self.text, f"runs[{number}]", dict[str, t.Any]()
+        if text.peek() not in ("{", ""):
+            raise InputError("runs is not a list of objects: this is not SARIF 2.1.0.")
+        self.found.append(0)
+        for member in text.members(where):
+            name = f"{where}.{member}"
+            if member != "results":
+                run[member] = self.keeper.keep(name)
+                self.taken = self.taken and not (member in _FIRST and self.found[-1])
+                continue
+            if "results" in run:
+                raise InputError(f"{name} stands twice: it is not clear which results are meant. Have the scanner write it once.")
+            run["results"] = None
+            if text.peek() == "[":
+                self.taken = self.taken and "tool" in run
+                self.found[-1] = self.take(text, number, run) if self.taken else sum(1 for at in text.items(name) if self._forget(name, at))
+            elif text.value(name) is not None:
+                raise InputError(f"{name} is not a list: this is not SARIF 2.1.0.")
+        run.pop("results", None)
+        return run
+
+    def _forget(self, where: str, number: int) -> bool:
+        self.text.value(f"{where}[{number}]")
+        return True
 
 
 class _Keeper:

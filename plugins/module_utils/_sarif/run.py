@@ -107,7 +107,6 @@ class Run:
     def __init__(self, raw: Raw, options: Options, rules: t.Mapping[str, t.Sequence[Rule]]) -> None:
         self.raw, self.options = raw, options
         self.rules = {kind: [(rule.name, rule.apply) for rule in listed if rule.apply] for kind, listed in rules.items()}
-        self.about: t.Hashable = None
         self._known: dict[tuple[t.Any, ...], tuple[t.Any, tuple[tuple[str, int], ...], tuple[tuple[str, str], ...]]] = {}
         tool = raw.get("tool")
         tool = tool if isinstance(tool, dict) else {}

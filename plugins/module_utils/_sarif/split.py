@@ -5,46 +5,49 @@
 from __future__ import annotations
 
 import collections
+import itertools
 import typing as t
 from array import array
 
 from .clean import LEVELS
 
+_LEVEL_NUMBERS = {level: number for number, level in enumerate(LEVELS)}
+
 
 class Batch:
-    """The prepared results of one run, 25 bytes for each: where it lies, how big it is, and what it needs.
+    """The prepared results of one run, 17 bytes for each (21 once the spool has 4 GB): where it lies, how big it is, and what it needs.
 
     rules: position of its rule in the shell. files: number of the source file that it is about, in the order of appearance.
-    order: the results in the order of sending, which is that of the report, until group() puts those of one file together.
+    The results are in the order of sending, which is that of the report, until group() puts those of one file together.
     """
 
     def __init__(self) -> None:
-        self.offsets, self.sizes, self.rules = array("Q"), array("I"), array("I")
-        self.files, self.levels, self.order = array("I"), array("B"), array("I")
+        self.offsets, self.sizes, self.rules = array("I"), array("I"), array("I")
+        self.files, self.levels = array("I"), array("B")
         self.rule_ids: list[str] = []
         self._numbers: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self.offsets)
 
-    def add(self, offset: int, size: int, rule: int, path: str, level: str) -> None:
-        self.order.append(len(self.offsets))
-        self.offsets.append(offset)
-        self.sizes.append(size)
-        self.rules.append(rule)
-        self.files.append(self._numbers.setdefault(path, len(self._numbers)))
-        self.levels.append(LEVELS.index(level))
+    def add(self, offset: int, sizes: list[int], rules: list[int], paths: list[str], levels: list[str]) -> None:
+        """Results that lie one after the other, a comma after each."""
+        numbers = self._numbers
+        self._make_room(offset + sum(sizes) + len(sizes))
+        self.offsets.extend(itertools.accumulate([offset, *[size + 1 for size in sizes[:-1]]]))
+        self.sizes.extend(sizes)
+        self.rules.extend(rules)
+        self.files.extend([numbers.setdefault(path, len(numbers)) for path in paths])
+        self.levels.extend([_LEVEL_NUMBERS[level] for level in levels])
 
     def place(self, number: int) -> tuple[int, int]:
-        """(offset, size) of the result that is sent as this number."""
-        index = self.order[number]
-        return self.offsets[index], self.sizes[index]
+        """(offset, size) of a result."""
+        return self.offsets[number], self.sizes[number]
 
     def stretches(self, first: int, last: int, most: int) -> t.Iterator[tuple[int, int]]:
         """(start, end) in the spool of these results, a comma after each; neighbours together up to C(most) bytes."""
         start = end = -1
-        for number in range(first, last):
-            offset, size = self.place(number)
+        for offset, size in zip(self.offsets[first:last], self.sizes[first:last]):
             if offset != end or end - start > most:
                 if end > start:
                     yield start, end
@@ -53,25 +56,32 @@ class Batch:
         if end > start:
             yield start, end
 
+    def _make_room(self, offset: int) -> None:
+        if offset >= 1 << 32 and self.offsets.typecode == "I":
+            self.offsets = array("Q", self.offsets)
+
     def move(self, number: int, offset: int, size: int) -> None:
-        index = self.order[number]
-        self.offsets[index], self.sizes[index] = offset, size
+        self._make_room(offset)
+        self.offsets[number], self.sizes[number] = offset, size
 
     def path(self, number: int) -> str:
-        wanted = self.files[self.order[number]]
-        return next(path for path, file in self._numbers.items() if file == wanted)
+        return next(path for path, file in self._numbers.items() if file == self.files[number])
 
     def group(self) -> None:
         """Results of one source file follow each other: the files in the order of appearance, the results of each in that of the report."""
         starts, total = [0] * len(self._numbers), 0
         for file, count in sorted(collections.Counter(self.files).items()):
             starts[file], total = total, total + count
+        order = array("I", self.files)
         for index, file in enumerate(self.files):
-            self.order[starts[file]] = index
+            order[starts[file]] = index
             starts[file] += 1
+        for name in ("offsets", "sizes", "rules", "files", "levels"):
+            values: array[int] = getattr(self, name)
+            setattr(self, name, array(values.typecode, map(values.__getitem__, order)))
 
     def levels_of(self, first: int, last: int) -> collections.Counter[str]:
-        counted = collections.Counter(self.levels[self.order[number]] for number in range(first, last))
+        counted = collections.Counter(self.levels[first:last])
         return collections.Counter({LEVELS[level]: count for level, count in counted.items()})
 
 
@@ -90,7 +100,8 @@ def plan_parts(batch: Batch, rules: t.Sequence[int], room: int) -> list[tuple[in
             start, size, has = first, 0, set()
             cost, new = _cost(batch, rules, first, last, has)
         if size + cost <= room:
-            size, has = size + cost, has | new
+            size += cost
+            has |= new
             continue
         for number in range(first, last):
             cost, new = _cost(batch, rules, number, number + 1, has)
@@ -104,13 +115,12 @@ def plan_parts(batch: Batch, rules: t.Sequence[int], room: int) -> list[tuple[in
 
 def _files(batch: Batch) -> t.Iterator[tuple[int, int]]:
     first = 0
-    for number in range(1, len(batch) + 1):
-        if number == len(batch) or batch.files[batch.order[number]] != batch.files[batch.order[first]]:
-            yield first, number
-            first = number
+    for _file, results in itertools.groupby(batch.files):
+        last = first + sum(1 for _result in results)
+        yield first, last
+        first = last
 
 
 def _cost(batch: Batch, rules: t.Sequence[int], first: int, last: int, has: set[int]) -> tuple[int, set[int]]:
-    indices = batch.order[first:last]
-    new = {batch.rules[index] for index in indices} - has
-    return sum(batch.sizes[index] + 1 for index in indices) + sum(rules[rule] for rule in new), new
+    new = set(batch.rules[first:last]) - has
+    return sum(batch.sizes[first:last]) + last - first + sum([rules[rule] for rule in new]), new

@@ -4,11 +4,13 @@
 # PRIVATE to the collection: floor 3, prepared results between reading and sending, in a private file that never stays.
 from __future__ import annotations
 
-import contextlib
+import os
 import tempfile
 import typing as t
 
 from .._errors import InputError
+
+_BLOCK = 1 << 20
 
 
 class Spool:
@@ -17,39 +19,42 @@ class Spool:
     def __init__(self) -> None:
         self._file: t.Any = None
         self._end = 0
-        self._reading = False
+        self._waiting: list[bytes] = []
+        self._size = 0
 
     def add(self, content: bytes) -> int:
         """Keep C(content); returns its position. Raises InputError when there is no room."""
-        try:
-            if self._file is None:
-                self._file = tempfile.TemporaryFile(prefix="cortex-sarif-")  # noqa: SIM115 (closed by close)
-            if self._reading:
-                self._file.seek(self._end)
-                self._reading = False
-            self._file.write(content)
-        except OSError as exc:
-            raise InputError(_no_room(exc)) from None
+        self._waiting.append(content)
         position = self._end
         self._end += len(content)
+        self._size += len(content)
+        if self._size > _BLOCK:
+            self._write()
         return position
 
-    def read(self, position: int, size: int) -> bytes:
+    def _write(self) -> None:
+        content, self._waiting, self._size = memoryview(b"".join(self._waiting)), [], 0
         try:
-            self._reading = True
-            self._file.seek(position)
-            content = self._file.read(size)
-        except OSError as exc:  # what was buffered is written now
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(prefix="cortex-sarif-", buffering=0)  # noqa: SIM115 (closed by close)
+            self._file.seek(0, os.SEEK_END)
+            while content:
+                content = content[self._file.write(content) :]
+        except OSError as exc:
             raise InputError(_no_room(exc)) from None
+
+    def read(self, position: int, size: int) -> bytes:
+        if self._waiting:
+            self._write()
+        self._file.seek(position)
+        content = self._file.read(size)
         if len(content) != size:
             raise RuntimeError("the spool is shorter than what was written to it")
         return bytes(content)
 
     def close(self) -> None:
         if self._file is not None:
-            # When the disk is full, what was buffered cannot be written, and need not be.
-            with contextlib.suppress(OSError):
-                self._file.close()
+            self._file.close()
             self._file = None
 
 

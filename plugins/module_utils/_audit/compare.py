@@ -1,0 +1,234 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, what is expected beside what the tenant shows, data source by data source. Pure.
+from __future__ import annotations
+
+import typing as t
+
+from .._data_sources.fields import Item, get, hostname_key, label
+from .._data_sources.match import match
+from .._data_sources.types import STAGES, TYPES, VCS
+from .._errors import InputError
+from .kinds import Finding, finding
+
+Row = dict[str, t.Any]
+ORDER = ("code", "build", "build_deploy", "cross_stage", "unknown")
+STAGE_TITLES = {
+    "code": "Code",
+    "build": "Build",
+    "build_deploy": "Build and Deploy",
+    "cross_stage": "Cross-stage",
+    "unknown": "Stage not known",
+}
+HEALTH = ("healthy", "unhealthy", "unknown")
+# What an audit never needs: secrets, and how a change would be carried out.
+NOT_READ = (
+    "credentials",
+    "self_signed_certificate",
+    "credentials_file",
+    "return_credentials",
+    "backup_dir",
+    "wait",
+    "wait_for_status",
+    "wait_timeout",
+)
+
+
+def without_secrets(item: Item) -> Item:
+    """The item as the audit uses it. A difference is shown whatever its size: nothing is written."""
+    kept = {k: v for k, v in item.items() if k not in NOT_READ and k != "max_deselect"}
+    return {**kept, "max_deselect": -1}
+
+
+def stage_of(kind: t.Any) -> str:
+    known = TYPES.get(str(kind or "").upper())
+    return known.stage if known else "unknown"
+
+
+def about(item: Item) -> Row:
+    """What identifies a data source in a finding."""
+    return {
+        "subject": label({k: item.get(k) for k in ("type", "name", "domain")}),
+        "type": item.get("type"),
+        "name": item.get("name"),
+        "hostname": get(item, "domain.hostname"),
+        "id": item.get("id"),
+        "stage": stage_of(item.get("type")),
+    }
+
+
+def shown_row(source: Item) -> Row:
+    """One data source of the tenant, as the report holds it: its settings are left out."""
+    row = about(source)
+    row.update({k: source.get(k) for k in ("status", "health", "selection_type", "repositories_count", "created_at", "updated_at")})
+    row["health"] = row["health"] if row["health"] in HEALTH else "unknown"
+    if row["repositories_count"] is None and source.get("repositories") is not None and source.get("complete"):
+        row["repositories_count"] = len(source["repositories"])
+    return {**row, "complete": readable(source), "expected": None, "drift": None}
+
+
+def readable(source: Item) -> bool:
+    """Whether it shows all that it selects; only of version control does that matter."""
+    kind = TYPES.get(str(source.get("type") or "").upper())
+    if kind is not None and kind.category != VCS:
+        return True
+    shown, count = source.get("repositories") or [], source.get("repositories_count")
+    if str(source.get("selection_type") or "").startswith("CURRENT_STATE") and not shown:
+        # It selects everything and shows nothing: what that is cannot be told.
+        return False
+    return bool(source.get("complete")) or (count == 0 and not shown)
+
+
+def compare(
+    expected: list[Item] | None, sources: list[Item], rows: list[Row], diffs: list[Row]
+) -> tuple[list[Row], list[Row], list[Finding]]:
+    """Expected data sources, those of the tenant, and the findings.
+
+    expected: items of C(data_sources), or None when nothing is described. sources: as C(data_source_info) shows them, read by id.
+    rows, diffs: the results of C(data_sources) for the expected ones, in check mode with diff.
+    """
+    by_id = {source["id"]: shown_row(source) for source in sources}
+    by_index = {row.get("index"): row for row in rows}
+    found: list[Finding] = []
+    wanted = [_expected_row(index, item, sources, by_id, by_index.get(index, {}), found) for index, item in enumerate(expected or [])]
+    means: dict[str, int] = {}
+    for entry in wanted:
+        shown = by_id.get(entry["id"])
+        if shown is not None:
+            means[shown["id"]] = entry["index"]
+            shown["expected"] = entry["state"] == "present"
+            _drift(entry, shown, by_index.get(entry["index"], {}), diffs, found)
+    for shown in by_id.values():
+        facts = {k: shown[k] for k in ("subject", "type", "name", "hostname", "id", "stage")}
+        index = means.get(shown["id"])
+        if expected is not None and shown["expected"] is None:
+            shown["expected"] = False
+            found.append(finding("unexpected", "it is in the tenant, but nobody describes it", **facts))
+        if shown["health"] == "unhealthy":
+            found.append(finding("unhealthy", f"the tenant shows the status {shown['status']}", index=index, **facts))
+        elif shown["health"] != "healthy":
+            found.append(finding("unknown", _unknown(shown), index=index, **facts))
+        if not shown["complete"]:
+            found.append(finding("incomplete", _incomplete(shown), index=index, **facts))
+    return wanted, sorted(by_id.values(), key=lambda s: (ORDER.index(s["stage"]), s["type"] or "", s["name"] or "", s["id"])), found
+
+
+def _expected_row(index: int, item: Item, sources: list[Item], by_id: dict[str, Row], row: Row, found: list[Finding]) -> Row:
+    entry: Row = {**about(item), "index": index, "state": "present", "message": ""}
+    action = row.get("action")
+    undetermined = str(row.get("error") or "") if action == "undetermined" else ""
+    source = by_id.get(str(row.get("id") or ""))
+    # The module says which one it is, unless it failed or passes over it.
+    if source is None and action not in ("created", "undetermined"):
+        found_id, undetermined = _match(item, sources)
+        source = by_id.get(found_id)
+    if source is not None:
+        entry.update({"id": source["id"], **{key: entry[key] or source[key] for key in ("type", "name", "hostname")}})
+        entry["stage"] = stage_of(entry["type"])
+    facts = {k: entry[k] for k in ("subject", "type", "name", "hostname", "id", "stage", "index")}
+    if undetermined:
+        entry.update(state="undetermined", message=undetermined)
+        found.append(finding("undetermined", undetermined, **facts))
+    elif item.get("state") == "absent":
+        entry.update(state="absent" if source is None else "not_absent")
+        if source is not None:
+            found.append(finding("unexpected", "it is described as absent, but is in the tenant", **facts))
+    elif source is None:
+        entry.update(state="missing")
+        found.append(finding("missing", "it is described, but not in the tenant", **facts))
+    return entry
+
+
+def _match(item: Item, sources: list[Item]) -> tuple[str, str]:
+    """The id of the one that an item means (empty: there is none), and why that cannot be told."""
+    if item.get("id"):
+        return str(item["id"]), ""
+    raws = [{**s, "uniqueProperties": s.get("unique_properties")} for s in sources]
+    try:
+        result = match(item, raws, {s["id"] for s in sources})
+    except InputError as exc:
+        return "", str(exc)
+    return (str(result.found["id"]), "") if result.found else ("", result.undetermined)
+
+
+def _drift(entry: Row, shown: Row, row: Row, diffs: list[Row], found: list[Finding]) -> None:
+    action = row.get("action")
+    if entry["state"] != "present" or action is None:
+        return
+    facts = {k: entry[k] for k in ("subject", "type", "name", "hostname", "id", "stage", "index")}
+    shown["drift"] = "none"
+    if action == "updated":
+        shown["drift"] = "differs"
+        diff = next((d for d in diffs if str(d.get("before_header", "")).endswith(f"(id {shown['id']})")), {})
+        message = "it differs from its description"
+        found.append(finding("drift", message, before=diff.get("before"), after=diff.get("after"), **facts))
+    elif action == "failed":
+        shown["drift"] = "failed"
+        found.append(
+            finding("drift", f"it could not be compared with its description, or not be brought to it: {row.get('error')}", **facts)
+        )
+
+
+def _unknown(shown: Row) -> str:
+    if not shown["status"]:
+        return "the tenant shows no status"
+    kind = TYPES.get(str(shown["type"] or "").upper())
+    waits = f"; perhaps somebody still has to {kind.person}" if kind and kind.person and str(shown["status"]).upper() == "PENDING" else ""
+    return f"the status word {shown['status']} says neither that it works nor that it does not{waits}"
+
+
+def _incomplete(shown: Row) -> str:
+    count = shown["repositories_count"]
+    if str(shown["selection_type"] or "").startswith("CURRENT_STATE"):
+        return f"it selects all repositories ({shown['selection_type']}), but the tenant does not show all of them"
+    return (
+        f"it states {count} repositories, but does not show all of them"
+        if count
+        else "the tenant does not show which repositories it selects"
+    )
+
+
+def stages(wanted: list[Row], shown: list[Row]) -> list[Row]:
+    """Each stage of the software life cycle in numbers; the unknown one only when something is in it."""
+    told = []
+    for stage in ORDER:
+        mine, here = (
+            [w for w in wanted if w["stage"] == stage and w["state"] not in ("absent", "not_absent")],
+            [s for s in shown if s["stage"] == stage],
+        )
+        if stage == "unknown" and not mine and not here:
+            continue
+        counts = [s["repositories_count"] for s in here]
+        health = {word: sum(s["health"] == word for s in here) for word in HEALTH}
+        told.append(
+            {
+                "stage": stage,
+                "title": STAGE_TITLES[stage],
+                "expected": len(mine),
+                "present": sum(w["state"] == "present" for w in mine),
+                "missing": sum(w["state"] == "missing" for w in mine),
+                "data_sources": len(here),
+                "unexpected": sum(s["expected"] is False for s in here),
+                **health,
+                "repositories": sum(c for c in counts if isinstance(c, int)),
+                "repositories_complete": all(isinstance(c, int) for c in counts) and all(s["complete"] for s in here),
+            }
+        )
+    return told
+
+
+def code_hosts(source: Item) -> str:
+    """The host whose repositories a data source can select; empty when it does not say."""
+    host = get(source, "domain.hostname")
+    if host:
+        return hostname_key(str(host)).partition(":")[0]
+    return {"GITHUB": "github.com", "GITLAB": "gitlab.com", "BITBUCKET": "bitbucket.org", "AZURE_REPOS": "dev.azure.com"}.get(
+        str(source.get("type") or "").upper(), ""
+    )
+
+
+def is_code(source: Item) -> bool:
+    """Whether it is version control; a type that is not known may be."""
+    kind = TYPES.get(str(source.get("type") or "").upper())
+    return kind is None or STAGES[kind.category] == "code"

@@ -1,0 +1,86 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, exceptions: who answers for which finding, why, and until when. Pure.
+from __future__ import annotations
+
+import datetime as dt
+import fnmatch
+import typing as t
+
+from .._errors import InputError
+from .kinds import KINDS, Finding, day_from, finding
+
+Row = dict[str, t.Any]
+WHAT = ("kind", "type", "name", "repository")
+NEEDED = ("owner", "reason", "expires")
+
+
+def excuse(findings: list[Finding], entries: list[t.Any], today: dt.date) -> tuple[list[Row], list[Finding]]:
+    """Mark the findings that a valid exception covers (C(excused)). Returns the exceptions with their state, and what is wrong with them:
+    findings that nothing excuses.
+
+    An entry: what (C(kind), C(type), C(name), C(repository); all given must match; name and repository may be patterns with C(*)),
+    C(owner), C(reason), C(expires) (the last day on which it holds). One that is expired or incomplete excuses nothing.
+    """
+    rows = [_row(number, entry, today) for number, entry in enumerate(entries)]
+    valid = [row for row in rows if not row["fault"]]
+    for each in findings:
+        row = next((r for r in valid if _covers(r, each)), None)
+        if row:
+            each["excused"] = {k: row[k] for k in NEEDED}
+            row["used"] += 1
+    for row in valid:
+        row["state"] = "used" if row["used"] else "unused"
+    return rows, [
+        finding("exception", row["fault"], subject=row["subject"], type=row["type"], name=row["name"], repository=row["repository"])
+        for row in rows
+        if row["fault"]
+    ]
+
+
+def _row(number: int, entry: t.Any, today: dt.date) -> Row:
+    given = entry if isinstance(entry, dict) else {}
+    row: Row = {k: None if given.get(k) is None else str(given[k]).strip() for k in (*WHAT, *NEEDED)}
+    row.update(number=number, used=0, state="incomplete", fault="")
+    said = ", ".join(f"{k} {row[k]}" for k in WHAT if row[k])
+    row["subject"] = f"exception {number + 1}" + (f" ({said})" if said else "")
+    row["fault"] = _fault(entry, given, row)
+    if row["fault"]:
+        return row
+    try:
+        last = day_from(given["expires"], "its expires")
+    except InputError as exc:
+        return {**row, "fault": str(exc)}
+    row["expires"] = last.isoformat()
+    if last < today:
+        return {**row, "state": "expired", "fault": f"it expired on {last} ({row['owner']}: {row['reason']})"}
+    return row
+
+
+def _fault(entry: t.Any, given: Row, row: Row) -> str:
+    if not isinstance(entry, dict):
+        return "it is no dictionary with what, owner, reason and expires"
+    strange = [str(k) for k in given if k not in (*WHAT, *NEEDED)]
+    if strange:
+        return f"it has no field {', '.join(strange)}; known: {', '.join((*WHAT, *NEEDED))}"
+    lacking = [k for k in NEEDED if not row[k]]
+    if lacking:
+        return f"it lacks {', '.join(lacking)}"
+    if row["kind"] and row["kind"] not in KINDS:
+        return f"kind {row['kind']} is none of {', '.join(KINDS)}"
+    return (
+        ""
+        if any(row[k] for k in ("type", "name", "repository")) or row["kind"] == "key_expiry"
+        else "it does not say for what: type, name or repository"
+    )
+
+
+def _covers(row: Row, each: Finding) -> bool:
+    for key in WHAT:
+        wanted, value = row[key], each.get(key)
+        if not wanted:
+            continue
+        if value is None or not (str(value) == wanted or (key in ("name", "repository") and fnmatch.fnmatchcase(str(value), wanted))):
+            return False
+    return True

@@ -1,0 +1,78 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, the audits of many hosts on one page. Pure.
+from __future__ import annotations
+
+import typing as t
+
+from .kinds import KINDS
+
+SCHEMA = "cortex_cloud.appsec/audit_fleet"
+Row = dict[str, t.Any]
+VERDICTS = ("not_audited", "fail", "attention", "pass")
+
+
+def fleet(hosts: dict[str, Row | str], audited_at: str) -> Row:
+    """The roll-up, as fleet.json holds it. hosts: inventory host -> its report, or why there is none. The worst come first."""
+    rows = [_not_audited(host, report) if isinstance(report, str) else _audited(host, report) for host, report in hosts.items()]
+    rows.sort(key=lambda r: (VERDICTS.index(r["verdict"]), -r["fails"], -r["open"], r["host"]))
+    stages: dict[str, Row] = {}
+    for report in hosts.values():
+        for stage in [] if isinstance(report, str) else report["stages"]:
+            total = stages.setdefault(stage["stage"], {"stage": stage["stage"], "title": stage["title"]})
+            for key, value in stage.items():
+                if isinstance(value, bool):
+                    total[key] = value and total.get(key, True)
+                elif isinstance(value, int):
+                    total[key] = total.get(key, 0) + value
+    return {
+        "schema": SCHEMA,
+        "schema_version": 1,
+        "audited_at": audited_at,
+        "counts": {verdict: sum(r["verdict"] == verdict for r in rows) for verdict in VERDICTS},
+        "stages": list(stages.values()),
+        "hosts": rows,
+    }
+
+
+def _audited(host: str, report: Row) -> Row:
+    still_open = [f for f in report["findings"] if not f["excused"]]
+    repositories = report["repositories"] or {}
+    return {
+        "host": host,
+        "tenant": report["tenant"],
+        "verdict": report["verdict"],
+        "message": report["headline"],
+        "fails": sum(f["kind"] in report["fail_on"] for f in still_open),
+        "open": len(still_open),
+        "excused": len(report["findings"]) - len(still_open),
+        "by_kind": {kind: n for kind in KINDS if (n := sum(f["kind"] == kind for f in still_open))},
+        "data_sources": len(report["data_sources"]),
+        "healthy": sum(s["health"] == "healthy" for s in report["data_sources"]),
+        "repositories": {k: repositories[k] for k in ("listed", "covered", "uncovered", "unknown")} if repositories else None,
+        "report": f"{folder_of(host)}/report.html",
+    }
+
+
+def _not_audited(host: str, why: str) -> Row:
+    return {
+        "host": host,
+        "tenant": None,
+        "verdict": "not_audited",
+        "message": why,
+        "fails": 0,
+        "open": 0,
+        "excused": 0,
+        "by_kind": {},
+        "data_sources": None,
+        "healthy": None,
+        "repositories": None,
+        "report": None,
+    }
+
+
+def folder_of(host: str) -> str:
+    """The sub-folder of a host: its name, which must not lead out of the report folder."""
+    name = host.replace("/", "_").replace("\\", "_")
+    return "_" + name if name.startswith(".") else name

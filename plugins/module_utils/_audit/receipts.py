@@ -1,0 +1,110 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, the receipts of uploads and their age. Pure.
+from __future__ import annotations
+
+import datetime as dt
+import typing as t
+
+from .._data_sources.fields import Item
+from .._errors import InputError
+from .kinds import Finding, day_from, finding
+from .repositories import key_of
+
+Row = dict[str, t.Any]
+
+
+def judge(
+    receipts: list[Row], sources: list[Item], wanted: list[Row] | None, listed: list[str] | None, *, today: dt.date, max_age_days: int
+) -> tuple[Row, list[Finding]]:
+    """The newest receipt of each collector and repository, whatever the branch: a branch that is gone is not stale.
+
+    receipts: as sarif_upload writes them, each with its C(file). wanted: the expected data sources, None when nothing is described: then
+    the collectors of the tenant are expected. listed: repositories that should have one, if any.
+    """
+    collectors = [s for s in sources if str(s.get("type") or "").upper() == "COLLECTOR"]
+    newest: dict[tuple[str, str], Row] = {}
+    counts: dict[tuple[str, str], int] = {}
+    found: list[Finding] = []
+    for receipt in receipts:
+        fault = _fault(receipt, today)
+        if fault:
+            found.append(finding("unreadable", fault, subject=receipt["file"]))
+            continue
+        source = _collector(str(receipt.get("collector") or ""), collectors)
+        name = str(source.get("name") or source["id"]) if source else str(receipt.get("collector") or "")
+        key = (name, str(receipt.get("repository") or ""))
+        counts[key] = counts.get(key, 0) + 1
+        if key not in newest or str(newest[key]["time"]) < str(receipt["time"]):
+            newest[key] = receipt
+    rows = [_row(name, repository, receipt, counts[(name, repository)], today) for (name, repository), receipt in sorted(newest.items())]
+    for row in rows:
+        row["stale"] = row["age_days"] > max_age_days
+        if row["stale"]:
+            found.append(_stale(row, f"its newest receipt is {row['age_days']} days old, more than {max_age_days}"))
+    uploading = {row["collector"] for row in rows}
+    for name in _expected(collectors, wanted):
+        if name not in uploading:
+            found.append(_stale({"collector": name, "repository": None}, "it has no receipt at all"))
+    section = {"files": len(receipts), "max_age_days": max_age_days, "stale": sum(r["stale"] for r in rows), "items": rows}
+    if listed is not None:
+        found += _without_upload(listed, rows)
+        section["repositories_without"] = sum(f["kind"] == "no_upload" for f in found)
+    return section, found
+
+
+def _fault(receipt: Row, today: dt.date) -> str:
+    try:
+        day = day_from(receipt.get("time"), "its time")
+    except InputError as exc:
+        return f"no receipt of an upload: {exc}"
+    if not isinstance(receipt.get("status"), int) or not 200 <= receipt["status"] < 300:
+        return f"it does not record an accepted upload (status {receipt.get('status')})"
+    # A day for the time zones.
+    return f"it is dated {day}, after the day of the audit ({today})" if day > today + dt.timedelta(days=1) else ""
+
+
+def _collector(said: str, collectors: list[Item]) -> Item | None:
+    """A receipt names its collector as the upload did: by name, by id, or by the path of its URL."""
+    return next((c for c in collectors if c.get("name") == said), None) or next(
+        (c for c in collectors if said.rstrip("/").rpartition("/")[2] == c["id"]), None
+    )
+
+
+def _row(name: str, repository: str, receipt: Row, uploads: int, today: dt.date) -> Row:
+    kept = {k: receipt.get(k) for k in ("branch", "commit", "tool", "results", "results_by_level", "sha256", "time", "file")}
+    age = max(0, (today - day_from(receipt["time"], "time")).days)
+    return {"collector": name, "repository": repository or None, "uploads": uploads, "age_days": age, **kept}
+
+
+def _stale(row: Row, message: str) -> Finding:
+    subject = " ".join(filter(None, [f'COLLECTOR "{row["collector"]}"', row["repository"] and f"for {row['repository']}"]))
+    return finding(
+        "stale", message, subject=subject, type="COLLECTOR", name=row["collector"], repository=row["repository"], stage="cross_stage"
+    )
+
+
+def _expected(collectors: list[Item], wanted: list[Row] | None) -> list[str]:
+    if wanted is None:
+        return [str(c.get("name") or c["id"]) for c in collectors]
+    return [
+        str(w["name"] or w["id"])
+        for w in wanted
+        if w["type"] == "COLLECTOR" and (w["name"] or w["id"]) and w["state"] in ("present", "missing")
+    ]
+
+
+def _without_upload(listed: list[str], rows: list[Row]) -> list[Finding]:
+    have: dict[str, set[str]] = {}
+    for row in rows:
+        host, path = key_of(row["repository"] or "")
+        have.setdefault(path, set()).add(host)
+        # A list may name repositories by their last part alone.
+        have.setdefault(path.rpartition("/")[2], set()).add(host)
+    found: list[Finding] = []
+    for (host, path), text in {key_of(text): text for text in reversed(listed)}.items():
+        hosts = have.get(path, set())
+        if not hosts or (host and "" not in hosts and host not in hosts):
+            found.append(finding("no_upload", "there is no receipt for it", subject=text, repository=text, stage="cross_stage"))
+    return sorted(found, key=lambda f: str(f["subject"]))

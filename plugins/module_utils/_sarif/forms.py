@@ -1,0 +1,213 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, results written in the form of an earlier one, prepared from their text without parsing it.
+from __future__ import annotations
+
+import collections
+import dataclasses
+import json
+import re
+import typing as t
+from json.encoder import encode_basestring
+
+from .clean import GONE, Raw, clean
+from .paths import REMEMBERED
+from .run import Run
+
+# A scanner writes its results in a few forms: the same names in the same order, in which only some values differ. A form is learned
+# from a result that was prepared the long way: a pattern of its text, with a hole for each value that may differ, and, by preparing it
+# once more with marks in the holes, what becomes of it. A text that the pattern matches, and whose values are such that no rule
+# looks at them (a message that is not blank, a region that does not end before it starts), then becomes the same, with its own values.
+# Whatever is not matched is prepared the long way, and a form that does not give what the long way gave is not kept.
+
+# In learn.py: learning is paid for with the characters that were prepared the long way, and costs so many for each of a pattern.
+PRICE, START = 20, -20_000
+
+SPACE = r"[ \t\n\r]*"
+_OPENING = re.compile(rf"\[{SPACE}")
+_LINK = re.compile(r"\]\((?:sarif|file):", re.IGNORECASE)
+
+Notes = t.Tuple[t.Tuple[str, int], ...]  # noqa: UP006 (evaluated on Python 3.9)
+# What takes some of the values out of all.
+Getter = t.Callable[[t.List[t.Any]], t.Any]  # noqa: UP006
+# The holes of a region's numbers, None for one that it has not, in the order of _REGION.
+Region = t.Tuple[t.Optional[int], ...]  # noqa: UP006
+
+
+class Made(t.NamedTuple):
+    """What becomes of a text: its C(%) format, which values it holds, and the changes. Of a result: its level, rule and path too.
+
+    path: the hole that holds it, or the path itself.
+    """
+
+    format: str
+    pick: Getter
+    notes: Notes
+    level: str = ""
+    rule: int = 0
+    path: int | str = ""
+
+
+class Place(t.NamedTuple):
+    """What becomes of an artifactLocation: its path as JSON, which has no character to be escaped; empty when it cannot be used."""
+
+    uri: str
+    notes: Notes
+
+
+@dataclasses.dataclass(eq=False)
+class Form:
+    """How values of one kind are written. name: all its patterns. pattern: up to the first list, or whole. rest: for each list, the kind of
+    its items, whether they must differ, and the pattern of what follows.
+
+    The numbers are those of holes. places: (number of the path, key, names, what is known) of each artifactLocation. regions: in the
+    order of _REGION. key: the values of _KEYS. made: what becomes of it, by these.
+    """
+
+    name: str
+    pattern: re.Pattern[str]
+    rest: list[tuple[str, bool, re.Pattern[str]]]
+    places: list[tuple[int, Getter, tuple[str, ...], dict[t.Any, Place]]]
+    regions: list[Region]
+    key: Getter
+    made: dict[t.Any, Made] = dataclasses.field(default_factory=dict)
+    hits: int = 0
+    misses: int = 0
+
+
+class Sent(t.NamedTuple):
+    """Results that are ready: for each its text, what was made of its form, and the path that it is about."""
+
+    texts: list[str]
+    made: list[Made]
+    paths: list[str]
+
+
+# The text that is sent, what was made of its form, its values, its form, and where it ended.
+Read = t.Tuple[str, Made, t.List[t.Any], Form, int]  # noqa: UP006
+
+
+class Forms:
+    """The forms of one run's results. prepare_result: what makes a result of what was written, the long way."""
+
+    def __init__(self, run: Run, prepare_result: t.Callable[[t.Any, Run], Raw]) -> None:
+        self.run, self.prepare_result = run, prepare_result
+        self.forms: dict[str, list[Form]] = {"result": []}
+        self.places: dict[tuple[str, ...], dict[t.Any, Place]] = {}
+        # What learning costs, and how much of it is earned: see learn.py.
+        self.credit, self.price = START, PRICE
+
+    def results(self, text: str, pos: int) -> tuple[Sent, int]:
+        """The results that stand there one after the other and have a form, and the position of the first that has none."""
+        sent, notes = Sent([], [], []), list[tuple[str, int]]()
+        while (got := self.read("result", text, pos, notes)) is not None:
+            ready, made, values, _form, pos = got
+            sent.texts.append(ready)
+            sent.made.append(made)
+            sent.paths.append(values[made.path][1:-1] if isinstance(made.path, int) else made.path)
+        self.run.counts.update(total_of(notes))
+        return sent, pos
+
+    def read(self, kind: str, text: str, pos: int, notes: list[tuple[str, int]]) -> Read | None:
+        """The value that stands there, and the changes to it; None if it has no form, or a rule may look at one of its values."""
+        noted = len(notes)
+        for form in self.forms[kind]:
+            match = form.pattern.match(text, pos)
+            if not match:
+                form.misses += 1
+                continue
+            form.hits += 1
+            values, end = [*match.groups()], match.end()
+            if form.rest:
+                end = self._rest(form, values, text, end, notes)
+                if not end:
+                    del notes[noted:]
+                    continue
+            if text.find("\\", pos, end) >= 0:
+                values = [plain(value) for value in values]
+            for first, key, names, known in form.places:
+                tokens = key(values)
+                place = known.get(tokens) or self._place(names, tokens, known)
+                if not place.uri:
+                    break
+                values[first] = place.uri
+                notes += place.notes
+            else:
+                made = form.made.get(form.key(values))
+                if made and (not form.regions or _forward(form.regions, values)):
+                    ready = made.format % made.pick(values)
+                    if "](" not in ready or not _LINK.search(ready):
+                        notes += made.notes
+                        return ready, made, values, form, end
+            del notes[noted:]
+        return None
+
+    def _rest(self, form: Form, values: list[t.Any], text: str, pos: int, notes: list[tuple[str, int]]) -> int:
+        """The end of what follows the first pattern, whose values are added; 0 if it is not in this form."""
+        for kind, differ, pattern in form.rest:
+            opening = _OPENING.match(text, pos)
+            if not opening:
+                return 0
+            pos, items, forms, closed = opening.end(), [], [], False
+            while not closed:
+                got = self.read(kind, text, pos, notes)
+                if got is None:
+                    return 0
+                items.append(got[0])
+                forms.append(got[3])
+                pos, closed = got[4], got[2][-1] == "]"
+            # Texts of one form are different when the objects are.
+            if differ and len(items) > 1 and (len(set(items)) < len(items) or any(form is not forms[0] for form in forms)):
+                return 0
+            match = pattern.match(text, pos)
+            if not match:
+                return 0
+            values.append(f"[{','.join(items)}]")
+            values += match.groups()
+            pos = match.end()
+        return pos
+
+    def _place(self, names: tuple[str, ...], tokens: t.Any, known: dict[t.Any, Place]) -> Place:
+        if len(known) >= REMEMBERED:
+            known.clear()
+        given = dict(zip(names, tokens if isinstance(tokens, tuple) else (tokens,)))
+        if "uri" in given:
+            texts = [json.loads(token) if "\\" in token else token[1:-1] for token in (given["uri"], given.get("uriBaseId", '""'))]
+            resolved = self.run.roots.resolve(texts[0], texts[1] if "uriBaseId" in given else None)
+            uri, notes = resolved.uri, tuple([(name, 1) for name in resolved.changes])
+        else:
+            got, noted = self.prepare("artifactLocation", {name: json.loads(token) for name, token in given.items()})
+            uri, notes = None if got is GONE or self.run.faults else got["uri"], tuple(noted.items())
+        place = known[tokens] = Place(f'"{uri}"' if uri else "", notes)
+        return place
+
+    def prepare(self, kind: str, value: t.Any) -> tuple[t.Any, dict[str, int]]:
+        """What the long way makes of a value, which is used up, and the changes."""
+        self.run.begin()
+        got = self.prepare_result(value, self.run) if kind == "result" else clean(kind, value, self.run)
+        return got, self.run.noted
+
+
+def _forward(regions: list[Region], values: list[t.Any]) -> bool:
+    """Whether no region ends before it starts."""
+    for region in regions:
+        line, last, column, end_column = [None if number is None else int(values[number]) for number in region]
+        if line is not None and last is not None and last != line:
+            if last < line:
+                return False
+        elif column is not None and end_column is not None and end_column < column:
+            return False
+    return True
+
+
+def total_of(notes: list[tuple[str, int]]) -> dict[str, int]:
+    total = collections.Counter[str]()
+    for (name, count), times in collections.Counter(notes).items():
+        total[name] += count * times
+    return total
+
+
+def plain(token: t.Any) -> t.Any:
+    """A JSON text as it is sent: without needless escapes."""
+    return encode_basestring(json.loads(token)) if token and token[0] == '"' and "\\" in token else token

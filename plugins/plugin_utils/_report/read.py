@@ -1,0 +1,162 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PRIVATE to the collection: the files of an audit, read on the controller. Relative paths are meant from where it was started."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+from typing import Any
+
+import yaml
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import baseline_fault
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+
+# The columns that may hold a repository, the most exact first.
+COLUMNS = ("repository", "full_name", "path_with_namespace", "nameWithOwner", "url", "name")
+MOST_BYTES_OF_A_RECEIPT = 1_000_000
+Read = tuple[list[Any], dict[str, Any]]
+
+
+def absolute(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))
+
+
+def _content(path: str, variable: str) -> bytes:
+    try:
+        with open(absolute(path), "rb") as file:
+            return file.read()
+    except OSError as exc:
+        raise InputError(f"{variable} {path} cannot be read: {exc.strerror} (looked for {absolute(path)}).") from None
+
+
+def _origin(path: str, content: bytes, count: int) -> dict[str, Any]:
+    """What the report says of a file, so that it can be found again and proven to be the same."""
+    return {"file": path, "sha256": hashlib.sha256(content).hexdigest(), "entries": count}
+
+
+def _parsed(content: bytes, path: str, variable: str) -> Any:
+    try:
+        # JSON is read as YAML too.
+        return yaml.safe_load(content)
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as exc:
+        mark = getattr(exc, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark else ""
+        raise InputError(f"{variable} {path} is neither YAML nor JSON{where}.") from None
+
+
+def read_repositories(given: Any) -> Read:
+    """The names or URLs of repositories, from a list or a file: CSV, JSON, YAML or one in each line. Raises InputError."""
+    if isinstance(given, (list, tuple)):
+        names = [_name(entry, f"audit_repositories[{number}]") for number, entry in enumerate(given)]
+        return names, {"given": "in the variables", "entries": len(names)}
+    path = str(given)
+    content = _content(path, "audit_repositories")
+    kind = os.path.splitext(path)[1].lower()
+    if kind in (".yml", ".yaml", ".json"):
+        entries = _parsed(content, path, "audit_repositories")
+        if isinstance(entries, dict) and len(entries) == 1:
+            entries = next(iter(entries.values()))
+        if not isinstance(entries, list):
+            raise InputError(f"audit_repositories {path} does not hold a list.")
+        names = [_name(entry, f"audit_repositories {path}, entry {number + 1}") for number, entry in enumerate(entries)]
+    else:
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise InputError(f"audit_repositories {path} is not UTF-8 text.") from None
+        lines = [line.strip() for line in text.splitlines()]
+        names = _from_csv(text) if kind == ".csv" else [line for line in lines if line and not line.startswith("#")]
+    if not names:
+        raise InputError(f"audit_repositories {path} names no repository.")
+    return names, _origin(path, content, len(names))
+
+
+def _name(entry: Any, where: str) -> str:
+    if isinstance(entry, dict):
+        entry = next((entry[column] for column in COLUMNS if entry.get(column)), None)
+    if not isinstance(entry, str) or not entry.strip():
+        raise InputError(f"{where} names no repository: text is needed, or a dictionary with one of {', '.join(COLUMNS)}.")
+    return entry.strip()
+
+
+def _from_csv(text: str) -> list[str]:
+    first = text.partition("\n")[0]
+    rows = [row for row in csv.reader(io.StringIO(text), delimiter=";" if ";" in first and "," not in first else ",") if any(row)]
+    head = [cell.strip().lower() for cell in rows[0]] if rows else []
+    column = next((head.index(name.lower()) for name in COLUMNS if name.lower() in head), None)
+    # Without a column of that name every row is data.
+    taken = [row[column].strip() for row in rows[1:] if len(row) > column] if column is not None else [row[0].strip() for row in rows]
+    return [name for name in taken if name]
+
+
+def read_exceptions(given: Any) -> Read:
+    """The entries of exceptions, from a list or a YAML file. Raises InputError."""
+    if isinstance(given, (list, tuple)):
+        return list(given), {"given": "in the variables", "entries": len(given)}
+    path = str(given)
+    content = _content(path, "audit_exceptions")
+    entries = _parsed(content, path, "audit_exceptions")
+    if isinstance(entries, dict) and len(entries) == 1:
+        entries = next(iter(entries.values()))
+    entries = [] if entries is None else entries
+    if not isinstance(entries, list):
+        raise InputError(f"audit_exceptions {path} does not hold a list.")
+    return entries, _origin(path, content, len(entries))
+
+
+def read_receipts(folder: str) -> tuple[list[dict[str, Any]], list[tuple[str, str]], dict[str, Any]]:
+    """The receipts in a folder and its sub-folders, each with its C(file); those that are none, with why. Raises InputError."""
+    top = absolute(folder)
+    if not os.path.isdir(top):
+        raise InputError(f"audit_receipts_dir {folder} is no folder (looked for {top}).")
+    receipts, unreadable, total = [], [], hashlib.sha256()
+    for where, folders, files in os.walk(top):
+        folders.sort()
+        for name in sorted(files):
+            if not name.endswith(".json") or name.startswith("."):
+                continue
+            path = os.path.join(where, name)
+            shown = os.path.relpath(path, top)
+            try:
+                with open(path, "rb") as file:
+                    content = file.read(MOST_BYTES_OF_A_RECEIPT + 1)
+                receipt = json.loads(content) if len(content) <= MOST_BYTES_OF_A_RECEIPT else None
+            except OSError as exc:
+                unreadable.append((shown, f"it cannot be read: {exc.strerror}"))
+                continue
+            except (ValueError, RecursionError):
+                receipt = None
+            if not isinstance(receipt, dict):
+                unreadable.append((shown, "it is no receipt of an upload"))
+                continue
+            total.update(content)
+            receipts.append({**receipt, "file": shown})
+    return receipts, unreadable, {"folder": folder, "entries": len(receipts), "sha256": total.hexdigest()}
+
+
+def read_baseline(path: str, tenant: str, host_folder: str) -> tuple[dict[str, Any] | None, str, list[tuple[str, str]], dict[str, Any]]:
+    """An earlier report: its content, what is to be said, what is unreadable, its origin. A folder stands for the host's report in it."""
+    place = absolute(path)
+    if os.path.isdir(place):
+        path = os.path.join(path, host_folder, "report.json")
+        place = absolute(path)
+    if not os.path.exists(place):
+        return None, f"The baseline {path} does not exist: changes are not shown. A first audit has none.", [], {}
+    try:
+        with open(place, "rb") as file:
+            content = file.read()
+        report = json.loads(content)
+    except OSError as exc:
+        return None, "", [(path, f"the baseline cannot be read: {exc.strerror}")], {}
+    except (ValueError, RecursionError):
+        return None, "", [(path, "the baseline is no JSON")], {}
+    fault = baseline_fault(report, tenant)
+    if fault:
+        return None, "", [(path, f"the baseline cannot be used: {fault}")], {}
+    return report, "", [], {"file": path, "sha256": hashlib.sha256(content).hexdigest(), "audited_at": report.get("audited_at")}

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PRIVATE to the collection: a report as a page. One file, no outside request; everything that is not of this folder is escaped."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import KINDS
+
+HERE = os.path.dirname(__file__)
+# More findings that say the same are one line with a list of names.
+ALIKE = 8
+# So many names in one closed part of the page: a browser lays out only what is open.
+CHUNK = 500
+
+
+def render_report(report: dict[str, Any]) -> str:
+    findings = [
+        {"kind": kind, "about": about, "fails": kind in report["fail_on"], **counts, "groups": _groups(report["findings"], kind)}
+        for kind, about in KINDS.items()
+        if (counts := report["counts"][kind])["open"] or counts["excused"]
+    ]
+    findings.sort(key=lambda f: (not f["open"], not (f["fails"] and f["open"])))
+    covered = list(_covered((report["repositories"] or {}).get("items", [])))
+    return _render("report.html.j2", report=report, findings=findings, covered=covered, kinds=KINDS, chunks=_chunks)
+
+
+def render_fleet(fleet: dict[str, Any]) -> str:
+    return _render("fleet.html.j2", fleet=fleet, kinds=KINDS, url=quote)
+
+
+def _groups(findings: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    """The findings of a kind: many that say the same together, the others one by one."""
+    same: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for each in findings:
+        if each["kind"] == kind:
+            plain = each["before"] is None and each["after"] is None
+            said = (each["message"], *(each["excused"] or {}).values()) if plain else (id(each),)
+            same.setdefault(said, []).append(each)
+    single = [f for some in same.values() if len(some) <= ALIKE for f in some]
+    many = [{"message": some[0]["message"], "excused": some[0]["excused"], "names": [f["subject"] for f in some]}
+            for some in same.values() if len(some) > ALIKE]  # fmt: skip
+    return [{"rows": single}] * bool(single) + many
+
+
+def _covered(items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Repositories by state and by what is said of them, so that each takes one short line."""
+    same: dict[tuple[str, str, str], list[str]] = {}
+    for row in items:
+        by = f"selected by {row['by']}, whose health is {row['health']}" if row["by"] else ""
+        said = ". ".join(filter(None, [by, row["note"]])) or "no version-control data source selects them"
+        same.setdefault((row["status"], row["health"] or "", said), []).append(row["name"])
+    order = {"uncovered": 0, "unknown": 1, "covered": 2}
+    for (status, health, said), names in sorted(same.items(), key=lambda pair: (order[pair[0][0]], pair[0])):
+        yield {"status": status, "health": health, "said": said, "names": sorted(names)}
+
+
+def _chunks(names: list[str]) -> list[list[str]]:
+    return [names[start : start + CHUNK] for start in range(0, len(names), CHUNK)]
+
+
+def _file(name: str) -> str:
+    with open(os.path.join(HERE, name), encoding="utf-8") as file:
+        return file.read()
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _render(name: str, **content: Any) -> str:
+    style, script = _file("report.css"), _file("report.js")
+    # Only this style and this script may take effect, and nothing may be fetched: also not by what a tenant put into a name.
+    policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
+    environment = jinja2.Environment(
+        autoescape=True,
+        loader=jinja2.FileSystemLoader(HERE),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(name).render(style=style, script=script, policy=policy, **content)

@@ -1,0 +1,500 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a controller needs: that it would be accepted, and that it works with nothing configured but what the controller hands to a job."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from controller import Controller
+from jinja2 import StrictUndefined, sandbox
+from playing import BIN, ROOT, Ended, environment, play
+
+from tenant.server import EmbeddedTenant
+
+Data = dict[str, Any]
+SETUP = ROOT / "playbooks" / "awx_setup.yml"
+PROJECT = ROOT / "examples" / "awx-project"
+REAL = ROOT / ".build" / "awx"
+SPECS = json.loads((Path(__file__).parent / "data" / "awx_specs.json").read_text(encoding="utf-8"))["modules"]
+LISTS = {
+    "controller_credential_types": "credential_type",
+    "controller_credentials": "credential",
+    "controller_projects": "project",
+    "controller_inventories": "inventory",
+    "controller_hosts": "host",
+    "controller_templates": "job_template",
+    "controller_workflows": "workflow_job_template",
+}
+KINDS = {"str": str, "bool": bool, "list": list, "dict": dict, "int": int}
+
+RENDER = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  vars: {ansible_python_interpreter: "{{ ansible_playbook_python }}"}
+  vars_files: [FILE]
+  tasks:
+    - ansible.builtin.copy:
+        dest: data.json
+        mode: "0600"
+        content: "{{ {LISTS} | to_json }}"
+"""
+
+
+def rendered(folder: Path, **variables: Any) -> Data:
+    """The data file as Ansible reads it, with these variables given."""
+    lists = ", ".join(f"'{name}': {name}" for name in LISTS)
+    book = (
+        RENDER.replace("FILE", str(ROOT / "playbooks" / "vars" / "awx.yml"))
+        .replace("LISTS", lists)
+        .replace("data.json", f"{folder}/data.json")
+    )
+    (folder / "render.yml").write_text(book, encoding="utf-8")
+    play(folder, "render.yml", **variables).fine()
+    return dict(json.loads((folder / "data.json").read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
+    return rendered(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture
+def tenant() -> Iterator[EmbeddedTenant]:
+    with EmbeddedTenant(rate=1000) as started:
+        yield started
+
+
+# -- would the modules take it?
+
+
+def faults(module: str, given: Data) -> Iterator[str]:
+    """What the module's argument spec says against these options."""
+    spec = SPECS[module]
+    names = {alias: name for name, option in spec.items() for alias in [name, *option.get("aliases", [])]}
+    for key, value in given.items():
+        if key not in names:
+            yield f"{module}: no option {key}"
+            continue
+        option = spec[names[key]]
+        if not isinstance(value, KINDS[option.get("type", "str")]):
+            yield f"{module}.{key}: {value!r} is no {option.get('type', 'str')}"
+        if option.get("choices") and value not in option["choices"]:
+            yield f"{module}.{key}: {value!r} is none of {option['choices']}"
+    yield from (f"{module}: {key} is required" for key, option in spec.items() if option.get("required") and key not in given)
+
+
+@pytest.mark.parametrize(("name", "module"), LISTS.items())
+def test_every_item_is_what_its_module_takes(data: Data, name: str, module: str) -> None:
+    assert data[name]
+    assert [fault for item in data[name] for fault in faults(module, item)] == []
+
+
+@pytest.mark.parametrize(("name", "module"), LISTS.items())
+def test_the_playbook_hands_every_option_on(data: Data, name: str, module: str) -> None:
+    tasks = [task for block in yaml.safe_load(SETUP.read_text(encoding="utf-8"))[0]["tasks"] for task in block.get("block", [block])]
+    (task,) = [task for task in tasks if task.get("action") == f"{{{{ awx__modules }}}}.{module}"]
+    assert task["loop"] == f"{{{{ {name} }}}}"
+    assert set(task["args"]) == {key for item in data[name] for key in item}
+    assert task["args"].keys() <= SPECS[module].keys()
+    assert all(re.match(rf"{{{{ item\.{key}\b", value) for key, value in task["args"].items())
+
+
+@pytest.mark.parametrize(
+    ("module", "given", "said"),
+    [
+        ("project", {"name": "x", "scm": "git"}, "no option scm"),
+        ("project", {"name": "x", "scm_type": "cvs"}, "'cvs' is none of"),
+        ("job_template", {"name": "x", "credentials": "one"}, "'one' is no list"),
+        ("inventory", {"name": "x"}, "organization is required"),
+    ],
+)
+def test_a_wrong_item_is_found(module: str, given: Data, said: str) -> None:
+    assert any(said in fault for fault in faults(module, given))
+
+
+# -- would the controller take it? Its rules, as its sources have them.
+
+
+def test_the_credential_type_is_one_that_a_controller_accepts(data: Data) -> None:
+    (kind,) = data["controller_credential_types"]
+    fields = kind["inputs"]["fields"]
+    ids = [field["id"] for field in fields]
+    assert kind["kind"] in ("cloud", "net")
+    assert len(set(ids)) == len(ids)
+    for field in fields:
+        assert field.keys() <= {"id", "label", "type", "secret", "multiline", "help_text", "choices", "default", "format", "ask_at_runtime"}
+        assert field["type"] in ("string", "boolean")
+        assert field.get("default", "") in ["", *field.get("choices", [])]
+    assert [field["id"] for field in fields if field.get("secret")] == ["api_key", "collector_token"]
+    injectors = kind["injectors"]
+    assert injectors.keys() <= {"env", "file", "extra_vars"}
+    assert not [name for name in injectors["env"] if name.startswith("ANSIBLE_")], "a controller refuses those"
+    examples = {**dict.fromkeys(ids, "EXAMPLE"), "tower": {"filename": "EXAMPLE_FILENAME"}}
+    strict = sandbox.ImmutableSandboxedEnvironment(undefined=StrictUndefined)
+    for template in [*injectors["env"].values(), *injectors["file"].values()]:
+        assert strict.from_string(template).render(examples).startswith("EXAMPLE")
+
+
+def test_every_variable_is_one_that_the_collection_reads(data: Data) -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "plugins").rglob("*.py"))
+    unknown = [name for name in data["controller_credential_types"][0]["injectors"]["env"] if f'"{name}"' not in sources]
+    assert unknown == []
+
+
+def surveys(data: Data) -> list[tuple[Data, list[Data]]]:
+    asking = [each for each in data["controller_templates"] + data["controller_workflows"] if each.get("survey_enabled")]
+    return [(each, each["survey_spec"]["spec"]) for each in asking]
+
+
+def test_every_survey_is_one_that_a_controller_accepts(data: Data) -> None:
+    assert len(surveys(data)) == 9
+    for template, questions in surveys(data):
+        assert template["survey_spec"].keys() == {"name", "description", "spec"}
+        assert len({question["variable"] for question in questions}) == len(questions)
+        for question in questions:
+            assert question["type"] == "text"
+            assert isinstance(question["required"], bool)
+            assert isinstance(question["question_name"], str)
+            assert isinstance(question["default"], str)
+            assert question["min"] <= len(question["default"]) <= question["max"]
+
+
+def options_of(role: str) -> Data:
+    spec = yaml.safe_load((ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    return dict(spec["argument_specs"]["main"]["options"])
+
+
+def test_every_question_asks_for_a_variable_that_there_is(data: Data) -> None:
+    for template, questions in surveys(data):
+        if "playbook" not in template:
+            continue
+        book = ROOT / "playbooks" / template["playbook"]
+        if not book.exists():
+            pytest.skip(f"{book.name} is not there")
+        text = book.read_text(encoding="utf-8")
+        roles = re.findall(r"cortex_cloud\.appsec\.(tenant|audit|decommission)\b", text)
+        known = {name for role in roles if (ROOT / "roles" / role).exists() for name in options_of(role)}
+        unknown = {question["variable"] for question in questions} - known - set(re.findall(r"\w+", text))
+        assert unknown == set(), f"{template['name']} asks for {unknown}"
+
+
+def test_the_workflows_join_templates_that_there_are(data: Data) -> None:
+    templates = {each["name"] for each in data["controller_templates"]}
+    for workflow in data["controller_workflows"]:
+        nodes = {node["identifier"]: node for node in workflow["workflow_nodes"]}
+        following = [to["identifier"] for node in nodes.values() for to in node.get("related", {}).get("success_nodes", [])]
+        assert sorted([*following, "plan"]) == sorted(nodes), "each but the first has a predecessor"
+        for node in nodes.values():
+            job = node["unified_job_template"]
+            assert job["type"] == "workflow_approval" or job["name"] in templates
+
+
+def test_every_template_has_its_playbook_in_the_project(data: Data) -> None:
+    books = {each["playbook"] for each in data["controller_templates"]}
+    assert books <= {path.name for path in PROJECT.glob("*.yml")}
+    for path in PROJECT.glob("*.yml"):
+        (imported,) = yaml.safe_load(path.read_text(encoding="utf-8"))
+        assert imported["ansible.builtin.import_playbook"] == f"cortex_cloud.appsec.{path.stem}"
+
+
+def test_what_is_named_otherwise_is_so_everywhere(tmp_path: Path) -> None:
+    names = {"awx_organization": "Bank", "awx_prefix": "AppSec", "awx_credential_name": "prod key", "awx_inventory": "tenants",
+             "awx_execution_environment": "cortex-ee", "awx_credentials": ["vault"], "awx_hosts": "tenants", "awx_keep_dir": "/srv/cortex",
+             "awx_project_scm_url": "https://git.example.com/a.git", "awx_onboard_file": "tenants/uat.yml"}  # fmt: skip
+    data = rendered(tmp_path, **names)
+    for template in data["controller_templates"]:
+        assert template["name"].startswith("AppSec: ")
+        assert (template["organization"], template["project"], template["inventory"]) == ("Bank", "AppSec", "tenants")
+        assert (template["credentials"], template["execution_environment"]) == (["prod key", "vault"], "cortex-ee")
+        assert template["extra_vars"].pop("cortex_cloud_hosts") == "tenants"
+        assert set(template["extra_vars"]) == {"tenant_backup_dir", "decommission_backup_dir", "audit_report_dir"}
+        assert all(name in options_of(name.split("_")[0]) for name in template["extra_vars"])
+        assert all(folder.startswith("/srv/cortex/") for folder in template["extra_vars"].values())
+    defaults = {question["variable"]: question["default"] for _template, questions in surveys(data) for question in questions}
+    assert defaults["onboard_file"] == "tenants/uat.yml"
+    assert "Default" not in json.dumps(data["controller_workflows"])
+    assert data["controller_hosts"] == []
+
+
+# -- the playbook
+
+
+def setup(folder: Path, *options: str, more: dict[str, str] | None = None, **variables: Any) -> Ended:
+    return play(folder, "awx_setup", *options, more=more, **{"awx_project_scm_url": "https://git.example.com/a.git", **variables})
+
+
+def test_a_missing_project_or_collection_is_said_in_one_line(tmp_path: Path) -> None:
+    ended = setup(tmp_path, awx_project_scm_url="")
+    assert ended.code == 2
+    assert "awx_project_scm_url is not set: name the Git repository" in ended.output
+    ended = setup(tmp_path, awx_collection="ansible.nowhere")
+    assert ended.code == 2
+    assert "The collection ansible.nowhere is not installed: ansible-galaxy collection install ansible.nowhere" in ended.output
+    assert "Traceback" not in ended.output
+
+
+@pytest.mark.timeout(300)  # three runs of 40 modules
+def test_with_the_real_modules_a_controller_is_set_up_once(tmp_path: Path, data: Data) -> None:
+    """Against a stand-in that stores what it is sent: the modules are real, the controller is not."""
+    if not (REAL / "ansible_collections" / "awx" / "awx").exists():
+        pytest.skip("the collection awx.awx is not there: scripts/awx-specs fetches it (54 MB)")
+    with Controller() as controller:
+        more = {
+            "ANSIBLE_COLLECTIONS_PATH": f"{ROOT / '.build'}{os.pathsep}{REAL}",
+            "CONTROLLER_HOST": controller.url,
+            "CONTROLLER_OAUTH_TOKEN": "token-of-the-controller",
+        }
+        checked = setup(tmp_path, "--check", more=more)
+        assert checked.code == 0, checked.output
+        assert "Templates follow in the real run." in checked.output
+        assert controller.writes == []
+
+        first = setup(tmp_path, more=more)
+        assert first.code == 0, first.output
+        assert "token-of-the-controller" not in first.output
+        (kind,) = controller.named("credential_types").values()
+        assert kind["injectors"] == data["controller_credential_types"][0]["injectors"], "templates arrive as they are"
+        templates = controller.named("job_templates")
+        assert list(templates) == [each["name"] for each in data["controller_templates"]]
+        asking = {each["name"]: each["survey_spec"] for each in data["controller_templates"] if "survey_spec" in each}
+        assert {name: controller.surveys[one["id"]] for name, one in templates.items() if one["id"] in controller.surveys} == asking
+        assert list(controller.named("workflow_approval_templates")) == ["Approve the plan", "Approve the deletion"]
+        (credential,) = controller.named("credentials").values()
+        credential["inputs"] = {"api_key": "$encrypted$"}
+
+        controller.writes.clear()
+        setup(tmp_path, more=more)
+        assert credential["inputs"] == {"api_key": "$encrypted$"}
+        again = [write for write in controller.writes if "workflow_approval_templates" not in write]
+        assert again == [], "awx.awx sends approval nodes each time, and nothing else"
+
+
+# -- a job, as the controller starts it
+
+
+class Job:
+    """The private data folder of one credential's jobs."""
+
+    def __init__(self, folder: Path, data: Data, inputs: dict[str, str]) -> None:
+        self.folder, self.number = folder, 0
+        shutil.copytree(PROJECT, folder / "project")
+        for name in ("env", "inventory", "home"):
+            (folder / name).mkdir()
+        (folder / "inventory" / "hosts").write_text("localhost ansible_connection=local\n", encoding="utf-8")
+        (folder / "env" / "envvars").write_text(json.dumps(injected(data, folder, inputs)), encoding="utf-8")
+
+    def run(self, template: Data, answers: Data | None = None) -> Ended:
+        """Launch it: unanswered questions are blank, as a survey sends them."""
+        options = ["--check"] * (template["job_type"] == "check") + ["--diff"] * template.get("diff_mode", False)
+        questions = template.get("survey_spec", {"spec": []})["spec"]
+        given = {**template["extra_vars"], **{question["variable"]: "" for question in questions}, **(answers or {})}
+        (self.folder / "env" / "extravars").write_text(json.dumps(given), encoding="utf-8")
+        (self.folder / "env" / "cmdline").write_text(" ".join(options), encoding="utf-8")
+        self.number += 1
+        command = [str(BIN / "ansible-runner"), "run", str(self.folder), "-p", template["playbook"], "--ident", str(self.number)]
+        # What belongs to the execution environment: where the collection is installed, and a home.
+        kept = {name: value for name, value in environment(self.folder / "home").items() if not name.startswith("CORTEXCLOUD_")}
+        started = subprocess.run(
+            command,
+            env={**kept, "PWD": str(self.folder)}, cwd=self.folder, capture_output=True, text=True, timeout=110, check=False,
+        )  # fmt: skip
+        return Ended(started.returncode, started.stdout + started.stderr)
+
+    @property
+    def artifacts(self) -> Data:
+        """What the last job handed on (set_stats)."""
+        events = [
+            json.loads(path.read_text(encoding="utf-8"))
+            for path in (self.folder / "artifacts" / str(self.number)).glob("job_events/*.json")
+        ]
+        (last,) = [event for event in events if event["event"] == "playbook_on_stats"]
+        return dict(last["event_data"].get("artifact_data", {}))
+
+    def where(self, secret: str) -> set[str]:
+        """The artifact files that hold it."""
+        return {
+            path.name for path in (self.folder / "artifacts").rglob("*") if path.is_file() and secret in path.read_text(encoding="utf-8")
+        }
+
+
+def injected(data: Data, folder: Path, inputs: dict[str, str]) -> dict[str, str]:
+    """The environment that a controller makes of a credential: a blank field is no variable of the template, and so becomes empty."""
+    injectors = data["controller_credential_types"][0]["injectors"]
+    loose = sandbox.ImmutableSandboxedEnvironment()
+    (folder / "env" / "ca.pem").write_text(loose.from_string(injectors["file"]["template"]).render(inputs), encoding="utf-8")
+    known = {**inputs, "tower": {"filename": str(folder / "env" / "ca.pem")}}
+    return {name: loose.from_string(template).render(known) for name, template in injectors["env"].items()}
+
+
+def inputs_of(tenant: EmbeddedTenant, key: str = "admin") -> dict[str, str]:
+    one = tenant.keys[key]
+    return {"api_url": tenant.url, "api_key_id": one.id, "api_key": one.key, "api_key_type": one.type}
+
+
+def named(data: Data, name: str) -> Data:
+    (found,) = [each for each in data["controller_templates"] if each["name"] == f"Cortex Cloud: {name}"]
+    return dict(found)
+
+
+@pytest.fixture
+def job(tmp_path: Path, data: Data, tenant: EmbeddedTenant) -> Job:
+    made = Job(tmp_path / "private", data, inputs_of(tenant))
+    file = made.folder / "project" / "tenants" / "prod.yml"
+    file.write_text(
+        file.read_text(encoding="utf-8").replace("api-prod.xdr.eu.paloaltonetworks.com", f"127.0.0.1:{tenant.port}"), encoding="utf-8"
+    )
+    return made
+
+
+def test_a_blank_credential_is_empty_and_said_in_one_line(tmp_path: Path, data: Data) -> None:
+    job = Job(tmp_path / "private", data, {})
+    assert set(json.loads((job.folder / "env" / "envvars").read_text(encoding="utf-8")).values()) == {""}
+    ended = job.run(named(data, "doctor"))
+    assert ended.code == 2
+    assert "CORTEXCLOUD_API_URL" in ended.output
+    assert "Traceback" not in ended.output
+
+
+def test_with_a_private_authority(tmp_path: Path, data: Data) -> None:
+    with EmbeddedTenant(tls=True, rate=1000) as tenant:
+        assert tenant.ca_path
+        inputs = inputs_of(tenant)
+        assert Job(tmp_path / "without", data, inputs).run(named(data, "doctor")).code == 2
+        certificate = Path(tenant.ca_path).read_text(encoding="utf-8")
+        assert Job(tmp_path / "with", data, {**inputs, "ca_certificate": certificate}).run(named(data, "doctor")).code == 0
+
+
+def test_a_job_examines_plans_onboards_and_then_changes_nothing(job: Job, data: Data, tenant: EmbeddedTenant) -> None:
+    answers = {"onboard_file": "tenants/prod.yml"}
+    doctor = job.run(named(data, "doctor")).fine()
+    assert "accepted (advanced)" in doctor.output
+
+    plan = job.run(named(data, "onboard, plan only"), answers).fine()
+    assert plan.counts()["changed"] == 1
+    assert tenant.writes == []
+    digest = job.artifacts["tenant_plan_digest"]
+
+    approved = named(data, "onboard an approved plan")
+    for other in ("", "0" * len(digest)):
+        refused = job.run(approved, {**answers, "tenant_plan_digest": other})
+        assert refused.code == 2
+        assert digest in refused.output
+    assert tenant.writes == []
+
+    real = job.run(approved, {**answers, "tenant_plan_digest": digest}).fine()
+    assert real.counts()["changed"] == 1
+    assert sorted(one["uniqueProperties"]["name"] for one in tenant.instances.values()) == ["gitlab-core", "jenkins-blue", "snyk-eu"]
+    assert job.artifacts == {}
+
+    tenant.clear_journal()
+    assert job.run(named(data, "onboard"), answers).fine().counts()["changed"] == 0
+    assert tenant.writes == []
+
+    assert job.where("replace-me") == set()
+    # ansible-runner writes the environment it gives to ansible-playbook there, whatever its settings; see docs/awx.md.
+    assert job.where(tenant.keys["admin"].key) == {"command"}
+
+
+def test_a_data_file_of_uat_with_a_credential_of_prod_sends_nothing(job: Job, data: Data, tenant: EmbeddedTenant) -> None:
+    uat = "tenant_expected_tenant: api-uat.xdr.eu.paloaltonetworks.com\nci_jenkins_server: [{name: jenkins}]\n"
+    (job.folder / "project" / "tenants" / "uat.yml").write_text(uat, encoding="utf-8")
+    ended = job.run(named(data, "onboard"), {"onboard_file": "tenants/uat.yml"})
+    assert ended.code == 2
+    assert "uat.xdr.eu.paloaltonetworks.com: nothing was sent." in ended.output
+    assert tenant.journal == []
+
+
+def test_a_job_exports_what_can_be_onboarded(job: Job, data: Data, tenant: EmbeddedTenant) -> None:
+    tenant.add_instance("JENKINS_SERVER", name="jenkins-blue")
+    export = {**named(data, "doctor"), "playbook": "export.yml"}
+    job.run(export, {"export_file": "tenants/exported.yml"}).fine()
+    assert job.run(named(data, "onboard"), {"onboard_file": "tenants/exported.yml"}).fine().counts()["changed"] == 0
+    assert tenant.writes == []
+
+
+REPORT = {
+    "version": "2.1.0",
+    "runs": [
+        {
+            "tool": {"driver": {"name": "bandit", "rules": [{"id": "B101"}]}},
+            "results": [
+                {
+                    "ruleId": "B101",
+                    "level": "warning",
+                    "message": {"text": "assert used"},
+                    "locations": [{"physicalLocation": {"artifactLocation": {"uri": "src/app.py"}, "region": {"startLine": 3}}}],
+                }
+            ],
+        }
+    ],
+}
+
+
+def test_a_job_uploads_with_a_key_or_with_the_collectors_token_alone(tmp_path: Path, data: Data, tenant: EmbeddedTenant) -> None:
+    tenant.add_repository("example/shop")
+    collector = tenant.add_collector("bandit")
+    answers = {"sarif_path": "reports/bandit.sarif", "sarif_repository_url": "https://github.com/example/shop"}
+    token = {"collector_token_id": collector.token_id, "collector_token": collector.token}
+    for name, inputs, where in (
+        ("key", inputs_of(tenant), {"sarif_collector_name": "bandit"}),
+        ("token", token, {"sarif_upload_url": collector.api_url}),
+    ):
+        job = Job(tmp_path / name, data, inputs)
+        (job.folder / "project" / "reports").mkdir()
+        (job.folder / "project" / "reports" / "bandit.sarif").write_text(json.dumps(REPORT), encoding="utf-8")
+        ended = job.run(named(data, "upload SARIF"), {**answers, **where})
+        assert ended.code == 0, ended.output
+        assert "sent 1 results" in ended.output
+        assert job.where(collector.token) <= {"command"}
+    assert [result["ruleId"] for result in tenant.accepted_results] == ["B101", "B101"]
+
+
+def test_a_job_audits(job: Job, data: Data, tenant: EmbeddedTenant, tmp_path: Path) -> None:
+    tenant.add_instance("JENKINS_SERVER", name="jenkins-blue")
+    template = named(data, "audit")
+    template["extra_vars"] = {"audit_report_dir": str(tmp_path / "kept")}
+    ended = job.run(template, {"onboard_file": "tenants/prod.yml"})
+    assert ended.code == 0, ended.output
+    (report,) = (tmp_path / "kept").rglob("report.json")
+    assert "snyk-eu" in report.read_text(encoding="utf-8"), "it is expected and missing"
+    assert job.where("replace-me") == set()
+    assert tenant.writes == []
+
+
+def test_one_person_plans_a_decommissioning_and_another_confirms_it(job: Job, data: Data, tenant: EmbeddedTenant, tmp_path: Path) -> None:
+    tenant.add_instance("JENKINS_SERVER", name="jenkins-blue")
+    snyk = tenant.add_instance("SNYK", name="snyk-eu")
+    plan, delete = named(data, "decommission, plan only"), named(data, "decommission")
+    for template in (plan, delete):
+        template["extra_vars"] = {"decommission_backup_dir": str(tmp_path / "kept")}
+    answers = {"decommission_type": "SNYK", "decommission_name": "snyk-eu", "onboard_file": "tenants/prod.yml"}
+
+    listed = job.run(plan, answers)
+    assert listed.code == 2
+    assert "snyk-eu" in listed.output
+
+    file = job.folder / "project" / "tenants" / "prod.yml"
+    file.write_text(file.read_text(encoding="utf-8").split("scanners_snyk")[0], encoding="utf-8")
+    planned = job.run(plan, answers)
+    assert planned.code == 0, planned.output
+    digest = job.artifacts["decommission_confirm"]
+
+    assert job.run(delete, answers).code == 2
+    assert tenant.writes == []
+    done = job.run(delete, {**answers, "decommission_confirm": digest})
+    assert done.code == 0, done.output
+    assert snyk not in tenant.instances
+    assert len(tenant.instances) == 1
+    assert list((tmp_path / "kept").rglob("*.json"))

@@ -1,0 +1,314 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The audit of one tenant from plain data: what is expected beside what is there, and what is said about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.compare import without_secrets
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet import fleet, folder_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import KINDS, fail_on_from
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import (
+    Evidence,
+    audit,
+    baseline_fault,
+    failing,
+    unpack_options,
+)
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+
+Row = dict[str, Any]
+
+
+def source(kind: str, name: str, **more: Any) -> Row:
+    """A data source as data_source_info shows it."""
+    shown = {"id": f"id-{name}", "type": kind, "name": name, "status": "COMPLETED", "health": "healthy", "complete": True}
+    return {**shown, "repositories": [], "repositories_count": 0, **more}
+
+
+def audited(**more: Any) -> Row:
+    evidence: Row = {"tenant": "api-x", "inventory_host": "x", "audited_at": "2026-11-22T08:00:00Z", "sources": [], **more}
+    return audit(Evidence(**evidence))
+
+
+def told(report: Row) -> list[tuple[str, str]]:
+    return [(f["kind"], f["name"] or f["subject"]) for f in report["findings"]]
+
+
+GITLAB = source("GITLAB_SELF_MANAGED", "core", domain={"hostname": "gitlab.example.com"}, selection_type="MANUAL_SELECTION")
+JENKINS = source("JENKINS_SERVER", "blue")
+
+
+def test_all_as_expected_passes() -> None:
+    expected = [{"type": "GITLAB_SELF_MANAGED", "name": "core"}, {"type": "JENKINS_SERVER", "name": "blue"}]
+    report = audited(sources=[GITLAB, JENKINS], expected=expected, fail_on=list(KINDS))
+    assert (report["verdict"], report["findings"]) == ("pass", [])
+    assert [(s["stage"], s["expected"], s["present"], s["healthy"]) for s in report["stages"]] == [
+        ("code", 1, 1, 1),
+        ("build", 1, 1, 1),
+        ("build_deploy", 0, 0, 0),
+        ("cross_stage", 0, 0, 0),
+    ]
+
+
+def test_missing_and_unexpected_are_told_apart_by_every_given_field() -> None:
+    expected = [{"type": "GITLAB_SELF_MANAGED", "name": "core", "domain": {"hostname": "other.example.com"}}]
+    report = audited(sources=[GITLAB], expected=expected)
+    assert told(report) == [("missing", "core"), ("unexpected", "core")]
+    assert report["verdict"] == "attention"
+
+
+def test_the_module_says_which_data_source_an_item_means() -> None:
+    """A display name, say, that data_source_info does not show as the name."""
+    rows = [{"index": 0, "id": "id-blue", "action": "unchanged"}]
+    report = audited(sources=[JENKINS], expected=[{"type": "JENKINS_SERVER", "name": "shown elsewhere"}], rows=rows)
+    assert report["findings"] == []
+    assert report["expected"][0]["id"] == "id-blue"
+
+
+def test_a_data_source_left_to_others_is_known() -> None:
+    """For an item with ignore the module returns no id."""
+    rows = [{"index": 0, "id": None, "action": "unchanged"}]
+    report = audited(sources=[JENKINS], expected=[{"type": "JENKINS_SERVER", "name": "blue", "ignore": True}], rows=rows)
+    assert report["findings"] == []
+
+
+def test_one_described_as_absent_is_unexpected_while_it_is_there() -> None:
+    item = {"type": "JENKINS_SERVER", "name": "blue", "state": "absent"}
+    assert told(audited(sources=[JENKINS], expected=[item])) == [("unexpected", "blue")]
+    assert told(audited(sources=[], expected=[item])) == []
+
+
+@pytest.mark.parametrize(
+    ("shown", "kind"),
+    [
+        ({"status": "ERROR", "health": "unhealthy"}, "unhealthy"),
+        ({"status": "PENDING", "health": "unknown"}, "unknown"),
+        ({"status": None, "health": "unknown"}, "unknown"),
+        ({"status": "FANTASTIC", "health": "splendid"}, "unknown"),
+    ],
+)
+def test_only_a_known_good_word_is_healthy(shown: Row, kind: str) -> None:
+    report = audited(sources=[{**JENKINS, **shown}])
+    assert told(report) == [(kind, "blue")]
+    assert report["data_sources"][0]["health"] == kind
+    assert next(s for s in report["stages"] if s["stage"] == "build")["healthy"] == 0
+
+
+def test_drift_shows_the_difference_and_a_failed_item_its_error() -> None:
+    expected = [{"type": "JENKINS_SERVER", "name": "blue"}, {"type": "GITLAB_SELF_MANAGED", "name": "core"}]
+    rows = [
+        {"index": 0, "id": "id-blue", "action": "updated"},
+        {"index": 1, "id": "id-core", "action": "failed", "error": "domain differs"},
+    ]
+    diffs = [
+        {"before_header": 'JENKINS_SERVER "x" (id id-blueish)', "before": "wrong\n", "after": ""},
+        {"before_header": 'JENKINS_SERVER "blue" (id id-blue)', "before": "a: 1\n", "after": "a: 2\n"},
+    ]
+    report = audited(sources=[JENKINS, GITLAB], expected=expected, rows=rows, diffs=diffs)
+    blue, core = sorted(report["findings"], key=lambda f: f["index"])
+    assert (blue["kind"], blue["before"], blue["after"]) == ("drift", "a: 1\n", "a: 2\n")
+    assert core["kind"] == "drift"
+    assert "domain differs" in core["message"]
+    assert [s["drift"] for s in report["data_sources"]] == ["failed", "differs"]
+
+
+def test_an_undetermined_item_is_neither_missing_nor_present() -> None:
+    rows = [{"index": 0, "id": None, "action": "undetermined", "error": "the tenant does not show the name"}]
+    report = audited(sources=[JENKINS], expected=[{"type": "JENKINS_SERVER", "name": "red"}], rows=rows)
+    assert told(report) == [("unexpected", "blue"), ("undetermined", "red")]
+
+
+def test_several_that_match_are_undetermined() -> None:
+    twins = [JENKINS, {**JENKINS, "id": "second"}]
+    report = audited(sources=twins, expected=[{"type": "JENKINS_SERVER", "name": "blue"}], rows=[{"index": 0, "action": "failed"}])
+    assert [f["kind"] for f in report["findings"]] == ["unexpected", "unexpected", "undetermined"]
+    assert "2 data sources match" in report["findings"][-1]["message"]
+
+
+def test_an_incomplete_read_is_said() -> None:
+    part = {**GITLAB, "complete": False, "repositories_count": 2546, "repositories": ["a/b"]}
+    report = audited(sources=[part])
+    assert told(report) == [("incomplete", "core")]
+    assert report["stages"][0]["repositories_complete"] is False
+    # Of a collector nobody expects repositories.
+    assert told(audited(sources=[source("COLLECTOR", "c", complete=False)])) == []
+
+
+def test_what_was_not_examined_is_said_with_its_reason() -> None:
+    report = audited(sources=[JENKINS])
+    assert report["not_examined"].keys() == {
+        "missing", "unexpected", "drift", "undetermined", "uncovered", "stale", "no_upload", "exception", "key_expiry"
+    }  # fmt: skip
+    assert report["data_sources"][0]["expected"] is None
+    assert report["verdict"] == "pass"
+
+
+@pytest.mark.parametrize(("expires", "found"), [("2026-11-21", True), ("2026-12-22", True), ("2026-12-23", False)])
+def test_the_api_key_is_said_to_expire_in_time(expires: str, found: bool) -> None:
+    report = audited(key_expires=expires, key_warn_days=30, fail_on=["key_expiry"])
+    assert (report["verdict"] == "fail") is found
+    assert report["api_key"]["expires"] == expires
+
+
+def test_only_what_fail_on_names_fails_and_comes_first() -> None:
+    sick = {**JENKINS, "status": "ERROR", "health": "unhealthy"}
+    expected = [{"type": "SNYK", "name": "gone"}]
+    report = audited(sources=[sick], expected=expected, fail_on=["unhealthy"])
+    assert told(report) == [("unhealthy", "blue"), ("missing", "gone"), ("unexpected", "blue")]
+    assert [f["kind"] for f in failing(report)] == ["unhealthy"]
+    assert report["headline"] == "1 finding fails this audit: 1 unhealthy."
+    assert audited(sources=[sick], expected=expected, fail_on="drift, stale")["verdict"] == "attention"
+
+
+@pytest.mark.parametrize("words", ["mising", ["missing", "mising"], {"missing": True}, [3]])
+def test_an_unknown_word_in_fail_on_is_refused_with_the_list(words: Any) -> None:
+    with pytest.raises(InputError, match=r"missing, unhealthy, uncovered, .*, unreadable"):
+        fail_on_from(words)
+
+
+@pytest.mark.parametrize(
+    "options", [{"max_age_days": "x", "key_warn_days": 1}, {"max_age_days": -1, "key_warn_days": 1}, {"max_age_days": None}]
+)
+def test_a_number_that_is_none_is_refused(options: Row) -> None:
+    with pytest.raises(InputError, match="audit_max_age_days is"):
+        unpack_options(options)
+
+
+def test_the_audit_keeps_no_secret_and_sees_differences_of_any_size() -> None:
+    item = {"type": "SNYK", "credentials": {"token": "t"}, "self_signed_certificate": "c", "max_deselect": 3, "name": "n"}
+    assert without_secrets(item) == {"type": "SNYK", "name": "n", "max_deselect": -1}
+
+
+# -- exceptions
+
+
+def excusing(*entries: Any, **more: Any) -> Row:
+    return audited(sources=[{**JENKINS, "health": "unhealthy"}], exceptions=list(entries), fail_on=["unhealthy"], **more)
+
+
+GOOD = {"kind": "unhealthy", "name": "blue", "owner": "ci team", "reason": "moving house", "expires": "2026-11-22"}
+
+
+def test_an_exception_holds_on_its_last_day() -> None:
+    report = excusing(GOOD)
+    assert report["verdict"] == "pass"
+    assert report["findings"][0]["excused"] == {"owner": "ci team", "reason": "moving house", "expires": "2026-11-22"}
+    assert report["counts"]["unhealthy"] == {"open": 0, "excused": 1}
+    assert report["exceptions"][0]["state"] == "used"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"expires": "2026-11-21"}, "expired on 2026-11-21"),
+        ({"expires": "soon"}, "its expires is 'soon'"),
+        ({"expires": None}, "it lacks expires"),
+        ({"owner": ""}, "it lacks owner"),
+        ({"reason": None}, "it lacks reason"),
+        ({"name": None}, "does not say for what"),
+        ({"kind": "sick"}, "kind sick is none of"),
+        ({"repo": "x"}, "no field repo"),
+    ],
+)
+def test_an_expired_or_incomplete_exception_excuses_nothing_and_is_a_finding(change: Row, said: str) -> None:
+    report = excusing({**GOOD, **change})
+    assert report["verdict"] == "fail"
+    (fault,) = [f for f in report["findings"] if f["kind"] == "exception"]
+    assert said in fault["message"]
+
+
+def test_what_is_no_dictionary_is_a_finding_too() -> None:
+    assert [f["kind"] for f in excusing("blue")["findings"]] == ["unhealthy", "exception"]
+
+
+@pytest.mark.parametrize("change", [{"name": "red"}, {"kind": "missing"}, {"type": "SNYK"}, {"repository": "a/b"}])
+def test_every_given_field_must_match(change: Row) -> None:
+    report = excusing({**GOOD, **change})
+    assert report["verdict"] == "fail"
+    assert report["exceptions"][0]["state"] == "unused"
+
+
+def test_names_may_be_patterns_and_an_exception_never_excuses_an_exception() -> None:
+    assert excusing({**GOOD, "name": "bl*"})["verdict"] == "pass"
+    # It matches its own fault: everything that is about the name blue.
+    report = excusing({**GOOD, "kind": None, "name": "*"}, {**GOOD, "expires": "2020-01-01"})
+    assert [f["kind"] for f in report["findings"] if not f["excused"]] == ["exception"]
+
+
+# -- changes
+
+
+def test_the_second_audit_says_what_changed() -> None:
+    sick = {**JENKINS, "status": "ERROR", "health": "unhealthy"}
+    first = audited(sources=[JENKINS, GITLAB], repositories=["a/b", "c/d"], expected=[{"type": "SNYK", "name": "gone"}])
+    covering = {**GITLAB, "repositories": ["a/b"], "repositories_count": 1}
+    second = audited(
+        sources=[sick, covering, source("SNYK", "gone")],
+        repositories=["a/b", "e/f"],
+        expected=[{"type": "SNYK", "name": "gone"}],
+        exceptions=[{"kind": "unexpected", "name": "core", "owner": "o", "reason": "r", "expires": "2027-01-01"}],
+        baseline=first,
+    )
+    changes = second["changes"]
+    assert changes["since"] == "2026-11-22T08:00:00Z"
+    assert [(f["kind"], f["subject"]) for f in changes["new_findings"]] == [("unhealthy", 'JENKINS_SERVER "blue"'), ("uncovered", "e/f")]
+    assert [(f["kind"], f["subject"]) for f in changes["resolved_findings"]] == [
+        ("missing", 'SNYK "gone"'), ("uncovered", "a/b"), ("uncovered", "c/d")
+    ]  # fmt: skip
+    assert [f["subject"] for f in changes["newly_excused"]] == ['GITLAB_SELF_MANAGED "core"']
+    assert changes["data_sources_added"] == ['SNYK "gone"']
+    assert {(c["subject"], c["what"], c["before"], c["after"]) for c in changes["data_sources_changed"]} == {
+        ('JENKINS_SERVER "blue"', "health", "healthy", "unhealthy"),
+        ('JENKINS_SERVER "blue"', "status", "COMPLETED", "ERROR"),
+        ('GITLAB_SELF_MANAGED "core"', "repositories_count", 0, 1),
+    }
+    assert [(r["name"], r["before"], r["after"]) for r in changes["repositories_changed"]] == [
+        ("a/b", "uncovered", "covered"),
+        ("c/d", "uncovered", None),
+        ("e/f", None, "uncovered"),
+    ]
+    third = audited(sources=[sick], baseline=audited(sources=[sick]))
+    assert third["changes"]["total"] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"schema": "x"}, "no report.json"),
+        ({"schema_version": 99}, "schema version is 99"),
+        ({"tenant": "other"}, "is about other"),
+        ({"findings": None}, "no findings"),
+        ({"findings": [{}]}, "not whole"),
+        ({"repositories": {}}, "not whole"),
+    ],
+)
+def test_a_baseline_that_cannot_be_compared_is_named(change: Row, said: str) -> None:
+    good = audited(sources=[JENKINS], repositories=["a/b"])
+    assert baseline_fault(good, "api-x") == ""
+    assert said in baseline_fault({**good, **change}, "api-x")
+    assert baseline_fault([], "api-x")
+
+
+# -- the fleet
+
+
+def test_the_worst_come_first_and_a_dead_tenant_is_not_audited() -> None:
+    sick = audited(sources=[{**JENKINS, "health": "unhealthy", "status": "ERROR"}], fail_on=["unhealthy"])
+    page = fleet({"fine": audited(sources=[JENKINS]), "dead": "cannot connect", "sick": sick}, "2026-11-22T08:00:00Z")
+    assert [(h["host"], h["verdict"]) for h in page["hosts"]] == [("dead", "not_audited"), ("sick", "fail"), ("fine", "pass")]
+    assert page["hosts"][0]["message"] == "cannot connect"
+    assert page["counts"] == {"not_audited": 1, "fail": 1, "attention": 0, "pass": 1}
+    assert page["hosts"][2]["report"] == "fine/report.html"
+    build = next(s for s in page["stages"] if s["stage"] == "build")
+    assert (build["data_sources"], build["healthy"], build["unhealthy"]) == (2, 1, 1)
+
+
+def test_a_host_cannot_lead_out_of_the_report_folder() -> None:
+    assert folder_of("eu.example.com") == "eu.example.com"
+    assert folder_of("../../etc") == "_.._.._etc"
+    assert folder_of("..") == "_.."

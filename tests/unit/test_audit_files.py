@@ -1,0 +1,279 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The audit's files: lists, exceptions, receipts and baselines as people keep them; CSV, JUnit and pages as programs read them."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from test_audit import GITLAB, JENKINS, Row, audited
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet import fleet
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import KINDS
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.tables import as_csv, as_junit
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.read import (
+    read_baseline,
+    read_exceptions,
+    read_receipts,
+    read_repositories,
+)
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.render import render_fleet, render_report
+
+# -- read
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("r.csv", "repository\na/b\nc/d\n"),
+        ("r.csv", "\ufeffFull_Name,Name\na/b,b\nc/d,d\n"),
+        ("r.csv", "id;url\n1;a/b\n2;c/d\n"),
+        ("r.csv", "a/b,whatever\nc/d,more\n\n"),
+        ("r.txt", "# the list\na/b\n\n  c/d\r\n"),
+        ("r.json", '["a/b", "c/d"]'),
+        ("r.json", '{"repositories": [{"full_name": "a/b"}, {"name": "c/d"}]}'),
+        ("r.yml", "- a/b\n- repository: c/d\n  owner: x\n"),
+    ],
+)
+def test_a_list_of_repositories_in_any_of_its_forms(tmp_path: Path, name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    names, origin = read_repositories(str(tmp_path / name))
+    assert names == ["a/b", "c/d"]
+    assert origin["entries"] == 2
+    monkeypatch.chdir(tmp_path)
+    assert read_repositories(name)[0] == names
+    assert read_repositories(["a/b", {"url": "c/d"}])[0] == names
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("gone.csv", None, "cannot be read: No such file or directory"),
+        ("r.csv", "repository\n", "names no repository"),
+        ("r.json", '{"a": [], "b": []}', "does not hold a list"),
+        ("r.yml", "- [a", "is neither YAML nor JSON in line"),
+        ("r.yml", "- {owner: x}", "entry 1 names no repository"),
+        ("r.txt", b"\xff\xfe\x00", "is not UTF-8"),
+    ],
+)
+def test_a_list_that_is_none_is_refused_in_one_line(tmp_path: Path, name: str, text: str | bytes | None, said: str) -> None:
+    if text is not None:
+        (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(InputError, match=said) as raised:
+        read_repositories(str(tmp_path / name))
+    assert "\n" not in str(raised.value)
+    assert "audit_repositories" in str(raised.value)
+
+
+def test_exceptions_come_from_a_file_or_the_variables(tmp_path: Path) -> None:
+    (tmp_path / "w.yml").write_text("- {name: x, expires: 2026-12-31}\n")
+    (tmp_path / "named.yml").write_text("audit_exceptions:\n  - {name: x, expires: 2026-12-31}\n")
+    expected = [{"name": "x", "expires": datetime.date(2026, 12, 31)}]
+    assert read_exceptions(str(tmp_path / "w.yml"))[0] == read_exceptions(str(tmp_path / "named.yml"))[0] == expected
+    assert read_exceptions(expected)[0] == expected
+    (tmp_path / "empty.yml").write_text("# none any more\n")
+    assert read_exceptions(str(tmp_path / "empty.yml"))[0] == []
+    (tmp_path / "text.yml").write_text("just words")
+    with pytest.raises(InputError, match="does not hold a list"):
+        read_exceptions(str(tmp_path / "text.yml"))
+
+
+def test_receipts_are_found_in_sub_folders_and_broken_ones_are_named(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "one.json").write_text('{"time": "2026-11-20T10:00:00Z"}')
+    (tmp_path / "half.json").write_text('{"time": ')
+    (tmp_path / "list.json").write_text("[]")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    (tmp_path / "notes.txt").write_text("not looked at")
+    (tmp_path / ".draft-x.json").write_text("not looked at")
+    receipts, unreadable, origin = read_receipts(str(tmp_path))
+    assert [r["file"] for r in receipts] == ["shop/one.json"]
+    assert sorted(file for file, _why in unreadable) == ["deep.json", "half.json", "list.json"]
+    assert origin["entries"] == 1
+    with pytest.raises(InputError, match=r"audit_receipts_dir .* is no folder"):
+        read_receipts(str(tmp_path / "gone"))
+
+
+def test_a_baseline_is_a_file_or_a_folder_of_hosts_and_a_missing_one_is_only_said(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "report.json").write_text(json.dumps(audited(sources=[JENKINS])))
+    for path in (tmp_path, tmp_path / "x" / "report.json"):
+        report, note, unreadable, origin = read_baseline(str(path), "api-x", "x")
+        assert (note, unreadable) == ("", [])
+        assert report is not None
+        assert origin["audited_at"] == "2026-11-22T08:00:00Z"
+    assert read_baseline(str(tmp_path / "gone.json"), "api-x", "x")[1:3] == (
+        f"The baseline {tmp_path / 'gone.json'} does not exist: changes are not shown. A first audit has none.",
+        [],
+    )
+    assert "is about api-x" in read_baseline(str(tmp_path), "api-y", "x")[2][0][1]
+    (tmp_path / "x" / "report.json").write_text("{")
+    assert "is no JSON" in read_baseline(str(tmp_path), "api-x", "x")[2][0][1]
+
+
+# -- written
+
+
+HOSTILE = [
+    '=cmd|"/c calc"!A1',
+    "+1",
+    "-1",
+    "@x",
+    " =2",
+    "\tx",
+    "<script>alert(1)</script>",
+    "</style><img src=x onerror=alert(1)>",
+    "{{ lookup('pipe', 'id') }}",
+    'a "quoted" & b',
+    "nul\x00bell\x07",
+    "line\nbreak",
+    "]]>",
+    "\u202egnp.exe",
+    "\U0001f680",
+]
+
+
+def hostile_report(**more: Any) -> Row:
+    """Every text that comes from a tenant or a file attacks whoever shows it."""
+    sources = [{**JENKINS, "id": f"id-{n}-{text}", "name": text, "status": text, "health": "unknown"} for n, text in enumerate(HOSTILE)]
+    core = {**GITLAB, "repositories": HOSTILE, "repositories_count": len(HOSTILE), "name": HOSTILE[6], "domain": {"hostname": HOSTILE[7]}}
+    expected = [{"type": "SNYK", "name": text} for text in HOSTILE]
+    exceptions = [
+        {"name": HOSTILE[0], "owner": HOSTILE[6], "reason": HOSTILE[7], "expires": "2099-01-01"},
+        {"name": HOSTILE[7], "owner": HOSTILE[6]},
+    ]
+    first = audited(sources=sources[:3], repositories=["x"])
+    return audited(
+        sources=[*sources, core],
+        expected=expected,
+        repositories=[*HOSTILE, "x"],
+        exceptions=exceptions,
+        baseline=first,
+        receipts=[
+            {"time": "2020-01-01", "status": 200, "collector": t, "repository": t, "branch": t, "tool": t, "file": t} for t in HOSTILE
+        ],
+        unreadable=[(text, text) for text in HOSTILE],
+        notes=HOSTILE,
+        inputs={HOSTILE[6]: {"file": HOSTILE[7]}},
+        **more,
+    )
+
+
+def test_no_cell_is_a_formula_and_every_row_is_whole() -> None:
+    rows = list(csv.reader(io.StringIO(as_csv(hostile_report()), newline="")))
+    assert {len(row) for row in rows} == {14}
+    assert {row[0] for row in rows[1:]} == {"finding", "data_source", "repository", "receipt"}
+    cells = [cell for row in rows for cell in row]
+    assert not [cell for cell in cells if cell.strip()[:1] in ("=", "+", "-", "@") or cell[:1] in ("\t", "\r")]
+    for text in HOSTILE:
+        assert any(cell in (text, f"'{text}") for cell in cells), text
+
+
+def junit(report: Row) -> ElementTree.Element:
+    return ElementTree.fromstring(as_junit(report))
+
+
+def test_junit_has_a_case_for_each_expected_data_source_and_each_rule() -> None:
+    sick = {**JENKINS, "status": "ERROR", "health": "unhealthy"}
+    expected = [{"type": "JENKINS_SERVER", "name": "blue"}, {"type": "SNYK", "name": "gone"}]
+    report = audited(sources=[sick, GITLAB], expected=expected, fail_on=["unhealthy"])
+    root = junit(report)
+    cases = {(c.get("classname"), c.get("name")): c for c in root.iter("testcase")}
+    assert set(cases) == {("expected.JENKINS_SERVER", '[0] JENKINS_SERVER "blue"'), ("expected.SNYK", '[1] SNYK "gone"')} | {
+        ("rule", kind) for kind in KINDS
+    }
+    assert [key for key, case in cases.items() if case.find("failure") is not None] == [
+        ("expected.JENKINS_SERVER", '[0] JENKINS_SERVER "blue"'),
+        ("rule", "unhealthy"),
+    ]
+    assert [key[1] for key, case in cases.items() if case.find("skipped") is not None] == [k for k in KINDS if k in report["not_examined"]]
+    assert "it is described, but not in the tenant" in str(cases[("rule", "missing")].findtext("system-out"))
+    assert root.get("failures") == "2"
+    for suite in root.iter("testsuite"):
+        inside = list(suite.iter("testcase"))
+        assert [suite.get("tests"), suite.get("failures"), suite.get("skipped")] == [
+            str(len(inside)),
+            str(sum(c.find("failure") is not None for c in inside)),
+            str(sum(c.find("skipped") is not None for c in inside)),
+        ]
+
+
+def test_junit_of_hostile_names_is_well_formed() -> None:
+    report = hostile_report(fail_on=list(KINDS))
+    names = [str(case.get("name")) for case in junit(report).iter("testcase")]
+    assert any("<script>alert(1)</script>" in name for name in names)
+
+
+def test_an_excused_finding_is_no_failure() -> None:
+    excuse = {"name": "blue", "owner": "o", "reason": "r", "expires": "2099-01-01"}
+    report = audited(sources=[{**JENKINS, "health": "unhealthy"}], exceptions=[excuse], fail_on=["unhealthy"])
+    root = junit(report)
+    assert root.get("failures") == "0"
+    assert "(excused until 2099-01-01)" in as_junit(report)
+
+
+class Page(HTMLParser):
+    """What a browser would make of a page: elements, attributes and text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.mark.parametrize("kind", ["report", "fleet"])
+def test_hostile_names_stay_text_on_a_page(kind: str) -> None:
+    report = hostile_report()
+    html = render_report(report) if kind == "report" else render_fleet(fleet({HOSTILE[6]: report, HOSTILE[7]: HOSTILE[7]}, "2026-11-22"))
+    page = Page(html)
+    assert page.tags.count("script") == 1
+    assert page.tags.count("style") == 1
+    assert not {"img", "iframe", "object", "link", "base", "form"} & set(page.tags)
+    assert not [name for name, _value in page.attributes if name.startswith("on") or name in ("style", "src", "srcdoc")]
+    assert all(str(value).startswith("#") or str(value).endswith("/report.html") for name, value in page.attributes if name == "href")
+    assert "<script>alert(1)</script>" in page.text
+    assert "{{ lookup('pipe', 'id') }}" in page.text or kind == "fleet"
+    policy = next(str(value) for name, value in page.attributes if name == "content" and "default-src" in str(value))
+    assert "unsafe" not in policy
+    assert policy.startswith("default-src 'none';")
+
+
+def test_every_table_has_a_caption_and_every_heading_cell_a_scope() -> None:
+    page = Page(render_report(hostile_report()))
+    assert page.tags.count("table") == page.tags.count("caption") > 8
+    assert page.tags.count("th") == sum(name == "scope" for name, _value in page.attributes)
+    ids = [value for name, value in page.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+
+
+def test_many_repositories_take_little_room() -> None:
+    names = [f"group-{n % 50}/project-{n}" for n in range(20_000)]
+    core = {**GITLAB, "repositories": names[:15_000], "repositories_count": 15_000}
+    html = render_report(audited(sources=[core], repositories=names, receipts=[]))
+    assert len(re.findall("<li>group-", html)) == 20_000 + 5_000 + 20_000  # under Repositories, as uncovered, without upload
+    assert len(html) < 60 * 20_000 * 3
+
+
+def test_an_empty_tenant_has_a_page_too() -> None:
+    assert "The tenant has none." in render_report(audited())
+    assert "0 of 0 pass" in render_fleet(fleet({}, "2026-11-22"))

@@ -1,0 +1,180 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which listed repositories are covered, and whose uploads are stale, from plain data."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_audit import GITLAB, JENKINS, Row, audited, source
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.repositories import cover, key_of
+
+FOLDER = Path(__file__).resolve().parents[2] / "plugins" / "module_utils" / "_audit"
+
+
+def selecting(*repositories: str, **more: Any) -> Row:
+    return {**GITLAB, "repositories": list(repositories), "repositories_count": len(repositories), **more}
+
+
+def states(listed: list[str], *sources: Row) -> list[str]:
+    section, _found = cover(listed, list(sources))
+    return [row["status"] for row in section["items"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "path"),
+    [
+        ("payments/ledger", "", "payments/ledger"),
+        ("Payments/Ledger.git", "", "payments/ledger"),
+        ("https://job:token@GHE.example.com/Payments/ledger.git/", "ghe.example.com", "payments/ledger"),
+        ("git@ghe.example.com:payments/ledger.git", "ghe.example.com", "payments/ledger"),
+        ("ghe.example.com/payments/ledger", "ghe.example.com", "payments/ledger"),
+        ("https://dev.azure.com/org/My%20Project/_git/app", "dev.azure.com", "org/my project/_git/app"),
+        ("a.b/c", "", "a.b/c"),
+        ("ledger", "", "ledger"),
+        ("group/sub/ledger", "", "group/sub/ledger"),
+    ],
+)
+def test_two_spellings_of_one_repository_are_one(text: str, host: str, path: str) -> None:
+    assert key_of(text) == (host, path)
+
+
+def test_a_host_that_is_named_must_be_the_data_sources_own() -> None:
+    core = selecting("payments/ledger")
+    listed = ["payments/ledger", "https://gitlab.example.com/Payments/Ledger", "https://github.com/payments/ledger"]
+    assert states(listed, core) == ["covered", "covered", "uncovered"]
+    github = source("GITHUB", "cloud", repositories=["payments/ledger"], repositories_count=1)
+    assert states(["https://github.com/payments/ledger", "https://gitlab.example.com/payments/ledger"], github) == ["covered", "uncovered"]
+
+
+def test_duplicates_are_counted_once() -> None:
+    section, _found = cover(["a/b", "A/B.git", "a/c"], [selecting("a/b")])
+    assert (section["listed"], section["duplicates"], section["covered"], section["uncovered"]) == (2, 1, 1, 1)
+
+
+def test_only_version_control_covers() -> None:
+    other = source("HCP_TFC_RUN_TASKS", "tfc", repositories=["a/b"], repositories_count=1)
+    assert states(["a/b"], other) == ["uncovered"]
+
+
+def test_what_an_incomplete_data_source_may_select_is_not_known() -> None:
+    """Never counted as covered, never as uncovered; what is on another host is still uncovered."""
+    part = selecting("a/b", complete=False, repositories_count=2546)
+    listed = ["a/b", "a/c", "https://github.com/a/d"]
+    assert states(listed, part) == ["covered", "unknown", "uncovered"]
+    report = audited(sources=[part], repositories=listed, fail_on=["incomplete"])
+    assert [f["repository"] for f in report["findings"] if f["kind"] == "incomplete"] == [None, "a/c"]
+    assert report["verdict"] == "fail"
+
+
+@pytest.mark.parametrize("shown", [{"complete": True, "repositories_count": None}, {"complete": False, "repositories_count": 12}])
+def test_one_that_selects_all_and_shows_none_leaves_it_open(shown: Row) -> None:
+    everything = {**GITLAB, "selection_type": "CURRENT_STATE_AND_FUTURE", "repositories": [], **shown}
+    assert states(["a/b"], everything) == ["unknown"]
+
+
+def test_the_healthiest_data_source_counts_and_unknown_is_not_healthy() -> None:
+    sick = selecting("a/b", id="sick", health="unhealthy")
+    odd = selecting("a/b", id="odd", health="unknown")
+    section, _found = cover(["a/b"], [sick, odd])
+    assert (section["covered"], section["covered_healthy"], section["items"][0]["health"]) == (1, 0, "unknown")
+    section, _found = cover(["a/b"], [sick, odd, selecting("a/b")])
+    assert section["covered_healthy"] == 1
+
+
+def test_a_name_without_its_group_is_taken_only_when_it_is_the_only_one() -> None:
+    core = selecting("payments/ledger", "archive/ledger", "payments/cards")
+    section, _found = cover(["cards", "ledger", "other"], [core])
+    assert [row["status"] for row in section["items"]] == ["covered", "unknown", "uncovered"]
+    assert "taken for payments/cards" in section["items"][0]["note"]
+    assert "2 selected repositories are called so" in section["items"][1]["note"]
+
+
+def test_what_the_tenant_selects_beside_the_list_is_said() -> None:
+    core = selecting("a/b", "a/c", "a/d")
+    section, _found = cover(["https://gitlab.example.com/a/b", "c"], [core])
+    assert section["not_listed"] == ["a/d"]
+
+
+# -- receipts
+
+
+COLLECTOR = source("COLLECTOR", "bandit", id="col_1")
+
+
+def receipt(day: str, collector: str = "bandit", repository: str = "https://gitlab.example.com/a/b", **more: Any) -> Row:
+    return {"time": f"{day}T10:00:00Z", "collector": collector, "repository": repository, "status": 200, "file": f"{day}.json", **more}
+
+
+def judged(*receipts: Row, **more: Any) -> Row:
+    return audited(**{"sources": [COLLECTOR], "receipts": list(receipts), "fail_on": ["stale"], **more})
+
+
+@pytest.mark.parametrize(("day", "age", "stale"), [("2026-10-23", 30, False), ("2026-10-22", 31, True), ("2026-11-23", 0, False)])
+def test_a_receipt_is_stale_after_the_given_days(day: str, age: int, stale: bool) -> None:
+    report = judged(receipt(day), max_age_days=30)
+    (row,) = report["receipts"]["items"]
+    assert (row["age_days"], row["stale"]) == (age, stale)
+    assert (report["verdict"] == "fail") is stale
+
+
+def test_the_newest_of_any_branch_counts() -> None:
+    report = judged(receipt("2020-01-01", branch="gone"), receipt("2026-11-20", branch="main"), receipt("2026-11-01", branch="old"))
+    (row,) = report["receipts"]["items"]
+    assert (row["branch"], row["uploads"], row["stale"]) == ("main", 3, False)
+
+
+@pytest.mark.parametrize("said", ["bandit", "col_1", "/public_api/appsec/v1/collectors/col_1"])
+def test_a_collector_is_known_however_the_upload_named_it(said: str) -> None:
+    report = judged(receipt("2026-11-20", said), expected=[{"type": "COLLECTOR", "name": "bandit"}])
+    assert report["verdict"] == "pass"
+    assert report["receipts"]["items"][0]["collector"] == "bandit"
+
+
+def test_an_expected_collector_without_any_receipt_is_stale() -> None:
+    expected = [{"type": "COLLECTOR", "name": "bandit"}, {"type": "COLLECTOR", "name": "gone"}]
+    report = judged(expected=expected)
+    assert [f["name"] for f in report["findings"] if f["kind"] == "stale"] == ["bandit", "gone"]
+    assert [f["name"] for f in judged()["findings"]] == ["bandit"]
+
+
+def test_a_listed_repository_without_an_upload_is_said() -> None:
+    listed = ["a/b", "https://gitlab.example.com/A/B.git", "b", "https://github.com/a/b", "a/c"]
+    report = judged(receipt("2026-11-20"), repositories=listed)
+    assert [f["repository"] for f in report["findings"] if f["kind"] == "no_upload"] == ["a/c", "https://github.com/a/b"]
+    assert report["receipts"]["repositories_without"] == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"time": None}, "no receipt of an upload"),
+        ({"time": "yesterday"}, "no receipt of an upload"),
+        ({"status": 500}, "does not record an accepted upload"),
+        ({"status": None}, "does not record an accepted upload"),
+        ({"time": "2026-11-24T00:00:00Z"}, "after the day of the audit"),
+    ],
+)
+def test_a_receipt_that_proves_nothing_is_unreadable(change: Row, said: str) -> None:
+    report = judged({**receipt("2026-11-20"), **change}, fail_on=["unreadable"])
+    assert report["verdict"] == "fail"
+    assert said in report["findings"][0]["message"]
+    assert report["receipts"]["items"] == []
+
+
+def test_without_repositories_and_collectors_there_is_nothing_to_say() -> None:
+    assert audited(sources=[JENKINS], receipts=[])["findings"] == []
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda p: p.stem)
+def test_the_logic_is_pure(path: Path) -> None:
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    names = [a.name for n in nodes if isinstance(n, ast.Import) for a in n.names]
+    called = [n.func.id for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
+    assert not {"os", "pathlib", "socket", "requests", "subprocess", "time", "random"} & set(names)
+    assert "open" not in called
