@@ -62,4 +62,5 @@ clean:  ## remove .venv/ and .build/
 .venv/.stamp-test: .venv/.stamp-demo tests/requirements.txt tests/requirements-pytest.txt
 	@echo "Installing what the tests need into .venv/ (about a minute) ..."
 	@$(pip_install) -r tests/requirements.txt
+	@for name in chromium chromium-browser google-chrome; do if command -v $$name >/dev/null; then $(pip_install) -r tests/requirements-browser.txt; break; fi; done
 	@touch $@

@@ -26,9 +26,11 @@ def _evaluated(value: Any) -> Any:
     return value
 
 
-def role_items(variables: dict[str, Any]) -> list[dict[str, Any]]:
+def role_items(variables: dict[str, Any], items: Any = ()) -> list[dict[str, Any]]:
+    if not isinstance(items, (list, tuple)):
+        raise AnsibleFilterError("tenant_data_sources must be a list of data sources, each a dictionary.")
     try:
-        return items_of(_evaluated(variables))
+        return [*items_of(_evaluated(variables)), *items]
     except InputError as exc:
         raise AnsibleFilterError(str(exc)) from None
 

@@ -17,6 +17,23 @@ from tenant.server import EmbeddedTenant
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+# A small report of a real scanner's shape.
+REPORT: dict[str, Any] = {
+    "version": "2.1.0",
+    "runs": [
+        {
+            "tool": {"driver": {"name": "bandit", "rules": [{"id": "B101"}]}},
+            "results": [
+                {
+                    "ruleId": "B101",
+                    "level": "warning",
+                    "message": {"text": "assert used"},
+                    "locations": [{"physicalLocation": {"artifactLocation": {"uri": "src/app.py"}, "region": {"startLine": 3}}}],
+                }
+            ],
+        }
+    ],
+}
 
 
 class Ended:

@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
-from playing import Ended, play
+from playing import REPORT, Ended, play
 
 from tenant.server import EmbeddedTenant
 
@@ -52,22 +52,6 @@ UPLOAD = """
         branch: main
         receipt_dir: receipts
 """
-SARIF = {
-    "version": "2.1.0",
-    "runs": [
-        {
-            "tool": {"driver": {"name": "bandit", "rules": [{"id": "B101"}]}},
-            "results": [
-                {
-                    "ruleId": "B101",
-                    "level": "warning",
-                    "message": {"text": "assert used"},
-                    "locations": [{"physicalLocation": {"artifactLocation": {"uri": "src/app.py"}, "region": {"startLine": 3}}}],
-                }
-            ],
-        }
-    ],
-}
 SELECTED = [f"team-{n % 7}/app-{n}" for n in range(398)]
 EXPECTED = [
     {
@@ -110,7 +94,7 @@ def project(tmp_path: Path, tenant: EmbeddedTenant) -> Path:
     collector = tenant.add_collector("bandit")
     tenant.add_repository("team-1/app-1", url="https://ghe.bank.example/team-1/app-1", source="GITHUB_ENTERPRISE")
     (tmp_path / "reports").mkdir()
-    (tmp_path / "reports" / "bandit.sarif").write_text(json.dumps(SARIF))
+    (tmp_path / "reports" / "bandit.sarif").write_text(json.dumps(REPORT))
     (tmp_path / "upload.yml").write_text(UPLOAD)
     token = {
         "CORTEX_COLLECTOR_URL": collector.api_url,

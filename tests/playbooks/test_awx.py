@@ -18,7 +18,7 @@ import pytest
 import yaml
 from controller import Controller
 from jinja2 import StrictUndefined, sandbox
-from playing import BIN, ROOT, Ended, environment, play
+from playing import BIN, REPORT, ROOT, Ended, environment, play
 
 from tenant.server import EmbeddedTenant
 
@@ -422,24 +422,6 @@ def test_a_job_exports_what_can_be_onboarded(job: Job, data: Data, tenant: Embed
     job.run(export, {"export_file": "tenants/exported.yml"}).fine()
     assert job.run(named(data, "onboard"), {"onboard_file": "tenants/exported.yml"}).fine().counts()["changed"] == 0
     assert tenant.writes == []
-
-
-REPORT = {
-    "version": "2.1.0",
-    "runs": [
-        {
-            "tool": {"driver": {"name": "bandit", "rules": [{"id": "B101"}]}},
-            "results": [
-                {
-                    "ruleId": "B101",
-                    "level": "warning",
-                    "message": {"text": "assert used"},
-                    "locations": [{"physicalLocation": {"artifactLocation": {"uri": "src/app.py"}, "region": {"startLine": 3}}}],
-                }
-            ],
-        }
-    ],
-}
 
 
 def test_a_job_uploads_with_a_key_or_with_the_collectors_token_alone(tmp_path: Path, data: Data, tenant: EmbeddedTenant) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
 from playing import Ended, play
 
 from tenant.server import EmbeddedTenant
@@ -40,9 +39,8 @@ def test_the_first_tenant(tmp_path: Path) -> None:
         assert (tmp_path / ".config/cortex/bandit.json").stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("profile", ["default", "awkward"])
-def test_a_tenant_that_was_filled_by_hand(tmp_path: Path, profile: str) -> None:
-    with EmbeddedTenant(profile=profile, rate=1000) as tenant:
+def test_a_tenant_that_was_filled_by_hand(tmp_path: Path) -> None:
+    with EmbeddedTenant(profile="awkward", rate=1000) as tenant:
         tenant.add_instance("GITLAB", name="gitlab-core", selection_type="MANUAL_SELECTION", state=[f"group/{n}" for n in range(300)])
         tenant.add_instance("SNYK", name="snyk-eu", unique_properties={"organizationId": "payments"})
         runs = follow("brownfield", tmp_path, tenant)

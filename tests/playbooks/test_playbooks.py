@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+from playing import REPORT
 
 from tenant.server import EmbeddedTenant
 
@@ -265,23 +266,6 @@ def test_the_role_refuses_a_misspelt_choice_with_its_name(play: Play, tenant: Em
 
 # -- every playbook, reading only
 
-
-REPORT = {
-    "version": "2.1.0",
-    "runs": [
-        {
-            "tool": {"driver": {"name": "bandit", "rules": [{"id": "B101"}]}},
-            "results": [
-                {
-                    "ruleId": "B101",
-                    "level": "warning",
-                    "message": {"text": "assert used"},
-                    "locations": [{"physicalLocation": {"artifactLocation": {"uri": "src/app.py"}, "region": {"startLine": 3}}}],
-                }
-            ],
-        }
-    ],
-}
 
 # What each needs to run against a tenant that holds what demo/tenant.yml describes; a reason where it cannot.
 NEEDS: dict[str, dict[str, Any] | str] = {

@@ -35,22 +35,15 @@ def items_of(variables: dict[str, t.Any]) -> list[Item]:
 
 
 def absolute_paths(items: list[t.Any], base: str) -> list[t.Any]:
-    """The items with the files and folders they name meant from C(base), an absolute path; a C(~) or C($) at the beginning is left to the module."""
-    options = argument_spec(in_list=True)
-    return [
-        {
-            key: os.path.join(base, value) if _is_path(options.get(key, {})) and isinstance(value, str) and value[:1] not in ("", "~", "$") else value
-            for key, value in item.items()
-        }
-        if isinstance(item, dict)
-        else item
-        for item in items
-    ]
-
-
-def _is_path(option: dict[str, t.Any]) -> bool:
+    """The items with the files and folders that they name meant from C(base), an absolute path; C(~) and C($) are left to the module."""
     # "raw" is the one option that takes a list or a file.
-    return option.get("type") in ("path", "raw")
+    paths = [name for name, option in argument_spec(in_list=True).items() if option["type"] in ("path", "raw")]
+
+    def meant(key: str, value: t.Any) -> t.Any:
+        relative = key in paths and isinstance(value, str) and value[:1] not in ("", "~", "$")
+        return os.path.join(base, value) if relative else value
+
+    return [{key: meant(key, value) for key, value in item.items()} if isinstance(item, dict) else item for item in items]
 
 
 def _item(variable: str, kind: str, index: int, entry: t.Any) -> Item:
