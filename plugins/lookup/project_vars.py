@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: project_vars
 short_description: Values of variables whose own look-ups search the user's project
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - The cortex_cloud.appsec contributors (@cortex-cloud-appsec)
 description:

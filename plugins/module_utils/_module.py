@@ -19,7 +19,7 @@ from ._data_sources.run import Progress
 from ._errors import CortexError
 from ._redact import HIDDEN, Redactor, secrets_in
 
-COLLECTION_VERSION = "0.1.0"
+COLLECTION_VERSION = "1.0.0"
 
 _YES = ("1", "true", "yes", "on", "y", "t")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: data_source
 short_description: Manage one data source of Cortex Cloud Application Security
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Connects, rescopes and deletes one integration of a Cortex Cloud Application Security tenant, such as a version control system,
     a CI system, a third-party scanner or a SARIF collector.

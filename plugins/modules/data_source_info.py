@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: data_source_info
 short_description: List data sources of Cortex Cloud Application Security
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Lists the integrations of a tenant, in the shape of the options of M(cortex_cloud.appsec.data_source), with numbers by type,
     category, stage, status and health.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: data_sources
 short_description: Manage many data sources of Cortex Cloud Application Security in one task
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Brings a list of integrations of one tenant to their described state, in one process, with one call to list what is there.
   - All items are read and planned before the first write. Items that mean the same instance, or that claim the same repository,

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: repository_info
 short_description: List the repositories that a Cortex Cloud tenant knows
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Lists the repository assets of a tenant, for instance to find the ID that M(cortex_cloud.appsec.sarif_upload) takes.
   - The tenant's inventory is partial by nature. A repository that is not in it may still be selected in a data source.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: sarif_upload
 short_description: Upload SARIF reports of any scanner to a collector of Cortex Cloud Application Security
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Reads SARIF 2.1.0 files, makes of them what the collector takes, and uploads them. What it changed is counted in the result; the files
     are not touched.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: tenant_info
 short_description: Tell whether an API key is usable with a Cortex Cloud tenant
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Asks the tenant whether the key is accepted, whether it may read data sources, whether the tenant is licensed, and how far the
     clocks differ.

@@ -61,9 +61,9 @@ def test_a_list_of_repositories_in_any_of_its_forms(tmp_path: Path, name: str, t
     [
         ("gone.csv", None, "cannot be read: No such file or directory"),
         ("r.csv", "repository\n", "names no repository"),
-        ("r.json", '{"a": [], "b": []}', "does not hold a list"),
-        ("r.yml", "- [a", "is neither YAML nor JSON in line"),
-        ("r.yml", "- {owner: x}", "entry 1 names no repository"),
+        ("r.json", '{"a": [], "b": []}', "must hold a list"),
+        ("r.yml", "- [a", "is no valid YML"),
+        ("r.yml", "- {owner: x}", r"r.yml\[0\] is no repository"),
         ("r.txt", b"\xff\xfe\x00", "is not UTF-8"),
     ],
 )

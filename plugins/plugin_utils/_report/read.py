@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import os
 from typing import Any
@@ -16,9 +14,8 @@ import yaml
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import baseline_fault
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._listed import names_in, names_of
 
-# The columns that may hold a repository, the most exact first.
-COLUMNS = ("repository", "full_name", "path_with_namespace", "nameWithOwner", "url", "name")
 MOST_BYTES_OF_A_RECEIPT = 1_000_000
 Read = tuple[list[Any], dict[str, Any]]
 
@@ -53,46 +50,12 @@ def _parsed(content: bytes, path: str, variable: str) -> Any:
 def read_repositories(given: Any) -> Read:
     """The names or URLs of repositories, from a list or a file: CSV, JSON, YAML or one in each line. Raises InputError."""
     if isinstance(given, (list, tuple)):
-        names = [_name(entry, f"audit_repositories[{number}]") for number, entry in enumerate(given)]
+        names = names_of(given, "audit_repositories") if given else []
         return names, {"given": "in the variables", "entries": len(names)}
     path = str(given)
     content = _content(path, "audit_repositories")
-    kind = os.path.splitext(path)[1].lower()
-    if kind in (".yml", ".yaml", ".json"):
-        entries = _parsed(content, path, "audit_repositories")
-        if isinstance(entries, dict) and len(entries) == 1:
-            entries = next(iter(entries.values()))
-        if not isinstance(entries, list):
-            raise InputError(f"audit_repositories {path} does not hold a list.")
-        names = [_name(entry, f"audit_repositories {path}, entry {number + 1}") for number, entry in enumerate(entries)]
-    else:
-        try:
-            text = content.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise InputError(f"audit_repositories {path} is not UTF-8 text.") from None
-        lines = [line.strip() for line in text.splitlines()]
-        names = _from_csv(text) if kind == ".csv" else [line for line in lines if line and not line.startswith("#")]
-    if not names:
-        raise InputError(f"audit_repositories {path} names no repository.")
+    names = names_in(content, path, f"audit_repositories {path}")
     return names, _origin(path, content, len(names))
-
-
-def _name(entry: Any, where: str) -> str:
-    if isinstance(entry, dict):
-        entry = next((entry[column] for column in COLUMNS if entry.get(column)), None)
-    if not isinstance(entry, str) or not entry.strip():
-        raise InputError(f"{where} names no repository: text is needed, or a dictionary with one of {', '.join(COLUMNS)}.")
-    return entry.strip()
-
-
-def _from_csv(text: str) -> list[str]:
-    first = text.partition("\n")[0]
-    rows = [row for row in csv.reader(io.StringIO(text), delimiter=";" if ";" in first and "," not in first else ",") if any(row)]
-    head = [cell.strip().lower() for cell in rows[0]] if rows else []
-    column = next((head.index(name.lower()) for name in COLUMNS if name.lower() in head), None)
-    # Without a column of that name every row is data.
-    taken = [row[column].strip() for row in rows[1:] if len(row) > column] if column is not None else [row[0].strip() for row in rows]
-    return [name for name in taken if name]
 
 
 def read_exceptions(given: Any) -> Read:

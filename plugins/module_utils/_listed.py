@@ -1,0 +1,82 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, the lists of repositories that users keep in files. Pure.
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import typing as t
+
+from ._errors import InputError
+
+try:
+    import yaml
+
+    NOT_YAML: type[Exception] = yaml.YAMLError
+    HAS_YAML = True
+except ImportError:  # the host of a module need not have it, as long as no list is in YAML
+    NOT_YAML, HAS_YAML = ValueError, False
+
+# The full name stands before the short one: exports of GitHub and GitLab have both.
+COLUMNS = ("repository", "full_name", "path_with_namespace", "nameWithOwner", "url", "name")
+
+
+def names_in(content: bytes, path: str, where: str) -> list[str]:
+    """The repositories that a file names, in its order, doubles and all.
+
+    path tells what it is: C(.json) and C(.yml) hold a list (of names, or of entries with one of COLUMNS), or a dictionary with such a
+    list alone; C(.csv) a table with commas or semicolons; any other a repository on each line. where: the file as an error calls it.
+    Raises InputError.
+    """
+    kind = os.path.splitext(path)[1].lower()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"{where} is not UTF-8 text. Save it as UTF-8.") from None
+    try:
+        if kind == ".csv":
+            entries: t.Any = _column(text)
+        elif kind == ".json":
+            entries = json.loads(text)
+        elif kind in (".yml", ".yaml"):
+            if not HAS_YAML:
+                raise InputError(f"{where}: the Python that reads it has no PyYAML. Write JSON, or one repository on each line.")
+            entries = yaml.safe_load(text)
+        else:
+            entries = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    except (ValueError, RecursionError, csv.Error, NOT_YAML):
+        raise InputError(f"{where} is no valid {kind[1:].upper()}.") from None
+    if isinstance(entries, dict) and len(entries) == 1:
+        entries = next(iter(entries.values()))
+    if not isinstance(entries, list):
+        raise InputError(f"{where} must hold a list of repositories.")
+    return names_of(entries, where)
+
+
+def names_of(entries: t.Iterable[t.Any], where: str) -> list[str]:
+    """The repositories that entries name, blank ones left out. Raises InputError that names the entry, or says that there is none."""
+    found = []
+    for index, entry in enumerate(entries):
+        name = next((entry[column] for column in COLUMNS if entry.get(column)), None) if isinstance(entry, dict) else entry
+        if not isinstance(name, str):
+            raise InputError(f"{where}[{index}] is no repository: a text is needed, or an entry with one of {', '.join(COLUMNS)}.")
+        if name.strip():
+            found.append(name.strip())
+    if not found:
+        raise InputError(f"{where} names no repository.")
+    return found
+
+
+def _column(text: str) -> list[str]:
+    """The column of the repositories; without a header of ours every row is data, and the first column is meant."""
+    first = text.partition("\n")[0]
+    delimiter = ";" if ";" in first and "," not in first else ","
+    rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter) if any(row)]
+    header = [cell.strip().lower() for cell in rows[0]] if rows else []
+    known = [header.index(column.lower()) for column in COLUMNS if column.lower() in header]
+    if not known:
+        return [row[0] for row in rows]
+    return [row[known[0]] for row in rows[1:] if len(row) > known[0]]
