@@ -207,7 +207,7 @@ def search(tenant: EmbeddedTenant, directory: Path, output: str, *, check: bool 
 def playbook(tenant: EmbeddedTenant, project: Path, *options: str, **more: str) -> str:
     command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "localhost,", "-c", "local", "project/play.yml", *options]
     run = subprocess.run(
-        command, env=environment(tenant, project, **more), cwd=project, capture_output=True, text=True, timeout=110, check=False
+        command, env=environment(tenant, project, **more), cwd=project, capture_output=True, text=True, timeout=280, check=False
     )
     return run.stdout + run.stderr
 
@@ -247,7 +247,7 @@ def test_ansible_runners_artifacts(tenant: EmbeddedTenant, project: Path) -> Non
     (project / "inventory").mkdir()
     (project / "inventory" / "hosts").write_text("localhost ansible_connection=local\n")
     command = [str(Path(sys.executable).parent / "ansible-runner"), "run", str(project), "-p", "play.yml", "-v", "--ident", "1"]
-    run = subprocess.run(command, env=environment(tenant, project), cwd=project, capture_output=True, text=True, timeout=110, check=False)
+    run = subprocess.run(command, env=environment(tenant, project), cwd=project, capture_output=True, text=True, timeout=280, check=False)
     events = list((project / "artifacts" / "1" / "job_events").glob("*.json"))
     assert len(events) > 40, run.stdout[-2000:]
     search(tenant, project, run.stdout + run.stderr)

@@ -85,7 +85,7 @@ def play(
         cwd=project,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=280,
         stdin=subprocess.DEVNULL,
         check=False,
     )

@@ -308,7 +308,7 @@ class Job:
         kept = {name: value for name, value in environment(self.folder / "home").items() if not name.startswith("CORTEXCLOUD_")}
         started = subprocess.run(
             command,
-            env={**kept, "PWD": str(self.folder)}, cwd=self.folder, capture_output=True, text=True, timeout=110, check=False,
+            env={**kept, "PWD": str(self.folder)}, cwd=self.folder, capture_output=True, text=True, timeout=280, check=False,
         )  # fmt: skip
         return Ended(started.returncode, started.stdout + started.stderr)
 

@@ -79,7 +79,7 @@ def play(tmp_path: Path) -> Play:
             command += ["-e", f"@{tmp_path / 'variables.json'}"]
         return Ended(
             subprocess.run(
-                command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL, check=False
+                command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=280, stdin=subprocess.DEVNULL, check=False
             )
         )
 

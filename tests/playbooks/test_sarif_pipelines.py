@@ -87,7 +87,7 @@ def run(tmp_path: Path) -> Run:
         }
         command = [str(program), *arguments]
         return subprocess.run(
-            command, env=whole, cwd=tmp_path, capture_output=True, text=True, timeout=110, stdin=subprocess.DEVNULL, check=False
+            command, env=whole, cwd=tmp_path, capture_output=True, text=True, timeout=280, stdin=subprocess.DEVNULL, check=False
         )
 
     return start
