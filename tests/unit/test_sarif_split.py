@@ -256,7 +256,9 @@ def test_results_are_put_together_block_by_block(block: int, monkeypatch: pytest
 @pytest.mark.parametrize("limit", [1_500, 3_000])
 def test_the_size_of_a_block_changes_nothing(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     snippet = {"contextRegion": {"startLine": 1, "snippet": {"text": "around" * 9}}}
-    listed = [result(f"src/{n % 5}.py", f"{n} {'x' * (n % 7) * 90}", f"R{1 + n % 2}", codeFlows=[FLOW] * (3 * (n % 11 == 3))) for n in range(60)]
+    listed = [
+        result(f"src/{n % 5}.py", f"{n} {'x' * (n % 7) * 90}", f"R{1 + n % 2}", codeFlows=[FLOW] * (3 * (n % 11 == 3))) for n in range(60)
+    ]
     for one in listed[::3]:
         one["locations"][0]["physicalLocation"].update(snippet)
     usual = normalise(report(*listed), SPLIT, limit)

@@ -40,7 +40,7 @@ class Columns(t.NamedTuple):
 
     def by_file(self) -> Columns:
         order = sorted(range(len(self.files)), key=self.files.__getitem__)
-        return Columns(*[array(column.typecode, map(column.__getitem__, order)) for column in self])
+        return Columns(*[array(column.typecode, list(map(column.tolist().__getitem__, order))) for column in self])
 
 
 class Table:
