@@ -125,27 +125,25 @@ class Forms:
             ends.append(pos)
         if text.find("\\", ends[0], pos) >= 0:
             rows = [[plain(value) for value in row] for row in rows]
-        placed = []
+        placed: list[list[t.Any]] = []
         for first, key, names, known in form.places:
             places = [known.get(tokens) or self._place(names, tokens, known) for tokens in map(key, rows)]
-            del rows[next((number for number, place in enumerate(places) if not place.uri), len(rows)) :]
+            _cut(rows, [place.uri for place in places])
             for row, place in zip(rows, places):
                 row[first] = place.uri
             placed.append(places)
-        done = 0
-        for row, made in zip(rows, map(form.made.get, map(form.key, rows))):
-            if not made or (form.regions and not _forward(form.regions, row)):
-                break
-            ready = made.format % made.pick(row)
-            if "(" in ready and "](" in ready and _LINK.search(ready):
-                break
-            sent.texts.append(ready)
-            sent.made.append(made)
-            sent.paths.append(row[made.path][1:-1] if isinstance(made.path, int) else made.path)
-            notes += made.notes
-            done += 1
-        for places in placed:
-            notes.extend(itertools.chain.from_iterable(place.notes for place in places[:done]))
+        made: list[t.Any] = [*map(form.made.get, map(form.key, rows))]
+        _cut(rows, made)
+        if form.regions:
+            _cut(rows, [_forward(form.regions, row) for row in rows])
+        texts = [what.format % what.pick(row) for what, row in zip(made, rows)]
+        _cut(texts, [not ("(" in ready and "](" in ready and _LINK.search(ready)) for ready in texts])
+        done = len(texts)
+        sent.texts.extend(texts)
+        sent.made.extend(made[:done])
+        sent.paths.extend([row[what.path][1:-1] if isinstance(what.path, int) else what.path for what, row in zip(made[:done], rows)])
+        for noted in [made, *placed]:
+            notes.extend(itertools.chain.from_iterable([each.notes for each in noted[:done]]))
         form.hits += done
         form.many = min(2 * done + 1, _MANY)
         return ends[done]
@@ -232,6 +230,12 @@ class Forms:
         self.run.begin()
         got = self.prepare_result(value, self.run) if kind == "result" else clean(kind, value, self.run)
         return got, self.run.noted
+
+
+def _cut(items: list[t.Any], good: list[t.Any]) -> None:
+    """Leave out the first that is not good, and all after it."""
+    if not all(good):
+        del items[[*map(bool, good)].index(False) :]
 
 
 def _forward(regions: list[Region], values: list[t.Any]) -> bool:

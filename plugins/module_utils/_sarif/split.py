@@ -39,7 +39,9 @@ class Columns(t.NamedTuple):
         return Columns(*[column[first:last] for column in self])
 
     def by_file(self) -> Columns:
-        order = sorted(range(len(self.files)), key=self.files.__getitem__)
+        order = sorted(range(len(self.files)), key=self.files.tolist().__getitem__)
+        if order == list(range(len(order))):
+            return self
         return Columns(*[array(column.typecode, list(map(column.tolist().__getitem__, order))) for column in self])
 
 
