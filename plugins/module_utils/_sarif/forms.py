@@ -118,7 +118,7 @@ class Forms:
 
     def _alike(self, form: Form, text: str, pos: int, sent: Sent, notes: list[tuple[str, int]]) -> int:
         """As read() for each result that follows in this form, step by step for many at once; the position of the first that is left."""
-        match, rows, ends = form.pattern.match, list[t.List[t.Any]](), [pos]  # noqa: UP006 (evaluated on Python 3.9)
+        match, rows, ends = form.pattern.match, list[list[t.Any]](), [pos]
         while len(rows) < form.many and (found := match(text, pos)):
             rows.append([*found.groups()])
             pos = found.end()
