@@ -27,10 +27,13 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._client import
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._connection import Connection
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import pack as packing
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import split
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.clean import LEVELS
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.pack import encode
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.prepare import prepare
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.run import Options
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.split import Batch
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.spool import Spool
 from tenant.server import EmbeddedTenant
 from tenant.upload import problems
 
@@ -52,9 +55,7 @@ def texts(part: bytes) -> list[str]:
 
 
 def files(part: bytes) -> set[str]:
-    return {
-        r["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for run in json.loads(part)["runs"] for r in run["results"]
-    }
+    return {r["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for run in json.loads(part)["runs"] for r in run["results"]}
 
 
 def refused(document: dict[str, Any], limit: int, **options: Any) -> str:
@@ -219,15 +220,53 @@ def test_real_files_in_small_parts(name: str, limit: int, tenant: EmbeddedTenant
     assert len([r for r in tenant.accepted_results if r.collector_id == collector.id]) == FILES[name].sent
 
 
-def test_a_spool_of_more_than_4_gb() -> None:
-    batch = Batch()
-    batch.add(10, [5, 6], [0, 1], ["b.py", "a.py"], ["note", "error"])
-    batch.add((1 << 32) - 3, [1, 7], [1, 0], ["b.py", "c.py"], ["none", "error"])
-    batch.move(1, (1 << 32) + 20, 4)
-    batch.group()
-    assert [batch.place(number) for number in range(4)] == [(10, 5), ((1 << 32) - 3, 1), ((1 << 32) + 20, 4), ((1 << 32) - 1, 7)]
-    assert [batch.path(number) for number in range(4)] == ["b.py", "b.py", "a.py", "c.py"]
-    assert batch.levels_of(0, 2) == Counter({"note": 1, "none": 1})
+@pytest.mark.parametrize("block", [1, 2, 3, 7, 100])
+def test_results_are_put_together_block_by_block(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(split, "_BLOCK", block)
+    listed = [(f"{'cabb'[n % 4]}{n // 20}.py", 5 + n, n % 3, LEVELS[n % 4]) for n in range(40)]
+    listed += [("one.py", 9, 0, "note")] * 8
+    with contextlib.closing(Spool()) as spool:
+        batch, offset = Batch(spool), (1 << 32) - 60
+        expected = []
+        for start in range(0, len(listed), 5):
+            paths, sizes, rules, levels = (list(column) for column in zip(*listed[start : start + 5], strict=True))
+            batch.add(offset, sizes, rules, paths, levels)
+            for path, size, rule, level in listed[start : start + 5]:
+                expected.append((path, offset, size, rule, level))
+                offset += size + 1
+        assert (len(batch), batch.size, batch.largest) == (len(listed), sum(size + 1 for _path, size, *_rest in listed), 44)
+        assert list(batch.places()) == [(offset, size) for _path, offset, size, *_rest in expected]
+        with mock.patch.object(split.Columns, "by_file", autospec=True, side_effect=split.Columns.by_file) as sorted_rows:
+            batch.group()
+        # The memory that it takes does not grow with the report.
+        assert max(len(call.args[0].files) for call in sorted_rows.call_args_list) <= block
+        files = list(dict.fromkeys(path for path, *_rest in listed))
+        expected.sort(key=lambda row: files.index(row[0]))
+        assert list(batch.places()) == [(offset, size) for _path, offset, size, *_rest in expected]
+        assert [(list(sizes), list(rules)) for sizes, rules in batch.by_file()] == [
+            ([row[2] for row in expected if row[0] == file], [row[3] for row in expected if row[0] == file]) for file in files
+        ]
+        for first, last in [(0, len(listed)), (3, 4), (2, 30)]:
+            assert batch.levels_of(first, last) == Counter(row[4] for row in expected[first:last])
+            assert batch.rules_of(first, last) == {row[3] for row in expected[first:last]}
+            covered = [at for start, end in batch.stretches(first, last, 1 << 20) for at in range(start, end)]
+            assert covered == [at for _path, offset, size, *_rest in expected[first:last] for at in range(offset, offset + size + 1)]
+
+
+@pytest.mark.parametrize("limit", [1_500, 3_000])
+def test_the_size_of_a_block_changes_nothing(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    snippet = {"contextRegion": {"startLine": 1, "snippet": {"text": "around" * 9}}}
+    listed = [
+        result(f"src/{n % 5}.py", f"{n} {'x' * (n % 7) * 90}", f"R{1 + n % 2}", codeFlows=[FLOW] * (3 * (n % 11 == 3))) for n in range(60)
+    ]
+    for one in listed[::3]:
+        one["locations"][0]["physicalLocation"].update(snippet)
+    usual = normalise(report(*listed), SPLIT, limit)
+    assert len(usual.parts) > 3
+    assert (usual.normalised["context_snippets"], "shortened_results" in usual.normalised) == (20, limit == 1_500)
+    for block in (1, 7, 59, 60, 61):
+        monkeypatch.setattr(split, "_BLOCK", block)
+        assert normalise(report(*listed), SPLIT, limit) == usual
 
 
 def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,7 +288,7 @@ def test_a_wrong_plan_is_noticed_before_anything_is_sent(monkeypatch: pytest.Mon
         normalise(report(*listed), Options())
 
 
-@pytest.mark.parametrize("value", [{"a": [1, 2.5, -0.0, 1e300, True, None, "ü\u2028\"\\\n", {"": []}]}, {}, [], 10**30])
+@pytest.mark.parametrize("value", [{"a": [1, 2.5, -0.0, 1e300, True, None, 'ü\u2028"\\\n', {"": []}]}, {}, [], 10**30])
 def test_encoding_is_that_of_json(value: Any) -> None:
     assert encode(value) == json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     with pytest.raises(ValueError, match="Out of range"):

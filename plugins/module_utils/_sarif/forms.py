@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import itertools
 import json
 import re
 import typing as t
@@ -62,7 +63,7 @@ class Form:
     its items, whether they must differ, and the pattern of what follows.
 
     The numbers are those of holes. places: (number of the path, key, names, what is known) of each artifactLocation. regions: in the
-    order of _REGION. key: the values of _KEYS. made: what becomes of it, by these.
+    order of _REGION. key: the values of _KEYS. made: what becomes of it, by these. many: how many results may follow each other in it.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Form:
     regions: list[Region]
     key: Getter
     made: dict[t.Any, Made] = dataclasses.field(default_factory=dict)
+    many: int = 1
     hits: int = 0
     misses: int = 0
 
@@ -84,6 +86,9 @@ class Sent(t.NamedTuple):
     paths: list[str]
 
 
+_NO_BASE, _BASE = (), (("uri_base_ids", 1),)
+# So many results of one form are taken at once.
+_MANY = 500
 # The text that is sent, what was made of its form, its values, its form, and where it ended.
 Read = t.Tuple[str, Made, t.List[t.Any], Form, int]  # noqa: UP006
 
@@ -102,12 +107,46 @@ class Forms:
         """The results that stand there one after the other and have a form, and the position of the first that has none."""
         sent, notes = Sent([], [], []), list[tuple[str, int]]()
         while (got := self.read("result", text, pos, notes)) is not None:
-            ready, made, values, _form, pos = got
+            ready, made, values, form, pos = got
             sent.texts.append(ready)
             sent.made.append(made)
             sent.paths.append(values[made.path][1:-1] if isinstance(made.path, int) else made.path)
+            if not form.rest:
+                pos = self._alike(form, text, pos, sent, notes)
         self.run.counts.update(total_of(notes))
         return sent, pos
+
+    def _alike(self, form: Form, text: str, pos: int, sent: Sent, notes: list[tuple[str, int]]) -> int:
+        """As read() for each result that follows in this form, step by step for many at once; the position of the first that is left."""
+        match, rows, ends = form.pattern.match, list[list[t.Any]](), [pos]
+        while len(rows) < form.many and (found := match(text, pos)):
+            rows.append([*found.groups()])
+            pos = found.end()
+            ends.append(pos)
+        if text.find("\\", ends[0], pos) >= 0:
+            rows = [[plain(value) for value in row] for row in rows]
+        placed: list[list[t.Any]] = []
+        for first, key, names, known in form.places:
+            places = [known.get(tokens) or self._place(names, tokens, known) for tokens in map(key, rows)]
+            _cut(rows, [place.uri for place in places])
+            for row, place in zip(rows, places):
+                row[first] = place.uri
+            placed.append(places)
+        made: list[t.Any] = [*map(form.made.get, map(form.key, rows))]
+        _cut(rows, made)
+        if form.regions:
+            _cut(rows, [_forward(form.regions, row) for row in rows])
+        texts = [what.format % what.pick(row) for what, row in zip(made, rows)]
+        _cut(texts, [not ("(" in ready and "](" in ready and _LINK.search(ready)) for ready in texts])
+        done = len(texts)
+        sent.texts.extend(texts)
+        sent.made.extend(made[:done])
+        sent.paths.extend([row[what.path][1:-1] if isinstance(what.path, int) else what.path for what, row in zip(made[:done], rows)])
+        for noted in [made, *placed]:
+            notes.extend(itertools.chain.from_iterable([each.notes for each in noted[:done]]))
+        form.hits += done
+        form.many = min(2 * done + 1, _MANY)
+        return ends[done]
 
     def read(self, kind: str, text: str, pos: int, notes: list[tuple[str, int]]) -> Read | None:
         """The value that stands there, and the changes to it; None if it has no form, or a rule may look at one of its values."""
@@ -137,7 +176,7 @@ class Forms:
                 made = form.made.get(form.key(values))
                 if made and (not form.regions or _forward(form.regions, values)):
                     ready = made.format % made.pick(values)
-                    if "](" not in ready or not _LINK.search(ready):
+                    if "(" not in ready or "](" not in ready or not _LINK.search(ready):
                         notes += made.notes
                         return ready, made, values, form, end
             del notes[noted:]
@@ -171,13 +210,17 @@ class Forms:
     def _place(self, names: tuple[str, ...], tokens: t.Any, known: dict[t.Any, Place]) -> Place:
         if len(known) >= REMEMBERED:
             known.clear()
-        given = dict(zip(names, tokens if isinstance(tokens, tuple) else (tokens,)))
-        if "uri" in given:
-            texts = [json.loads(token) if "\\" in token else token[1:-1] for token in (given["uri"], given.get("uriBaseId", '""'))]
-            resolved = self.run.roots.resolve(texts[0], texts[1] if "uriBaseId" in given else None)
+        if names[0] == "uri":
+            token, base = tokens if len(names) > 1 else (tokens, None)
+            written, base_id = _text(token), base and _text(base)
+            if self.run.roots.keeps(written, base_id):
+                place = known[tokens] = Place(token, _NO_BASE if base is None else _BASE)
+                return place
+            resolved = self.run.roots.resolve(written, base_id)
             uri, notes = resolved.uri, tuple([(name, 1) for name in resolved.changes])
         else:
-            got, noted = self.prepare("artifactLocation", {name: json.loads(token) for name, token in given.items()})
+            given = zip(names, tokens if isinstance(tokens, tuple) else (tokens,))
+            got, noted = self.prepare("artifactLocation", {name: json.loads(token) for name, token in given})
             uri, notes = None if got is GONE or self.run.faults else got["uri"], tuple(noted.items())
         place = known[tokens] = Place(f'"{uri}"' if uri else "", notes)
         return place
@@ -189,16 +232,25 @@ class Forms:
         return got, self.run.noted
 
 
+def _cut(items: list[t.Any], good: list[t.Any]) -> None:
+    """Leave out the first that is not good, and all after it."""
+    if not all(good):
+        del items[[*map(bool, good)].index(False) :]
+
+
 def _forward(regions: list[Region], values: list[t.Any]) -> bool:
-    """Whether no region ends before it starts."""
-    for region in regions:
-        line, last, column, end_column = [None if number is None else int(values[number]) for number in region]
-        if line is not None and last is not None and last != line:
-            if last < line:
+    """Whether no region ends before it starts. Equal numbers are equal texts."""
+    for line, last, column, end_column in regions:
+        if line is not None and last is not None and values[last] != values[line]:
+            if int(values[last]) < int(values[line]):
                 return False
-        elif column is not None and end_column is not None and end_column < column:
+        elif column is not None and end_column is not None and int(values[end_column]) < int(values[column]):
             return False
     return True
+
+
+def _text(token: str) -> t.Any:
+    return json.loads(token) if "\\" in token else token[1:-1]
 
 
 def total_of(notes: list[tuple[str, int]]) -> dict[str, int]:

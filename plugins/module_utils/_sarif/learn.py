@@ -233,19 +233,23 @@ class _Learner:
 
     def _place(self, value: Raw) -> Raw:
         self._literal("{")
-        numbers: list[int] = []
-        for name in value:
-            if numbers:
+        numbers: dict[str, int] = {}
+        for position, name in enumerate(value):
+            if position:
                 self._literal(",")
             self._literal()
             self._literal(":")
             pattern, token = _WHOLE if name == "index" else _TEXT, self._next()
             if not re.fullmatch(pattern, token):
                 raise _Unlike
-            numbers.append(self._hole(pattern, token))
+            if name == "index" and "uri" in value:
+                self.pattern.append(f"(?:{pattern[1:]}")
+            else:
+                numbers[name] = self._hole(pattern, token)
         self._literal("}")
-        self.places.append((numbers, tuple(value)))
-        return {"uri": _mark(numbers[0])}
+        names = tuple(sorted(numbers))
+        self.places.append(([numbers[name] for name in names], names))
+        return {"uri": _mark(numbers[names[0]])}
 
     def _list(self, kind: str, differ: bool, value: list[Raw]) -> Ready:
         self._next("[")

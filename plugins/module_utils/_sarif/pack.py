@@ -78,7 +78,7 @@ class Document:
         for (batch, first, last), run in zip(batches, frame["runs"]):
             components = [run["tool"]["driver"], *run["tool"].get("extensions", [])]
             defined = {rule["id"] for component in components for rule in component.get("rules", [])}
-            meant = {batch.rule_ids[rule] for rule in set(batch.rules[first:last])}
+            meant = {batch.rule_ids[rule] for rule in batch.rules_of(first, last)}
             if not defined or not meant <= defined or run["results"] != []:
                 raise RuntimeError("a document lacks a rule that its results name")
 
@@ -92,7 +92,7 @@ class Packer:
 
     def __init__(self, spool: Spool, split: bool, limit: int = LIMIT) -> None:
         self.spool, self.split, self.limit = spool, split, limit
-        self.batches: dict[int, Batch] = collections.defaultdict(Batch)
+        self.batches: dict[int, Batch] = collections.defaultdict(functools.partial(Batch, spool))
         self.counts: collections.Counter[str] = collections.Counter()
         self.warnings: list[str] = []
 
@@ -123,7 +123,7 @@ class Packer:
 
     def _size(self, outcome: Outcome) -> int:
         frames = sum(len(encode(shell.with_rules(range(len(shell.rules))))) + 16 for shell in outcome.shells.values())
-        return len(encode(outcome.log)) + frames + sum(sum(b.sizes) + len(b) for b in self.batches.values())
+        return len(encode(outcome.log)) + frames + sum(batch.size for batch in self.batches.values())
 
     def _parts(self, outcome: Outcome) -> list[_Made]:
         made = []
@@ -137,7 +137,7 @@ class Packer:
             self._shorten(index, batch, rules, self.limit - frame)
             batch.group()
             for first, last in plan_parts(batch, rules, self.limit - frame):
-                used = sorted(set(batch.rules[first:last])) or range(len(rules))
+                used = sorted(batch.rules_of(first, last)) or range(len(rules))
                 pieces = self._run_pieces(index, shell, used, first, last, first=True)
                 made.append(self._document(outcome, pieces, [(batch, first, last)]))
         return made
@@ -158,44 +158,43 @@ class Packer:
 
     def _leave_context_out(self) -> bool:
         """Leave out the source text around each finding; the text of the finding itself stays. False when there is none."""
-        found = 0
+        counts, before = self.counts, self.counts["context_snippets"]
+
+        def shorter(content: bytes, _rule: int) -> bytes | None:
+            text = encode(without_context(json.loads(content))) if b'"contextRegion"' in content else content
+            counts["context_snippets"] += len(text) < len(content)
+            return text if len(text) < len(content) else None
+
         for batch in self.batches.values():
-            if not any(b'"contextRegion"' in self.spool.read(start, end - start) for start, end in batch.stretches(0, len(batch), _BLOCK)):
-                continue
-            for number in range(len(batch)):
-                content = self.spool.read(*batch.place(number))
-                if b'"contextRegion"' in content:
-                    shorter = encode(without_context(json.loads(content)))
-                    if len(shorter) < len(content):
-                        found += 1
-                        batch.move(number, self.spool.add(shorter + b","), len(shorter))
-        self.counts["context_snippets"] += found
-        return found > 0
+            if any(b'"contextRegion"' in self.spool.read(start, end - start) for start, end in batch.stretches(0, len(batch), _BLOCK)):
+                batch.replace(shorter)
+        return counts["context_snippets"] > before
 
     def _shorten(self, index: int, batch: Batch, rules: list[int], room: int) -> None:
         """A result that would not fit into a part of its own loses what tells least. InputError, naming it, if that is not enough."""
-        if not batch.sizes or max(batch.sizes) + 1 + max(rules) <= room:
-            return
-        for number in range(len(batch)):
-            if batch.sizes[number] + 1 + rules[batch.rules[number]] <= room:
-                continue
-            content = self.spool.read(*batch.place(number))
-            result, limit = json.loads(content), room - 1 - rules[batch.rules[number]]
-            what, shorter = shorten(result, functools.partial(_fits, limit))
-            if shorter is None:
+
+        def shorter(content: bytes, rule: int) -> bytes | None:
+            limit = room - 1 - rules[rule]
+            if len(content) <= limit:
+                return None
+            result = json.loads(content)
+            named = f"a result of {result['ruleId'][:60]} in {_path(result)}"
+            what, short = shorten(result, functools.partial(_fits, limit))
+            if short is None:
                 biggest = max(result, key=lambda name: len(encode(result[name])))
                 raise InputError(
-                    f"a result of {result['ruleId'][:60]} in {batch.path(number)[:200]} (runs[{index}]) is {mb(len(content))} alone and "
+                    f"{named} (runs[{index}]) is {mb(len(content))} alone and "
                     f"cannot be shortened to {mb(self.limit)}: {biggest} is {mb(len(encode(result[biggest])))}. "
                     "Set trim_code_flows: true if that is codeFlows; otherwise have the scanner leave it out."
                 )
-            content = encode(shorter)
-            batch.move(number, self.spool.add(content + b","), len(content))
             self.counts["shortened_results"] += 1
             if len(self.warnings) < 5:
-                self.warnings.append(
-                    f"a result of {result['ruleId'][:60]} in {batch.path(number)[:200]} was too big and lost {', '.join(what)}."
-                )
+                self.warnings.append(f"{named} was too big and lost {', '.join(what)}.")
+            return encode(short)
+
+        smallest = room - 1 - max(rules, default=0)
+        if batch.largest > smallest:
+            batch.replace(shorter, over=smallest)
 
     def _too_big(self, outcome: Outcome, size: int) -> str:
         members: collections.Counter[str] = collections.Counter()
@@ -204,9 +203,9 @@ class Packer:
             batch = self.batches[index]
             frame = shell.with_rules(range(len(shell.rules)))
             members.update({f"runs[{index}].{name}": len(encode(value)) for name, value in frame.items()})
-            for number in range(len(batch)):
-                result = json.loads(self.spool.read(*batch.place(number)))
-                largest = max(largest, (batch.sizes[number], f"a result of {result['ruleId'][:60]} in {batch.path(number)[:200]}"))
+            for offset, size_alone in batch.places():
+                result = json.loads(self.spool.read(offset, size_alone))
+                largest = max(largest, (size_alone, f"a result of {result['ruleId'][:60]} in {_path(result)}"))
                 for name, value in result.items():
                     members[f"runs[{index}].results[].{name}"] += len(encode(value))
         biggest = ", ".join(f"{name} {mb(n)}" for name, n in members.most_common(3))
@@ -217,6 +216,11 @@ class Packer:
             f"Choices: {choices}, or have the scanner write one report for each part of the repository. Nothing public says "
             "whether a second upload for the same collector, repository and branch adds to the first or replaces it."
         )
+
+
+def _path(result: Raw) -> str:
+    path: str = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    return path[:200]
 
 
 def _fits(limit: int, value: Raw) -> bool:

@@ -123,6 +123,10 @@ class Roots:
             self._known[key] = self._resolve(uri, base_id)
         return self._known[key]
 
+    def keeps(self, uri: str, base_id: str | None) -> bool:
+        """Whether this path stays as it is, but for its base id."""
+        return not self.prefix and bool(_PLAIN.fullmatch(uri)) and self._adds_nothing(base_id)
+
     def _adds_nothing(self, base_id: str | None) -> bool:
         """Whether a relative path with this base id is relative to the repository root."""
         if base_id not in self._idle:
@@ -131,7 +135,7 @@ class Roots:
         return self._idle[base_id]
 
     def _resolve(self, uri: str, base_id: str | None) -> Resolved:
-        if not self.prefix and _PLAIN.fullmatch(uri) and self._adds_nothing(base_id):
+        if self.keeps(uri, base_id):
             return Resolved(uri, () if base_id is None else ("uri_base_ids",))
         path, changes = Path(uri, base_id), []
         for name, step in STEPS:
