@@ -12,14 +12,6 @@ import typing as t
 
 from ._errors import InputError
 
-try:
-    import yaml
-
-    NOT_YAML: type[Exception] = yaml.YAMLError
-    HAS_YAML = True
-except ImportError:  # the host of a module need not have it, as long as no list is in YAML
-    NOT_YAML, HAS_YAML = ValueError, False
-
 # The full name stands before the short one: exports of GitHub and GitLab have both.
 COLUMNS = ("repository", "full_name", "path_with_namespace", "nameWithOwner", "url", "name")
 
@@ -42,12 +34,10 @@ def names_in(content: bytes, path: str, where: str) -> list[str]:
         elif kind == ".json":
             entries = json.loads(text)
         elif kind in (".yml", ".yaml"):
-            if not HAS_YAML:
-                raise InputError(f"{where}: the Python that reads it has no PyYAML. Write JSON, or one repository on each line.")
-            entries = yaml.safe_load(text)
+            entries = _yaml(text, where)
         else:
             entries = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
-    except (ValueError, RecursionError, csv.Error, NOT_YAML):
+    except (ValueError, RecursionError, csv.Error):
         raise InputError(f"{where} is no valid {kind[1:].upper()}.") from None
     if isinstance(entries, dict) and len(entries) == 1:
         entries = next(iter(entries.values()))
@@ -68,6 +58,18 @@ def names_of(entries: t.Iterable[t.Any], where: str) -> list[str]:
     if not found:
         raise InputError(f"{where} names no repository.")
     return found
+
+
+def _yaml(text: str, where: str) -> t.Any:
+    try:
+        # Here, since it takes long to load, and the host of a module need not have it as long as no list is in YAML.
+        import yaml
+    except ImportError:
+        raise InputError(f"{where}: the Python that reads it has no PyYAML. Write JSON, or one repository on each line.") from None
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as exc:
+        raise ValueError(str(exc)) from None
 
 
 def _column(text: str) -> list[str]:

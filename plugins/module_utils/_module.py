@@ -15,7 +15,7 @@ from ansible.module_utils.basic import AnsibleFallbackNotFound, AnsibleModule, m
 from ._api import Api
 from ._client import REQUESTS_ERROR, Client
 from ._connection import Connection
-from ._data_sources.run import Progress
+from ._data_sources.progress import Progress
 from ._errors import CortexError
 from ._redact import HIDDEN, Redactor, secrets_in
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import dataclasses
 import threading
 import typing as t
 
@@ -18,6 +17,7 @@ from .fields import Item, Raw, get, hostname_key, label
 from .keep import CredentialsFile
 from .match import same_new, unread_by
 from .plan import Plan, plan_delete
+from .progress import Progress
 from .prune import Prune
 from .scope import resolve
 from .show import digest_of
@@ -27,23 +27,6 @@ from .view import Undetermined, View
 WORKERS = 16
 # After these the key, not the item, is at fault: every further item would fail the same way.
 STOP = (401, 402, 403)
-
-
-@dataclasses.dataclass
-class Progress:
-    """How far a run is; C(tell) is called from any thread whenever it changes."""
-
-    tell: t.Callable[[Progress], None] = lambda _self: None
-    total: int = 0
-    done: int = 0
-    changed: int = 0
-    failed: int = 0
-
-    def step(self, outcome: Outcome) -> None:
-        self.done += 1
-        self.changed += outcome.changed
-        self.failed += outcome.error is not None
-        self.tell(self)
 
 
 class Run:
@@ -124,7 +107,7 @@ class Run:
         self.progress.total = len(planned)
         for outcome in planned:
             if not outcome.plan.changed:
-                self.progress.step(outcome)
+                self.progress.step(changed=outcome.changed, failed=outcome.error is not None)
         writes = [o for o in planned if o.plan.changed and o.plan.action != "delete"]
         # The first PUT of each type goes alone: should the tenant do something else than it is told, it does so once.
         surprised: dict[str, str] = {}
@@ -163,7 +146,7 @@ class Run:
             raise
         finally:
             with self._lock:
-                self.progress.step(outcome)
+                self.progress.step(changed=outcome.changed, failed=outcome.error is not None)
 
     def _each(self, outcomes: list[Outcome], step: t.Callable[[Outcome], t.Any], workers: int = WORKERS) -> None:
         """Do a step for each outcome that has not failed, several at once; a failure is recorded in the outcome."""
