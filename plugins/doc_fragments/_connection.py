@@ -24,7 +24,7 @@ options:
   api_key:
     description:
       - The API key. It signs or accompanies requests to O(api_url) and appears nowhere else.
-      - If not set, E(CORTEXCLOUD_API_KEY) is used.
+      - If not set, E(CORTEXCLOUD_API_KEY) is used, then the content of the file that E(CORTEXCLOUD_API_KEY_FILE) names.
     type: str
   api_key_type:
     description:

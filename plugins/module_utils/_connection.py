@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+import os
 from urllib.parse import urlsplit
 
 from ._errors import InputError
@@ -36,6 +37,26 @@ class Connection:
         for name, most in (("request_timeout", 3600), ("retry_deadline", 86400), ("requests_per_second", 10000)):
             if not 0 < getattr(self, name) <= most:
                 raise InputError(f"{name} must be a number above 0 and at most {most}.")
+
+
+def secret_from_file(variable: str) -> str:
+    """The secret in the file that this environment variable names, without white space around it; "" when there is no variable.
+
+    A file, unlike a variable, does not appear where a runner or a pipeline notes the environment of a job.
+    Raises InputError for a file that cannot be read or holds no secret.
+    """
+    path = os.environ.get(variable, "").strip()
+    if not path:
+        return ""
+    try:
+        with open(os.path.expanduser(path), encoding="utf-8") as file:
+            secret = file.read(10_000).strip()
+    except (OSError, ValueError) as exc:
+        why = exc.strerror if isinstance(exc, OSError) and exc.strerror else "not text"
+        raise InputError(f"{variable} names {path}, which cannot be read: {why}. It must be a file that holds the secret and nothing else.") from None
+    if not secret:
+        raise InputError(f"{variable} names {path}, which is empty. It must hold the secret and nothing else.")
+    return secret
 
 
 def origin_of(api_url: str, expected_tenant: str | None = None, option: str = "api_url") -> str:

@@ -14,7 +14,7 @@ from ansible.module_utils.basic import AnsibleFallbackNotFound, AnsibleModule, m
 
 from ._api import Api
 from ._client import REQUESTS_ERROR, Client
-from ._connection import Connection
+from ._connection import Connection, secret_from_file
 from ._data_sources.progress import Progress
 from ._errors import CortexError
 from ._redact import HIDDEN, Redactor, secrets_in
@@ -75,9 +75,10 @@ class CortexModule(AnsibleModule):
         if REQUESTS_ERROR:
             self.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_ERROR)
         options = {name: self.params[name] for name in CONNECTION_SPEC if self.params[name] is not None}
+        options["api_key"] = options.get("api_key") or secret_from_file("CORTEXCLOUD_API_KEY_FILE")
         client = Client(Connection(**options, user_agent=f"cortex_cloud.appsec/{COLLECTION_VERSION} ansible-core/{self.ansible_version}"))
         client.redactor = self.redactor
-        self.redactor.add(options.get("api_key"))
+        self.redactor.add(options["api_key"])
         return Api(client)
 
     def progress(self, api: Api) -> Progress:

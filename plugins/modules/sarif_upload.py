@@ -49,7 +49,7 @@ options:
   collector_token:
     description:
       - The collector's own token. With it no tenant key is needed or used.
-      - If not set, E(CORTEXCLOUD_COLLECTOR_TOKEN) is used.
+      - If not set, E(CORTEXCLOUD_COLLECTOR_TOKEN) is used, then the content of the file that E(CORTEXCLOUD_COLLECTOR_TOKEN_FILE) names.
     type: str
   credentials_file:
     description:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import sys
@@ -12,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,6 +116,35 @@ def test_the_environment_fills_what_is_not_given_and_an_empty_variable_does_not(
     result = run_module("data_source_info", {})
     assert not result["failed"], result["msg"]
     assert tenant.journal[-1].auth == tenant.keys["admin_standard"].id
+
+
+def test_a_key_in_a_file(tenant: EmbeddedTenant, run_module: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, value in tenant.environment("admin").items():
+        monkeypatch.setenv(name, value)
+    key = tenant.keys["admin"].key
+    (tmp_path / "key").write_text(f"{key}\n", encoding="utf-8")
+    monkeypatch.setenv("CORTEXCLOUD_API_KEY", "")
+    monkeypatch.setenv("CORTEXCLOUD_API_KEY_FILE", str(tmp_path / "key"))
+    result = run_module("data_source_info", {})
+    assert not result["failed"], result["msg"]
+    assert tenant.journal[-1].auth == tenant.keys["admin"].id
+    result = run_module("data_source_info", {"api_url": f"{tenant.url}/{key}"})
+    assert result["failed"]
+    assert key not in json.dumps(result), "it is as secret as one that is given"
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [(None, "cannot be read: No such file or directory"), (b"\xff\xfe", "cannot be read: not text"), (b" \n", "is empty")]
+)
+def test_a_key_file_that_is_none(
+    tenant: EmbeddedTenant, run_module: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, why: str
+) -> None:
+    if content is not None:
+        (tmp_path / "key").write_bytes(content)
+    monkeypatch.setenv("CORTEXCLOUD_API_KEY_FILE", str(tmp_path / "key"))
+    told = one_line(run_module("data_source_info", {"api_url": tenant.url, "api_key_id": "1"}))
+    assert told.startswith(f"CORTEXCLOUD_API_KEY_FILE names {tmp_path / 'key'}, which {why}."), told
+    assert tenant.journal == []
 
 
 @pytest.mark.parametrize(("value", "checks"), [("true", False), ("1", False), ("false", True), ("0", True), ("", True), ("nonsense", True)])

@@ -90,7 +90,7 @@ def test_tenant_key_and_upload_url(run_module: RunModule, tenant: EmbeddedTenant
 
 
 def test_collector_token_needs_no_tenant_key(
-    run_module: RunModule, tenant: EmbeddedTenant, params: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    run_module: RunModule, tenant: EmbeddedTenant, params: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     collector = tenant.add_collector("bandit")
     monkeypatch.setenv("CORTEXCLOUD_COLLECTOR_TOKEN_ID", collector.token_id)
@@ -99,6 +99,9 @@ def test_collector_token_needs_no_tenant_key(
     assert result["changed"], result
     assert tenant.journal[-1].auth == collector.token_id
     assert collector.token not in json.dumps(result)
+    (tmp_path / "token").write_text(collector.token, encoding="utf-8")
+    monkeypatch.setenv("CORTEXCLOUD_COLLECTOR_TOKEN", "")
+    monkeypatch.setenv("CORTEXCLOUD_COLLECTOR_TOKEN_FILE", str(tmp_path / "token"))
     result = run_module("sarif_upload", {**params, "api_url": tenant.url, "collector_id": collector.id})
     assert result["changed"], result
 

@@ -340,6 +340,9 @@ def test_upload_with_the_collectors_token_alone(run: Run, pyz: str, tenant: Embe
     assert tenant.journal[-1].auth == secrets["CORTEXCLOUD_COLLECTOR_TOKEN_ID"]
     for secret in (TOKEN, secrets["CORTEXCLOUD_COLLECTOR_TOKEN"]):
         assert secret not in done.stdout + done.stderr + next((tmp_path / "receipts").iterdir()).read_text()
+    (tmp_path / "token").write_text(f"{secrets['CORTEXCLOUD_COLLECTOR_TOKEN']}\n", encoding="utf-8")
+    done = run(*command, **{**secrets, "CORTEXCLOUD_COLLECTOR_TOKEN": "", "CORTEXCLOUD_COLLECTOR_TOKEN_FILE": "token"})
+    assert (done.returncode, done.stderr) == (0, ""), done
     tenant.disable(tenant.uploads[0].collector_id)
     done = run(*command, **secrets)
     assert done.returncode == 3

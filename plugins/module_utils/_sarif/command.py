@@ -25,8 +25,8 @@ FINE, UNUSABLE, USAGE, NOT_ACCEPTED = 0, 1, 2, 3
 _EPILOG = f"""exit codes: {FINE} fine; {UNUSABLE} a report or an option cannot be used, nothing was sent; {USAGE} wrong command line;
 {NOT_ACCEPTED} the collector refused a report, or could not be asked, and the reports before it may have been accepted.
 
-upload needs the Python library requests, and the collector's own token: in CORTEXCLOUD_COLLECTOR_TOKEN_ID and CORTEXCLOUD_COLLECTOR_TOKEN,
-or in the file of --credentials-file. A token is never given on the command line, where every user of the machine can read it.
+upload needs the Python library requests, and the collector's own token: in CORTEXCLOUD_COLLECTOR_TOKEN_ID and CORTEXCLOUD_COLLECTOR_TOKEN
+(or a file that holds it, named by CORTEXCLOUD_COLLECTOR_TOKEN_FILE), or in the file of --credentials-file. A token is never given on the command line, where every user of the machine can read it.
 check needs neither."""
 _TOKEN_ID, _TOKEN = "CORTEXCLOUD_COLLECTOR_TOKEN_ID", "CORTEXCLOUD_COLLECTOR_TOKEN"
 
@@ -102,8 +102,8 @@ def _checked(prepared: Prepared) -> dict[str, t.Any]:
 
 def _upload(prepared: Prepared, given: dict[str, t.Any], redactor: Redactor) -> dict[str, t.Any]:
     params = {**given, "collector_token_id": _environment(_TOKEN_ID), "collector_token": _environment(_TOKEN)}
-    if not params["collector_token"] and not params["credentials_file"]:
-        raise InputError(f"the collector's token is missing: set {_TOKEN_ID} and {_TOKEN}, or give --credentials-file.")
+    if not (params["collector_token"] or _environment(f"{_TOKEN}_FILE") or params["credentials_file"]):
+        raise InputError(f"the collector's token is missing: set {_TOKEN_ID} and {_TOKEN} (or {_TOKEN}_FILE), or give --credentials-file.")
     connection = Connection(
         api_url=given["api_url"],
         ca_path=given["ca_path"],

@@ -11,7 +11,7 @@ import typing as t
 from urllib.parse import urlsplit
 
 from .._api import Api
-from .._connection import origin_of
+from .._connection import origin_of, secret_from_file
 from .._data_sources.find import fetch_data_sources
 from .._data_sources.keep import load_credentials
 from .._errors import InputError
@@ -47,6 +47,7 @@ def plan_target(params: dict[str, t.Any], *, need: bool, expected_tenant: str | 
     """
     given = {name: (params.get(name) or "").strip() for name in ("collector_id", "collector_name", "upload_url")}
     token_id, token = ((params.get(name) or "").strip() for name in ("collector_token_id", "collector_token"))
+    token = token or secret_from_file("CORTEXCLOUD_COLLECTOR_TOKEN_FILE")
     named = [name for name, value in given.items() if value]
     if len(named) > 1:
         raise InputError(f"{' and '.join(named)} are both given: give one of them, so that it is clear where the reports go.")
