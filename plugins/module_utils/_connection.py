@@ -53,9 +53,9 @@ def secret_from_file(variable: str) -> str:
             secret = file.read(10_000).strip()
     except (OSError, ValueError) as exc:
         why = exc.strerror if isinstance(exc, OSError) and exc.strerror else "not text"
-        raise InputError(f"{variable} names {path}, which cannot be read: {why}. It must be a file that holds the secret and nothing else.") from None
+        raise InputError(f"{variable} names {path}, which cannot be read: {why}. The file must hold the secret and nothing else.") from None
     if not secret:
-        raise InputError(f"{variable} names {path}, which is empty. It must hold the secret and nothing else.")
+        raise InputError(f"{variable} names {path}, which is empty. The file must hold the secret and nothing else.")
     return secret
 
 

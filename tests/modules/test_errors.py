@@ -134,7 +134,8 @@ def test_a_key_in_a_file(tenant: EmbeddedTenant, run_module: Any, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("content", "why"), [(None, "cannot be read: No such file or directory"), (b"\xff\xfe", "cannot be read: not text"), (b" \n", "is empty")]
+    ("content", "why"),
+    [(None, "cannot be read: No such file or directory"), (b"\xff\xfe", "cannot be read: not text"), (b" \n", "is empty")],
 )
 def test_a_key_file_that_is_none(
     tenant: EmbeddedTenant, run_module: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, why: str

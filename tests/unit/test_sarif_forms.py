@@ -103,6 +103,12 @@ def test_results_of_one_form_are_prepared_from_their_text(tmp_path: Path, varied
     assert both(tmp_path / "r.sarif", [result(number, **varied) for number in range(9)], Options(), indent) == 7
 
 
+def test_results_that_differ_in_nothing_that_is_sent(tmp_path: Path) -> None:
+    bare = {"ruleId": "R1", "message": {"text": " "}}
+    driver = {"name": "s", "rules": [{"id": "R1", "shortDescription": {"text": "said by the rule"}}]}
+    assert both(tmp_path / "r.sarif", [bare] * 9, Options(default_location="a.py"), tool={"driver": driver}) == 7
+
+
 @pytest.mark.parametrize(
     "odd",
     [

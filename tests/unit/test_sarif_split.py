@@ -243,9 +243,12 @@ def test_results_are_put_together_block_by_block(block: int, monkeypatch: pytest
         files = list(dict.fromkeys(path for path, *_rest in listed))
         expected.sort(key=lambda row: files.index(row[0]))
         assert list(batch.places()) == [(offset, size) for _path, offset, size, *_rest in expected]
-        assert [(list(sizes), list(rules)) for sizes, rules in batch.by_file()] == [
-            ([row[2] for row in expected if row[0] == file], [row[3] for row in expected if row[0] == file]) for file in files
-        ]
+        whole = [[row for row in expected if row[0] == file] for file in files]
+        alone = [[row] for row in expected]
+        for room, pieces in ((9_999, whole), (0, alone)):
+            assert list(batch.pieces([1, 2, 3], room)) == [
+                (len(piece), sum(row[2] + 1 for row in piece), {row[3] for row in piece}) for piece in pieces
+            ]
         for first, last in [(0, len(listed)), (3, 4), (2, 30)]:
             assert batch.levels_of(first, last) == Counter(row[4] for row in expected[first:last])
             assert batch.rules_of(first, last) == {row[3] for row in expected[first:last]}

@@ -26,7 +26,8 @@ _EPILOG = f"""exit codes: {FINE} fine; {UNUSABLE} a report or an option cannot b
 {NOT_ACCEPTED} the collector refused a report, or could not be asked, and the reports before it may have been accepted.
 
 upload needs the Python library requests, and the collector's own token: in CORTEXCLOUD_COLLECTOR_TOKEN_ID and CORTEXCLOUD_COLLECTOR_TOKEN
-(or a file that holds it, named by CORTEXCLOUD_COLLECTOR_TOKEN_FILE), or in the file of --credentials-file. A token is never given on the command line, where every user of the machine can read it.
+(or a file that holds it, named by CORTEXCLOUD_COLLECTOR_TOKEN_FILE), or in the file of --credentials-file. A token is never given on the
+command line, where every user of the machine can read it.
 check needs neither."""
 _TOKEN_ID, _TOKEN = "CORTEXCLOUD_COLLECTOR_TOKEN_ID", "CORTEXCLOUD_COLLECTOR_TOKEN"
 

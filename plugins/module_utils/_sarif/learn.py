@@ -88,7 +88,7 @@ def _form(forms: Forms, kind: str, learner: _Learner) -> Form:
     first, *rest = [re.compile(pattern) for pattern in learner.patterns]
     places = [(at[0], _getter(at), names, forms.places.setdefault(names, {})) for at, names in learner.places]
     lists = [(*items, pattern) for items, pattern in zip(learner.lists, rest)]
-    listed.append(Form(name, first, lists, places, learner.regions, _getter(learner.keys)))
+    listed.append(Form(name, first, lists, places, learner.regions, tuple(learner.keys), _getter(learner.keys)))
     return listed[-1]
 
 
@@ -135,7 +135,7 @@ class _Learner:
             return "%s"
 
         text = _MARK.sub(hole, to_json(made).replace("%", "%%"))
-        form.made[key] = Made(text, _getter(numbers), tuple(notes.items()), level, rule, path)
+        form.made[key] = Made(text, tuple(numbers), _getter(numbers), tuple(notes.items()), level, rule, path)
         noted: list[tuple[str, int]] = []
         got = forms.read(kind, self.text, start, noted)
         made, notes = forms.prepare(kind, whole)

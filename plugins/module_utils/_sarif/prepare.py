@@ -24,6 +24,8 @@ from .spool import Spool
 from .text import Text
 
 _WRITTEN = "Did the scanner write its report there, on the host where this runs?"
+# Of a window on the file, in characters.
+_NEAR_THE_END = 1 << 16
 _CHANGED = "changed while it was read. Is a scanner still writing it?"
 
 
@@ -165,12 +167,16 @@ class _Work:
         where, report, packer = f"runs[{number}].results", self.report, self.packer
         forms, found = Forms(report.run(number, raw), prepare_result), 0
         for _position in text.items(where):
-            text.peek()
-            sent, text.pos = forms.results(text.buffer, text.pos)
-            found += len(sent.texts)
-            levels, rules = [made.level for made in sent.made], [made.rule for made in sent.made]
-            report.took(number, levels)
-            packer.add(number, sent.texts, rules, sent.paths, levels)
+            more = True
+            while more:
+                text.peek()
+                sent, text.pos = forms.results(text.buffer, text.pos)
+                found += len(sent.texts)
+                levels, rules = [made.level for made in sent.made], [made.rule for made in sent.made]
+                report.took(number, levels)
+                packer.add(number, sent.texts, rules, sent.paths, levels)
+                # The next may have a form too, and is not yet there to its end.
+                more = len(text.buffer) - text.pos < _NEAR_THE_END and text.more()
             written = text.value(f"{where}[{found}]")
             taken = report.take(number, found, written)
             if taken:

@@ -106,7 +106,7 @@ class Batch:
     def _take(self, table: Table, rows: Columns) -> None:
         table.add(rows)
         self.size += sum(rows.sizes) + len(rows.sizes)
-        self.largest = max([self.largest, *rows.sizes])
+        self.largest = max(self.largest, max(rows.sizes, default=0))
 
     def places(self) -> t.Iterator[tuple[int, int]]:
         """(offset, size) of each result."""
@@ -144,8 +144,8 @@ class Batch:
         blocks, table = Table(self._spool), Table(self._spool)
         for rows in self._table.rows():
             blocks.add(rows.by_file())
-            for file in rows.files:
-                self.files[file] += 1
+            for file, count in collections.Counter(rows.files).items():
+                self.files[file] += count
         ranges = _ranges(self.files)
         bounds = [[bisect.bisect_left(rows.files, low) for low in ranges] for rows in blocks.rows()]
         for number, (low, high) in enumerate(zip(ranges, ranges[1:])):
@@ -157,12 +157,23 @@ class Batch:
             table.add(together.by_file())
         self._table = table
 
-    def by_file(self) -> t.Iterator[tuple[array[int], array[int]]]:
-        """The sizes and the rules of the results of each source file, once they are grouped."""
+    def pieces(self, rules: t.Sequence[int], room: int) -> t.Iterator[tuple[int, int, set[int]]]:
+        """What a part takes as a whole, once the results are grouped: those of one source file, or each alone where they fit into no part.
+
+        Of each piece: how many results, their bytes with a comma each, and their rules. rules, room: as in plan_parts().
+        """
         sizes = itertools.chain.from_iterable(rows.sizes for rows in self._table.rows())
-        rules = itertools.chain.from_iterable(rows.rules for rows in self._table.rows())
+        used = itertools.chain.from_iterable(rows.rules for rows in self._table.rows())
+        first, all_rules = 0, sum(rules)
         for count in self.files:
-            yield array("I", itertools.islice(sizes, count)), array("I", itertools.islice(rules, count))
+            size, named = sum(itertools.islice(sizes, count)) + count, set(itertools.islice(used, count))
+            if size + all_rules <= room or size + sum([rules[rule] for rule in named]) <= room:
+                yield count, size, named
+            else:
+                for rows in self._table.rows(first, first + count):
+                    for size, rule in zip(rows.sizes, rows.rules):
+                        yield 1, size + 1, {rule}
+            first += count
 
     def rules_of(self, first: int, last: int) -> set[int]:
         return {rule for rows in self._table.rows(first, last) for rule in set(rows.rules)}
@@ -192,28 +203,12 @@ def plan_parts(batch: Batch, rules: t.Sequence[int], room: int) -> list[tuple[in
     """
     parts: list[tuple[int, int]] = []
     start, first, size, has = 0, 0, 0, set[int]()
-    for sizes, used in batch.by_file():
-        cost, new = _cost(sizes, used, rules, has)
+    for count, own, named in batch.pieces(rules, room):
+        cost = own if named <= has else own + sum([rules[rule] for rule in named - has])
         if size + cost > room and start < first:
-            # A new part, which may still be too small for all results of this file.
             parts.append((start, first))
             start, size, has = first, 0, set()
-            cost, new = _cost(sizes, used, rules, has)
-        if size + cost <= room:
-            size += cost
-            has |= new
-            first += len(sizes)
-            continue
-        for number in range(len(sizes)):
-            cost, new = _cost(sizes[number : number + 1], used[number : number + 1], rules, has)
-            if size + cost > room and start < first:
-                parts.append((start, first))
-                start, size, has = first, 0, set()
-                cost, new = _cost(sizes[number : number + 1], used[number : number + 1], rules, has)
-            size, has, first = size + cost, has | new, first + 1
+            cost = own + sum([rules[rule] for rule in named])
+        size, first = size + cost, first + count
+        has |= named
     return [*parts, (start, len(batch))]
-
-
-def _cost(sizes: array[int], used: array[int], rules: t.Sequence[int], has: set[int]) -> tuple[int, set[int]]:
-    new = set(used) - has
-    return sum(sizes) + len(sizes) + sum([rules[rule] for rule in new]), new
