@@ -9,7 +9,6 @@ The tenant repeats what it was sent, in its errors and in what it shows.
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from typing import Any
 import pytest
 import yaml
 
+from starting import BIN, environment
 from tenant.problem import appsec
 from tenant.server import EmbeddedTenant
 
@@ -169,22 +169,6 @@ def project(tmp_path: Path, tenant: EmbeddedTenant) -> Path:
     return tmp_path
 
 
-def environment(tenant: EmbeddedTenant, directory: Path, **more: str) -> dict[str, str]:
-    return {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "HOME": str(directory),
-        "LANG": "C.UTF-8",
-        "ANSIBLE_HOME": str(directory / "ansible"),
-        "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
-        "CORTEXCLOUD_RATE_LIMIT_DIR": str(directory / "rate"),
-        "CORTEXCLOUD_REQUESTS_PER_SECOND": "500",
-        "CORTEXCLOUD_RETRY_DEADLINE": "3",
-        **tenant.environment(),
-        **more,
-    }
-
-
 def search(tenant: EmbeddedTenant, directory: Path, output: str, *, check: bool = False) -> None:
     """Nothing that was printed, and no file but those where a secret belongs, holds any secret."""
     assert "came to the end" in output, output[-3000:]
@@ -205,9 +189,9 @@ def search(tenant: EmbeddedTenant, directory: Path, output: str, *, check: bool 
 
 
 def playbook(tenant: EmbeddedTenant, project: Path, *options: str, **more: str) -> str:
-    command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "localhost,", "-c", "local", "project/play.yml", *options]
+    command = [str(BIN / "ansible-playbook"), "-i", "localhost,", "-c", "local", "project/play.yml", *options]
     run = subprocess.run(
-        command, env=environment(tenant, project, **more), cwd=project, capture_output=True, text=True, timeout=280, check=False
+        command, env=environment(project, tenant, **more), cwd=project, capture_output=True, text=True, timeout=280, check=False
     )
     return run.stdout + run.stderr
 
@@ -246,9 +230,9 @@ def test_ansible_runners_artifacts(tenant: EmbeddedTenant, project: Path) -> Non
     (project / "env").mkdir()
     (project / "inventory").mkdir()
     (project / "inventory" / "hosts").write_text("localhost ansible_connection=local\n")
-    command = [str(Path(sys.executable).parent / "ansible-runner"), "run", str(project), "-p", "play.yml", "-v", "--ident", "1"]
+    command = [str(BIN / "ansible-runner"), "run", str(project), "-p", "play.yml", "-v", "--ident", "1"]
     # ansible-runner notes its environment in the artifact "command": that is what the file is for.
-    given = environment(tenant, project, CORTEXCLOUD_API_KEY_FILE=str(project / "env" / "key"))
+    given = environment(project, tenant, CORTEXCLOUD_API_KEY_FILE=str(project / "env" / "key"))
     (project / "env" / "key").write_text(given.pop("CORTEXCLOUD_API_KEY") + "\n")
     run = subprocess.run(command, env=given, cwd=project, capture_output=True, text=True, timeout=280, check=False)
     events = list((project / "artifacts" / "1" / "job_events").glob("*.json"))

@@ -6,17 +6,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+from starting import BIN, environment
 from tenant.server import EmbeddedTenant
 
 ROOT = Path(__file__).resolve().parents[2]
-BIN = Path(sys.executable).parent
 # A small report of a real scanner's shape.
 REPORT: dict[str, Any] = {
     "version": "2.1.0",
@@ -46,27 +44,16 @@ class Ended:
         (recap,) = re.findall(rf"^{re.escape(host)}\s+: (.*)$", self.output, re.MULTILINE)
         return {name: int(number) for name, number in re.findall(r"(\w+)=(\d+)", recap)}
 
+    @property
+    def errors(self) -> list[str]:
+        """Ansible tells a failed task as `[ERROR]: Task failed: ...` or in the `msg` of `fatal:`."""
+        return [line for line in self.output.splitlines() if line.startswith(("[ERROR]", "fatal:"))]
+
     def fine(self) -> Ended:
         assert self.code == 0, self.output
         assert "[WARNING]" not in self.output, self.output
+        assert "[DEPRECATION" not in self.output, self.output
         return self
-
-
-def environment(home: Path, tenant: EmbeddedTenant | None = None, key: str = "admin") -> dict[str, str]:
-    return {
-        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
-        "HOME": str(home),
-        "PWD": str(home),
-        "LANG": "C.UTF-8",
-        "ANSIBLE_HOME": str(home / "ansible"),
-        "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_NOCOWS": "1",
-        "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
-        "CORTEXCLOUD_RATE_LIMIT_DIR": str(home / "rate"),
-        "CORTEXCLOUD_REQUESTS_PER_SECOND": "500",
-        "CORTEXCLOUD_RETRY_DEADLINE": "5",
-        **(tenant.environment(key) if tenant else {}),
-    }
 
 
 def play(
@@ -81,7 +68,7 @@ def play(
         command += ["-e", "@variables.json"]
     done = subprocess.run(
         command,
-        env={**environment(project, tenant, key), **(more or {})},
+        env=environment(project, tenant, key, **(more or {})),
         cwd=project,
         capture_output=True,
         text=True,

@@ -18,9 +18,10 @@ import pytest
 import yaml
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from playing import environment, play
+from playing import play
 
 from ansible_collections.cortex_cloud.appsec.plugins.action import data_sources as action
+from starting import environment
 from tenant.server import EmbeddedTenant
 
 PROGRESS = re.compile(r"(\d+) of (\d+) done, (\d+) changed, (\d+) failed")
@@ -202,7 +203,7 @@ def test_a_slow_run_tells_how_far_it_is_on_a_terminal_and_in_ansible_runners_eve
     items = [{"type": "JFROG", "name": f"canary-{n}", "credentials": {"password": "canary-password"}} for n in range(12)]
     (tmp_path / "project").mkdir()
     name = book(tmp_path / "project", items)
-    variables = {**environment(tmp_path, tenant), "CORTEXCLOUD_REQUESTS_PER_SECOND": "3", "PYTHONWARNINGS": "ignore"}
+    variables = environment(tmp_path, tenant, CORTEXCLOUD_REQUESTS_PER_SECOND="3", PYTHONWARNINGS="ignore")
     run = ansible_runner.run(
         private_data_dir=str(tmp_path),
         playbook=name,

@@ -18,8 +18,9 @@ import pytest
 import yaml
 from controller import Controller
 from jinja2 import StrictUndefined, sandbox
-from playing import BIN, REPORT, ROOT, Ended, environment, play
+from playing import REPORT, ROOT, Ended, play
 
+from starting import BIN, environment
 from tenant.server import EmbeddedTenant
 
 Data = dict[str, Any]

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from playing import BIN, ROOT
+from playing import ROOT
+
+from starting import BIN
 
 EXAMPLES = ROOT / "examples"
 ENVIRONMENT = EXAMPLES / "execution-environment"

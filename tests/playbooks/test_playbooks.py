@@ -6,45 +6,21 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import playing
 import pytest
 import yaml
-from playing import REPORT
+from playing import REPORT, Ended
 
 from tenant.server import EmbeddedTenant
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOKS = ROOT / "playbooks"
 DATA = ROOT / "demo" / "tenant.yml"
-
-
-class Ended:
-    """What a run of ansible-playbook left behind."""
-
-    def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
-        self.code, self.output = done.returncode, done.stdout + done.stderr
-
-    def counts(self, host: str = "localhost") -> dict[str, int]:
-        (recap,) = re.findall(rf"^{host}\s+: (.*)$", self.output, re.MULTILINE)
-        return {name: int(number) for name, number in re.findall(r"(\w+)=(\d+)", recap)}
-
-    @property
-    def errors(self) -> list[str]:
-        """Ansible tells a failed task as `[ERROR]: Task failed: ...` or in the `msg` of `fatal:`."""
-        return [line for line in self.output.splitlines() if line.startswith(("[ERROR]", "fatal:"))]
-
-    def fine(self) -> Ended:
-        assert self.code == 0, self.output
-        assert "[WARNING]" not in self.output, self.output
-        assert "[DEPRECATION" not in self.output, self.output
-        return self
 
 
 Play = Callable[..., Ended]
@@ -54,34 +30,8 @@ Play = Callable[..., Ended]
 def play(tmp_path: Path) -> Play:
     """play("doctor", tenant, "--check", variable=value): environment=True names the tenant and the key by environment variables."""
 
-    def run(
-        book: str | Path, tenant: EmbeddedTenant | None, *options: str, key: str = "admin", inventory: str = "localhost,", **variables: Any
-    ) -> Ended:
-        environment = {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "HOME": str(tmp_path),
-            "PWD": str(tmp_path),
-            "LANG": "C.UTF-8",
-            "ANSIBLE_HOME": str(tmp_path / "ansible"),
-            "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_NOCOWS": "1",
-            "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
-            "CORTEXCLOUD_RATE_LIMIT_DIR": str(tmp_path / "rate"),
-            "CORTEXCLOUD_REQUESTS_PER_SECOND": "500",
-            "CORTEXCLOUD_RETRY_DEADLINE": "5",
-            "DEMO_DIR": str(tmp_path),
-            **(tenant.environment(key) if tenant else {}),
-        }
-        name = str(book) if isinstance(book, Path) else f"cortex_cloud.appsec.{book}"
-        command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", inventory, name, *options]
-        if variables:
-            (tmp_path / "variables.json").write_text(json.dumps(variables))
-            command += ["-e", f"@{tmp_path / 'variables.json'}"]
-        return Ended(
-            subprocess.run(
-                command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=280, stdin=subprocess.DEVNULL, check=False
-            )
-        )
+    def run(book: str | Path, tenant: EmbeddedTenant | None, *options: str, **more: Any) -> Ended:
+        return playing.play(tmp_path, str(book), *options, tenant=tenant, more={"DEMO_DIR": str(tmp_path)}, **more)
 
     return run
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import zipfile
@@ -16,10 +15,10 @@ from typing import Any
 
 import pytest
 
+from starting import BIN, environment
 from tenant.server import EmbeddedTenant
 
 ROOT = Path(__file__).resolve().parents[2]
-BIN = Path(sys.executable).parent
 TOKEN = "canary-job-token"
 
 # As in the documentation, with addresses from the environment.
@@ -70,21 +69,8 @@ def run(tmp_path: Path) -> Run:
     """run("program", "argument", VARIABLE=value): in the workspace, with nothing of this machine's settings."""
     report(tmp_path)
 
-    def start(program: str | Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        whole = {
-            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
-            "HOME": str(tmp_path),
-            "PWD": str(tmp_path),
-            "LANG": "C.UTF-8",
-            "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_NOCOWS": "1",
-            "ANSIBLE_HOME": str(tmp_path / "ansible"),
-            "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
-            "CORTEXCLOUD_RATE_LIMIT_DIR": str(tmp_path / "rate"),
-            "CORTEXCLOUD_REQUESTS_PER_SECOND": "500",
-            "CORTEXCLOUD_RETRY_DEADLINE": "5",
-            **environment,
-        }
+    def start(program: str | Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        whole = environment(tmp_path, **variables)
         command = [str(program), *arguments]
         return subprocess.run(
             command, env=whole, cwd=tmp_path, capture_output=True, text=True, timeout=280, stdin=subprocess.DEVNULL, check=False
@@ -105,10 +91,10 @@ def collector(tenant: EmbeddedTenant) -> dict[str, str]:
     }
 
 
-def play(run: Run, tmp_path: Path, text: str, *options: str, variables: dict[str, Any] | None = None, **environment: str) -> Any:
+def play(run: Run, tmp_path: Path, text: str, *options: str, variables: dict[str, Any] | None = None, **more: str) -> Any:
     (tmp_path / "play.yml").write_text(text)
     given = json.dumps({"ansible_python_interpreter": sys.executable, "workspace": str(tmp_path), **(variables or {})})
-    return run(BIN / "ansible-playbook", "-i", "localhost,", "-c", "local", "play.yml", "-e", given, *options, **environment)
+    return run(BIN / "ansible-playbook", "-i", "localhost,", "-c", "local", "play.yml", "-e", given, *options, **more)
 
 
 def paths(tenant: EmbeddedTenant) -> list[str]:
@@ -263,9 +249,7 @@ def test_the_role_splits_resumes_and_writes_receipts(run: Run, tenant: EmbeddedT
         ({"sarif_collector_reports": {"a": 1}}, "sarif_collector_reports"),
     ],
 )
-def test_the_role_says_what_it_needs(
-    run: Run, tenant: EmbeddedTenant, tmp_path: Path, variables: dict[str, Any], words: str
-) -> None:
+def test_the_role_says_what_it_needs(run: Run, tenant: EmbeddedTenant, tmp_path: Path, variables: dict[str, Any], words: str) -> None:
     done = play(run, tmp_path, ROLE, variables=variables, **tenant.environment("admin"))
     assert done.returncode == 2
     assert words in " ".join((done.stdout + done.stderr).split())

@@ -1,0 +1,37 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The environment in which tests start programs as a user does: a home of its own, nothing of this machine's settings."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from tenant.server import EmbeddedTenant
+
+TESTS = Path(__file__).resolve().parent
+COMPILED = TESTS.parent / ".build" / "compiled"
+BIN = Path(sys.executable).parent
+
+
+def environment(home: Path, tenant: EmbeddedTenant | None = None, key: str = "admin", **more: str) -> dict[str, str]:
+    COMPILED.mkdir(parents=True, exist_ok=True)
+    return {
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(home),
+        "PWD": str(home),
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": str(TESTS / "compiled"),
+        "TESTS_COMPILED": str(COMPILED),
+        "ANSIBLE_HOME": str(home / "ansible"),
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_NOCOWS": "1",
+        "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
+        "CORTEXCLOUD_RATE_LIMIT_DIR": str(home / "rate"),
+        "CORTEXCLOUD_REQUESTS_PER_SECOND": "500",
+        "CORTEXCLOUD_RETRY_DEADLINE": "5",
+        **(tenant.environment(key) if tenant else {}),
+        **more,
+    }
