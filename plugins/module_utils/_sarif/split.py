@@ -106,7 +106,7 @@ class Batch:
     def _take(self, table: Table, rows: Columns) -> None:
         table.add(rows)
         self.size += sum(rows.sizes) + len(rows.sizes)
-        self.largest = max(self.largest, max(rows.sizes, default=0))
+        self.largest = max(self.largest, *rows.sizes, 0)
 
     def places(self) -> t.Iterator[tuple[int, int]]:
         """(offset, size) of each result."""
