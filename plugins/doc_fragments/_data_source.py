@@ -140,7 +140,7 @@ scope_candidates:
       tenant's own list of repositories is not whole and is not used.
     - A file with the extension C(.json), C(.yml) or C(.yaml) holds a list, one with C(.csv) a table, any other one repository on each
       line (C(#) begins a comment). In a table, or in a list of objects, the column is C(repository), C(full_name), C(path_with_namespace),
-      C(nameWithOwner) or C(name); of a table without any of them it is the first column.
+      C(nameWithOwner), C(url) or C(name); of a table without any of them it is the first column.
   type: raw
 external_projects:
   description:

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from ._client import Answer, Client
 from ._errors import ApiError, InputError
+from ._redact import secrets_in
 
 INSTANCES = "/public_api/appsec/v1/data_source_instances"
 # The guide's own table has this path for deletion; every other source has the one above (contract 3.5).
@@ -68,10 +69,8 @@ class Api:
 
         Raises ApiError with C(ambiguous) when the instance may exist although no usable reply came.
         """
-        try:
-            answer = self.client.request("POST", INSTANCES, operation="create data source", subject=subject, body=body)
-        finally:
-            self.client.redactor.add(*_strings(body.get("credentials")))
+        self.client.redactor.add(*secrets_in({"credentials": body.get("credentials")}))
+        answer = self.client.request("POST", INSTANCES, operation="create data source", subject=subject, body=body)
         item = _unwrap_item(answer.body)
         if item is None:
             error = _unreadable("create data source", "POST", INSTANCES, answer)
@@ -202,7 +201,3 @@ def _unreadable(operation: str, method: str, path: str, answer: Answer) -> ApiEr
         words=f"the answer has an unknown shape ({shape}), so it is not known what the tenant holds",
         hint="Is api_url the API URL (https://api-...)? If so, please report the shape.",
     )
-
-
-def _strings(value: t.Any) -> list[str]:
-    return [v for v in value.values() if isinstance(v, str)] if isinstance(value, dict) else []

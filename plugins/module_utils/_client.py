@@ -26,7 +26,7 @@ from ._answers import (
     reason,
     retry_after,
 )
-from ._connection import Connection, origin_of
+from ._connection import Connection, origin_of, secret_from_file
 from ._errors import WORDS_SHOWN, ApiError, InputError, words_of
 from ._lock import default_directory
 from ._redact import Redactor
@@ -184,11 +184,13 @@ class Client:
             _refuse_unprintable(collector, "collector_token_id or collector_token")
             return lambda: collector_headers(*collector)
         c = self.connection
+        key = c.api_key.strip() or secret_from_file("CORTEXCLOUD_API_KEY_FILE")
+        self.redactor.add(key)
         missing = [
             f"{name} (or {variable})"
             for name, variable, value in (
                 ("api_key_id", "CORTEXCLOUD_API_KEY_ID", c.api_key_id),
-                ("api_key", "CORTEXCLOUD_API_KEY", c.api_key),
+                ("api_key", "CORTEXCLOUD_API_KEY", key),
             )
             if not value
         ]
@@ -196,29 +198,27 @@ class Client:
             raise InputError(
                 f"{' and '.join(missing)} not set: the tenant cannot be asked without a key. An empty value counts as not set."
             )
-        _refuse_unprintable((c.api_key_id.strip(), c.api_key.strip()), "api_key_id or api_key")
+        _refuse_unprintable((c.api_key_id.strip(), key), "api_key_id or api_key")
         make = advanced_headers if c.api_key_type == "advanced" else standard_headers
-        return lambda: make(c.api_key_id.strip(), c.api_key.strip())
+        return lambda: make(c.api_key_id.strip(), key)
 
     def _throttle(self, target: str) -> Throttle:
         tenant = urlsplit(target).netloc.lower()
         with self._throttles_lock:
-            return self._throttle_of(tenant)
-
-    def _throttle_of(self, tenant: str) -> Throttle:
-        if tenant not in self._throttles:
-            self._throttles[tenant] = Throttle(self.lock_directory, tenant, self.connection.requests_per_second)
-        return self._throttles[tenant]
+            if tenant not in self._throttles:
+                self._throttles[tenant] = Throttle(self.lock_directory, tenant, self.connection.requests_per_second)
+            return self._throttles[tenant]
 
     def _verify(self) -> bool | str:
         if not self.connection.validate_certs:
             warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
             return False
-        path = self.connection.ca_path
+        # requests would take the variable too, and end in a traceback when it names no file.
+        path = self.connection.ca_path or os.environ.get("CURL_CA_BUNDLE")
         if path and not os.path.exists(path):
             raise InputError(
-                f"ca_path {path} does not exist on the host that runs the module. Give the PEM file of the certificate "
-                "authority, or unset it."
+                f"{'ca_path' if self.connection.ca_path else 'CURL_CA_BUNDLE'} {path} does not exist on the host that runs the module. "
+                "Give the PEM file of the certificate authority, or unset it."
             )
         return path or True
 

@@ -45,11 +45,12 @@ def secret_from_file(variable: str) -> str:
     A file, unlike a variable, does not appear where a runner or a pipeline notes the environment of a job.
     Raises InputError for a file that cannot be read or holds no secret.
     """
-    path = os.environ.get(variable, "").strip()
-    if not path:
+    given = os.environ.get(variable, "").strip()
+    if not given:
         return ""
+    path = os.path.abspath(os.path.expanduser(given))
     try:
-        with open(os.path.expanduser(path), encoding="utf-8") as file:
+        with open(path, encoding="utf-8-sig") as file:
             secret = file.read(10_000).strip()
     except (OSError, ValueError) as exc:
         why = exc.strerror if isinstance(exc, OSError) and exc.strerror else "not text"

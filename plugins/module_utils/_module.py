@@ -14,11 +14,13 @@ from ansible.module_utils.basic import AnsibleFallbackNotFound, AnsibleModule, m
 
 from ._api import Api
 from ._client import REQUESTS_ERROR, Client
-from ._connection import Connection, secret_from_file
+from ._connection import Connection
 from ._data_sources.progress import Progress
 from ._errors import CortexError
 from ._redact import HIDDEN, Redactor, secrets_in
 
+# So often the progress is told at most.
+PROGRESS_SECONDS = 0.5
 COLLECTION_VERSION = "1.0.0"
 
 _YES = ("1", "true", "yes", "on", "y", "t")
@@ -75,10 +77,8 @@ class CortexModule(AnsibleModule):
         if REQUESTS_ERROR:
             self.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_ERROR)
         options = {name: self.params[name] for name in CONNECTION_SPEC if self.params[name] is not None}
-        options["api_key"] = options.get("api_key") or secret_from_file("CORTEXCLOUD_API_KEY_FILE")
         client = Client(Connection(**options, user_agent=f"cortex_cloud.appsec/{COLLECTION_VERSION} ansible-core/{self.ansible_version}"))
         client.redactor = self.redactor
-        self.redactor.add(options["api_key"])
         return Api(client)
 
     def progress(self, api: Api) -> Progress:
@@ -87,7 +87,7 @@ class CortexModule(AnsibleModule):
 
         def tell(now: Progress) -> None:
             nonlocal last
-            if path and time.monotonic() - last > 0.5:
+            if path and time.monotonic() - last > PROGRESS_SECONDS:
                 last = time.monotonic()
                 counts = {"total": now.total, "done": now.done, "changed": now.changed, "failed": now.failed, **api.client.waits}
                 with contextlib.suppress(OSError), open(path, "w", encoding="utf-8") as file:

@@ -17,6 +17,8 @@ _SECRET = re.compile(
     r"|(api|private|access|auth|signing|encryption|secret|shared|webhook)_?key(_|$)"
 )
 _HARMLESS = re.compile(r"_(id|ids|type|name|url|file|path|count|expiry|expires|expires_at|expiration|applied)$")
+# What stands among the credentials of a data source and is not secret itself: masking it would mask the names that hold it.
+PUBLIC = ("type", "client_id", "username", "webhook_auth_key_id")
 _MASKED = re.compile(
     r"^\s*(?:[*\u2022\u25cf]{3,}.*|<?(?:redacted|masked|hidden|encrypted)>?|\$encrypted\$|VALUE_SPECIFIED_IN_NO_LOG_PARAMETER)\s*$",
     re.IGNORECASE | re.DOTALL,
@@ -26,9 +28,13 @@ _URL_QUERY = re.compile(r"([?&;]([\w.-]+)=)[^&;#\s\"']+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
+def _snake(key: t.Any) -> str:
+    return _CAMEL.sub("_", str(key)).lower().replace("-", "_").replace(" ", "_").replace(".", "_")
+
+
 def looks_secret(key: t.Any) -> bool:
     """Whether the value under this key (C(apiToken), C(client-secret), C(api_key)) is to be kept from every output."""
-    name = _CAMEL.sub("_", str(key)).lower().replace("-", "_").replace(" ", "_").replace(".", "_")
+    name = _snake(key)
     return bool(_SECRET.search(name)) and not _HARMLESS.search(name)
 
 
@@ -72,9 +78,11 @@ def hide_secret_keys(value: t.Any, under_secret_key: bool = False) -> t.Any:
 
 
 def secrets_in(value: t.Any, under_secret_key: bool = False) -> t.Iterator[str]:
-    """Every string found under a secret-looking key, at any depth."""
+    """Every string found under a secret-looking key, at any depth, but for the PUBLIC ones among credentials."""
     if isinstance(value, dict):
         for key, inner in value.items():
+            if key == "credentials" and isinstance(inner, dict):
+                inner = {name: one for name, one in inner.items() if _snake(name) not in PUBLIC}
             yield from secrets_in(inner, under_secret_key or looks_secret(key))
     elif isinstance(value, (list, tuple)):
         for inner in value:

@@ -100,7 +100,7 @@ data_sources:
   contains:
     complete: {description: "Whether it was read by its ID and shows all its repositories.", type: bool, returned: always}
     health: {description: "V(healthy), V(unhealthy) or V(unknown); a word not known is never healthy.", type: str, returned: always}
-    id: {description: "The tenant's ID; null for what would be created.", type: str, returned: always}
+    id: {description: "The tenant's ID.", type: str, returned: always}
     type: {description: "Integration type.", type: str, returned: when shown}
     name: {description: "Name.", type: str, returned: when shown}
     domain: {description: "Host name and protocol.", type: dict, returned: when shown}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from asking import Ask, lose_answers
 from gitlabs import GITLAB, MANUAL, NEW_GITLAB, gitlab, only, writes
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _lock
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, view
 from tenant.server import EmbeddedTenant
 
@@ -68,6 +70,21 @@ def test_a_scope_that_the_tenant_refuses_leaves_a_half_done_creation_that_a_seco
     assert second["actions"] == ["update"]
     assert tenant.instances[made]["state"] == ["PAY/ledger"]
     assert len(tenant.instances) == 2
+
+
+def test_where_files_cannot_be_locked_the_work_is_done_all_the_same(
+    source: Ask, tenant: EmbeddedTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a shared home without a lock server."""
+
+    def flock(*_given: Any) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(_lock, "flock", flock)
+    gitlab(tenant)
+    result = source.ok(**GITLAB, repositories=["b/1"])
+    assert result["actions"] == ["update"]
+    assert [text for text in result["warnings"] if "No locks available" in text]
 
 
 def test_a_refused_creation_claims_nothing(source: Ask, tenant: EmbeddedTenant) -> None:

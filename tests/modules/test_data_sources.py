@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from asking import Ask, calls
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _module
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, view
 from tenant.server import EmbeddedTenant
 
@@ -209,3 +212,17 @@ def test_concurrent_writes_live_with_the_tenants_limit(run_module: Any) -> None:
         assert len(tenant.instances) == 8
         # On a busy machine threads send late; the pace itself has tests with a clock of their own.
         assert len([e for e in tenant.journal if e.status == 429]) < len(tenant.journal) / 4
+
+
+def test_the_progress_file_counts_what_failed(
+    sources: Bulk, tenant: EmbeddedTenant, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CORTEXCLOUD_PROGRESS_FILE", str(tmp_path / "progress"))
+    monkeypatch.setattr(_module, "PROGRESS_SECONDS", -1.0)
+    there = tenant.add_instance("SNYK", name="snyk-eu")
+    tenant.set(unknown_type="refuse")
+    refused = {"type": "CHECKMARX_ONE", "name": "cx", "credentials": {"token": "cx-secret"}}
+    result = sources(JENKINS, refused, {"id": there, **SNYK, "credentials": {}})
+    assert result["failed"]
+    told = json.loads((tmp_path / "progress").read_text(encoding="utf-8"))
+    assert (told["total"], told["done"], told["changed"], told["failed"]) == (3, 3, 1, 1), result

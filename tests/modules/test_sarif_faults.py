@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 from asking import Ask, lose_answers
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import journal
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import pack as packing
 from tenant import server
 from tenant.server import EmbeddedTenant
@@ -174,6 +176,31 @@ def test_a_journal_that_cannot_be_one_stops_before_the_first_request(ask: Ask, t
     assert "cannot be written" in ask.refused(journal=str(tmp_path / "file" / "journal.json"))
     assert "receipt_dir" in ask.refused(receipt_dir=str(tmp_path / "file"))
     assert tenant.uploads == []
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_journal_that_can_no_longer_be_written_hides_nothing_that_was_accepted(
+    ask: Ask, tenant: EmbeddedTenant, monkeypatch: pytest.MonkeyPatch, lost: bool
+) -> None:
+    """Once when an answer is lost, once at the end."""
+    if lost:
+        lose_answers(monkeypatch, "POST")
+
+    def full(*_given: Any) -> None:
+        raise InputError("journal j cannot be written: No space left on device.")
+
+    monkeypatch.setattr(journal.Journal, "note" if lost else "finish", full)
+    result = ask()
+    assert (result["failed"], result["changed"]) == (lost, not lost), result
+    assert [row["status"] for row in result["uploads"]] == [None if lost else 200] * 5
+    assert any("No space left on device." in text for text in result["warnings"])
+    assert ("is unknown: look at the collector's findings" in result.get("msg", "")) == lost
+
+
+def test_an_upload_tells_the_whole_story_of_its_attempts(ask: Ask, tenant: EmbeddedTenant) -> None:
+    tenant.fault("throttled", method="POST", retry_after=0)
+    tenant.fault("html_500", method="POST")
+    assert "before that: HTTP 429" in ask.refused()
 
 
 def test_check_mode_leaves_journal_and_receipts_alone(ask: Ask, tmp_path: Path) -> None:

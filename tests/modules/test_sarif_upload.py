@@ -106,6 +106,22 @@ def test_collector_token_needs_no_tenant_key(
     assert result["changed"], result
 
 
+def test_a_secret_in_a_file_is_asked_for_only_when_it_is_needed(
+    run_module: RunModule, tenant: EmbeddedTenant, params: dict[str, Any], monkeypatch: pytest.MonkeyPatch, warned: list[str]
+) -> None:
+    collector = tenant.add_collector("bandit")
+    token = {"collector_token_id": collector.token_id, "collector_token": collector.token}
+    monkeypatch.setenv("CORTEXCLOUD_API_KEY_FILE", "gone/key")
+    monkeypatch.setenv("CORTEXCLOUD_COLLECTOR_TOKEN_FILE", "gone/token")
+    result = run_module("sarif_upload", {**params, "upload_url": collector.api_url}, check=True)
+    assert (result["failed"], result["changed"]) == (False, True), result
+    result = run_module("sarif_upload", {**params, "upload_url": collector.api_url, **token})
+    assert result["changed"], result
+    result = run_module("sarif_upload", {**params, "upload_url": collector.api_url, "collector_token_id": collector.token_id})
+    assert result["msg"].startswith(f"CORTEXCLOUD_COLLECTOR_TOKEN_FILE names {os.getcwd()}/gone/token, which cannot be read"), result
+    assert len(tenant.uploads) == 1
+
+
 def test_credentials_file_of_data_source(run_module: RunModule, tenant: EmbeddedTenant, params: dict[str, Any], tmp_path: Path) -> None:
     file = str(tmp_path / "secure" / "bandit.json")
     made = run_module(

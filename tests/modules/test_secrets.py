@@ -68,6 +68,16 @@ def ask(request: pytest.FixtureRequest, tenant: EmbeddedTenant, run_module: Any)
     return call
 
 
+def test_what_is_not_secret_is_shown_as_it_is(ask: Any, tenant: EmbeddedTenant) -> None:
+    """The user name stands in the name of the data source, as it often does."""
+    result = ask(**{**EVERYTHING, "name": "gitlab-public-name", "repositories": ["public-id/app"]})
+    assert not result["failed"], result
+    shown = json.dumps(result)
+    assert "gitlab-public-name" in shown
+    assert "public-id/app" in shown
+    assert "repositories_count" in shown
+
+
 def strings(tree: Any) -> Iterator[str]:
     if isinstance(tree, dict):
         for inner in tree.values():

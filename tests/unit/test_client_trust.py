@@ -117,6 +117,14 @@ def test_a_ca_path_that_is_not_there_is_named(client_of: ClientOf, authority: An
         ask(client_of(server.url, ca_path="/no/such/ca.pem"))
 
 
+def test_the_variable_of_requests_that_names_no_file_is_named_too(
+    client_of: ClientOf, authority: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CURL_CA_BUNDLE", "/no/such/ca.pem")
+    with ScriptedServer(OK, tls=tls_of(authority, "127.0.0.1")) as server, pytest.raises(InputError, match="CURL_CA_BUNDLE"):
+        ask(client_of(server.url))
+
+
 def test_a_ca_path_that_holds_no_certificate_is_one_clear_line(client_of: ClientOf, authority: Any, tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("not a certificate\n")
     with ScriptedServer(OK, tls=tls_of(authority, "127.0.0.1")) as server, pytest.raises((InputError, ApiError)) as refused:

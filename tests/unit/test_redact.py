@@ -13,8 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import FIELDS
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._redact import (
     HIDDEN,
+    PUBLIC,
     Redactor,
     hide_secret_keys,
     is_masked,
@@ -67,6 +69,16 @@ def test_values_under_secret_keys_are_hidden_at_any_depth_and_empty_ones_stay() 
 def test_every_text_under_a_secret_key_is_found() -> None:
     tree = {"unique_properties": {"apiToken": "one", "list": [{"secret": ["two", {"more": "three"}]}], "name": "four", "pat": "********"}}
     assert sorted(secrets_in(tree)) == ["one", "three", "two"]
+
+
+def test_what_is_public_among_the_credentials_is_no_secret() -> None:
+    given = {"client_id": "app", "username": "jfrog", "type": "BASIC", "webhook_auth_key_id": "7", "password": "one", "tokn": "two"}
+    assert sorted(secrets_in({"data_sources": [{"credentials": given}]})) == ["one", "two"]
+    assert sorted(secrets_in({"credentials": {"clientId": "app", "clientSecret": "one"}})) == ["one"]
+    # Elsewhere a name does not make it public.
+    assert sorted(secrets_in({"token": {"username": "one"}, "credentials": {"token": {"type": "two"}}})) == ["one", "two"]
+    table = {f.option.partition(".")[2] for f in FIELDS if f.option.startswith("credentials.") and not f.secret}
+    assert table == set(PUBLIC)
 
 
 def test_a_number_under_a_secret_key_is_a_secret_too() -> None:

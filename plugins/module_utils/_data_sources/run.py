@@ -107,7 +107,7 @@ class Run:
         self.progress.total = len(planned)
         for outcome in planned:
             if not outcome.plan.changed:
-                self.progress.step(changed=outcome.changed, failed=outcome.error is not None)
+                self.progress.step(changed=False, failed=False)
         writes = [o for o in planned if o.plan.changed and o.plan.action != "delete"]
         # The first PUT of each type goes alone: should the tenant do something else than it is told, it does so once.
         surprised: dict[str, str] = {}
@@ -132,6 +132,7 @@ class Run:
 
     def _carry_out(self, outcome: Outcome, surprised: dict[str, str]) -> None:
         kind = _type_of(outcome)
+        failed = True
         try:
             if outcome.plan.put and kind in surprised:
                 raise InputError(
@@ -139,6 +140,7 @@ class Run:
                     f"{surprised[kind]}"
                 )
             self._writer.apply(outcome)
+            failed = False
         except CortexError as exc:
             cause = exc.cause if isinstance(exc, PartlyDone) else exc
             if isinstance(cause, Surprise):
@@ -146,7 +148,7 @@ class Run:
             raise
         finally:
             with self._lock:
-                self.progress.step(changed=outcome.changed, failed=outcome.error is not None)
+                self.progress.step(changed=outcome.changed, failed=failed)
 
     def _each(self, outcomes: list[Outcome], step: t.Callable[[Outcome], t.Any], workers: int = WORKERS) -> None:
         """Do a step for each outcome that has not failed, several at once; a failure is recorded in the outcome."""

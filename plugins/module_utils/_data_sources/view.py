@@ -48,7 +48,8 @@ class View:
         if "name" not in item:
             return list(self.instances.values())
         ids = dict.fromkeys([*self._by_name.get(item["name"], []), *self._nameless])
-        return [self.instances[i] for i in ids if i in self.instances]
+        # Another thread may find out meanwhile that one of them is gone.
+        return [raw for i in ids if (raw := self.instances.get(i)) is not None]
 
     def fetch(self, instance_id: str, subject: str = "") -> Raw | None:
         """Read one instance in full; None when the tenant does not have it."""
@@ -63,9 +64,9 @@ class View:
             )
         # What only the list shows is not lost: a tenant may show a name there alone.
         listed = {k: v for k, v in self.instances.get(instance_id, {}).items() if v is not None and k not in ("state", "repositoriesCount")}
-        self.instances[instance_id] = {**listed, **raw}
+        whole = self.instances[instance_id] = {**listed, **raw}
         self.read.add(instance_id)
-        return self.instances[instance_id]
+        return whole
 
     def find(self, item: Item, warnings: list[str], *, full: bool) -> Raw | None:
         """The instance that the item means, or None. full: read it by id, even if the list shows enough to compare.
@@ -92,7 +93,7 @@ class View:
         if result.unread:
             for instance_id in result.unread:
                 self.fetch(instance_id)
-            result = match(item, [self.instances[r["id"]] for r in among if r["id"] in self.instances], self.read)
+            result = match(item, [raw for r in among if (raw := self.instances.get(r["id"])) is not None], self.read)
         if result.undetermined:
             raise Undetermined(result.undetermined)
         if result.warning and (item["state"] == "absent" or item.get("recreate") == "when_immutable_differs"):

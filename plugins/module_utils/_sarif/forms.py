@@ -273,10 +273,11 @@ def _picked(outcomes: list[Made], columns: list[tuple[t.Any, ...]]) -> t.Iterabl
 def _all_forward(region: Region, columns: list[tuple[t.Any, ...]]) -> bool:
     """Whether no row's region ends before it starts, as far as that can be said without looking at each."""
     line, last, column, end_column = region
-    start, end = (line, last) if line is not None and last is not None else (column, end_column)
-    if start is None or end is None:
+    if line is not None and last is not None:
+        return False
+    if column is None or end_column is None:
         return True
-    return (line is None or last is None) and max(map(int, set(columns[start]))) <= min(map(int, set(columns[end])))
+    return max(map(int, set(columns[column]))) <= min(map(int, set(columns[end_column])))
 
 
 def _forward(regions: list[Region], values: t.Sequence[t.Any]) -> bool:

@@ -104,7 +104,7 @@ class Report:
         tally.levels[result["level"]] += 1
         self._sent[run_number] += 1
         path = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
-        return Taken(result, run.rule_number(result["ruleId"]), path)
+        return Taken(result, run.component.used[result["ruleId"]], path)
 
     def close(self, whole: Raw) -> Outcome:
         """When all results were taken. whole: the log without results. Raises InputError, without the file's name, when it holds results

@@ -229,9 +229,6 @@ class Run:
             component.used[rule_id] = len(self.rules_used)
             self.rules_used.append((component, rule))
 
-    def rule_number(self, rule_id: str) -> int:
-        return self.component.used[rule_id]
-
     def shell(self, has_results: bool) -> Shell | None:
         """What is sent beside the results: the tool with the rules in use (an empty run keeps one), taxonomies with the taxa in use.
 

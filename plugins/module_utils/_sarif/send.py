@@ -47,11 +47,16 @@ def plan_target(params: dict[str, t.Any], *, need: bool, expected_tenant: str | 
     """
     given = {name: (params.get(name) or "").strip() for name in ("collector_id", "collector_name", "upload_url")}
     token_id, token = ((params.get(name) or "").strip() for name in ("collector_token_id", "collector_token"))
-    token = token or secret_from_file("CORTEXCLOUD_COLLECTOR_TOKEN_FILE")
     named = [name for name, value in given.items() if value]
     if len(named) > 1:
         raise InputError(f"{' and '.join(named)} are both given: give one of them, so that it is clear where the reports go.")
     file, warnings = (params.get("credentials_file") or "").strip(), []
+    if not token and not file:
+        try:
+            token = secret_from_file("CORTEXCLOUD_COLLECTOR_TOKEN_FILE")
+        except InputError:
+            if need:
+                raise
     target = Target(given["collector_id"], given["upload_url"], given["collector_name"], name=given["collector_name"])
     if file and (need or os.path.exists(os.path.expanduser(file))):
         target = _from_file(load_credentials(file), file, target)

@@ -78,7 +78,10 @@ class _Sender:
                 row["status"] = self._post(each)
             except ApiError as exc:
                 if journal and exc.ambiguous:
-                    journal.note(number, UNKNOWN)
+                    try:
+                        journal.note(number, UNKNOWN)
+                    except InputError as unwritten:
+                        warnings.append(str(unwritten))
                 self._stop(_explained(exc, self.target, each.size), rows, row, journal)
                 return
             self.result["changed"] = True
@@ -92,7 +95,10 @@ class _Sender:
                     self.result.update({"failed": True, "msg": said})
                     return
         if journal:
-            journal.finish()
+            try:
+                journal.finish()
+            except InputError as unwritten:
+                warnings.append(f"{unwritten} All documents were accepted; with this journal the same reports will not be sent again.")
 
     def _post(self, each: Upload) -> int:
         return self.api.upload_sarif(
@@ -162,16 +168,4 @@ def _explained(exc: ApiError, target: Target, size: int) -> ApiError:
         hint = "Is the repository onboarded in this tenant, and does the collector exist?"
     elif exc.status == 413:
         hint = f"The document has {size} bytes. Have the scanner write one report for each part of the repository."
-    return ApiError(
-        exc.operation,
-        exc.subject,
-        method=exc.method,
-        path=exc.path,
-        status=exc.status,
-        words=exc.words,
-        hint=hint,
-        ambiguous=exc.ambiguous,
-        attempts=exc.attempts,
-        retry_after=exc.retry_after,
-        clock_skew=exc.clock_skew,
-    )
+    return exc.with_hint(hint)
