@@ -14,7 +14,7 @@ import typing as t
 
 from .._errors import InputError
 from .._redact import hide_secret_keys
-from .fields import MANUAL, Item, get, hostname_key
+from .fields import MANUAL, SHOWN, Item, get, hostname_key
 from .types import TYPES
 
 # Recognised as masked: refused only where a creation would send it.
@@ -31,7 +31,7 @@ def as_config(shown: Item, *, with_id: bool = False) -> Item:
     shown: option-shaped, read by id. with_id: for one that type, name and host do not tell apart.
     """
     config: Item = {"id": shown["id"]} if with_id else {}
-    for option in ("type", "name", "domain", "transporter", "unique_properties", "selection_type", "repositories", "external_projects"):
+    for option in SHOWN:
         value = shown.get(option)
         if value in (None, [], {}) or (option == "repositories" and shown.get("selection_type") != MANUAL):
             continue

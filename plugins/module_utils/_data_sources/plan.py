@@ -9,13 +9,29 @@ import typing as t
 
 from .._errors import InputError
 from .._redact import alike, holds_masked, is_masked
-from .fields import FIELDS, MANUAL, MAPPING, Item, Raw, from_api, get, hostname_key, label, mappings_to_api, name_of, names_of, to_create
+from .fields import (
+    FIELDS,
+    IMMUTABLE,
+    MANUAL,
+    MAPPING,
+    SHOWN,
+    WRITE_ONLY,
+    Item,
+    Raw,
+    from_api,
+    get,
+    hostname_key,
+    label,
+    mappings_to_api,
+    name_of,
+    names_of,
+    to_create,
+)
 from .scope import Scope, resolve
 from .types import TYPES
 
 # From the widest to the narrowest.
 _WIDTH = ("CURRENT_STATE_AND_FUTURE", "CURRENT_STATE", MANUAL)
-_IMMUTABLE = ("type", "domain.hostname", "domain.protocol", "transporter.broker_device_id", "transporter.connection_name")
 
 
 @dataclasses.dataclass
@@ -65,7 +81,7 @@ def plan_create(item: Item) -> Plan:
         raise InputError(
             f"{label(item)} would be created, but {masked[0]} holds a placeholder ({len(masked)} in all) instead of the value: fill it in."
         )
-    start: Raw = {"id": None, **{k: v for k, v in post.items() if k not in ("credentials", "selfSignedCertificate")}}
+    start: Raw = {"id": None, **{k: v for k, v in post.items() if k not in WRITE_ONLY}}
     plan = Plan("create", post=post, after={**from_api(start), "id": None}, pending=pending_actions(item, None))
     if any(name in item for name in ("selection_type", "repositories", "scope_rules", "external_projects")):
         update = plan_update({k: v for k, v in item.items() if k != "unique_properties"}, {**start, "state": []})
@@ -176,7 +192,7 @@ def plan_update(item: Item, current: Raw) -> Plan:
 
 def _immutable_difference(item: Item, shown: Item) -> tuple[str, str, str] | None:
     """(option, held, wanted) of the first field that differs and cannot be updated; a field that is not shown is unknown, not different."""
-    for option in _IMMUTABLE:
+    for option in IMMUTABLE:
         wanted, held = get(item, option), get(shown, option)
         if wanted is None or held is None:
             continue
@@ -348,7 +364,7 @@ def _masked_paths(tree: t.Any, path: str = "") -> t.Iterator[str]:
 def unexpected(plan: Plan, shown: Raw) -> list[str]:
     """After a write: how what the tenant holds differs from the plan. Fields that change by themselves are left out."""
     found, planned, differences = from_api(shown), plan.after or {}, []
-    for option in ("type", "name", "domain", "transporter", "selection_type", "repositories", "external_projects", "unique_properties"):
+    for option in SHOWN:
         wanted, holds = planned.get(option), found.get(option)
         if wanted is None or (option == "repositories" and planned.get("selection_type") != MANUAL):
             continue
