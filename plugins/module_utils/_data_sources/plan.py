@@ -28,7 +28,7 @@ from .fields import (
     to_create,
 )
 from .scope import Scope, resolve
-from .types import TYPES
+from .types import known
 
 # From the widest to the narrowest.
 _WIDTH = ("CURRENT_STATE_AND_FUTURE", "CURRENT_STATE", MANUAL)
@@ -65,7 +65,7 @@ class Plan:
 
 def plan_create(item: Item) -> Plan:
     """A new instance and, after it, its scope: creation itself cannot carry one (contract 3.3)."""
-    kind = TYPES.get(item.get("type", ""))
+    kind = known(item.get("type"))
     if "type" not in item:
         raise InputError(f"{label(item)} does not exist, and an id never creates. Take the id out, or correct it.")
     if kind and kind.created_by:
@@ -95,8 +95,9 @@ def plan_recreate(item: Item, current: Raw) -> Plan:
     Raises InputError when the new one could not be made without a person or without credentials, and for all that an update would refuse.
     """
     shown = from_api(current)
-    name, wanted_type = label(shown), str(item.get("type") or current.get("type"))
-    kind = TYPES.get(wanted_type)
+    # Sent as the table spells it, however the tenant does.
+    name, wanted_type = label(shown), str(item.get("type") or current.get("type")).upper()
+    kind = known(wanted_type)
     if kind is None or kind.created_by or kind.consent:
         raise InputError(f"{name}: recreate is refused: this type cannot be made again without a person. Nothing was changed.")
     missing = [option for option in kind.takes if option.startswith("credentials.") and not get(item, option)]
@@ -139,13 +140,13 @@ def plan_delete(current: Raw) -> Plan:
 
 def pending_actions(item: Item, instance_id: str | None) -> list[dict[str, t.Any]]:
     """What a person still has to do for a new instance."""
-    kind = TYPES.get(item.get("type", ""))
+    kind = known(item.get("type"))
     return [{"id": instance_id, "type": item["type"], "name": item.get("name"), "step": kind.person}] if kind and kind.person else []
 
 
 def awaits_consent(shown: Item) -> bool:
     """Whether the tenant says that nobody has agreed to the connection yet."""
-    kind = TYPES.get(shown.get("type", ""))
+    kind = known(shown.get("type"))
     return bool(kind and kind.consent and "PENDING" in str(shown.get("status", "")).upper())
 
 

@@ -12,7 +12,7 @@ from .._redact import HIDDEN, hide_secret_keys, is_masked
 from .fields import SHOWN, Item, Raw, get, label
 from .plan import Plan
 from .scope import Scope
-from .types import DESTROYED, TYPES
+from .types import DESTROYED, known
 
 _ENDS = {"delete": "deleted", "recreate": "deleted and created again"}
 
@@ -78,7 +78,7 @@ def plan_as_markdown(tenant: str, digest: str, plans: list[tuple[Plan, Item]]) -
 
 def destroys(plan: Plan) -> str:
     """What goes with the instance that a plan deletes (contract 3.5)."""
-    kind = TYPES.get(str((plan.before or {}).get("type")).upper())
+    kind = known((plan.before or {}).get("type"))
     return kind.destroys if kind else DESTROYED
 
 
