@@ -11,9 +11,9 @@ import typing as t
 from .._errors import ApiError, CortexError, InputError
 from .._lock import exclusive
 from .._redact import holds_masked
+from .collector_token import CredentialsFile, credentials_content, find_credentials
 from .data_file import write_backup
 from .fields import MANUAL, Item, Raw, from_api, label
-from .keep import CredentialsFile, credentials_content, find_credentials
 from .lost import find_lost
 from .match import denied
 from .plan import Plan, pending_actions, plan_create, plan_delete, plan_update, unexpected
