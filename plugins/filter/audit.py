@@ -18,8 +18,8 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet i
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import day_from, fail_on_from
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import Evidence, audit, unpack_options, verdict_line
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.tables import as_csv, as_junit
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._validate import validate_items
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated, told
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.read import (
     read_baseline,
     read_exceptions,
@@ -29,27 +29,6 @@ from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.read i
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.render import render_fleet, render_report
 
 FAULTS_SHOWN = 10
-
-
-def _plain(value: Any) -> Any:
-    """Plain containers and text: Ansible's own evaluate templates when they are looked into, and do not like to be copied before that."""
-    if isinstance(value, dict):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
-    return str(value) if isinstance(value, str) else value
-
-
-def _told(work: Callable[..., Any]) -> Callable[..., Any]:
-    """Bad input is said in one line."""
-
-    def told(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return work(*args, **kwargs)
-        except InputError as exc:
-            raise AnsibleFilterError(str(exc)) from None
-
-    return told
 
 
 def _packed(report: dict[str, Any]) -> str:
@@ -66,7 +45,7 @@ def audit_items(items: Any, variable: str = "audit_expected") -> list[dict[str, 
     if not isinstance(items, (list, tuple)):
         raise AnsibleFilterError(f"{variable} must be a list of data sources.")
     # Secrets are left out before anything else happens: no message, file or variable of the audit can hold one.
-    kept = [{k: _plain(item[k]) for k in item if k not in NOT_READ} if isinstance(item, dict) else item for item in items]
+    kept = [{k: evaluated(item[k], text=True) for k in item if k not in NOT_READ} if isinstance(item, dict) else item for item in items]
     faults = validate_items(kept, variable)
     if faults:
         more = f" And {len(faults) - FAULTS_SHOWN} more." if len(faults) > FAULTS_SHOWN else ""
@@ -74,9 +53,9 @@ def audit_items(items: Any, variable: str = "audit_expected") -> list[dict[str, 
     return [without_secrets(item) for item in kept]
 
 
-@_told
+@told
 def audit_checked(options: dict[str, Any]) -> bool:
-    options = _plain(options)
+    options = evaluated(options, text=True)
     fail_on_from(options.get("fail_on"))
     unpack_options(options)
     for name in ("today", "key_expires"):
@@ -85,9 +64,9 @@ def audit_checked(options: dict[str, Any]) -> bool:
     return True
 
 
-@_told
+@told
 def audit_report(read: dict[str, Any], options: dict[str, Any]) -> str:
-    read, options = _plain(read), _plain(options)
+    read, options = evaluated(read, text=True), evaluated(options, text=True)
     evidence = Evidence(
         tenant=str(read["tenant"]),
         inventory_host=str(read["inventory_host"]),

@@ -13,34 +13,23 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.entries import absolute_paths, items_of
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import get, label
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.match import may_mean
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._validate import validate_items
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated, told
 
 
-def _evaluated(value: Any) -> Any:
-    """Plain containers: Ansible's own evaluate templates when they are looked into, and do not like to be copied before that."""
-    if isinstance(value, dict):
-        return {key: _evaluated(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_evaluated(inner) for inner in value]
-    return value
-
-
+@told
 def role_items(variables: dict[str, Any], items: Any = ()) -> list[dict[str, Any]]:
     if not isinstance(items, (list, tuple)):
         raise AnsibleFilterError("tenant_data_sources must be a list of data sources, each a dictionary.")
-    try:
-        return [*items_of(_evaluated(variables)), *items]
-    except InputError as exc:
-        raise AnsibleFilterError(str(exc)) from None
+    return [*items_of(evaluated(variables)), *items]
 
 
 def item_faults(items: Any, variable: str = "tenant_data_sources") -> list[str]:
-    return validate_items(_evaluated(items), variable)
+    return validate_items(evaluated(items), variable)
 
 
 def item_paths(items: Any, base: str) -> list[Any]:
-    return absolute_paths(_evaluated(items), base)
+    return absolute_paths(evaluated(items), base)
 
 
 def _identity(entry: dict[str, Any]) -> dict[str, Any]:
@@ -52,7 +41,7 @@ def _identity(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def decommission_items(entries: Any, variable: str = "decommission_data_sources") -> list[dict[str, Any]]:
-    entries = _evaluated(entries)
+    entries = evaluated(entries)
     faults = []
     if not isinstance(entries, list):
         faults.append(f"{variable} must be a list of data sources, such as [{{type: SNYK, name: snyk-eu}}].")
@@ -72,10 +61,10 @@ def decommission_items(entries: Any, variable: str = "decommission_data_sources"
 def decommission_listed(rows: Any, expected: Any) -> list[str]:
     if not isinstance(expected, list):
         raise AnsibleFilterError("decommission_expected must be a list of data sources.")
-    entries = enumerate(_evaluated(expected))
+    entries = enumerate(evaluated(expected))
     listed = [(index, entry) for index, entry in entries if isinstance(entry, dict) and entry.get("state") != "absent"]
     said = []
-    for row in _evaluated(rows):
+    for row in evaluated(rows):
         raw = {**row, "domain": {"hostname": row["hostname"]}}
         for index, entry in listed:
             item = _identity(entry)

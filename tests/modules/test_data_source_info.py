@@ -94,6 +94,26 @@ def test_the_numbers_add_up_and_an_unknown_status_is_never_healthy(info: Ask) ->
         assert name == "total" or sum(counts.values()) == 5
 
 
+def test_a_type_is_known_in_any_case(run_module: Any) -> None:
+    with EmbeddedTenant(rate=1000) as tenant:
+        tenant.add_instance("Gitlab", name="one", selection_type="CURRENT_STATE", id="g1")
+        tenant.add_instance("GITLAB", name="two", selection_type="CURRENT_STATE", id="g2")
+        tenant.add_instance("Snyk", name="snyk", hostname="api.snyk.io", id="s1")
+        ask = Ask(run_module, tenant, "data_source_info", details=True)
+        assert ids(ask.ok(category="vcs")) == ids(ask.ok(stage="code")) == {"g1", "g2"}
+        assert ids(ask.ok(type_category="EXTERNAL_VENDOR_INTEGRATIONS")) == {"s1"}
+        shown = ask.ok(as_config=True)
+        assert shown["summary"]["by_type"] == {"GITLAB": 2, "SNYK": 1}
+        assert shown["summary"]["by_stage"] == {"code": 2, "cross_stage": 1}
+        assert {found["type"] for found in shown["data_sources"]} == {"Gitlab", "GITLAB", "Snyk"}, "what the tenant shows stays as it is"
+        # An export is read back, with the placeholders of what such a type takes.
+        assert [config["type"] for config in shown["config"]] == ["GITLAB", "GITLAB", "SNYK"]
+        assert all("id" not in config for config in shown["config"])
+        assert "token" in shown["config"][2]["credentials"]
+        again = Ask(run_module, tenant, "data_sources").ok(data_sources=shown["config"])
+        assert (again["changed"], again["summary"], tenant.write_attempts) == (False, {"unchanged": 3}, [])
+
+
 def test_an_id_that_does_not_exist_is_an_error(info: Ask) -> None:
     assert "there is no data source with id 4711" in info.refused(id="4711")
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -180,3 +181,34 @@ def test_options_of_the_tenant_role_reach_the_call(tmp_path: Path, tenant: Embed
     assert "delete: JENKINS_SERVER" in (tmp_path / "plan.md").read_text(encoding="utf-8")
     (backup,) = (tmp_path / "backups").iterdir()
     assert "forgotten" in backup.read_text(encoding="utf-8")
+
+
+# tenant_expected_tenant, the connection's expected_tenant -> the tenants that are named, beside the environment's.
+SPELLINGS: list[tuple[str, str, list[str]]] = [
+    ("x.example.com", "", []),
+    ("API-X.example.com//", "http://x.example.com", []),
+    ("  ", " / ", []),
+    ("https://api-x.example.com.evil.example/", "", ["x.example.com.evil.example"]),
+    ("x.example.com:8443", "", ["x.example.com:8443"]),
+    ("y.example.com", "https://API-Z.example.com/ ", ["y.example.com", "z.example.com"]),
+    # Once alone, as the connection takes it.
+    ("https://api-api-x.example.com", "", ["api-x.example.com"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"), [("tenant", "tenant__expected"), ("audit", "audit__tenants"), ("decommission", "decommission__tenants")]
+)
+def test_one_tenant_in_two_spellings_is_one(tmp_path: Path, name: str, variable: str) -> None:
+    tasks = [
+        {
+            "name": f"Case {number}",
+            "vars": {"tenant_expected_tenant": described, "cortex_cloud_connection": {"expected_tenant": connected}},
+            "ansible.builtin.assert": {"that": f"{variable} == {[*others, 'x.example.com']}"},
+        }
+        for number, (described, connected, others) in enumerate(SPELLINGS)
+    ]
+    file = Path(os.environ["ANSIBLE_COLLECTIONS_PATH"], "ansible_collections", "cortex_cloud", "appsec", "roles", name, "vars", "main.yml")
+    book = written(tmp_path, [{"name": "Take the role's variables", "ansible.builtin.include_vars": str(file)}, *tasks])
+    ended = play(tmp_path, book, more={"CORTEXCLOUD_EXPECTED_TENANT": " https://api-x.example.com/ "}).fine()
+    assert ended.counts()["ok"] == len(SPELLINGS) + 1

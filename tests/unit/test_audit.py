@@ -55,6 +55,12 @@ def test_all_as_expected_passes() -> None:
     ]
 
 
+def test_a_type_is_known_however_the_tenant_spells_it() -> None:
+    report = audited(sources=[{**GITLAB, "type": "Gitlab_Self_Managed"}], expected=[{"type": "GITLAB_SELF_MANAGED", "name": "core"}])
+    assert told(report) == []
+    assert [(s["stage"], s["present"]) for s in report["stages"] if s["data_sources"]] == [("code", 1)]
+
+
 def test_missing_and_unexpected_are_told_apart_by_every_given_field() -> None:
     expected = [{"type": "GITLAB_SELF_MANAGED", "name": "core", "domain": {"hostname": "other.example.com"}}]
     report = audited(sources=[GITLAB], expected=expected)

@@ -15,7 +15,10 @@ import pytest
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import (
     BEHAVIOUR,
     FIELDS,
+    IMMUTABLE,
     MAPPING,
+    SHOWN,
+    WRITE_ONLY,
     argument_spec,
     from_api,
     get,
@@ -52,6 +55,14 @@ def test_the_table_is_the_contract() -> None:
     assert {f.api for f in FIELDS if "create" in f.at} == CREATE
     assert {f.api for f in FIELDS if "update" in f.at} == UPDATE
     assert {f.option for f in FIELDS if not f.at} == {"id", "status", "repositories_count", "created_at", "updated_at"}
+
+
+def test_what_plans_and_exports_tell_and_in_which_order() -> None:
+    """Another order would be another digest of the same plan."""
+    told = ("type", "name", "domain", "transporter", "selection_type", "repositories", "external_projects", "unique_properties")
+    assert told == SHOWN
+    assert IMMUTABLE == ("type", "domain.hostname", "domain.protocol", "transporter.broker_device_id", "transporter.connection_name")
+    assert {"credentials", "selfSignedCertificate"} == WRITE_ONLY
 
 
 def test_no_field_is_written_twice() -> None:

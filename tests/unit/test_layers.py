@@ -21,8 +21,8 @@ PACKAGE = "ansible_collections.cortex_cloud.appsec.plugins.module_utils"
 # As in the table of the architecture. Any other file says in its fourth line on which floor it lives.
 FIXED = {"_client": 1, "_signing": 1, "_throttle": 1, "_errors": 1, "_api": 2, "_data_sources": 3, "_sarif": 3, "_audit": 3, "_module": 4}
 SAID = re.compile(r"# PRIVATE to the collection: floor ([1-4]), \S")
-# Above them: what only runs on the controller, modules and filters (what may the user say), then action plugins (what does the user see).
-UPPER = {"plugin_utils": 4, "modules": 5, "filter": 5, "action": 6}
+# Above them: what only runs on the controller; modules, filters, look-ups (what may the user say); action plugins (what does the user see).
+UPPER = {"plugin_utils": 4, "modules": 5, "filter": 5, "lookup": 5, "action": 6}
 
 
 def files() -> list[Path]:
@@ -136,3 +136,12 @@ def test_that_check_can_fail() -> None:
 @pytest.mark.parametrize("path", [p for p in files() if "module_utils" in p.parts and p.stat().st_size], ids=own_name)
 def test_private_files_say_so_and_name_the_floor_they_live_on(path: Path) -> None:
     assert said_floor(path) == floor_of(own_name(path))
+
+
+DESCRIBED = [p for folder in (".", "_data_sources", "_sarif") for p in (UTILS / folder).glob("*.py") if p.stat().st_size]
+
+
+@pytest.mark.parametrize("path", DESCRIBED, ids=own_name)
+def test_every_private_file_stands_in_the_architecture(path: Path) -> None:
+    table = [line for line in (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    assert any(f"{path.name}`" in line for line in table)

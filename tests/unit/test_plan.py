@@ -11,7 +11,15 @@ import pytest
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.check import check_item
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.match import match
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import Plan, plan_create, plan_update, unexpected
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import (
+    Plan,
+    awaits_consent,
+    plan_create,
+    plan_delete,
+    plan_update,
+    unexpected,
+)
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.show import destroys
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 
 MANUAL = "MANUAL_SELECTION"
@@ -101,6 +109,24 @@ def test_two_with_hidden_names_on_one_host_are_undetermined() -> None:
 def test_another_type_never_matches_and_case_of_the_type_does_not_matter() -> None:
     assert found(wanted(type="GITHUB"), held()).found is None
     assert found(wanted(), held(type="gitlab_self_managed")).found
+
+
+def test_a_collector_however_spelled_is_not_made_again_where_its_token_would_be_lost() -> None:
+    item = {key: value for key, value in wanted(recreate="when_immutable_differs", domain={"protocol": "http"}).items() if key != "type"}
+    assert "token only once" in refused(item, held(type="Collector"))
+
+
+def test_what_is_made_again_has_the_tables_spelling() -> None:
+    item = wanted(recreate="when_immutable_differs", domain={"hostname": "new.example.com"}, credentials={"token": "t"})
+    del item["type"]
+    plan = plan_update(item, held(type="Bitbucket_Datacenter"))
+    assert (plan.action, plan.post["type"]) == ("recreate", "BITBUCKET_DATACENTER")
+
+
+def test_the_consent_that_a_type_waits_for_is_known_in_any_case() -> None:
+    assert awaits_consent({"type": "GitHub", "status": "PENDING"})
+    assert not awaits_consent({"type": "Snyk", "status": "PENDING"})
+    assert destroys(plan_delete(held(type="Snyk"))) == destroys(plan_delete(held(type="SNYK")))
 
 
 # -- scope

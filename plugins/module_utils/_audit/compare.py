@@ -8,7 +8,7 @@ import typing as t
 
 from .._data_sources.fields import Item, get, hostname_key, label
 from .._data_sources.match import match
-from .._data_sources.types import STAGES, TYPES, VCS
+from .._data_sources.types import STAGES, VCS, known
 from .._errors import InputError
 from .kinds import Finding, finding
 
@@ -42,8 +42,8 @@ def without_secrets(item: Item) -> Item:
 
 
 def stage_of(kind: t.Any) -> str:
-    known = TYPES.get(str(kind or "").upper())
-    return known.stage if known else "unknown"
+    found = known(kind)
+    return found.stage if found else "unknown"
 
 
 def about(item: Item) -> Row:
@@ -70,7 +70,7 @@ def shown_row(source: Item) -> Row:
 
 def readable(source: Item) -> bool:
     """Whether it shows all that it selects; only of version control does that matter."""
-    kind = TYPES.get(str(source.get("type") or "").upper())
+    kind = known(source.get("type"))
     if kind is not None and kind.category != VCS:
         return True
     shown, count = source.get("repositories") or [], source.get("repositories_count")
@@ -173,7 +173,7 @@ def _drift(entry: Row, shown: Row, row: Row, diffs: list[Row], found: list[Findi
 def _unknown(shown: Row) -> str:
     if not shown["status"]:
         return "the tenant shows no status"
-    kind = TYPES.get(str(shown["type"] or "").upper())
+    kind = known(shown["type"])
     waits = f"; perhaps somebody still has to {kind.person}" if kind and kind.person and str(shown["status"]).upper() == "PENDING" else ""
     return f"the status word {shown['status']} says neither that it works nor that it does not{waits}"
 
@@ -230,5 +230,5 @@ def code_hosts(source: Item) -> str:
 
 def is_code(source: Item) -> bool:
     """Whether it is version control; a type that is not known may be."""
-    kind = TYPES.get(str(source.get("type") or "").upper())
+    kind = known(source.get("type"))
     return kind is None or STAGES[kind.category] == "code"

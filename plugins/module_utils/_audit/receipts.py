@@ -91,7 +91,7 @@ def _expected(collectors: list[Item], wanted: list[Row] | None) -> list[str]:
     return [
         str(w["name"] or w["id"])
         for w in wanted
-        if w["type"] == "COLLECTOR" and (w["name"] or w["id"]) and w["state"] in ("present", "missing")
+        if str(w["type"] or "").upper() == "COLLECTOR" and (w["name"] or w["id"]) and w["state"] in ("present", "missing")
     ]
 
 

@@ -11,13 +11,13 @@ import typing as t
 from .._errors import ApiError, CortexError, InputError
 from .._lock import exclusive
 from .._redact import holds_masked
+from .collector_token import CredentialsFile, credentials_content, find_credentials
 from .data_file import write_backup
 from .fields import MANUAL, Item, Raw, from_api, label
-from .keep import CredentialsFile, credentials_content, find_credentials
 from .lost import find_lost
 from .match import denied
 from .plan import Plan, pending_actions, plan_create, plan_delete, plan_update, unexpected
-from .types import TYPES
+from .types import known
 from .view import SETTLE_PAUSES, View
 
 # How long an instance may take to appear in the list after a create whose answer was lost.
@@ -168,7 +168,7 @@ class Writer:
                         plan.put["uniqueProperties"] = {**visible, **outcome.plan.post["uniqueProperties"]}
                     self._put(outcome, plan, instance_id, "scope")
         except CortexError as exc:
-            kind = TYPES.get(item["type"])
+            kind = known(item["type"])
             if not (kind and kind.consent and isinstance(exc, ApiError) and exc.status in (400, 409, 422)):
                 raise PartlyDone(f"{label(item)} was created (id {instance_id}), but its scope was not set", exc) from None
             # The tenant takes a scope only after a person's consent: that is no failure of this run.

@@ -8,7 +8,7 @@ import os
 import typing as t
 
 from .._errors import InputError
-from .._listed import names_in, names_of
+from .._repository_lists import names_in, names_of
 
 
 def read_candidates(given: t.Any) -> list[str]:

@@ -14,8 +14,8 @@ import typing as t
 
 from .._errors import InputError
 from .._redact import hide_secret_keys
-from .fields import MANUAL, Item, get, hostname_key
-from .types import TYPES
+from .fields import MANUAL, SHOWN, Item, get, hostname_key
+from .types import known
 
 # Recognised as masked: refused only where a creation would send it.
 PLACEHOLDER = "******** the tenant does not show it; needed only to create this data source again"
@@ -31,17 +31,18 @@ def as_config(shown: Item, *, with_id: bool = False) -> Item:
     shown: option-shaped, read by id. with_id: for one that type, name and host do not tell apart.
     """
     config: Item = {"id": shown["id"]} if with_id else {}
-    for option in ("type", "name", "domain", "transporter", "unique_properties", "selection_type", "repositories", "external_projects"):
+    for option in SHOWN:
         value = shown.get(option)
         if value in (None, [], {}) or (option == "repositories" and shown.get("selection_type") != MANUAL):
             continue
-        config[option] = value
+        # What reads it takes a type in the table's spelling alone.
+        config[option] = value.upper() if option == "type" else value
     if "unique_properties" in config:
         unique = {k: v for k, v in config.pop("unique_properties").items() if k != "name" or v != config.get("name")}
         hidden = hide_secret_keys(unique)
         if unique:
             config["unique_properties"] = {k: v if v == hidden[k] else PLACEHOLDER for k, v in unique.items()}
-    kind = TYPES.get(shown.get("type", ""))
+    kind = known(shown.get("type"))
     secrets = [option.partition(".")[2] for option in (kind.takes if kind else ()) if option.startswith("credentials.")]
     if secrets:
         config["credentials"] = dict.fromkeys(secrets, PLACEHOLDER)
@@ -50,12 +51,12 @@ def as_config(shown: Item, *, with_id: bool = False) -> Item:
 
 def as_configs(shown: list[Item]) -> list[Item]:
     """The items for a whole tenant; an id only where type, name and host would mean more than one instance, or none."""
-    keys = [(i.get("type"), i.get("name"), hostname_key(get(i, "domain.hostname") or "")) for i in shown]
+    keys = [(str(i.get("type") or "").upper(), i.get("name"), hostname_key(get(i, "domain.hostname") or "")) for i in shown]
 
     def means(mine: t.Any, other: t.Any) -> bool:
         return mine[0] == other[0] and mine[1] in (None, other[1]) and mine[2] in ("", other[2])
 
-    return [as_config(i, with_id=k[0] is None or not (k[1] or k[2]) or sum(means(k, o) for o in keys) > 1) for i, k in zip(shown, keys)]
+    return [as_config(i, with_id=not k[0] or not (k[1] or k[2]) or sum(means(k, o) for o in keys) > 1) for i, k in zip(shown, keys)]
 
 
 def as_data_file(tenant: str, configs: list[Item]) -> str:

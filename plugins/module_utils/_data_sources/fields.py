@@ -49,19 +49,26 @@ FIELDS = (
     Field("credentials.password", "credentials.password", write_only=True, secret=True),
     Field("credentials.webhook_auth_key_id", "credentials.webhookAuthKeyId", write_only=True),
     Field("credentials.webhook_auth_key", "credentials.webhookAuthKey", write_only=True, secret=True),
-    Field("unique_properties", "uniqueProperties", "dict", at=("create", "update")),
     Field("transporter.broker_device_id", "transporter.brokerDeviceId"),
     Field("transporter.connection_name", "transporter.connectionName"),
     Field("self_signed_certificate", "selfSignedCertificate", write_only=True),
     Field("selection_type", "selectionType", at=("update",)),
     Field("repositories", "state", "names", at=("update",)),
     Field("external_projects", "externalProjects", "mappings", at=("update",)),
+    Field("unique_properties", "uniqueProperties", "dict", at=("create", "update")),
     Field("id", "id", at=()),
     Field("status", "status", at=()),
     Field("repositories_count", "repositoriesCount", "int", at=()),
     Field("created_at", "createdAt", at=()),
     Field("updated_at", "updatedAt", at=()),
 )
+
+# What an instance shows of what a user can give, in the order in which plans and exports tell it: digests rest on that order.
+SHOWN = tuple(dict.fromkeys(f.option.partition(".")[0] for f in FIELDS if f.at and not f.write_only))
+# What is given at creation and compared after it, but cannot be updated.
+IMMUTABLE = tuple(f.option for f in FIELDS if f.at == ("create",) and not f.write_only)
+# The members of a request body that the tenant never shows.
+WRITE_ONLY = frozenset(f.api.partition(".")[0] for f in FIELDS if f.write_only)
 
 # One entry of external_projects: a vendor's project or branch -> a Cortex repository or branch (contract 3.4).
 MAPPING = {

@@ -9,14 +9,14 @@ import typing as t
 from .._api import Api
 from .._errors import InputError
 from .fields import Item, from_api, get, hostname_key
-from .types import STAGES, TYPES
+from .types import STAGES, known
 
 # Filter -> what an instance shows for it. Types decide category and stage, so that a tenant's spelling of them never matters.
 _VALUE: dict[str, t.Callable[[Item], t.Any]] = {
     "type": lambda i: i.get("type", "").upper() or None,
-    "type_category": lambda i: TYPES[i["type"]].type_category if i.get("type") in TYPES else i.get("type") and "unknown",
-    "category": lambda i: TYPES[i["type"]].category if i.get("type") in TYPES else i.get("type") and "unknown",
-    "stage": lambda i: TYPES[i["type"]].stage if i.get("type") in TYPES else i.get("type") and "unknown",
+    "type_category": lambda i: _of_type(i, "type_category"),
+    "category": lambda i: _of_type(i, "category"),
+    "stage": lambda i: _of_type(i, "stage"),
     "name": lambda i: i.get("name"),
     "hostname": lambda i: get(i, "domain.hostname") and hostname_key(i["domain"]["hostname"]),
     "status": lambda i: i.get("status"),
@@ -58,6 +58,11 @@ def fetch_data_sources(api: Api, filters: dict[str, t.Any], *, details: bool) ->
         if verdict and item is not None:
             found.append(item)
     return sorted(found, key=lambda i: (i.get("type") or "", i.get("name") or "", i["id"]))
+
+
+def _of_type(item: Item, attribute: str) -> t.Any:
+    kind = known(item.get("type"))
+    return getattr(kind, attribute) if kind else item.get("type") and "unknown"
 
 
 def _full(api: Api, instance_id: str) -> Item | None:

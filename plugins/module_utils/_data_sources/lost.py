@@ -10,12 +10,11 @@ import typing as t
 from .._api import Api
 from .._errors import ApiError, CortexError, InputError
 from .._redact import alike
-from .fields import Item, Raw, get, hostname_key, label
+from .fields import WRITE_ONLY, Item, Raw, get, hostname_key, label
 from .match import denied
 from .view import View
 
 FIRST_PAUSE = 1.0
-_WRITE_ONLY = ("credentials", "selfSignedCertificate")
 
 
 def find_lost(api: Api, item: Item, post: Raw, known: t.Callable[[], t.Container[str]], lost: ApiError, seconds: float) -> Raw:
@@ -75,5 +74,5 @@ def disagreements(sent: t.Any, shown: t.Any, path: str = "") -> list[str]:
         elif path == "type":
             same = str(sent).upper() == str(shown).upper()
         return [] if same else [path]
-    keys = [k for k in sent if shown.get(k) is not None and not (path == "" and k in _WRITE_ONLY)]
+    keys = [k for k in sent if shown.get(k) is not None and not (path == "" and k in WRITE_ONLY)]
     return [field for key in keys for field in disagreements(sent[key], shown[key], f"{path}.{key}" if path else str(key))]

@@ -9,13 +9,29 @@ import typing as t
 
 from .._errors import InputError
 from .._redact import alike, holds_masked, is_masked
-from .fields import FIELDS, MANUAL, MAPPING, Item, Raw, from_api, get, hostname_key, label, mappings_to_api, name_of, names_of, to_create
+from .fields import (
+    FIELDS,
+    IMMUTABLE,
+    MANUAL,
+    MAPPING,
+    SHOWN,
+    WRITE_ONLY,
+    Item,
+    Raw,
+    from_api,
+    get,
+    hostname_key,
+    label,
+    mappings_to_api,
+    name_of,
+    names_of,
+    to_create,
+)
 from .scope import Scope, resolve
-from .types import TYPES
+from .types import known
 
 # From the widest to the narrowest.
 _WIDTH = ("CURRENT_STATE_AND_FUTURE", "CURRENT_STATE", MANUAL)
-_IMMUTABLE = ("type", "domain.hostname", "domain.protocol", "transporter.broker_device_id", "transporter.connection_name")
 
 
 @dataclasses.dataclass
@@ -49,7 +65,7 @@ class Plan:
 
 def plan_create(item: Item) -> Plan:
     """A new instance and, after it, its scope: creation itself cannot carry one (contract 3.3)."""
-    kind = TYPES.get(item.get("type", ""))
+    kind = known(item.get("type"))
     if "type" not in item:
         raise InputError(f"{label(item)} does not exist, and an id never creates. Take the id out, or correct it.")
     if kind and kind.created_by:
@@ -65,7 +81,7 @@ def plan_create(item: Item) -> Plan:
         raise InputError(
             f"{label(item)} would be created, but {masked[0]} holds a placeholder ({len(masked)} in all) instead of the value: fill it in."
         )
-    start: Raw = {"id": None, **{k: v for k, v in post.items() if k not in ("credentials", "selfSignedCertificate")}}
+    start: Raw = {"id": None, **{k: v for k, v in post.items() if k not in WRITE_ONLY}}
     plan = Plan("create", post=post, after={**from_api(start), "id": None}, pending=pending_actions(item, None))
     if any(name in item for name in ("selection_type", "repositories", "scope_rules", "external_projects")):
         update = plan_update({k: v for k, v in item.items() if k != "unique_properties"}, {**start, "state": []})
@@ -79,8 +95,9 @@ def plan_recreate(item: Item, current: Raw) -> Plan:
     Raises InputError when the new one could not be made without a person or without credentials, and for all that an update would refuse.
     """
     shown = from_api(current)
-    name, wanted_type = label(shown), str(item.get("type") or current.get("type"))
-    kind = TYPES.get(wanted_type)
+    # Sent as the table spells it, however the tenant does.
+    name, wanted_type = label(shown), str(item.get("type") or current.get("type")).upper()
+    kind = known(wanted_type)
     if kind is None or kind.created_by or kind.consent:
         raise InputError(f"{name}: recreate is refused: this type cannot be made again without a person. Nothing was changed.")
     missing = [option for option in kind.takes if option.startswith("credentials.") and not get(item, option)]
@@ -123,13 +140,13 @@ def plan_delete(current: Raw) -> Plan:
 
 def pending_actions(item: Item, instance_id: str | None) -> list[dict[str, t.Any]]:
     """What a person still has to do for a new instance."""
-    kind = TYPES.get(item.get("type", ""))
+    kind = known(item.get("type"))
     return [{"id": instance_id, "type": item["type"], "name": item.get("name"), "step": kind.person}] if kind and kind.person else []
 
 
 def awaits_consent(shown: Item) -> bool:
     """Whether the tenant says that nobody has agreed to the connection yet."""
-    kind = TYPES.get(shown.get("type", ""))
+    kind = known(shown.get("type"))
     return bool(kind and kind.consent and "PENDING" in str(shown.get("status", "")).upper())
 
 
@@ -176,7 +193,7 @@ def plan_update(item: Item, current: Raw) -> Plan:
 
 def _immutable_difference(item: Item, shown: Item) -> tuple[str, str, str] | None:
     """(option, held, wanted) of the first field that differs and cannot be updated; a field that is not shown is unknown, not different."""
-    for option in _IMMUTABLE:
+    for option in IMMUTABLE:
         wanted, held = get(item, option), get(shown, option)
         if wanted is None or held is None:
             continue
@@ -348,7 +365,7 @@ def _masked_paths(tree: t.Any, path: str = "") -> t.Iterator[str]:
 def unexpected(plan: Plan, shown: Raw) -> list[str]:
     """After a write: how what the tenant holds differs from the plan. Fields that change by themselves are left out."""
     found, planned, differences = from_api(shown), plan.after or {}, []
-    for option in ("type", "name", "domain", "transporter", "selection_type", "repositories", "external_projects", "unique_properties"):
+    for option in SHOWN:
         wanted, holds = planned.get(option), found.get(option)
         if wanted is None or (option == "repositories" and planned.get("selection_type") != MANUAL):
             continue

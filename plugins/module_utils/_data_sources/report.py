@@ -14,7 +14,7 @@ from .data_file import as_configs, as_data_file
 from .fields import MANUAL, Item, get, label
 from .run import Run
 from .show import destroys, diff_of, plan_as_markdown
-from .types import TYPES
+from .types import known
 
 # Status words whose meaning is known or plain (contract 4); any other is "unknown" and never counts as healthy.
 _HEALTH = {
@@ -165,11 +165,11 @@ def summary(items: list[Item]) -> Result:
         return dict(sorted(collections.Counter(str(value(i) or "unknown") for i in items).items()))
 
     def of_type(attribute: str) -> dict[str, int]:
-        return by(lambda i: getattr(TYPES[i["type"]], attribute) if i.get("type") in TYPES else None)
+        return by(lambda i: getattr(known(i.get("type")), attribute, None))
 
     return {
         "total": len(items),
-        "by_type": by(lambda i: i.get("type")),
+        "by_type": by(lambda i: str(i.get("type") or "").upper()),
         "by_type_category": of_type("type_category"),
         "by_category": of_type("category"),
         "by_stage": of_type("stage"),

@@ -13,8 +13,8 @@ from .._errors import ApiError, CortexError, InputError
 from .apply import Outcome, PartlyDone, Surprise, Writer, plan_item
 from .candidates import read_candidates
 from .check import check_item
+from .collector_token import CredentialsFile
 from .fields import Item, Raw, get, hostname_key, label
-from .keep import CredentialsFile
 from .match import same_new, unread_by
 from .plan import Plan, plan_delete
 from .progress import Progress

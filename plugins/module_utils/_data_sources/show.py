@@ -9,22 +9,10 @@ import json
 import typing as t
 
 from .._redact import HIDDEN, hide_secret_keys, is_masked
-from .fields import Item, Raw, get, label
+from .fields import SHOWN, Item, Raw, get, label
 from .plan import Plan
 from .scope import Scope
-from .types import DESTROYED, TYPES
-
-_OPTIONS = (
-    "type",
-    "name",
-    "domain",
-    "transporter",
-    "selection_type",
-    "repositories",
-    "external_projects",
-    "unique_properties",
-)
-
+from .types import DESTROYED, known
 
 _ENDS = {"delete": "deleted", "recreate": "deleted and created again"}
 
@@ -47,7 +35,7 @@ def _changes(plan: Plan, item: Item) -> dict[str, t.Any] | None:
     before, after = plan.before or {}, plan.after or {}
     lines_before: list[str] = []
     lines_after: list[str] = []
-    for option in _OPTIONS:
+    for option in SHOWN:
         held, wanted = before.get(option), after.get(option)
         if held == wanted:
             continue
@@ -90,7 +78,7 @@ def plan_as_markdown(tenant: str, digest: str, plans: list[tuple[Plan, Item]]) -
 
 def destroys(plan: Plan) -> str:
     """What goes with the instance that a plan deletes (contract 3.5)."""
-    kind = TYPES.get(str((plan.before or {}).get("type")).upper())
+    kind = known((plan.before or {}).get("type"))
     return kind.destroys if kind else DESTROYED
 
 

@@ -179,5 +179,11 @@ TYPES: dict[str, IntegrationType] = {
     ),
 }
 
+
+def known(name: object) -> IntegrationType | None:
+    """The type of that name, whose case a tenant may spell as it likes; None for one that is not in the table, or not shown."""
+    return TYPES.get(str(name or "").upper())
+
+
 # Role variable -> type.
 VARIABLES = {kind.variable: name for name, kind in TYPES.items() if kind.variable}

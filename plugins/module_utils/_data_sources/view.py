@@ -9,7 +9,7 @@ import typing as t
 
 from .._api import Api
 from .._errors import InputError
-from .fields import Item, Raw, from_api, get, label, names_of
+from .fields import IMMUTABLE, Item, Raw, from_api, get, label, names_of
 from .match import match
 
 # A tenant may need a moment until a read shows what was written.
@@ -122,11 +122,6 @@ def _needs_full(item: Item, listed: Raw) -> bool:
     shown = from_api(listed)
     return any(
         get(item, option) is not None and get(shown, option) is None
-        for option in (
-            "selection_type",
-            "unique_properties",
-            "domain.protocol",
-            "transporter.broker_device_id",
-            "transporter.connection_name",
-        )
+        # By the type and the host it was told apart, so that those are known.
+        for option in ("selection_type", "unique_properties", *IMMUTABLE)
     )

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from .._api import Api
 from .._connection import origin_of, secret_from_file
+from .._data_sources.collector_token import load_credentials
 from .._data_sources.find import fetch_data_sources
-from .._data_sources.keep import load_credentials
 from .._errors import InputError
 from .prepare import Upload
 

@@ -14,7 +14,7 @@ import yaml
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import baseline_fault
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._listed import names_in, names_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_lists import names_in, names_of
 
 MOST_BYTES_OF_A_RECEIPT = 1_000_000
 Read = tuple[list[Any], dict[str, Any]]

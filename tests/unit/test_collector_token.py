@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.keep import (
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.collector_token import (
     CredentialsFile,
     credentials_content,
     find_credentials,

@@ -1,0 +1,40 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PRIVATE to the collection: what filters do with what Ansible hands them, and how they tell bad input."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+
+
+def evaluated(value: Any, *, text: bool = False) -> Any:
+    """Plain containers: Ansible's own evaluate templates when they are looked into, and do not like to be copied before that.
+
+    text: plain keys and text too, for what is written into a report. What goes back to Ansible keeps its own, which tell a value
+    tagged C(!unsafe) from a template.
+    """
+    if isinstance(value, dict):
+        return {str(key) if text else key: evaluated(inner, text=text) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [evaluated(inner, text=text) for inner in value]
+    return str(value) if text and isinstance(value, str) else value
+
+
+def told(work: Callable[..., Any]) -> Callable[..., Any]:
+    """Bad input is said in one line."""
+
+    @functools.wraps(work)
+    def telling(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return work(*args, **kwargs)
+        except InputError as exc:
+            raise AnsibleFilterError(str(exc)) from None
+
+    return telling
