@@ -103,6 +103,12 @@ def test_results_of_one_form_are_prepared_from_their_text(tmp_path: Path, varied
     assert both(tmp_path / "r.sarif", [result(number, **varied) for number in range(9)], Options(), indent) == 7
 
 
+@pytest.mark.parametrize("number", [731_946_003, 831_946_099])
+def test_a_report_may_hold_what_looks_like_one_of_our_marks(tmp_path: Path, number: int) -> None:
+    looked_at = {"properties": {"security-severity": number, "tags": ["a"]}, "message": {"text": f"\ue000{number % 1000}\ue000"}}
+    both(tmp_path / "r.sarif", [{**result(), **looked_at} for _n in range(9)], Options())
+
+
 def test_results_that_differ_in_nothing_that_is_sent(tmp_path: Path) -> None:
     bare = {"ruleId": "R1", "message": {"text": " "}}
     driver = {"name": "s", "rules": [{"id": "R1", "shortDescription": {"text": "said by the rule"}}]}

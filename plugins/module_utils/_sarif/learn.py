@@ -135,6 +135,8 @@ class _Learner:
             return "%s"
 
         text = _MARK.sub(hole, to_json(made).replace("%", "%%"))
+        if any(number >= len(self.values) for number in numbers):
+            raise _Unlike  # the report itself holds what looks like a mark
         form.made[key] = Made(text, tuple(numbers), _getter(numbers), tuple(notes.items()), level, rule, path)
         noted: list[tuple[str, int]] = []
         got = forms.read(kind, self.text, start, noted)
