@@ -22,7 +22,7 @@ tenant: .venv/.stamp-demo  ## start the embedded tenant alone and print the vari
 test: .venv/.stamp-test  ## everything that can be checked: lint, unit, sanity (what CI runs)
 	@scripts/test lint unit sanity
 
-test-matrix: .venv/.stamp-test  ## tests and sanity on each supported ansible-core (CORES="2.19 2.20": just those; about half an hour)
+test-matrix: .venv/.stamp-test  ## tests and sanity on each supported ansible-core (CORES="2.19 2.20": just those; about 45 minutes)
 	@scripts/test-matrix $(CORES)
 
 lint: .venv/.stamp-test  ## ruff, mypy, yamllint, shellcheck, ansible-lint, antsibull-changelog, antsibull-docs
