@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import re
 import typing as t
-from urllib.parse import urlsplit
 
 from ._api import Api, Raw
 from ._errors import InputError
+from ._repository_lists import url_key
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _URLS = ("url", "repositoryUrl", "repository_url")
@@ -36,13 +36,6 @@ def fetch_repositories(
         found = [r for r in found if r.get("source") is None or str(r["source"]).upper() == source.upper()]
     shown = [_snake(r) for r in found]
     return sorted(shown, key=lambda r: (str(r.get("owner") or ""), str(r.get("name") or ""), str(r["id"]))), whole
-
-
-def url_key(url: str) -> str:
-    """Two spellings of one repository's URL are one: scheme, user, case of the host, .git and a trailing slash do not matter."""
-    scp = re.fullmatch(r"[^/@:]+@([^/:]+):(?!//)(.+)", url.strip())
-    parts = urlsplit(f"ssh://{scp[1]}/{scp[2]}" if scp else url.strip() if "://" in url else f"https://{url.strip()}")
-    return f"{(parts.hostname or '').lower()}{parts.path.rstrip('/').removesuffix('.git')}"
 
 
 def _snake(value: t.Any) -> t.Any:

@@ -1,14 +1,16 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# PRIVATE to the collection: floor 3, the lists of repositories that users keep in files. Pure.
+# PRIVATE to the collection: floor 3, repositories as users write them: in files, as URLs. Pure.
 from __future__ import annotations
 
 import csv
 import io
 import json
 import os
+import re
 import typing as t
+from urllib.parse import urlsplit
 
 from ._errors import InputError
 
@@ -82,3 +84,10 @@ def _column(text: str) -> list[str]:
     if not known:
         return [row[0] for row in rows]
     return [row[known[0]] for row in rows[1:] if len(row) > known[0]]
+
+
+def url_key(url: str) -> str:
+    """Two spellings of one repository's URL are one: scheme, user, case of the host, .git and a trailing slash do not matter."""
+    scp = re.fullmatch(r"[^/@:]+@([^/:]+):(?!//)(.+)", url.strip())
+    parts = urlsplit(f"ssh://{scp[1]}/{scp[2]}" if scp else url.strip() if "://" in url else f"https://{url.strip()}")
+    return f"{(parts.hostname or '').lower()}{parts.path.rstrip('/').removesuffix('.git')}"

@@ -1,17 +1,26 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What filters get from Ansible is more than plain values, and what they tell is one line."""
+"""What filters get from Ansible is more than plain values, what they tell is one line, and loading them costs a task next to nothing."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.cortex_cloud.appsec.plugins.filter.appsec import FILTERS, FilterModule
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated, told
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = "ansible_collections.cortex_cloud.appsec.plugins"
 
 
 class Tagged(str):
@@ -48,3 +57,21 @@ def test_bad_input_is_one_line_of_the_filter() -> None:
         filter_of_it("blue")
     assert caught.value.__suppress_context__
     assert filter_of_it.__name__ == "filter_of_it"
+
+
+def test_each_filter_has_code_and_documentation() -> None:
+    for module, names in FILTERS.items():
+        code = import_module(f"{OURS}.{module}")
+        assert [name for name in names if not callable(getattr(code, name, None))] == []
+    filters = FilterModule().filters()
+    assert set(filters) == {path.stem for path in (ROOT / "plugins" / "filter").glob("*.yml")}
+    assert filters["audit_folder"]("../etc") == "_.._etc"
+
+
+def test_loading_them_loads_no_other_file() -> None:
+    code = f"import sys, {OURS}.filter.appsec; print(*sys.modules)"
+    path = os.pathsep.join(sys.path)
+    done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": path}, capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+    assert [name for name in loaded if name.startswith(f"{OURS}.")] == [f"{OURS}.filter", f"{OURS}.filter.appsec"]
+    assert not {"requests", "yaml", "ansible"} & set(loaded)

@@ -9,7 +9,7 @@ import typing as t
 from urllib.parse import unquote
 
 from .._data_sources.fields import Item, label
-from .._repositories import url_key
+from .._repository_lists import url_key
 from .compare import HEALTH, code_hosts, is_code, readable
 from .kinds import Finding, finding
 

@@ -1,11 +1,10 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the roles need on the controller: their entries as data_sources items, and those checked without a tenant."""
+"""PRIVATE to the collection: what the roles need on the controller: their entries as items, checked without a tenant."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -79,14 +78,3 @@ def decommission_listed(rows: Any, expected: Any) -> list[str]:
             said.append(f"{label(row)} is still listed by the onboarding (its item {index}, {label(item)}), {why}.")
             break
     return said
-
-
-class FilterModule:
-    def filters(self) -> dict[str, Callable[..., Any]]:
-        return {
-            "role_items": role_items,
-            "item_faults": item_faults,
-            "item_paths": item_paths,
-            "decommission_items": decommission_items,
-            "decommission_listed": decommission_listed,
-        }

@@ -1,14 +1,13 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the role audit needs on the controller: its report made from what was read, and the report as files."""
+"""PRIVATE to the collection: what the role audit needs on the controller: its report made from what was read, and the report as files."""
 
 from __future__ import annotations
 
 import base64
 import json
 import zlib
-from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -118,14 +117,5 @@ def audit_fleet(hostvars: Any, hosts: list[str], name: str, audited_at: str) -> 
     return render_fleet(page) if name == "fleet.html" else json.dumps(page, indent=1, ensure_ascii=False) + "\n"
 
 
-class FilterModule:
-    def filters(self) -> dict[str, Callable[..., Any]]:
-        return {
-            "audit_items": audit_items,
-            "audit_checked": audit_checked,
-            "audit_report": audit_report,
-            "audit_file": audit_file,
-            "audit_verdict": audit_verdict,
-            "audit_fleet": audit_fleet,
-            "audit_folder": lambda host: folder_of(str(host)),
-        }
+def audit_folder(host: str) -> str:
+    return folder_of(str(host))

@@ -1,0 +1,31 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filters of the roles, and where their code is.
+
+Ansible loads a collection's filter files, all of them, in the process of each task that uses one filter. So this one only names
+them: what a filter does is loaded when a template calls it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+FILTERS = {
+    "plugin_utils._items": ("role_items", "item_faults", "item_paths", "decommission_items", "decommission_listed"),
+    "plugin_utils._audit": ("audit_items", "audit_checked", "audit_report", "audit_file", "audit_verdict", "audit_fleet", "audit_folder"),
+}
+
+
+def _called(module: str, name: str) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return getattr(import_module(f"ansible_collections.cortex_cloud.appsec.plugins.{module}"), name)(*args, **kwargs)
+
+    return call
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {name: _called(module, name) for module, names in FILTERS.items() for name in names}
