@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -29,6 +30,11 @@ def item_faults(items: Any, variable: str = "tenant_data_sources") -> list[str]:
 
 def item_paths(items: Any, base: str) -> list[Any]:
     return absolute_paths(evaluated(items), base)
+
+
+def project_path(path: Any) -> str:
+    """A path as the person meant it who started Ansible: below the folder in which that happened. An empty one stays empty."""
+    return os.path.join(os.getcwd(), os.path.expanduser(str(path))) if path else ""
 
 
 def _identity(entry: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.cortex_cloud.appsec.plugins.filter.appsec import FILTERS, FilterModule
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated, told
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._items import project_path
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = "ansible_collections.cortex_cloud.appsec.plugins"
@@ -57,6 +58,19 @@ def test_bad_input_is_one_line_of_the_filter() -> None:
         filter_of_it("blue")
     assert caught.value.__suppress_context__
     assert filter_of_it.__name__ == "filter_of_it"
+
+
+def test_a_path_is_meant_from_where_ansible_was_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/ada")
+    meant = {
+        "eu.yml": f"{tmp_path}/eu.yml",
+        "../eu.yml": f"{tmp_path}/../eu.yml",
+        "/eu.yml": "/eu.yml",
+        "~/eu.yml": "/home/ada/eu.yml",
+        "": "",
+    }
+    assert {path: project_path(path) for path in meant} == meant
 
 
 def test_each_filter_has_code_and_documentation() -> None:
