@@ -126,8 +126,10 @@ def _text(value: t.Any) -> str:
 
 def _list_lines(option: str, held: t.Any, wanted: t.Any) -> tuple[list[str], list[str]]:
     held, wanted = held or [], wanted or []
-    gone = sorted(_entry(v) for v in held if v not in wanted)
-    come = sorted(_entry(v) for v in wanted if v not in held)
+    # As text: there may be thousands, and each is looked up among the others.
+    before, after = ({json.dumps(v, sort_keys=True): v for v in values} for values in (held, wanted))
+    gone = sorted(_entry(v) for key, v in before.items() if key not in after)
+    come = sorted(_entry(v) for key, v in after.items() if key not in before)
     return (
         ([f"{option}: {len(held)}"] if held else []) + [f"{option} - {v}" for v in gone],
         ([f"{option}: {len(wanted)}"] if wanted else []) + [f"{option} + {v}" for v in come],
