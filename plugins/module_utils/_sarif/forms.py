@@ -33,7 +33,7 @@ Notes = t.Tuple[t.Tuple[str, int], ...]  # noqa: UP006 (evaluated on Python 3.9)
 # What takes some of the values out of all.
 Getter = t.Callable[[t.Sequence[t.Any]], t.Any]
 # The holes of a region's numbers, None for one that it has not, in the order of _REGION.
-Region = t.Tuple[t.Optional[int], ...]  # noqa: UP006
+Region = t.Tuple[t.Optional[int], ...]  # noqa: UP006 (the same)
 
 
 @dataclasses.dataclass(eq=False)
@@ -99,7 +99,7 @@ _NO_BASE, _BASE = (), (("uri_base_ids", 1),)
 # So many results of one form are taken at once.
 _MANY = 500
 # The text that is sent, what was made of its form, its values, its form, and where it ended.
-Read = t.Tuple[str, Made, t.List[t.Any], Form, int]  # noqa: UP006
+Read = t.Tuple[str, Made, t.List[t.Any], Form, int]  # noqa: UP006 (the same)
 
 
 class Forms:
