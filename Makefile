@@ -19,7 +19,8 @@ demo: .venv/.stamp-demo  ## onboard a tenant of your own machine as code, twice,
 tenant: .venv/.stamp-demo  ## start the embedded tenant alone and print the variables to export (Ctrl-C stops it)
 	@PYTHONPATH=tests .venv/bin/python -m tenant $(ARGS)
 
-test: .venv/.stamp-test  ## everything that can be checked: lint, unit, sanity (what CI runs)
+# What the tests need is installed by the script, beside the sanity tests, which need less.
+test: .venv/.stamp-demo  ## everything that can be checked: lint, unit, sanity (what CI runs)
 	@scripts/test lint unit sanity
 
 test-matrix: .venv/.stamp-test  ## tests and sanity on each supported ansible-core (CORES="2.19 2.20": just those; about 45 minutes)

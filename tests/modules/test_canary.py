@@ -208,9 +208,26 @@ def test_that_the_search_finds_a_leak(tenant: EmbeddedTenant, project: Path) -> 
         search(tenant, project, good)
 
 
-def test_vvvv_with_diffs_as_json(tenant: EmbeddedTenant, project: Path) -> None:
-    output = playbook(tenant, project, "-vvvv", "--diff", ANSIBLE_CALLBACK_RESULT_FORMAT="json")
-    search(tenant, project, output)
+def test_in_check_mode_as_yaml(tenant: EmbeddedTenant, project: Path) -> None:
+    search(tenant, project, playbook(tenant, project, "-vvvv", "--check", "--diff", ANSIBLE_CALLBACK_RESULT_FORMAT="yaml"), check=True)
+    assert tenant.writes == []
+
+
+def test_vvvv_with_diffs_as_json_and_ansible_runners_artifacts(tenant: EmbeddedTenant, project: Path) -> None:
+    """Under ansible-runner, whose callback prints what Ansible's own does and besides keeps each event."""
+    (project / "env").mkdir()
+    (project / "inventory").mkdir()
+    (project / "inventory" / "hosts").write_text("localhost ansible_connection=local\n")
+    command = [str(BIN / "ansible-runner"), "run", str(project), "-p", "play.yml", "-vvvv", "--cmdline=--diff", "--ident", "1"]
+    given = environment(project, tenant, CORTEXCLOUD_API_KEY_FILE=str(project / "env" / "key"), ANSIBLE_CALLBACK_RESULT_FORMAT="json")
+    # ansible-runner notes its environment in the artifact "command": that is what the file is for.
+    (project / "env" / "key").write_text(given.pop("CORTEXCLOUD_API_KEY") + "\n")
+    run = subprocess.run(command, env=given, cwd=project, capture_output=True, text=True, timeout=280, check=False)
+    assert len(list((project / "artifacts" / "1" / "job_events").glob("*.json"))) > 40, run.stdout[-2000:]
+    for said in ("<localhost> EXEC ", '"changed": true', "+++ after"):
+        assert said in run.stdout, f"not printed, so not searched: {said}"
+    search(tenant, project, run.stdout + run.stderr)
+
     made = {one["uniqueProperties"]["name"]: instance_id for instance_id, one in tenant.instances.items()}
     for name, value in canaries("one").items():
         api_name = re.sub(r"_(.)", lambda match: match[1].upper(), name)
@@ -219,22 +236,3 @@ def test_vvvv_with_diffs_as_json(tenant: EmbeddedTenant, project: Path) -> None:
     assert tenant.state.tokens[json.loads((project / "project" / "kept.json").read_text())["token_id"]]
     assert len(tenant.uploads) == 2
     assert not any("cnry" in upload.repository for upload in tenant.uploads)
-
-
-def test_in_check_mode_as_yaml(tenant: EmbeddedTenant, project: Path) -> None:
-    search(tenant, project, playbook(tenant, project, "-vvvv", "--check", "--diff", ANSIBLE_CALLBACK_RESULT_FORMAT="yaml"), check=True)
-    assert tenant.writes == []
-
-
-def test_ansible_runners_artifacts(tenant: EmbeddedTenant, project: Path) -> None:
-    (project / "env").mkdir()
-    (project / "inventory").mkdir()
-    (project / "inventory" / "hosts").write_text("localhost ansible_connection=local\n")
-    command = [str(BIN / "ansible-runner"), "run", str(project), "-p", "play.yml", "-v", "--ident", "1"]
-    # ansible-runner notes its environment in the artifact "command": that is what the file is for.
-    given = environment(project, tenant, CORTEXCLOUD_API_KEY_FILE=str(project / "env" / "key"))
-    (project / "env" / "key").write_text(given.pop("CORTEXCLOUD_API_KEY") + "\n")
-    run = subprocess.run(command, env=given, cwd=project, capture_output=True, text=True, timeout=280, check=False)
-    events = list((project / "artifacts" / "1" / "job_events").glob("*.json"))
-    assert len(events) > 40, run.stdout[-2000:]
-    search(tenant, project, run.stdout + run.stderr)
