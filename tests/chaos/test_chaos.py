@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""100 sequences in one process, in CI 500, and 30 in several; CHAOS_SEED=N repeats one seed, `python -m chaos N` plays any number."""
+"""60 sequences in one process, in CI 500, and 30 in several; CHAOS_SEED=N repeats one seed, `python -m chaos N` plays any number."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .playing import Elsewhere, scaled
 from .sequence import SEVERAL_FROM, Sequence
 
 SEED = os.environ.get("CHAOS_SEED")
-IN_ONE_PROCESS, IN_SEVERAL, BATCH = 500 if os.environ.get("CI") else 100, 30, 20
+IN_ONE_PROCESS, IN_SEVERAL, BATCH = 500 if os.environ.get("CI") else 60, 30, 20
 
 
 @pytest.fixture(autouse=True)
