@@ -6,9 +6,9 @@
 MAKEFLAGS += --no-print-directory
 
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build
+# Most of what is installed is never imported: what is gets compiled then, also where the machine's setting forbids to keep it.
+export PYTHONDONTWRITEBYTECODE :=
 pip_install := .venv/bin/python -m pip install -qq --disable-pip-version-check --no-compile
-# On all cores, which pip does not. Templates in some packages are no Python and do not compile.
-compile := .venv/bin/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || :
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -60,12 +60,10 @@ clean:  ## remove .venv/ and .build/
 	@.venv/bin/python -c '' 2>/dev/null || { python=$$(scripts/find-python) && rm -rf .venv && "$$python" -m venv .venv; }
 	@echo "Installing what the demo needs into .venv/ with $$(.venv/bin/python --version) (about 20 s) ..."
 	@$(pip_install) -r tests/requirements-demo.txt
-	@$(compile)
 	@touch $@
 
 .venv/.stamp-test: .venv/.stamp-demo tests/requirements.txt tests/requirements-pytest.txt
 	@echo "Installing what the tests need into .venv/ (about a minute) ..."
 	@$(pip_install) -r tests/requirements.txt
 	@for name in chromium chromium-browser google-chrome; do if command -v $$name >/dev/null; then $(pip_install) -r tests/requirements-browser.txt; break; fi; done
-	@$(compile)
 	@touch $@
