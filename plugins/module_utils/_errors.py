@@ -4,6 +4,7 @@
 # PRIVATE to the collection: floor 1, what can go wrong and how it is said.
 from __future__ import annotations
 
+import difflib
 import json
 import typing as t
 
@@ -19,6 +20,12 @@ class CortexError(Exception):
 
 class InputError(CortexError):
     """What the user wrote cannot be done: where it stands, what is wrong, what to do. Nothing was changed."""
+
+
+def did_you_mean(word: str, known: t.Iterable[str], likeness: float = 0.6) -> str:
+    """" Did you mean X?" for a typing error in one of the known words (likeness from 0 to 1), else empty."""
+    close = difflib.get_close_matches(word, list(known), 1, likeness)
+    return f" Did you mean {close[0]}?" if close else ""
 
 
 class ApiError(CortexError):

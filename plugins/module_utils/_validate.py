@@ -10,12 +10,16 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ._data_sources.check import check_item
 from ._data_sources.fields import argument_spec, item_from
-from ._errors import InputError
+from ._errors import InputError, did_you_mean
 
 
 def _told(error: t.Any) -> str:
-    # Of an unknown option the message begins with its name alone.
-    return f"unknown option {error.msg}" if type(error).__name__ == "UnsupportedError" else str(error.msg)
+    if type(error).__name__ != "UnsupportedError":
+        return str(error.msg)
+    # Of an unknown option the message is "domain.hostnam. Supported parameters include: hostname, protocol."
+    unknown, before, known = str(error.msg).partition(". Supported parameters include: ")
+    meant = did_you_mean(unknown.rsplit(".", maxsplit=1)[-1], known.rstrip(".").split(", "))
+    return f"unknown option {unknown}.{meant}{before.removeprefix('.')}{known}"
 
 
 def validate_items(items: t.Any, variable: str = "tenant_data_sources") -> list[str]:

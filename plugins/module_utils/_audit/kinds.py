@@ -6,10 +6,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import difflib
 import typing as t
 
-from .._errors import InputError
+from .._errors import InputError, did_you_mean
 
 Finding = dict[str, t.Any]
 
@@ -88,9 +87,7 @@ def fail_on_from(value: t.Any) -> list[str]:
         raise InputError(f"audit_fail_on must be a list of kinds of finding: {', '.join(KINDS)}.")
     for word in words:
         if word not in KINDS:
-            close = difflib.get_close_matches(str(word), list(KINDS), 1, 0.7)
-            meant = f" Did you mean {close[0]}?" if close else ""
-            raise InputError(f"audit_fail_on: {word} is no kind of finding.{meant} Known: {', '.join(KINDS)}.")
+            raise InputError(f"audit_fail_on: {word} is no kind of finding.{did_you_mean(str(word), KINDS)} Known: {', '.join(KINDS)}.")
     return [kind for kind in KINDS if kind in words]
 
 

@@ -4,11 +4,10 @@
 # PRIVATE to the collection: floor 3, from the short entries of the roles to data_sources items. Pure.
 from __future__ import annotations
 
-import difflib
 import os
 import typing as t
 
-from .._errors import InputError
+from .._errors import InputError, did_you_mean
 from .fields import MANUAL, Item, argument_spec, get, put
 from .types import INPUTS, TYPES, VARIABLES
 
@@ -23,8 +22,8 @@ def items_of(variables: dict[str, t.Any]) -> list[Item]:
     """
     for name in variables:
         # Other tools' variables may begin with ci_ too; one that is nearly ours is a typing error.
-        if name not in VARIABLES and _meant(name, VARIABLES):
-            raise InputError(f"{name} is no variable of the roles.{_meant(name, VARIABLES)} Known: {', '.join(VARIABLES)}.")
+        if name not in VARIABLES and (meant := did_you_mean(name, VARIABLES, 0.8)):
+            raise InputError(f"{name} is no variable of the roles.{meant} Known: {', '.join(VARIABLES)}.")
     items = []
     for variable, kind in VARIABLES.items():
         entries = variables.get(variable) or []
@@ -65,7 +64,7 @@ def _item(variable: str, kind: str, index: int, entry: t.Any) -> Item:
     for key, value in entry.items():
         if key == "type" or (key not in inputs and key not in options):
             raise InputError(
-                f"{where}: {key} is no input of it.{_meant(key, [*inputs, *options])} "
+                f"{where}: {key} is no input of it.{did_you_mean(key, [*inputs, *options])} "
                 f"Inputs: name, {', '.join(inputs)}; and the options of data_source."
             )
         if value is None or key == "scope":
@@ -94,8 +93,3 @@ def _scope(where: str, entry: Item, scope: t.Any) -> Item:
     if isinstance(scope, list) and all(isinstance(r, str) for r in scope):
         return {"selection_type": MANUAL, "repositories": scope}
     raise InputError(f"{where}: scope must be all, all_and_future or a list of repositories.")
-
-
-def _meant(word: str, known: t.Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), 1, 0.8)
-    return f" Did you mean {close[0]}?" if close else ""
