@@ -14,6 +14,8 @@ from tenant.server import EmbeddedTenant
 TESTS = Path(__file__).resolve().parent
 COMPILED = TESTS.parent / ".build" / "compiled"
 BIN = Path(sys.executable).parent
+# CONTRIBUTING.md says what CI does more of.
+IN_CI = bool(os.environ.get("CI"))
 
 
 def environment(home: Path, tenant: EmbeddedTenant | None = None, key: str = "admin", **more: str) -> dict[str, str]:

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from starting import IN_CI
 from tenant.faults import KINDS
 
 from .playing import Elsewhere, scaled
 from .sequence import SEVERAL_FROM, Sequence
 
 SEED = os.environ.get("CHAOS_SEED")
-IN_ONE_PROCESS, IN_SEVERAL, BATCH = 500 if os.environ.get("CI") else 60, 30, 20
+IN_ONE_PROCESS, IN_SEVERAL, BATCH = 500 if IN_CI else 60, 30, 20
 
 
 @pytest.fixture(autouse=True)
