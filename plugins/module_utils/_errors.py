@@ -22,9 +22,10 @@ class InputError(CortexError):
     """What the user wrote cannot be done: where it stands, what is wrong, what to do. Nothing was changed."""
 
 
-def did_you_mean(word: str, known: t.Iterable[str], likeness: float = 0.6) -> str:
-    """" Did you mean X?" for a typing error in one of the known words (likeness from 0 to 1), else empty."""
-    close = difflib.get_close_matches(word, list(known), 1, likeness)
+def did_you_mean(word: str, known: t.Collection[str]) -> str:
+    """" Did you mean X?" for the only known word that begins so, or for a typing error in one; else empty."""
+    begun = [each for each in known if word and each.startswith(word)]
+    close = begun if len(begun) == 1 else difflib.get_close_matches(word, known, 1, 0.7)
     return f" Did you mean {close[0]}?" if close else ""
 
 

@@ -217,8 +217,12 @@ def test_an_exception_holds_on_its_last_day() -> None:
         ({"owner": ""}, "it lacks owner"),
         ({"reason": None}, "it lacks reason"),
         ({"name": None}, "does not say for what"),
-        ({"kind": "sick"}, "kind sick is none of"),
-        ({"repo": "x"}, "no field repo"),
+        ({"kind": "sick"}, "sick is no kind of finding. Known: missing, "),
+        ({"kind": "unhealhty"}, "unhealhty is no kind of finding. Did you mean unhealthy? Known: "),
+        ({"repo": "x"}, "repo is no field of it. Did you mean repository? Known: "),
+        ({"team": "x"}, "team is no field of it. Known: "),
+        ({"expire": "2026-12-31"}, "expire is no field of it. Did you mean expires? Known: "),
+        ({"type": "jenkins_server"}, "jenkins_server is no integration type. Did you mean JENKINS_SERVER? "),
     ],
 )
 def test_an_expired_or_incomplete_exception_excuses_nothing_and_is_a_finding(change: Row, said: str) -> None:

@@ -8,7 +8,8 @@ import datetime as dt
 import fnmatch
 import typing as t
 
-from .._errors import InputError
+from .._data_sources.types import TYPES
+from .._errors import InputError, did_you_mean
 from .kinds import KINDS, Finding, day_from, finding
 
 Row = dict[str, t.Any]
@@ -63,12 +64,15 @@ def _fault(entry: t.Any, given: Row, row: Row) -> str:
         return "it is no dictionary with what, owner, reason and expires"
     strange = [str(k) for k in given if k not in (*WHAT, *NEEDED)]
     if strange:
-        return f"it has no field {', '.join(strange)}; known: {', '.join((*WHAT, *NEEDED))}"
+        return f"{strange[0]} is no field of it.{did_you_mean(strange[0], (*WHAT, *NEEDED))} Known: {', '.join((*WHAT, *NEEDED))}"
     lacking = [k for k in NEEDED if not row[k]]
     if lacking:
         return f"it lacks {', '.join(lacking)}"
     if row["kind"] and row["kind"] not in KINDS:
-        return f"kind {row['kind']} is none of {', '.join(KINDS)}"
+        return f"{row['kind']} is no kind of finding.{did_you_mean(row['kind'], KINDS)} Known: {', '.join(KINDS)}"
+    # One that the vendor adds is taken as it is; the tenant writes all in capitals.
+    if row["type"] and row["type"] != row["type"].upper():
+        return f"{row['type']} is no integration type.{did_you_mean(row['type'].upper(), TYPES)} They are written in capitals"
     return (
         ""
         if any(row[k] for k in ("type", "name", "repository")) or row["kind"] == "key_expiry"

@@ -4,6 +4,7 @@
 # PRIVATE to the collection: floor 3, from the short entries of the roles to data_sources items. Pure.
 from __future__ import annotations
 
+import difflib
 import os
 import typing as t
 
@@ -22,8 +23,8 @@ def items_of(variables: dict[str, t.Any]) -> list[Item]:
     """
     for name in variables:
         # Other tools' variables may begin with ci_ too; one that is nearly ours is a typing error.
-        if name not in VARIABLES and (meant := did_you_mean(name, VARIABLES, 0.8)):
-            raise InputError(f"{name} is no variable of the roles.{meant} Known: {', '.join(VARIABLES)}.")
+        if name not in VARIABLES and difflib.get_close_matches(name, VARIABLES, 1, 0.8):
+            raise InputError(f"{name} is no variable of the roles.{did_you_mean(name, VARIABLES)} Known: {', '.join(VARIABLES)}.")
     items = []
     for variable, kind in VARIABLES.items():
         entries = variables.get(variable) or []
