@@ -438,3 +438,5 @@ def test_a_type_or_selection_nobody_knows_yet_is_a_warning() -> None:
     assert len(warnings) == 2
     assert "CHECKMARX_ONE" in warnings[0]
     assert "BY_TAG" in warnings[1]
+    (warning,) = check_item(wanted(type="SNIK"))
+    assert "type SNIK is not one of the 23 types the vendor's guide names: sent as it is. Did you mean SNYK? Known: " in warning

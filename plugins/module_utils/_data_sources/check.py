@@ -4,7 +4,7 @@
 # PRIVATE to the collection: floor 3, what can be seen to be wrong before the tenant is asked.
 from __future__ import annotations
 
-from .._errors import InputError
+from .._errors import InputError, did_you_mean
 from .fields import MANUAL, SELECTION_TYPES, Item, get, hostname_key
 from .types import TYPES
 
@@ -22,7 +22,8 @@ def check_item(item: Item) -> list[str]:
                 f"type {wanted!r} is no integration type.{f' Did you mean {close[0]}?' if close else ''} Known: {', '.join(TYPES)}."
             )
         warnings.append(
-            f"type {wanted} is not one of the {len(TYPES)} types the vendor's guide names: sent as it is. Known: {', '.join(TYPES)}."
+            f"type {wanted} is not one of the {len(TYPES)} types the vendor's guide names: sent as it is.{did_you_mean(wanted, TYPES)} "
+            f"Known: {', '.join(TYPES)}."
         )
     if item["state"] == "absent" and not item.get("id") and not item.get("name") and not get(item, "domain.hostname"):
         raise InputError("state absent with type alone could delete the wrong instance: give name, domain.hostname or id.")
