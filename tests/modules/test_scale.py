@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from bulk import Engine, Item, RunModule, actions, item_of
 
+from starting import IN_CI
 from tenant.server import EmbeddedTenant
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,6 +90,7 @@ def test_what_concerns_one_instance_does_not_read_the_others(engine: Engine) -> 
     assert calls(engine)["GET"] == 3
 
 
+@pytest.mark.skipif(not IN_CI, reason="four playbooks for a script of the benchmarks: with CI=true only")
 def test_the_script_that_measures_a_large_tenant_runs() -> None:
     options = ["--instances", "15", "--repositories", "60", "--rate", "500", "--tenant-rate", "10000"]
     done = subprocess.run([sys.executable, str(ROOT / "scripts" / "measure-engine"), *options], capture_output=True, text=True, check=False)

@@ -11,6 +11,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from starting import BIN, environment
 from tenant.server import EmbeddedTenant
 
@@ -77,3 +79,18 @@ def play(
         check=False,
     )
     return Ended(done.returncode, done.stdout + done.stderr)
+
+
+def refusals(project: Path, book: str, cases: list[dict[str, Any]], *options: str, tenant: EmbeddedTenant) -> tuple[Ended, list[str]]:
+    """What a playbook says to variables that it refuses. Each case is an inventory host: starting Ansible takes longest."""
+    hosts = {f"case{number}": case for number, case in enumerate(cases)}
+    (project / "cases.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}), encoding="utf-8")
+    ended = play(project, book, *options, "-e", "cortex_cloud_hosts=all", tenant=tenant, inventory="cases.yml")
+    assert ended.code == 2, ended.output
+    said = []
+    for host in hosts:
+        assert ended.counts(host)["failed"] == 1, (cases, ended.output)
+        _fatal, _sep, told = ended.output.partition(f"fatal: [{host}]: FAILED! => ")
+        said.append(str(json.JSONDecoder().raw_decode(told)[0]["msg"]))
+    assert "Traceback" not in ended.output
+    return ended, said

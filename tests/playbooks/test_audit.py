@@ -211,13 +211,6 @@ def test_a_month_as_an_auditor(project: Path, tenant: EmbeddedTenant) -> None:
     assert "repositories + team-3/app-3" in drift["after"]
     assert "1 unhealthy, 1 stale" in report["headline"]
 
-    # A year on, the waiver has run out too.
-    (project / "evidence" / "last" / "report.json").write_text((now / "report.json").read_text())
-    audit("2027-06-01")
-    news = {(f["kind"], f["repository"]) for f in report_of(now)["changes"]["new_findings"]}
-    assert ("exception", "lab/toy") in news
-    assert {f["subject"] for f in report_of(now)["changes"]["no_longer_excused"]} == {"lab/toy"}
-
 
 def report_time(project: Path) -> str:
     """The day of the receipt, on which the first audit is made."""

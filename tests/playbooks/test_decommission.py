@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 import yaml
-from playing import Ended, play
+from playing import Ended, play, refusals
 
 from tenant.server import EmbeddedTenant
 
 SNYK = {"type": "SNYK", "name": "snyk-eu"}
 MAPPINGS = [{"externalProjectId": "p1", "repoId": "r1"}, {"externalProjectId": "p2", "repoId": "r2"}]
+GIVEN = {"decommission_backup_dir": "retired", "onboard_file": "tenant.yml"}
 ONBOARDED = "tenant_data_sources:\n  - {type: JENKINS_SERVER, name: blue}\n"
 
 
@@ -40,7 +41,7 @@ def plain(tmp_path: Path) -> Iterator[EmbeddedTenant]:
 
 def decommission(project: Path, tenant: EmbeddedTenant, *options: str, key: str = "admin", **variables: Any) -> Ended:
     return play(project, "decommission", *options, tenant=tenant, key=key,
-                **{"decommission_backup_dir": "retired", "onboard_file": "tenant.yml", **variables})  # fmt: skip
+                **{**GIVEN, **variables})  # fmt: skip
 
 
 def names(tenant: EmbeddedTenant) -> set[str]:
@@ -166,19 +167,22 @@ def test_what_the_inventory_or_the_variable_lists_counts_too_and_what_is_absent_
     decommission(tmp_path, plain, "--check", tenant_data_sources=[SNYK], decommission_expected=others, **given).fine()
 
 
-@pytest.mark.parametrize(
-    ("variables", "said"),
-    [
-        ({"decommission_name": "", "decommission_type": "", "decommission_id": ""}, "Nothing to decommission"),
-        ({"decommission_data_sources": ["snyk-eu"]}, "[0] is no data source: write it as {type: SNYK, name: snyk-eu}, or with its id"),
-        ({"decommission_name": "snyk-eu"}, "type or id is needed"),
-        ({"decommission_data_sources": [SNYK], "decommission_backup_dir": ""}, "decommission_backup_dir is not set"),
-        ({"decommission_data_sources": [SNYK], "onboard_file": "tenants/none.yml"}, "onboard_file tenants/none.yml does not exist"),
-        ({"decommission_data_sources": [SNYK], "tenant_expected_tenant": "uat.example.com"}, "expected_tenant is uat.example.com"),
-    ],
-)
-def test_what_cannot_be_meant_is_said_before_anything_is_sent(plain: EmbeddedTenant, tmp_path: Path, variables: Any, said: str) -> None:
-    assert said in nothing_deleted(decommission(tmp_path, plain, **variables), plain, tmp_path)
+NOT_MEANT: list[tuple[dict[str, Any], str]] = [
+    ({"decommission_name": "", "decommission_type": "", "decommission_id": ""}, "Nothing to decommission"),
+    ({"decommission_data_sources": ["snyk-eu"]}, "[0] is no data source: write it as {type: SNYK, name: snyk-eu}, or with its id"),
+    ({"decommission_name": "snyk-eu"}, "type or id is needed"),
+    ({"decommission_data_sources": [SNYK], "decommission_backup_dir": ""}, "decommission_backup_dir is not set"),
+    ({"decommission_data_sources": [SNYK], "onboard_file": "tenants/none.yml"}, "onboard_file tenants/none.yml does not exist"),
+    ({"decommission_data_sources": [SNYK], "tenant_expected_tenant": "uat.example.com"}, "expected_tenant is uat.example.com"),
+]
+
+
+def test_what_cannot_be_meant_is_said_before_anything_is_sent(plain: EmbeddedTenant, tmp_path: Path) -> None:
+    cases = [{**GIVEN, **variables} for variables, _said in NOT_MEANT]
+    ended, lines = refusals(tmp_path, "decommission", cases, tenant=plain)
+    for (_variables, said), line in zip(NOT_MEANT, lines, strict=True):
+        assert said in line
+    nothing_deleted(ended, plain, tmp_path)
     assert plain.journal == []
 
 

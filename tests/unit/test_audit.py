@@ -222,7 +222,6 @@ def test_an_exception_holds_on_its_last_day() -> None:
         ({"repo": "x"}, "repo is no field of it. Did you mean repository? Known: "),
         ({"team": "x"}, "team is no field of it. Known: "),
         ({"expire": "2026-12-31"}, "expire is no field of it. Did you mean expires? Known: "),
-        ({"type": "jenkins_server"}, "jenkins_server is no integration type. Did you mean JENKINS_SERVER? "),
     ],
 )
 def test_an_expired_or_incomplete_exception_excuses_nothing_and_is_a_finding(change: Row, said: str) -> None:
@@ -241,6 +240,11 @@ def test_every_given_field_must_match(change: Row) -> None:
     report = excusing({**GOOD, **change})
     assert report["verdict"] == "fail"
     assert report["exceptions"][0]["state"] == "unused"
+
+
+@pytest.mark.parametrize("spelt", ["JENKINS_SERVER", "jenkins_server"])
+def test_a_type_matches_however_it_is_spelt(spelt: str) -> None:
+    assert excusing({**GOOD, "type": spelt})["verdict"] == "pass"
 
 
 def test_names_may_be_patterns_and_an_exception_never_excuses_an_exception() -> None:
@@ -284,6 +288,13 @@ def test_the_second_audit_says_what_changed() -> None:
     ]
     third = audited(sources=[sick], baseline=audited(sources=[sick]))
     assert third["changes"]["total"] == 0
+
+
+def test_an_exception_that_ran_out_since_is_a_new_finding_and_what_it_excused_is_so_no_longer() -> None:
+    changes = excusing(GOOD, baseline=excusing(GOOD), audited_at="2026-11-23T08:00:00Z")["changes"]
+    assert [(f["kind"], f["subject"]) for f in changes["new_findings"]] == [("exception", "exception 1 (kind unhealthy, name blue)")]
+    assert [f["subject"] for f in changes["no_longer_excused"]] == ['JENKINS_SERVER "blue"']
+    assert changes["verdict"] == ["pass", "fail"]
 
 
 @pytest.mark.parametrize(

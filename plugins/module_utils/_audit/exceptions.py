@@ -8,7 +8,6 @@ import datetime as dt
 import fnmatch
 import typing as t
 
-from .._data_sources.types import TYPES
 from .._errors import InputError, did_you_mean
 from .kinds import KINDS, Finding, day_from, finding
 
@@ -70,9 +69,6 @@ def _fault(entry: t.Any, given: Row, row: Row) -> str:
         return f"it lacks {', '.join(lacking)}"
     if row["kind"] and row["kind"] not in KINDS:
         return f"{row['kind']} is no kind of finding.{did_you_mean(row['kind'], KINDS)} Known: {', '.join(KINDS)}"
-    # One that the vendor adds is taken as it is; the tenant writes all in capitals.
-    if row["type"] and row["type"] != row["type"].upper():
-        return f"{row['type']} is no integration type.{did_you_mean(row['type'].upper(), TYPES)} They are written in capitals"
     return (
         ""
         if any(row[k] for k in ("type", "name", "repository")) or row["kind"] == "key_expiry"
@@ -85,6 +81,10 @@ def _covers(row: Row, each: Finding) -> bool:
         wanted, value = row[key], each.get(key)
         if not wanted:
             continue
-        if value is None or not (str(value) == wanted or (key in ("name", "repository") and fnmatch.fnmatchcase(str(value), wanted))):
+        if value is None:
+            return False
+        # A type is the same however the tenant spells it.
+        same = str(value).upper() == wanted.upper() if key == "type" else str(value) == wanted
+        if not (same or (key in ("name", "repository") and fnmatch.fnmatchcase(str(value), wanted))):
             return False
     return True
