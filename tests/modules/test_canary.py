@@ -174,6 +174,8 @@ def search(tenant: EmbeddedTenant, directory: Path, output: str, *, check: bool 
     """Nothing that was printed, and no file but those where a secret belongs, holds any secret."""
     assert "came to the end" in output, output[-3000:]
     for number, task in enumerate(tasks(tenant, "")):
+        # What did not run shows no secret either.
+        assert (f"[Step {number}]" in output) == (not check or task["tags"] != "fails"), task
         failed = f"task {number} failed" in output
         assert failed == (not check and task["tags"] != "ok"), (task, [line for line in output.splitlines() if "rror" in line][-8:])
     places = {"the output": output}
@@ -195,8 +197,8 @@ def playbook(tenant: EmbeddedTenant, project: Path, *options: str, **more: str) 
 
 
 def test_that_the_search_finds_a_leak(tenant: EmbeddedTenant, project: Path) -> None:
-    failing = [number for number, task in enumerate(tasks(tenant, "")) if task["tags"] != "ok"]
-    good = "came to the end " + " ".join(f"task {number} failed" for number in failing)
+    numbered = list(enumerate(tasks(tenant, "")))
+    good = "came to the end " + " ".join(f"[Step {n}]" + (f" task {n} failed" if task["tags"] != "ok" else "") for n, task in numbered)
     search(tenant, project, good)
     for leak in ("cnry-deep-secret", tenant.keys["viewer"].key):
         with pytest.raises(AssertionError, match="in the output"):
