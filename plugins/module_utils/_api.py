@@ -7,9 +7,9 @@ from __future__ import annotations
 import typing as t
 from urllib.parse import quote, urlsplit
 
-from ._client import Answer, Client
 from ._errors import ApiError, InputError
-from ._redact import secrets_in
+from ._http.client import Answer, Client
+from ._http.redaction import secrets_in
 
 INSTANCES = "/public_api/appsec/v1/data_source_instances"
 # The guide's own table has this path for deletion; every other source has the one above (contract 3.5).

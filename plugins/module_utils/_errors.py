@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# PRIVATE to the collection: floor 1, what can go wrong and how it is said.
+# PRIVATE to the collection: floor 0, what can go wrong and how it is said.
 from __future__ import annotations
 
 import difflib

@@ -13,11 +13,11 @@ import typing as t
 from ansible.module_utils.basic import AnsibleFallbackNotFound, AnsibleModule, missing_required_lib
 
 from ._api import Api
-from ._client import REQUESTS_ERROR, Client
-from ._connection import Connection
 from ._data_sources.progress import Progress
 from ._errors import CortexError
-from ._redact import HIDDEN, Redactor, secrets_in
+from ._http.client import REQUESTS_ERROR, Client
+from ._http.connection import Connection
+from ._http.redaction import HIDDEN, Redactor, secrets_in
 
 # So often the progress is told at most.
 PROGRESS_SECONDS = 0.5

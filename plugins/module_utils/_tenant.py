@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ._answers import CLOCK_SKEW_WORTH_A_HINT
 from ._api import Api
 from ._errors import ApiError
+from ._http.answers import CLOCK_SKEW_WORTH_A_HINT
 
 
 def examine(api: Api) -> dict[str, t.Any]:

@@ -258,8 +258,8 @@ import dataclasses
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import CortexModule, environment
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.prepare import prepare
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.run import Options
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.upload import upload
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.context import Options
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.upload.sender import upload
 
 ARGUMENT_SPEC = {
     "path": {"type": "list", "elements": "path", "required": True},

@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CROWD = """
 import json, os, signal, sys, time
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._throttle import Throttle
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.throttle import Throttle
 directory, processes = sys.argv[1], 32
 rate, requests, killed = map(int, sys.argv[2:])
 begin = time.monotonic() + 0.5

@@ -16,8 +16,8 @@ import pytest
 from asking import Ask, lose_answers
 from gitlabs import GITLAB, MANUAL, NEW_GITLAB, gitlab, only, writes
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _lock
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, view
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import lock as _lock
 from tenant.server import EmbeddedTenant
 
 

@@ -18,8 +18,8 @@ import pytest
 from asking import Ask, lose_answers
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import journal
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import pack as packing
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents import pack as packing
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.upload import journal
 from tenant import server
 from tenant.server import EmbeddedTenant
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from scripted_server import Say
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _client
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import ApiError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import client as _client
 
 OK = Say(200, {"id": "1"})
 PATH = "/public_api/appsec/v1/data_source_instances"

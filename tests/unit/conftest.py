@@ -28,8 +28,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def client_of(tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """client_of(url, option=value, ...) is a client with a key, a request budget that does not slow it, and short deadlines."""
-    from ansible_collections.cortex_cloud.appsec.plugins.module_utils._client import Client
-    from ansible_collections.cortex_cloud.appsec.plugins.module_utils._connection import Connection
+    from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import Client
+    from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.connection import Connection
 
     made = []
 
@@ -53,6 +53,6 @@ def client_of(tmp_path: Path) -> Iterator[Callable[..., Any]]:
 @pytest.fixture
 def quick_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """The jitter takes its lower end, so that retries cost no time."""
-    from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _client
+    from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import client as _client
 
     monkeypatch.setattr(_client.random, "uniform", lambda low, _high: min(low, 0.01))

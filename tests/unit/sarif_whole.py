@@ -12,10 +12,10 @@ import json
 from typing import Any
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents.pack import LIMIT, Packer, to_json
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents.spool import Spool
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.normalise import Report
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.pack import LIMIT, Packer, to_json
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.run import Options
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.spool import Spool
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.context import Options
 
 
 @dataclasses.dataclass

@@ -20,8 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted_server import Handler, Say, ScriptedServer, cut_off, drip, hang_up, silence, zipped
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _client
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError, words_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import client as _client
 
 THROTTLED = {"reply": {"err_code": 429, "err_msg": "Too many requests.", "err_extra": None}}
 VERBS = ("GET", "PUT", "DELETE", "POST")

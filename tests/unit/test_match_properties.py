@@ -22,7 +22,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.prune import Prune
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.run import Run
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import ApiError, InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._redact import Redactor
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import Redactor
 from tenant import present
 from tenant.clock import Clock
 from tenant.problem import Problem

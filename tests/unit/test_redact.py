@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import FIELDS
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._redact import (
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import (
     HIDDEN,
     PUBLIC,
     Redactor,

@@ -20,12 +20,12 @@ import jsonschema_rs
 import pytest
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._client import Client
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._connection import Connection
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import Client
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.connection import Connection
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.prepare import prepare
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.run import Options
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.shape import SHAPES
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.context import Options
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.shape import SHAPES
 from tenant.server import EmbeddedTenant
 
 SHARED = Path(os.environ.get("CORTEX_SHARED") or Path(__file__).resolve().parents[3] / "shared")

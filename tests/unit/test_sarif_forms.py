@@ -20,7 +20,7 @@ from test_sarif_property import DRIVER, EXTENSIONS, INDEX, OPTIONS, RESULT
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import forms, learn
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.prepare import prepare
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.run import Options
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.context import Options
 
 GUID = "00000000-0000-4000-8000-00000000000"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.paths import Roots, advised_root, common_folder
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.paths import Roots, advised_root, common_folder
 
 CI = {"originalUriBaseIds": {"SRCROOT": {"uri": "file:///home/ci/app/"}}}
 SUB = {"originalUriBaseIds": {"%SRCROOT%": {"uri": "file:///home/ci/app/sub/"}}}

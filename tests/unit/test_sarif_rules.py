@@ -12,9 +12,9 @@ import pytest
 from sarif_whole import normalise
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import normalise as subject
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import paths
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules import RULES
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.run import Options
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules import paths
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.context import Options
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.table import RULES
 
 ABSENT = object()
 

@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.prepare import Upload
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.send import (
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.upload.target import (
     Target,
     plain_repository_url,
     plan_target,

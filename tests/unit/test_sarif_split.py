@@ -23,17 +23,17 @@ from test_sarif_corpus import CORPUS, FILES, SCHEMA
 from test_sarif_property import OPTIONS, RUN
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._client import Client
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._connection import Connection
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import pack as packing
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import split
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.clean import LEVELS
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.pack import encode
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import Client
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.connection import Connection
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents import pack as packing
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents import split
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents.pack import encode
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents.split import Batch
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents.spool import Spool
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.prepare import prepare
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.run import Options
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.split import Batch
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.spool import Spool
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.clean import LEVELS
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.context import Options
 from tenant.server import EmbeddedTenant
 from tenant.upload import problems
 

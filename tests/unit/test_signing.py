@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _signing
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._signing import advanced_headers, collector_headers, standard_headers
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import signing as _signing
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.signing import advanced_headers, collector_headers, standard_headers
 
 
 def test_a_standard_key_is_sent_as_it_is() -> None:

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _lock, _throttle
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._throttle import Throttle
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import lock as _lock
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import throttle as _throttle
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.throttle import Throttle
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -290,7 +291,7 @@ def test_a_planted_link_is_not_written_through(tmp_path: Path, clock: Clock) -> 
 
 
 def test_no_folder_given_means_one_of_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ansible_collections.cortex_cloud.appsec.plugins.module_utils._client import default_directory
+    from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import default_directory
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert default_directory().startswith(str(tmp_path))
@@ -328,7 +329,7 @@ def test_a_lock_that_is_never_let_go_is_not_waited_for(tmp_path: Path, clock: Cl
 
 SENDER = """
 import sys, time
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._throttle import Throttle
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.throttle import Throttle
 throttle = Throttle(sys.argv[1], "t", 20)
 assert throttle.warning is None, throttle.warning
 for _ in range(15):

@@ -9,8 +9,8 @@ import time
 import typing as t
 
 from .._errors import ApiError, CortexError, InputError
-from .._lock import exclusive
-from .._redact import holds_masked
+from .._http.lock import exclusive
+from .._http.redaction import holds_masked
 from .collector_token import CredentialsFile, credentials_content, find_credentials
 from .data_file import write_backup
 from .fields import MANUAL, Item, Raw, from_api, label

@@ -13,7 +13,7 @@ import time
 import typing as t
 
 from .._errors import InputError
-from .._redact import hide_secret_keys
+from .._http.redaction import hide_secret_keys
 from .fields import MANUAL, SHOWN, Item, get, hostname_key
 from .types import known
 

@@ -8,7 +8,7 @@ import dataclasses
 import json
 import typing as t
 
-from .._redact import is_masked
+from .._http.redaction import is_masked
 
 Item = dict[str, t.Any]  # what the user wants, option-shaped; a key that was not given is not there
 Raw = dict[str, t.Any]  # an instance as the API shows it

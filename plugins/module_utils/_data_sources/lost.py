@@ -9,7 +9,7 @@ import typing as t
 
 from .._api import Api
 from .._errors import ApiError, CortexError, InputError
-from .._redact import alike
+from .._http.redaction import alike
 from .fields import WRITE_ONLY, Item, Raw, get, hostname_key, label
 from .match import denied
 from .view import View

@@ -8,7 +8,7 @@ import dataclasses
 import typing as t
 
 from .._errors import InputError
-from .._redact import alike, holds_masked, is_masked
+from .._http.redaction import alike, holds_masked, is_masked
 from .fields import (
     FIELDS,
     IMMUTABLE,

@@ -8,7 +8,7 @@ import collections
 import typing as t
 
 from .._errors import InputError
-from .._redact import hide_secret_keys
+from .._http.redaction import hide_secret_keys
 from .apply import Outcome
 from .data_file import as_configs, as_data_file
 from .fields import MANUAL, Item, get, label

@@ -8,7 +8,7 @@ import hashlib
 import json
 import typing as t
 
-from .._redact import HIDDEN, hide_secret_keys, is_masked
+from .._http.redaction import HIDDEN, hide_secret_keys, is_masked
 from .fields import SHOWN, Item, Raw, get, label
 from .plan import Plan
 from .scope import Scope

@@ -12,14 +12,14 @@ import sys
 import typing as t
 
 from .._api import Api
-from .._client import Client
-from .._connection import Connection
 from .._errors import CortexError, InputError
-from .._redact import Redactor
-from .clean import KINDS
+from .._http.client import Client
+from .._http.connection import Connection
+from .._http.redaction import Redactor
 from .prepare import Prepared, prepare
-from .run import Options
-from .upload import upload
+from .rules.clean import KINDS
+from .rules.context import Options
+from .upload.sender import upload
 
 FINE, UNUSABLE, USAGE, NOT_ACCEPTED = 0, 1, 2, 3
 _EPILOG = f"""exit codes: {FINE} fine; {UNUSABLE} a report or an option cannot be used, nothing was sent; {USAGE} wrong command line;

@@ -12,9 +12,9 @@ import re
 import typing as t
 from json.encoder import encode_basestring
 
-from .clean import GONE, Raw, clean
-from .paths import REMEMBERED
-from .run import Run
+from .rules.clean import GONE, Raw, clean
+from .rules.context import Run
+from .rules.paths import REMEMBERED
 
 # A scanner writes its results in a few forms: the same names in the same order, in which only some values differ. A form is learned
 # from a result that was prepared the long way: a pattern of its text, with a hole for each value that may differ, and, by preparing it

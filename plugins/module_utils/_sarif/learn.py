@@ -11,10 +11,10 @@ import re
 import typing as t
 from operator import itemgetter
 
-from .clean import GONE, Raw, Ready
+from .documents.pack import to_json
 from .forms import SPACE, Form, Forms, Getter, Made, Region, plain, total_of
-from .pack import to_json
-from .shape import SHAPES
+from .rules.clean import GONE, Raw, Ready
+from .rules.shape import SHAPES
 
 # What following a text costs for each of its characters.
 _WALK = 4

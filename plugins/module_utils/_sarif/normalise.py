@@ -9,10 +9,10 @@ import dataclasses
 import typing as t
 
 from .._errors import InputError
-from .clean import LEVELS, Raw, clean, clean_list
-from .paths import advised_root, common_folder
-from .rules import RULES, UNUSABLE
-from .run import Drop, Options, Rule, Run, Shell, as_list
+from .rules.clean import LEVELS, Raw, clean, clean_list
+from .rules.context import Drop, Options, Rule, Run, Shell, as_list
+from .rules.paths import advised_root, common_folder
+from .rules.table import RULES, UNUSABLE
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 EXAMPLES = 3

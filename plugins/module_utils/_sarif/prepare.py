@@ -12,15 +12,15 @@ import os
 import typing as t
 
 from .._errors import InputError
-from .clean import LEVELS
+from .documents.pack import Packer, to_json
+from .documents.spool import Spool
 from .forms import Forms
 from .learn import learn
 from .normalise import Report, prepare_result
-from .pack import Packer, to_json
-from .paths import Path, Roots, add_prefix, collapse_dots, encode, is_absolute
 from .read import read_head, read_results
-from .run import Options
-from .spool import Spool
+from .rules.clean import LEVELS
+from .rules.context import Options
+from .rules.paths import Path, Roots, add_prefix, collapse_dots, encode, is_absolute
 from .text import Text
 
 _WRITTEN = "Did the scanner write its report there, on the host where this runs?"

@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from .._errors import InputError
-from .shape import SHAPES
+from .rules.shape import SHAPES
 from .text import Text
 
 Raw = dict[str, t.Any]

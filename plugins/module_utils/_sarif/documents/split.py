@@ -10,7 +10,7 @@ import itertools
 import typing as t
 from array import array
 
-from .clean import LEVELS
+from ..rules.clean import LEVELS
 from .spool import Spool
 
 _LEVEL_NUMBERS = {level: number for number, level in enumerate(LEVELS)}

@@ -9,12 +9,12 @@ import dataclasses
 import typing as t
 from urllib.parse import urlsplit
 
-from .._api import Api
-from .._errors import ApiError, InputError
-from .._lock import exclusive
+from ..._api import Api
+from ..._errors import ApiError, InputError
+from ..._http.lock import exclusive
+from ..prepare import Prepared, Upload
 from .journal import ACCEPTED, UNKNOWN, Journal, Receipts, set_key
-from .prepare import Prepared, Upload
-from .send import Target, find_collector, plan_target, plan_warnings, query_of
+from .target import Target, find_collector, plan_target, plan_warnings, query_of
 
 
 def upload(api: Api | None, prepared: Prepared, params: dict[str, t.Any], *, expected_tenant: str | None = None) -> dict[str, t.Any]:

@@ -9,7 +9,7 @@ import ipaddress
 import os
 from urllib.parse import urlsplit
 
-from ._errors import InputError
+from .._errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ import os
 import time
 import typing as t
 
-from ._errors import InputError
+from .._errors import InputError
 
 try:
     from fcntl import LOCK_EX, LOCK_NB, flock

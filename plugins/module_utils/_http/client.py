@@ -15,7 +15,8 @@ import typing as t
 import warnings
 from urllib.parse import urlsplit
 
-from ._answers import (
+from .._errors import WORDS_SHOWN, ApiError, InputError, words_of
+from .answers import (
     TooBig,
     TooSlow,
     clock_skew,
@@ -26,12 +27,11 @@ from ._answers import (
     reason,
     retry_after,
 )
-from ._connection import Connection, origin_of, secret_from_file
-from ._errors import WORDS_SHOWN, ApiError, InputError, words_of
-from ._lock import default_directory
-from ._redact import Redactor
-from ._signing import advanced_headers, collector_headers, standard_headers
-from ._throttle import LONGEST_HOLD, Slot, Throttle
+from .connection import Connection, origin_of, secret_from_file
+from .lock import default_directory
+from .redaction import Redactor
+from .signing import advanced_headers, collector_headers, standard_headers
+from .throttle import LONGEST_HOLD, Slot, Throttle
 
 try:
     import requests

@@ -15,8 +15,8 @@ import time
 import typing as t
 import uuid
 
-from ._errors import InputError
-from ._lock import default_directory, file_name, hold_alone, open_private, usable_directory
+from .._errors import InputError
+from .lock import default_directory, file_name, hold_alone, open_private, usable_directory
 
 # The tenant counts requests per second.
 WINDOW = 1.0

@@ -9,7 +9,7 @@ import re
 import typing as t
 
 from .clean import GONE, Raw, clean
-from .run import Run, item
+from .context import Run, item
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\d{1,6})\}")
 _LINK = re.compile(r"\[((?:[^\]\\]|\\.)*)\]\((?:sarif|file):[^)\s]*\)", re.IGNORECASE)

@@ -8,7 +8,7 @@ import os
 import tempfile
 import typing as t
 
-from .._errors import InputError
+from ..._errors import InputError
 
 _BLOCK = 1 << 20
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from . import objects, results
-from .run import Rule
+from .context import Rule
 
 _PATH_SAYS = {
     "file_uris": ("L2", "file: URIs, drive letters and backslashes became plain paths"),

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 from .clean import Raw, clean, kind_of, level_of
+from .context import Drop, Run, item
 from .objects import objects_in, score_of, word
-from .run import Drop, Run, item
 
 # -- select: which results are sent
 

@@ -12,9 +12,9 @@ import tempfile
 import time
 import typing as t
 
-from .._errors import InputError
-from .._lock import exclusive
-from .prepare import Upload
+from ..._errors import InputError
+from ..._http.lock import exclusive
+from ..prepare import Upload
 
 Raw = dict[str, t.Any]
 

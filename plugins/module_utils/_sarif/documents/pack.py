@@ -10,9 +10,9 @@ import hashlib
 import json
 import typing as t
 
-from .._errors import InputError
-from .normalise import Outcome
-from .run import Shell
+from ..._errors import InputError
+from ..normalise import Outcome
+from ..rules.context import Shell
 from .shrink import shorten, without_context
 from .split import Batch, plan_parts
 from .spool import Spool

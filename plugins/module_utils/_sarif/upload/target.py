@@ -10,12 +10,12 @@ import re
 import typing as t
 from urllib.parse import urlsplit
 
-from .._api import Api
-from .._connection import origin_of, secret_from_file
-from .._data_sources.collector_token import load_credentials
-from .._data_sources.find import fetch_data_sources
-from .._errors import InputError
-from .prepare import Upload
+from ..._api import Api
+from ..._data_sources.collector_token import load_credentials
+from ..._data_sources.find import fetch_data_sources
+from ..._errors import InputError
+from ..._http.connection import origin_of, secret_from_file
+from ..prepare import Upload
 
 _SCP = re.compile(r"(?:[^@/\s]+@)?([^:/@\s]+):(?!//)(.+)")
 _TO_HTTPS = ("ssh", "git", "git+ssh", "git+https", "ssh+git")
