@@ -1,15 +1,17 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# PRIVATE to the collection: floor 2, the endpoints: paths, envelopes, one method per operation of the API.
+# PRIVATE to the collection: floor 2, the endpoints: paths, envelopes, one method per operation of the API; the one gate inward.
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 from urllib.parse import quote, urlsplit
 
 from ._errors import ApiError, InputError
-from ._http.client import Answer, Client
+from ._http.client import Answer, Call, Client
 from ._http.redaction import secrets_in
+from ._http.signing import CollectorToken
 
 INSTANCES = "/public_api/appsec/v1/data_source_instances"
 # The guide's own table has this path for deletion; every other source has the one above (contract 3.5).
@@ -33,12 +35,17 @@ class Api:
         """Host, and port if any, of the tenant."""
         return urlsplit(self.client.origin()).netloc
 
+    def _ask(self, call: Call) -> Answer:
+        """Send a call. What the tenant says comes in through here and nowhere else."""
+        answer = self.client.send(call)
+        return dataclasses.replace(answer, body=admit(answer.body))
+
     def list_data_sources(self) -> list[Raw]:
         """All instances (contract 3.1). Unfiltered on purpose: the spelling that the type filter wants is not known.
 
         C(state) in it must never be used: the list hides it (contract 7.1).
         """
-        answer = self.client.request("GET", INSTANCES, operation="list data sources")
+        answer = self._ask(Call("GET", INSTANCES, "list data sources"))
         items = _unwrap_list(answer.body)
         if items is None or not all(isinstance(i, dict) and i.get("id") not in (None, "") for i in items):
             # An unreadable list taken for an empty one would create everything a second time.
@@ -54,7 +61,7 @@ class Api:
 
     def _one(self, path: str, operation: str, subject: str) -> Raw | None:
         try:
-            answer = self.client.request("GET", path, operation=operation, subject=subject)
+            answer = self._ask(Call("GET", path, operation, subject))
         except ApiError as exc:
             if exc.status == 404:
                 return None
@@ -70,20 +77,16 @@ class Api:
         Raises ApiError with C(ambiguous) when the instance may exist although no usable reply came.
         """
         self.client.redactor.add(*secrets_in({"credentials": body.get("credentials")}))
-        answer = self.client.request("POST", INSTANCES, operation="create data source", subject=subject, body=body)
+        answer = self._ask(Call("POST", INSTANCES, "create data source", subject, body=body))
         item = _unwrap_item(answer.body)
         if item is None:
-            error = _unreadable("create data source", "POST", INSTANCES, answer)
-            error.ambiguous = True
-            raise error
+            raise dataclasses.replace(_unreadable("create data source", "POST", INSTANCES, answer), ambiguous=True)
         return item
 
     def update_data_source(self, instance_id: str, body: Raw, subject: str = "") -> None:
         """Replace scope, mappings and settings (contract 3.4). The reply says nothing reliable: read the instance afterwards."""
         path = f"{INSTANCES}/{quote(instance_id, safe='')}"
-        self.client.request(
-            "PUT", path, operation="update data source", subject=subject or f"id {instance_id}", body=body, expect_json=False
-        )
+        self._ask(Call("PUT", path, "update data source", subject or f"id {instance_id}", body=body, expect_json=False))
 
     def delete_data_source(self, instance_id: str, subject: str = "") -> None:
         """Delete (contract 3.5); an instance that is already gone is a success.
@@ -93,13 +96,13 @@ class Api:
         subject = subject or f"id {instance_id}"
         quoted = quote(instance_id, safe="")
         try:
-            self.client.request("DELETE", f"{INSTANCES}/{quoted}", operation="delete data source", subject=subject, expect_json=False)
+            self._ask(Call("DELETE", f"{INSTANCES}/{quoted}", "delete data source", subject, expect_json=False))
         except ApiError as exc:
             if exc.status not in (404, 405):
                 raise
             if self.get_data_source(instance_id, subject) is None:
                 return
-            self.client.request("DELETE", f"{SHORT_DELETE}/{quoted}", operation="delete data source", subject=subject, expect_json=False)
+            self._ask(Call("DELETE", f"{SHORT_DELETE}/{quoted}", "delete data source", subject, expect_json=False))
 
     def upload_sarif(
         self,
@@ -107,33 +110,35 @@ class Api:
         *,
         collector_id: str = "",
         upload_url: str = "",
-        collector: tuple[str, str] | None = None,
+        token: CollectorToken | None = None,
         query: dict[str, str],
         subject: str = "",
         timeout: float | None = None,
     ) -> Answer:
         """Send one SARIF document (contract 3.6, 6); sent once unless the tenant refused to look at it (429).
 
-        upload_url: the collector's own URL, used as it is. collector: (token id, token); without it the tenant key signs, and
+        upload_url: the collector's own URL, used as it is. token: the collector's own; without it the tenant key signs, and
         then upload_url must have the tenant's origin. query: repository_id, repository_url, branch.
         """
-        if upload_url and not collector and urlsplit(upload_url)[:2] != urlsplit(self.client.origin())[:2]:
+        if upload_url and not token and urlsplit(upload_url)[:2] != urlsplit(self.client.origin())[:2]:
             raise InputError(
                 f"upload_url is on {urlsplit(upload_url).netloc}, another host than api_url: the tenant key is not sent there. "
                 "Give collector_token_id and collector_token, or collector_id instead of upload_url."
             )
         path = urlsplit(upload_url).path if upload_url else f"{COLLECTORS}/{quote(collector_id, safe='')}"
-        return self.client.request(
-            "POST",
-            path,
-            operation="upload SARIF",
-            subject=subject,
-            query=query,
-            raw=document,
-            url=upload_url or None,
-            collector=collector,
-            timeout=timeout,
-            expect_json=False,
+        return self._ask(
+            Call(
+                "POST",
+                path,
+                "upload SARIF",
+                subject,
+                query=query,
+                raw=document,
+                url=upload_url or None,
+                auth=token,
+                timeout=timeout,
+                expect_json=False,
+            )
         )
 
     def list_repositories(self, *, search: str | None = None, source: str | None = None) -> tuple[list[Raw], bool]:
@@ -149,7 +154,7 @@ class Api:
                 **({"search": search} if search else {}),
                 **({"source": source} if source else {}),
             }
-            answer = self.client.request("GET", REPOSITORIES, operation="list repositories", query=query)
+            answer = self._ask(Call("GET", REPOSITORIES, "list repositories", query=query))
             page = _unwrap_list(answer.body)
             if page is None:
                 raise _unreadable("list repositories", "GET", REPOSITORIES, answer)
@@ -164,7 +169,12 @@ class Api:
 
     def validate_key(self) -> Answer:
         """Ask whether the key is accepted (contract 1.4). The reply is C(true) or C("true")."""
-        return self.client.request("GET", VALIDATE, operation="validate the API key", expect_json=False)
+        return self._ask(Call("GET", VALIDATE, "validate the API key", expect_json=False))
+
+
+def admit(body: t.Any) -> t.Any:
+    """The gate inward: every decoded response passes it before anything else looks at it. It passes all of it on."""
+    return body
 
 
 def _unwrap_list(body: t.Any) -> list[t.Any] | None:

@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# PRIVATE to the collection: floor 0, what can go wrong and how it is said.
+# PRIVATE to the collection: floor 0, what went wrong, by name. Which class is raised decides exit codes and `changed`.
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import json
 import typing as t
@@ -12,86 +13,86 @@ WORDS_SHOWN = 600
 
 
 class CortexError(Exception):
-    """A failure that a user reads as one line. C(details) holds the same as data, without secrets."""
+    """A failure that a user reads as one line.
+
+    changed: whether the tenant is known to be different from before. details() holds the same as data, without secrets.
+    """
+
+    changed: t.ClassVar[bool] = False
 
     def details(self) -> dict[str, t.Any]:
         return {}
 
+    def as_result(self) -> dict[str, t.Any]:
+        """The failure as the result of a module or a command."""
+        details = self.details()
+        return {"failed": True, "changed": self.changed, "msg": str(self), **({"api_error": details} if details else {})}
+
 
 class InputError(CortexError):
-    """What the user wrote cannot be done: where it stands, what is wrong, what to do. Nothing was changed."""
+    """What the user wrote cannot be done: where it stands, what is wrong, what to do. Nothing was sent for it."""
 
 
-def did_you_mean(word: str, known: t.Collection[str]) -> str:
-    """" Did you mean X?" for the only known word that begins so, or for a typing error in one; else empty."""
-    begun = [each for each in known if word and each.startswith(word)]
-    close = begun if len(begun) == 1 else difflib.get_close_matches(word, known, 1, 0.7)
-    return f" Did you mean {close[0]}?" if close else ""
+class TenantError(CortexError):
+    """The tenant refused, or its response is not what was asked for, or it holds something else than was planned on."""
 
 
-class ApiError(CortexError):
-    """A call to the tenant that did not succeed.
+class BusyError(CortexError):
+    """Others hold what this step needs (the request budget, an instance's lock), for longer than it waits. The step sent nothing."""
 
-    operation: what was tried, in words ("update data source"). subject: which object ("gitlab-core (id 12)").
-    status: HTTP status, or None when no answer came. words: what the API said, already redacted (contract 3.0).
-    hint: what the user can do. ambiguous: the request may have been carried out although no success was seen.
-    attempts: how often it was sent. earlier: what other outcomes came before the last. retry_after: seconds the tenant asked to wait.
-    clock_skew: seconds by which the tenant's clock is ahead of ours.
+
+class PartlyDone(CortexError):
+    """Part of the work was done and stays; the rest was not.
+
+    what: what stands and what is missing. cause: why. how: how to go on.
     """
 
-    def __init__(
-        self,
-        operation: str,
-        subject: str = "",
-        *,
-        method: str = "",
-        path: str = "",
-        status: int | None = None,
-        words: str = "",
-        hint: str = "",
-        ambiguous: bool = False,
-        attempts: int = 1,
-        retry_after: float | None = None,
-        clock_skew: float | None = None,
-        earlier: t.Sequence[str] = (),
-    ) -> None:
-        self.operation, self.subject, self.method, self.path = operation, subject, method, path
-        self.status, self.words, self.hint = status, words, hint
-        self.ambiguous, self.attempts, self.retry_after = ambiguous, attempts, retry_after
-        self.clock_skew, self.earlier = clock_skew, tuple(earlier)
-        super().__init__(self._line())
+    changed = True
 
-    def _line(self) -> str:
+    def __init__(self, what: str, cause: CortexError | None = None, how: str = "Run again to complete it.") -> None:
+        super().__init__(f"{what}: {cause} {how}" if cause else f"{what}. {how}")
+        self.cause = cause
+
+    def details(self) -> dict[str, t.Any]:
+        return self.cause.details() if self.cause else {}
+
+
+@dataclasses.dataclass(eq=False)
+class ApiError(TenantError):
+    """A call to the tenant that did not succeed. Change one with dataclasses.replace().
+
+    operation: what was tried, in words ("update data source"). subject: which object ("gitlab-core (id 12)").
+    status: HTTP status, or None when no response came. words: what the API said, already redacted.
+    hint: what the user can do. ambiguous: the request may have been carried out although no success was seen.
+    attempts: how often it was sent. earlier: what other outcomes came before the last.
+    retry_after: seconds the tenant asked to wait. clock_skew: seconds by which the tenant's clock is ahead of ours.
+    """
+
+    operation: str
+    subject: str = ""
+    method: str = ""
+    path: str = ""
+    status: int | None = None
+    words: str = ""
+    hint: str = ""
+    ambiguous: bool = False
+    attempts: int = 1
+    retry_after: float | None = None
+    clock_skew: float | None = None
+    earlier: t.Sequence[str] = ()
+
+    def __str__(self) -> str:
         what = f"Cannot {self.operation}" + (f" {self.subject}" if self.subject else "")
         line = f"{what}: {self.outcome()}".rstrip(": ")
         if self.method:
             tries = f", {self.attempts} attempts" if self.attempts > 1 else ""
-            tries += f"; before that: {'; '.join(self.earlier)}" if self.earlier else ""
+            tries += f"; before that: {'; '.join(words[:120] for words in self.earlier[:4])}" if self.earlier else ""
             line += f" ({self.method} {self.path}{tries})"
         return f"{line}. {self.hint}" if self.hint else f"{line}."
 
     def outcome(self) -> str:
         """Status and words, such as "HTTP 503 maintenance"."""
         return " ".join(filter(None, [f"HTTP {self.status}" if self.status else "", self.words]))
-
-    def with_hint(
-        self, hint: str, attempts: int | None = None, ambiguous: bool | None = None, earlier: t.Sequence[str] | None = None
-    ) -> ApiError:
-        """The same failure with another advice."""
-        return ApiError(
-            self.operation,
-            self.subject,
-            method=self.method,
-            path=self.path,
-            status=self.status,
-            words=self.words,
-            hint=hint,
-            ambiguous=self.ambiguous if ambiguous is None else ambiguous,
-            attempts=attempts or self.attempts,
-            retry_after=self.retry_after,
-            clock_skew=self.clock_skew,
-            earlier=self.earlier if earlier is None else [words[:120] for words in earlier[:4]],
-        )
 
     def details(self) -> dict[str, t.Any]:
         return {
@@ -105,8 +106,15 @@ class ApiError(CortexError):
         }
 
 
+def did_you_mean(word: str, known: t.Collection[str]) -> str:
+    """" Did you mean X?" for the only known word that begins so, or for a typing error in one; else empty."""
+    begun = [each for each in known if word and each.startswith(word)]
+    close = begun if len(begun) == 1 else difflib.get_close_matches(word, known, 1, 0.7)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
 def words_of(body: t.Any, text: str = "") -> str:
-    """What the API says went wrong, from any of the shapes of contract 3.0, or the body itself; not redacted and not cut yet."""
+    """What the API says went wrong, in any of the shapes that an error body may have, or the body itself; not redacted and not cut yet."""
     if not isinstance(body, dict):
         return " ".join((json.dumps(body) if body not in (None, "") else text).split())
     for holder in (body.get("reply"), body.get("data"), body):

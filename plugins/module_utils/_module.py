@@ -77,9 +77,8 @@ class CortexModule(AnsibleModule):
         if REQUESTS_ERROR:
             self.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_ERROR)
         options = {name: self.params[name] for name in CONNECTION_SPEC if self.params[name] is not None}
-        client = Client(Connection(**options, user_agent=f"cortex_cloud.appsec/{COLLECTION_VERSION} ansible-core/{self.ansible_version}"))
-        client.redactor = self.redactor
-        return Api(client)
+        agent = f"cortex_cloud.appsec/{COLLECTION_VERSION} ansible-core/{self.ansible_version}"
+        return Api(Client(Connection(**options, user_agent=agent), self.redactor))
 
     def progress(self, api: Api) -> Progress:
         """Tells the action plugin how far the run is, through the file that it named."""
@@ -102,7 +101,7 @@ class CortexModule(AnsibleModule):
             api = self.api()
             result = work(api)
         except CortexError as exc:
-            result = {"failed": True, "msg": str(exc), **({"api_error": exc.details()} if exc.details() else {})}
+            result = exc.as_result()
         for text in [*(api.client.warnings if api else []), *result.pop("warnings", [])]:
             self.warn(self.redactor.text(text))
         if api:

@@ -21,7 +21,7 @@ ClientOf = Callable[..., _client.Client]
 
 def ask(client: _client.Client, method: str = "GET", **options: Any) -> _client.Answer:
     body = {"type": "GITLAB"} if method in ("PUT", "POST") else None
-    return client.request(method, PATH, operation="list data sources", body=body, **options)
+    return client.send(_client.Call(method, PATH, "list data sources", body=body, **options))
 
 
 def refusal(client: _client.Client, method: str = "GET", **options: Any) -> ApiError:

@@ -53,6 +53,6 @@ def client_of(tmp_path: Path) -> Iterator[Callable[..., Any]]:
 @pytest.fixture
 def quick_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """The jitter takes its lower end, so that retries cost no time."""
-    from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import client as _client
+    from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import retry as _retry
 
-    monkeypatch.setattr(_client.random, "uniform", lambda low, _high: min(low, 0.01))
+    monkeypatch.setattr(_retry.random, "uniform", lambda low, _high: min(low, 0.01))

@@ -22,6 +22,8 @@ from scripted_server import Handler, Say, ScriptedServer, cut_off, drip, hang_up
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError, words_of
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import client as _client
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import retry as _retry
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.signing import CollectorToken
 
 THROTTLED = {"reply": {"err_code": 429, "err_msg": "Too many requests.", "err_extra": None}}
 VERBS = ("GET", "PUT", "DELETE", "POST")
@@ -140,7 +142,7 @@ def test_retry_after_does_not_reach_beyond_the_deadline(client_of: ClientOf) -> 
 
 
 def test_a_call_ends_at_its_deadline_and_tells_how_often_it_was_tried(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_client.random, "uniform", lambda _low, _high: 0.2)
+    monkeypatch.setattr(_retry.random, "uniform", lambda _low, _high: 0.2)
     with ScriptedServer(Say(503, {"message": "maintenance"})) as server:
         began = time.monotonic()
         error = refusal(client_of(server.url, retry_deadline=1.0))
@@ -205,7 +207,7 @@ def test_a_netrc_entry_never_replaces_the_signature(client_of: ClientOf, tmp_pat
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     with ScriptedServer(OK) as server:
         ask(client_of(server.url, api_key_type="standard"))
-        ask(client_of(server.url), collector=("t-1", "the-token"))
+        ask(client_of(server.url), auth=CollectorToken("t-1", "the-token"))
         first, second = (r.headers for r in server.requests)
     assert (first["Authorization"], first["x-xdr-auth-id"]) == ("the-tenant-key", "7")
     assert (second["Authorization"], second["x-crtx-auth-id"]) == ("the-token", "t-1")
@@ -243,7 +245,7 @@ def test_a_key_that_cannot_be_one_is_refused_and_not_shown(client_of: ClientOf, 
 def test_a_collectors_token_that_cannot_be_one_is_refused_too(client_of: ClientOf) -> None:
     with ScriptedServer(OK) as server:
         with pytest.raises(InputError) as refused:
-            ask(client_of(server.url), "POST", collector=("t-1", "line\nbreak"))
+            ask(client_of(server.url), "POST", auth=CollectorToken("t-1", "line\nbreak"))
         assert server.requests == []
     assert "line" not in str(refused.value).replace("line break", "")
 

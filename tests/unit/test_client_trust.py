@@ -15,6 +15,7 @@ from calling_client import OK, ClientOf, ask, refusal
 from scripted_server import Handler, Say, ScriptedServer
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import ApiError, InputError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.signing import CollectorToken
 
 pytestmark = pytest.mark.usefixtures("quick_pauses")
 
@@ -49,7 +50,7 @@ def test_a_secret_that_the_tenant_repeats_is_not_shown(client_of: ClientOf, wher
 
 def test_a_collectors_token_is_known_as_a_secret_too(client_of: ClientOf) -> None:
     with ScriptedServer(Say(400, {"message": "token the-collector-token?"})) as server:
-        error = refusal(client_of(server.url), "POST", collector=("t-1", "the-collector-token"))
+        error = refusal(client_of(server.url), "POST", auth=CollectorToken("t-1", "the-collector-token"))
     assert "the-collector-token" not in str(error)
 
 

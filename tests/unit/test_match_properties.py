@@ -46,7 +46,7 @@ class Direct:
     def __init__(self, locks: str, **switches: Any) -> None:
         self.switches = Switches(**switches)
         self.state = State(self.switches, Clock(), lambda: "https://tenant.example.com")
-        self.client = SimpleNamespace(lock_directory=locks, redactor=Redactor())
+        self.client = SimpleNamespace(shared_dir=locks, redactor=Redactor())
         self.writes: list[str] = []
 
     def held(self) -> dict[str, dict[str, Any]]:

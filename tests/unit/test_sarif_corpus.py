@@ -23,6 +23,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Ap
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import Client
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.connection import Connection
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.signing import CollectorToken
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.prepare import prepare
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.context import Options
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.shape import SHAPES
@@ -114,7 +115,7 @@ def test_file(name: str, schema: Any, tenant: EmbeddedTenant, tmp_path: Path) ->
     answer = Api(client).upload_sarif(
         content,
         collector_id=collector.id,
-        collector=(collector.token_id, collector.token),
+        token=CollectorToken(collector.token_id, collector.token),
         query={"repository_url": "https://h.example/o/r"},
     )
     client.close()

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.signing import CollectorToken
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.prepare import Upload
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.upload.target import (
     Target,
@@ -69,7 +70,7 @@ def test_query() -> None:
         ({"collector_id": "col_1"}, Target(collector_id="col_1")),
         ({"collector_name": "bandit"}, Target(collector_name="bandit", name="bandit")),
         ({"upload_url": URL}, Target(upload_url=URL)),
-        ({"upload_url": URL, "collector_id": "", **TOKEN}, Target(upload_url=URL, token=("17", "the-token"))),
+        ({"upload_url": URL, "collector_id": "", **TOKEN}, Target(upload_url=URL, token=CollectorToken("17", "the-token"))),
         ({"upload_url": "http://127.0.0.1:8080/public_api/x"}, Target(upload_url="http://127.0.0.1:8080/public_api/x")),
     ],
 )
@@ -107,7 +108,7 @@ def test_credentials_file(tmp_path: Path) -> None:
     file = tmp_path / "bandit.json"
     held = {"id": "col_1", "name": "bandit", "api_url": URL, "token_id": "17", "token": "the-token"}
     file.write_text(json.dumps(held), encoding="utf-8")
-    token = ("17", "the-token")
+    token = CollectorToken("17", "the-token")
     # The variables of a pipeline may hold the token of another collector: the file that was named wins.
     params = {"credentials_file": str(file), "collector_token_id": "9", "collector_token": "other"}
     assert plan_target(params, need=True)[0] == Target(upload_url=URL, token=token, name="bandit")
@@ -130,7 +131,7 @@ def test_check_mode_needs_no_target_but_says_so() -> None:
 
 
 def test_a_target_does_not_print_its_token() -> None:
-    assert "the-token" not in repr(Target(token=("17", "the-token")))
+    assert "the-token" not in repr(Target(token=CollectorToken("17", "the-token")))
 
 
 def test_warnings() -> None:

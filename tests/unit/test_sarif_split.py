@@ -26,6 +26,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Ap
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import Client
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.connection import Connection
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.signing import CollectorToken
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents import pack as packing
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents import split
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents.pack import encode
@@ -216,7 +217,8 @@ def test_real_files_in_small_parts(name: str, limit: int, tenant: EmbeddedTenant
     client = Client(Connection(api_url=tenant.url, rate_limit_dir=str(tmp_path), requests_per_second=1000))
     with contextlib.closing(client):
         for part in parts:
-            Api(client).upload_sarif(part, collector_id=collector.id, collector=(collector.token_id, collector.token), query=query)
+            token = CollectorToken(collector.token_id, collector.token)
+            Api(client).upload_sarif(part, collector_id=collector.id, token=token, query=query)
     assert len([r for r in tenant.accepted_results if r.collector_id == collector.id]) == FILES[name].sent
 
 

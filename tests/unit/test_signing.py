@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Both kinds of key (contract 1.2, 1.3), with a signature computed outside Python."""
+"""Both kinds of key, with a signature computed outside Python."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import time
 import pytest
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import signing as _signing
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.signing import advanced_headers, collector_headers, standard_headers
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.signing import AdvancedKey, CollectorToken, StandardKey
 
 
 def test_a_standard_key_is_sent_as_it_is() -> None:
-    assert standard_headers("7", "the-key") == {"x-xdr-auth-id": "7", "Authorization": "the-key"}
+    assert StandardKey("7", "the-key").headers() == {"x-xdr-auth-id": "7", "Authorization": "the-key"}
 
 
 def test_a_collectors_token_goes_under_its_own_header_name() -> None:
-    assert collector_headers("t-1", "the-token") == {"x-crtx-auth-id": "t-1", "Authorization": "the-token"}
+    assert CollectorToken("t-1", "the-token").headers() == {"x-crtx-auth-id": "t-1", "Authorization": "the-token"}
 
 
 def test_the_signature_of_a_known_nonce_and_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """The vector is `printf %s "the-key" "AAA...A (64)" "1700000000123" | sha256sum`."""
     monkeypatch.setattr(_signing.secrets, "choice", lambda _letters: "A")
     monkeypatch.setattr(_signing.time, "time_ns", lambda: 1_700_000_000_123_456_789)
-    assert advanced_headers("7", "the-key") == {
+    assert AdvancedKey("7", "the-key").headers() == {
         "x-xdr-auth-id": "7",
         "x-xdr-nonce": "A" * 64,
         "x-xdr-timestamp": "1700000000123",
@@ -36,7 +36,7 @@ def test_the_signature_of_a_known_nonce_and_moment(monkeypatch: pytest.MonkeyPat
 
 def test_every_call_has_a_nonce_of_its_own_and_the_time_of_now() -> None:
     before = time.time()
-    made = [advanced_headers("7", "the-key") for _unused in range(50)]
+    made = [AdvancedKey("7", "the-key").headers() for _unused in range(50)]
     assert len({headers["x-xdr-nonce"] for headers in made}) == 50
     assert len({headers["Authorization"] for headers in made}) == 50
     for headers in made:
@@ -47,4 +47,4 @@ def test_every_call_has_a_nonce_of_its_own_and_the_time_of_now() -> None:
 
 
 def test_the_key_itself_is_not_among_the_headers_of_an_advanced_key() -> None:
-    assert "the-key" not in str(advanced_headers("7", "the-key"))
+    assert "the-key" not in str(AdvancedKey("7", "the-key").headers())

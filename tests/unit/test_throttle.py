@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import BusyError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import lock as _lock
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import throttle as _throttle
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.throttle import Throttle
@@ -164,7 +164,7 @@ def test_after_a_429_every_process_is_slower_and_recovers_step_by_step(tmp_path:
 def test_an_endless_queue_is_one_clear_line(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     throttle = Throttle(str(tmp_path), "t", 1)
     monkeypatch.setattr(throttle, "_try", lambda _state, _ticket: 1.0)
-    with pytest.raises(InputError, match="no request could be sent for 900 s"):
+    with pytest.raises(BusyError, match="no request could be sent for 900 s"):
         throttle.wait()
 
 

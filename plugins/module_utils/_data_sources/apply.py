@@ -8,7 +8,7 @@ import dataclasses
 import time
 import typing as t
 
-from .._errors import ApiError, CortexError, InputError
+from .._errors import ApiError, CortexError, InputError, PartlyDone, TenantError
 from .._http.lock import exclusive
 from .._http.redaction import holds_masked
 from .collector_token import CredentialsFile, credentials_content, find_credentials
@@ -68,18 +68,7 @@ class Outcome:
         self.credentials_applied = plan.action in ("create", "recreate") and "credentials" in self.item
 
 
-class PartlyDone(InputError):
-    """Something stands, something does not: what, why, and how to go on."""
-
-    def __init__(self, what: str, cause: CortexError, how: str = "Run again to complete it.") -> None:
-        super().__init__(f"{what}: {cause} {how}")
-        self.cause, self._details = cause, cause.details()
-
-    def details(self) -> dict[str, t.Any]:
-        return self._details
-
-
-class Surprise(InputError):
+class Surprise(TenantError):
     """A write did something else than it was sent for; its like must not be repeated."""
 
 
@@ -113,7 +102,7 @@ class Writer:
         {"create": self._create, "update": self._update, "recreate": self._recreate, "delete": self._delete}[outcome.plan.action](outcome)
 
     def _locked(self, instance_id: str) -> t.Any:
-        return exclusive(self.api.client.lock_directory, self.api.tenant, instance_id)
+        return exclusive(self.api.client.shared_dir, self.api.tenant, instance_id)
 
     def _backup(self, outcome: Outcome, shown: Item) -> None:
         directory = outcome.item.get("backup_dir")

@@ -4,6 +4,7 @@
 # PRIVATE to the collection: floor 3, what a create left behind whose answer was lost. Reads only.
 from __future__ import annotations
 
+import dataclasses
 import time
 import typing as t
 
@@ -33,8 +34,9 @@ def find_lost(api: Api, item: Item, post: Raw, known: t.Callable[[], t.Container
             return found
         left = deadline - time.monotonic()
         if left <= 0:
-            raise lost.with_hint(
-                f"It is not known whether it was created: {doubt}, in {seconds:.0f} s of looking. It was not sent again. "
+            raise dataclasses.replace(
+                lost,
+                hint=f"It is not known whether it was created: {doubt}, in {seconds:.0f} s of looking. It was not sent again. "
                 f"Look for {label(item)} in the console, then run again, which looks first."
             )
         time.sleep(min(pause, left))

@@ -9,8 +9,8 @@ import threading
 import typing as t
 
 from .._api import Api
-from .._errors import ApiError, CortexError, InputError
-from .apply import Outcome, PartlyDone, Surprise, Writer, plan_item
+from .._errors import ApiError, CortexError, InputError, PartlyDone
+from .apply import Outcome, Surprise, Writer, plan_item
 from .candidates import read_candidates
 from .check import check_item
 from .collector_token import CredentialsFile

@@ -7,7 +7,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import random
 import threading
 import time
 import traceback
@@ -27,11 +26,12 @@ from .answers import (
     reason,
     retry_after,
 )
-from .connection import Connection, origin_of, secret_from_file
+from .connection import Connection, origin_of
 from .lock import default_directory
 from .redaction import Redactor
-from .signing import advanced_headers, collector_headers, standard_headers
-from .throttle import LONGEST_HOLD, Slot, Throttle
+from .retry import Retry
+from .signing import Auth, tenant_key
+from .throttle import Slot, Throttle
 
 try:
     import requests
@@ -42,20 +42,35 @@ except ImportError:
     REQUESTS_ERROR = traceback.format_exc()
 
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
-NEVER_SENT_ATTEMPTS = 3
-# Seconds; doubled with each attempt.
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 20.0
 
-# Which verbs may be sent again after which outcome. A create or an upload that may have been carried out is never re-sent here:
-# whoever called looks first. "refused": 429, the tenant did not look at the request. "never sent": no connection was made.
-_REPEATABLE = ("GET", "PUT", "DELETE")
-RETRY: dict[str, tuple[str, ...]] = {
-    "refused": ("GET", "PUT", "DELETE", "POST"),
-    "never sent": ("GET", "PUT", "DELETE", "POST"),
-    "gateway": _REPEATABLE,  # 502, 503, 504
-    "lost": _REPEATABLE,  # sent, no whole answer came back
-    "final": (),
-}
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """One call of the API, as a value.
+
+    path: below the tenant's URL. operation, subject: what it is for, in words of messages ("update data source", "gitlab-core (id 12)").
+    query: of the URL. body: sent as JSON; raw: bytes sent as they are. url: another full URL instead of the tenant's origin and path.
+    auth: another than the tenant's key. timeout: seconds to connect and between two reads, instead of request_timeout.
+    expect_json: whether a success must be JSON.
+    """
+
+    method: str
+    path: str
+    operation: str
+    subject: str = ""
+    query: dict[str, str] | None = None
+    body: t.Any = dataclasses.field(default=None, repr=False)
+    raw: bytes | None = dataclasses.field(default=None, repr=False)
+    url: str | None = None
+    auth: Auth | None = None
+    timeout: float | None = None
+    expect_json: bool = True
+
+    def payload(self) -> bytes | None:
+        """What is sent as the body. Raises ValueError for what is no JSON."""
+        if self.raw is not None or self.body is None:
+            return self.raw
+        return json.dumps(self.body, ensure_ascii=False, allow_nan=False).encode()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,17 +83,19 @@ class Answer:
 
 
 class Client:
-    """Sends requests to one tenant. C(throttle) counts the waits; C(redactor) knows this run's secrets; C(warnings) are for the user."""
+    """Sends calls to one tenant. redactor: knows this run's secrets, and learns those that calls carry. warnings: for the user."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, redactor: Redactor | None = None) -> None:
         if REQUESTS_ERROR:
             raise InputError("The Python library requests is missing on the host and interpreter that run the module.")
         connection.check()
         self.connection = connection
-        self.redactor = Redactor([connection.api_key])
+        self.redactor = redactor if redactor is not None else Redactor()
+        self.redactor.add(connection.api_key)
         self.warnings: list[str] = []
+        self._key: Auth | None = None
         self._throttles: dict[str, Throttle] = {}
-        self._throttles_lock = threading.Lock()
+        self._lock = threading.Lock()
         # One session for each thread: requests does not promise more.
         self._local = threading.local()
         self._sessions: list[t.Any] = []
@@ -106,7 +123,7 @@ class Client:
             session.close()
 
     @property
-    def lock_directory(self) -> str:
+    def shared_dir(self) -> str:
         """Where the processes of this node share their budget and their locks."""
         return self.connection.rate_limit_dir or default_directory()
 
@@ -114,99 +131,50 @@ class Client:
         """The tenant's checked URL. Raises InputError."""
         return origin_of(self.connection.api_url, self.connection.expected_tenant)
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        operation: str,
-        subject: str = "",
-        query: dict[str, str] | None = None,
-        body: t.Any = None,
-        raw: bytes | None = None,
-        url: str | None = None,
-        collector: tuple[str, str] | None = None,
-        timeout: float | None = None,
-        expect_json: bool = True,
-    ) -> Answer:
-        """One call of the API, sent as often as its verb and the outcome allow. Returns the success; raises ApiError or InputError.
-
-        body: sent as JSON; raw: bytes sent as they are. url: another full URL instead of the tenant's origin and path.
-        collector: (token id, token) instead of the tenant key. timeout: seconds to connect and between two reads.
-        """
-        call = _Call(
-            method=method,
-            target=url or self.origin() + path,
-            path=path,
-            operation=operation,
-            subject=subject,
-            query=query,
-            payload=raw if raw is not None else (None if body is None else json.dumps(body, ensure_ascii=False, allow_nan=False).encode()),
-            sign=self._signer(collector),
-            seconds=timeout or self.connection.request_timeout,
-            expect_json=expect_json,
-        )
-        throttle = self._throttle(call.target)
-        deadline, pause = 0.0, 0.0
-        failures: list[ApiError] = []
+    def send(self, call: Call) -> Answer:
+        """Send a call as often as its verb and the outcome allow. Returns the success; raises ApiError, InputError or BusyError."""
+        target = call.url or self.origin() + call.path
+        request = _Request(call, target, call.payload(), call.auth or self.key(), call.timeout or self.connection.request_timeout)
+        self.redactor.add(request.auth.secret)
+        throttle = self._throttle(target)
+        retry = Retry(call.method, self.connection.retry_deadline)
         while True:
             slot = self._slot(throttle)
-            # Waiting for a slot is not counted, since the budget may be in use by others; what the tenant asked to wait is.
-            deadline = deadline + max(0.0, slot.waited - pause) if failures else slot.granted + self.connection.retry_deadline
+            retry.granted(slot)
             try:
-                outcome, result = self._attempt(call, deadline)
+                outcome, result = self._attempt(request, retry.deadline)
             finally:
                 throttle.answered(slot)
             if isinstance(result, Answer):
                 return result
-            failures.append(result)
-            attempt = len(failures)
-            pause = _pause(outcome, attempt, result)
-            exhausted = time.monotonic() + pause >= deadline or (outcome == "never sent" and attempt >= NEVER_SENT_ATTEMPTS)
+            pause, again = retry.after(outcome, result)
             if outcome == "refused":
+                # Everybody is held back, also by a call that is given up.
                 throttle.hold(pause, slot)
-            if method not in RETRY[outcome] or exhausted:
-                raise _final(failures, outcome)
+            if not again:
+                raise retry.failure(outcome)
             if outcome != "refused":
                 time.sleep(pause)
-                pause = 0.0
+
+    def key(self) -> Auth:
+        """The tenant's key, found out when the first call needs it: some runs need none. Raises InputError when there is none."""
+        with self._lock:
+            if self._key is None:
+                self._key = tenant_key(self.connection)
+            return self._key
 
     def _slot(self, throttle: Throttle) -> Slot:
         slot = throttle.wait()
-        with self._throttles_lock:
+        with self._lock:
             if throttle.warning and throttle.warning not in self.warnings:
                 self.warnings.append(throttle.warning)
         return slot
 
-    def _signer(self, collector: tuple[str, str] | None) -> t.Callable[[], dict[str, str]]:
-        if collector:
-            self.redactor.add(collector[1])
-            _refuse_unprintable(collector, "collector_token_id or collector_token")
-            return lambda: collector_headers(*collector)
-        c = self.connection
-        key = c.api_key.strip() or secret_from_file("CORTEXCLOUD_API_KEY_FILE")
-        self.redactor.add(key)
-        missing = [
-            f"{name} (or {variable})"
-            for name, variable, value in (
-                ("api_key_id", "CORTEXCLOUD_API_KEY_ID", c.api_key_id),
-                ("api_key", "CORTEXCLOUD_API_KEY", key),
-            )
-            if not value
-        ]
-        if missing:
-            raise InputError(
-                f"{' and '.join(missing)} not set: the tenant cannot be asked without a key. An empty value counts as not set."
-            )
-        _refuse_unprintable((c.api_key_id.strip(), key), "api_key_id or api_key")
-        make = advanced_headers if c.api_key_type == "advanced" else standard_headers
-        return lambda: make(c.api_key_id.strip(), key)
-
     def _throttle(self, target: str) -> Throttle:
         tenant = urlsplit(target).netloc.lower()
-        with self._throttles_lock:
+        with self._lock:
             if tenant not in self._throttles:
-                self._throttles[tenant] = Throttle(self.lock_directory, tenant, self.connection.requests_per_second)
+                self._throttles[tenant] = Throttle(self.shared_dir, tenant, self.connection.requests_per_second)
             return self._throttles[tenant]
 
     def _verify(self) -> bool | str:
@@ -222,36 +190,37 @@ class Client:
             )
         return path or True
 
-    def _attempt(self, call: _Call, deadline: float) -> tuple[str, Answer | ApiError]:
+    def _attempt(self, request: _Request, deadline: float) -> tuple[str, Answer | ApiError]:
         """Send once. Returns a key of RETRY (or "done") and what came of it."""
+        call = request.call
         headers = {"Accept": "application/json", "User-Agent": self.connection.user_agent}
-        if call.payload is not None:
+        if request.payload is not None:
             headers["Content-Type"] = "application/json"
 
         def authenticate(prepared: t.Any) -> t.Any:
             # As the session's auth, so that a .netrc entry can never replace the signature.
-            prepared.headers.update(call.sign())
+            prepared.headers.update(request.auth.headers())
             return prepared
 
         def failed(words: str, hint: str = "") -> ApiError:
             return self._error(call, words, hint)
 
-        host = urlsplit(call.target).netloc
+        host = urlsplit(request.target).netloc
         try:
             response = self._session().request(
                 call.method,
-                call.target,
+                request.target,
                 params=call.query,
-                data=call.payload,
+                data=request.payload,
                 headers=headers,
                 auth=authenticate,
-                timeout=call.seconds,
+                timeout=request.seconds,
                 verify=self._verify(),
                 allow_redirects=False,
                 stream=True,
             )
             with response:
-                content = read(response, max(deadline, time.monotonic() + call.seconds), MAX_ANSWER_BYTES)
+                content = read(response, max(deadline, time.monotonic() + request.seconds), MAX_ANSWER_BYTES)
         except requests.exceptions.SSLError as exc:
             hint = "For a private certificate authority set ca_path (or REQUESTS_CA_BUNDLE) to its PEM file."
             return "final", failed(f"no trusted TLS connection to {host}: {reason(exc)}", hint)
@@ -266,14 +235,14 @@ class Client:
         except TooBig:
             return "final", failed(f"the answer is larger than {MAX_ANSWER_BYTES} bytes", "Check api_url.")
         except (requests.exceptions.Timeout, TooSlow):
-            return "lost", failed(f"{host} did not answer within {call.seconds:g} s", "Raise request_timeout if the tenant is slow.")
+            return "lost", failed(f"{host} did not answer within {request.seconds:g} s", "Raise request_timeout if the tenant is slow.")
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as exc:
             return "lost", failed(f"the answer of {host} could not be read: {reason(exc)}")
         except UnicodeError:
             raise InputError(f"api_url: {host} is not a host name.") from None
         return self._classify(call, response, content.decode("utf-8", errors="replace"))
 
-    def _classify(self, call: _Call, response: t.Any, text: str) -> tuple[str, Answer | ApiError]:
+    def _classify(self, call: Call, response: t.Any, text: str) -> tuple[str, Answer | ApiError]:
         status, skew = response.status_code, clock_skew(response.headers.get("Date"))
         try:
             decoded, broken = (json.loads(text) if text.strip() else None), False
@@ -309,7 +278,7 @@ class Client:
 
     def _error(
         self,
-        call: _Call,
+        call: Call,
         words: str,
         hint: str = "",
         status: int | None = None,
@@ -330,36 +299,11 @@ class Client:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Call:
-    method: str
+class _Request:
+    """A call, ready to be sent any number of times."""
+
+    call: Call
     target: str
-    path: str
-    operation: str
-    subject: str
-    query: dict[str, str] | None
     payload: bytes | None = dataclasses.field(repr=False)
-    sign: t.Callable[[], dict[str, str]]
+    auth: Auth
     seconds: float
-    expect_json: bool
-
-
-def _pause(outcome: str, attempt: int, error: ApiError) -> float:
-    """Seconds to wait before the next attempt: what the tenant asked for, bounded, else exponential with jitter."""
-    if error.retry_after is not None:
-        return min(error.retry_after, LONGEST_HOLD)
-    ceiling = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1))
-    # Jitter, so that forks that failed together do not come back together; after a 429 never at once, the window is full.
-    return random.uniform(max(0.4 * FIRST_PAUSE, ceiling / 4) if outcome == "refused" else 0.0, ceiling)
-
-
-def _final(failures: list[ApiError], outcome: str) -> ApiError:
-    error = failures[-1]
-    ambiguous = error.method != "GET" and outcome in ("gateway", "lost")
-    unknown = "The tenant may have carried it out all the same: run again, which looks first." if ambiguous else ""
-    earlier = [words for words in dict.fromkeys(failure.outcome() for failure in failures[:-1]) if words != error.outcome()]
-    return error.with_hint(" ".join(filter(None, [error.hint, unknown])), len(failures), ambiguous, earlier)
-
-
-def _refuse_unprintable(values: tuple[str, str], options: str) -> None:
-    if not all(value.isascii() and value.isprintable() for value in values):
-        raise InputError(f"{options} holds a line break or a character that no key has: copy it again, without surrounding text.")

@@ -10,7 +10,7 @@ import os
 import time
 import typing as t
 
-from .._errors import InputError
+from .._errors import BusyError
 
 try:
     from fcntl import LOCK_EX, LOCK_NB, flock
@@ -73,7 +73,7 @@ def exclusive(directory: str, *parts: str) -> t.Iterator[None]:
     """Hold the lock of one object (its parts: tenant, id) against all threads and processes that use the directory.
 
     Where locks are impossible it holds nothing: the tenant has no locks either, so what it protects is checked by reading back.
-    Raises InputError when another process holds it for LOCK_SECONDS.
+    Raises BusyError when another process holds it for LOCK_SECONDS.
     """
     try:
         path = os.path.join(usable_directory(directory), f"{file_name(*parts)}.lock")
@@ -89,7 +89,7 @@ def exclusive(directory: str, *parts: str) -> t.Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise InputError(
+                    raise BusyError(
                         f"another process on this machine has been changing {parts[-1]} for {LOCK_SECONDS:.0f} s. Run again."
                     ) from None
                 time.sleep(0.05)

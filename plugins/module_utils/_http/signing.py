@@ -1,31 +1,80 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# PRIVATE to the collection: floor 1, the headers that say who is calling.
+# PRIVATE to the collection: floor 1, who is calling: a tenant's key or a collector's token, and the headers that each is sent in.
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import secrets
 import string
 import time
+import typing as t
+
+from .._errors import InputError
+from .connection import Connection, secret_from_file
 
 _NONCE_ALPHABET = string.ascii_letters + string.digits
 NONCE_LENGTH = 64
 
 
-def standard_headers(key_id: str, key: str) -> dict[str, str]:
-    """Headers of a Standard key (contract 1.2): the key itself, without a scheme word."""
-    return {"x-xdr-auth-id": key_id, "Authorization": key}
+@dataclasses.dataclass(frozen=True)
+class Auth:
+    """An id and a secret, and how a request is signed with them. Raises InputError for what cannot stand in a header."""
+
+    id: str
+    secret: str = dataclasses.field(repr=False)
+    options: t.ClassVar[str] = "api_key_id or api_key"
+
+    def __post_init__(self) -> None:
+        if not all(value.isascii() and value.isprintable() for value in (self.id, self.secret)):
+            raise InputError(
+                f"{self.options} holds a line break or a character that no key has: copy it again, without surrounding text."
+            )
+
+    def headers(self) -> dict[str, str]:
+        """To be made anew for every attempt."""
+        raise NotImplementedError
 
 
-def advanced_headers(key_id: str, key: str) -> dict[str, str]:
-    """Headers of an Advanced key (contract 1.3): SHA-256 of key, nonce and millisecond timestamp. To be made anew for every attempt."""
-    nonce = "".join(secrets.choice(_NONCE_ALPHABET) for _unused in range(NONCE_LENGTH))
-    timestamp = str(time.time_ns() // 1_000_000)
-    signature = hashlib.sha256(f"{key}{nonce}{timestamp}".encode()).hexdigest()
-    return {"x-xdr-auth-id": key_id, "x-xdr-nonce": nonce, "x-xdr-timestamp": timestamp, "Authorization": signature}
+class StandardKey(Auth):
+    """The key itself is sent, without a scheme word."""
+
+    def headers(self) -> dict[str, str]:
+        return {"x-xdr-auth-id": self.id, "Authorization": self.secret}
 
 
-def collector_headers(token_id: str, token: str) -> dict[str, str]:
-    """Headers of a collector's own token (contract 1.6). Never sent together with those of a tenant key."""
-    return {"x-crtx-auth-id": token_id, "Authorization": token}
+class AdvancedKey(Auth):
+    """SHA-256 of key, nonce and a timestamp in milliseconds is sent, which is valid for minutes."""
+
+    def headers(self) -> dict[str, str]:
+        nonce = "".join(secrets.choice(_NONCE_ALPHABET) for _unused in range(NONCE_LENGTH))
+        timestamp = str(time.time_ns() // 1_000_000)
+        signature = hashlib.sha256(f"{self.secret}{nonce}{timestamp}".encode()).hexdigest()
+        return {"x-xdr-auth-id": self.id, "x-xdr-nonce": nonce, "x-xdr-timestamp": timestamp, "Authorization": signature}
+
+
+class CollectorToken(Auth):
+    """A collector's own token. Never sent together with the headers of a tenant's key."""
+
+    options = "collector_token_id or collector_token"
+
+    def headers(self) -> dict[str, str]:
+        return {"x-crtx-auth-id": self.id, "Authorization": self.secret}
+
+
+def tenant_key(connection: Connection) -> Auth:
+    """The tenant's key, from the options or from the file that CORTEXCLOUD_API_KEY_FILE names. Raises InputError when there is none."""
+    key_id = connection.api_key_id.strip()
+    key = connection.api_key.strip() or secret_from_file("CORTEXCLOUD_API_KEY_FILE")
+    missing = [
+        f"{name} (or {variable})"
+        for name, variable, value in (
+            ("api_key_id", "CORTEXCLOUD_API_KEY_ID", key_id),
+            ("api_key", "CORTEXCLOUD_API_KEY", key),
+        )
+        if not value
+    ]
+    if missing:
+        raise InputError(f"{' and '.join(missing)} not set: an API key is required. Empty values are ignored.")
+    return (AdvancedKey if connection.api_key_type == "advanced" else StandardKey)(key_id, key)

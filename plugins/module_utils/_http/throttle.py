@@ -15,7 +15,7 @@ import time
 import typing as t
 import uuid
 
-from .._errors import InputError
+from .._errors import BusyError
 from .lock import default_directory, file_name, hold_alone, open_private, usable_directory
 
 # The tenant counts requests per second.
@@ -97,7 +97,7 @@ class Throttle:
         )
 
     def wait(self) -> Slot:
-        """Block until the next request may be sent; the answer, or its absence, must be told to answered(). Raises InputError."""
+        """Block until the next request may be sent; the answer, or its absence, must be told to answered(). Raises BusyError."""
         began, ticket = time.monotonic(), uuid.uuid4().hex[:12]
         with self._turn:
             asked = time.monotonic()
@@ -108,7 +108,7 @@ class Throttle:
                 if delay <= 0:
                     break
                 if now - asked > LONGEST_WAIT:
-                    raise InputError(
+                    raise BusyError(
                         f"no request could be sent for {LONGEST_WAIT:.0f} s, since other processes of this machine use up "
                         "requests_per_second. Run fewer of them at once."
                     )

@@ -87,10 +87,8 @@ def main(arguments: list[str] | None = None) -> int:
             result = _checked(prepared) if given["command"] == "check" else _upload(prepared, given, redactor)
         if result.get("failed"):
             code = NOT_ACCEPTED
-    except InputError as exc:
-        result, code = {"failed": True, "msg": str(exc)}, UNUSABLE
     except CortexError as exc:
-        result, code = {"failed": True, "msg": str(exc), "api_error": exc.details()}, NOT_ACCEPTED
+        result, code = exc.as_result(), UNUSABLE if isinstance(exc, InputError) else NOT_ACCEPTED
     _print(redactor.value(result), given["command"], given["json"])
     return code
 
@@ -114,8 +112,7 @@ def _upload(prepared: Prepared, given: dict[str, t.Any], redactor: Redactor) -> 
         expected_tenant=_environment("CORTEXCLOUD_EXPECTED_TENANT"),
         user_agent="cortex-sarif",
     )
-    client = Client(connection)
-    client.redactor = redactor
+    client = Client(connection, redactor)
     try:
         result = upload(Api(client), prepared, params, expected_tenant=connection.expected_tenant)
     finally:

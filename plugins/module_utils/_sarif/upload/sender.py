@@ -59,7 +59,7 @@ class _Sender:
             return
         url = self.target.upload_url or self.api.client.origin()
         tenant, collector = urlsplit(url).netloc, self.target.collector_id or urlsplit(url).path
-        key, locks = set_key(tenant, collector, self.query, uploads), self.api.client.lock_directory
+        key, locks = set_key(tenant, collector, self.query, uploads), self.api.client.shared_dir
         with exclusive(locks, key, "the uploads of this journal"):
             yield Journal(path, locks, key, {"tenant": tenant, "collector": collector, **self.query}, uploads)
 
@@ -105,7 +105,7 @@ class _Sender:
             each.content(),
             collector_id=self.target.collector_id,
             upload_url=self.target.upload_url,
-            collector=self.target.token,
+            token=self.target.token,
             query=self.query,
             subject=f"{each.path}{f' (part {each.part} of {each.parts})' if each.parts > 1 else ''} to {self.target.words()}",
             timeout=self.params.get("upload_timeout"),
@@ -168,4 +168,4 @@ def _explained(exc: ApiError, target: Target, size: int) -> ApiError:
         hint = "Is the repository onboarded in this tenant, and does the collector exist?"
     elif exc.status == 413:
         hint = f"The document has {size} bytes. Have the scanner write one report for each part of the repository."
-    return exc.with_hint(hint)
+    return dataclasses.replace(exc, hint=hint)

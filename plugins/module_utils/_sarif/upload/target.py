@@ -15,6 +15,7 @@ from ..._data_sources.collector_token import load_credentials
 from ..._data_sources.find import fetch_data_sources
 from ..._errors import InputError
 from ..._http.connection import origin_of, secret_from_file
+from ..._http.signing import CollectorToken
 from ..prepare import Upload
 
 _SCP = re.compile(r"(?:[^@/\s]+@)?([^:/@\s]+):(?!//)(.+)")
@@ -25,13 +26,13 @@ _TO_HTTPS = ("ssh", "git", "git+ssh", "git+https", "ssh+git")
 class Target:
     """Where documents go. Just one of collector_id, upload_url, collector_name is set, or none of them when nothing was given.
 
-    token: (token id, token) of the collector itself; without it the tenant key is used. name: the collector's name, where known.
+    token: of the collector itself; without it the tenant key is used. name: the collector's name, where known.
     """
 
     collector_id: str = ""
     upload_url: str = ""
     collector_name: str = ""
-    token: tuple[str, str] | None = dataclasses.field(default=None, repr=False)
+    token: CollectorToken | None = None
     name: str = ""
 
     def words(self) -> str:
@@ -68,7 +69,7 @@ def plan_target(params: dict[str, t.Any], *, need: bool, expected_tenant: str | 
     elif token_id and token:
         if target.collector_name:
             raise InputError("collector_name cannot be looked up with a collector's own token: give collector_id or upload_url instead.")
-        target = dataclasses.replace(target, token=(token_id, token))
+        target = dataclasses.replace(target, token=CollectorToken(token_id, token))
     if target.upload_url:
         _check_url(target.upload_url, expected_tenant)
     if not (target.collector_id or target.collector_name or target.upload_url or file):
@@ -90,7 +91,10 @@ def _from_file(held: dict[str, str], file: str, target: Target) -> Target:
         raise InputError(f"credentials_file {file} holds an empty token or token_id: make the collector anew, or give its token otherwise.")
     url = target.upload_url or held.get("api_url", "")
     return Target(
-        collector_id="" if url else held["id"], upload_url=url, token=(held["token_id"], held["token"]), name=held.get("name", "")
+        collector_id="" if url else held["id"],
+        upload_url=url,
+        token=CollectorToken(held["token_id"], held["token"]),
+        name=held.get("name", ""),
     )
 
 
