@@ -113,8 +113,9 @@ class CortexModule(AnsibleModule):
 
     def log(self, msg: str, log_args: dict[str, t.Any] | None = None) -> None:
         """Ansible writes the options to the system's log; it knows the secret options, but not the secrets inside a dict."""
-        redactor = Redactor(secrets_in(self.params))
-        super().log(redactor.text(str(msg)), {k: redactor.text(str(v)) for k, v in (log_args or {}).items()})
+        # Called while the options are still being read.
+        self.redactor.add(*secrets_in(self.params))
+        super().log(self.redactor.text(str(msg)), {k: self.redactor.text(str(v)) for k, v in (log_args or {}).items()})
 
     def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
         super().exit_json(**self._without_secrets(kwargs))

@@ -17,6 +17,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet i
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import day_from, fail_on_from
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import Evidence, audit, unpack_options, verdict_line
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.tables import as_csv, as_junit
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import outgoing
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._validate import validate_items
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated, told
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.read import (
@@ -32,7 +33,7 @@ FAULTS_SHOWN = 10
 
 def _packed(report: dict[str, Any]) -> str:
     # As a variable a report would be templated again by some versions of Ansible: what a tenant calls its repositories is no template.
-    return base64.b64encode(zlib.compress(json.dumps(report).encode(), 6)).decode()
+    return base64.b64encode(zlib.compress(json.dumps(outgoing(report)).encode(), 6)).decode()
 
 
 def _unpacked(packed: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import outgoing
 
 
 def evaluated(value: Any, *, text: bool = False) -> Any:
@@ -35,6 +36,6 @@ def told(work: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return work(*args, **kwargs)
         except InputError as exc:
-            raise AnsibleFilterError(str(exc)) from None
+            raise AnsibleFilterError(outgoing(str(exc))) from None
 
     return telling

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# PRIVATE to the collection: floor 1, what must never be shown.
+# PRIVATE to the collection: floor 1, what must never be shown; the one gate outward.
 from __future__ import annotations
 
 import json
@@ -91,6 +91,11 @@ def secrets_in(value: t.Any, under_secret_key: bool = False) -> t.Iterator[str]:
         yield str(value)
 
 
+def outgoing(value: t.Any) -> t.Any:
+    """The gate outward: every text that leaves the process, alone or in a JSON-like value, passes it last. It passes all of it on."""
+    return value
+
+
 class Redactor:
     """Knows the secrets of this run and takes them out of any text or JSON-like value, as written, URL-quoted or JSON-escaped."""
 
@@ -109,7 +114,8 @@ class Redactor:
         for form in sorted(self._forms, key=len, reverse=True):
             text = text.replace(form, HIDDEN)
         text = _URL_USERINFO.sub(r"\1" + HIDDEN + "@", text)
-        return _URL_QUERY.sub(lambda found: found.group(1) + HIDDEN if looks_secret(found.group(2)) else found.group(0), text)
+        text = _URL_QUERY.sub(lambda found: found.group(1) + HIDDEN if looks_secret(found.group(2)) else found.group(0), text)
+        return str(outgoing(text))
 
     def value(self, value: t.Any) -> t.Any:
         """A copy of a JSON-like value without known secrets and without anything under a secret-looking key."""

@@ -1,0 +1,73 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One gate in, one gate out: every response passes the first, every text that leaves the process the second."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from calling_client import ClientOf
+from scripted_server import Say, ScriptedServer
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _api
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import redaction
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import Redactor
+
+PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
+INSTANCE = {"id": "1", "name": "n"}
+
+OPERATIONS: dict[str, tuple[Callable[[Api], Any], Any]] = {
+    "list": (lambda api: api.list_data_sources(), {"data": [INSTANCE]}),
+    "get": (lambda api: api.get_data_source("1"), INSTANCE),
+    "create": (lambda api: api.create_data_source({"type": "GITLAB"}), INSTANCE),
+    "update": (lambda api: api.update_data_source("1", {}), {}),
+    "delete": (lambda api: api.delete_data_source("1"), {}),
+    "upload": (lambda api: api.upload_sarif(b"{}", collector_id="c", query={}), {}),
+    "repositories": (lambda api: api.list_repositories(), {"data": []}),
+    "repository": (lambda api: api.get_repository("1"), INSTANCE),
+    "validate": (lambda api: api.validate_key(), True),
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_response_passes_the_gate_inward(name: str, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    call, body = OPERATIONS[name]
+    seen: list[Any] = []
+
+    def admit(what: Any) -> Any:
+        seen.append(what)
+        return what
+
+    monkeypatch.setattr(_api, "admit", admit)
+    with ScriptedServer(Say(200, body)) as server:
+        call(Api(client_of(server.url)))
+    assert seen == [body]
+
+
+def test_every_operation_of_the_api_is_tried_above() -> None:
+    public = {name for name in vars(Api) if not name.startswith("_") and name != "tenant"}
+    assert len(OPERATIONS) == len(public)
+
+
+def makers_of_calls() -> Iterator[str]:
+    """The files that import Call, without which a client sends nothing."""
+    for path in sorted(PLUGINS.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and any(alias.name == "Call" for alias in node.names):
+                yield path.name
+
+
+def test_nothing_but_the_api_sends() -> None:
+    assert set(makers_of_calls()) == {"_api.py"}
+
+
+def test_every_text_of_a_result_passes_the_gate_outward(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "outgoing", lambda text: text.replace("bell", "****"))
+    assert Redactor().text("a bell") == "a ****"
+    assert Redactor().value({"a bell": ["bell", {"b": "bell"}]}) == {"a ****": ["****", {"b": "****"}]}
