@@ -14,7 +14,7 @@ from ._http.redaction import secrets_in
 from ._http.signing import CollectorToken
 
 INSTANCES = "/public_api/appsec/v1/data_source_instances"
-# The guide's own table has this path for deletion; every other source has the one above (contract 3.5).
+# The guide's own table has this path for deletion; every other source has the one above (docs/api.md: delete.path).
 SHORT_DELETE = "/public_api/appsec/v1"
 COLLECTORS = "/public_api/appsec/v1/collectors"
 REPOSITORIES = "/public_api/appsec/v1/repositories"
@@ -41,9 +41,9 @@ class Api:
         return dataclasses.replace(answer, body=admit(answer.body))
 
     def list_data_sources(self) -> list[Raw]:
-        """All instances (contract 3.1). Unfiltered on purpose: the spelling that the type filter wants is not known.
+        """All instances, unfiltered: whatever spelling a tenant wants in its filters does not matter then.
 
-        C(state) in it must never be used: the list hides it (contract 7.1).
+        Their state must never be used: the list may hide it (docs/api.md: list.bare, list.state).
         """
         answer = self._ask(Call("GET", INSTANCES, "list data sources"))
         items = _unwrap_list(answer.body)
@@ -56,7 +56,7 @@ class Api:
         return list(unique.values())
 
     def get_data_source(self, instance_id: str, subject: str = "") -> Raw | None:
-        """One instance in full (contract 3.2), or None when the tenant does not have it (404)."""
+        """One instance in full, or None when the tenant does not have it (docs/api.md: get.root, get.404)."""
         return self._one(f"{INSTANCES}/{quote(instance_id, safe='')}", "read data source", subject or f"id {instance_id}")
 
     def _one(self, path: str, operation: str, subject: str) -> Raw | None:
@@ -72,9 +72,9 @@ class Api:
         return item
 
     def create_data_source(self, body: Raw, subject: str = "") -> Raw:
-        """Create (contract 3.3); sent once. Returns the reply with at least C(id), and a collector's one-time token if it is one.
+        """Create; sent once. Returns the reply with at least an id, and a collector's one-time token (docs/api.md: create.200).
 
-        Raises ApiError with C(ambiguous) when the instance may exist although no usable reply came.
+        Raises ApiError with `ambiguous` when the instance may exist although no usable reply came.
         """
         self.client.redactor.add(*secrets_in({"credentials": body.get("credentials")}))
         answer = self._ask(Call("POST", INSTANCES, "create data source", subject, body=body))
@@ -84,12 +84,12 @@ class Api:
         return item
 
     def update_data_source(self, instance_id: str, body: Raw, subject: str = "") -> None:
-        """Replace scope, mappings and settings (contract 3.4). The reply says nothing reliable: read the instance afterwards."""
+        """Replace scope, mappings and settings. The reply may be empty: read the instance afterwards (docs/api.md: update.200)."""
         path = f"{INSTANCES}/{quote(instance_id, safe='')}"
         self._ask(Call("PUT", path, "update data source", subject or f"id {instance_id}", body=body, expect_json=False))
 
     def delete_data_source(self, instance_id: str, subject: str = "") -> None:
-        """Delete (contract 3.5); an instance that is already gone is a success.
+        """Delete; an instance that is already gone is a success (docs/api.md: delete.path).
 
         When the reference path answers 404 or 405 while a read still finds the instance, the guide's short path is tried once.
         """
@@ -115,7 +115,7 @@ class Api:
         subject: str = "",
         timeout: float | None = None,
     ) -> Answer:
-        """Send one SARIF document (contract 3.6, 6); sent once unless the tenant refused to look at it (429).
+        """Send one SARIF document; sent once unless the tenant refused to look at it (docs/api.md: upload.call).
 
         upload_url: the collector's own URL, used as it is. token: the collector's own; without it the tenant key signs, and
         then upload_url must have the tenant's origin. query: repository_id, repository_url, branch.
@@ -142,9 +142,9 @@ class Api:
         )
 
     def list_repositories(self, *, search: str | None = None, source: str | None = None) -> tuple[list[Raw], bool]:
-        """All repositories the tenant lists (contract 3.7), page by page, and whether it seems to have shown them all.
+        """All repositories that the tenant lists, page by page, and whether it seems to have shown them all.
 
-        Some tenants ignore the offset: then the pages repeat, and the first one is all there is to be had.
+        Some tenants ignore the offset: then the pages repeat, and the first one is all there is to be had (docs/api.md: repositories.offset).
         """
         found: dict[str, Raw] = {}
         while True:
@@ -164,11 +164,11 @@ class Api:
                 return list(found.values()), not page
 
     def get_repository(self, repository_id: str) -> Raw | None:
-        """One repository (contract 3.7), or None when the tenant does not have it."""
+        """One repository, or None when the tenant does not have it (docs/api.md: repository.get)."""
         return self._one(f"{REPOSITORIES}/{quote(repository_id, safe='')}", "read repository", f"id {repository_id}")
 
     def validate_key(self) -> Answer:
-        """Ask whether the key is accepted (contract 1.4). The reply is C(true) or C("true")."""
+        """Ask whether the key is accepted (docs/api.md: key.validate)."""
         return self._ask(Call("GET", VALIDATE, "validate the API key", expect_json=False))
 
 
@@ -178,7 +178,7 @@ def admit(body: t.Any) -> t.Any:
 
 
 def _unwrap_list(body: t.Any) -> list[t.Any] | None:
-    """The list in any known envelope (contract 3.1): bare, data, reply, reply.data; None when there is none."""
+    """The list in any known envelope (bare, data, reply, reply.data); None when there is none (docs/api.md: list.envelope)."""
     for _depth in range(3):
         if isinstance(body, list):
             return body
@@ -189,7 +189,7 @@ def _unwrap_list(body: t.Any) -> list[t.Any] | None:
 
 
 def _unwrap_item(body: t.Any) -> Raw | None:
-    """The instance in any known envelope (contract 3.2): root, data, reply, reply.data; None when nothing there has an id."""
+    """The instance in any known envelope (root, data, reply, reply.data); None when nothing there has an id (docs/api.md: get.root)."""
     for _depth in range(3):
         if not isinstance(body, dict):
             return None

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One request over real HTTP: which outcome is tried again, how, and how failures are told (contract 1, 2, 3.0)."""
+"""One request over real HTTP: which outcome is tried again, how, and how failures are told."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The request budget of one tenant (contract 2), within a process by a fake clock and across processes by real ones."""
+"""The request budget of one tenant (docs/api.md: tenant.limit), within a process by a fake clock and across processes by real ones."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from .._errors import InputError
 
 @dataclasses.dataclass(frozen=True)
 class Connection:
-    """How to reach one tenant; the fields are the connection options of interface.md, seconds where times are meant.
+    """How to reach one tenant; the fields are the connection options. Times are in seconds.
 
     Keys may be empty: they are asked for by the first request that needs them.
     """
@@ -61,7 +61,7 @@ def secret_from_file(variable: str) -> str:
 
 
 def origin_of(api_url: str, expected_tenant: str | None = None, option: str = "api_url") -> str:
-    """The URL that paths are added to, from a full URL or a bare FQDN (contract 1.1). Raises InputError before anything is sent."""
+    """The URL that paths are added to, from a full URL or a bare FQDN. Raises InputError (docs/api.md: tenant.url)."""
     url = api_url.strip()
     if not url:
         raise InputError(
