@@ -144,7 +144,8 @@ class Api:
     def list_repositories(self, *, search: str | None = None, source: str | None = None) -> tuple[list[Raw], bool]:
         """All repositories that the tenant lists, page by page, and whether it seems to have shown them all.
 
-        Some tenants ignore the offset: then the pages repeat, and the first one is all there is to be had (docs/api.md: repositories.offset).
+        Some tenants ignore the offset: then the pages repeat, and the first one is all there is to be had
+        (docs/api.md: repositories.offset).
         """
         found: dict[str, Raw] = {}
         while True:
