@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# PRIVATE to the collection: floor 3, repositories as users write them: in files, as URLs. Pure.
+# PRIVATE to the collection: floor 3, repositories as users write them: in lists, in files, as URLs. Reads files.
 from __future__ import annotations
 
 import csv
@@ -16,6 +16,25 @@ from ._errors import InputError
 
 # The full name stands before the short one: exports of GitHub and GitLab have both.
 COLUMNS = ("repository", "full_name", "path_with_namespace", "nameWithOwner", "url", "name")
+
+
+def read_names(given: t.Sequence[t.Any] | str, where: str) -> tuple[list[str], bytes | None]:
+    """The repositories that a list or a file names, in its order, doubles and all; and the content of the file, if it is one.
+
+    given: the list, or the path of a file, relative to the working directory. where: the option, as an error calls it.
+    Raises InputError that names the option and the file.
+    """
+    if not isinstance(given, str):
+        return names_of(given, where) if given else [], None
+    path = os.path.abspath(os.path.expanduser(given))
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except OSError as exc:
+        raise InputError(
+            f"{where} {given} cannot be read: {exc.strerror} (looked for {path} on the host that reads it)."
+        ) from None
+    return names_in(content, path, f"{where} {given}"), content
 
 
 def names_in(content: bytes, path: str, where: str) -> list[str]:

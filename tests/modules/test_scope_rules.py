@@ -139,7 +139,7 @@ def test_a_file_is_read_once_and_one_that_is_not_there_fails_just_its_item(
     (tmp_path / "all.csv").write_text("full_name\nplatform/new\n")
     missing = engine.apply(core, {**core, "name": "other", "scope_candidates": f"{tmp_path}/none.txt"})
     assert [row["action"] for row in missing["data_sources"]] == ["updated", "failed"]
-    assert f"scope_candidates {tmp_path}/none.txt cannot be read on the host of the module (No such file or directory)" in missing["msg"]
+    assert f"scope_candidates {tmp_path}/none.txt cannot be read: No such file or directory (looked for " in missing["msg"]
 
 
 def test_the_plan_file_has_the_numbers(engine: Engine, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.check import check_item
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.entries import items_of
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import get
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import get, item_from
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.types import INPUTS, TYPES, VARIABLES
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._validate import validate_items
@@ -180,4 +180,5 @@ def test_the_items_that_are_given_are_not_changed_by_the_check() -> None:
     defaults = {"state": "present", "max_deselect": 10}
     whole = {**item, **defaults}
     check_item(whole)
-    assert whole["name"] == "x"
+    assert whole == {**item, **defaults}
+    assert item_from(whole)["name"] == "x"

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.candidates import read_candidates
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.check import check_item
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import from_api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import plan_update, unexpected
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.scope import resolve
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.show import diff_of, digest_of, plan_as_markdown
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_lists import read_names
 
 MANUAL = "MANUAL_SELECTION"
 Raw = dict[str, Any]
@@ -215,13 +215,15 @@ FILES = {
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_of_candidates(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text(FILES[name], encoding="utf-8", newline="")
-    assert read_candidates(str(tmp_path / name)) == ["platform/api", "platform/web"]
+    candidates, _content = read_names(str(tmp_path / name), "scope_candidates")
+    scope = resolve([{"include": "**"}], candidates, [])
+    assert (scope.candidates, scope.included) == (2, ["platform/api", "platform/web"])
 
 
 def test_a_file_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "r.txt").write_text("a/b")
-    assert read_candidates("~/r.txt") == ["a/b"]
+    assert read_names("~/r.txt", "scope_candidates")[0] == ["a/b"]
 
 
 @pytest.mark.parametrize(
@@ -241,14 +243,14 @@ def test_a_file_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("entry.json", b'[{"slug": "a/b"}]', "[0] is no repository: a text is needed, or an entry with one of repository,"),
         ("latin.txt", "h\u00f4te/d\u00e9p\u00f4t".encode("latin-1"), "is not UTF-8"),
         (".", b"", "cannot be read"),
-        ("missing/r.txt", None, "cannot be read on the host of the module (No such file or directory)"),
+        ("missing/r.txt", None, "cannot be read: No such file or directory (looked for "),
     ],
 )
 def test_a_file_that_cannot_be_meant_is_named(tmp_path: Path, name: str, content: bytes | None, said: str) -> None:
     if content is not None and name != ".":
         (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError) as refused:
-        read_candidates(str(tmp_path / name))
+        read_names(str(tmp_path / name), "scope_candidates")
     assert str(refused.value).startswith(f"scope_candidates {(tmp_path / name).resolve()}")
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)

@@ -10,7 +10,7 @@ from .types import TYPES
 
 
 def check_item(item: Item) -> list[str]:
-    """Refuse, before any request, what cannot be meant. Returns warnings; raises InputError."""
+    """Refuse what cannot be meant, before any request. Returns warnings; changes nothing; raises InputError."""
     warnings = []
     if not item.get("id") and not item.get("type"):
         raise InputError("type or id is needed to tell which data source is meant.")
@@ -41,8 +41,6 @@ def check_item(item: Item) -> list[str]:
         raise InputError("domain.hostname is empty: leave it out or give a host.")
     if get(item, "unique_properties.name") is not None and "name" in item and item["unique_properties"]["name"] != item["name"]:
         raise InputError("name and unique_properties.name differ, but both mean uniqueProperties.name: give one.")
-    if "name" not in item and isinstance(get(item, "unique_properties.name"), str):
-        item["name"] = item["unique_properties"]["name"]
     for index, repository in enumerate(item.get("repositories", [])):
         if not repository.strip():
             raise InputError(

@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 import threading
 import typing as t
 
 from .._api import Api
 from .._errors import ApiError, CortexError, InputError, PartlyDone
+from .._repository_lists import names_of, read_names
 from .apply import Outcome, Surprise, Writer, plan_item
-from .candidates import read_candidates
 from .check import check_item
 from .collector_token import CredentialsFile
 from .fields import Item, Raw, get, hostname_key, label
@@ -65,9 +66,13 @@ class Run:
         """
         outcomes = [Outcome(index, item) for index, item in enumerate(items)]
         self.progress.total = len(outcomes)
-        self._each(outcomes, lambda o: o.warnings.extend(check_item(o.item)), workers=1)
-        files: dict[str, list[str]] = {}
-        self._each(outcomes, lambda o: _take_candidates(o, files), workers=1)
+        read = functools.cache(lambda path: read_names(path, "scope_candidates")[0])
+
+        def check(outcome: Outcome) -> None:
+            outcome.warnings += check_item(outcome.item)
+            outcome.item = _with_candidates(outcome.item, read)
+
+        self._each(outcomes, check, workers=1)
         if self.prune:
             self.prune.check(items)
         if any(o.error is None for o in outcomes):
@@ -204,17 +209,12 @@ def _type_of(outcome: Outcome) -> str:
     return str(outcome.item.get("type") or (outcome.plan.before or {}).get("type") or "")
 
 
-def _take_candidates(outcome: Outcome, files: dict[str, list[str]]) -> None:
-    """Put the candidates in the place of their file, each file read once."""
-    given = outcome.item.get("scope_candidates")
-    if given is None or outcome.item["state"] == "absent" or outcome.item.get("ignore"):
-        return
-    if not isinstance(given, str):
-        outcome.item["scope_candidates"] = read_candidates(given)
-        return
-    if given not in files:
-        files[given] = read_candidates(given)
-    outcome.item["scope_candidates"] = files[given]
+def _with_candidates(item: Item, read: t.Callable[[str], list[str]]) -> Item:
+    """The item with the candidates themselves in the place of their file. read: reads such a file."""
+    given = item.get("scope_candidates")
+    if given is None or item["state"] == "absent" or item.get("ignore"):
+        return item
+    return {**item, "scope_candidates": read(given) if isinstance(given, str) else names_of(given, "scope_candidates")}
 
 
 def _claimed(item: Item, current: Raw | None) -> list[str]:

@@ -14,7 +14,7 @@ import yaml
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import baseline_fault
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_lists import names_in, names_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_lists import read_names
 
 MOST_BYTES_OF_A_RECEIPT = 1_000_000
 Read = tuple[list[Any], dict[str, Any]]
@@ -49,13 +49,8 @@ def _parsed(content: bytes, path: str, variable: str) -> Any:
 
 def read_repositories(given: Any) -> Read:
     """The names or URLs of repositories, from a list or a file: CSV, JSON, YAML or one in each line. Raises InputError."""
-    if isinstance(given, (list, tuple)):
-        names = names_of(given, "audit_repositories") if given else []
-        return names, {"given": "in the variables", "entries": len(names)}
-    path = str(given)
-    content = _content(path, "audit_repositories")
-    names = names_in(content, path, f"audit_repositories {path}")
-    return names, _origin(path, content, len(names))
+    names, content = read_names(given if isinstance(given, (list, tuple)) else str(given), "audit_repositories")
+    return names, {"given": "in the variables", "entries": len(names)} if content is None else _origin(str(given), content, len(names))
 
 
 def read_exceptions(given: Any) -> Read:
