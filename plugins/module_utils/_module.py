@@ -13,13 +13,12 @@ import typing as t
 from ansible.module_utils.basic import AnsibleFallbackNotFound, AnsibleModule, missing_required_lib
 
 from ._api import Api
-from ._data_sources.progress import Progress
 from ._errors import CortexError
 from ._http.client import REQUESTS_ERROR, Client
 from ._http.connection import Connection
 from ._http.redaction import HIDDEN, Redactor, secrets_in
 
-# So often the progress is told at most.
+# Minimum seconds between two updates of the progress file.
 PROGRESS_SECONDS = 0.5
 COLLECTION_VERSION = "1.0.0"
 
@@ -80,19 +79,18 @@ class CortexModule(AnsibleModule):
         agent = f"cortex_cloud.appsec/{COLLECTION_VERSION} ansible-core/{self.ansible_version}"
         return Api(Client(Connection(**options, user_agent=agent), self.redactor))
 
-    def progress(self, api: Api) -> Progress:
-        """Tells the action plugin how far the run is, through the file that it named."""
+    def progress(self, api: Api) -> t.Callable[[dict[str, int]], None]:
+        """Writes the counts of a run to the file that the action plugin named, for it to show; without one, nothing."""
         path, last = os.environ.get("CORTEXCLOUD_PROGRESS_FILE"), 0.0
 
-        def tell(now: Progress) -> None:
+        def write(counts: dict[str, int]) -> None:
             nonlocal last
             if path and time.monotonic() - last > PROGRESS_SECONDS:
                 last = time.monotonic()
-                counts = {"total": now.total, "done": now.done, "changed": now.changed, "failed": now.failed, **api.client.waits}
                 with contextlib.suppress(OSError), open(path, "w", encoding="utf-8") as file:
-                    json.dump(counts, file)
+                    json.dump({**counts, **api.client.waits}, file)
 
-        return Progress(tell)
+        return write
 
     def run(self, work: t.Callable[[Api], dict[str, t.Any]]) -> t.NoReturn:
         """Call C(work) and end the module with what it returns; C(failed) in it, or a CortexError, ends in a failure."""

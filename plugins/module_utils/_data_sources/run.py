@@ -18,7 +18,6 @@ from .collector_token import CredentialsFile
 from .fields import Item, Raw, get, hostname_key, label
 from .match import same_new, unread_by
 from .plan import Plan, plan_delete
-from .progress import Progress
 from .prune import Prune
 from .scope import resolve
 from .show import digest_of
@@ -34,7 +33,8 @@ class Run:
     """Brings one tenant to what a list of items says.
 
     full: always read the instances in full, for the result's sake, not only where planning needs it. digest: apply only the plan with
-    this digest. on_plan: called with the plan, before the first write; what it raises ends the run.
+    this digest. progress: called from any thread with the counts total, done, changed and failed, whenever they change. on_plan: called
+    with the plan, before the first write; what it raises ends the run.
     """
 
     def __init__(
@@ -45,12 +45,12 @@ class Run:
         full: bool = False,
         prune: Prune | None = None,
         digest: str | None = None,
-        progress: Progress | None = None,
+        progress: t.Callable[[dict[str, int]], None] = lambda _counts: None,
         on_plan: t.Callable[[Run], None] = lambda _run: None,
     ) -> None:
         self.view = View(api)
         self.check_mode, self.full, self.prune, self.wanted_digest = check_mode, full, prune, digest
-        self.progress = progress or Progress()
+        self._progress, self._counts = progress, {"total": 0, "done": 0, "changed": 0, "failed": 0}
         self.digest = ""
         self.planned: list[tuple[Plan, Item]] = []
         self._on_plan = on_plan
@@ -65,7 +65,7 @@ class Run:
         prune guards object and when the plan is not the wanted one; ApiError when the tenant cannot be read.
         """
         outcomes = [Outcome(index, item) for index, item in enumerate(items)]
-        self.progress.total = len(outcomes)
+        self._counts["total"] = len(outcomes)
         read = functools.cache(lambda path: read_names(path, "scope_candidates")[0])
 
         def check(outcome: Outcome) -> None:
@@ -109,10 +109,10 @@ class Run:
 
     def _write(self, outcomes: list[Outcome]) -> None:
         planned = [o for o in outcomes if o.error is None]
-        self.progress.total = len(planned)
+        self._counts["total"] = len(planned)
         for outcome in planned:
             if not outcome.plan.changed:
-                self.progress.step(changed=False, failed=False)
+                self._count(changed=False, failed=False)
         writes = [o for o in planned if o.plan.changed and o.plan.action != "delete"]
         # The first PUT of each type goes alone: should the tenant do something else than it is told, it does so once.
         surprised: dict[str, str] = {}
@@ -152,8 +152,13 @@ class Run:
                 surprised[kind] = str(cause)
             raise
         finally:
-            with self._lock:
-                self.progress.step(changed=outcome.changed, failed=failed)
+            self._count(changed=outcome.changed, failed=failed)
+
+    def _count(self, *, changed: bool, failed: bool) -> None:
+        with self._lock:
+            for name, more in (("done", True), ("changed", changed), ("failed", failed)):
+                self._counts[name] += more
+            self._progress(self._counts)
 
     def _each(self, outcomes: list[Outcome], step: t.Callable[[Outcome], t.Any], workers: int = WORKERS) -> None:
         """Do a step for each outcome that has not failed, several at once; a failure is recorded in the outcome."""
