@@ -125,6 +125,8 @@ def test_what_is_made_again_has_the_tables_spelling() -> None:
 
 def test_the_consent_that_a_type_waits_for_is_known_in_any_case() -> None:
     assert awaits_consent({"type": "GitHub", "status": "PENDING"})
+    assert awaits_consent({"type": "GITHUB", "status": "consent_pending"})
+    assert not awaits_consent({"type": "GITHUB", "status": "COMPLETED"})
     assert not awaits_consent({"type": "Snyk", "status": "PENDING"})
     assert destroys(plan_delete(held(type="Snyk"))) == destroys(plan_delete(held(type="SNYK")))
 

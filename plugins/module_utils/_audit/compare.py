@@ -8,6 +8,7 @@ import typing as t
 
 from .._data_sources.fields import Item, get, hostname_key, label
 from .._data_sources.match import match
+from .._data_sources.status import HEALTH, status_of
 from .._data_sources.types import STAGES, VCS, known
 from .._errors import InputError
 from .kinds import Finding, finding
@@ -21,7 +22,6 @@ STAGE_TITLES = {
     "cross_stage": "Cross-stage",
     "unknown": "Stage not known",
 }
-HEALTH = ("healthy", "unhealthy", "unknown")
 # What an audit never needs: secrets, and how a change would be carried out.
 NOT_READ = (
     "credentials",
@@ -174,7 +174,7 @@ def _unknown(shown: Row) -> str:
     if not shown["status"]:
         return "the tenant shows no status"
     kind = known(shown["type"])
-    waits = f"; perhaps somebody still has to {kind.person}" if kind and kind.person and str(shown["status"]).upper() == "PENDING" else ""
+    waits = f"; perhaps somebody still has to {kind.person}" if kind and kind.person and status_of(shown["status"]).waits else ""
     return f"the status word {shown['status']} says neither that it works nor that it does not{waits}"
 
 
@@ -218,14 +218,11 @@ def stages(wanted: list[Row], shown: list[Row]) -> list[Row]:
     return told
 
 
-def code_hosts(source: Item) -> str:
+def code_host(source: Item) -> str:
     """The host whose repositories a data source can select; empty when it does not say."""
-    host = get(source, "domain.hostname")
-    if host:
-        return hostname_key(str(host)).partition(":")[0]
-    return {"GITHUB": "github.com", "GITLAB": "gitlab.com", "BITBUCKET": "bitbucket.org", "AZURE_REPOS": "dev.azure.com"}.get(
-        str(source.get("type") or "").upper(), ""
-    )
+    kind = known(source.get("type"))
+    host = get(source, "domain.hostname") or (kind.host if kind else "")
+    return hostname_key(str(host)).partition(":")[0]
 
 
 def is_code(source: Item) -> bool:

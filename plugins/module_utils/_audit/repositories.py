@@ -9,8 +9,9 @@ import typing as t
 from urllib.parse import unquote
 
 from .._data_sources.fields import Item, label
+from .._data_sources.status import HEALTH
 from .._repository_lists import url_key
-from .compare import HEALTH, code_hosts, is_code, readable
+from .compare import code_host, is_code, readable
 from .kinds import Finding, finding
 
 Row = dict[str, t.Any]
@@ -41,7 +42,7 @@ class Coverage:
         self._open: list[tuple[str, Item]] = []
         self.selected: dict[tuple[str, str], str] = {}
         for source in filter(is_code, sources):
-            own = code_hosts(source)
+            own = code_host(source)
             for text in source.get("repositories") or []:
                 host, path = key_of(text)
                 host = host or own

@@ -28,6 +28,7 @@ from .fields import (
     to_create,
 )
 from .scope import Scope, resolve
+from .status import status_of
 from .types import known
 
 # From the widest to the narrowest.
@@ -147,7 +148,7 @@ def pending_actions(item: Item, instance_id: str | None) -> list[dict[str, t.Any
 def awaits_consent(shown: Item) -> bool:
     """Whether the tenant says that nobody has agreed to the connection yet."""
     kind = known(shown.get("type"))
-    return bool(kind and kind.consent and "PENDING" in str(shown.get("status", "")).upper())
+    return bool(kind and kind.consent and status_of(shown.get("status")).waits)
 
 
 def plan_update(item: Item, current: Raw) -> Plan:

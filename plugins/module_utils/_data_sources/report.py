@@ -14,18 +14,8 @@ from .data_file import as_configs, as_data_file
 from .fields import MANUAL, Item, get, label
 from .run import Run
 from .show import destroys, diff_of, plan_as_markdown
+from .status import status_of
 from .types import known
-
-# Status words whose meaning is known or plain (contract 4); any other is "unknown" and never counts as healthy.
-_HEALTH = {
-    "COMPLETED": "healthy",
-    "CONNECTED": "healthy",
-    "ERROR": "unhealthy",
-    "FAILED": "unhealthy",
-    "WARNING": "unhealthy",
-    "DISABLED": "unhealthy",
-    "DISCONNECTED": "unhealthy",
-}
 
 Result = dict[str, t.Any]
 
@@ -142,7 +132,7 @@ def plan_writer(path: str | None) -> t.Callable[[Run], None]:
 
 def listing(items: list[Item], tenant: str, *, config: bool) -> Result:
     """The result of the module data_source_info. config: also as input for data_sources and as a data file."""
-    shown = [{**hide_secret_keys(i), "health": health(i.get("status"))} for i in items]
+    shown = [{**hide_secret_keys(i), "health": status_of(i.get("status")).health} for i in items]
     result: Result = {"changed": False, "data_sources": shown, "summary": summary(items)}
     if config:
         partial = [label(i) for i in items if not i["complete"] and i.get("selection_type") == MANUAL]
@@ -151,11 +141,6 @@ def listing(items: list[Item], tenant: str, *, config: bool) -> Result:
         result["config"] = as_configs(items)
         result["data_file"] = as_data_file(tenant, result["config"])
     return result
-
-
-def health(status: t.Any) -> str:
-    """healthy, unhealthy or unknown."""
-    return _HEALTH.get(str(status or "").upper(), "unknown")
 
 
 def summary(items: list[Item]) -> Result:
@@ -174,5 +159,5 @@ def summary(items: list[Item]) -> Result:
         "by_category": of_type("category"),
         "by_stage": of_type("stage"),
         "by_status": by(lambda i: i.get("status")),
-        "by_health": by(lambda i: health(i.get("status"))),
+        "by_health": by(lambda i: status_of(i.get("status")).health),
     }

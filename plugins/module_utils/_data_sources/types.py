@@ -54,7 +54,8 @@ class IntegrationType:
     category: a key of STAGES. variable: the role variable that lists such instances. inputs: which of INPUTS its entries take.
     hosting: "saas", "self_hosted", "both" or "none". person: what only a person can do, once the instance exists.
     created_by: when the API cannot create it, what does. destroys: what goes with an instance that is deleted. rotation: how its
-    credentials are renewed, by a person, since the API cannot.
+    credentials are renewed, by a person, since the API cannot. consent: whether the tenant can use it only after somebody agreed in a
+    browser. host: where its repositories are, unless the instance names a host.
     """
 
     category: str
@@ -65,6 +66,8 @@ class IntegrationType:
     created_by: str = ""
     destroys: str = DESTROYED
     rotation: str = _IN_CONSOLE
+    consent: bool = False
+    host: str = ""
 
     @property
     def stage(self) -> str:
@@ -79,11 +82,6 @@ class IntegrationType:
         """The options that its creation wants, as far as the console tells."""
         return tuple(INPUTS[name].option for name in self.inputs)
 
-    @property
-    def consent(self) -> bool:
-        """Whether the tenant can use it only after somebody agreed in a browser."""
-        return "browser" in self.person
-
 
 _CONSENT = "authorise the application in a browser: Cortex console, Data Sources, this instance"
 _OAUTH = ("hostname", "client_id", "client_secret")
@@ -93,11 +91,26 @@ _AGAIN = "authorise the application again in the console"
 _NEW_KEY = "make a new API key in the console, put it into the pipelines, delete the old one"
 
 TYPES: dict[str, IntegrationType] = {
-    "GITHUB": IntegrationType(VCS, "vcs_github", person=f"install the GitHub App and {_CONSENT} (as organization owner)", rotation=_AGAIN),
-    "GITHUB_ENTERPRISE": IntegrationType(
-        VCS, "vcs_github_enterprise", _OAUTH, "self_hosted", person=_CONSENT, rotation=f"{_IN_CONSOLE}, then {_AGAIN}"
+    "GITHUB": IntegrationType(
+        VCS,
+        "vcs_github",
+        person=f"install the GitHub App and {_CONSENT} (as organization owner)",
+        rotation=_AGAIN,
+        consent=True,
+        host="github.com",
     ),
-    "GITLAB": IntegrationType(VCS, "vcs_gitlab", person=f"{_CONSENT} (scope api, Maintainer)", rotation=_AGAIN),
+    "GITHUB_ENTERPRISE": IntegrationType(
+        VCS,
+        "vcs_github_enterprise",
+        _OAUTH,
+        "self_hosted",
+        person=_CONSENT,
+        rotation=f"{_IN_CONSOLE}, then {_AGAIN}",
+        consent=True,
+    ),
+    "GITLAB": IntegrationType(
+        VCS, "vcs_gitlab", person=f"{_CONSENT} (scope api, Maintainer)", rotation=_AGAIN, consent=True, host="gitlab.com"
+    ),
     "GITLAB_SELF_MANAGED": IntegrationType(
         VCS,
         "vcs_gitlab_self_managed",
@@ -105,8 +118,11 @@ TYPES: dict[str, IntegrationType] = {
         "self_hosted",
         person=f"register the callback URL in GitLab, then {_CONSENT} (if it asks)",
         rotation=f"{_IN_CONSOLE}, then {_AGAIN} (if it asks)",
+        consent=True,
     ),
-    "BITBUCKET": IntegrationType(VCS, "vcs_bitbucket", person=_CONSENT, rotation=_AGAIN),
+    "BITBUCKET": IntegrationType(
+        VCS, "vcs_bitbucket", person=_CONSENT, rotation=_AGAIN, consent=True, host="bitbucket.org"
+    ),
     "BITBUCKET_DATACENTER": IntegrationType(VCS, "vcs_bitbucket_datacenter", ("hostname", "token"), "self_hosted"),
     "AZURE_REPOS": IntegrationType(
         VCS,
@@ -114,6 +130,8 @@ TYPES: dict[str, IntegrationType] = {
         ("token",),
         person=f"{_CONSENT} (not with a personal access token)",
         rotation=f"{_AGAIN}; with a personal access token: {_IN_CONSOLE}",
+        consent=True,
+        host="dev.azure.com",
     ),
     "AWS_CODE_COMMIT": IntegrationType(
         VCS,
