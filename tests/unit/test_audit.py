@@ -112,8 +112,8 @@ def test_drift_shows_the_difference_and_a_failed_item_its_error() -> None:
         {"index": 1, "id": "id-core", "action": "failed", "error": "domain differs"},
     ]
     diffs = [
-        {"before_header": 'JENKINS_SERVER "x" (id id-blueish)', "before": "wrong\n", "after": ""},
-        {"before_header": 'JENKINS_SERVER "blue" (id id-blue)', "before": "a: 1\n", "after": "a: 2\n"},
+        {"index": 1, "before_header": 'JENKINS_SERVER "blue" (id id-blue)', "before": "wrong\n", "after": ""},
+        {"index": 0, "before_header": "a header says nothing to a program", "before": "a: 1\n", "after": "a: 2\n"},
     ]
     report = audited(sources=[JENKINS, GITLAB], expected=expected, rows=rows, diffs=diffs)
     blue, core = sorted(report["findings"], key=lambda f: f["index"])
@@ -166,7 +166,7 @@ def test_only_what_fail_on_names_fails_and_comes_first() -> None:
     expected = [{"type": "SNYK", "name": "gone"}]
     report = audited(sources=[sick], expected=expected, fail_on=["unhealthy"])
     assert told(report) == [("unhealthy", "blue"), ("missing", "gone"), ("unexpected", "blue")]
-    assert [f["kind"] for f in failing(report)] == ["unhealthy"]
+    assert [f["kind"] for f in failing(report["findings"], report["fail_on"])] == ["unhealthy"]
     assert report["headline"] == "1 finding fails this audit: 1 unhealthy."
     assert audited(sources=[sick], expected=expected, fail_on="drift, stale")["verdict"] == "attention"
 

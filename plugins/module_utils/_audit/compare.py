@@ -85,36 +85,56 @@ def compare(
 ) -> tuple[list[Row], list[Row], list[Finding]]:
     """Expected data sources, those of the tenant, and the findings.
 
-    expected: items of C(data_sources), or None when nothing is described. sources: as C(data_source_info) shows them, read by id.
-    rows, diffs: the results of C(data_sources) for the expected ones, in check mode with diff.
+    expected: items of data_sources, or None when nothing is described. sources: as data_source_info shows them, read by id.
+    rows, diffs: the results of data_sources for the expected ones, in check mode with diff; each with the index of its item.
     """
     by_id = {source["id"]: shown_row(source) for source in sources}
-    by_index = {row.get("index"): row for row in rows}
+    reported = {row.get("index"): row for row in rows}
+    differences = {diff.get("index"): diff for diff in diffs}
+    wanted: list[Row] = []
     found: list[Finding] = []
-    wanted = [_expected_row(index, item, sources, by_id, by_index.get(index, {}), found) for index, item in enumerate(expected or [])]
+    for index, item in enumerate(expected or []):
+        entry, findings = _expected_row(index, item, sources, by_id, reported.get(index, {}))
+        wanted.append(entry)
+        found += findings
     means: dict[str, int] = {}
     for entry in wanted:
         shown = by_id.get(entry["id"])
         if shown is not None:
             means[shown["id"]] = entry["index"]
             shown["expected"] = entry["state"] == "present"
-            _drift(entry, shown, by_index.get(entry["index"], {}), diffs, found)
+            shown["drift"], findings = _drift(entry, reported.get(entry["index"], {}), differences.get(entry["index"], {}))
+            found += findings
     for shown in by_id.values():
-        facts = {k: shown[k] for k in ("subject", "type", "name", "hostname", "id", "stage")}
-        index = means.get(shown["id"])
         if expected is not None and shown["expected"] is None:
             shown["expected"] = False
-            found.append(finding("unexpected", "it is in the tenant, but nobody describes it", **facts))
-        if shown["health"] == "unhealthy":
-            found.append(finding("unhealthy", f"the tenant shows the status {shown['status']}", index=index, **facts))
-        elif shown["health"] != "healthy":
-            found.append(finding("unknown", _unknown(shown), index=index, **facts))
-        if not shown["complete"]:
-            found.append(finding("incomplete", _incomplete(shown), index=index, **facts))
+            found.append(finding("unexpected", "it is in the tenant, but nobody describes it", **_facts(shown)))
+        found += _condition(shown, means.get(shown["id"]))
     return wanted, sorted(by_id.values(), key=lambda s: (ORDER.index(s["stage"]), s["type"] or "", s["name"] or "", s["id"])), found
 
 
-def _expected_row(index: int, item: Item, sources: list[Item], by_id: dict[str, Row], row: Row, found: list[Finding]) -> Row:
+def _facts(row: Row) -> Row:
+    """What a finding says of the data source that a row is about."""
+    return {k: row.get(k) for k in ("subject", "type", "name", "hostname", "id", "stage", "index")}
+
+
+def _condition(shown: Row, index: int | None) -> list[Finding]:
+    """What is to be said of a data source whoever describes it. index: of the item that means it."""
+    facts = {**_facts(shown), "index": index}
+    found = []
+    if shown["health"] == "unhealthy":
+        found.append(finding("unhealthy", f"the tenant shows the status {shown['status']}", **facts))
+    elif shown["health"] != "healthy":
+        found.append(finding("unknown", _unknown(shown), **facts))
+    if not shown["complete"]:
+        found.append(finding("incomplete", _incomplete(shown), **facts))
+    return found
+
+
+def _expected_row(
+    index: int, item: Item, sources: list[Item], by_id: dict[str, Row], row: Row
+) -> tuple[Row, list[Finding]]:
+    """An item beside the instance that it means, and whether that is as described. row: what data_sources returned for it."""
     entry: Row = {**about(item), "index": index, "state": "present", "message": ""}
     action = row.get("action")
     undetermined = str(row.get("error") or "") if action == "undetermined" else ""
@@ -126,18 +146,17 @@ def _expected_row(index: int, item: Item, sources: list[Item], by_id: dict[str, 
     if source is not None:
         entry.update({"id": source["id"], **{key: entry[key] or source[key] for key in ("type", "name", "hostname")}})
         entry["stage"] = stage_of(entry["type"])
-    facts = {k: entry[k] for k in ("subject", "type", "name", "hostname", "id", "stage", "index")}
+    facts = _facts(entry)
     if undetermined:
-        entry.update(state="undetermined", message=undetermined)
-        found.append(finding("undetermined", undetermined, **facts))
-    elif item.get("state") == "absent":
-        entry.update(state="absent" if source is None else "not_absent")
-        if source is not None:
-            found.append(finding("unexpected", "it is described as absent, but is in the tenant", **facts))
-    elif source is None:
-        entry.update(state="missing")
-        found.append(finding("missing", "it is described, but not in the tenant", **facts))
-    return entry
+        return {**entry, "state": "undetermined", "message": undetermined}, [finding("undetermined", undetermined, **facts)]
+    if item.get("state") == "absent":
+        if source is None:
+            return {**entry, "state": "absent"}, []
+        said = "it is described as absent, but is in the tenant"
+        return {**entry, "state": "not_absent"}, [finding("unexpected", said, **facts)]
+    if source is None:
+        return {**entry, "state": "missing"}, [finding("missing", "it is described, but not in the tenant", **facts)]
+    return entry, []
 
 
 def _match(item: Item, sources: list[Item]) -> tuple[str, str]:
@@ -152,22 +171,18 @@ def _match(item: Item, sources: list[Item]) -> tuple[str, str]:
     return (str(result.found["id"]), "") if result.found else ("", result.undetermined)
 
 
-def _drift(entry: Row, shown: Row, row: Row, diffs: list[Row], found: list[Finding]) -> None:
+def _drift(entry: Row, row: Row, diff: Row) -> tuple[str | None, list[Finding]]:
+    """Whether an instance differs from its item: none, differs or failed; None when they were not compared."""
     action = row.get("action")
     if entry["state"] != "present" or action is None:
-        return
-    facts = {k: entry[k] for k in ("subject", "type", "name", "hostname", "id", "stage", "index")}
-    shown["drift"] = "none"
+        return None, []
     if action == "updated":
-        shown["drift"] = "differs"
-        diff = next((d for d in diffs if str(d.get("before_header", "")).endswith(f"(id {shown['id']})")), {})
-        message = "it differs from its description"
-        found.append(finding("drift", message, before=diff.get("before"), after=diff.get("after"), **facts))
-    elif action == "failed":
-        shown["drift"] = "failed"
-        found.append(
-            finding("drift", f"it could not be compared with its description, or not be brought to it: {row.get('error')}", **facts)
-        )
+        differs = {"before": diff.get("before"), "after": diff.get("after")}
+        return "differs", [finding("drift", "it differs from its description", **differs, **_facts(entry))]
+    if action == "failed":
+        said = f"it could not be compared with its description, or not be brought to it: {row.get('error')}"
+        return "failed", [finding("drift", said, **_facts(entry))]
+    return "none", []
 
 
 def _unknown(shown: Row) -> str:

@@ -17,22 +17,23 @@ NEEDED = ("owner", "reason", "expires")
 
 
 def excuse(findings: list[Finding], entries: list[t.Any], today: dt.date) -> tuple[list[Row], list[Finding]]:
-    """Mark the findings that a valid exception covers (C(excused)). Returns the exceptions with their state, and what is wrong with them:
-    findings that nothing excuses.
+    """The exceptions with their state; and the findings, "excused" in those that a valid exception covers, with what is wrong
+    with exceptions at their end: findings that nothing excuses.
 
-    An entry: what (C(kind), C(type), C(name), C(repository); all given must match; name and repository may be patterns with C(*)),
-    C(owner), C(reason), C(expires) (the last day on which it holds). One that is expired or incomplete excuses nothing.
+    An entry: what (kind, type, name, repository; all given must match; name and repository may be patterns with *), owner, reason,
+    expires (the last day on which it holds). One that is expired or incomplete excuses nothing.
     """
     rows = [_row(number, entry, today) for number, entry in enumerate(entries)]
     valid = [row for row in rows if not row["fault"]]
+    judged = []
     for each in findings:
         row = next((r for r in valid if _covers(r, each)), None)
         if row:
-            each["excused"] = {k: row[k] for k in NEEDED}
             row["used"] += 1
+        judged.append({**each, "excused": {k: row[k] for k in NEEDED}} if row else each)
     for row in valid:
         row["state"] = "used" if row["used"] else "unused"
-    return rows, [
+    return rows, judged + [
         finding("exception", row["fault"], subject=row["subject"], type=row["type"], name=row["name"], repository=row["repository"])
         for row in rows
         if row["fault"]

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import typing as t
 
 from .._data_sources.fields import Item
@@ -56,16 +57,34 @@ def audit(evidence: Evidence) -> Row:
     today = day_from(evidence.audited_at, "audit_today")
     wanted, shown, found = compare(evidence.expected, evidence.sources, evidence.rows, evidence.diffs)
     found += [finding("unreadable", why, subject=file) for file, why in evidence.unreadable]
+    repositories, more = _repositories(evidence)
+    found += more
+    receipts, more = _receipts(evidence, wanted, today)
+    found += more
+    api_key, more = _key(evidence, today)
+    found += more
+    exceptions = None
+    if evidence.exceptions is not None:
+        exceptions, found = excuse(found, evidence.exceptions, today)
+    order = list(KINDS)
+    found.sort(key=lambda f: (bool(f["excused"]), f["kind"] not in fail_on, order.index(f["kind"]), str(f["subject"]), str(f["message"])))
+    verdict, headline = _judge(found, fail_on)
     report: Row = {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
         "tenant": evidence.tenant,
         "inventory_host": evidence.inventory_host,
         "audited_at": evidence.audited_at,
-        "verdict": "",
-        "headline": "",
+        "verdict": verdict,
+        "headline": headline,
         "fail_on": fail_on,
-        "counts": {},
+        "counts": {
+            kind: {
+                "open": sum(f["kind"] == kind and not f["excused"] for f in found),
+                "excused": sum(f["kind"] == kind and bool(f["excused"]) for f in found),
+            }
+            for kind in KINDS
+        },
         "not_examined": _not_examined(evidence),
         "notes": list(evidence.notes),
         "inputs": evidence.inputs,
@@ -73,45 +92,17 @@ def audit(evidence: Evidence) -> Row:
         "findings": found,
         "expected": wanted,
         "data_sources": shown,
-        "repositories": None,
-        "receipts": None,
-        "exceptions": None,
-        "api_key": None,
-        "changes": None,
+        "repositories": repositories,
+        "receipts": receipts,
+        "exceptions": exceptions,
+        "api_key": api_key,
     }
-    if evidence.repositories is not None:
-        report["repositories"], more = cover(evidence.repositories, evidence.sources)
-        found += more
-    if evidence.receipts is not None:
-        expected = wanted if evidence.expected is not None else None
-        report["receipts"], more = judge(
-            evidence.receipts, evidence.sources, expected, evidence.repositories, today=today, max_age_days=evidence.max_age_days
-        )
-        found += more
-    if evidence.key_expires is not None:
-        report["api_key"], more = _key(evidence, (day_from(evidence.key_expires, "audit_key_expires") - today).days)
-        found += more
-    if evidence.exceptions is not None:
-        report["exceptions"], more = excuse(found, evidence.exceptions, today)
-        found += more
-    order = list(KINDS)
-    found.sort(key=lambda f: (bool(f["excused"]), f["kind"] not in fail_on, order.index(f["kind"]), str(f["subject"]), str(f["message"])))
-    report["counts"] = {
-        kind: {
-            "open": sum(f["kind"] == kind and not f["excused"] for f in found),
-            "excused": sum(f["kind"] == kind and bool(f["excused"]) for f in found),
-        }
-        for kind in KINDS
-    }
-    _judge(report)
-    if evidence.baseline is not None:
-        report["changes"] = changes(report, evidence.baseline)
-    return report
+    return {**report, "changes": None if evidence.baseline is None else changes(report, evidence.baseline)}
 
 
-def failing(report: Row) -> list[Finding]:
+def failing(findings: list[Finding], fail_on: list[str]) -> list[Finding]:
     """The findings that make the audit fail."""
-    return [f for f in report["findings"] if f["kind"] in report["fail_on"] and not f["excused"]]
+    return [f for f in findings if f["kind"] in fail_on and not f["excused"]]
 
 
 def baseline_fault(content: t.Any, tenant: str) -> str:
@@ -150,8 +141,24 @@ def _not_examined(evidence: Evidence) -> dict[str, str]:
     return told
 
 
-def _key(evidence: Evidence, left: int) -> tuple[Row, list[Finding]]:
-    expires = day_from(evidence.key_expires, "audit_key_expires").isoformat()
+def _repositories(evidence: Evidence) -> tuple[Row | None, list[Finding]]:
+    return (None, []) if evidence.repositories is None else cover(evidence.repositories, evidence.sources)
+
+
+def _receipts(evidence: Evidence, wanted: list[Row], today: dt.date) -> tuple[Row | None, list[Finding]]:
+    if evidence.receipts is None:
+        return None, []
+    expected = wanted if evidence.expected is not None else None
+    return judge(
+        evidence.receipts, evidence.sources, expected, evidence.repositories, today=today, max_age_days=evidence.max_age_days
+    )
+
+
+def _key(evidence: Evidence, today: dt.date) -> tuple[Row | None, list[Finding]]:
+    if evidence.key_expires is None:
+        return None, []
+    last = day_from(evidence.key_expires, "audit_key_expires")
+    expires, left = last.isoformat(), (last - today).days
     section = {"expires": expires, "days_left": left, "warn_days": evidence.key_warn_days}
     if left > evidence.key_warn_days:
         return section, []
@@ -159,12 +166,12 @@ def _key(evidence: Evidence, left: int) -> tuple[Row, list[Finding]]:
     return section, [finding("key_expiry", said, subject="API key of the audit")]
 
 
-def _judge(report: Row) -> None:
-    """pass: nothing is open. attention: something is. fail: something is that audit_fail_on names."""
-    still_open = [f for f in report["findings"] if not f["excused"]]
-    fails = failing(report)
-    report["verdict"] = "fail" if fails else "attention" if still_open else "pass"
-    excused = len(report["findings"]) - len(still_open)
+def _judge(findings: list[Finding], fail_on: list[str]) -> tuple[str, str]:
+    """The verdict and the headline. pass: nothing is open. attention: something is. fail: something is that audit_fail_on names."""
+    still_open = [f for f in findings if not f["excused"]]
+    fails = failing(findings, fail_on)
+    verdict = "fail" if fails else "attention" if still_open else "pass"
+    excused = len(findings) - len(still_open)
     shown = fails or still_open
     by_kind = [f"{n} {kind}" for kind in KINDS if (n := sum(f["kind"] == kind for f in shown))]
     one = len(shown) == 1
@@ -174,7 +181,7 @@ def _judge(report: Row) -> None:
         "No finding is of a kind that fails this audit.",
         "pass": "Nothing to report: what was examined is as expected.",
     }
-    report["headline"] = words[report["verdict"]] + (f" Excused: {excused}." if excused else "")
+    return verdict, words[verdict] + (f" Excused: {excused}." if excused else "")
 
 
 def verdict_line(report: Row) -> str:

@@ -61,7 +61,7 @@ def as_junit(report: Row) -> str:
 
     Only what audit_fail_on names is a failure; other findings are system-out, a rule that was not examined is skipped.
     """
-    fails = {id(f) for f in failing(report)}
+    fails = {id(f) for f in failing(report["findings"], report["fail_on"])}
     cases = [_expected_case(entry, [f for f in report["findings"] if f["index"] == entry["index"]], fails) for entry in report["expected"]]
     suites = [("expected data sources", cases), ("rules", [_rule_case(report, kind, fails) for kind in KINDS])]
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', f"<testsuites{_counts([c for _name, some in suites for c in some])}>"]

@@ -77,7 +77,7 @@ def many(run: Run, items: list[Item], *, diff: bool) -> Result:
         "warnings": [w for o in outcomes for w in o.warnings],
     }
     if diff:
-        result["diff"] = [entry for o in outcomes if (entry := diff_of(o.plan, o.item))]
+        result["diff"] = [{"index": o.index, **entry} for o in outcomes if (entry := diff_of(o.plan, o.item))]
     released = [
         {"index": o.index, **o.collector_credentials} for o in outcomes if o.item.get("return_credentials") and o.collector_credentials
     ]
