@@ -12,6 +12,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.entries import absolute_paths, items_of
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import get, label
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.match import may_mean
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._validate import validate_items
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated, told
@@ -70,11 +71,11 @@ def decommission_listed(rows: Any, expected: Any) -> list[str]:
     listed = [(index, entry) for index, entry in entries if isinstance(entry, dict) and entry.get("state") != "absent"]
     said = []
     for row in evaluated(rows):
-        raw = {**row, "domain": {"hostname": row["hostname"]}}
+        shown = Instance({**row, "domain": {"hostname": row["hostname"]}}, full=True)
         for index, entry in listed:
             item = _identity(entry)
             # Of one that is gone and was named by its id alone nothing else is known.
-            if not item or not may_mean(item, raw) or (raw["type"] is None and "id" not in item):
+            if not item or not may_mean(item, shown) or (row["type"] is None and "id" not in item):
                 continue
             why = (
                 "with ignore: true, so it is left to others: agree with them, and take it out first"

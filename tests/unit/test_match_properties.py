@@ -18,6 +18,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.apply import Outcome
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.data_file import as_configs
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import BEHAVIOUR, from_api, mappings_to_api
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.match import match
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.prune import Prune
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.run import Run
@@ -339,6 +340,10 @@ def crowds(draw: st.DrawFn) -> list[dict[str, Any]]:
     return crowd
 
 
+def full(raws: list[dict[str, Any]]) -> list[Instance]:
+    return [Instance(raw, full=True) for raw in raws]
+
+
 @given(crowds(), st.randoms(use_true_random=False))
 def test_an_exported_item_means_its_own_instance(crowd: list[dict[str, Any]], random: Any) -> None:
     configs = as_configs([{**from_api(raw), "complete": True} for raw in crowd])
@@ -347,9 +352,9 @@ def test_an_exported_item_means_its_own_instance(crowd: list[dict[str, Any]], ra
         if "id" in config:
             assert config["id"] == raw["id"]
             continue
-        found = match(config, shuffled, {r["id"] for r in crowd})
+        found = match(config, full(shuffled))
         assert found.found is not None, config
-        assert found.found["id"] == raw["id"]
+        assert found.found.id == raw["id"]
         assert found.warning == ""
 
 
@@ -362,10 +367,10 @@ def test_an_exported_item_means_its_own_instance(crowd: list[dict[str, Any]], ra
 def test_the_order_of_the_list_does_not_matter(crowd: list[dict[str, Any]], item: Item) -> None:
     def told(order: list[dict[str, Any]]) -> Any:
         try:
-            result = match(item, order, {raw["id"] for raw in crowd})
+            result = match(item, full(order))
         except InputError:
             return "several"
-        return result.found and result.found["id"], bool(result.undetermined), bool(result.warning)
+        return result.found and result.found.id, bool(result.undetermined), bool(result.warning)
 
     assert told(crowd) == told(crowd[::-1])
 
@@ -374,11 +379,11 @@ def test_the_order_of_the_list_does_not_matter(crowd: list[dict[str, Any]], item
 def test_an_instance_that_shows_another_name_or_host_is_never_meant(crowd: list[dict[str, Any]], item: Item) -> None:
     for wanted in (item, {**item, "domain": {"hostname": "one"}}):
         try:
-            result = match(wanted, crowd, {raw["id"] for raw in crowd})
+            result = match(wanted, full(crowd))
         except InputError:
             continue
         if result.found:
-            shown = from_api(result.found)
+            shown = result.found.shown
             assert shown["type"] == "SNYK"
             assert shown.get("name") in (None, item["name"])
             assert shown.get("domain", wanted.get("domain")) == wanted.get("domain") or "domain" not in wanted
@@ -389,5 +394,6 @@ def test_a_name_is_found_wherever_it_stands(where: str) -> None:
     """Also where the tenant shows another one beside it."""
     raw: dict[str, Any] = {"id": "1", "type": "SNYK", "name": "x", "displayName": "y", "uniqueProperties": {"name": "z"}}
     wanted = raw["uniqueProperties"]["name"] if where == "uniqueProperties" else raw[where]
-    result = match({"type": "SNYK", "name": wanted}, [raw], {"1"})
-    assert result.found is raw
+    result = match({"type": "SNYK", "name": wanted}, full([raw]))
+    assert result.found is not None
+    assert result.found.raw is raw

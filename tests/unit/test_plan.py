@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.check import check_item
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.match import match
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import (
     Plan,
@@ -47,9 +48,14 @@ def held(**fields: Any) -> dict[str, Any]:
     }
 
 
+def update(item: dict[str, Any], raw: dict[str, Any]) -> Plan:
+    """Planned from an instance that was read by id."""
+    return plan_update(item, Instance(raw, full=True))
+
+
 def refused(item: dict[str, Any], current: dict[str, Any]) -> str:
     with pytest.raises(InputError) as caught:
-        plan_update(item, current)
+        update(item, current)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -58,13 +64,13 @@ def refused(item: dict[str, Any], current: dict[str, Any]) -> str:
 
 
 def found(item: dict[str, Any], *instances: dict[str, Any], read: bool = True) -> Any:
-    return match(item, instances, {i["id"] for i in instances} if read else set())
+    return match(item, [Instance(raw, full=read) for raw in instances])
 
 
 def test_every_distinguishing_field_given_must_match() -> None:
     one, two = held(), held(id="13", domain={"hostname": "other.example.com"})
-    assert found(wanted(domain={"hostname": "GitLab.example.com"}), one, two).found == one
-    assert found(wanted(domain={"hostname": "https://other.example.com/"}), one, two).found == two
+    assert found(wanted(domain={"hostname": "GitLab.example.com"}), one, two).found.raw == one
+    assert found(wanted(domain={"hostname": "https://other.example.com/"}), one, two).found.raw == two
     assert found(wanted(domain={"hostname": "third.example.com"}), one, two).found is None
     assert found(wanted(name="edge", domain={"hostname": "gitlab.example.com"}), one, two).found is None
 
@@ -90,7 +96,7 @@ def test_what_the_list_hides_is_read_before_anything_is_decided() -> None:
 def test_a_hidden_name_is_left_out_when_the_host_tells_it_with_a_warning() -> None:
     nameless = held(uniqueProperties={})
     result = found(wanted(domain={"hostname": "gitlab.example.com"}), nameless)
-    assert result.found == nameless
+    assert result.found.raw == nameless
     assert "does not show its name" in result.warning
 
 
@@ -119,7 +125,7 @@ def test_a_collector_however_spelled_is_not_made_again_where_its_token_would_be_
 def test_what_is_made_again_has_the_tables_spelling() -> None:
     item = wanted(recreate="when_immutable_differs", domain={"hostname": "new.example.com"}, credentials={"token": "t"})
     del item["type"]
-    plan = plan_update(item, held(type="Bitbucket_Datacenter"))
+    plan = update(item, held(type="Bitbucket_Datacenter"))
     assert (plan.action, plan.post["type"]) == ("recreate", "BITBUCKET_DATACENTER")
 
 
@@ -128,14 +134,14 @@ def test_the_consent_that_a_type_waits_for_is_known_in_any_case() -> None:
     assert awaits_consent({"type": "GITHUB", "status": "consent_pending"})
     assert not awaits_consent({"type": "GITHUB", "status": "COMPLETED"})
     assert not awaits_consent({"type": "Snyk", "status": "PENDING"})
-    assert destroys(plan_delete(held(type="Snyk"))) == destroys(plan_delete(held(type="SNYK")))
+    assert destroys(plan_delete(Instance(held(type="Snyk"), full=True))) == destroys(plan_delete(Instance(held(type="SNYK"), full=True)))
 
 
 # -- scope
 
 
 def test_nothing_given_changes_nothing() -> None:
-    plan = plan_update(wanted(), held())
+    plan = update(wanted(), held())
     assert (plan.action, plan.put) == ("none", {})
 
 
@@ -153,7 +159,7 @@ def test_nothing_given_changes_nothing() -> None:
     ],
 )
 def test_what_a_list_of_repositories_means(mode: str, given: list[str], result: list[str] | None) -> None:
-    plan = plan_update(wanted(repositories=given, repositories_mode=mode), held())
+    plan = update(wanted(repositories=given, repositories_mode=mode), held())
     assert plan.put.get("state") == result
     assert plan.changed == (result is not None)
     if result is not None:
@@ -164,7 +170,7 @@ def test_what_a_list_of_repositories_means(mode: str, given: list[str], result: 
 
 def test_a_put_sends_back_all_that_is_known_since_what_is_left_out_may_be_cleared() -> None:
     current = held(externalProjects=[{"externalProjectId": "p", "repoId": "r"}], uniqueProperties={"name": "core", "group": "g"})
-    put = plan_update(wanted(repositories=["b/1"]), current).put
+    put = update(wanted(repositories=["b/1"]), current).put
     assert put == {
         "selectionType": MANUAL,
         "state": ["a/1", "a/2", "a/3", "b/1"],
@@ -200,8 +206,8 @@ def test_max_deselect_holds_with_the_numbers() -> None:
     told = refused(wanted(repositories=["a/1"], repositories_mode="exact", max_deselect=1), held())
     assert "2 of 3 repositories" in told
     assert "max_deselect (1)" in told
-    assert plan_update(wanted(repositories=["a/1"], repositories_mode="exact", max_deselect=2), held()).changed
-    assert plan_update(wanted(repositories=[], repositories_mode="exact", max_deselect=-1), held()).put["state"] == []
+    assert update(wanted(repositories=["a/1"], repositories_mode="exact", max_deselect=2), held()).changed
+    assert update(wanted(repositories=[], repositories_mode="exact", max_deselect=-1), held()).put["state"] == []
 
 
 def test_the_last_one_is_not_deselected_by_the_way() -> None:
@@ -215,12 +221,12 @@ def test_the_last_one_is_not_deselected_by_the_way() -> None:
 )
 def test_a_narrower_selection_is_refused_and_a_wider_one_is_not(before: str, after: str) -> None:
     assert "narrows" in refused(wanted(selection_type=after), held(selectionType=before))
-    assert plan_update(wanted(selection_type=after, max_deselect=-1), held(selectionType=before)).put["selectionType"] == after
-    assert plan_update(wanted(selection_type=before), held(selectionType=after)).put["selectionType"] == before
+    assert update(wanted(selection_type=after, max_deselect=-1), held(selectionType=before)).put["selectionType"] == after
+    assert update(wanted(selection_type=before), held(selectionType=after)).put["selectionType"] == before
 
 
 def test_an_unknown_selection_of_the_tenant_is_not_widened_or_narrowed_by_itself() -> None:
-    assert not plan_update(wanted(), held(selectionType="EVERYTHING")).changed
+    assert not update(wanted(), held(selectionType="EVERYTHING")).changed
 
 
 # -- mappings
@@ -243,7 +249,7 @@ API_P1, API_P2 = {"externalProjectId": "p1", "repoId": "r1"}, {"externalProjectI
     ],
 )
 def test_what_a_list_of_mappings_means(mode: str, given: list[dict[str, str]], result: list[dict[str, str]] | None) -> None:
-    plan = plan_update(wanted(external_projects=given, external_projects_mode=mode), held(externalProjects=[API_P1, API_P2]))
+    plan = update(wanted(external_projects=given, external_projects_mode=mode), held(externalProjects=[API_P1, API_P2]))
     assert plan.put.get("externalProjects") == result
 
 
@@ -272,8 +278,8 @@ def test_a_mapping_without_a_project_or_two_of_one_project_are_refused(given: li
 
 def test_only_given_settings_are_compared_and_the_others_kept() -> None:
     current = held(uniqueProperties={"name": "core", "group": "g", "team": "t"})
-    assert not plan_update(wanted(unique_properties={"group": "g"}), current).changed
-    plan = plan_update(wanted(unique_properties={"group": "h"}), current)
+    assert not update(wanted(unique_properties={"group": "g"}), current).changed
+    plan = update(wanted(unique_properties={"group": "h"}), current)
     assert plan.put["uniqueProperties"] == {"name": "core", "group": "h", "team": "t"}
 
 
@@ -282,14 +288,14 @@ MASK = "********"
 
 def test_a_hidden_value_is_neither_compared_nor_sent_back() -> None:
     current = held(uniqueProperties={"name": "core", "apiToken": MASK})
-    assert not plan_update(wanted(unique_properties={"apiToken": "real"}), current).changed
-    assert MASK not in str(plan_update(wanted(repositories=["b/1"]), current).put)
+    assert not update(wanted(unique_properties={"apiToken": "real"}), current).changed
+    assert MASK not in str(update(wanted(repositories=["b/1"]), current).put)
 
 
 @pytest.mark.parametrize("where", [{"auth": {"token": MASK}}, {"tokens": [MASK]}, {"auth": [{"token": MASK, "user": "u"}]}])
 def test_a_hidden_value_deep_inside_is_not_sent_back_either(where: dict[str, Any]) -> None:
     try:
-        plan = plan_update(wanted(repositories=["b/1"]), held(uniqueProperties={"name": "core", **where}))
+        plan = update(wanted(repositories=["b/1"]), held(uniqueProperties={"name": "core", **where}))
     except InputError:
         return  # refusing is as good
     assert MASK not in str(plan.put)
@@ -303,7 +309,7 @@ def test_a_placeholder_is_never_sent_at_creation(where: dict[str, Any]) -> None:
 
 def test_a_hidden_value_given_again_and_again_changes_nothing_deep_inside() -> None:
     current = held(uniqueProperties={"name": "core", "auth": {"token": MASK, "user": "u"}})
-    assert not plan_update(wanted(unique_properties={"auth": {"token": "real", "user": "u"}}), current).changed
+    assert not update(wanted(unique_properties={"auth": {"token": "real", "user": "u"}}), current).changed
 
 
 def test_a_setting_is_not_changed_at_the_cost_of_a_hidden_one() -> None:
@@ -315,7 +321,7 @@ def test_a_new_name_that_cannot_be_compared_is_not_passed_over_in_silence() -> N
     current = held(name="core")
     del current["uniqueProperties"]
     try:
-        plan = plan_update({**NOBODY_ASKED, "id": "12", "name": "new name"}, current)
+        plan = update({**NOBODY_ASKED, "id": "12", "name": "new name"}, current)
     except InputError:
         return
     assert plan.changed or plan.warnings
@@ -342,7 +348,7 @@ def test_a_fixed_field_that_differs_is_refused_with_what_deletion_would_destroy(
 
 
 def test_a_fixed_field_that_is_not_shown_is_unknown_and_not_different() -> None:
-    assert not plan_update(wanted(transporter={"broker_device_id": "b1"}), held()).changed
+    assert not update(wanted(transporter={"broker_device_id": "b1"}), held()).changed
 
 
 # -- creation
@@ -377,9 +383,10 @@ def test_a_collector_whose_token_nobody_would_keep_is_not_created() -> None:
 
 
 def after_write(**shown: Any) -> list[str]:
-    plan = plan_update(wanted(repositories=["b/1"]), held(uniqueProperties={"name": "core", "group": "g"}))
+    plan = update(wanted(repositories=["b/1"]), held(uniqueProperties={"name": "core", "group": "g"}))
     assert isinstance(plan, Plan)
-    return unexpected(plan, held(**{"state": ["b/1", "a/3", "a/2", "a/1"], "uniqueProperties": {"name": "core", "group": "g"}, **shown}))
+    read = held(**{"state": ["b/1", "a/3", "a/2", "a/1"], "uniqueProperties": {"name": "core", "group": "g"}, **shown})
+    return unexpected(plan, Instance(read, full=True))
 
 
 def test_reading_back_what_was_written_is_no_surprise() -> None:
@@ -403,8 +410,8 @@ def test_a_write_that_did_something_else_is_told(shown: dict[str, Any], said: st
 
 def test_a_hidden_setting_that_a_write_cleared_is_told() -> None:
     current = held(uniqueProperties={"apiToken": MASK}, name="core")
-    plan = plan_update(wanted(repositories=["b/1"]), current)
-    told = unexpected(plan, held(state=["a/1", "a/2", "a/3", "b/1"], uniqueProperties={}, name="core"))
+    plan = update(wanted(repositories=["b/1"]), current)
+    told = unexpected(plan, Instance(held(state=["a/1", "a/2", "a/3", "b/1"], uniqueProperties={}, name="core"), full=True))
     assert told, "the tenant held apiToken before the write and does not any more"
 
 

@@ -12,6 +12,7 @@ from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import from_api, mappings_to_api
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import Plan, plan_create, plan_update, unexpected
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 
@@ -84,7 +85,7 @@ def planned(item: Raw, current: Raw) -> Plan | None:
     """None when it is refused."""
     before = copy.deepcopy((item, current))
     try:
-        return plan_update(item, current)
+        return plan_update(item, Instance(current, full=True))
     except InputError:
         return None
     finally:
@@ -136,7 +137,7 @@ def test_check_mode_predicts_what_the_tenant_then_shows(item: Raw, current: Raw)
     for key in [k for k, v in predicted.get("unique_properties", {}).items() if hides(v)]:
         shown["unique_properties"][key] = predicted["unique_properties"][key]
     assert predicted == shown
-    assert unexpected(plan, held) == []
+    assert unexpected(plan, Instance(held, full=True)) == []
 
 
 @given(wishes(), instances())

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.check import check_item
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import from_api
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import plan_update, unexpected
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import Plan, plan_update, unexpected
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.scope import resolve
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.show import diff_of, digest_of, plan_as_markdown
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
@@ -35,6 +36,11 @@ def holding(*state: str) -> Raw:
 
 def wanting(*rules: Raw, candidates: list[str], mode: str = "merge", **more: Any) -> Raw:
     return {**ITEM, "scope_rules": list(rules), "scope_candidates": candidates, "repositories_mode": mode, **more}
+
+
+def update(item: Raw, raw: Raw) -> Plan:
+    """Planned from an instance that was read by id."""
+    return plan_update(item, Instance(raw, full=True))
 
 
 # Patterns
@@ -81,7 +87,7 @@ def test_selected_ones_that_are_no_candidates_are_judged_and_counted() -> None:
 
 
 def test_merge_adds_what_is_included_removes_nothing_and_says_what_it_leaves() -> None:
-    plan = plan_update(wanting({"include": "a/*"}, candidates=["a/1", "a/2", "b/1"]), holding("b/1", "a/1"))
+    plan = update(wanting({"include": "a/*"}, candidates=["a/1", "a/2", "b/1"]), holding("b/1", "a/1"))
     assert plan.put["state"] == ["b/1", "a/1", "a/2"]
     (warning,) = plan.warnings
     assert "1 of 2 selected repositories are not included by the scope_rules and stay" in warning
@@ -89,15 +95,15 @@ def test_merge_adds_what_is_included_removes_nothing_and_says_what_it_leaves() -
 
 def test_exact_makes_the_selection_what_is_included_under_the_guards() -> None:
     item = wanting({"include": "a/*"}, candidates=["a/1"], mode="exact")
-    assert plan_update(item, holding("b/1", "a/1", "a/kept")).put["state"] == ["a/1", "a/kept"]
+    assert update(item, holding("b/1", "a/1", "a/kept")).put["state"] == ["a/1", "a/kept"]
     with pytest.raises(InputError, match="deselect 11 of 12 repositories"):
-        plan_update(item, holding("a/1", *[f"b/{n}" for n in range(11)]))
+        update(item, holding("a/1", *[f"b/{n}" for n in range(11)]))
     with pytest.raises(InputError, match="the last of its 1 repositories"):
-        plan_update(wanting({"include": "nothing/*"}, candidates=["a/1"], mode="exact"), holding("b/1"))
+        update(wanting({"include": "nothing/*"}, candidates=["a/1"], mode="exact"), holding("b/1"))
 
 
 def test_rules_that_include_nothing_are_said() -> None:
-    (warning,) = plan_update(wanting({"include": "platfrom/*"}, candidates=["platform/api"]), holding()).warnings
+    (warning,) = update(wanting({"include": "platfrom/*"}, candidates=["platform/api"]), holding()).warnings
     assert "the scope_rules include none of 1 candidates and 0 selected repositories" in warning
 
 
@@ -106,20 +112,20 @@ def test_a_selection_of_all_is_not_narrowed_without_leave() -> None:
     everything = {**holding("a/1", "b/1", "b/2"), "selectionType": "CURRENT_STATE"}
     item = wanting({"include": "a/*"}, candidates=["a/1", "b/1"], mode="exact", selection_type=MANUAL)
     with pytest.raises(InputError, match=r"narrows what is covered.*Set max_deselect to -1"):
-        plan_update(item, everything)
-    assert plan_update({**item, "max_deselect": -1}, everything).put == {"selectionType": MANUAL, "state": ["a/1"]}
+        update(item, everything)
+    assert update({**item, "max_deselect": -1}, everything).put == {"selectionType": MANUAL, "state": ["a/1"]}
     with pytest.raises(InputError, match="scope_rules needs selection_type MANUAL_SELECTION; it is CURRENT_STATE"):
-        plan_update({k: v for k, v in item.items() if k != "selection_type"}, everything)
+        update({k: v for k, v in item.items() if k != "selection_type"}, everything)
 
 
 def test_a_read_that_names_fewer_than_the_tenant_counts_is_refused() -> None:
     with pytest.raises(InputError, match="says 2546 repositories are selected but names 1"):
-        plan_update(wanting({"include": "**"}, candidates=["a/2"]), {**holding("a/1"), "repositoriesCount": 2546})
+        update(wanting({"include": "**"}, candidates=["a/2"]), {**holding("a/1"), "repositoriesCount": 2546})
 
 
 def test_the_plan_shows_what_each_rule_matched_and_its_digest_only_what_changes() -> None:
     rules = [{"include": "a/*"}, {"exclude": "a/``` \n## forged"}]
-    plans = [(plan_update(item, holding("b/1")), item) for item in (wanting(*rules, candidates=["a/1", *more]) for more in ([], ["c/1"]))]
+    plans = [(update(item, holding("b/1")), item) for item in (wanting(*rules, candidates=["a/1", *more]) for more in ([], ["c/1"]))]
     shown = diff_of(*plans[0])
     assert shown is not None
     assert shown["after"].splitlines() == [
@@ -170,7 +176,7 @@ def test_applying_gives_the_resolved_set_and_applying_again_plans_nothing(
     wanted = {r for r in {*candidates, *state} if meant(rules, r)} | (set(state) if mode == "merge" else set())
     gone = set(state) - wanted
     try:
-        plan = plan_update(item, current)
+        plan = update(item, current)
     except InputError:
         event("refused")
         assert mode == "exact"
@@ -182,8 +188,8 @@ def test_applying_gives_the_resolved_set_and_applying_again_plans_nothing(
     assert set(plan.put.get("state", state)) == wanted
     held = {**current, **plan.put, "repositoriesCount": len(plan.put.get("state", state))}
     assert from_api(held) == plan.after
-    assert unexpected(plan, held) == []
-    assert plan_update(item, held).action == "none"
+    assert unexpected(plan, Instance(held, full=True)) == []
+    assert update(item, held).action == "none"
 
 
 @given(rule_lists, repositories, repositories)

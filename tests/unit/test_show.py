@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import plan_create, plan_delete, plan_update
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import Plan, plan_create, plan_delete, plan_update
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.show import diff_of
 
 GIVEN = {"state": "present", "repositories_mode": "merge", "external_projects_mode": "merge", "max_deselect": 10}
@@ -25,15 +26,20 @@ HELD: dict[str, Any] = {
 }
 
 
+def update(item: dict[str, Any], raw: dict[str, Any]) -> Plan:
+    """Planned from an instance that was read by id."""
+    return plan_update(item, Instance(raw, full=True))
+
+
 def difference(item: dict[str, Any], current: dict[str, Any] | None = None) -> dict[str, Any]:
-    plan = plan_update(item, current) if current else plan_create(item)
+    plan = update(item, current) if current else plan_create(item)
     shown = diff_of(plan, item)
     assert shown is not None
     return shown
 
 
 def test_no_change_no_diff() -> None:
-    assert diff_of(plan_update(ITEM, HELD), ITEM) is None
+    assert diff_of(update(ITEM, HELD), ITEM) is None
 
 
 def test_only_what_changes_is_shown_with_counts() -> None:
@@ -77,7 +83,7 @@ def test_a_creation_shows_all_and_what_of_it_is_not_shown() -> None:
 
 
 def test_a_deletion_shows_what_goes() -> None:
-    shown = diff_of(plan_delete(HELD), {**ITEM, "state": "absent"})
+    shown = diff_of(plan_delete(Instance(HELD, full=True)), {**ITEM, "state": "absent"})
     assert shown is not None
     assert shown["after"] == ""
     assert shown["after_header"].endswith("(deleted)")
@@ -94,4 +100,4 @@ def test_a_remapped_project_shows_both_ends() -> None:
 
 def test_the_order_of_a_list_is_no_change() -> None:
     shuffled = {**ITEM, "repositories": ["a/3", "a/1", "a/2"], "repositories_mode": "exact"}
-    assert diff_of(plan_update(shuffled, HELD), shuffled) is None
+    assert diff_of(update(shuffled, HELD), shuffled) is None

@@ -36,9 +36,9 @@ def loaded(tenant: Tenant) -> View:
 def test_what_is_gone_since_the_list_is_no_candidate() -> None:
     view = loaded(Tenant())
     item = {"type": "SNYK", "name": "snyk-eu"}
-    assert [raw["id"] for raw in view.candidates(item)] == ["1", "2"]
+    assert [instance.id for instance in view.candidates(item)] == ["1", "2"]
     assert view.fetch("1") is None
-    assert [raw["id"] for raw in view.candidates(item)] == ["2"]
+    assert [instance.id for instance in view.candidates(item)] == ["2"]
 
 
 def test_an_answer_about_another_instance_is_refused() -> None:

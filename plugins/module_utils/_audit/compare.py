@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 
 from .._data_sources.fields import Item, get, hostname_key, label
+from .._data_sources.instance import Instance
 from .._data_sources.match import match
 from .._data_sources.status import HEALTH, status_of
 from .._data_sources.types import STAGES, VCS, known
@@ -163,12 +164,12 @@ def _match(item: Item, sources: list[Item]) -> tuple[str, str]:
     """The id of the one that an item means (empty: there is none), and why that cannot be told."""
     if item.get("id"):
         return str(item["id"]), ""
-    raws = [{**s, "uniqueProperties": s.get("unique_properties")} for s in sources]
+    shown = [Instance({**s, "uniqueProperties": s.get("unique_properties")}, full=True) for s in sources]
     try:
-        result = match(item, raws, {s["id"] for s in sources})
+        result = match(item, shown)
     except InputError as exc:
         return "", str(exc)
-    return (str(result.found["id"]), "") if result.found else ("", result.undetermined)
+    return (result.found.id, "") if result.found else ("", result.undetermined)
 
 
 def _drift(entry: Row, row: Row, diff: Row) -> tuple[str | None, list[Finding]]:

@@ -13,10 +13,11 @@ from .._http.lock import exclusive
 from .._http.redaction import holds_masked
 from .collector_token import CredentialsFile, credentials_content, find_credentials
 from .data_file import write_backup
-from .fields import MANUAL, Item, Raw, from_api, label
+from .fields import MANUAL, Item, Raw, label
+from .instance import Instance
 from .lost import find_lost
-from .match import denied
-from .plan import Plan, pending_actions, plan_create, plan_delete, plan_update, unexpected
+from .match import Match
+from .plan import Plan, pending_actions, plan_item, plan_update, scope_item, unexpected
 from .types import known
 from .view import SETTLE_PAUSES, View
 
@@ -33,10 +34,12 @@ class Outcome:
 
     action: created, updated, unchanged, deleted, failed or undetermined (in check mode: what would become of it). changed: the tenant was,
     or would be, changed; true together with an error when only part was done. data_source: option-shaped, secrets not yet hidden.
+    current: the instance that the item was found to mean, before anything was done.
     """
 
     index: int
     item: Item
+    current: Instance | None = None
     plan: Plan = dataclasses.field(default_factory=lambda: Plan("none"))
     action: str = "unchanged"
     changed: bool = False
@@ -70,22 +73,6 @@ class Outcome:
 
 class Surprise(TenantError):
     """A write did something else than it was sent for; its like must not be repeated."""
-
-
-def plan_item(item: Item, current: Raw | None) -> Plan:
-    """What has to happen, given the instance that was found (None: there is none)."""
-    if current is None:
-        return Plan("none") if item["state"] == "absent" else plan_create(item)
-    if item["state"] == "absent":
-        different = denied(item, current)
-        if different:
-            raise InputError(
-                f"{label(from_api(current))} has another {' and '.join(different)} than the item gives: not deleted. Correct the id."
-            )
-        return plan_delete(current)
-    if item["state"] == "created":
-        return Plan("none", before=from_api(current), after=from_api(current))
-    return plan_update(item, current)
 
 
 class Writer:
@@ -132,38 +119,32 @@ class Writer:
         if plan.put:
             self._scope_new(outcome, item, instance_id)
         if "scope" not in outcome.actions:
-            outcome.data_source = from_api(self.view.settled(instance_id, label(item)))
+            outcome.data_source = self.view.settled(instance_id, label(item)).shown
         self._wait(outcome, instance_id)
 
     def _scope_new(self, outcome: Outcome, item: Item, instance_id: str) -> None:
-        settled = ("unique_properties", "domain", "transporter", "scope_rules", "scope_candidates")
-        fresh = {k: v for k, v in item.items() if k not in settled}
-        if "scope_rules" in item:
-            # What the plan showed; what the tenant selected by itself meanwhile was not judged by anybody.
-            fresh["repositories"] = (outcome.plan.after or {}).get("repositories", [])
+        """Set the scope of a new instance, unless that waits for a person's consent."""
+        kind = known(item["type"])
         try:
             with self._locked(instance_id):
                 shown = self.view.settled(instance_id, label(item))
-                if shown.get("selectionType") != MANUAL or not shown.get("state"):
-                    # What is in it now nobody chose; a manual selection is another run's, and stays.
-                    fresh["max_deselect"] = -1
-                    fresh["repositories_mode"] = "remove" if item["repositories_mode"] == "remove" else "exact"
-                plan = plan_update(fresh, shown)
+                plan = plan_update(scope_item(item, outcome.plan.after or {}, shown), shown)
                 outcome.warnings += plan.warnings
+                waits = bool(plan.pending)
                 if plan.changed:
                     if "uniqueProperties" in outcome.plan.post:
                         # A tenant that hides values and clears what an update leaves out would lose them; here they are still known.
-                        visible = {k: v for k, v in (shown.get("uniqueProperties") or {}).items() if not holds_masked(v)}
+                        visible = {k: v for k, v in (shown.settings or {}).items() if not holds_masked(v)}
                         plan.put["uniqueProperties"] = {**visible, **outcome.plan.post["uniqueProperties"]}
                     self._put(outcome, plan, instance_id, "scope")
         except CortexError as exc:
-            kind = known(item["type"])
             if not (kind and kind.consent and isinstance(exc, ApiError) and exc.status in (400, 409, 422)):
                 raise PartlyDone(f"{label(item)} was created (id {instance_id}), but its scope was not set", exc) from None
             # The tenant takes a scope only after a person's consent: that is no failure of this run.
             outcome.warnings.append(f"{label(item)} was created; the tenant does not take its scope yet ({exc.words}).")
-        if "scope" not in outcome.actions and outcome.pending:
-            outcome.pending[0]["step"] += "; its scope waits for that and is set by the next run"
+            waits = True
+        if waits:
+            outcome.pending = pending_actions(item, instance_id, scope_waits=True)
 
     def _post(self, outcome: Outcome, item: Item, post: Raw) -> Raw | None:
         """Create. Returns the reply, or what was found in its place; None when it turned out to exist and was handled as that."""
@@ -181,9 +162,9 @@ class Writer:
             # Sent again only when what it made is gone: a collector's token came with the answer, and nothing else can show it.
             found = find_lost(self.api, item, post, lambda: before | set(self.view.instances), lost, LOOK_AGAIN_SECONDS)
             if item["type"] != "COLLECTOR":
-                outcome.warnings.append(f"The answer to creating {label(item)} was lost; what it made was found (id {found['id']}).")
-                return found
-            self._delete_orphan(outcome, item, found["id"])
+                outcome.warnings.append(f"The answer to creating {label(item)} was lost; what it made was found (id {found.id}).")
+                return found.raw
+            self._delete_orphan(outcome, item, found.id)
         raise InputError(f"{label(item)}: the answer to creating it was lost {LOST_COLLECTORS} times; nothing is left of it. Run again.")
 
     def _delete_orphan(self, outcome: Outcome, item: Item, instance_id: str) -> None:
@@ -206,13 +187,14 @@ class Writer:
         view = View(self.api)
         view.load()
         try:
-            current = view.find(outcome.item, outcome.warnings, full=True)
+            found = view.find(outcome.item, full=True)
         except CortexError:
-            current = None
-        if current is None:
+            found = Match()
+        if found.found is None:
             raise refusal
+        outcome.warnings += filter(None, [found.warning])
         outcome.warnings.append(f"{label(outcome.item)} was created by somebody else while this run was planning; it was taken as it is.")
-        outcome.take(plan_item(outcome.item, current), predicted=False)
+        outcome.take(plan_item(outcome.item, found.found), predicted=False)
         if outcome.plan.changed:
             self.apply(outcome)
 
@@ -242,7 +224,7 @@ class Writer:
                 raise InputError(f"{label(item)} (id {instance_id}) was changed by somebody else while this run was planning. Run again.")
             if outcome.plan.changed:
                 if _narrows(outcome.plan):
-                    self._backup(outcome, from_api(current))
+                    self._backup(outcome, current.shown)
                 self._put(outcome, outcome.plan, instance_id, "update")
         self._wait(outcome, instance_id)
 
@@ -251,8 +233,8 @@ class Writer:
         self.api.update_data_source(instance_id, plan.put, subject)
         outcome.changed = True
         outcome.actions = [*(a for a in outcome.actions if a not in ("scope", "update")), action]
-        shown = self.view.settled(instance_id, subject, lambda raw: unexpected(plan, raw))
-        outcome.data_source = from_api(shown)
+        shown = self.view.settled(instance_id, subject, lambda instance: unexpected(plan, instance))
+        outcome.data_source = shown.shown
         differences = unexpected(plan, shown)
         if differences:
             raise Surprise(
@@ -268,7 +250,7 @@ class Writer:
                 raise InputError(
                     f"{label(outcome.item)} (id {plan.id}) was changed by somebody else while this run was planning. Run again."
                 )
-            self._backup(outcome, from_api(current))
+            self._backup(outcome, current.shown)
             self.api.delete_data_source(plan.id, label(outcome.item))
             outcome.changed, outcome.actions, outcome.data_source = True, ["delete"], plan.before
             try:
@@ -287,7 +269,7 @@ class Writer:
             if outcome.item.get("backup_dir"):
                 current = self.view.fetch(instance_id, subject)
                 if current is not None:
-                    self._backup(outcome, from_api(current))
+                    self._backup(outcome, current.shown)
             self.api.delete_data_source(instance_id, subject)
             outcome.changed = True
             self._gone(instance_id, subject)
@@ -316,7 +298,7 @@ class Writer:
                 )
             time.sleep(pause)
             pause = min(pause * 1.5, 10.0)
-            outcome.data_source = from_api(self.view.settled(instance_id, label(item)))
+            outcome.data_source = self.view.settled(instance_id, label(item)).shown
 
 
 def _narrows(plan: Plan) -> bool:

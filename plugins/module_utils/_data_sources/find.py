@@ -8,7 +8,8 @@ import typing as t
 
 from .._api import Api
 from .._errors import InputError
-from .fields import Item, from_api, get, hostname_key
+from .fields import Item, get, hostname_key
+from .instance import Instance
 from .types import STAGES, known
 
 # Filter -> what an instance shows for it. Types decide category and stage, so that a tenant's spelling of them never matters.
@@ -49,8 +50,7 @@ def fetch_data_sources(api: Api, filters: dict[str, t.Any], *, details: bool) ->
         return [full] if _passes(full, wanted) else []
     found = []
     for raw in api.list_data_sources():
-        # The list's state is empty whatever is selected (contract 7.1).
-        item: Item | None = {**from_api({**raw, "state": None}), "complete": False}
+        item: Item | None = _shown(Instance(raw, full=False))
         verdict = _passes(t.cast(Item, item), wanted)
         if verdict is None or (details and verdict):
             item = _full(api, str(raw["id"]))
@@ -67,11 +67,11 @@ def _of_type(item: Item, attribute: str) -> t.Any:
 
 def _full(api: Api, instance_id: str) -> Item | None:
     raw = api.get_data_source(instance_id)
-    if raw is None:
-        return None
-    state, count = raw.get("state"), raw.get("repositoriesCount")
-    whole = isinstance(state, list) and (not isinstance(count, int) or len(state) >= count)
-    return {**from_api(raw), "complete": whole}
+    return None if raw is None else _shown(Instance(raw, full=True))
+
+
+def _shown(instance: Instance) -> Item:
+    return {**instance.shown, "complete": instance.complete}
 
 
 def _passes(item: Item, wanted: dict[str, t.Any]) -> bool | None:

@@ -12,17 +12,18 @@ from .._api import Api
 from .._errors import ApiError, CortexError, InputError
 from .._http.redaction import alike
 from .fields import WRITE_ONLY, Item, Raw, get, hostname_key, label
+from .instance import Instance
 from .match import denied
 from .view import View
 
 FIRST_PAUSE = 1.0
 
 
-def find_lost(api: Api, item: Item, post: Raw, known: t.Callable[[], t.Container[str]], lost: ApiError, seconds: float) -> Raw:
+def find_lost(api: Api, item: Item, post: Raw, known: t.Callable[[], t.Container[str]], lost: ApiError, seconds: float) -> Instance:
     """The instance that a create made although no success was seen, in full; looked for during so many seconds.
 
     post: the body that was sent. known: the ids that were there before it, or that this run made since. Only an instance is taken that is
-    none of them and that agrees with every field given. Raises C(lost) with what was found instead when there is not exactly one.
+    none of them and that agrees with every field given. Raises lost with what was found instead when there is not exactly one.
     """
     deadline, pause = time.monotonic() + seconds, FIRST_PAUSE
     while True:
@@ -43,28 +44,27 @@ def find_lost(api: Api, item: Item, post: Raw, known: t.Callable[[], t.Container
         pause *= 2
 
 
-def _look(api: Api, item: Item, post: Raw, known: t.Callable[[], t.Container[str]]) -> tuple[Raw | None, str]:
+def _look(api: Api, item: Item, post: Raw, known: t.Callable[[], t.Container[str]]) -> tuple[Instance | None, str]:
     if "name" not in item and get(item, "domain.hostname") is None:
         return None, "nothing but its type was given, by which it cannot be told from others"
     view = View(api)
     view.load()
     before = known()
-    new = [raw for raw in view.instances.values() if raw["id"] not in before]
-    for raw in new:
-        if not denied(item, raw):
-            view.fetch(raw["id"], label(item))
-    doubts: list[str] = []
+    new = [instance for instance in view.instances.values() if instance.id not in before]
+    for instance in new:
+        if not denied(item, instance):
+            view.fetch(instance.id, label(item))
     try:
-        found = view.match(item, [view.instances[raw["id"]] for raw in new if raw["id"] in view.instances], doubts)
+        found = view.match(item, [view.instances[one.id] for one in new if one.id in view.instances])
     except InputError as exc:  # several, or one that hides what it is told apart by
         return None, str(exc).rstrip(".")
-    if found is None:
+    if found.found is None:
         return None, "no new data source with these fields appeared"
-    differing = disagreements(post, found)
-    if doubts or differing:
+    differing = disagreements(post, found.found.raw)
+    if found.warning or differing:
         why = f"shows another {' and '.join(differing)}" if differing else "does not show all that it is told apart by"
-        return None, f"a new data source (id {found['id']}) {why}"
-    return found, ""
+        return None, f"a new data source (id {found.found.id}) {why}"
+    return found.found, ""
 
 
 def disagreements(sent: t.Any, shown: t.Any, path: str = "") -> list[str]:

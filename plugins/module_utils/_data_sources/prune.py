@@ -7,7 +7,8 @@ from __future__ import annotations
 import dataclasses
 
 from .._errors import InputError
-from .fields import Item, Raw, from_api, get, hostname_key, label
+from .fields import Item, get, hostname_key, label
+from .instance import Instance
 from .types import TYPES
 from .view import View
 
@@ -38,30 +39,30 @@ class Prune:
                     "List at least one, or delete them with state: absent. Nothing was changed."
                 )
 
-    def candidates(self, view: View, matched: set[str], creations: list[Item]) -> list[Raw]:
+    def candidates(self, view: View, matched: set[str], creations: list[Item]) -> list[Instance]:
         """The instances to delete, sorted. matched: ids that an item means. creations: the items that will be created.
 
         Raises InputError when there are too many, or when one looks like the old name of a new item.
         """
-        for instance_id in [i for i, raw in view.instances.items() if raw.get("type") is None and i not in matched]:
+        for instance_id in [i for i, instance in view.instances.items() if not instance.type and i not in matched]:
             view.fetch(instance_id)
-        found = [raw for i, raw in view.instances.items() if i not in matched and str(raw.get("type")).upper() in self.types]
-        for raw in found:
-            host = hostname_key(get(raw, "domain.hostname") or "")
+        found = [instance for i, instance in view.instances.items() if i not in matched and instance.type in self.types]
+        for instance in found:
+            host = hostname_key(get(instance.raw, "domain.hostname") or "")
             for item in creations:
                 wanted = hostname_key(get(item, "domain.hostname") or "")
                 # A host that is not shown, or not given, may be the same.
-                if item.get("type") == str(raw.get("type")).upper() and (host == wanted or not host or not wanted):
+                if item.get("type") == instance.type and (host == wanted or not host or not wanted):
                     raise InputError(
-                        f"{label(item)} would be created and {label(from_api(raw))} pruned, perhaps on the same host: that looks like "
-                        f"a new name, and would destroy its findings. To rename it give the item id: {raw['id']}; "
+                        f"{label(item)} would be created and {instance.label} pruned, perhaps on the same host: that looks like "
+                        f"a new name, and would destroy its findings. To rename it give the item id: {instance.id}; "
                         "to replace it, list the old one with state: absent. Nothing was changed."
                     )
         if len(found) > self.most:
-            names = ", ".join(label(from_api(raw)) for raw in found[:10])
+            names = ", ".join(instance.label for instance in found[:10])
             raise InputError(
                 f"prune would delete {len(found)} data sources, more than prune_max ({self.most}): {names}"
                 f"{' ...' if len(found) > 10 else ''}. "
                 f"If that is meant, set prune_max to {len(found)}. Nothing was changed."
             )
-        return sorted(found, key=lambda raw: (str(raw.get("type")), label(from_api(raw))))
+        return sorted(found, key=lambda instance: (instance.type, instance.label))

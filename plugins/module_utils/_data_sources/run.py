@@ -12,12 +12,13 @@ import typing as t
 from .._api import Api
 from .._errors import ApiError, CortexError, InputError, PartlyDone
 from .._repository_lists import names_of, read_names
-from .apply import Outcome, Surprise, Writer, plan_item
+from .apply import Outcome, Surprise, Writer
 from .check import check_item
 from .collector_token import CredentialsFile
-from .fields import Item, Raw, get, hostname_key, label
+from .fields import Item, get, hostname_key, label
+from .instance import Instance
 from .match import same_new, unread_by
-from .plan import Plan, plan_delete
+from .plan import Plan, plan_delete, plan_item
 from .prune import Prune
 from .scope import resolve
 from .show import digest_of
@@ -78,12 +79,10 @@ class Run:
         if any(o.error is None for o in outcomes):
             self.view.load()
             self._read_hidden([o.item for o in outcomes if o.error is None])
-        current: dict[int, Raw | None] = {}
-        self._each(outcomes, lambda o: current.update({o.index: self.view.find(o.item, o.warnings, full=self.full)}))
-        _refuse_contradictions([(o, current.get(o.index)) for o in outcomes if o.error is None])
-        active = [o for o in outcomes if not o.item.get("ignore")]
-        self._each(active, lambda o: self._plan(o, current[o.index]))
-        outcomes += self._plan_prune(outcomes, current)
+        self._each(outcomes, self._find)
+        _refuse_contradictions([o for o in outcomes if o.error is None])
+        self._each([o for o in outcomes if not o.item.get("ignore")], self._plan)
+        outcomes += self._plan_prune(outcomes)
         self.planned = [(o.plan, o.item) for o in outcomes if o.error is None]
         self.digest = digest_of(self.tenant, self.planned)
         self._on_plan(self)
@@ -182,30 +181,31 @@ class Run:
             if isinstance(exc, ApiError) and exc.status in STOP:
                 self._stopped = f"the run ended with HTTP {exc.status} at item {outcome.index}."
 
-    def _plan(self, outcome: Outcome, current: Raw | None) -> None:
+    def _find(self, outcome: Outcome) -> None:
+        match = self.view.find(outcome.item, full=self.full)
+        outcome.current = match.found
+        outcome.warnings += filter(None, [match.warning])
+
+    def _plan(self, outcome: Outcome) -> None:
         item = outcome.item
-        if current is None or current["id"] in self.view.read:
-            plan = plan_item(item, current)
-        else:
-            # From the list alone it is seen whether anything may differ. The plan from the full instance is the one that counts.
-            plan = plan_item(item, {**current, "repositoriesCount": None})
-            if plan.action in ("update", "recreate"):
-                plan = plan_item(item, self.view.fetch(current["id"], label(item)))
+        plan = plan_item(item, outcome.current)
+        if plan.action == "read":
+            plan = plan_item(item, self.view.fetch(plan.id, label(item)))
         if plan.action in ("create", "recreate") and item.get("credentials_file") and item.get("type") == "COLLECTOR":
             CredentialsFile(item["credentials_file"]).refuse_existing()
         outcome.take(plan, predicted=self.check_mode)
 
-    def _plan_prune(self, outcomes: list[Outcome], current: dict[int, Raw | None]) -> list[Outcome]:
+    def _plan_prune(self, outcomes: list[Outcome]) -> list[Outcome]:
         if not self.prune or any(o.error is not None for o in outcomes):
             return []
-        matched = {raw["id"] for raw in current.values() if raw is not None}
+        matched = {o.current.id for o in outcomes if o.current is not None}
         creations = [o.item for o in outcomes if o.plan.action == "create"]
         pruned: list[Outcome] = []
         backup_dir = next((o.item["backup_dir"] for o in outcomes if o.item.get("backup_dir")), None)
-        for raw in self.prune.candidates(self.view, matched, creations):
-            item: Item = {"state": "absent", "id": raw["id"], "type": raw.get("type"), "backup_dir": backup_dir}
-            outcome = Outcome(len(outcomes) + len(pruned), item, pruned=True)
-            outcome.take(plan_delete(raw), predicted=self.check_mode)
+        for instance in self.prune.candidates(self.view, matched, creations):
+            item: Item = {"state": "absent", "id": instance.id, "type": instance.raw.get("type"), "backup_dir": backup_dir}
+            outcome = Outcome(len(outcomes) + len(pruned), item, instance, pruned=True)
+            outcome.take(plan_delete(instance), predicted=self.check_mode)
             pruned.append(outcome)
         return pruned
 
@@ -222,21 +222,22 @@ def _with_candidates(item: Item, read: t.Callable[[str], list[str]]) -> Item:
     return {**item, "scope_candidates": read(given) if isinstance(given, str) else names_of(given, "scope_candidates")}
 
 
-def _claimed(item: Item, current: Raw | None) -> list[str]:
+def _claimed(item: Item, current: Instance | None) -> list[str]:
     if "scope_rules" not in item:
         return list(item.get("repositories", []))
-    return resolve(item["scope_rules"], item["scope_candidates"], (current or {}).get("state") or []).included
+    selected = current.shown.get("repositories", []) if current else []
+    return resolve(item["scope_rules"], item["scope_candidates"], selected).included
 
 
-def _refuse_contradictions(found: list[tuple[Outcome, Raw | None]]) -> None:
+def _refuse_contradictions(outcomes: list[Outcome]) -> None:
     """Two items that mean one instance, or claim one repository on one host, would undo each other in each run."""
     instances: dict[str, Outcome] = {}
     new: list[Outcome] = []
     repositories: dict[tuple[str, str, str], Outcome] = {}
-    for outcome, current in found:
-        item = outcome.item
+    for outcome in outcomes:
+        item, current = outcome.item, outcome.current
         host = hostname_key(get(item, "domain.hostname") or "")
-        other = instances.setdefault(current["id"], outcome) if current else next((o for o in new if same_new(o.item, item)), outcome)
+        other = instances.setdefault(current.id, outcome) if current else next((o for o in new if same_new(o.item, item)), outcome)
         if other is not outcome:
             raise InputError(
                 f"items {other.index} ({label(other.item)}) and {outcome.index} ({label(item)}) mean the same data source: "
@@ -246,8 +247,9 @@ def _refuse_contradictions(found: list[tuple[Outcome, Raw | None]]) -> None:
             new.append(outcome)
         if item["state"] == "absent" or item.get("ignore") or item["repositories_mode"] == "remove":
             continue
-        kind = item.get("type") or (current or {}).get("type") or ""
-        host = host or hostname_key(get(current, "domain.hostname") or "")
+        shown = current.shown if current else {}
+        kind = item.get("type") or shown.get("type") or ""
+        host = host or hostname_key(get(shown, "domain.hostname") or "")
         for repository in _claimed(item, current):
             claimed = repositories.setdefault((kind, host, repository), outcome)
             if claimed is not outcome:

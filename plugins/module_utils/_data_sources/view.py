@@ -4,14 +4,19 @@
 # PRIVATE to the collection: floor 3, what this run has seen of the tenant, and which instance an item means. Reads only.
 from __future__ import annotations
 
+import dataclasses
 import time
 import typing as t
 
 from .._api import Api
 from .._errors import InputError
-from .fields import IMMUTABLE, Item, Raw, from_api, get, label, names_of
-from .match import match
+from .fields import Item, Raw, label
+from .instance import Instance
+from .match import Match, match
+from .plan import needs_full
 
+# What an entry of the list says of the selection is not taken over: its state is empty whatever is selected.
+NOT_FROM_THE_LIST = ("state", "repositoriesCount")
 # A tenant may need a moment until a read shows what was written.
 SETTLE_PAUSES = (0.0, 0.5, 1.0, 2.0)
 
@@ -25,51 +30,50 @@ class View:
 
     def __init__(self, api: Api) -> None:
         self.api = api
-        self.instances: dict[str, Raw] = {}
-        self.read: set[str] = set()
+        self.instances: dict[str, Instance] = {}
+        self._listed: dict[str, Raw] = {}
         self._by_name: dict[str, list[str]] = {}
         self._nameless: list[str] = []
 
     def load(self) -> None:
         """Read the list anew; what was read by id before is forgotten."""
-        # The list's state is empty whatever is selected (contract 7.1): it must never get near a plan.
-        listed = {raw["id"]: raw for raw in ({**r, "id": str(r["id"]), "state": None} for r in self.api.list_data_sources())}
-        self.instances, self.read = listed, set()
+        listed = [Instance(raw, full=False) for raw in self.api.list_data_sources()]
+        self.instances = {instance.id: instance for instance in listed}
+        self._listed = {instance.id: instance.raw for instance in listed}
         self._by_name, self._nameless = {}, []
-        for instance_id, raw in listed.items():
-            names = names_of(raw)
-            for name in names:
-                self._by_name.setdefault(name, []).append(instance_id)
-            if not names:
-                self._nameless.append(instance_id)
+        for instance in listed:
+            for name in instance.names:
+                self._by_name.setdefault(name, []).append(instance.id)
+            if not instance.names:
+                self._nameless.append(instance.id)
 
-    def candidates(self, item: Item) -> list[Raw]:
+    def candidates(self, item: Item) -> list[Instance]:
         """The listed instances that an item may mean, as far as names tell: with thousands of both, not each is compared with each."""
         if "name" not in item:
             return list(self.instances.values())
         ids = dict.fromkeys([*self._by_name.get(item["name"], []), *self._nameless])
         # Another thread may find out meanwhile that one of them is gone.
-        return [raw for i in ids if (raw := self.instances.get(i)) is not None]
+        return [instance for i in ids if (instance := self.instances.get(i)) is not None]
 
-    def fetch(self, instance_id: str, subject: str = "") -> Raw | None:
+    def fetch(self, instance_id: str, subject: str = "") -> Instance | None:
         """Read one instance in full; None when the tenant does not have it."""
         raw = self.api.get_data_source(instance_id, subject)
         if raw is None:
             self.instances.pop(instance_id, None)
             return None
-        if raw["id"] != instance_id:
+        if str(raw["id"]) != instance_id:
             raise InputError(
                 f"{subject}: the tenant answered with another data source (id {raw['id']}) than the one asked for ({instance_id}). "
                 "Nothing was changed."
             )
         # What only the list shows is not lost: a tenant may show a name there alone.
-        listed = {k: v for k, v in self.instances.get(instance_id, {}).items() if v is not None and k not in ("state", "repositoriesCount")}
-        whole = self.instances[instance_id] = {**listed, **raw}
-        self.read.add(instance_id)
-        return whole
+        listed = self._listed.get(instance_id, {})
+        kept = {k: v for k, v in listed.items() if v is not None and k not in NOT_FROM_THE_LIST}
+        found = self.instances[instance_id] = Instance({**kept, **raw}, full=True)
+        return found
 
-    def find(self, item: Item, warnings: list[str], *, full: bool) -> Raw | None:
-        """The instance that the item means, or None. full: read it by id, even if the list shows enough to compare.
+    def find(self, item: Item, *, full: bool) -> Match:
+        """The instance that the item means, if any. full: read it by id, even if the list shows enough to compare.
 
         Raises InputError for an id that does not exist and for several matches, Undetermined when it cannot be told.
         """
@@ -80,31 +84,31 @@ class View:
                     f"there is no data source with id {item['id']} in this tenant, and an id never creates one. "
                     "Correct it, or leave it out to create."
                 )
-            return found
-        found = self.match(item, self.candidates(item), warnings)
-        if found is None or found["id"] in self.read or item["state"] == "created":
-            return found
+            return Match(found)
+        result = self.match(item, self.candidates(item))
+        if result.found is None or result.found.full or item["state"] == "created":
+            return result
         # What is to be deleted is shown, and named by the digest, as it is: with all that goes with it.
-        return self.fetch(found["id"], label(item)) if full or item["state"] == "absent" or _needs_full(item, found) else found
+        if full or item["state"] == "absent" or needs_full(item, result.found):
+            return dataclasses.replace(result, found=self.fetch(result.found.id, label(item)))
+        return result
 
-    def match(self, item: Item, among: list[Raw], warnings: list[str]) -> Raw | None:
+    def match(self, item: Item, among: list[Instance]) -> Match:
         """Like find, by identity alone; instances whose list entry hides an identifying field are read by id."""
-        result = match(item, among, self.read)
+        result = match(item, among)
         if result.unread:
             for instance_id in result.unread:
                 self.fetch(instance_id)
-            result = match(item, [raw for r in among if (raw := self.instances.get(r["id"])) is not None], self.read)
+            result = match(item, [now for one in among if (now := self.instances.get(one.id)) is not None])
         if result.undetermined:
             raise Undetermined(result.undetermined)
         if result.warning and (item["state"] == "absent" or item.get("recreate") == "when_immutable_differs"):
             raise Undetermined(f"{result.warning} That is not enough to delete it; give its id.")
-        if result.warning:
-            warnings.append(result.warning)
-        return result.found
+        return result
 
-    def settled(self, instance_id: str, subject: str, differences: t.Callable[[Raw], list[str]] = lambda _raw: []) -> Raw:
+    def settled(self, instance_id: str, subject: str, differences: t.Callable[[Instance], list[str]] = lambda _: []) -> Instance:
         """Read back after a write; a few times while the tenant does not yet show what was written."""
-        shown: Raw | None = None
+        shown: Instance | None = None
         for pause in SETTLE_PAUSES:
             time.sleep(pause)
             shown = self.fetch(instance_id, subject)
@@ -113,15 +117,3 @@ class View:
         if shown is None:
             raise InputError(f"{subject} (id {instance_id}) was written, but the tenant does not show it. Run again to see what stands.")
         return shown
-
-
-def _needs_full(item: Item, listed: Raw) -> bool:
-    """Whether the list does not show enough of an instance to compare the item with it."""
-    if any(option in item for option in ("repositories", "scope_rules", "external_projects")):
-        return True
-    shown = from_api(listed)
-    return any(
-        get(item, option) is not None and get(shown, option) is None
-        # By the type and the host it was told apart, so that those are known.
-        for option in ("selection_type", "unique_properties", *IMMUTABLE)
-    )

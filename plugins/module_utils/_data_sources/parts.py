@@ -1,0 +1,186 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, what an item makes of an instance's selection, mappings and settings, and what is refused. Pure.
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .._errors import InputError
+from .._http.redaction import alike, holds_masked, is_masked
+from .fields import MANUAL, MAPPING, Item, Raw
+from .instance import Instance
+from .scope import Scope, resolve
+
+# From the widest to the narrowest.
+_WIDTH = ("CURRENT_STATE_AND_FUTURE", "CURRENT_STATE", MANUAL)
+
+
+@dataclasses.dataclass(frozen=True)
+class Selection:
+    """What an item makes of an instance's selection.
+
+    fields: those of the instance that it sets, option-shaped. scope: what the item's scope_rules came to.
+    """
+
+    fields: Item
+    warnings: list[str] = dataclasses.field(default_factory=list)
+    scope: Scope | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What an item makes of an instance's name and unique_properties.
+
+    fields: those of the instance that it sets, option-shaped. put: the uniqueProperties that a PUT carries; None for none.
+    """
+
+    fields: Item
+    put: Raw | None = None
+    warnings: list[str] = dataclasses.field(default_factory=list)
+
+
+def plan_selection(item: Item, current: Instance) -> Selection:
+    held, kept = current.shown.get("selection_type"), current.shown.get("repositories")
+    wanted = item.get("selection_type", held)
+    if current.full:
+        _refuse_narrowing(item, current, held, wanted)
+    fields: Item = {} if wanted is None else {"selection_type": wanted}
+    option = next((name for name in ("repositories", "scope_rules") if name in item), None)
+    if option is None:
+        return Selection(fields)
+    if wanted != MANUAL:
+        raise InputError(
+            f"{current.label}: {option} needs selection_type {MANUAL}; it is {wanted or 'not known'} and none was "
+            f"given. Add selection_type: {MANUAL}."
+        )
+    if kept is None:
+        raise InputError(
+            f"{current.label}: the tenant does not show which repositories are selected, so the list cannot be changed without losing some."
+        )
+    refuse_partial_read(item, current)
+    mode = item["repositories_mode"]
+    scope = resolve(item["scope_rules"], item["scope_candidates"], kept) if option == "scope_rules" else None
+    given = scope.included if scope else list(dict.fromkeys(item["repositories"]))
+    selected = _merged(kept, given, mode, str)
+    _refuse_deselection(item, current, "repositories", len(set(kept)), len(set(kept) - set(selected)), selected)
+    fields["repositories"] = kept if set(selected) == set(kept) else selected
+    return Selection(fields, list(_scope_warnings(current.label, scope, mode)) if scope else [], scope)
+
+
+def _refuse_narrowing(item: Item, current: Instance, held: str | None, wanted: str | None) -> None:
+    narrower = held in _WIDTH and wanted in _WIDTH and _WIDTH.index(wanted) > _WIDTH.index(held)
+    # A selection of all that exists now, where nothing does, loses nothing: so begins a new instance.
+    empty = held == "CURRENT_STATE" and not current.shown.get("repositories") and not current.count
+    if narrower and not empty and item["max_deselect"] != -1:
+        raise InputError(
+            f"{current.label}: changing selection_type from {held} to {wanted} narrows what is covered, from now on or "
+            "at once. Set max_deselect to -1 if that is meant."
+        )
+
+
+def _scope_warnings(name: str, scope: Scope, mode: str) -> t.Iterator[str]:
+    if not scope.included:
+        yield f"{name}: the scope_rules include none of {scope.candidates} candidates and {scope.selected} selected repositories."
+    if mode == "merge" and scope.left_out:
+        yield (
+            f"{name}: {scope.left_out} of {scope.selected} selected repositories are not included by the scope_rules and stay, since "
+            "repositories_mode is merge; exact would deselect them."
+        )
+
+
+def plan_external_projects(item: Item, current: Instance) -> Item:
+    """The external_projects that it sets of the instance; empty when they stay as they are."""
+    if "external_projects" not in item:
+        return {}
+    mode = item["external_projects_mode"]
+    kept = current.shown.get("external_projects")
+    if kept is None:
+        if "id" in current.shown and mode != "exact":
+            raise InputError(
+                f"{current.label}: the tenant does not show its external_projects, so mode {mode} could lose some. Use "
+                "external_projects_mode: exact."
+            )
+        kept = []
+    given = item["external_projects"]
+    if mode == "remove":
+        merged = [m for m in kept if not any(all(m.get(k) == v for k, v in g.items()) for g in given)]
+    else:
+        merged = _merged(kept, given, mode, _project_key)
+        # A mapping that is there and one given for the same project: what is given wins, what it does not name stays.
+        merged = [{**m, **next((g for g in given if _project_key(g) == _project_key(m)), {})} for m in merged]
+    removed = sum(1 for m in kept if not any(_project_key(m) == _project_key(n) for n in merged))
+    _refuse_deselection(item, current, "external_projects", len(kept), removed, merged)
+    same = len(merged) == len(kept) and all(m in kept for m in merged)
+    return {} if same else {"external_projects": merged}
+
+
+def _project_key(mapping: dict[str, str]) -> tuple[str | None, ...]:
+    project = mapping.get("external_project_id") or mapping.get("external_id")
+    # The tenant may hold some without a project: each of those is its own.
+    return (project, mapping.get("external_branch_name")) if project else ("", *(mapping.get(k) for k in MAPPING))
+
+
+def _merged(kept: list[t.Any], given: list[t.Any], mode: str, key: t.Callable[[t.Any], t.Any]) -> list[t.Any]:
+    """The tenant's spelling and order for what stays, then what is new in the order given."""
+    in_kept, in_given = {key(v) for v in kept}, {key(v) for v in given}
+    if mode == "remove":
+        return [v for v in kept if key(v) not in in_given]
+    stays = kept if mode == "merge" else [v for v in kept if key(v) in in_given]
+    return [*stays, *(v for v in given if key(v) not in in_kept)]
+
+
+def _refuse_deselection(
+    item: Item, current: Instance, what: str, held: int, removed: int, left: t.Sequence[t.Any]
+) -> None:
+    limit = item["max_deselect"]
+    if limit == -1 or not removed:
+        return
+    if removed > limit:
+        raise InputError(
+            f"{current.label}: this would deselect {removed} of {held} {what}, more than max_deselect ({limit}). "
+            f"If that is meant, set max_deselect to {removed}, or to -1 for no limit."
+        )
+    if removed == held and not left:
+        raise InputError(f"{current.label}: this would deselect the last of its {held} {what}. If that is meant, set max_deselect to -1.")
+
+
+def plan_settings(item: Item, current: Instance) -> Settings:
+    given, held = dict(item.get("unique_properties", {})), current.settings
+    renamed = "name" in item and item["name"] not in current.names
+    if held is None:
+        if renamed and current.names:
+            raise InputError(f"{current.label}: it cannot be renamed: the tenant hides the unique_properties that a new name replaces.")
+        if not (given or renamed) or "id" not in current.shown:
+            return Settings({})
+        hidden_part = "unique_properties" if given else "its name"
+        return Settings({}, warnings=[f"{current.label}: the tenant does not show {hidden_part}: not compared, not sent."])
+    if renamed:
+        given["name"] = item["name"]
+    # A placeholder for what is not there says nothing; for what is there it stands for the value the tenant has.
+    differing = sorted(k for k, v in given.items() if not (is_masked(v) if k not in held else alike(held[k], v)))
+    new = {**held, **{k: v for k, v in given.items() if not holds_masked(v)}}
+    new.update({k: v for k, v in given.items() if k in differing})
+    hidden = sorted(k for k, v in new.items() if holds_masked(v))
+    if differing and hidden:
+        raise InputError(
+            f"{current.label}: unique_properties.{differing[0]} should change, but all keys are replaced together, and of "
+            f"{', '.join(hidden)} only a placeholder is known, so it would be lost. Give the real value too."
+        )
+    fields: Item = {"unique_properties": new} if differing else {}
+    if "name" in differing:
+        fields["name"] = given["name"]
+    # With a hidden value among them they cannot be sent back; left out, they stay or are cleared, and the read-back tells.
+    return Settings(fields, None if hidden else new)
+
+
+def refuse_partial_read(item: Item, current: Instance) -> None:
+    named = len(current.shown.get("repositories", []))
+    if current.partial and (not named or item["max_deselect"] != -1):
+        raise InputError(
+            f"{current.label}: the tenant says {current.count} repositories are selected but names {named}. A "
+            "change made from a partial "
+            "list would deselect the others, so nothing was sent. Try again later"
+            + (", or set max_deselect to -1 if the list is known to be whole." if named else ".")
+        )
