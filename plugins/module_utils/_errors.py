@@ -15,10 +15,15 @@ WORDS_SHOWN = 600
 class CortexError(Exception):
     """A failure that a user reads as one line.
 
+    subject: the object that the message names, such as 'SNYK "snyk-eu" (id 12)', and begins with unless a class says otherwise; or empty.
     changed: whether the tenant is known to be different from before. details() holds the same as data, without secrets.
     """
 
     changed: t.ClassVar[bool] = False
+
+    def __init__(self, message: str = "", *, subject: str = "") -> None:
+        super().__init__(f"{subject}{message}")
+        self.subject = subject
 
     def details(self) -> dict[str, t.Any]:
         return {}
@@ -49,8 +54,10 @@ class PartlyDone(CortexError):
 
     changed = True
 
-    def __init__(self, what: str, cause: CortexError | None = None, how: str = "Run again to complete it.") -> None:
-        super().__init__(f"{what}: {cause} {how}" if cause else f"{what}. {how}")
+    def __init__(
+        self, what: str, cause: CortexError | None = None, how: str = "Run again to complete it.", *, subject: str = ""
+    ) -> None:
+        super().__init__(f"{what}: {cause} {how}" if cause else f"{what}. {how}", subject=subject)
         self.cause = cause
 
     def details(self) -> dict[str, t.Any]:

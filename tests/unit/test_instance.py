@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import carried_over, plan_update
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.view import View
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import CortexError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import TenantError
 
 MANUAL = "MANUAL_SELECTION"
 ITEM = {"state": "present", "type": "SNYK", "repositories_mode": "merge", "external_projects_mode": "merge", "max_deselect": -1}
@@ -75,7 +75,7 @@ def test_a_partial_read_refuses_every_change(state: Any, count: int) -> None:
     assert partial.partial
     assert not partial.complete
     for wish in DIFFERENT:
-        with pytest.raises(CortexError, match=f"says {count} repositories are selected|does not show which repositories"):
+        with pytest.raises(TenantError, match=f"says {count} repositories are selected|does not show which repositories"):
             plan_update({**ITEM, "max_deselect": 10, **wish}, partial)
     assert plan_update({**ITEM, "name": "core"}, partial).action == "none"
 

@@ -21,7 +21,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.
     unexpected,
 )
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.show import destroys
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError, TenantError
 
 MANUAL = "MANUAL_SELECTION"
 NOBODY_ASKED = {"state": "present", "repositories_mode": "merge", "external_projects_mode": "merge", "max_deselect": 10}
@@ -54,7 +54,7 @@ def update(item: dict[str, Any], raw: dict[str, Any]) -> Plan:
 
 
 def refused(item: dict[str, Any], current: dict[str, Any]) -> str:
-    with pytest.raises(InputError) as caught:
+    with pytest.raises((InputError, TenantError)) as caught:
         update(item, current)
     assert "\n" not in str(caught.value)
     return str(caught.value)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import from_api, mappings_to_api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import Plan, plan_create, plan_update, unexpected
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError, TenantError
 
 MANUAL = "MANUAL_SELECTION"
 MASK = "********"
@@ -86,7 +86,7 @@ def planned(item: Raw, current: Raw) -> Plan | None:
     before = copy.deepcopy((item, current))
     try:
         return plan_update(item, Instance(current, full=True))
-    except InputError:
+    except (InputError, TenantError):
         return None
     finally:
         assert (item, current) == before, "planning changed what it was given"

@@ -18,7 +18,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import Plan, plan_update, unexpected
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.scope import resolve
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.show import diff_of, digest_of, plan_as_markdown
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError, TenantError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_lists import read_names
 
 MANUAL = "MANUAL_SELECTION"
@@ -119,7 +119,7 @@ def test_a_selection_of_all_is_not_narrowed_without_leave() -> None:
 
 
 def test_a_read_that_names_fewer_than_the_tenant_counts_is_refused() -> None:
-    with pytest.raises(InputError, match="says 2546 repositories are selected but names 1"):
+    with pytest.raises(TenantError, match="says 2546 repositories are selected but names 1"):
         update(wanting({"include": "**"}, candidates=["a/2"]), {**holding("a/1"), "repositoriesCount": 2546})
 
 

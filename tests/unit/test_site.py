@@ -37,3 +37,27 @@ def test_the_errors_of_the_page_are_the_errors_of_the_code() -> None:
     assert len(quoted) > 15
     strangers = [part for line in quoted for part in re.split(r" ?… ?", line) if part and not any(part in text for text in code)]
     assert strangers == []
+
+
+DATA_SOURCES = ROOT / "plugins" / "module_utils" / "_data_sources"
+
+
+def raised(file: Path) -> list[ast.Call]:
+    """Every error that a file makes."""
+    calls = [node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    return [call for call in calls if re.search(r"Error$|^PartlyDone$|^Surprise$|^Undetermined$", ast.unparse(call.func))]
+
+
+def test_an_error_that_begins_with_a_data_source_has_it_as_its_subject() -> None:
+    """Otherwise the result of a list would put the name in front a second time."""
+    found = [(file, call) for file in DATA_SOURCES.glob("*.py") for call in raised(file)]
+    assert len(found) > 50
+    begins = [(call.args[0].values[0], file) for file, call in found if call.args and isinstance(call.args[0], ast.JoinedStr)]
+    named = [(file.name, ast.unparse(first)) for first, file in begins if isinstance(first, ast.FormattedValue)]
+    assert [each for each in named if re.search(r"label|subject", each[1])] == []
+
+
+def test_what_writes_never_puts_the_blame_on_the_input() -> None:
+    """An InputError promises that nothing was sent."""
+    for name in ("apply.py", "lost.py"):
+        assert [ast.unparse(call) for call in raised(DATA_SOURCES / name) if ast.unparse(call.func) == "InputError"] == []

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.view import View
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import TenantError
 
 
 class Tenant:
@@ -44,5 +44,5 @@ def test_what_is_gone_since_the_list_is_no_candidate() -> None:
 def test_an_answer_about_another_instance_is_refused() -> None:
     tenant = Tenant()
     tenant.by_id["1"] = {"id": "2", "type": "SNYK"}
-    with pytest.raises(InputError, match=r"another data source \(id 2\) than the one asked for \(1\)"):
+    with pytest.raises(TenantError, match=r"another data source \(id 2\) than the one asked for \(1\)"):
         loaded(tenant).fetch("1", 'SNYK "snyk-eu"')

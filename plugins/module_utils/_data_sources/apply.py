@@ -8,7 +8,7 @@ import dataclasses
 import time
 import typing as t
 
-from .._errors import ApiError, CortexError, InputError, PartlyDone, TenantError
+from .._errors import ApiError, CortexError, PartlyDone, TenantError
 from .._http.lock import exclusive
 from .._http.redaction import holds_masked
 from .collector_token import CredentialsFile, credentials_content, find_credentials
@@ -34,7 +34,7 @@ class Outcome:
 
     action: created, updated, unchanged, deleted, failed or undetermined (in check mode: what would become of it). changed: the tenant was,
     or would be, changed; true together with an error when only part was done. data_source: option-shaped, secrets not yet hidden.
-    current: the instance that the item was found to mean, before anything was done.
+    current: the instance that the item was found to mean, before anything was done. names_item: whether error names it itself.
     """
 
     index: int
@@ -44,6 +44,7 @@ class Outcome:
     action: str = "unchanged"
     changed: bool = False
     error: str | None = None
+    names_item: bool = False
     api_error: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     data_source: Item | None = None
     actions: list[str] = dataclasses.field(default_factory=list)
@@ -56,6 +57,7 @@ class Outcome:
 
     def fail(self, error: CortexError, action: str = "failed") -> None:
         self.action, self.error, self.api_error = action, str(error), error.details()
+        self.names_item, self.changed = bool(error.subject), self.changed or error.changed
         if not self.changed:
             # What was planned did not happen.
             self.actions, self.pending, self.credentials_applied, self.data_source = [], [], False, self.plan.before
@@ -139,7 +141,8 @@ class Writer:
                     self._put(outcome, plan, instance_id, "scope")
         except CortexError as exc:
             if not (kind and kind.consent and isinstance(exc, ApiError) and exc.status in (400, 409, 422)):
-                raise PartlyDone(f"{label(item)} was created (id {instance_id}), but its scope was not set", exc) from None
+                done = f" was created (id {instance_id}), but its scope was not set"
+                raise PartlyDone(done, exc, subject=label(item)) from None
             # The tenant takes a scope only after a person's consent: that is no failure of this run.
             outcome.warnings.append(f"{label(item)} was created; the tenant does not take its scope yet ({exc.words}).")
             waits = True
@@ -165,7 +168,8 @@ class Writer:
                 outcome.warnings.append(f"The answer to creating {label(item)} was lost; what it made was found (id {found.id}).")
                 return found.raw
             self._delete_orphan(outcome, item, found.id)
-        raise InputError(f"{label(item)}: the answer to creating it was lost {LOST_COLLECTORS} times; nothing is left of it. Run again.")
+        lost_again = f": the answer to creating it was lost {LOST_COLLECTORS} times; nothing is left of it. Run again."
+        raise TenantError(lost_again, subject=label(item))
 
     def _delete_orphan(self, outcome: Outcome, item: Item, instance_id: str) -> None:
         try:
@@ -175,9 +179,10 @@ class Writer:
         except CortexError as exc:
             outcome.changed, outcome.actions = True, [*outcome.actions, "create"]
             raise PartlyDone(
-                f"{label(item)} was created (id {instance_id}), but its token was lost with the answer and deleting it failed; "
+                f" was created (id {instance_id}), but its token was lost with the answer and deleting it failed; "
                 f"delete it (state: absent, id: {instance_id})",
                 exc,
+                subject=label(item),
             ) from None
         outcome.warnings.append(
             f"The answer to creating {label(item)} was lost, and its token with it: what it made (id {instance_id}) was deleted."
@@ -200,28 +205,33 @@ class Writer:
 
     def _keep_token(self, outcome: Outcome, reply: Raw, keep: CredentialsFile | None) -> None:
         found = find_credentials({k: v for k, v in reply.items() if k not in ("uniqueProperties", "domain")})
-        where = f"{label(outcome.item)} was created (id {reply['id']})"
+        made, subject = f" was created (id {reply['id']})", label(outcome.item)
         again = f"Delete it (state: absent, id: {reply['id']}) and run again"
         if not found:
-            raise InputError(f"{where}, but the answer held no token, so it cannot be kept. {again}, or renew its token in the console.")
+            raise PartlyDone(
+                f"{made}, but the answer held no token, so it cannot be kept",
+                how=f"{again}, or renew its token in the console.",
+                subject=subject,
+            )
         self.api.client.redactor.add(found["token"])
         outcome.collector_credentials = found
         if keep:
             try:
                 keep.commit(credentials_content(reply, found, outcome.item.get("name")))
             except OSError as exc:
-                raise InputError(f"{where}, but its token could not be written to {keep.path} ({exc.strerror}). {again}.") from None
+                unwritten = f"{made}, but its token could not be written to {keep.path} ({exc.strerror})"
+                raise PartlyDone(unwritten, how=f"{again}.", subject=subject) from None
 
     def _update(self, outcome: Outcome) -> None:
         item, instance_id = outcome.item, outcome.plan.id
         with self._locked(instance_id):
             current = self.view.fetch(instance_id, label(item))
             if current is None:
-                raise InputError(f"{label(item)} (id {instance_id}) was deleted by somebody else while this run was planning. Run again.")
+                raise _overtaken("deleted", item, instance_id)
             # Planned anew from the read right before the write: what others changed since must not be undone.
             outcome.take(plan_update(item, current), predicted=False)
             if outcome.plan.action == "recreate":
-                raise InputError(f"{label(item)} (id {instance_id}) was changed by somebody else while this run was planning. Run again.")
+                raise _overtaken("changed", item, instance_id)
             if outcome.plan.changed:
                 if _narrows(outcome.plan):
                     self._backup(outcome, current.shown)
@@ -238,8 +248,9 @@ class Writer:
         differences = unexpected(plan, shown)
         if differences:
             raise Surprise(
-                f"{subject} (id {instance_id}) was updated, but reading it back shows: {'; '.join(differences)}. "
-                "Compare it in the console before the next run."
+                f" (id {instance_id}) was updated, but reading it back shows: {'; '.join(differences)}. "
+                "Compare it in the console before the next run.",
+                subject=subject,
             )
 
     def _recreate(self, outcome: Outcome) -> None:
@@ -247,9 +258,7 @@ class Writer:
         with self._locked(plan.id):
             current = self.view.fetch(plan.id, label(outcome.item))
             if current is None or plan_update(outcome.item, current).put != plan.put:
-                raise InputError(
-                    f"{label(outcome.item)} (id {plan.id}) was changed by somebody else while this run was planning. Run again."
-                )
+                raise _overtaken("changed", outcome.item, plan.id)
             self._backup(outcome, current.shown)
             self.api.delete_data_source(plan.id, label(outcome.item))
             outcome.changed, outcome.actions, outcome.data_source = True, ["delete"], plan.before
@@ -261,7 +270,8 @@ class Writer:
                     raise
                 kept = f"its scope is in {outcome.backup_file}" if outcome.backup_file else "its scope is in the result's data_source"
                 how = "Take its old id out of the item and run again." if "id" in outcome.item else "Run again to complete it."
-                raise PartlyDone(f"{label(plan.before or item)} was deleted, but not created again; {kept}", exc, how) from None
+                done = f" was deleted, but not created again; {kept}"
+                raise PartlyDone(done, exc, how, subject=label(plan.before or item)) from None
 
     def _delete(self, outcome: Outcome) -> None:
         instance_id, subject = outcome.plan.id, label(outcome.plan.before or outcome.item)
@@ -279,7 +289,7 @@ class Writer:
             time.sleep(pause)
             if self.api.get_data_source(instance_id, subject) is None:
                 return
-        raise InputError(f"{subject} was deleted, but the tenant still shows it. Look in the console, then run again.")
+        raise TenantError(" was deleted, but the tenant still shows it. Look in the console, then run again.", subject=subject)
 
     def _wait(self, outcome: Outcome, instance_id: str) -> None:
         item = outcome.item
@@ -292,13 +302,20 @@ class Writer:
             if status in wanted:
                 return
             if time.monotonic() + pause > deadline:
-                raise InputError(
-                    f"{label(item)} (id {instance_id}) has status {status} after {item['wait_timeout']:g} s, not {' or '.join(wanted)}. "
-                    "What was sent stands; raise wait_timeout, or look in the console."
-                )
+                late = f" (id {instance_id}) has status {status} after {item['wait_timeout']:g} s, not {' or '.join(wanted)}"
+                how = "raise wait_timeout, or look in the console."
+                if outcome.changed:
+                    raise PartlyDone(late, how=f"What was sent stands; {how}", subject=label(item))
+                raise TenantError(f"{late}. Nothing was sent; {how}", subject=label(item))
             time.sleep(pause)
             pause = min(pause * 1.5, 10.0)
             outcome.data_source = self.view.settled(instance_id, label(item)).shown
+
+
+def _overtaken(what: str, item: Item, instance_id: str) -> TenantError:
+    """what: what somebody else did to the instance, deleted or changed."""
+    said = f" (id {instance_id}) was {what} by somebody else while this run was planning. Run again."
+    return TenantError(said, subject=label(item))
 
 
 def _narrows(plan: Plan) -> bool:

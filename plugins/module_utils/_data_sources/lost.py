@@ -14,7 +14,7 @@ from .._http.redaction import alike
 from .fields import WRITE_ONLY, Item, Raw, get, hostname_key, label
 from .instance import Instance
 from .match import denied
-from .view import View
+from .view import Undetermined, View
 
 FIRST_PAUSE = 1.0
 
@@ -56,7 +56,7 @@ def _look(api: Api, item: Item, post: Raw, known: t.Callable[[], t.Container[str
             view.fetch(instance.id, label(item))
     try:
         found = view.match(item, [view.instances[one.id] for one in new if one.id in view.instances])
-    except InputError as exc:  # several, or one that hides what it is told apart by
+    except (InputError, Undetermined) as exc:  # several, or one that hides what it is told apart by
         return None, str(exc).rstrip(".")
     if found.found is None:
         return None, "no new data source with these fields appeared"

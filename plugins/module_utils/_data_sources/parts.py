@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .._errors import InputError
+from .._errors import InputError, TenantError
 from .._http.redaction import alike, holds_masked, is_masked
 from .fields import MANUAL, MAPPING, Item, Raw
 from .instance import Instance
@@ -52,12 +52,14 @@ def plan_selection(item: Item, current: Instance) -> Selection:
         return Selection(fields)
     if wanted != MANUAL:
         raise InputError(
-            f"{current.label}: {option} needs selection_type {MANUAL}; it is {wanted or 'not known'} and none was "
-            f"given. Add selection_type: {MANUAL}."
+            f": {option} needs selection_type {MANUAL}; it is {wanted or 'not known'} and none was "
+            f"given. Add selection_type: {MANUAL}.",
+            subject=current.label,
         )
     if kept is None:
-        raise InputError(
-            f"{current.label}: the tenant does not show which repositories are selected, so the list cannot be changed without losing some."
+        raise TenantError(
+            ": the tenant does not show which repositories are selected, so the list cannot be changed without losing some.",
+            subject=current.label,
         )
     refuse_partial_read(item, current)
     mode = item["repositories_mode"]
@@ -75,8 +77,9 @@ def _refuse_narrowing(item: Item, current: Instance, held: str | None, wanted: s
     empty = held == "CURRENT_STATE" and not current.shown.get("repositories") and not current.count
     if narrower and not empty and item["max_deselect"] != -1:
         raise InputError(
-            f"{current.label}: changing selection_type from {held} to {wanted} narrows what is covered, from now on or "
-            "at once. Set max_deselect to -1 if that is meant."
+            f": changing selection_type from {held} to {wanted} narrows what is covered, from now on or "
+            "at once. Set max_deselect to -1 if that is meant.",
+            subject=current.label,
         )
 
 
@@ -99,8 +102,9 @@ def plan_external_projects(item: Item, current: Instance) -> Item:
     if kept is None:
         if "id" in current.shown and mode != "exact":
             raise InputError(
-                f"{current.label}: the tenant does not show its external_projects, so mode {mode} could lose some. Use "
-                "external_projects_mode: exact."
+                f": the tenant does not show its external_projects, so mode {mode} could lose some. Use "
+                "external_projects_mode: exact.",
+                subject=current.label,
             )
         kept = []
     given = item["external_projects"]
@@ -139,11 +143,15 @@ def _refuse_deselection(
         return
     if removed > limit:
         raise InputError(
-            f"{current.label}: this would deselect {removed} of {held} {what}, more than max_deselect ({limit}). "
-            f"If that is meant, set max_deselect to {removed}, or to -1 for no limit."
+            f": this would deselect {removed} of {held} {what}, more than max_deselect ({limit}). "
+            f"If that is meant, set max_deselect to {removed}, or to -1 for no limit.",
+            subject=current.label,
         )
     if removed == held and not left:
-        raise InputError(f"{current.label}: this would deselect the last of its {held} {what}. If that is meant, set max_deselect to -1.")
+        raise InputError(
+            f": this would deselect the last of its {held} {what}. If that is meant, set max_deselect to -1.",
+            subject=current.label,
+        )
 
 
 def plan_settings(item: Item, current: Instance) -> Settings:
@@ -151,7 +159,10 @@ def plan_settings(item: Item, current: Instance) -> Settings:
     renamed = "name" in item and item["name"] not in current.names
     if held is None:
         if renamed and current.names:
-            raise InputError(f"{current.label}: it cannot be renamed: the tenant hides the unique_properties that a new name replaces.")
+            raise InputError(
+                ": it cannot be renamed: the tenant hides the unique_properties that a new name replaces.",
+                subject=current.label,
+            )
         if not (given or renamed) or "id" not in current.shown:
             return Settings({})
         hidden_part = "unique_properties" if given else "its name"
@@ -165,8 +176,9 @@ def plan_settings(item: Item, current: Instance) -> Settings:
     hidden = sorted(k for k, v in new.items() if holds_masked(v))
     if differing and hidden:
         raise InputError(
-            f"{current.label}: unique_properties.{differing[0]} should change, but all keys are replaced together, and of "
-            f"{', '.join(hidden)} only a placeholder is known, so it would be lost. Give the real value too."
+            f": unique_properties.{differing[0]} should change, but all keys are replaced together, and of "
+            f"{', '.join(hidden)} only a placeholder is known, so it would be lost. Give the real value too.",
+            subject=current.label,
         )
     fields: Item = {"unique_properties": new} if differing else {}
     if "name" in differing:
@@ -178,9 +190,9 @@ def plan_settings(item: Item, current: Instance) -> Settings:
 def refuse_partial_read(item: Item, current: Instance) -> None:
     named = len(current.shown.get("repositories", []))
     if current.partial and (not named or item["max_deselect"] != -1):
-        raise InputError(
-            f"{current.label}: the tenant says {current.count} repositories are selected but names {named}. A "
-            "change made from a partial "
-            "list would deselect the others, so nothing was sent. Try again later"
-            + (", or set max_deselect to -1 if the list is known to be whole." if named else ".")
+        raise TenantError(
+            f": the tenant says {current.count} repositories are selected but names {named}. A "
+            "change made from a partial list would deselect the others, so nothing was sent. Try again later"
+            + (", or set max_deselect to -1 if the list is known to be whole." if named else "."),
+            subject=current.label,
         )

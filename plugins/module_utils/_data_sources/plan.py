@@ -71,7 +71,8 @@ def plan_item(item: Item, current: Instance | None) -> Plan:
         different = denied(item, current)
         if different:
             raise InputError(
-                f"{current.label} has another {' and '.join(different)} than the item gives: not deleted. Correct the id."
+                f" has another {' and '.join(different)} than the item gives: not deleted. Correct the id.",
+                subject=current.label,
             )
         return plan_delete(current)
     if item["state"] == "created":
@@ -83,19 +84,27 @@ def plan_create(item: Item) -> Plan:
     """A new instance and, after it, its scope: the request that creates one cannot carry it."""
     kind = known(item.get("type"))
     if "type" not in item:
-        raise InputError(f"{label(item)} does not exist, and an id never creates. Take the id out, or correct it.")
+        raise InputError(
+            " does not exist, and an id never creates. Take the id out, or correct it.",
+            subject=label(item),
+        )
     if kind and kind.created_by:
-        raise InputError(f"{label(item)} does not exist, and this type cannot be created through the API: it appears by {kind.created_by}.")
+        raise InputError(
+            f" does not exist, and this type cannot be created through the API: it appears by {kind.created_by}.",
+            subject=label(item),
+        )
     if item["type"] == "COLLECTOR" and not (item.get("credentials_file") or item.get("return_credentials")):
         raise InputError(
-            f"{label(item)} would be created, and the tenant shows a collector's token only once: give credentials_file "
-            "(or return_credentials) so that it is not lost."
+            " would be created, and the tenant shows a collector's token only once: give credentials_file "
+            "(or return_credentials) so that it is not lost.",
+            subject=label(item),
         )
     post = to_create(item)
     masked = list(_masked_paths(post))
     if masked:
         raise InputError(
-            f"{label(item)} would be created, but {masked[0]} holds a placeholder ({len(masked)} in all) instead of the value: fill it in."
+            f" would be created, but {masked[0]} holds a placeholder ({len(masked)} in all) instead of the value: fill it in.",
+            subject=label(item),
         )
     start: Raw = {"id": None, **{k: v for k, v in post.items() if k not in WRITE_ONLY}}
     plan = Plan("create", post=post, after={**from_api(start), "id": None}, pending=pending_actions(item, None))
@@ -114,21 +123,29 @@ def plan_recreate(item: Item, current: Instance) -> Plan:
     """
     name, kind = current.label, known(item.get("type") or current.type)
     if kind is None or kind.created_by or kind.consent:
-        raise InputError(f"{name}: recreate is refused: this type cannot be made again without a person. Nothing was changed.")
+        raise InputError(
+            ": recreate is refused: this type cannot be made again without a person. Nothing was changed.",
+            subject=name,
+        )
     missing = [option for option in kind.takes if option.startswith("credentials.") and not get(item, option)]
     if missing:
         raise InputError(
-            f"{name}: recreate needs {', '.join(missing)}, since the tenant does not give back the old ones. Nothing was changed."
+            f": recreate needs {', '.join(missing)}, since the tenant does not give back the old ones. Nothing was changed.",
+            subject=name,
         )
     if current.settings is None and "unique_properties" not in item:
-        raise InputError(f"{name}: recreate would lose the unique_properties, which the tenant hides. Give them. Nothing was changed.")
+        raise InputError(
+            ": recreate would lose the unique_properties, which the tenant hides. Give them. Nothing was changed.",
+            subject=name,
+        )
     refuse_partial_read(item, current)
     selection = plan_selection(item, current)
     kept = carried_over(item, current, {**selection.fields, **plan_external_projects(item, current)})
     lost = sorted(k for k, v in kept["unique_properties"].items() if holds_masked(v))
     if lost:
         raise InputError(
-            f"{name}: recreate would lose unique_properties.{lost[0]}: only a placeholder is known. Give it. Nothing was changed."
+            f": recreate would lose unique_properties.{lost[0]}: only a placeholder is known. Give it. Nothing was changed.",
+            subject=name,
         )
     plan = plan_create(kept)
     warnings = [*selection.warnings, *plan.warnings]
@@ -193,7 +210,8 @@ def plan_update(item: Item, current: Instance) -> Plan:
     """Bring an existing instance to what the item says. Fields not given stay. Only of a full one is anything else planned than "none" or
     "read".
 
-    Raises InputError for what cannot or must not be done: an immutable field that differs, too many deselections, a partial read.
+    Raises InputError for what cannot or must not be done: an immutable field that differs, too many deselections; TenantError for a
+    partial read.
     """
     before = current.shown
     if needs_full(item, current):
@@ -204,8 +222,9 @@ def plan_update(item: Item, current: Instance) -> Plan:
             return plan_recreate(item, current) if current.full else Plan("read", before=before)
         option, held, wanted = difference
         raise InputError(
-            f"{current.label}: {option} is {held} and cannot be changed to {wanted}, the API has no way. Deleting it and creating it again "
-            "would destroy its findings, mappings and webhooks; recreate: when_immutable_differs does that."
+            f": {option} is {held} and cannot be changed to {wanted}, the API has no way. Deleting it and creating it again "
+            "would destroy its findings, mappings and webhooks; recreate: when_immutable_differs does that.",
+            subject=current.label,
         )
     selection, settings = plan_selection(item, current), plan_settings(item, current)
     after = {**before, **selection.fields, **plan_external_projects(item, current), **settings.fields}

@@ -54,9 +54,10 @@ class Prune:
                 # A host that is not shown, or not given, may be the same.
                 if item.get("type") == instance.type and (host == wanted or not host or not wanted):
                     raise InputError(
-                        f"{label(item)} would be created and {instance.label} pruned, perhaps on the same host: that looks like "
+                        f" would be created and {instance.label} pruned, perhaps on the same host: that looks like "
                         f"a new name, and would destroy its findings. To rename it give the item id: {instance.id}; "
-                        "to replace it, list the old one with state: absent. Nothing was changed."
+                        "to replace it, list the old one with state: absent. Nothing was changed.",
+                        subject=label(item),
                     )
         if len(found) > self.most:
             names = ", ".join(instance.label for instance in found[:10])

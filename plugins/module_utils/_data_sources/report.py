@@ -110,9 +110,8 @@ def _more(outcome: Outcome) -> Result:
 
 
 def _named(outcome: Outcome) -> str:
-    """The error, with the item's name in front where it does not begin with it."""
-    name, error = label(outcome.item), str(outcome.error)
-    return error if error.startswith(name.partition(" (id ")[0]) else f"{name}: {error}"
+    """The error, with the item's name in front unless it names one itself."""
+    return str(outcome.error) if outcome.names_item else f"{label(outcome.item)}: {outcome.error}"
 
 
 def plan_writer(path: str | None) -> t.Callable[[Run], None]:

@@ -10,7 +10,7 @@ import threading
 import typing as t
 
 from .._api import Api
-from .._errors import ApiError, CortexError, InputError, PartlyDone
+from .._errors import ApiError, CortexError, InputError, PartlyDone, TenantError
 from .._repository_lists import names_of, read_names
 from .apply import Outcome, Surprise, Writer
 from .check import check_item
@@ -130,7 +130,7 @@ class Run:
         broken = next((o for o in outcomes if o.error is not None), None)
         if broken:
             for outcome in pruned:
-                outcome.fail(InputError(f"not pruned, since item {broken.index} failed."), "unchanged")
+                outcome.fail(CortexError(f"not pruned, since item {broken.index} failed."), "unchanged")
             return
         self._each(pruned, lambda o: self._carry_out(o, surprised))
 
@@ -139,9 +139,9 @@ class Run:
         failed = True
         try:
             if outcome.plan.put and kind in surprised:
-                raise InputError(
-                    f"{label(outcome.item)} was not tried, since an update of the same type had an effect nobody asked for: "
-                    f"{surprised[kind]}"
+                raise TenantError(
+                    f" was not tried, since an update of the same type had an effect nobody asked for: {surprised[kind]}",
+                    subject=label(outcome.item),
                 )
             self._writer.apply(outcome)
             failed = False
@@ -172,7 +172,7 @@ class Run:
 
     def _guard(self, outcome: Outcome, step: t.Callable[[Outcome], t.Any]) -> None:
         if self._stopped:
-            outcome.fail(InputError(f"{label(outcome.item)} was not tried: {self._stopped}"))
+            outcome.fail(TenantError(f" was not tried: {self._stopped}", subject=label(outcome.item)))
             return
         try:
             step(outcome)

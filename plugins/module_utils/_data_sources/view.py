@@ -9,7 +9,7 @@ import time
 import typing as t
 
 from .._api import Api
-from .._errors import InputError
+from .._errors import InputError, TenantError
 from .fields import Item, Raw, label
 from .instance import Instance
 from .match import Match, match
@@ -21,7 +21,7 @@ NOT_FROM_THE_LIST = ("state", "repositoriesCount")
 SETTLE_PAUSES = (0.0, 0.5, 1.0, 2.0)
 
 
-class Undetermined(InputError):
+class Undetermined(TenantError):
     """It cannot be told which instance is meant, or whether it exists; nothing was done."""
 
 
@@ -62,9 +62,9 @@ class View:
             self.instances.pop(instance_id, None)
             return None
         if str(raw["id"]) != instance_id:
-            raise InputError(
-                f"{subject}: the tenant answered with another data source (id {raw['id']}) than the one asked for ({instance_id}). "
-                "Nothing was changed."
+            raise TenantError(
+                f": the tenant answered with another data source (id {raw['id']}) than the one asked for ({instance_id}).",
+                subject=subject or f"id {instance_id}",
             )
         # What only the list shows is not lost: a tenant may show a name there alone.
         listed = self._listed.get(instance_id, {})
@@ -115,5 +115,6 @@ class View:
             if shown is not None and not differences(shown):
                 break
         if shown is None:
-            raise InputError(f"{subject} (id {instance_id}) was written, but the tenant does not show it. Run again to see what stands.")
+            lost = f" (id {instance_id}) was written, but the tenant does not show it. Run again to see what stands."
+            raise TenantError(lost, subject=subject)
         return shown
