@@ -173,6 +173,9 @@ rate_limited:
   sample: {waits: 0, seconds: 0.0}
 """
 
+from typing import Any
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import report
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import argument_spec, item_from
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.run import Run
@@ -182,7 +185,12 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import
 def main() -> None:
     module = CortexModule(argument_spec(), required_one_of=[("id", "type")])
     item = item_from({name: value for name, value in module.params.items() if name not in CONNECTION_SPEC})
-    module.run(lambda api: report.one(Run(api, check_mode=module.check_mode, full=True), item, diff=module._diff))
+
+    def work(api: Api) -> dict[str, Any]:
+        (outcome,) = Run(api, check_mode=module.check_mode, full=True).apply([item])
+        return report.result_of(outcome, diff=module._diff)
+
+    module.run(work)
 
 
 if __name__ == "__main__":

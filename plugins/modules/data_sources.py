@@ -212,7 +212,8 @@ def main() -> None:
             progress=module.progress(api),
             on_plan=report.plan_writer(params["plan_file"]),
         )
-        return report.many(run, [item_from(p) for p in params["data_sources"]], diff=module._diff)
+        outcomes = run.apply([item_from(p) for p in params["data_sources"]])
+        return report.results_of(run, outcomes, diff=module._diff)
 
     module.run(work)
 

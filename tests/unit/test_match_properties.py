@@ -166,7 +166,7 @@ def run(tenant: Direct, wanted: list[Item], *, check: bool = False, prune: Prune
     """The outcomes, or why the whole run was refused."""
     before = copy.deepcopy(wanted)
     try:
-        return Run(tenant, check_mode=check, prune=prune).items(wanted)  # type: ignore[arg-type]
+        return Run(tenant, check_mode=check, prune=prune).apply(wanted)  # type: ignore[arg-type]
     except InputError as refusal:
         return str(refusal)
     finally:

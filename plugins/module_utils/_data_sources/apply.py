@@ -55,6 +55,11 @@ class Outcome:
     credentials_applied: bool = False
     pruned: bool = False
 
+    @property
+    def released(self) -> dict[str, str] | None:
+        """The token that the result holds in clear, since the item asks for it."""
+        return self.collector_credentials if self.item.get("return_credentials") else None
+
     def fail(self, error: CortexError, action: str = "failed") -> None:
         self.action, self.error, self.api_error = action, str(error), error.details()
         self.names_item, self.changed = bool(error.subject), self.changed or error.changed
@@ -125,29 +130,34 @@ class Writer:
         self._wait(outcome, instance_id)
 
     def _scope_new(self, outcome: Outcome, item: Item, instance_id: str) -> None:
-        """Set the scope of a new instance, unless that waits for a person's consent."""
-        kind = known(item["type"])
         try:
             with self._locked(instance_id):
-                shown = self.view.settled(instance_id, label(item))
-                plan = plan_update(scope_item(item, outcome.plan.after or {}, shown), shown)
-                outcome.warnings += plan.warnings
-                waits = bool(plan.pending)
-                if plan.changed:
-                    if "uniqueProperties" in outcome.plan.post:
-                        # A tenant that hides values and clears what an update leaves out would lose them; here they are still known.
-                        visible = {k: v for k, v in (shown.settings or {}).items() if not holds_masked(v)}
-                        plan.put["uniqueProperties"] = {**visible, **outcome.plan.post["uniqueProperties"]}
-                    self._put(outcome, plan, instance_id, "scope")
+                waits = self._set_scope(outcome, item, self.view.settled(instance_id, label(item)))
         except CortexError as exc:
-            if not (kind and kind.consent and isinstance(exc, ApiError) and exc.status in (400, 409, 422)):
-                done = f" was created (id {instance_id}), but its scope was not set"
-                raise PartlyDone(done, exc, subject=label(item)) from None
-            # The tenant takes a scope only after a person's consent: that is no failure of this run.
-            outcome.warnings.append(f"{label(item)} was created; the tenant does not take its scope yet ({exc.words}).")
-            waits = True
+            done = f" was created (id {instance_id}), but its scope was not set"
+            raise PartlyDone(done, exc, subject=label(item)) from None
         if waits:
             outcome.pending = pending_actions(item, instance_id, scope_waits=True)
+
+    def _set_scope(self, outcome: Outcome, item: Item, shown: Instance) -> bool:
+        """Returns whether the scope of a new instance waits for a person's consent."""
+        plan = plan_update(scope_item(item, outcome.plan.after or {}, shown), shown)
+        outcome.warnings += plan.warnings
+        if not plan.changed:
+            return bool(plan.pending)
+        if "uniqueProperties" in outcome.plan.post:
+            # A tenant that hides values and clears what an update leaves out would lose them; here they are still known.
+            visible = {k: v for k, v in (shown.settings or {}).items() if not holds_masked(v)}
+            plan.put["uniqueProperties"] = {**visible, **outcome.plan.post["uniqueProperties"]}
+        try:
+            self._put(outcome, plan, shown.id, "scope")
+        except ApiError as exc:
+            kind = known(item["type"])
+            if not (kind and kind.consent and exc.status in (400, 409, 422)):
+                raise
+            # The tenant takes a scope only after a person's consent: that is no failure of this run.
+            outcome.warnings.append(f"{label(item)} was created; the tenant does not take its scope yet ({exc.words}).")
+        return "scope" not in outcome.actions
 
     def _post(self, outcome: Outcome, item: Item, post: Raw) -> Raw | None:
         """Create. Returns the reply, or what was found in its place; None when it turned out to exist and was handled as that."""

@@ -18,11 +18,11 @@ from .status import status_of
 from .types import known
 
 Result = dict[str, t.Any]
+BROKEN = ("failed", "undetermined")
 
 
-def one(run: Run, item: Item, *, diff: bool) -> Result:
-    """Carry out the run; the result of the module data_source."""
-    (outcome,) = run.items([item])
+def result_of(outcome: Outcome, *, diff: bool) -> Result:
+    """The result of the module data_source."""
     result: Result = {
         "changed": outcome.changed,
         "data_source": hide_secret_keys(outcome.data_source),
@@ -30,13 +30,13 @@ def one(run: Run, item: Item, *, diff: bool) -> Result:
         "credentials_applied": outcome.credentials_applied,
         "pending_actions": outcome.pending,
         "warnings": outcome.warnings,
+        **_more(outcome),
     }
-    result.update(_more(outcome))
     entry = diff_of(outcome.plan, outcome.item) if diff else None
     if entry:
         result["diff"] = entry
-    if outcome.item.get("return_credentials") and outcome.collector_credentials:
-        result["released"] = {"collector_credentials": outcome.collector_credentials}
+    if outcome.released:
+        result["released"] = {"collector_credentials": outcome.released}
     if outcome.error:
         result.update({"failed": True, "msg": outcome.error})
         if outcome.api_error:
@@ -44,33 +44,13 @@ def one(run: Run, item: Item, *, diff: bool) -> Result:
     return result
 
 
-def many(run: Run, items: list[Item], *, diff: bool) -> Result:
-    """Carry out the run; the result of the module data_sources."""
-    outcomes = run.items(items)
-    rows = []
-    for o in outcomes:
-        shown = o.data_source or o.plan.before or {}
-        row: Result = {
-            "index": o.index,
-            "id": shown.get("id") or o.item.get("id"),
-            "type": o.item.get("type") or shown.get("type"),
-            "name": o.item.get("name") or shown.get("name"),
-            "hostname": get(o.item, "domain.hostname") or get(shown, "domain.hostname"),
-            "action": o.action,
-            "changed": o.changed,
-            "repositories_count": shown.get("repositories_count"),
-            "status": shown.get("status"),
-            **_more(o),
-        }
-        if o.error:
-            row["error"] = o.error
-        if o.pending:
-            row["pending_actions"] = o.pending
-        rows.append(row)
+def results_of(run: Run, outcomes: list[Outcome], *, diff: bool) -> Result:
+    """The result of the module data_sources."""
+    counts = dict(sorted(collections.Counter(o.action for o in outcomes).items()))
     result: Result = {
         "changed": any(o.changed for o in outcomes),
-        "data_sources": rows,
-        "summary": dict(sorted(collections.Counter(o.action for o in outcomes).items())),
+        "data_sources": [_row(o) for o in outcomes],
+        "summary": counts,
         "pending_actions": [p for o in outcomes for p in o.pending],
         "plan_digest": run.digest,
         "tenant": run.tenant,
@@ -78,23 +58,39 @@ def many(run: Run, items: list[Item], *, diff: bool) -> Result:
     }
     if diff:
         result["diff"] = [{"index": o.index, **entry} for o in outcomes if (entry := diff_of(o.plan, o.item))]
-    released = [
-        {"index": o.index, **o.collector_credentials} for o in outcomes if o.item.get("return_credentials") and o.collector_credentials
-    ]
+    released = [{"index": o.index, **o.released} for o in outcomes if o.released]
     if released:
         result["released"] = {"collector_credentials": released}
-    broken = [o for o in outcomes if o.action in ("failed", "undetermined")]
+    broken = [o for o in outcomes if o.action in BROKEN]
     if broken:
         told = " ".join(f"[{o.index}] {_named(o)}" for o in broken)
-        done = "; ".join(f"{n} {action}" for action, n in result["summary"].items() if action not in ("failed", "undetermined"))
-        result.update(
-            {
-                "failed": True,
-                "msg": f"{len(broken)} of {len(outcomes)} data sources could not be brought to their state. {told} The "
-                f"others: {done or 'none'}.",
-            }
+        done = "; ".join(f"{n} {action}" for action, n in counts.items() if action not in BROKEN)
+        result["failed"] = True
+        result["msg"] = (
+            f"{len(broken)} of {len(outcomes)} data sources could not be brought to their state. {told} The others: {done or 'none'}."
         )
     return result
+
+
+def _row(outcome: Outcome) -> Result:
+    shown, item = outcome.data_source or outcome.plan.before or {}, outcome.item
+    row: Result = {
+        "index": outcome.index,
+        "id": shown.get("id") or item.get("id"),
+        "type": item.get("type") or shown.get("type"),
+        "name": item.get("name") or shown.get("name"),
+        "hostname": get(item, "domain.hostname") or get(shown, "domain.hostname"),
+        "action": outcome.action,
+        "changed": outcome.changed,
+        "repositories_count": shown.get("repositories_count"),
+        "status": shown.get("status"),
+        **_more(outcome),
+    }
+    if outcome.error:
+        row["error"] = outcome.error
+    if outcome.pending:
+        row["pending_actions"] = outcome.pending
+    return row
 
 
 def _more(outcome: Outcome) -> Result:

@@ -59,38 +59,20 @@ class Run:
         self._stopped = ""
         self._lock = threading.Lock()
 
-    def items(self, items: list[Item]) -> list[Outcome]:
-        """Plan all before the first write; one item's failure does not stop the others.
+    def apply(self, items: list[Item]) -> list[Outcome]:
+        """Plan all before the first write; one item's failure does not stop the others. In check mode nothing is written.
 
         Returns an outcome for each item, then one for each pruned instance. Raises InputError when items contradict each other, when the
         prune guards object and when the plan is not the wanted one; ApiError when the tenant cannot be read.
         """
         outcomes = [Outcome(index, item) for index, item in enumerate(items)]
         self._counts["total"] = len(outcomes)
-        read = functools.cache(lambda path: read_names(path, "scope_candidates")[0])
-
-        def check(outcome: Outcome) -> None:
-            outcome.warnings += check_item(outcome.item)
-            outcome.item = _with_candidates(outcome.item, read)
-
-        self._each(outcomes, check, workers=1)
-        if self.prune:
-            self.prune.check(items)
-        if any(o.error is None for o in outcomes):
-            self.view.load()
-            self._read_hidden([o.item for o in outcomes if o.error is None])
-        self._each(outcomes, self._find)
+        self._check(outcomes)
+        self._read(outcomes)
         _refuse_contradictions([o for o in outcomes if o.error is None])
         self._each([o for o in outcomes if not o.item.get("ignore")], self._plan)
         outcomes += self._plan_prune(outcomes)
-        self.planned = [(o.plan, o.item) for o in outcomes if o.error is None]
-        self.digest = digest_of(self.tenant, self.planned)
-        self._on_plan(self)
-        if self.wanted_digest is not None and self.wanted_digest.strip() != self.digest:
-            raise InputError(
-                f"the plan is not the one that plan_digest names ({self.wanted_digest.strip()}): it is now {self.digest}. "
-                "The tenant or the items changed since. Look at the new plan. Nothing was changed."
-            )
+        self._approve(outcomes)
         if not self.check_mode:
             self._write(outcomes)
         return outcomes
@@ -99,12 +81,41 @@ class Run:
     def tenant(self) -> str:
         return self.view.api.tenant
 
-    def _read_hidden(self, items: list[Item]) -> None:
-        """Read by id, once each, the instances whose list entry hides what the items are told apart by."""
+    def _check(self, outcomes: list[Outcome]) -> None:
+        """Refuse what cannot be meant, and read the files of candidates: both before any request."""
+        read = functools.cache(lambda path: read_names(path, "scope_candidates")[0])
+
+        def check(outcome: Outcome) -> None:
+            outcome.warnings += check_item(outcome.item)
+            outcome.item = _with_candidates(outcome.item, read)
+
+        self._each(outcomes, check, workers=1)
+        if self.prune:
+            self.prune.check([o.item for o in outcomes])
+
+    def _read(self, outcomes: list[Outcome]) -> None:
+        """Find the instance that each item means."""
+        items = [o.item for o in outcomes if o.error is None]
+        if not items:
+            return
+        self.view.load()
+        # Once each, before that, the instances whose list entry hides what the items are told apart by.
         hidden = {unread for item in items if "id" not in item for unread in unread_by(item, self.view.candidates(item))}
         with concurrent.futures.ThreadPoolExecutor(max_workers=WORKERS) as pool:
             for future in [pool.submit(self.view.fetch, instance_id) for instance_id in sorted(hidden)]:
                 future.result()
+        self._each(outcomes, self._find)
+
+    def _approve(self, outcomes: list[Outcome]) -> None:
+        """Show the whole plan, and refuse it when another one is wanted."""
+        self.planned = [(o.plan, o.item) for o in outcomes if o.error is None]
+        self.digest = digest_of(self.tenant, self.planned)
+        self._on_plan(self)
+        if self.wanted_digest is not None and self.wanted_digest.strip() != self.digest:
+            raise InputError(
+                f"the plan is not the one that plan_digest names ({self.wanted_digest.strip()}): it is now {self.digest}. "
+                "The tenant or the items changed since. Look at the new plan. Nothing was changed."
+            )
 
     def _write(self, outcomes: list[Outcome]) -> None:
         planned = [o for o in outcomes if o.error is None]
