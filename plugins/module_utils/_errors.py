@@ -15,7 +15,8 @@ WORDS_SHOWN = 600
 class CortexError(Exception):
     """A failure that a user reads as one line.
 
-    subject: the object that the message names, such as 'SNYK "snyk-eu" (id 12)', and begins with unless a class says otherwise; or empty.
+    subject: the object that the message names, such as 'SNYK "snyk-eu" (id 12)'; empty when it names none. It is put in front of the
+    rest of the message.
     changed: whether the tenant is known to be different from before. details() holds the same as data, without secrets.
     """
 

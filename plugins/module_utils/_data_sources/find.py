@@ -38,7 +38,7 @@ FILTER_SPEC: dict[str, dict[str, t.Any]] = {
 def fetch_data_sources(api: Api, filters: dict[str, t.Any], *, details: bool) -> list[Item]:
     """The instances that pass every filter given (None: not given), option-shaped, sorted by type, name and id.
 
-    Each has C(complete): whether it was read by id, so that its repositories are all there. An instance whose list entry does not
+    Each has "complete": whether it was read by id, so that its repositories are all there. An instance whose list entry does not
     show what a filter asks for is read by id; one that does not show it even there does not pass.
     Raises InputError for an id that does not exist, ApiError when the tenant cannot be read.
     """
@@ -50,12 +50,12 @@ def fetch_data_sources(api: Api, filters: dict[str, t.Any], *, details: bool) ->
         return [full] if _passes(full, wanted) else []
     found = []
     for raw in api.list_data_sources():
-        item: Item | None = _shown(Instance(raw, full=False))
-        verdict = _passes(t.cast(Item, item), wanted)
+        item = _shown(Instance(raw, full=False))
+        verdict = _passes(item, wanted)
         if verdict is None or (details and verdict):
-            item = _full(api, str(raw["id"]))
-            verdict = item is not None and bool(_passes(item, wanted))
-        if verdict and item is not None:
+            item = _full(api, str(raw["id"])) or {}
+            verdict = bool(item) and _passes(item, wanted)
+        if verdict:
             found.append(item)
     return sorted(found, key=lambda i: (i.get("type") or "", i.get("name") or "", i["id"]))
 

@@ -41,6 +41,10 @@ class Settings:
     warnings: list[str] = dataclasses.field(default_factory=list)
 
 
+def refused(current: Instance, why: str) -> InputError:
+    return InputError(f": {why}", subject=current.label)
+
+
 def plan_selection(item: Item, current: Instance) -> Selection:
     held, kept = current.shown.get("selection_type"), current.shown.get("repositories")
     wanted = item.get("selection_type", held)
@@ -51,10 +55,10 @@ def plan_selection(item: Item, current: Instance) -> Selection:
     if option is None:
         return Selection(fields)
     if wanted != MANUAL:
-        raise InputError(
-            f": {option} needs selection_type {MANUAL}; it is {wanted or 'not known'} and none was "
+        raise refused(
+            current,
+            f"{option} needs selection_type {MANUAL}; it is {wanted or 'not known'} and none was "
             f"given. Add selection_type: {MANUAL}.",
-            subject=current.label,
         )
     if kept is None:
         raise TenantError(
@@ -67,7 +71,8 @@ def plan_selection(item: Item, current: Instance) -> Selection:
     given = scope.included if scope else list(dict.fromkeys(item["repositories"]))
     selected = _merged(kept, given, mode, str)
     _refuse_deselection(item, current, "repositories", len(set(kept)), len(set(kept) - set(selected)), selected)
-    fields["repositories"] = kept if set(selected) == set(kept) else selected
+    if set(selected) != set(kept):
+        fields.update(repositories=selected, repositories_count=len(selected))
     return Selection(fields, list(_scope_warnings(current.label, scope, mode)) if scope else [], scope)
 
 
@@ -76,10 +81,10 @@ def _refuse_narrowing(item: Item, current: Instance, held: str | None, wanted: s
     # A selection of all that exists now, where nothing does, loses nothing: so begins a new instance.
     empty = held == "CURRENT_STATE" and not current.shown.get("repositories") and not current.count
     if narrower and not empty and item["max_deselect"] != -1:
-        raise InputError(
-            f": changing selection_type from {held} to {wanted} narrows what is covered, from now on or "
+        raise refused(
+            current,
+            f"changing selection_type from {held} to {wanted} narrows what is covered, from now on or "
             "at once. Set max_deselect to -1 if that is meant.",
-            subject=current.label,
         )
 
 
@@ -101,10 +106,10 @@ def plan_external_projects(item: Item, current: Instance) -> Item:
     kept = current.shown.get("external_projects")
     if kept is None:
         if "id" in current.shown and mode != "exact":
-            raise InputError(
-                f": the tenant does not show its external_projects, so mode {mode} could lose some. Use "
+            raise refused(
+                current,
+                f"the tenant does not show its external_projects, so mode {mode} could lose some. Use "
                 "external_projects_mode: exact.",
-                subject=current.label,
             )
         kept = []
     given = item["external_projects"]
@@ -135,22 +140,20 @@ def _merged(kept: list[t.Any], given: list[t.Any], mode: str, key: t.Callable[[t
     return [*stays, *(v for v in given if key(v) not in in_kept)]
 
 
-def _refuse_deselection(
-    item: Item, current: Instance, what: str, held: int, removed: int, left: t.Sequence[t.Any]
-) -> None:
+def _refuse_deselection(item: Item, current: Instance, what: str, held: int, removed: int, left: list[t.Any]) -> None:
     limit = item["max_deselect"]
     if limit == -1 or not removed:
         return
     if removed > limit:
-        raise InputError(
-            f": this would deselect {removed} of {held} {what}, more than max_deselect ({limit}). "
+        raise refused(
+            current,
+            f"this would deselect {removed} of {held} {what}, more than max_deselect ({limit}). "
             f"If that is meant, set max_deselect to {removed}, or to -1 for no limit.",
-            subject=current.label,
         )
     if removed == held and not left:
-        raise InputError(
-            f": this would deselect the last of its {held} {what}. If that is meant, set max_deselect to -1.",
-            subject=current.label,
+        raise refused(
+            current,
+            f"this would deselect the last of its {held} {what}. If that is meant, set max_deselect to -1.",
         )
 
 
@@ -159,14 +162,14 @@ def plan_settings(item: Item, current: Instance) -> Settings:
     renamed = "name" in item and item["name"] not in current.names
     if held is None:
         if renamed and current.names:
-            raise InputError(
-                ": it cannot be renamed: the tenant hides the unique_properties that a new name replaces.",
-                subject=current.label,
+            raise refused(
+                current,
+                "it cannot be renamed: the tenant hides the unique_properties that a new name replaces.",
             )
         if not (given or renamed) or "id" not in current.shown:
             return Settings({})
-        hidden_part = "unique_properties" if given else "its name"
-        return Settings({}, warnings=[f"{current.label}: the tenant does not show {hidden_part}: not compared, not sent."])
+        unknown = "unique_properties" if given else "its name"
+        return Settings({}, warnings=[f"{current.label}: the tenant does not show {unknown}: not compared, not sent."])
     if renamed:
         given["name"] = item["name"]
     # A placeholder for what is not there says nothing; for what is there it stands for the value the tenant has.
@@ -175,10 +178,10 @@ def plan_settings(item: Item, current: Instance) -> Settings:
     new.update({k: v for k, v in given.items() if k in differing})
     hidden = sorted(k for k, v in new.items() if holds_masked(v))
     if differing and hidden:
-        raise InputError(
-            f": unique_properties.{differing[0]} should change, but all keys are replaced together, and of "
+        raise refused(
+            current,
+            f"unique_properties.{differing[0]} should change, but all keys are replaced together, and of "
             f"{', '.join(hidden)} only a placeholder is known, so it would be lost. Give the real value too.",
-            subject=current.label,
         )
     fields: Item = {"unique_properties": new} if differing else {}
     if "name" in differing:

@@ -27,7 +27,7 @@ from .fields import (
 )
 from .instance import Instance
 from .match import denied
-from .parts import plan_external_projects, plan_selection, plan_settings, refuse_partial_read
+from .parts import plan_external_projects, plan_selection, plan_settings, refuse_partial_read, refused
 from .scope import Scope
 from .status import status_of
 from .types import known
@@ -121,31 +121,31 @@ def plan_recreate(item: Item, current: Instance) -> Plan:
 
     Raises InputError when the new one could not be made without a person or without credentials, and for all that an update would refuse.
     """
-    name, kind = current.label, known(item.get("type") or current.type)
+    kind = known(item.get("type") or current.type)
     if kind is None or kind.created_by or kind.consent:
-        raise InputError(
-            ": recreate is refused: this type cannot be made again without a person. Nothing was changed.",
-            subject=name,
+        raise refused(
+            current,
+            "recreate is refused: this type cannot be made again without a person. Nothing was changed.",
         )
     missing = [option for option in kind.takes if option.startswith("credentials.") and not get(item, option)]
     if missing:
-        raise InputError(
-            f": recreate needs {', '.join(missing)}, since the tenant does not give back the old ones. Nothing was changed.",
-            subject=name,
+        raise refused(
+            current,
+            f"recreate needs {', '.join(missing)}, since the tenant does not give back the old ones. Nothing was changed.",
         )
     if current.settings is None and "unique_properties" not in item:
-        raise InputError(
-            ": recreate would lose the unique_properties, which the tenant hides. Give them. Nothing was changed.",
-            subject=name,
+        raise refused(
+            current,
+            "recreate would lose the unique_properties, which the tenant hides. Give them. Nothing was changed.",
         )
     refuse_partial_read(item, current)
     selection = plan_selection(item, current)
     kept = carried_over(item, current, {**selection.fields, **plan_external_projects(item, current)})
     lost = sorted(k for k, v in kept["unique_properties"].items() if holds_masked(v))
     if lost:
-        raise InputError(
-            f": recreate would lose unique_properties.{lost[0]}: only a placeholder is known. Give it. Nothing was changed.",
-            subject=name,
+        raise refused(
+            current,
+            f"recreate would lose unique_properties.{lost[0]}: only a placeholder is known. Give it. Nothing was changed.",
         )
     plan = plan_create(kept)
     warnings = [*selection.warnings, *plan.warnings]
@@ -207,7 +207,7 @@ def needs_full(item: Item, current: Instance) -> bool:
 
 
 def plan_update(item: Item, current: Instance) -> Plan:
-    """Bring an existing instance to what the item says. Fields not given stay. Only of a full one is anything else planned than "none" or
+    """Bring an existing instance to what the item says. Fields not given stay. From an entry of the list nothing is planned but "none" or
     "read".
 
     Raises InputError for what cannot or must not be done: an immutable field that differs, too many deselections; TenantError for a
@@ -221,10 +221,10 @@ def plan_update(item: Item, current: Instance) -> Plan:
         if item.get("recreate") == "when_immutable_differs":
             return plan_recreate(item, current) if current.full else Plan("read", before=before)
         option, held, wanted = difference
-        raise InputError(
-            f": {option} is {held} and cannot be changed to {wanted}, the API has no way. Deleting it and creating it again "
+        raise refused(
+            current,
+            f"{option} is {held} and cannot be changed to {wanted}, the API has no way. Deleting it and creating it again "
             "would destroy its findings, mappings and webhooks; recreate: when_immutable_differs does that.",
-            subject=current.label,
         )
     selection, settings = plan_selection(item, current), plan_settings(item, current)
     after = {**before, **selection.fields, **plan_external_projects(item, current), **settings.fields}
@@ -247,8 +247,6 @@ def plan_update(item: Item, current: Instance) -> Plan:
             put[field.api] = mappings_to_api(value) if field.type == "mappings" else value
     if settings.put is not None:
         put["uniqueProperties"] = settings.put
-    if "repositories" in after and after["repositories"] != before.get("repositories"):
-        after["repositories_count"] = len(after["repositories"])
     return dataclasses.replace(plan, action="update", put=put)
 
 

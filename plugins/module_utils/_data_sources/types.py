@@ -92,21 +92,11 @@ _NEW_KEY = "make a new API key in the console, put it into the pipelines, delete
 
 TYPES: dict[str, IntegrationType] = {
     "GITHUB": IntegrationType(
-        VCS,
-        "vcs_github",
+        VCS, "vcs_github", rotation=_AGAIN, consent=True, host="github.com",
         person=f"install the GitHub App and {_CONSENT} (as organization owner)",
-        rotation=_AGAIN,
-        consent=True,
-        host="github.com",
     ),
     "GITHUB_ENTERPRISE": IntegrationType(
-        VCS,
-        "vcs_github_enterprise",
-        _OAUTH,
-        "self_hosted",
-        person=_CONSENT,
-        rotation=f"{_IN_CONSOLE}, then {_AGAIN}",
-        consent=True,
+        VCS, "vcs_github_enterprise", _OAUTH, "self_hosted", person=_CONSENT, rotation=f"{_IN_CONSOLE}, then {_AGAIN}", consent=True
     ),
     "GITLAB": IntegrationType(
         VCS, "vcs_gitlab", person=f"{_CONSENT} (scope api, Maintainer)", rotation=_AGAIN, consent=True, host="gitlab.com"
@@ -120,9 +110,7 @@ TYPES: dict[str, IntegrationType] = {
         rotation=f"{_IN_CONSOLE}, then {_AGAIN} (if it asks)",
         consent=True,
     ),
-    "BITBUCKET": IntegrationType(
-        VCS, "vcs_bitbucket", person=_CONSENT, rotation=_AGAIN, consent=True, host="bitbucket.org"
-    ),
+    "BITBUCKET": IntegrationType(VCS, "vcs_bitbucket", person=_CONSENT, rotation=_AGAIN, consent=True, host="bitbucket.org"),
     "BITBUCKET_DATACENTER": IntegrationType(VCS, "vcs_bitbucket_datacenter", ("hostname", "token"), "self_hosted"),
     "AZURE_REPOS": IntegrationType(
         VCS,
