@@ -1,0 +1,81 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a failure makes of an outcome: whether something was changed, and whether its text names the data source."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.apply import Outcome, Surprise, Writer
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import pending_actions, plan_item
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.report import results_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.view import Undetermined
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import (
+    ApiError,
+    CortexError,
+    InputError,
+    PartlyDone,
+    TenantError,
+)
+
+ITEM: dict[str, Any] = {"state": "present", "type": "SNYK", "name": "eu", "repositories_mode": "merge", "max_deselect": 10}
+NAME = 'SNYK "eu"'
+
+
+def failed(error: CortexError, *, changed: bool = False) -> Outcome:
+    outcome = Outcome(0, ITEM)
+    outcome.take(plan_item(ITEM, None), predicted=False)
+    outcome.changed = changed
+    outcome.fail(error)
+    return outcome
+
+
+def test_what_was_done_in_part_counts_as_a_change_and_its_actions_stay() -> None:
+    outcome = failed(PartlyDone(" was created (id 1), but its token is lost", subject=NAME))
+    assert (outcome.action, outcome.changed, outcome.actions) == ("failed", True, ["create"])
+    assert outcome.error == 'SNYK "eu" was created (id 1), but its token is lost. Run again to complete it.'
+
+
+@pytest.mark.parametrize("kind", [InputError, TenantError, Surprise, Undetermined])
+def test_any_other_failure_leaves_that_as_it_is(kind: type[CortexError]) -> None:
+    assert (failed(kind("x")).changed, failed(kind("x")).actions) == (False, [])
+    assert (failed(kind("x"), changed=True).changed, failed(kind("x"), changed=True).actions) == (True, ["create"])
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (InputError("max_deselect must be -1"), f"[0] {NAME}: max_deselect must be -1 "),
+        (InputError(": it is refused", subject=NAME), f"[0] {NAME}: it is refused "),
+        (TenantError(" was deleted by somebody else", subject=f"{NAME} (id 1)"), f"[0] {NAME} (id 1) was deleted by somebody else "),
+        (ApiError("list data sources", words="no"), f"[0] {NAME}: Cannot list data sources: no"),
+        (ApiError("update data source", NAME, words="no"), f"[0] Cannot update data source {NAME}: no"),
+    ],
+)
+def test_the_result_of_a_list_names_each_failed_item_once(error: CortexError, told: str) -> None:
+    run: Any = SimpleNamespace(digest="", tenant="t")
+    message = results_of(run, [failed(error)], diff=False)["msg"]
+    assert told in message
+    assert message.count(NAME) == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "kind", "says"), [(True, PartlyDone, "What was sent stands; raise"), (False, TenantError, "Nothing was sent; raise")]
+)
+def test_a_status_that_is_not_reached_in_time(changed: bool, kind: type[CortexError], says: str) -> None:
+    view: Any = SimpleNamespace(api=None)
+    outcome = Outcome(0, {**ITEM, "wait": True, "wait_for_status": ["COMPLETED"], "wait_timeout": 0.0}, changed=changed)
+    outcome.data_source = {"status": "pending"}
+    with pytest.raises(CortexError, match=f"status PENDING after 0 s, not COMPLETED. {says} wait_timeout") as late:
+        Writer(view)._wait(outcome, "1")
+    assert type(late.value) is kind
+
+
+def test_a_pending_action_says_when_the_scope_waits_for_it() -> None:
+    item = {"type": "GITHUB", "name": "g"}
+    ((plain,), (waits,)) = (pending_actions(item, "1", scope_waits=scope_waits) for scope_waits in (False, True))
+    assert waits == {**plain, "step": plain["step"] + "; its scope waits for that and is set by the next run"}
