@@ -11,6 +11,7 @@ import typing as t
 from .._errors import ApiError, CortexError, InputError, PartlyDone, TenantError
 from .._http.lock import exclusive
 from .._http.redaction import holds_masked
+from .._state import Memory
 from .collector_token import CredentialsFile, credentials_content, find_credentials
 from .data_file import write_backup
 from .fields import MANUAL, Item, Raw, from_api, label
@@ -18,6 +19,7 @@ from .lost import find_lost
 from .match import denied
 from .plan import Plan, pending_actions, plan_create, plan_delete, plan_update, unexpected
 from .types import known
+from .unscoped import forget, remember
 from .view import SETTLE_PAUSES, View
 
 # How long an instance may take to appear in the list after a create whose answer was lost.
@@ -91,8 +93,8 @@ def plan_item(item: Item, current: Raw | None) -> Plan:
 class Writer:
     """Carries out plans against one tenant. May be used by several threads, one instance at a time in each."""
 
-    def __init__(self, view: View) -> None:
-        self.view, self.api = view, view.api
+    def __init__(self, view: View, memory: Memory) -> None:
+        self.view, self.api, self.memory = view, view.api, memory
 
     def apply(self, outcome: Outcome) -> None:
         """Do what the outcome's plan says and record what came of it.
@@ -127,6 +129,8 @@ class Writer:
             if keep:
                 keep.discard()
         instance_id = reply["id"]
+        if plan.put:
+            remember(self.memory, self.api.client.redactor, item, reply)
         outcome.pending = pending_actions(item, instance_id)
         outcome.data_source = {**(plan.after or {}), "id": instance_id}
         if plan.put:
@@ -144,6 +148,7 @@ class Writer:
         try:
             with self._locked(instance_id):
                 shown = self.view.settled(instance_id, label(item))
+                remember(self.memory, self.api.client.redactor, item, shown)
                 if shown.get("selectionType") != MANUAL or not shown.get("state"):
                     # What is in it now nobody chose; a manual selection is another run's, and stays.
                     fresh["max_deselect"] = -1
@@ -156,6 +161,7 @@ class Writer:
                         visible = {k: v for k, v in (shown.get("uniqueProperties") or {}).items() if not holds_masked(v)}
                         plan.put["uniqueProperties"] = {**visible, **outcome.plan.post["uniqueProperties"]}
                     self._put(outcome, plan, instance_id, "scope")
+                self._as_wanted(plan, instance_id)
         except CortexError as exc:
             kind = known(item["type"])
             if not (kind and kind.consent and isinstance(exc, ApiError) and exc.status in (400, 409, 422)):
@@ -244,6 +250,7 @@ class Writer:
                 if _narrows(outcome.plan):
                     self._backup(outcome, from_api(current))
                 self._put(outcome, outcome.plan, instance_id, "update")
+            self._as_wanted(outcome.plan, instance_id)
         self._wait(outcome, instance_id)
 
     def _put(self, outcome: Outcome, plan: Plan, instance_id: str, action: str) -> None:
@@ -259,6 +266,11 @@ class Writer:
                 f"{subject} (id {instance_id}) was updated, but reading it back shows: {'; '.join(differences)}. "
                 "Compare it in the console before the next run."
             )
+
+    def _as_wanted(self, plan: Plan, instance_id: str) -> None:
+        # Where a person's consent is awaited, nothing was wanted yet.
+        if not plan.pending:
+            forget(self.memory, instance_id)
 
     def _recreate(self, outcome: Outcome) -> None:
         plan, item = outcome.plan, outcome.plan.item or outcome.item
@@ -296,6 +308,7 @@ class Writer:
         for pause in SETTLE_PAUSES:
             time.sleep(pause)
             if self.api.get_data_source(instance_id, subject) is None:
+                forget(self.memory, instance_id)
                 return
         raise InputError(f"{subject} was deleted, but the tenant still shows it. Look in the console, then run again.")
 
