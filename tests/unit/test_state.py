@@ -142,8 +142,8 @@ def test_without_a_home_it_is_off_and_no_folder_is_called_tilde(tmp_path: Path, 
         raise KeyError
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("HOME")
-    monkeypatch.delenv("XDG_STATE_HOME")
+    for name in ("HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name)
     monkeypatch.setattr(pwd, "getpwuid", nobody)
     reading = Memory(None, TENANT)
     assert reading.all(SECTION) == {}
