@@ -76,6 +76,13 @@ options:
       - Folder in which the processes of this machine share the budget, one small file per tenant. By default a folder of the user's cache.
       - If not set, E(CORTEXCLOUD_RATE_LIMIT_DIR) is used.
     type: path
+  state_dir:
+    description:
+      - Folder in which a run remembers a little for the next ones, one small file per tenant, without secrets. It must belong to
+        the user alone (mode V(0700)); where it cannot be used there is a warning, and the run goes on. Check mode only reads it.
+      - If not set, E(CORTEXCLOUD_STATE_DIR) is used, then the folder C(cortex_cloud_appsec) in E(XDG_STATE_HOME), by default
+        V(~/.local/state).
+    type: path
 requirements:
   - requests >= 2.28 on the host and interpreter that run the module
 notes:

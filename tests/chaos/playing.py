@@ -85,6 +85,11 @@ class Elsewhere:
         self.start(module, params)
         return self.finish()
 
+    def kill(self) -> None:
+        """As kill -9, a machine that is switched off or a container that runs out of memory do it."""
+        self._process.kill()
+        self._process.communicate(timeout=10)
+
     def close(self) -> None:
         assert self._process.stdin
         assert self._process.stdout

@@ -153,6 +153,7 @@ class Sequence:
             "api_key": key.key,
             "api_key_type": key.type,
             "rate_limit_dir": str(self.directory / "rate"),
+            "state_dir": str(self.directory / "state"),
             "requests_per_second": 8 / WINDOW,
             "request_timeout": self.patience,
             "retry_deadline": 6 * self.patience,

@@ -8,12 +8,15 @@ from __future__ import annotations
 import collections
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.unscoped import unscoped
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._state import Memory
 from tenant.server import EmbeddedTenant
 
 from .playing import Elsewhere, Here, scaled
@@ -46,7 +49,8 @@ def tenant() -> Iterator[EmbeddedTenant]:
 
 def connection(tenant: EmbeddedTenant, directory: Path) -> Result:
     key = tenant.keys["admin"]
-    limit = {"rate_limit_dir": str(directory / "rate"), "requests_per_second": 1000, "retry_deadline": 3}
+    folders = {"rate_limit_dir": str(directory / "rate"), "state_dir": str(directory / "state")}
+    limit = {**folders, "requests_per_second": 1000, "retry_deadline": 3}
     return {"api_url": tenant.url, "api_key_id": key.id, "api_key": key.key, "api_key_type": key.type, **limit}
 
 
@@ -180,3 +184,32 @@ def test_a_hundred_lost_answers_in_four_processes_double_nothing(tenant: Embedde
     assert len(names) == 100
     assert set(names.values()) == {1}
     assert tenant.faults.counted() == {"lost_answer": 100}
+
+
+@pytest.mark.parametrize(("slow", "written"), [("GET", ["POST"]), ("PUT", ["POST", "PUT"])])
+def test_what_a_killed_run_created_and_did_not_see_scoped_is_remembered(
+    tenant: EmbeddedTenant, tmp_path: Path, slow: str, written: list[str]
+) -> None:
+    """Killed while it reads what it created, or while it waits for the answer to the scope, which the tenant has set by then."""
+    item = {**ITEM, "selection_type": "MANUAL_SELECTION", "repositories": ["team/app"], **connection(tenant, tmp_path)}
+    tenant.fault("slow_answer", method=slow, path="/data_source_instances/.", seconds=3)
+    remembered = Memory(str(tmp_path / "state"), tenant.url.partition("://")[2])
+    player = Elsewhere()
+    player.start("data_source", {**item, "request_timeout": 30})
+    deadline = time.monotonic() + 30
+    try:
+        while not (tenant.faults.counted() and [entry.method for entry in tenant.writes] == written and unscoped(remembered)):
+            assert time.monotonic() < deadline, "it never came so far"
+            time.sleep(0.01)
+    finally:
+        player.kill()
+    (made,) = tenant.instances
+    assert set(unscoped(remembered)) == {made}
+    assert bool(tenant.instances[made]["state"]) is (slow == "PUT")
+    tenant.no_more_faults()
+    result, _said = Here().play("data_source", item)
+    assert not result["failed"], result["msg"]
+    assert result["changed"] is (slow == "GET")
+    assert tenant.instances[made]["state"] == ["team/app"]
+    assert unscoped(remembered) == {}
+    assert remembered.warnings == []

@@ -58,10 +58,11 @@ def run_main(name: str, params: dict[str, Any], *, check: bool = False, diff: bo
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No setting of the machine reaches a test; each test has a request budget of its own, and one that does not slow it."""
+    """No setting of the machine reaches a test; each has a memory and a request budget of its own, and one that does not slow it."""
     for name in [n for n in os.environ if n.startswith("CORTEXCLOUD_") or n.lower().endswith("_proxy") or n == "REQUESTS_CA_BUNDLE"]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("CORTEXCLOUD_RATE_LIMIT_DIR", str(tmp_path / "rate"))
+    monkeypatch.setenv("CORTEXCLOUD_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("CORTEXCLOUD_REQUESTS_PER_SECOND", "1000")
 
 

@@ -111,6 +111,7 @@ def test_the_environment_fills_what_is_not_given_and_an_empty_variable_does_not(
         "REQUESTS_PER_SECOND",
         "SKIP_SSL_VERIFY",
         "RATE_LIMIT_DIR",
+        "STATE_DIR",
     ):
         monkeypatch.setenv(f"CORTEXCLOUD_{name}", "")
     result = run_module("data_source_info", {})

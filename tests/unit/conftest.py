@@ -19,10 +19,12 @@ settings.load_profile("unit")
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting and no proxy of the machine reaches a test."""
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No setting and no proxy of the machine reaches a test, and what a test leaves does not reach the machine."""
     for name in [n for n in os.environ if n.startswith("CORTEXCLOUD_") or n.lower().endswith("_proxy") or n.endswith("_CA_BUNDLE")]:
         monkeypatch.delenv(name)
+    for kind in ("state", "cache"):
+        monkeypatch.setenv(f"XDG_{kind.upper()}_HOME", str(tmp_path_factory.getbasetemp() / kind))
 
 
 @pytest.fixture

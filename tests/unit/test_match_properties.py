@@ -47,7 +47,8 @@ class Direct:
     def __init__(self, locks: str, **switches: Any) -> None:
         self.switches = Switches(**switches)
         self.state = State(self.switches, Clock(), lambda: "https://tenant.example.com")
-        self.client = SimpleNamespace(shared_dir=locks, redactor=Redactor())
+        connection = SimpleNamespace(state_dir=locks)
+        self.client = SimpleNamespace(shared_dir=locks, redactor=Redactor(), connection=connection, warnings=[])
         self.writes: list[str] = []
 
     def held(self) -> dict[str, dict[str, Any]]:

@@ -21,6 +21,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import
     PartlyDone,
     TenantError,
 )
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._state import Memory
 
 ITEM: dict[str, Any] = {"state": "present", "type": "SNYK", "name": "eu", "repositories_mode": "merge", "max_deselect": 10}
 NAME = 'SNYK "eu"'
@@ -71,7 +72,7 @@ def test_a_status_that_is_not_reached_in_time(changed: bool, kind: type[CortexEr
     outcome = Outcome(0, {**ITEM, "wait": True, "wait_for_status": ["COMPLETED"], "wait_timeout": 0.0}, changed=changed)
     outcome.data_source = {"status": "pending"}
     with pytest.raises(CortexError, match=f"status PENDING after 0 s, not COMPLETED. {says} wait_timeout") as late:
-        Writer(view)._wait(outcome, "1")
+        Writer(view, Memory(None, "t", read_only=True))._wait(outcome, "1")
     assert type(late.value) is kind
 
 

@@ -317,6 +317,21 @@ def test_the_users_own_folder_must_be_the_users_alone(tmp_path: Path, monkeypatc
     assert "belongs to another user" in str(Throttle(str(shared), "t", 4).warning)
 
 
+def test_folders_that_are_missing_are_made_for_this_user_alone_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        assert Throttle(str(tmp_path / "a" / "b"), "t", 4).warning is None
+    finally:
+        os.umask(before)
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("a", "a/b")] == [0o700, 0o700]
+
+
+def test_where_no_home_is_known_no_folder_is_called_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "no home folder is known" in str(Throttle("~/.cache/cortex_cloud_appsec/rate", "t", 4).warning)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_lock_that_is_never_let_go_is_not_waited_for(tmp_path: Path, clock: Clock) -> None:
     """A process stopped in the middle of it, say."""
     path = state_file(tmp_path)

@@ -11,6 +11,7 @@ import typing as t
 from .._errors import ApiError, CortexError, PartlyDone, TenantError
 from .._http.lock import exclusive
 from .._http.redaction import holds_masked
+from .._state import Memory
 from .collector_token import CredentialsFile, credentials_content, find_credentials
 from .data_file import write_backup
 from .fields import MANUAL, Item, Raw, label
@@ -19,6 +20,7 @@ from .lost import find_lost
 from .match import Match
 from .plan import Plan, pending_actions, plan_item, plan_update, scope_item, unexpected
 from .types import known
+from .unscoped import forget, remember
 from .view import SETTLE_PAUSES, View
 
 # How long an instance may take to appear in the list after a create whose answer was lost.
@@ -85,8 +87,8 @@ class Surprise(TenantError):
 class Writer:
     """Carries out plans against one tenant. May be used by several threads, one instance at a time in each."""
 
-    def __init__(self, view: View) -> None:
-        self.view, self.api = view, view.api
+    def __init__(self, view: View, memory: Memory) -> None:
+        self.view, self.api, self.memory = view, view.api, memory
 
     def apply(self, outcome: Outcome) -> None:
         """Do what the outcome's plan says and record what came of it.
@@ -121,6 +123,8 @@ class Writer:
             if keep:
                 keep.discard()
         instance_id = reply["id"]
+        if plan.put:
+            remember(self.memory, self.api.client.redactor, item, reply)
         outcome.pending = pending_actions(item, instance_id)
         outcome.data_source = {**(plan.after or {}), "id": instance_id}
         if plan.put:
@@ -141,9 +145,11 @@ class Writer:
 
     def _set_scope(self, outcome: Outcome, item: Item, shown: Instance) -> bool:
         """Returns whether the scope of a new instance waits for a person's consent."""
+        remember(self.memory, self.api.client.redactor, item, shown.raw)
         plan = plan_update(scope_item(item, outcome.plan.after or {}, shown), shown)
         outcome.warnings += plan.warnings
         if not plan.changed:
+            self._as_wanted(plan, shown.id)
             return bool(plan.pending)
         if "uniqueProperties" in outcome.plan.post:
             # A tenant that hides values and clears what an update leaves out would lose them; here they are still known.
@@ -157,7 +163,9 @@ class Writer:
                 raise
             # The tenant takes a scope only after a person's consent: that is no failure of this run.
             outcome.warnings.append(f"{label(item)} was created; the tenant does not take its scope yet ({exc.words}).")
-        return "scope" not in outcome.actions
+            return True
+        self._as_wanted(plan, shown.id)
+        return False
 
     def _post(self, outcome: Outcome, item: Item, post: Raw) -> Raw | None:
         """Create. Returns the reply, or what was found in its place; None when it turned out to exist and was handled as that."""
@@ -246,6 +254,7 @@ class Writer:
                 if _narrows(outcome.plan):
                     self._backup(outcome, current.shown)
                 self._put(outcome, outcome.plan, instance_id, "update")
+            self._as_wanted(outcome.plan, instance_id)
         self._wait(outcome, instance_id)
 
     def _put(self, outcome: Outcome, plan: Plan, instance_id: str, action: str) -> None:
@@ -262,6 +271,11 @@ class Writer:
                 "Compare it in the console before the next run.",
                 subject=subject,
             )
+
+    def _as_wanted(self, plan: Plan, instance_id: str) -> None:
+        # Where a person's consent is awaited, nothing was wanted yet.
+        if not plan.pending:
+            forget(self.memory, instance_id)
 
     def _recreate(self, outcome: Outcome) -> None:
         plan, item = outcome.plan, outcome.plan.item or outcome.item
@@ -298,6 +312,7 @@ class Writer:
         for pause in SETTLE_PAUSES:
             time.sleep(pause)
             if self.api.get_data_source(instance_id, subject) is None:
+                forget(self.memory, instance_id)
                 return
         raise TenantError(" was deleted, but the tenant still shows it. Look in the console, then run again.", subject=subject)
 

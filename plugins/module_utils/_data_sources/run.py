@@ -12,6 +12,7 @@ import typing as t
 from .._api import Api
 from .._errors import ApiError, CortexError, InputError, PartlyDone, TenantError
 from .._repository_lists import names_of, read_names
+from .._state import Memory
 from .apply import Outcome, Surprise, Writer
 from .check import check_item
 from .collector_token import CredentialsFile
@@ -22,6 +23,7 @@ from .plan import Plan, plan_delete, plan_item
 from .prune import Prune
 from .scope import resolve
 from .show import digest_of
+from .unscoped import forget, unscoped
 from .view import Undetermined, View
 
 # Enough to keep the tenant's rate limit busy while each request takes its time.
@@ -55,7 +57,8 @@ class Run:
         self.digest = ""
         self.planned: list[tuple[Plan, Item]] = []
         self._on_plan = on_plan
-        self._writer = Writer(self.view)
+        self.memory = Memory(api.client.connection.state_dir, api.tenant, read_only=check_mode, warnings=api.client.warnings)
+        self._writer = Writer(self.view, self.memory)
         self._stopped = ""
         self._lock = threading.Lock()
 
@@ -123,6 +126,7 @@ class Run:
         for outcome in planned:
             if not outcome.plan.changed:
                 self._count(changed=False, failed=False)
+        self._forget_scoped(planned)
         writes = [o for o in planned if o.plan.changed and o.plan.action != "delete"]
         # The first PUT of each type goes alone: should the tenant do something else than it is told, it does so once.
         surprised: dict[str, str] = {}
@@ -144,6 +148,15 @@ class Run:
                 outcome.fail(CortexError(f"not pruned, since item {broken.index} failed."), "unchanged")
             return
         self._each(pruned, lambda o: self._carry_out(o, surprised))
+
+    def _forget_scoped(self, planned: list[Outcome]) -> None:
+        """An instance that is as its item says was scoped after all: by a request whose answer was lost, or by a person."""
+        remembered = unscoped(self.memory)
+        for outcome in planned:
+            plan, before = outcome.plan, outcome.plan.before
+            settled = not plan.changed and not plan.pending and outcome.item["state"] == "present"
+            if settled and before and before["id"] in remembered:
+                forget(self.memory, before["id"])
 
     def _carry_out(self, outcome: Outcome, surprised: dict[str, str]) -> None:
         kind = _type_of(outcome)

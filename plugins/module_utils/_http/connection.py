@@ -30,6 +30,7 @@ class Connection:
     retry_deadline: float = 120.0
     requests_per_second: float = 8.0
     rate_limit_dir: str | None = None
+    state_dir: str | None = None
     user_agent: str = "cortex_cloud.appsec"
 
     def check(self) -> None:

@@ -26,7 +26,40 @@ SHORT_LOCK_SECONDS = 10.0
 
 def default_directory() -> str:
     """A directory of this user alone: the XDG cache, else one under HOME."""
-    return os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "cortex_cloud_appsec", "rate")
+    return os.path.join(user_folder("XDG_CACHE_HOME", "~/.cache"), "cortex_cloud_appsec", "rate")
+
+
+def user_folder(variable: str, otherwise: str) -> str:
+    """The folder that this XDG variable names, which counts only when absolute, else this one under HOME.
+
+    It begins with ~ when nobody knows the home folder; make_folders() refuses that.
+    """
+    given = os.environ.get(variable, "")
+    return given if os.path.isabs(given) else os.path.expanduser(otherwise)
+
+
+def make_folders(directory: str) -> None:
+    """Make a folder, and those above it that are missing, for this user alone, whatever the umask. Raises OSError."""
+    if directory.startswith("~"):
+        raise FileNotFoundError("no home folder is known")
+    if os.path.isdir(directory):
+        return
+    above = os.path.dirname(directory)
+    if above not in ("", directory):
+        make_folders(above)
+    try:
+        os.mkdir(directory, 0o700)
+    except FileExistsError:
+        if not os.path.isdir(directory):
+            raise
+
+
+def refuse_strangers(found: os.stat_result, *, own: bool) -> None:
+    """Raises PermissionError for a folder in which everybody could plant files; own: in which anybody but this user could."""
+    if found.st_mode & (0o022 if own else 0o002):
+        raise PermissionError("others may write there")
+    if own and found.st_uid not in (os.geteuid(), 0):
+        raise PermissionError("it belongs to another user")
 
 
 def usable_directory(directory: str, *, own: bool = False) -> str:
@@ -34,12 +67,8 @@ def usable_directory(directory: str, *, own: bool = False) -> str:
 
     own: it must be this user's alone; one that was named may belong to a group, so that several containers can share it.
     """
-    os.makedirs(directory, mode=0o700, exist_ok=True)
-    found = os.stat(directory)
-    if found.st_mode & (0o022 if own else 0o002):
-        raise PermissionError("others may write there")
-    if own and found.st_uid not in (os.geteuid(), 0):
-        raise PermissionError("it belongs to another user")
+    make_folders(directory)
+    refuse_strangers(os.stat(directory), own=own)
     if not HAS_LOCKS:
         raise OSError("no file locks on this platform")
     return directory

@@ -109,6 +109,7 @@ def _upload(prepared: Prepared, given: dict[str, t.Any], redactor: Redactor) -> 
         requests_per_second=_number("CORTEXCLOUD_REQUESTS_PER_SECOND", 8.0),
         retry_deadline=_number("CORTEXCLOUD_RETRY_DEADLINE", 120.0),
         rate_limit_dir=_environment("CORTEXCLOUD_RATE_LIMIT_DIR"),
+        state_dir=_environment("CORTEXCLOUD_STATE_DIR"),
         expected_tenant=_environment("CORTEXCLOUD_EXPECTED_TENANT"),
         user_agent="cortex-sarif",
     )

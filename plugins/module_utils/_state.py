@@ -1,0 +1,227 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 1, what runs remember for the next ones: one small private file for each tenant.
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import json
+import os
+import stat
+import threading
+import time
+import typing as t
+
+from ._http.lock import HAS_LOCKS, file_name, hold_alone, make_folders, refuse_strangers, user_folder
+
+VERSION = 1
+# Of a whole file, and of one entry's value.
+MAX_BYTES, VALUE_BYTES = 1_000_000, 10_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """holds: what its entries are. keep: how many at most; the oldest go. lost: what it costs when they are lost.
+
+    Nothing may be kept whose loss leads to a wrong write: it costs a request, a question, or writing the same values again.
+    """
+
+    holds: str
+    keep: int
+    lost: str
+
+
+# THE table of all that is remembered. A new section needs no new VERSION: a run leaves the sections that it does not know as they are.
+SECTIONS: dict[str, Section] = {
+    "unscoped": Section(
+        holds="instances that a run created and has not scoped yet",
+        keep=1000,
+        lost="what a broken-off run created counts as any other instance: to narrow its selection needs max_deselect",
+    ),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """value: any small JSON value. time: when it was put, in seconds since 1970."""
+
+    value: t.Any
+    time: int
+
+
+# By section and key, the oldest first: that order does not depend on clocks.
+Entries = dict[tuple[str, str], Entry]
+
+
+def default_directory() -> str:
+    """A folder of this user alone: the XDG state, else one under HOME; it begins with ~ when no home is known."""
+    return os.path.join(user_folder("XDG_STATE_HOME", "~/.local/state"), "cortex_cloud_appsec")
+
+
+class Memory:
+    """What is remembered about one tenant. May be used by several threads, and by several processes at the same time.
+
+    directory: None or "" is the default one. tenant: host, and port if any. read_only: nothing is ever written, as in check mode.
+    Content that is broken, of an older version or about another tenant is no memory, and the next put replaces it. What a newer version
+    wrote is neither used nor replaced. Where nothing can be remembered, `warnings` gets one line, and from then on nothing is.
+    """
+
+    def __init__(self, directory: str | None, tenant: str, *, read_only: bool = False, warnings: list[str] | None = None) -> None:
+        expanded = os.path.expanduser(directory or default_directory())
+        self._directory = expanded if expanded.startswith("~") else os.path.abspath(expanded)
+        self._tenant, self._name = tenant.lower(), file_name(tenant.lower())
+        self.read_only = read_only
+        self.warnings = [] if warnings is None else warnings
+        self._off = False
+        self._lock = threading.Lock()
+
+    def get(self, section: str, key: str) -> Entry | None:
+        return self.all(section).get(key)
+
+    def all(self, section: str) -> dict[str, Entry]:
+        """The entries of a section by their key, the oldest first."""
+        _known(section)
+        return {key: entry for (held, key), entry in self._or_off(self._look).items() if held == section}
+
+    def put(self, section: str, key: str, value: t.Any) -> None:
+        """Remember a value, which replaces an older one; one that is too big is not remembered, and the older one is forgotten."""
+        _known(section)
+        if len(json.dumps([key, value])) > VALUE_BYTES:
+            self.forget(section, key)
+            return
+        entry = Entry(value, int(time.time()))
+        self._change(lambda entries: {**{k: e for k, e in entries.items() if k != (section, key)}, (section, key): entry})
+
+    def forget(self, section: str, key: str) -> None:
+        # Mostly there is nothing to forget, and then no lock is taken and no folder made.
+        if self.get(section, key) is not None:
+            self._change(lambda entries: {k: e for k, e in entries.items() if k != (section, key)})
+
+    def _change(self, change: t.Callable[[Entries], Entries]) -> None:
+        if not self.read_only:
+            self._or_off(lambda: self._replace(change))
+
+    def _or_off(self, work: t.Callable[[], Entries]) -> Entries:
+        """Do it; whatever the file system refuses ends the memory of this run, and not the run."""
+        with self._lock:
+            if self._off:
+                return {}
+            try:
+                if not HAS_LOCKS:
+                    raise OSError("no file locks on this platform")
+                if self._directory.startswith("~"):
+                    raise OSError("no home folder is known")
+                return work()
+            except OSError as exc:
+                self._off = True
+                costs = "; ".join(section.lost for section in SECTIONS.values())
+                self.warnings.append(
+                    f"Nothing is remembered between runs, since {self._directory} is not usable ({exc.strerror or exc}). "
+                    f"Without it {costs}. Set state_dir to a folder that is yours alone (mode 0700)."
+                )
+                return {}
+
+    def _look(self) -> Entries:
+        try:
+            with self._folder() as folder:
+                return self._read(folder)
+        except FileNotFoundError:
+            return {}
+
+    def _replace(self, change: t.Callable[[Entries], Entries]) -> Entries:
+        make_folders(self._directory)
+        with self._folder() as folder:
+            # A file of its own: a lock on the one that is replaced would be a lock on what is gone.
+            handle = _open_file(f"{self._name}.lock", os.O_RDWR | os.O_CREAT, folder)
+            with os.fdopen(handle, "r+", encoding="utf-8") as lock:
+                os.fchmod(handle, 0o600)
+                hold_alone(lock)
+                entries = change(self._read(folder))
+                self._write(folder, entries)
+        return entries
+
+    @contextlib.contextmanager
+    def _folder(self) -> t.Iterator[int]:
+        """The folder, open: what is done in it is done in the one that was looked at."""
+        try:
+            folder = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:
+            if os.path.islink(self._directory):
+                raise OSError("it is a link") from None
+            raise
+        try:
+            refuse_strangers(os.fstat(folder), own=True)
+            yield folder
+        finally:
+            os.close(folder)
+
+    def _read(self, folder: int) -> Entries:
+        try:
+            handle = _open_file(f"{self._name}.json", os.O_RDONLY, folder)
+        except FileNotFoundError:
+            return {}
+        with os.fdopen(handle, "rb") as file:
+            text = file.read(MAX_BYTES + 1)
+        if len(text) > MAX_BYTES:
+            raise OSError(f"{self._name}.json is larger than this version of the collection writes")
+        try:
+            held = json.loads(text)
+            if held["version"] > VERSION:
+                raise OSError(f"{self._name}.json was written by a newer version of the collection")
+            if held["version"] != VERSION or held["tenant"] != self._tenant:
+                return {}
+            return {(str(e["section"]), str(e["key"])): Entry(e["value"], int(e["time"])) for e in held["entries"]}
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+            return {}
+
+    def _write(self, folder: int, entries: Entries) -> None:
+        name, draft = f"{self._name}.json", f"{self._name}.draft"
+        # Left by a writer that was killed: whoever holds the lock is the only one that writes.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(draft, dir_fd=folder)
+        handle = _open_file(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, folder)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                os.fchmod(handle, 0o600)
+                file.write(self._text(entries))
+                file.flush()
+                os.fsync(handle)
+            os.rename(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(draft, dir_fd=folder)
+            raise
+        with contextlib.suppress(OSError):  # some file systems cannot; then a power cut may bring the old content back
+            os.fsync(folder)
+
+    def _text(self, entries: Entries) -> bytes:
+        """The content of the file, one entry to a line, within the bounds."""
+        head = f'{{"version": {VERSION}, "tenant": {json.dumps(self._tenant)}, "entries": [\n'
+        lines: list[str] = []
+        room, counted = MAX_BYTES - len(head) - len("\n]}\n"), collections.Counter[str]()
+        for (section, key), entry in reversed(entries.items()):
+            line = json.dumps({"section": section, "key": key, "time": entry.time, "value": entry.value})
+            counted[section] += 1
+            if section in SECTIONS and counted[section] > SECTIONS[section].keep:
+                continue
+            room -= len(line) + len(",\n")
+            if room < 0:
+                break
+            lines.append(line)
+        return (head + ",\n".join(reversed(lines)) + "\n]}\n").encode()
+
+
+def _known(section: str) -> None:
+    if section not in SECTIONS:
+        raise KeyError(f"no section {section} in the table of what is remembered")
+
+
+def _open_file(name: str, flags: int, folder: int) -> int:
+    """Open a regular file of the folder, made with mode 0600; what it is instead (a link, a pipe) is neither followed nor waited for."""
+    handle = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600, dir_fd=folder)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(f"{name} is no file")
+    return handle
