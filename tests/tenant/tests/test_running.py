@@ -129,6 +129,32 @@ def test_control_shows_what_happened(tenant: EmbeddedTenant, admin: Caller, cont
     assert tenant.instances == {}
 
 
+def test_control_connects_an_instance_as_a_person_would(
+    tenant: EmbeddedTenant, admin: Caller, control: Callable[..., requests.Response]
+) -> None:
+    tenant.set(initial_selection="found")
+    known = ["bakery/oven", "bakery/till"]
+    connected = control("POST", "instances", {
+        "type": "GITHUB_ENTERPRISE", "identifier": "bakery", "hostname": "git.bakery.example", "repositories": known,
+    })
+    assert connected.status_code == 201
+    path = f"{INSTANCES}/{connected.json()['id']}"
+    assert [admin.get(path).json()["state"] for _unused in range(2)] == [[], known]
+    shown = admin.get(path).json()
+    assert (shown["uniqueIdentifier"], shown["domain"]) == ("bakery", {"hostname": "git.bakery.example", "protocol": "https"})
+    assert len(admin.get("/public_api/appsec/v1/repositories").json()) == 2
+    for wrong, told in (
+        ([], "type"), ({}, "type"), ({"type": 7}, "type"), ({"type": "GITHUB", "organisation": "x"}, "no organisation"),
+        ({"type": "GITHUB", "hostname": 7}, "hostname must be a text"),
+        ({"type": "GITHUB", "repositories": "x"}, "must be a list of texts"),
+    ):
+        refused = control("POST", "instances", wrong)
+        assert refused.status_code == 400
+        assert told in refused.json()["error"]
+    assert len(tenant.instances) == 1
+    assert control("POST", "instances", {"type": "GITHUB"}, token="wrong").status_code == 403
+
+
 def test_control_needs_its_token_and_counts_for_nothing(tenant: EmbeddedTenant, control: Callable[..., requests.Response]) -> None:
     tenant.set(rate=1, rate_window=1000)
     for method, name in (("GET", "switches"), ("PUT", "switches"), ("GET", "journal"), ("DELETE", "journal"), ("GET", "instances"),
