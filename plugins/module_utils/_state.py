@@ -40,6 +40,26 @@ SECTIONS: dict[str, Section] = {
         keep=1000,
         lost="what a broken-off run created counts as any other instance: to narrow its selection needs max_deselect",
     ),
+    "made": Section(
+        holds="which item an instance was created for, where the tenant shows another identifier than its name",
+        keep=1000,
+        lost="such an item is undetermined until it gives identifier or id",
+    ),
+    "uncreatable": Section(
+        holds="types that this tenant does not create",
+        keep=100,
+        lost="a creation is tried once more",
+    ),
+    "creatable": Section(
+        holds="types that this tenant has created",
+        keep=100,
+        lost="a recreation of such a type is refused until one was created",
+    ),
+    "mappings": Section(
+        holds="the external_projects that were applied last, with the time of the instance's last change",
+        keep=1000,
+        lost="external_projects that the tenant does not show need max_deselect: -1 once",
+    ),
 }
 
 

@@ -5,6 +5,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import json
+import re
+import threading
 import time
 import typing as t
 
@@ -14,11 +18,12 @@ from .._http.redaction import holds_masked
 from .._state import Memory
 from .collector_token import CredentialsFile, credentials_content, find_credentials
 from .data_file import write_backup
-from .fields import MANUAL, Item, Raw, label
+from .fields import COLLECTOR, MANUAL, Item, Raw, label
 from .instance import Instance
 from .lost import find_lost
+from .made import creatable, remember_creatable, remember_made, remember_mappings
 from .match import Match
-from .plan import Plan, pending_actions, plan_item, plan_update, scope_item, unexpected
+from .plan import Plan, pending_actions, plan_item, plan_pending, plan_update, scope_item, unexpected
 from .types import known
 from .unscoped import forget, remember
 from .view import SETTLE_PAUSES, View
@@ -27,21 +32,23 @@ from .view import SETTLE_PAUSES, View
 LOOK_AGAIN_SECONDS = 15.0
 # How often a collector is created whose answer is lost each time.
 LOST_COLLECTORS = 3
-_ACTIONS = {"create": "created", "update": "updated", "recreate": "updated", "delete": "deleted", "none": "unchanged"}
+_ACTIONS = {"pending": "pending", "create": "created", "update": "updated", "recreate": "updated", "delete": "deleted", "none": "unchanged"}
 
 
 @dataclasses.dataclass(eq=False)
 class Outcome:
     """What became of one item.
 
-    action: created, updated, unchanged, deleted, failed or undetermined (in check mode: what would become of it). changed: the tenant was,
-    or would be, changed; true together with an error when only part was done. data_source: option-shaped, secrets not yet hidden.
-    current: the instance that the item was found to mean, before anything was done. names_item: whether error begins with its name.
+    action: created, updated, unchanged, deleted, pending, failed or undetermined (in check mode: what would become of it).
+    changed: the tenant was, or would be, changed; true together with an error when only part was done.
+    data_source: option-shaped, secrets not yet hidden. current: the instance that the item was found to mean, before anything was
+    done; match: how it was found. names_item: whether error begins with its name.
     """
 
     index: int
     item: Item
     current: Instance | None = None
+    match: Match = dataclasses.field(default_factory=Match)
     plan: Plan = dataclasses.field(default_factory=lambda: Plan("none"))
     action: str = "unchanged"
     changed: bool = False
@@ -78,7 +85,7 @@ class Outcome:
         self.data_source, self.pending = plan.after, plan.pending
         self.warnings += [w for w in plan.warnings if w not in self.warnings]
         made = ["create", *(["scope"] if plan.put else [])]
-        self.actions = {"create": made, "recreate": ["delete", *made], "update": ["update"], "delete": ["delete"], "none": []}[plan.action]
+        self.actions = {"create": made, "recreate": ["delete", *made], "update": ["update"], "delete": ["delete"]}.get(plan.action, [])
         self.credentials_applied = plan.action in ("create", "recreate") and "credentials" in self.item
 
 
@@ -91,6 +98,12 @@ class Writer:
 
     def __init__(self, view: View, memory: Memory) -> None:
         self.view, self.api, self.memory = view, view.api, memory
+        self._creatable = functools.partial(creatable, memory)
+        self._lock = threading.Lock()
+        # What this run knows of types: which the tenant has created, which it refused, and a lock for the first creation of each.
+        self._created: set[str] = set()
+        self._uncreatable: dict[str, ApiError] = {}
+        self._alone: dict[str, threading.Lock] = {}
 
     def apply(self, outcome: Outcome) -> None:
         """Do what the outcome's plan says and record what came of it.
@@ -124,16 +137,34 @@ class Writer:
         finally:
             if keep:
                 keep.discard()
-        instance_id = reply["id"]
+        made = Instance(reply, full=False)
         if plan.put:
             remember(self.memory, self.api.client.redactor, item, reply)
-        outcome.pending = pending_actions(item, instance_id)
-        outcome.data_source = {**(plan.after or {}), "id": instance_id}
+        outcome.pending = pending_actions(item, made.id)
+        outcome.data_source = {**(plan.after or {}), "id": made.id}
+        self._refuse_another_identifier(item, made)
         if plan.put:
-            self._scope_new(outcome, item, instance_id)
+            self._scope_new(outcome, item, made.id)
         if "scope" not in outcome.actions:
-            outcome.data_source = self.view.settled(instance_id, label(item)).shown
-        self._wait(outcome, instance_id)
+            outcome.data_source = self.view.settled(made.id, label(item)).shown
+        shown = self.view.instances.get(made.id)
+        if shown is not None:
+            remember_made(self.memory, self.api.client.redactor, item, shown)
+            self._refuse_another_identifier(item, shown)
+        self._wait(outcome, made.id)
+
+    def _refuse_another_identifier(self, item: Item, made: Instance) -> None:
+        """What tells the new instance apart is not what the item says: the next run finds it by what is remembered."""
+        wanted = item.get("identifier", item.get("name") if item["type"] == COLLECTOR else None)
+        if wanted is None or made.identifier in (None, wanted):
+            return
+        remember_made(self.memory, self.api.client.redactor, item, made)
+        shown = json.dumps(made.identifier, ensure_ascii=False)
+        raise PartlyDone(
+            f" was created (id {made.id}), but the tenant shows its identifier as {shown}",
+            how=f"Give identifier: {shown}, or delete it (state: absent, id: {made.id}).",
+            subject=label(item),
+        )
 
     def _scope_new(self, outcome: Outcome, item: Item, instance_id: str) -> None:
         try:
@@ -148,7 +179,8 @@ class Writer:
     def _set_scope(self, outcome: Outcome, item: Item, shown: Instance) -> bool:
         """Returns whether the scope of a new instance waits for a person's consent."""
         remember(self.memory, self.api.client.redactor, item, shown.raw)
-        plan = plan_update(scope_item(item, outcome.plan.after or {}, shown), shown)
+        # Nobody has mapped anything in it yet, whether the tenant shows that or not.
+        plan = plan_update(scope_item(item, outcome.plan.after or {}, shown), dataclasses.replace(shown, applied=[]))
         outcome.warnings += plan.warnings
         if not plan.changed:
             self._as_wanted(plan, shown.id)
@@ -174,8 +206,16 @@ class Writer:
         before = set(self.view.instances)
         for _attempt in range(LOST_COLLECTORS):
             try:
-                return self.api.create_data_source(post, label(item))
+                return self._first_of_type(item, post)
             except ApiError as exc:
+                if exc.status == 422 and known(item["type"]) and item["type"] != COLLECTOR and _names_type(exc):
+                    remember_creatable(self.memory, item["type"], False)
+                    if item.get("uncreatable") == "fail" or "delete" in outcome.actions:
+                        raise
+                    outcome.take(plan_pending(item), predicted=False)
+                    return None
+                if exc.status == 422 and item["type"] == COLLECTOR:
+                    raise dataclasses.replace(exc, hint=_COLLECTOR_SETTINGS) from None
                 if exc.status == 409 or (exc.status == 400 and "already exists" in exc.words.lower()):
                     self._made_by_another(outcome, exc)
                     return None
@@ -190,6 +230,30 @@ class Writer:
             self._delete_orphan(outcome, item, found.id)
         lost_again = f": the answer to creating it was lost {LOST_COLLECTORS} times; nothing is left of it. Run again."
         raise TenantError(lost_again, subject=label(item))
+
+    def _first_of_type(self, item: Item, post: Raw) -> Raw:
+        """Create. The first creation of a type goes alone: should the tenant not create it, that is asked once (docs/api.md: create.types).
+
+        Raises ApiError.
+        """
+        kind = item["type"]
+        if kind == COLLECTOR or self._creatable(kind) or kind in self._created:
+            return self.api.create_data_source(post, label(item))
+        with self._lock:
+            alone = self._alone.setdefault(kind, threading.Lock())
+        with alone:
+            refusal = self._uncreatable.get(kind)
+            if refusal is not None:
+                raise refusal
+            try:
+                reply = self.api.create_data_source(post, label(item))
+            except ApiError as exc:
+                if exc.status == 422 and _names_type(exc):
+                    self._uncreatable[kind] = exc
+                raise
+            self._created.add(kind)
+        remember_creatable(self.memory, kind, True)
+        return reply
 
     def _delete_orphan(self, outcome: Outcome, item: Item, instance_id: str) -> None:
         try:
@@ -219,7 +283,7 @@ class Writer:
             raise refusal
         outcome.warnings += filter(None, [found.warning])
         outcome.warnings.append(f"{label(outcome.item)} was created by somebody else while this run was planning; it was taken as it is.")
-        outcome.take(plan_item(outcome.item, found.found), predicted=False)
+        outcome.take(plan_item(outcome.item, found.found, self._creatable), predicted=False)
         if outcome.plan.changed:
             self.apply(outcome)
 
@@ -249,7 +313,7 @@ class Writer:
             if current is None:
                 raise _overtaken("deleted", item, instance_id)
             # Planned anew from the read right before the write: what others changed since must not be undone.
-            outcome.take(plan_update(item, current), predicted=False)
+            outcome.take(plan_update(item, current, self._creatable), predicted=False)
             if outcome.plan.action == "recreate":
                 raise _overtaken("changed", item, instance_id)
             if outcome.plan.changed:
@@ -260,12 +324,17 @@ class Writer:
         self._wait(outcome, instance_id)
 
     def _put(self, outcome: Outcome, plan: Plan, instance_id: str, action: str) -> None:
-        subject = label(outcome.item)
+        subject, seen = label(outcome.item), self.view.instances.get(instance_id)
+        applied_before = seen.applied if seen else None
         self.api.update_data_source(instance_id, plan.put, subject)
         outcome.changed = True
         outcome.actions = [*(a for a in outcome.actions if a not in ("scope", "update")), action]
         shown = self.view.settled(instance_id, subject, lambda instance: unexpected(plan, instance))
         outcome.data_source = shown.shown
+        if "externalProjects" in plan.put:
+            mappings = (plan.after or {}).get("external_projects")
+            applied = mappings if mappings is not None else applied_before or []
+            remember_mappings(self.memory, self.api.client.redactor, applied, shown)
         differences = unexpected(plan, shown)
         if differences:
             raise Surprise(
@@ -283,7 +352,7 @@ class Writer:
         plan, item = outcome.plan, outcome.plan.item or outcome.item
         with self._locked(plan.id):
             current = self.view.fetch(plan.id, label(outcome.item))
-            if current is None or plan_update(outcome.item, current).put != plan.put:
+            if current is None or plan_update(outcome.item, current, self._creatable).put != plan.put:
                 raise _overtaken("changed", outcome.item, plan.id)
             self._backup(outcome, current.shown)
             self.api.delete_data_source(plan.id, label(outcome.item))
@@ -337,6 +406,18 @@ class Writer:
             time.sleep(pause)
             pause = min(pause * 1.5, 10.0)
             outcome.data_source = self.view.settled(instance_id, label(item)).shown
+
+
+# The keys of uniqueProperties are published nowhere (docs/api.md: create.properties).
+_COLLECTOR_SETTINGS = (
+    "If it refuses a key of uniqueProperties: a collector is created with name, detectionMethod and fileType; give others with "
+    "unique_properties."
+)
+
+
+def _names_type(refusal: ApiError) -> bool:
+    """Whether a 422 is about the type: "requestBody.type", "type"."""
+    return re.search(r"(?<![\w])(?:\w+\.)*type\b", refusal.words) is not None
 
 
 def _overtaken(what: str, item: Item, instance_id: str) -> TenantError:

@@ -25,8 +25,8 @@ def check_item(item: Item) -> list[str]:
             f"type {wanted} is not one of the {len(TYPES)} types the vendor's guide names: sent as it is.{did_you_mean(wanted, TYPES)} "
             f"Known: {', '.join(TYPES)}."
         )
-    if item["state"] == "absent" and not item.get("id") and not item.get("name") and not get(item, "domain.hostname"):
-        raise InputError("state absent with type alone could delete the wrong instance: give name, domain.hostname or id.")
+    if item["state"] == "absent" and not any(get(item, o) for o in ("id", "identifier", "name", "domain.hostname")):
+        raise InputError("state absent with type alone could delete the wrong instance: give identifier, name, domain.hostname or id.")
     selection = item.get("selection_type")
     if selection and selection not in SELECTION_TYPES:
         warnings.append(f"selection_type {selection} is none of {', '.join(SELECTION_TYPES)}: sent as it is.")
@@ -34,7 +34,7 @@ def check_item(item: Item) -> list[str]:
         if name in item and selection not in (None, MANUAL):
             raise InputError(f"{name} needs selection_type {MANUAL}, but selection_type is {selection}: some and all cannot both be meant.")
     _check_scope(item)
-    for name in ("name", "type", "id"):
+    for name in ("name", "type", "id", "identifier"):
         if name in item and not item[name].strip():
             raise InputError(f"{name} is empty: leave it out or give a value.")
     if get(item, "domain.hostname") is not None and not hostname_key(item["domain"]["hostname"]):
@@ -53,8 +53,8 @@ def check_item(item: Item) -> list[str]:
             raise InputError(f"external_projects[{index}] is empty: give external_project_id or external_id, and repo_id.")
         if item["external_projects_mode"] == "remove":
             continue
-        if not project:
-            raise InputError(f"external_projects[{index}] names no project: give external_project_id or external_id.")
+        if not mapping.get("external_id"):
+            raise InputError(f"external_projects[{index}] has no external_id, which the tenant requires of each: give it.")
         key = (project, mapping.get("external_branch_name"))
         if key in mapped:
             raise InputError(f"external_projects[{index}] maps project {project} a second time: a project (and branch) has one mapping.")

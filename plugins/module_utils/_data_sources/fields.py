@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# PRIVATE to the collection: floor 3, THE field table. Argument spec, request bodies, comparison, diff and redaction are made from it.
+# PRIVATE to the collection: floor 3, the field table. Argument spec, request bodies, comparison, diff and redaction are made from it.
 from __future__ import annotations
 
 import dataclasses
@@ -16,13 +16,18 @@ Raw = dict[str, t.Any]  # an instance as the API shows it
 MODES = ("merge", "exact", "remove")
 SELECTION_TYPES = ("CURRENT_STATE", "CURRENT_STATE_AND_FUTURE", "MANUAL_SELECTION")
 MANUAL = "MANUAL_SELECTION"
+# Words that the tenant shows for one of them, but never takes.
+_SHOWN_AS = {"CURRENT_STATE_PENDING": "CURRENT_STATE"}
+COLLECTOR = "COLLECTOR"
+# What a collector is created with, unless unique_properties says otherwise (docs/api.md: create.properties). Shown at the root.
+COLLECTOR_SETTINGS = {"detectionMethod": "SAST", "fileType": "SARIF"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Field:
     """One field of a data source.
 
-    option: its name for the user, dots for sub-options. api: its path in the API's JSON (contract 3.3, 3.4).
+    option: its name for the user, dots for sub-options. api: its path in the API's JSON (docs/api.md: create.body, update.body).
     at: the calls that may carry it, "create", "update" or both; empty for what only the tenant sets.
     write_only: sent, never shown by the tenant, never compared. secret: never in any output.
     """
@@ -51,12 +56,13 @@ FIELDS = (
     Field("credentials.webhook_auth_key", "credentials.webhookAuthKey", write_only=True, secret=True),
     Field("transporter.broker_device_id", "transporter.brokerDeviceId"),
     Field("transporter.connection_name", "transporter.connectionName"),
-    Field("self_signed_certificate", "selfSignedCertificate", write_only=True),
+    Field("self_signed_certificate", "selfSignedCertificate"),
     Field("selection_type", "selectionType", at=("update",)),
     Field("repositories", "state", "names", at=("update",)),
     Field("external_projects", "externalProjects", "mappings", at=("update",)),
     Field("unique_properties", "uniqueProperties", "dict", at=("create", "update")),
     Field("id", "id", at=()),
+    Field("identifier", "uniqueIdentifier", at=()),
     Field("status", "status", at=()),
     Field("repositories_count", "repositoriesCount", "int", at=()),
     Field("created_at", "createdAt", at=()),
@@ -70,7 +76,7 @@ IMMUTABLE = tuple(f.option for f in FIELDS if f.at == ("create",) and not f.writ
 # The members of a request body that the tenant never shows.
 WRITE_ONLY = frozenset(f.api.partition(".")[0] for f in FIELDS if f.write_only)
 
-# One entry of external_projects: a vendor's project or branch -> a Cortex repository or branch (contract 3.4).
+# One entry of external_projects: a vendor's project or branch -> a Cortex repository or branch (docs/api.md: update.projects).
 MAPPING = {
     "external_project_id": "externalProjectId",
     "external_id": "externalId",
@@ -83,10 +89,14 @@ MAPPING = {
 BEHAVIOUR: dict[str, dict[str, t.Any]] = {
     "state": {"type": "str", "choices": ["present", "created", "absent"], "default": "present"},
     "id": {"type": "str"},
+    "identifier": {"type": "str"},
     "repositories_mode": {"type": "str", "choices": list(MODES), "default": "merge"},
     "scope_rules": {"type": "list", "elements": "dict", "options": {"include": {"type": "str"}, "exclude": {"type": "str"}}},
     "scope_candidates": {"type": "raw"},
     "external_projects_mode": {"type": "str", "choices": list(MODES), "default": "merge"},
+    "external_projects_update": {"type": "str", "choices": ["always", "on_create"], "default": "always"},
+    "update_unique_properties": {"type": "str", "choices": ["on_create", "always"], "default": "on_create"},
+    "uncreatable": {"type": "str", "choices": ["pending", "fail"], "default": "pending"},
     "max_deselect": {"type": "int", "default": 10},
     "recreate": {"type": "str", "choices": ["never", "when_immutable_differs"], "default": "never"},
     "backup_dir": {"type": "path"},
@@ -169,45 +179,58 @@ def from_api(raw: Raw) -> Item:
             value = [str(v) for v in value] if isinstance(value, list) else None
         if value is not None:
             put(item, field.option, value)
-    name = name_of(raw)
-    if name:
-        item["name"] = name
+    names = names_of(raw)
+    if names:
+        item["name"] = names[0]
+    if "selection_type" in item:
+        item["selection_type"] = _SHOWN_AS.get(item["selection_type"], item["selection_type"])
+    if "unique_properties" not in item and (settings := collector_settings(raw)):
+        item["unique_properties"] = settings
     if "id" in item:
         item["id"] = str(item["id"])
     return item
 
 
 def names_of(raw: Raw) -> list[str]:
-    """The name, wherever the tenant shows it (contract 5); a display name may stand beside it."""
-    shown = (raw.get("name"), raw.get("displayName"), get(raw, "uniqueProperties.name"))
-    return [name for name in shown if isinstance(name, str) and name and not is_masked(name)]
+    """The name, wherever the tenant shows it; of a collector the identifier is one (docs/api.md: instance.identifier, instance.older)."""
+    collector = str(raw.get("type") or "").upper() == COLLECTOR
+    shown = (raw.get("name"), raw.get("displayName"), get(raw, "uniqueProperties.name"), raw.get("uniqueIdentifier") if collector else None)
+    return list(dict.fromkeys(name for name in shown if isinstance(name, str) and name and not is_masked(name)))
 
 
-def name_of(raw: Raw) -> str | None:
-    """The first of its names; None when the tenant shows none."""
-    return next(iter(names_of(raw)), None)
+def collector_settings(raw: Raw) -> Raw:
+    """The settings that a collector shows at its root (docs/api.md: create.collector); empty for other types."""
+    return {key: raw[key] for key in COLLECTOR_SETTINGS if isinstance(raw.get(key), str)}
 
 
 def to_create(item: Item) -> Raw:
-    """The POST body: documented fields that were given, never a null, never the scope (contract 3.3)."""
+    """The POST body: documented fields that were given, never a null, never the scope (docs/api.md: create.body)."""
     body: Raw = {}
-    if "unique_properties" in item:
-        body["uniqueProperties"] = dict(item["unique_properties"])
+    collector = item["type"] == COLLECTOR
+    settings = {**(COLLECTOR_SETTINGS if collector else {}), **item.get("unique_properties", {})}
+    if settings or "unique_properties" in item:
+        body["uniqueProperties"] = settings
     for field in FIELDS:
         value = get(item, field.option)
         if "create" in field.at and value is not None and field.type != "dict":
             put(body, field.api, value)
+    if collector and "name" not in item and "identifier" in item:
+        put(body, "uniqueProperties.name", item["identifier"])
+    if "domain" in body:
+        # Both members are required (docs/api.md: create.body).
+        body["domain"].setdefault("protocol", "https")
     return body
 
 
 def mappings_to_api(mappings: list[dict[str, str]]) -> list[Raw]:
-    return [{MAPPING[option]: value for option, value in m.items()} for m in mappings]
+    """Each with all five keys, which the tenant wants (docs/api.md: update.projects)."""
+    return [{api: m.get(option) for option, api in MAPPING.items()} for m in mappings]
 
 
 def label(item: Item) -> str:
     """How an item is called in messages: GITLAB_SELF_MANAGED "gitlab-core" (id 12)."""
     parts = [item.get("type") or "data source"]
-    name = item.get("name") or get(item, "domain.hostname")
+    name = item.get("name") or item.get("identifier") or get(item, "domain.hostname")
     if name:
         # As JSON: a name with a line break must not look like two lines of a plan.
         parts.append(json.dumps(name, ensure_ascii=False))

@@ -16,11 +16,15 @@ class Instance:
     """An instance as the tenant shows it. Do not change what it holds: plans share it.
 
     raw: its fields in the API's shape. full: whether it was read by id. An entry of the list is not full: its state is empty whatever
-    is selected, so that it never says anything about the selection.
+    is selected, so that it never says anything about the selection. listed_count: of one that is full, the count beside its entry in
+    the list, which is of associated repositories and need not be the number of those selected (docs/api.md: list.count).
+    applied: the external_projects that an earlier run set and nobody has changed since, where the tenant does not show them.
     """
 
     raw: Raw
     full: bool
+    listed_count: int | None = None
+    applied: list[Item] | None = None
 
     @property
     def id(self) -> str:
@@ -36,6 +40,17 @@ class Instance:
         return names_of(self.raw)
 
     @property
+    def identifier(self) -> str | None:
+        """What the tenant tells it apart by: a collector's name, else a word of the vendor's; None when it is not shown."""
+        identifier = self.raw.get("uniqueIdentifier")
+        return identifier if isinstance(identifier, str) and identifier else None
+
+    @property
+    def published(self) -> bool:
+        """Whether it is shown as published: then its uniqueProperties are never shown (docs/api.md: instance.hidden)."""
+        return "uniqueProperties" not in self.raw and (self.identifier is not None or "creationDate" in self.raw)
+
+    @property
     def settings(self) -> Raw | None:
         """Its uniqueProperties; None when the tenant hides them."""
         held = self.raw.get("uniqueProperties")
@@ -43,9 +58,8 @@ class Instance:
 
     @property
     def count(self) -> int | None:
-        """How many repositories the tenant says are selected; None when it does not say."""
-        count = self.raw.get("repositoriesCount")
-        return count if isinstance(count, int) else None
+        """How many repositories the tenant says are selected, where this reading of it says so; None when it does not."""
+        return count_of(self.raw)
 
     @functools.cached_property
     def shown(self) -> Item:
@@ -60,11 +74,19 @@ class Instance:
     def partial(self) -> bool:
         """Whether it was read by id, but names fewer repositories than the tenant says are selected."""
         state: t.Any = self.raw.get("state")
-        if not self.full or self.count is None:
+        if not self.full:
             return False
-        return len(state) < self.count if isinstance(state, list) else state is not None or self.count != 0
+        if self.count is not None:
+            return len(state) < self.count if isinstance(state, list) else state is not None or self.count != 0
+        # The list's count may be larger than the selection, but where it is not 0, no name at all is a partial read.
+        return bool(self.listed_count) and state == []
 
     @property
     def complete(self) -> bool:
         """Whether all repositories that are selected are known."""
         return self.full and isinstance(self.raw.get("state"), list) and not self.partial
+
+
+def count_of(raw: Raw) -> int | None:
+    count = raw.get("repositoriesCount")
+    return count if isinstance(count, int) and not isinstance(count, bool) else None

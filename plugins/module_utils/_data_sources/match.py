@@ -8,36 +8,55 @@ import dataclasses
 import typing as t
 
 from .._errors import InputError
-from .fields import Item, get, hostname_key, label
+from .fields import COLLECTOR, Item, get, hostname_key, label
 from .instance import Instance
+
+# What a comparison of one identifying field says: True and False, None when the tenant does not show the field, and this, when what
+# it shows proves nothing: an identifier of the vendor's that is not the name that the item gives.
+UNPROVEN: t.Final = "unproven"
+Verdict = t.Union[bool, str, None]
 
 
 @dataclasses.dataclass(frozen=True)
 class Match:
-    """Which instance an item means. found: the one, if any. unread: ids that must be read in full before it can be told.
+    """Which instance an item means.
 
-    undetermined: why it cannot be told at all. warning: on what the match rests when a given field is not shown.
+    found: the one, if any. by: what tells it apart ("id", "identifier", "name", "hostname", "type" or "memory"). proven: whether all that
+    the item gives agrees; if not, it may be adopted, but nothing of it be deleted. unread: ids that must be read in full before it can be
+    told. undetermined: why it cannot be told at all. warning: on what the match rests when a given field is not shown.
     """
 
     found: Instance | None = None
+    by: str = ""
+    proven: bool = True
     unread: tuple[str, ...] = ()
     undetermined: str = ""
     warning: str = ""
 
 
 def match(item: Item, instances: t.Iterable[Instance]) -> Match:
-    """Find the instance that an item without an id means, by type and every distinguishing field given (name, domain.hostname).
+    """Find the instance that an item without an id means, by type and every distinguishing field given.
 
-    Raises InputError when several match.
+    An identifier decides alone. Of a collector it is the name: with another name beside it, the collector is to be renamed, and one that
+    has the new name already is the one. Raises InputError when several match.
     """
+    if "identifier" in item and "name" in item and item.get("type") == COLLECTOR:
+        instances = list(instances)
+        renamed = _match({**item, "identifier": item["name"]}, instances)
+        if renamed.found or renamed.unread:
+            return renamed
+    return _match(item, instances)
+
+
+def _match(item: Item, instances: t.Iterable[Instance]) -> Match:
     sure, partly, unread = [], [], []
     for instance in instances:
         verdicts = _compare(item, instance)
         if False in verdicts.values():
             continue
-        if None not in verdicts.values():
+        if all(verdict is True for verdict in verdicts.values()):
             sure.append(instance)
-        elif not instance.full:
+        elif None in verdicts.values() and not instance.full:
             unread.append(instance.id)
         else:
             partly.append((instance, verdicts))
@@ -46,28 +65,49 @@ def match(item: Item, instances: t.Iterable[Instance]) -> Match:
     if len(sure) > 1:
         raise InputError(f"{len(sure)} data sources match {label(item)}: {_choices(sure)}. {_separator(item, sure)}")
     if sure:
-        return Match(found=sure[0])
-    known = [(one, v) for one, v in partly if any(v[key] for key in ("name", "hostname") if key in v)]
+        return Match(sure[0], by=next((key for key in ("identifier", "name", "hostname") if key in _compare(item, sure[0])), "type"))
+    known = [(one, v) for one, v in partly if True in (v.get("name"), v.get("hostname"))]
     if len(known) == 1 and len(partly) == 1:
         one, verdicts = known[0]
-        not_shown = ", ".join(key for key, verdict in verdicts.items() if verdict is None)
-        return Match(found=one, warning=f"{label(item)}: the tenant does not show its {not_shown}; matched to id {one.id} by the rest.")
-    if partly:
-        hidden = sorted({key for _one, v in partly for key, verdict in v.items() if verdict is None})
-        return Match(
-            undetermined=f"the tenant does not show the {' and '.join(hidden)} of {len(partly)} data source(s) "
-            f"({_choices([one for one, _v in partly])}), "
+        by = "name" if verdicts.get("name") is True else "hostname"
+        hidden = ", ".join(key for key, verdict in verdicts.items() if verdict is None)
+        warning = f"{label(item)}: the tenant does not show its {hidden}; matched to id {one.id} by the rest." if hidden else ""
+        return Match(one, by=by, proven=False, warning=warning)
+    return Match(undetermined=_undetermined(item, partly)) if partly else Match()
+
+
+def _undetermined(item: Item, partly: list[tuple[Instance, dict[str, Verdict]]]) -> str:
+    choices, count = _choices([one for one, _verdicts in partly]), len(partly)
+    hidden = sorted({key for _one, verdicts in partly for key, verdict in verdicts.items() if verdict is None})
+    if hidden:
+        return (
+            f"the tenant does not show the {' and '.join(hidden)} of {count} data source(s) ({choices}), "
             f"so it cannot be told whether {label(item)} is one of them. Nothing was done for it; give its id."
         )
-    return Match()
+    more = "" if get(item, "domain.hostname") else ", or its domain.hostname"
+    return (
+        f"{label(item)} may be one of {count} data source(s) whose identifier is another word than its name: {choices}. Nothing was "
+        f"done for it, so that no second one is made. Give identifier, as the tenant shows it, or id{more}."
+    )
 
 
 def same_new(one: Item, other: Item) -> bool:
     """Whether two items that match nothing yet would mean the same instance once it exists: what one of them leaves open may be equal."""
     if "id" in one or "id" in other:  # an id never creates
         return one.get("id") == other.get("id")
-    pairs = [(i.get("type"), i.get("name"), hostname_key(get(i, "domain.hostname") or "") or None) for i in (one, other)]
+    pairs = [
+        (i.get("type"), i.get("identifier", i.get("name")), hostname_key(get(i, "domain.hostname") or "") or None) for i in (one, other)
+    ]
     return all(a == b or None in (a, b) for a, b in zip(*pairs))
+
+
+def proves(item: Item, instance: Instance) -> bool:
+    """Whether an instance is the item's beyond doubt: by id, by identifier, or by a name that it shows."""
+    if "id" in item:
+        return bool(item["id"] == instance.id)
+    verdicts = _compare(item, instance)
+    named = "identifier" in verdicts or "name" in verdicts
+    return named and all(verdict is True for verdict in verdicts.values())
 
 
 def denied(item: Item, instance: Instance) -> list[str]:
@@ -87,19 +127,29 @@ def unread_by(item: Item, instances: t.Iterable[Instance]) -> list[str]:
     return [one.id for one in instances if None in (verdicts := _compare(item, one)).values() and False not in verdicts.values()]
 
 
-def _compare(item: Item, instance: Instance) -> dict[str, bool | None]:
-    """For each identifying field given: equal, different, or None when the tenant does not show it."""
-    verdicts: dict[str, bool | None] = {}
+def _compare(item: Item, instance: Instance) -> dict[str, Verdict]:
+    """For each identifying field that counts: what it says (see UNPROVEN)."""
+    verdicts: dict[str, Verdict] = {}
     if "type" in item:
         verdicts["type"] = instance.type == item["type"].upper() if instance.type else None
+    if "identifier" in item:
+        verdicts["identifier"] = instance.identifier == item["identifier"] if instance.identifier else None
+        return verdicts
     if "name" in item:
-        names = instance.names
-        verdicts["name"] = item["name"] in names if names else None
+        verdicts["name"] = _compare_name(item["name"], instance)
     wanted = get(item, "domain.hostname")
     if wanted is not None:
         host = get(instance.raw, "domain.hostname")
         verdicts["hostname"] = None if not isinstance(host, str) else hostname_key(host) == hostname_key(wanted)
     return verdicts
+
+
+def _compare_name(name: str, instance: Instance) -> Verdict:
+    if name in (*instance.names, instance.identifier):
+        return True
+    if instance.names:
+        return False
+    return UNPROVEN if instance.identifier else None
 
 
 def _choices(instances: list[Instance], most: int = 5) -> str:
@@ -111,6 +161,7 @@ def _choices(instances: list[Instance], most: int = 5) -> str:
 
 def _separator(item: Item, instances: list[Instance]) -> str:
     for option, given, values in (
+        ("identifier", "identifier" in item, [one.identifier for one in instances]),
         ("name", "name" in item, [next(iter(one.names), None) for one in instances]),
         ("domain.hostname", get(item, "domain.hostname") is not None, [get(one.raw, "domain.hostname") for one in instances]),
     ):

@@ -9,7 +9,7 @@ import typing as t
 
 from .._errors import InputError, TenantError
 from .._http.redaction import alike, holds_masked, is_masked
-from .fields import MANUAL, MAPPING, Item, Raw
+from .fields import COLLECTOR, MANUAL, MAPPING, Item, Raw, collector_settings
 from .instance import Instance
 from .scope import Scope, resolve
 
@@ -34,11 +34,13 @@ class Settings:
     """What an item makes of an instance's name and unique_properties.
 
     fields: those of the instance that it sets, option-shaped. put: the uniqueProperties that a PUT carries; None for none.
+    not_compared: what is given and cannot be compared, since the tenant never shows it. always: whether that is sent all the same.
     """
 
     fields: Item
     put: Raw | None = None
-    warnings: list[str] = dataclasses.field(default_factory=list)
+    not_compared: list[str] = dataclasses.field(default_factory=list)
+    always: bool = False
 
 
 def refused(current: Instance, why: str) -> InputError:
@@ -79,7 +81,7 @@ def plan_selection(item: Item, current: Instance) -> Selection:
 def _refuse_narrowing(item: Item, current: Instance, held: str | None, wanted: str | None) -> None:
     narrower = held in _WIDTH and wanted in _WIDTH and _WIDTH.index(wanted) > _WIDTH.index(held)
     # A selection of all that exists now, where nothing does, loses nothing: so begins a new instance.
-    empty = held == "CURRENT_STATE" and not current.shown.get("repositories") and not current.count
+    empty = held == "CURRENT_STATE" and not current.shown.get("repositories") and not (current.count or current.listed_count)
     if narrower and not empty and item["max_deselect"] != -1:
         raise refused(
             current,
@@ -100,19 +102,13 @@ def _scope_warnings(name: str, scope: Scope, mode: str) -> t.Iterator[str]:
 
 def plan_external_projects(item: Item, current: Instance) -> Item:
     """The external_projects that it sets of the instance; empty when they stay as they are."""
-    if "external_projects" not in item:
+    new = "id" not in current.shown
+    if "external_projects" not in item or (item.get("external_projects_update") == "on_create" and not new):
         return {}
-    mode = item["external_projects_mode"]
     kept = current.shown.get("external_projects")
     if kept is None:
-        if "id" in current.shown and mode != "exact":
-            raise refused(
-                current,
-                f"the tenant does not show its external_projects, so mode {mode} could lose some. Use "
-                "external_projects_mode: exact.",
-            )
-        kept = []
-    given = item["external_projects"]
+        kept = [] if new else _unseen_mappings(item, current)
+    mode, given = item["external_projects_mode"], item["external_projects"]
     if mode == "remove":
         merged = [m for m in kept if not any(all(m.get(k) == v for k, v in g.items()) for g in given)]
     else:
@@ -123,6 +119,23 @@ def plan_external_projects(item: Item, current: Instance) -> Item:
     _refuse_deselection(item, current, "external_projects", len(kept), removed, merged)
     same = len(merged) == len(kept) and all(m in kept for m in merged)
     return {} if same else {"external_projects": merged}
+
+
+def _unseen_mappings(item: Item, current: Instance) -> list[Item]:
+    """What is known of mappings that the tenant does not show (docs/api.md: instance.hidden): what an earlier run applied, or nothing."""
+    mode = item["external_projects_mode"]
+    if mode != "exact":
+        raise refused(
+            current,
+            f"the tenant does not show its external_projects, so mode {mode} could lose some. Use external_projects_mode: exact.",
+        )
+    if current.applied is None and item["max_deselect"] != -1:
+        raise refused(
+            current,
+            "the tenant does not show its external_projects, and no earlier run remembers them, so the list would replace mappings "
+            "that nobody sees. To allow this, set max_deselect to -1; to leave them alone, external_projects_update to on_create.",
+        )
+    return current.applied or []
 
 
 def _project_key(mapping: dict[str, str]) -> tuple[str | None, ...]:
@@ -158,20 +171,38 @@ def _refuse_deselection(item: Item, current: Instance, what: str, held: int, rem
 
 
 def plan_settings(item: Item, current: Instance) -> Settings:
-    given, held = dict(item.get("unique_properties", {})), current.settings
-    renamed = "name" in item and item["name"] not in current.names
-    if held is None:
-        if renamed and current.names:
-            raise refused(
-                current,
-                "it cannot be renamed: the tenant hides the unique_properties that a new name replaces.",
-            )
-        if not (given or renamed) or "id" not in current.shown:
-            return Settings({})
-        unknown = "unique_properties" if given else "its name"
-        return Settings({}, warnings=[f"{current.label}: the tenant does not show {unknown}: not compared, not sent."])
+    given = dict(item.get("unique_properties", {}))
+    if "id" not in current.shown:
+        return Settings({})  # a new instance has them from its creation
+    # Of other types a name is a word of ours; what tells them apart cannot be changed.
+    renamed = current.type == COLLECTOR and "name" in item and item["name"] not in current.names
+    if current.settings is None:
+        return _plan_unseen_settings(item, current, given, renamed)
     if renamed:
         given["name"] = item["name"]
+    elif "name" in given and current.type != COLLECTOR:
+        given.pop("name")
+    return _plan_seen_settings(current, given, current.settings)
+
+
+def _plan_unseen_settings(item: Item, current: Instance, given: Raw, renamed: bool) -> Settings:
+    """The tenant hides them, but for what a collector shows at its root (docs/api.md: instance.hidden)."""
+    seen = collector_settings(current.raw)
+    unseen = sorted(k for k in given if k not in seen and k != "name")
+    differing = {k: v for k, v in given.items() if k in seen and v != seen[k]}
+    always = item.get("update_unique_properties") == "always" and any(not holds_masked(given[k]) for k in unseen)
+    not_compared = [f"unique_properties.{k}" for k in unseen]
+    if not (renamed or differing or always):
+        return Settings({}, not_compared=not_compared)
+    known = {**({"name": next(iter(current.names), None)} if current.type == COLLECTOR else {}), **seen}
+    put = {**known, **{k: v for k, v in given.items() if not holds_masked(v)}, **({"name": item["name"]} if renamed else {})}
+    fields: Item = {"unique_properties": {**seen, **differing}} if differing else {}
+    if renamed:
+        fields["name"] = item["name"]
+    return Settings(fields, put, not_compared=not_compared, always=always)
+
+
+def _plan_seen_settings(current: Instance, given: Raw, held: Raw) -> Settings:
     # A placeholder for what is not there says nothing; for what is there it stands for the value the tenant has.
     differing = sorted(k for k, v in given.items() if not (is_masked(v) if k not in held else alike(held[k], v)))
     new = {**held, **{k: v for k, v in given.items() if not holds_masked(v)}}
@@ -194,7 +225,7 @@ def refuse_partial_read(item: Item, current: Instance) -> None:
     named = len(current.shown.get("repositories", []))
     if current.partial and (not named or item["max_deselect"] != -1):
         raise TenantError(
-            f": the tenant says {current.count} repositories are selected but names {named}. A "
+            f": the tenant says {current.count or current.listed_count} repositories are selected but names {named}. A "
             "change made from a partial list would deselect the others, so nothing was sent. Try again later"
             + (", or set max_deselect to -1 if the list is known to be whole." if named else "."),
             subject=current.label,

@@ -10,6 +10,7 @@ import typing as t
 from .._errors import InputError
 from .._http.redaction import alike, holds_masked, is_masked
 from .fields import (
+    COLLECTOR,
     FIELDS,
     IMMUTABLE,
     MANUAL,
@@ -18,6 +19,7 @@ from .fields import (
     WRITE_ONLY,
     Item,
     Raw,
+    collector_settings,
     from_api,
     get,
     hostname_key,
@@ -37,10 +39,11 @@ from .types import known
 class Plan:
     """What has to happen for one item.
 
-    action: "create", "update", "recreate", "delete" or "none"; "read" when an entry of the list is not enough to tell: plan again from
-    the full instance. post, put: request bodies. before, after: the instance option-shaped (None: not there); after is a prediction
-    and holds no write-only field. warnings: for the user. pending: what a person has to do. item: of a recreation, the item together
-    with what is carried over. scope: what the item's scope_rules came to.
+    action: "create", "update", "recreate", "delete" or "none"; "pending" when only a person can connect it; "read" when an entry of the
+    list is not enough to tell: plan again from the full instance. post, put: request bodies. before, after: the instance option-shaped
+    (None: not there); after is a prediction and holds no write-only field. warnings: for the user. pending: what a person has to do.
+    item: of a recreation, the item together with what is carried over. scope: what the item's scope_rules came to. not_compared: options
+    that were given and that the tenant never shows.
     """
 
     action: str
@@ -52,10 +55,11 @@ class Plan:
     pending: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
     item: Item | None = None
     scope: Scope | None = None
+    not_compared: list[str] = dataclasses.field(default_factory=list)
 
     @property
     def changed(self) -> bool:
-        return self.action not in ("none", "read")
+        return self.action not in ("none", "read", "pending")
 
     @property
     def id(self) -> str:
@@ -63,10 +67,17 @@ class Plan:
         return str((self.before or self.after or {})["id"])
 
 
-def plan_item(item: Item, current: Instance | None) -> Plan:
-    """What has to happen, given the instance that was found (None: there is none)."""
+def plan_item(item: Item, current: Instance | None, creatable: t.Callable[[str], bool | None] = lambda _type: None) -> Plan:
+    """What has to happen, given the instance that was found (None: there is none).
+
+    creatable: whether the tenant creates instances of a type; None when that is not known.
+    """
     if current is None:
-        return Plan("none") if item["state"] == "absent" else plan_create(item)
+        if item["state"] == "absent":
+            return Plan("none")
+        if creatable(item.get("type", "")) is False and item.get("uncreatable") != "fail":
+            return plan_pending(item)
+        return plan_create(item, creatable(item.get("type", "")))
     if item["state"] == "absent":
         different = denied(item, current)
         if different:
@@ -77,11 +88,21 @@ def plan_item(item: Item, current: Instance | None) -> Plan:
         return plan_delete(current)
     if item["state"] == "created":
         return Plan("none", before=current.shown, after=current.shown)
-    return plan_update(item, current)
+    return plan_update(item, current, creatable)
 
 
-def plan_create(item: Item) -> Plan:
-    """A new instance and, after it, its scope: the request that creates one cannot carry it."""
+def plan_pending(item: Item) -> Plan:
+    """A data source that only a person can connect: nothing is done, and what to do is told until it is there."""
+    kind = known(item["type"])
+    how = f"it appears by {kind.created_by}" if kind and kind.created_by else "connect it in the Cortex console: Data Sources"
+    step = f"the tenant's API does not create this type; {how}. The next run scopes it"
+    if not get(item, "domain.hostname") and "identifier" not in item:
+        step += "; give the item its identifier then"
+    return Plan("pending", pending=[{"id": None, "type": item["type"], "name": item.get("name"), "step": step}])
+
+
+def plan_create(item: Item, may: bool | None = None) -> Plan:
+    """A new instance and, after it, its scope: the request that creates one cannot carry it. may: whether the tenant creates its type."""
     kind = known(item.get("type"))
     if "type" not in item:
         raise InputError(
@@ -89,6 +110,8 @@ def plan_create(item: Item) -> Plan:
             subject=label(item),
         )
     if kind and kind.created_by:
+        if item.get("uncreatable") != "fail":
+            return plan_pending(item)
         raise InputError(
             f" does not exist, and this type cannot be created through the API: it appears by {kind.created_by}.",
             subject=label(item),
@@ -107,7 +130,12 @@ def plan_create(item: Item) -> Plan:
             subject=label(item),
         )
     start: Raw = {"id": None, **{k: v for k, v in post.items() if k not in WRITE_ONLY}}
-    plan = Plan("create", post=post, after={**from_api(start), "id": None}, pending=pending_actions(item, None))
+    pending = pending_actions(item, None)
+    if kind and item["type"] != COLLECTOR and may is None:
+        # The published schema creates collectors alone, the guide every type: the first creation tells (docs/api.md: create.types).
+        step = "may have to be connected in the Cortex console, should the tenant's API not create this type"
+        pending.append({"id": None, "type": item["type"], "name": item.get("name"), "step": step})
+    plan = Plan("create", post=post, after={**from_api(start), "id": None}, pending=pending)
     if any(name in item for name in ("selection_type", "repositories", "scope_rules", "external_projects")):
         # It begins with nothing selected.
         begins = Instance({**start, "state": []}, full=True)
@@ -116,7 +144,7 @@ def plan_create(item: Item) -> Plan:
     return plan
 
 
-def plan_recreate(item: Item, current: Instance) -> Plan:
+def plan_recreate(item: Item, current: Instance, may: bool | None = None) -> Plan:
     """Delete and create again, because an immutable field differs; scope, mappings and settings are carried over.
 
     Raises InputError when the new one could not be made without a person or without credentials, and for all that an update would refuse.
@@ -127,13 +155,19 @@ def plan_recreate(item: Item, current: Instance) -> Plan:
             current,
             "recreate is refused: this type cannot be made again without a person. Nothing was changed.",
         )
+    if current.type != COLLECTOR and (may is False or (current.published and not may)):
+        raise refused(
+            current,
+            "recreate is refused: it is not known whether this tenant's API can create this type again. Connect another one in the "
+            "console, then delete this one (state: absent). Nothing was changed.",
+        )
     missing = [option for option in kind.takes if option.startswith("credentials.") and not get(item, option)]
     if missing:
         raise refused(
             current,
             f"recreate needs {', '.join(missing)}, since the tenant does not give back the old ones. Nothing was changed.",
         )
-    if current.settings is None and "unique_properties" not in item:
+    if current.settings is None and "unique_properties" not in item and current.type != COLLECTOR:
         raise refused(
             current,
             "recreate would lose the unique_properties, which the tenant hides. Give them. Nothing was changed.",
@@ -164,7 +198,7 @@ def carried_over(item: Item, current: Instance, planned: Item) -> Item:
     for option in ("domain", "transporter"):
         if option in shown or option in item:
             kept[option] = {**shown.get(option, {}), **item.get(option, {})}
-    kept["unique_properties"] = {**(current.settings or {}), **item.get("unique_properties", {})}
+    kept["unique_properties"] = {**(current.settings or collector_settings(current.raw)), **item.get("unique_properties", {})}
     after = {**shown, **planned}
     kept.update({option: after[option] for option in ("name", "selection_type") if option in after and option not in kept})
     if after.get("selection_type") == MANUAL:
@@ -197,16 +231,18 @@ def needs_full(item: Item, current: Instance) -> bool:
     """Whether an entry of the list does not show enough of an instance to compare the item with it."""
     if current.full:
         return False
-    if any(option in item for option in ("repositories", "scope_rules", "external_projects")):
+    mapped = "external_projects" in item and item.get("external_projects_update") != "on_create"
+    if mapped or "repositories" in item or "scope_rules" in item:
         return True
+    settings = () if current.published else ("unique_properties",)
     return any(
         get(item, option) is not None and get(current.shown, option) is None
         # By the type and the host it was told apart, so that those are known.
-        for option in ("selection_type", "unique_properties", *IMMUTABLE)
+        for option in ("selection_type", *settings, *IMMUTABLE)
     )
 
 
-def plan_update(item: Item, current: Instance) -> Plan:
+def plan_update(item: Item, current: Instance, creatable: t.Callable[[str], bool | None] = lambda _type: None) -> Plan:
     """Bring an existing instance to what the item says. Fields not given stay. From an entry of the list nothing is planned but "none" or
     "read".
 
@@ -219,7 +255,7 @@ def plan_update(item: Item, current: Instance) -> Plan:
     difference = _immutable_difference(item, before)
     if difference:
         if item.get("recreate") == "when_immutable_differs":
-            return plan_recreate(item, current) if current.full else Plan("read", before=before)
+            return plan_recreate(item, current, creatable(current.type)) if current.full else Plan("read", before=before)
         option, held, wanted = difference
         raise refused(
             current,
@@ -228,8 +264,15 @@ def plan_update(item: Item, current: Instance) -> Plan:
         )
     selection, settings = plan_selection(item, current), plan_settings(item, current)
     after = {**before, **selection.fields, **plan_external_projects(item, current), **settings.fields}
-    plan = Plan("none", before=before, after=after, warnings=[*selection.warnings, *settings.warnings], scope=selection.scope)
-    if after == before:
+    plan = Plan(
+        "none",
+        before=before,
+        after=after,
+        warnings=selection.warnings,
+        scope=selection.scope,
+        not_compared=settings.not_compared,
+    )
+    if after == before and not settings.always:
         return plan
     if awaits_consent(before):
         waits = f"{current.label} still waits for a person's consent; its scope is set by a run after that."
@@ -247,6 +290,8 @@ def plan_update(item: Item, current: Instance) -> Plan:
             put[field.api] = mappings_to_api(value) if field.type == "mappings" else value
     if settings.put is not None:
         put["uniqueProperties"] = settings.put
+    if "externalProjects" not in put and current.applied:
+        put["externalProjects"] = mappings_to_api(current.applied)
     return dataclasses.replace(plan, action="update", put=put)
 
 
@@ -256,16 +301,30 @@ def _immutable_difference(item: Item, shown: Item) -> tuple[str, str, str] | Non
         wanted, held = get(item, option), get(shown, option)
         if wanted is None or held is None:
             continue
-        same = hostname_key(wanted) == hostname_key(held) if option == "domain.hostname" else str(wanted).upper() == str(held).upper()
-        if not same:
-            return option, str(held), str(wanted)
+        if not _same(option, str(held), str(wanted)):
+            return (option, "another", "the one given") if option == "self_signed_certificate" else (option, str(held), str(wanted))
     return None
+
+
+def _same(option: str, held: str, wanted: str) -> bool:
+    if option == "domain.hostname":
+        return hostname_key(held) == hostname_key(wanted)
+    if option == "self_signed_certificate":
+        # PEM: line ends and blank lines say nothing.
+        return held.split() == wanted.split()
+    return held.upper() == wanted.upper()
+
+
+# The update that sets the scope of a new instance does not compare them.
+_SETTLED_AT_CREATION = ("unique_properties", "domain", "transporter", "self_signed_certificate")
 
 
 def scope_item(item: Item, planned: Item, shown: Instance) -> Item:
     """The item as far as it sets the scope of its new instance. planned: the instance as it was planned. shown: as it turned out."""
-    settled = ("unique_properties", "domain", "transporter", "scope_rules", "scope_candidates")
+    settled = ("name", "identifier", *_SETTLED_AT_CREATION, "scope_rules", "scope_candidates", "external_projects_update")
     fresh = {k: v for k, v in item.items() if k not in settled}
+    if fresh.get("external_projects_mode") == "merge":
+        fresh["external_projects_mode"] = "exact"
     if "scope_rules" in item:
         # What the plan showed; what the tenant selected by itself meanwhile was not judged by anybody.
         fresh["repositories"] = planned.get("repositories", [])
@@ -307,6 +366,8 @@ def unexpected(plan: Plan, shown: Instance) -> list[str]:
             wanted, holds = (hostname_key(v.get("hostname", "")) for v in (wanted, holds))
         elif option == "type":
             wanted, holds = wanted.upper(), holds.upper()
+        elif option == "self_signed_certificate":
+            wanted, holds = wanted.split(), holds.split()
         if wanted != holds:
             managed = plan.before is None or plan.before.get(option) != planned.get(option)
             differences.append(f"{option} {'is not as sent' if managed else 'changed although it was not to'}")

@@ -79,6 +79,7 @@ def _row(outcome: Outcome) -> Result:
         "id": shown.get("id") or item.get("id"),
         "type": item.get("type") or shown.get("type"),
         "name": item.get("name") or shown.get("name"),
+        "identifier": shown.get("identifier") or item.get("identifier"),
         "hostname": get(item, "domain.hostname") or get(shown, "domain.hostname"),
         "action": outcome.action,
         "changed": outcome.changed,
@@ -96,6 +97,10 @@ def _row(outcome: Outcome) -> Result:
 def _more(outcome: Outcome) -> Result:
     """What only some results have."""
     more: Result = {}
+    if outcome.match.by:
+        more["identified_by"] = outcome.match.by
+    if outcome.plan.not_compared:
+        more["not_compared"] = outcome.plan.not_compared
     if outcome.backup_file:
         more["backup_file"] = outcome.backup_file
     if outcome.plan.scope:

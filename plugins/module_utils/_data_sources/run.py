@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import functools
+import json
 import threading
 import typing as t
 
@@ -16,9 +17,10 @@ from .._state import Memory
 from .apply import Outcome, Surprise, Writer
 from .check import check_item
 from .collector_token import CredentialsFile
-from .fields import Item, get, hostname_key, label
+from .fields import COLLECTOR, Item, get, hostname_key, label
 from .instance import Instance
-from .match import same_new, unread_by
+from .made import creatable, made_for
+from .match import Match, same_new, unread_by
 from .plan import Plan, plan_delete, plan_item
 from .prune import Prune
 from .scope import resolve
@@ -51,13 +53,13 @@ class Run:
         progress: t.Callable[[dict[str, int]], None] = lambda _counts: None,
         on_plan: t.Callable[[Run], None] = lambda _run: None,
     ) -> None:
-        self.view = View(api)
+        self.memory = Memory(api.client.connection.state_dir, api.tenant, read_only=check_mode, warnings=api.client.warnings)
+        self.view = View(api, self.memory)
         self.check_mode, self.full, self.prune, self.wanted_digest = check_mode, full, prune, digest
         self._progress, self._counts = progress, {"total": 0, "done": 0, "changed": 0, "failed": 0}
         self.digest = ""
         self.planned: list[tuple[Plan, Item]] = []
         self._on_plan = on_plan
-        self.memory = Memory(api.client.connection.state_dir, api.tenant, read_only=check_mode, warnings=api.client.warnings)
         self._writer = Writer(self.view, self.memory)
         self._stopped = ""
         self._lock = threading.Lock()
@@ -107,7 +109,11 @@ class Run:
         with concurrent.futures.ThreadPoolExecutor(max_workers=WORKERS) as pool:
             for future in [pool.submit(self.view.fetch, instance_id) for instance_id in sorted(hidden)]:
                 future.result()
-        self._each(outcomes, self._find)
+        owners: dict[str, set[int]] = {}
+        for outcome in outcomes:
+            for instance_id in self.view.proven(outcome.item) if outcome.error is None else ():
+                owners.setdefault(instance_id, set()).add(outcome.index)
+        self._each(outcomes, lambda o: self._find(o, {i for i, indexes in owners.items() if o.index not in indexes}))
 
     def _approve(self, outcomes: list[Outcome]) -> None:
         """Show the whole plan, and refuse it when another one is wanted."""
@@ -205,16 +211,47 @@ class Run:
             if isinstance(exc, ApiError) and exc.status in STOP:
                 self._stopped = f"the run ended with HTTP {exc.status} at item {outcome.index}."
 
-    def _find(self, outcome: Outcome) -> None:
-        match = self.view.find(outcome.item, full=self.full)
-        outcome.current = match.found
+    def _find(self, outcome: Outcome, taken: set[str]) -> None:
+        """taken: ids of the instances that other items mean beyond doubt."""
+        try:
+            match = self.view.find(outcome.item, full=self.full, taken=taken)
+        except Undetermined:
+            match = self._remembered(outcome, taken)
+            if match.found is None:
+                raise
+        else:
+            match = match if match.found else self._remembered(outcome, taken)
+        outcome.current, outcome.match = match.found, match
         outcome.warnings += filter(None, [match.warning])
+
+    def _remembered(self, outcome: Outcome, taken: set[str]) -> Match:
+        """The instance that an earlier run created for this item, whatever the tenant shows as its identifier."""
+        item = outcome.item
+        ids = [i for i in made_for(self.memory, item) if i in self.view.instances and i not in taken]
+        found = self.view.fetch(ids[0], label(item)) if len(ids) == 1 and item["state"] != "absent" else None
+        if found is None:
+            return Match()
+        wanted = item.get("identifier", item.get("name") if item.get("type") == COLLECTOR else None)
+        if wanted in (None, found.identifier):
+            return Match(found, by="memory", proven=False)
+        shown = json.dumps(found.identifier, ensure_ascii=False)
+        if item.get("type") == COLLECTOR:
+            # Not renamed: that would be the next attempt at what the tenant did not do.
+            outcome.item = {**item, "name": found.identifier}
+        warning = f"{label(item)} was created by an earlier run (id {found.id}), and the tenant shows its identifier as {shown}: "
+        warning += f"give identifier: {shown}."
+        return Match(found, by="memory", proven=False, warning=warning)
 
     def _plan(self, outcome: Outcome) -> None:
         item = outcome.item
-        plan = plan_item(item, outcome.current)
+        may = functools.partial(creatable, self.memory)
+        plan = plan_item(item, outcome.current, may)
         if plan.action == "read":
-            plan = plan_item(item, self.view.fetch(plan.id, label(item)))
+            plan = plan_item(item, self.view.fetch(plan.id, label(item)), may)
+        if plan.action == "recreate" and not outcome.match.proven:
+            raise Undetermined(
+                f"{label(item)}: matched to id {plan.id} by its {outcome.match.by} alone, which is not enough to delete it; give its id."
+            )
         if plan.action in ("create", "recreate") and item.get("credentials_file") and item.get("type") == "COLLECTOR":
             CredentialsFile(item["credentials_file"]).refuse_existing()
         outcome.take(plan, predicted=self.check_mode)
@@ -223,7 +260,7 @@ class Run:
         if not self.prune or any(o.error is not None for o in outcomes):
             return []
         matched = {o.current.id for o in outcomes if o.current is not None}
-        creations = [o.item for o in outcomes if o.plan.action == "create"]
+        creations = [o.item for o in outcomes if o.plan.action in ("create", "pending")]
         pruned: list[Outcome] = []
         backup_dir = next((o.item["backup_dir"] for o in outcomes if o.item.get("backup_dir")), None)
         for instance in self.prune.candidates(self.view, matched, creations):

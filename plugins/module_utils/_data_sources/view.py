@@ -10,9 +10,11 @@ import typing as t
 
 from .._api import Api
 from .._errors import InputError, TenantError
-from .fields import Item, Raw, label
-from .instance import Instance
-from .match import Match, match
+from .._state import Memory
+from .fields import Item, Raw, get, hostname_key, label
+from .instance import Instance, count_of
+from .made import applied_mappings
+from .match import Match, match, proves
 from .plan import needs_full
 
 # What an entry of the list says of the selection is not taken over: its state is empty whatever is selected.
@@ -28,32 +30,55 @@ class Undetermined(TenantError):
 class View:
     """The instances seen so far, by id: from the list, replaced by what a read by id shows. May be used by several threads."""
 
-    def __init__(self, api: Api) -> None:
-        self.api = api
+    def __init__(self, api: Api, memory: Memory | None = None) -> None:
+        self.api, self.memory = api, memory
         self.instances: dict[str, Instance] = {}
         self._listed: dict[str, Raw] = {}
-        self._by_name: dict[str, list[str]] = {}
-        self._nameless: list[str] = []
+        # Ids by name and identifier; by host, of those that show neither, and of those whose identifier need not be the name.
+        self._by_word: dict[str, list[str]] = {}
+        self._hidden: dict[str, list[str]] = {}
+        self._unproven: dict[str, list[str]] = {}
+        self._unidentified: list[str] = []
 
     def load(self) -> None:
         """Read the list anew; what was read by id before is forgotten."""
         listed = [Instance(raw, full=False) for raw in self.api.list_data_sources()]
         self.instances = {instance.id: instance for instance in listed}
         self._listed = {instance.id: instance.raw for instance in listed}
-        self._by_name, self._nameless = {}, []
+        self._by_word, self._hidden, self._unproven, self._unidentified = {}, {}, {}, []
         for instance in listed:
-            for name in instance.names:
-                self._by_name.setdefault(name, []).append(instance.id)
+            for word in {*instance.names, *filter(None, [instance.identifier])}:
+                self._by_word.setdefault(word, []).append(instance.id)
+            if not instance.identifier:
+                self._unidentified.append(instance.id)
             if not instance.names:
-                self._nameless.append(instance.id)
+                host, hosts = get(instance.raw, "domain.hostname"), self._unproven if instance.identifier else self._hidden
+                hosts.setdefault(hostname_key(host) if isinstance(host, str) else "", []).append(instance.id)
 
     def candidates(self, item: Item) -> list[Instance]:
-        """The listed instances that an item may mean, as far as names tell: with thousands of both, not each is compared with each."""
-        if "name" not in item:
+        """The listed instances that an item may mean, as far as words and hosts tell: with thousands of both, not each is compared with
+        each."""
+        words = [item[option] for option in ("identifier", "name") if option in item]
+        if not words:
             return list(self.instances.values())
-        ids = dict.fromkeys([*self._by_name.get(item["name"], []), *self._nameless])
+        ids = [i for word in words for i in self._by_word.get(word, [])]
+        if "identifier" in item:
+            ids += self._unidentified
+        else:
+            host = get(item, "domain.hostname")
+            proven = any(proves(item, instance) for i in ids if (instance := self.instances.get(i)) is not None)
+            for hosts in (self._hidden,) if proven else (self._hidden, self._unproven):
+                ids += [i for key in (hosts if host is None else {hostname_key(host), ""}) for i in hosts.get(key, [])]
         # Another thread may find out meanwhile that one of them is gone.
-        return [instance for i in ids if (instance := self.instances.get(i)) is not None]
+        return [instance for i in dict.fromkeys(ids) if (instance := self.instances.get(i)) is not None]
+
+    def proven(self, item: Item) -> list[str]:
+        """The ids of the listed instances that are the item's beyond doubt, so that no other item of the list can mean them."""
+        if "id" in item:
+            return [item["id"]]
+        words = {item[option] for option in ("identifier", "name") if option in item}
+        among = [self.instances[i] for word in words for i in self._by_word.get(word, []) if i in self.instances]
+        return [one.id for one in among if proves(item, one)]
 
     def fetch(self, instance_id: str, subject: str = "") -> Instance | None:
         """Read one instance in full; None when the tenant does not have it."""
@@ -69,12 +94,18 @@ class View:
         # What only the list shows is not lost: a tenant may show a name there alone.
         listed = self._listed.get(instance_id, {})
         kept = {k: v for k, v in listed.items() if v is not None and k not in NOT_FROM_THE_LIST}
-        found = self.instances[instance_id] = Instance({**kept, **raw}, full=True)
+        found = self.instances[instance_id] = Instance(
+            {**kept, **raw},
+            full=True,
+            listed_count=count_of(listed),
+            applied=applied_mappings(self.memory, raw) if self.memory else None,
+        )
         return found
 
-    def find(self, item: Item, *, full: bool) -> Match:
+    def find(self, item: Item, *, full: bool, taken: t.Container[str] = ()) -> Match:
         """The instance that the item means, if any. full: read it by id, even if the list shows enough to compare.
 
+        taken: ids of instances that other items of the list mean beyond doubt.
         Raises InputError for an id that does not exist and for several matches, Undetermined when it cannot be told.
         """
         if "id" in item:
@@ -84,8 +115,8 @@ class View:
                     f"there is no data source with id {item['id']} in this tenant, and an id never creates one. "
                     "Correct it, or leave it out to create."
                 )
-            return Match(found)
-        result = self.match(item, self.candidates(item))
+            return Match(found, by="id")
+        result = self.match(item, [one for one in self.candidates(item) if one.id not in taken])
         if result.found is None or result.found.full or item["state"] == "created":
             return result
         # What is to be deleted is shown, and named by the digest, as it is: with all that goes with it.
@@ -102,8 +133,9 @@ class View:
             result = match(item, [now for one in among if (now := self.instances.get(one.id)) is not None])
         if result.undetermined:
             raise Undetermined(result.undetermined)
-        if result.warning and (item["state"] == "absent" or item.get("recreate") == "when_immutable_differs"):
-            raise Undetermined(f"{result.warning} That is not enough to delete it; give its id.")
+        if not result.proven and item["state"] == "absent":
+            why = result.warning or f"{label(item)}: matched to id {result.found.id if result.found else ''} by its {result.by} alone."
+            raise Undetermined(f"{why} That is not enough to delete it; give its id.")
         return result
 
     def settled(self, instance_id: str, subject: str, differences: t.Callable[[Instance], list[str]] = lambda _: []) -> Instance:

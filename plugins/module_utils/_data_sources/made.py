@@ -1,0 +1,73 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, what is remembered of creations: what was made for which item, which types cannot be created, and
+# which mappings were applied.
+from __future__ import annotations
+
+import typing as t
+
+from .._http.redaction import Redactor
+from .._state import Memory
+from .fields import Item, Raw, get, hostname_key
+from .instance import Instance
+
+MADE, UNCREATABLE, CREATABLE, MAPPINGS = "made", "uncreatable", "creatable", "mappings"
+
+
+def _words(item: Item) -> dict[str, t.Any]:
+    """What an item is told apart by."""
+    host = get(item, "domain.hostname")
+    return {
+        "type": item.get("type"),
+        "name": item.get("name"),
+        "identifier": item.get("identifier"),
+        "host": hostname_key(host) if host else None,
+    }
+
+
+def remember_made(memory: Memory, redactor: Redactor, item: Item, instance: Instance) -> None:
+    """Called after a creation. Only what an item does not prove by itself need be remembered (docs/api.md: instance.identifier)."""
+    word = item.get("identifier", item.get("name"))
+    if word is not None and word in (*instance.names, instance.identifier):
+        memory.forget(MADE, instance.id)
+    else:
+        memory.put(MADE, instance.id, redactor.value(_words(item)))
+
+
+def made_for(memory: Memory, item: Item) -> list[str]:
+    """The ids of the instances that earlier runs created for an item with the same words."""
+    if "id" in item:
+        return []
+    wanted = _words(item)
+    return [instance_id for instance_id, entry in memory.all(MADE).items() if entry.value == wanted]
+
+
+def creatable(memory: Memory, kind: str) -> bool | None:
+    """Whether the tenant creates instances of a type; None when nobody has tried yet, or nobody remembers."""
+    if memory.get(UNCREATABLE, kind):
+        return False
+    return True if memory.get(CREATABLE, kind) else None
+
+
+def remember_creatable(memory: Memory, kind: str, yes: bool) -> None:
+    if creatable(memory, kind) is not yes:
+        memory.forget(UNCREATABLE if yes else CREATABLE, kind)
+        memory.put(CREATABLE if yes else UNCREATABLE, kind, True)
+
+
+def remember_mappings(memory: Memory, redactor: Redactor, mappings: list[Item], shown: Instance) -> None:
+    """Called after a PUT that carried them, with what was read back (docs/api.md: instance.hidden)."""
+    updated = shown.raw.get("lastUpdateDate")
+    if "externalProjects" not in shown.raw and isinstance(updated, str):
+        memory.put(MAPPINGS, shown.id, {"updated": updated, "mappings": redactor.value(mappings)})
+
+
+def applied_mappings(memory: Memory, raw: Raw) -> list[Item] | None:
+    """The mappings that an earlier run set, as long as nobody has changed the instance since; None when that is not known."""
+    entry = memory.get(MAPPINGS, str(raw["id"])) if "externalProjects" not in raw else None
+    value: t.Any = entry.value if entry else None
+    if not isinstance(value, dict) or value.get("updated") != raw.get("lastUpdateDate"):
+        return None
+    mappings = value.get("mappings")
+    return mappings if isinstance(mappings, list) and all(isinstance(m, dict) for m in mappings) else None
