@@ -212,6 +212,16 @@ def test_the_role_refuses_a_misspelt_choice_with_its_name(play: Play, tenant: Em
     assert tenant.journal == []
 
 
+def test_a_branch_that_became_a_number_is_not_uploaded_to(play: Play, tenant: EmbeddedTenant, tmp_path: Path) -> None:
+    """An answer of 1.10, as a controller hands it on."""
+    (tmp_path / "report.sarif").write_text(json.dumps(REPORT))
+    variables = {"sarif_path": "report.sarif", "sarif_collector_id": "1", "sarif_repository_url": "https://github.com/example/shop"}
+    ended = play("upload_sarif", tenant, "--check", sarif_branch=1.1, **variables)
+    assert ended.code == 2
+    assert "sarif_branch must be text, but is the number 1.1 by now" in ended.output
+    assert tenant.journal == []
+
+
 # -- every playbook, reading only
 
 
