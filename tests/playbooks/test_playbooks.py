@@ -146,6 +146,18 @@ NOT_ONBOARDED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"tenant_data_sources": [{"type": "SNYK", "name": "x", "credentials": "cnry-misshapen"}]}, "credentials"),
     ({"tenant_data_sources": "SNYK"}, "tenant_data_sources"),
+    # A variable of the environment that is not set, a value of the vault that is not there.
+    (
+        {
+            "tenant_data_sources": [
+                {"type": "SNYK", "name": "x", "credentials": {"token": "{{ lookup('ansible.builtin.env', 'NOT_SET') }}"}}
+            ]
+        },
+        '"x" would be created, but credentials.token is empty',
+    ),
+    ({"scanners_snyk": [{"name": "x", "token": "{{ none }}"}]}, '"x" would be created, but credentials.token is empty'),
+    ({"vcs_bitbucket_datacenter": [{"name": "x", "hostname": "h", "token": " "}]}, '"x" would be created, but credentials.token is empty'),
+    ({"ci_circle_ci_cd": [{"name": "x", "token": None}]}, '"x" would be created, but credentials.token is empty'),
 ]
 
 
