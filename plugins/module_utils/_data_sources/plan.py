@@ -20,6 +20,7 @@ from .fields import (
     Item,
     Raw,
     collector_settings,
+    empty_secrets,
     from_api,
     get,
     hostname_key,
@@ -77,7 +78,7 @@ def plan_item(item: Item, current: Instance | None, creatable: t.Callable[[str],
             return Plan("none")
         if creatable(item.get("type", "")) is False and item.get("uncreatable") != "fail":
             return plan_pending(item)
-        return plan_create(item, creatable(item.get("type", "")))
+        return plan_create(item, may=creatable(item.get("type", "")))
     if item["state"] == "absent":
         different = denied(item, current)
         if different:
@@ -101,8 +102,11 @@ def plan_pending(item: Item) -> Plan:
     return Plan("pending", pending=[{"id": None, "type": item["type"], "name": item.get("name"), "step": step}])
 
 
-def plan_create(item: Item, may: bool | None = None) -> Plan:
-    """A new instance and, after it, its scope: the request that creates one cannot carry it. may: whether the tenant creates its type."""
+def plan_create(item: Item, given: Item | None = None, *, may: bool | None = None) -> Plan:
+    """A new instance and, after it, its scope: the request that creates one cannot carry it.
+
+    given: what the user gave of the item, where the rest of it is carried over. may: whether the tenant creates its type, if known.
+    """
     kind = known(item.get("type"))
     if "type" not in item:
         raise InputError(
@@ -127,6 +131,13 @@ def plan_create(item: Item, may: bool | None = None) -> Plan:
     if masked:
         raise InputError(
             f" would be created, but {masked[0]} holds a placeholder ({len(masked)} in all) instead of the value: fill it in.",
+            subject=label(item),
+        )
+    empty = empty_secrets(given or item, kind.takes if kind else ())
+    if empty:
+        raise InputError(
+            f" would be created, but {empty[0]} is empty ({len(empty)} in all), perhaps from a variable that is not set, and cannot be set "
+            "later: give the value, or leave it out.",
             subject=label(item),
         )
     start: Raw = {"id": None, **{k: v for k, v in post.items() if k not in WRITE_ONLY}}
@@ -181,7 +192,7 @@ def plan_recreate(item: Item, current: Instance, may: bool | None = None) -> Pla
             current,
             f"recreate would lose unique_properties.{lost[0]}: only a placeholder is known. Give it. Nothing was changed.",
         )
-    plan = plan_create(kept)
+    plan = plan_create(kept, item, may=may)
     warnings = [*selection.warnings, *plan.warnings]
     return dataclasses.replace(plan, action="recreate", before=current.shown, item=kept, scope=selection.scope, warnings=warnings)
 
