@@ -18,18 +18,30 @@ state:
 id:
   description:
     - The tenant's ID of an existing data source. It never creates one.
-    - Needed only where type, name and host do not tell instances apart.
+    - Needed only where nothing else tells instances apart.
+  type: str
+identifier:
+  description:
+    - What the tenant tells the instance apart by (C(uniqueIdentifier)), as exports show it. For V(COLLECTOR) it is the name; for other
+      types it is a word of the vendor's, such as an organization.
+    - Given, it decides alone, together with O(%(here)stype). An instance that shows another one is another instance; where instances show
+      none, the item is undetermined.
+    - Beside the identifier of a V(COLLECTOR), another O(%(here)sname) renames it.
   type: str
 type:
   description:
     - The integration type, such as V(GITHUB_ENTERPRISE), V(GITLAB_SELF_MANAGED), V(JENKINS_SERVER), V(SNYK) or V(COLLECTOR).
     - The 23 types of the vendor's guide are known; another upper-case word is sent as it is, with a warning.
-    - Together with O(%(here)sname) and O(%(here)sdomain.hostname), where given, it tells which instance is meant. All that are
-      given must match.
+    - Together with O(%(here)sidentifier), or with O(%(here)sname) and O(%(here)sdomain.hostname), where given, it tells which instance
+      is meant.
   type: str
 name:
   description:
-    - The name of the instance (C(uniqueProperties.name)).
+    - The name of the instance. It is sent at creation (C(uniqueProperties.name)); later only a V(COLLECTOR) can be renamed.
+    - Tenants show an identifier instead, which for V(COLLECTOR) is the name. For other types a name that equals the identifier proves that
+      this is the instance; a name that does not equal it proves nothing. Then a host that belongs to one instance alone decides
+      (C(identified_by) in the result); without one the item is undetermined, and no second instance is made.
+    - An instance that was found by its host, with another word as its identifier, is adopted and scoped, but never deleted or recreated.
   type: str
 domain:
   description:
@@ -80,10 +92,28 @@ credentials:
       type: str
 unique_properties:
   description:
-    - Settings of the type, passed through as they are. Only the keys given are compared; keys that the tenant holds are kept.
+    - Settings of the type, passed through as they are. Tenants show none of them, but for C(detectionMethod) and C(fileType) of a
+      V(COLLECTOR); what is not shown is sent at creation and not compared (C(not_compared) in the result names it).
+    - Where an older tenant shows them, only the keys given are compared, and keys that the tenant holds are kept.
     - Values under secret-looking keys are never shown, and a masked value is never sent back.
-    - For V(COLLECTOR) give C(detectionMethod=SAST) and C(fileType=SARIF).
+    - A V(COLLECTOR) is created with C(detectionMethod=SAST) and C(fileType=SARIF) unless they are given here.
   type: dict
+update_unique_properties:
+  description:
+    - What to do with O(%(here)sunique_properties) that the tenant does not show. V(on_create) sends them at creation alone.
+    - V(always) sends them in every run, which then reports a change each time.
+  type: str
+  choices: [on_create, always]
+  default: on_create
+uncreatable:
+  description:
+    - What it means when the tenant's API does not create this O(%(here)stype), so that it has to be connected in the console. The published
+      schema of the API creates V(COLLECTOR) alone, the vendor's guide every type.
+    - V(pending) is no failure. The item's action is C(pending) and a pending action says what to do; a later run scopes what was connected.
+      V(fail) fails the item. An unknown type always fails.
+  type: str
+  choices: [pending, fail]
+  default: pending
 transporter:
   description:
     - The broker through which a private server is reached. Cannot be changed later.
@@ -97,7 +127,7 @@ transporter:
       type: str
 self_signed_certificate:
   description:
-    - Certificate of a self-hosted server, as PEM text. Sent only at creation and never compared, since the tenant does not show it.
+    - Certificate of a self-hosted server, as PEM text. Cannot be changed later. Line ends do not matter when it is compared.
   type: str
 selection_type:
   description:
@@ -149,6 +179,9 @@ external_projects:
     - Mappings from a vendor's project or branch to a repository or branch of the platform.
     - A mapping is identified by its project and O(%(here)sexternal_projects[].external_branch_name). The project is
       O(%(here)sexternal_projects[].external_project_id), else O(%(here)sexternal_projects[].external_id).
+    - Tenants do not show them. For an existing instance only O(%(here)sexternal_projects_mode=exact) works then. What was applied last is
+      remembered in O(state_dir), so that the same list is unchanged as long as nobody changes the instance; when nothing is remembered,
+      the list may replace mappings that nobody sees, and O(%(here)smax_deselect) must be V(-1).
   type: list
   elements: dict
   suboptions:
@@ -156,7 +189,7 @@ external_projects:
       description: The vendor's ID of the project.
       type: str
     external_id:
-      description: The vendor's other ID, where it has one.
+      description: The vendor's own ID of what is mapped. The tenant requires it.
       type: str
     external_branch_name:
       description: The vendor's name of the branch.
@@ -174,6 +207,12 @@ external_projects_mode:
   type: str
   choices: [merge, exact, remove]
   default: merge
+external_projects_update:
+  description:
+    - V(always) brings the mappings to what is given. V(on_create) sends them for a new instance alone.
+  type: str
+  choices: [always, on_create]
+  default: always
 max_deselect:
   description:
     - A change that would deselect more repositories or mappings than this, or the last one, or that narrows
@@ -184,7 +223,8 @@ recreate:
   description:
     - The type, domain, transporter and certificate of an instance cannot be updated. V(never) refuses a known difference.
     - V(when_immutable_differs) deletes the instance, with its findings, mappings and webhooks, and creates it again with the same scope and
-      mappings. It is refused for types that need a person or a stack, and without O(%(here)scredentials) where the type has some.
+      mappings. It is refused for types that need a person or a stack, without O(%(here)scredentials) where the type has some, and where
+      it is not known whether the tenant can create the type again.
     - A field that the tenant does not show is unknown, never different.
   type: str
   choices: [never, when_immutable_differs]

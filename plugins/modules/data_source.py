@@ -95,10 +95,12 @@ data_source:
   contains:
     id: {description: "The tenant's ID; null for what would be created.", type: str, returned: always}
     type: {description: "Integration type.", type: str, returned: when shown}
+    identifier: {description: "What the tenant tells it apart by; the name of a collector.", type: str, returned: when shown}
     name: {description: "Name.", type: str, returned: when shown}
     domain: {description: "Host name and protocol.", type: dict, returned: when shown}
     unique_properties: {description: "Settings of the type, secrets hidden.", type: dict, returned: when shown}
     transporter: {description: "Broker and connection.", type: dict, returned: when shown}
+    self_signed_certificate: {description: "Certificate of a self-hosted server.", type: str, returned: when shown}
     selection_type: {description: "Which repositories are covered.", type: str, returned: when shown}
     repositories: {description: "The selected repositories.", type: list, elements: str, returned: when shown}
     external_projects: {description: "Mappings.", type: list, elements: dict, returned: when shown}
@@ -112,6 +114,17 @@ actions:
   type: list
   elements: str
   sample: [create, scope]
+identified_by:
+  description: What told the instance apart, C(id), C(identifier), C(name), C(hostname), C(type) or C(memory) of an earlier run.
+  returned: when it was found
+  type: str
+  sample: hostname
+not_compared:
+  description: Options that were given and that the tenant never shows.
+  returned: when there are some
+  type: list
+  elements: str
+  sample: [unique_properties.scanTypes]
 credentials_applied:
   description: Whether O(credentials) were sent, which happens at creation alone.
   returned: always

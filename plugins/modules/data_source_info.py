@@ -102,10 +102,12 @@ data_sources:
     health: {description: "V(healthy), V(unhealthy) or V(unknown); a word not known is never healthy.", type: str, returned: always}
     id: {description: "The tenant's ID.", type: str, returned: always}
     type: {description: "Integration type.", type: str, returned: when shown}
+    identifier: {description: "What the tenant tells it apart by; the name of a collector.", type: str, returned: when shown}
     name: {description: "Name.", type: str, returned: when shown}
     domain: {description: "Host name and protocol.", type: dict, returned: when shown}
     unique_properties: {description: "Settings of the type, secrets hidden.", type: dict, returned: when shown}
     transporter: {description: "Broker and connection.", type: dict, returned: when shown}
+    self_signed_certificate: {description: "Certificate of a self-hosted server.", type: str, returned: when shown}
     selection_type: {description: "Which repositories are covered.", type: str, returned: when shown}
     repositories: {description: "The selected repositories.", type: list, elements: str, returned: when shown}
     external_projects: {description: "Mappings.", type: list, elements: dict, returned: when shown}
@@ -115,7 +117,7 @@ data_sources:
     updated_at: {description: "Time of the last change, as the tenant writes it.", type: str, returned: when shown}
 config:
   description:
-    - The instances as items for M(cortex_cloud.appsec.data_sources). An ID is there only where type, name and host do not tell them apart.
+    - The instances as items for M(cortex_cloud.appsec.data_sources). An ID is there only where nothing else tells them apart.
     - Secrets are placeholders that are refused only where a creation would send them.
   returned: when O(as_config) is true
   type: list

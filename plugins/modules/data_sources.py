@@ -132,8 +132,23 @@ data_sources:
     id: {description: "The tenant's ID; null for what would be created.", type: str, returned: always}
     type: {description: "Integration type.", type: str, returned: always}
     name: {description: "Name.", type: str, returned: always}
+    identifier: {description: "What the tenant tells it apart by.", type: str, returned: always}
     hostname: {description: "Host name.", type: str, returned: always}
-    action: {description: "V(created), V(updated), V(unchanged), V(deleted), V(failed) or V(undetermined).", type: str, returned: always}
+    action:
+      description:
+        - V(created), V(updated), V(unchanged), V(deleted), V(pending), V(failed) or V(undetermined). V(pending) means that a person has to
+          connect it in the console.
+      type: str
+      returned: always
+    identified_by:
+      description: What told it apart, as RV(cortex_cloud.appsec.data_source#module:identified_by).
+      type: str
+      returned: when it was found
+    not_compared:
+      description: Options that were given and that the tenant never shows.
+      type: list
+      elements: str
+      returned: when there are some
     changed: {description: "Whether the tenant was changed for it.", type: bool, returned: always}
     repositories_count: {description: "Number of repositories.", type: int, returned: always}
     status: {description: "The tenant's status word.", type: str, returned: always}

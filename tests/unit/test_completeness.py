@@ -46,7 +46,7 @@ LEFT_OUT: dict[str, str] = {
 }
 # Published members of an instance that the modules do not show yet: they show what older tenants mirror.
 NOT_SHOWN = {
-    "typeCategory", "uniqueIdentifier", "selfSignedCertificate", "instanceVersion", "scanTypes", "statusDetails", "tenantId",
+    "typeCategory", "instanceVersion", "scanTypes", "statusDetails", "tenantId",
     "detectionMethod", "fileType", "apiUrl", "creationDate", "lastUpdateDate",
 }
 # What takes the parameters: operation -> parameter -> (module, option).

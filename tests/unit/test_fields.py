@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""THE field table: option -> API -> option, one place for each field (contract 3.3, 3.4)."""
+"""THE field table: option -> API -> option, one place for each field (docs/api.md: create.body, update.body)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.
 
 UTILS = Path(__file__).resolve().parents[2] / "plugins" / "module_utils"
 
-# Every field of contract 3.3 and 3.4, in the API's words.
+# Every field that a creation and an update take, in the API's words (docs/api.md: create.body, update.body).
 CREATE = {
     "type", "domain.hostname", "domain.protocol", "credentials.type", "credentials.token", "credentials.refreshToken",
     "credentials.clientId", "credentials.clientSecret", "credentials.username", "credentials.password", "credentials.webhookAuthKeyId",
@@ -54,15 +54,17 @@ def sample(option: str) -> Any:
 def test_the_table_is_the_contract() -> None:
     assert {f.api for f in FIELDS if "create" in f.at} == CREATE
     assert {f.api for f in FIELDS if "update" in f.at} == UPDATE
-    assert {f.option for f in FIELDS if not f.at} == {"id", "status", "repositories_count", "created_at", "updated_at"}
+    assert {f.option for f in FIELDS if not f.at} == {"id", "identifier", "status", "repositories_count", "created_at", "updated_at"}
 
 
 def test_what_plans_and_exports_tell_and_in_which_order() -> None:
     """Another order would be another digest of the same plan."""
-    told = ("type", "name", "domain", "transporter", "selection_type", "repositories", "external_projects", "unique_properties")
+    told = ("type", "name", "domain", "transporter", "self_signed_certificate", "selection_type", "repositories", "external_projects",
+            "unique_properties")  # fmt: skip
     assert told == SHOWN
-    assert IMMUTABLE == ("type", "domain.hostname", "domain.protocol", "transporter.broker_device_id", "transporter.connection_name")
-    assert {"credentials", "selfSignedCertificate"} == WRITE_ONLY
+    assert IMMUTABLE == ("type", "domain.hostname", "domain.protocol", "transporter.broker_device_id", "transporter.connection_name",
+                         "self_signed_certificate")  # fmt: skip
+    assert {"credentials"} == WRITE_ONLY
 
 
 def test_no_field_is_written_twice() -> None:
@@ -112,7 +114,7 @@ def test_creation_carries_no_scope_and_no_null() -> None:
     item = {f.option: sample(f.option) for f in FIELDS if "." not in f.option}
     body = to_create({**item, "domain": {"hostname": "h"}})
     assert set(body) == {"type", "uniqueProperties", "domain", "selfSignedCertificate"}
-    assert body["domain"] == {"hostname": "h"}
+    assert body["domain"] == {"hostname": "h", "protocol": "https"}
 
 
 def test_creation_does_not_change_the_item() -> None:

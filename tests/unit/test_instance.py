@@ -40,7 +40,6 @@ DIFFERENT = [
     {"scope_rules": [{"include": "**"}], "scope_candidates": ["b/1"]},
     {"external_projects": [{"external_project_id": "p", "repo_id": "r"}]},
     {"unique_properties": {"team": "red"}},
-    {"name": "edge"},
     {"selection_type": "CURRENT_STATE"},
     {"domain": {"hostname": "other.example.com"}, "recreate": "when_immutable_differs", "credentials": {"token": "t"}},
 ]

@@ -24,6 +24,8 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError, TenantError
 
 MANUAL = "MANUAL_SELECTION"
+# All five keys of a mapping are sent, null where not given.
+NO_KEYS = dict.fromkeys(["externalProjectId", "externalId", "externalBranchName", "repoId", "branchName"])
 NOBODY_ASKED = {"state": "present", "repositories_mode": "merge", "external_projects_mode": "merge", "max_deselect": 10}
 
 
@@ -174,7 +176,7 @@ def test_a_put_sends_back_all_that_is_known_since_what_is_left_out_may_be_cleare
     assert put == {
         "selectionType": MANUAL,
         "state": ["a/1", "a/2", "a/3", "b/1"],
-        "externalProjects": [{"externalProjectId": "p", "repoId": "r"}],
+        "externalProjects": [{**NO_KEYS, "externalProjectId": "p", "repoId": "r"}],
         "uniqueProperties": {"name": "core", "group": "g"},
     }
 
@@ -184,7 +186,7 @@ def test_repositories_need_a_manual_selection() -> None:
 
 
 def test_a_change_from_a_list_that_is_not_whole_is_refused() -> None:
-    """2546 selected, none named (contract 7.1, surprise 1): adding one would deselect 2546."""
+    """2546 selected, none named: adding one would deselect 2546."""
     told = refused(wanted(repositories=["b/1"]), held(state=[], repositoriesCount=2546))
     assert "2546" in told
     assert "nothing was sent" in told
@@ -195,7 +197,7 @@ def test_a_change_from_a_list_that_is_not_whole_is_refused() -> None:
 
 
 def test_a_read_that_names_no_list_at_all_is_not_whole_either() -> None:
-    """Without state in the answer a PUT for something else would leave it out, and that may clear it (contract 3.4)."""
+    """Without state in the answer a PUT for something else would leave it out, and that may clear it."""
     current = held()
     del current["state"]
     refused(wanted(repositories=["b/1"]), current)
@@ -232,16 +234,17 @@ def test_an_unknown_selection_of_the_tenant_is_not_widened_or_narrowed_by_itself
 # -- mappings
 
 
-P1 = {"external_project_id": "p1", "repo_id": "r1"}
-P2 = {"external_project_id": "p2", "repo_id": "r2", "branch_name": "main"}
-API_P1, API_P2 = {"externalProjectId": "p1", "repoId": "r1"}, {"externalProjectId": "p2", "repoId": "r2", "branchName": "main"}
+P1 = {"external_project_id": "p1", "external_id": "e1", "repo_id": "r1"}
+P2 = {"external_project_id": "p2", "external_id": "e2", "repo_id": "r2", "branch_name": "main"}
+API_P1 = {**NO_KEYS, "externalProjectId": "p1", "externalId": "e1", "repoId": "r1"}
+API_P2 = {**NO_KEYS, "externalProjectId": "p2", "externalId": "e2", "repoId": "r2", "branchName": "main"}
 
 
 @pytest.mark.parametrize(
     ("mode", "given", "result"),
     [
         ("merge", [P1], None),
-        ("merge", [{**P1, "repo_id": "r9"}], [{"externalProjectId": "p1", "repoId": "r9"}, API_P2]),
+        ("merge", [{**P1, "repo_id": "r9"}], [{**API_P1, "repoId": "r9"}, API_P2]),
         ("merge", [{"external_project_id": "p2", "repo_id": "r9"}], [API_P1, {**API_P2, "repoId": "r9"}]),
         ("exact", [P2], [API_P2]),
         ("remove", [{"external_project_id": "p1"}], [API_P2]),
@@ -264,6 +267,7 @@ def test_mappings_that_the_tenant_does_not_show_are_not_merged_into() -> None:
     [
         ([{}], "external_projects[0]"),
         ([P1, {"repo_id": "r1"}], "external_projects[1]"),
+        ([{"external_project_id": "p1", "repo_id": "r1"}], "external_projects[0] has no external_id"),
         ([P1, {**P1, "repo_id": "r2"}], "external_projects[1]"),
     ],
 )
@@ -374,14 +378,18 @@ def test_a_setting_is_not_changed_at_the_cost_of_a_hidden_one() -> None:
     assert "apiToken" in told
 
 
-def test_a_new_name_that_cannot_be_compared_is_not_passed_over_in_silence() -> None:
-    current = held(name="core")
-    del current["uniqueProperties"]
-    try:
-        plan = update({**NOBODY_ASKED, "id": "12", "name": "new name"}, current)
-    except InputError:
-        return
-    assert plan.changed or plan.warnings
+def test_a_name_beside_an_id_is_a_label_and_renames_nothing_but_a_collector() -> None:
+    item = {**NOBODY_ASKED, "id": "12", "name": "new name"}
+    assert update(item, held()).action == "none"
+    assert update(item, held(uniqueIdentifier="acme", uniqueProperties=None)).action == "none"
+    older = update(item, held(type="COLLECTOR"))
+    assert (older.action, older.put["uniqueProperties"]) == ("update", {"name": "new name"})
+    published = held(type="COLLECTOR", uniqueIdentifier="old", detectionMethod="SAST", fileType="SARIF")
+    del published["uniqueProperties"]
+    plan = update(item, published)
+    assert plan.put["uniqueProperties"] == {"name": "new name", "detectionMethod": "SAST", "fileType": "SARIF"}
+    assert plan.after is not None
+    assert plan.after["name"] == "new name"
 
 
 # -- what cannot be changed
@@ -416,7 +424,7 @@ def test_a_creation_and_then_its_scope() -> None:
     assert plan.post == {
         "type": "GITLAB_SELF_MANAGED",
         "uniqueProperties": {"name": "core"},
-        "domain": {"hostname": "h"},
+        "domain": {"hostname": "h", "protocol": "https"},
         "credentials": {"token": "t"},
     }
     assert plan.put["state"] == ["a/1"]
@@ -426,9 +434,12 @@ def test_a_creation_and_then_its_scope() -> None:
 
 
 @pytest.mark.parametrize("kind", ["AWS_CODE_COMMIT", "CORTEX_CLI"])
-def test_what_registers_itself_is_not_created(kind: str) -> None:
+def test_what_registers_itself_waits_for_that(kind: str) -> None:
+    plan = plan_create(wanted(type=kind))
+    assert (plan.action, plan.changed, plan.post) == ("pending", False, {})
+    assert "it appears by" in plan.pending[0]["step"]
     with pytest.raises(InputError, match="cannot be created through the API: it appears by"):
-        plan_create(wanted(type=kind))
+        plan_create(wanted(type=kind, uncreatable="fail"))
 
 
 def test_a_collector_whose_token_nobody_would_keep_is_not_created() -> None:

@@ -13,7 +13,7 @@ from yaml.resolver import Resolver
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import Plan, plan_create, plan_delete, plan_update
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.show import diff_of, digest_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.show import diff_of, digest_of, fingerprint
 
 GIVEN = {"state": "present", "repositories_mode": "merge", "external_projects_mode": "merge", "max_deselect": 10}
 ITEM: dict[str, Any] = {**GIVEN, "type": "GITLAB_SELF_MANAGED", "name": "core"}
@@ -81,9 +81,18 @@ def test_a_creation_shows_all_and_what_of_it_is_not_shown() -> None:
     assert shown["before_header"].endswith("(absent)")
     for line in ("type: GITLAB_SELF_MANAGED", "name: core", "domain.hostname: h", "repositories: 1", "repositories + a/1"):
         assert f"{line}\n" in shown["after"]
-    assert shown["after"].count("not shown") == 3
-    for secret in ("s3cret", "PEM"):
-        assert secret not in str(shown)
+    assert shown["after"].count("not shown") == 2
+    assert "s3cret" not in str(shown)
+    # A certificate is public: it is shown by the fingerprint that browsers show.
+    assert "self_signed_certificate: SHA-256 " in shown["after"]
+    assert "PEM" not in shown["after"]
+
+
+def test_the_fingerprint_of_a_certificate_is_that_of_what_is_in_it() -> None:
+    pem = "-----BEGIN CERTIFICATE-----\nYWJj\n-----END CERTIFICATE-----\n"
+    abc = "BA:78:16:BF:8F:01:CF:EA:41:41:40:DE:5D:AE:22:23:B0:03:61:A3:96:17:7A:9C:B4:10:FF:61:F2:00:15:AD"
+    assert fingerprint(pem) == fingerprint(pem.replace("\n", "\r\n")) == f"SHA-256 {abc}"
+    assert fingerprint("no certificate").startswith("SHA-256 ")
 
 
 def test_a_deletion_shows_what_goes() -> None:

@@ -37,6 +37,8 @@ def as_config(shown: Item, *, with_id: bool = False) -> Item:
     shown: option-shaped, read by id. with_id: for one that type, name and host do not tell apart.
     """
     config: Item = {"id": shown["id"]} if with_id else {}
+    if shown.get("identifier"):
+        config["identifier"] = shown["identifier"]
     for option in SHOWN:
         value = shown.get(option)
         if value in (None, [], {}) or (option == "repositories" and shown.get("selection_type") != MANUAL):
@@ -56,13 +58,17 @@ def as_config(shown: Item, *, with_id: bool = False) -> Item:
 
 
 def as_configs(shown: list[Item]) -> list[Item]:
-    """The items for a whole tenant; an id only where type, name and host would mean more than one instance, or none."""
-    keys = [(str(i.get("type") or "").upper(), i.get("name"), hostname_key(get(i, "domain.hostname") or "")) for i in shown]
+    """The items for a whole tenant; an id only where the rest would mean more than one instance, or none."""
+    keys = [
+        (str(i.get("type") or "").upper(), i.get("identifier"), i.get("name"), hostname_key(get(i, "domain.hostname") or "")) for i in shown
+    ]
 
     def means(mine: t.Any, other: t.Any) -> bool:
-        return mine[0] == other[0] and mine[1] in (None, other[1]) and mine[2] in ("", other[2])
+        if mine[1]:  # an identifier decides alone
+            return mine[:2] == other[:2]
+        return mine[0] == other[0] and mine[2] in (None, other[2]) and mine[3] in ("", other[3])
 
-    return [as_config(i, with_id=not k[0] or not (k[1] or k[2]) or sum(means(k, o) for o in keys) > 1) for i, k in zip(shown, keys)]
+    return [as_config(i, with_id=not k[0] or not any(k[1:]) or sum(means(k, o) for o in keys) > 1) for i, k in zip(shown, keys)]
 
 
 def as_data_file(tenant: str, configs: list[Item]) -> str:

@@ -206,7 +206,7 @@ def collector_settings(raw: Raw) -> Raw:
 def to_create(item: Item) -> Raw:
     """The POST body: documented fields that were given, never a null, never the scope (docs/api.md: create.body)."""
     body: Raw = {}
-    collector = item["type"] == COLLECTOR
+    collector = item.get("type") == COLLECTOR
     settings = {**(COLLECTOR_SETTINGS if collector else {}), **item.get("unique_properties", {})}
     if settings or "unique_properties" in item:
         body["uniqueProperties"] = settings

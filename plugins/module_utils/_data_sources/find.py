@@ -18,7 +18,7 @@ _VALUE: dict[str, t.Callable[[Item], t.Any]] = {
     "type_category": lambda i: _of_type(i, "type_category"),
     "category": lambda i: _of_type(i, "category"),
     "stage": lambda i: _of_type(i, "stage"),
-    "name": lambda i: i.get("name"),
+    "name": lambda i: i.get("name") or i.get("identifier"),
     "hostname": lambda i: get(i, "domain.hostname") and hostname_key(i["domain"]["hostname"]),
     "status": lambda i: i.get("status"),
 }
@@ -57,7 +57,7 @@ def fetch_data_sources(api: Api, filters: dict[str, t.Any], *, details: bool) ->
             verdict = bool(item) and _passes(item, wanted)
         if verdict:
             found.append(item)
-    return sorted(found, key=lambda i: (i.get("type") or "", i.get("name") or "", i["id"]))
+    return sorted(found, key=lambda i: (i.get("type") or "", i.get("name") or i.get("identifier") or "", i["id"]))
 
 
 def _of_type(item: Item, attribute: str) -> t.Any:

@@ -223,9 +223,10 @@ def _plan_seen_settings(current: Instance, given: Raw, held: Raw) -> Settings:
 
 def refuse_partial_read(item: Item, current: Instance) -> None:
     named = len(current.shown.get("repositories", []))
+    count = current.listed_count if current.count is None else current.count
     if current.partial and (not named or item["max_deselect"] != -1):
         raise TenantError(
-            f": the tenant says {current.count or current.listed_count} repositories are selected but names {named}. A "
+            f": the tenant says {count} repositories are selected but names {named}. A "
             "change made from a partial list would deselect the others, so nothing was sent. Try again later"
             + (", or set max_deselect to -1 if the list is known to be whole." if named else "."),
             subject=current.label,

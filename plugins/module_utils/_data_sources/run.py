@@ -241,8 +241,10 @@ class Run:
         if item.get("type") == COLLECTOR:
             # Not renamed: that would be the next attempt at what the tenant did not do.
             outcome.item = {**item, "name": found.identifier}
-        warning = f"{label(item)} was created by an earlier run (id {found.id}), and the tenant shows its identifier as {shown}: "
-        warning += f"give identifier: {shown}."
+        warning = (
+            f"An earlier run created {label(item)} (id {found.id}), and the tenant shows its identifier as {shown}: "
+            f"give identifier: {shown}."
+        )
         return Match(found, by="memory", proven=False, warning=warning)
 
     def _plan(self, outcome: Outcome) -> None:
@@ -252,9 +254,8 @@ class Run:
         if plan.action == "read":
             plan = plan_item(item, self.view.fetch(plan.id, label(item)), may)
         if plan.action == "recreate" and not outcome.match.proven:
-            raise Undetermined(
-                f"{label(item)}: matched to id {plan.id} by its {outcome.match.by} alone, which is not enough to delete it; give its id."
-            )
+            alone = f": matched to id {plan.id} by its {outcome.match.by} alone, which is not enough to delete it; give its id."
+            raise Undetermined(alone, subject=label(item))
         if plan.action in ("create", "recreate") and item.get("credentials_file") and item.get("type") == "COLLECTOR":
             CredentialsFile(item["credentials_file"]).refuse_existing()
         outcome.take(plan, predicted=self.check_mode)

@@ -4,6 +4,7 @@
 # PRIVATE to the collection: floor 3, a plan as people read it.
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import typing as t
@@ -119,7 +120,18 @@ def _line(path: str, value: t.Any, which: str) -> list[str]:
     if shown == HIDDEN or is_masked(value):
         # Two equal lines would be no difference.
         return [f"{path}: ({which} secret, not shown)"]
-    return [f"{path}: {_text(shown)}"]
+    return [f"{path}: {fingerprint(shown) if path == 'self_signed_certificate' else _text(shown)}"]
+
+
+def fingerprint(certificate: str) -> str:
+    """How a PEM certificate is shown: the SHA-256 of what is in it, as browsers and openssl write it; of its text if it is no PEM."""
+    body = "".join(line for line in certificate.split("\n") if line.strip() and not line.startswith("-----"))
+    try:
+        content = base64.b64decode("".join(body.split()), validate=True)
+    except ValueError:
+        content = "".join(certificate.split()).encode()
+    digest = hashlib.sha256(content).hexdigest().upper()
+    return "SHA-256 " + ":".join(digest[i : i + 2] for i in range(0, len(digest), 2))
 
 
 def _text(value: t.Any) -> str:
@@ -143,5 +155,4 @@ def _entry(value: t.Any) -> str:
 
 
 def _write_only(post: Raw) -> list[tuple[str, ...]]:
-    paths: list[tuple[str, ...]] = [("credentials", k) for k in sorted(get(post, "credentials") or {})]
-    return paths + ([("self_signed_certificate",)] if "selfSignedCertificate" in post else [])
+    return [("credentials", k) for k in sorted(get(post, "credentials") or {})]
