@@ -229,10 +229,10 @@ def test_the_next_put_goes_alone_when_the_first_item_never_came_to_its_own(engin
     """A creation that the tenant refuses sends no PUT: what follows is still the first of its type."""
     items = many(engine, ("SNYK",), 6)
     for n, item in enumerate(items):
-        item["external_projects"] = [{"external_project_id": f"p{n}", "repo_id": "r"}]
+        item["external_projects"] = [{"external_project_id": f"p{n}", "external_id": f"p{n}", "repo_id": "r"}]
         del item["repositories"]
     refused_by_tenant = item_of(
-        "SNYK", "never", credentials={"type": "", "token": "snyk-token"}, external_projects=[{"external_project_id": "x"}]
+        "SNYK", "never", credentials={"type": "", "token": "snyk-token"}, external_projects=[{"external_id": "x"}]
     )
     result = engine.apply(refused_by_tenant, *items)
     assert [row["action"] for row in result["data_sources"]] == ["failed", *["updated"] * 6], result["msg"]
@@ -269,7 +269,7 @@ def test_an_effect_nobody_asked_for_on_a_new_instance_stops_them_too(engine: Eng
     monkeypatch.setattr(
         engine.tenant.state, "update", lambda i, body: update(i, {**body, "externalProjects": [{"externalProjectId": "x"}]})
     )
-    items = [item_of("SNYK", f"new-{n}", external_projects=[{"external_project_id": "p"}]) for n in range(4)]
+    items = [item_of("SNYK", f"new-{n}", external_projects=[{"external_project_id": "p", "external_id": "p"}]) for n in range(4)]
     result = engine.apply(*items)
     assert result["failed"]
     assert "external_projects is not as sent" in result["data_sources"][0]["error"]

@@ -60,7 +60,7 @@ def test_a_data_source_is_created_and_then_scoped_and_a_second_run_changes_nothi
 def test_the_result_fed_back_changes_nothing(source: Ask, tenant: EmbeddedTenant) -> None:
     result = source.ok(
         **{**NEW_GITLAB, "unique_properties": {"group": "platform", "apiToken": "t-secret"}},
-        external_projects=[{"external_project_id": "p1", "repo_id": "r1"}],
+        external_projects=[{"external_project_id": "p1", "external_id": "e1", "repo_id": "r1"}],
     )
     shown_by_the_tenant = ("status", "repositories_count", "created_at", "updated_at")
     again = source.ok(**{k: v for k, v in result["data_source"].items() if k not in shown_by_the_tenant})
@@ -137,16 +137,21 @@ def test_a_selection_is_widened_at_once_and_narrowed_only_when_it_is_said(source
 
 def test_mappings_are_added_changed_and_removed(source: Ask, tenant: EmbeddedTenant) -> None:
     snyk: dict[str, Any] = {"type": "SNYK", "name": "snyk-eu"}
-    tenant.add_instance("SNYK", name="snyk-eu", external_projects=[{"externalProjectId": "p1", "repoId": "r1"}])
-    source.ok(**snyk, external_projects=[{"external_project_id": "p2", "repo_id": "r2"}])
+    tenant.add_instance("SNYK", name="snyk-eu", external_projects=[{"externalProjectId": "p1", "externalId": "e1", "repoId": "r1"}])
+    source.ok(**snyk, external_projects=[{"external_project_id": "p2", "external_id": "e2", "repo_id": "r2"}])
     assert [m["externalProjectId"] for m in only(tenant)["externalProjects"]] == ["p1", "p2"]
     source.ok(**snyk, external_projects=[{"external_project_id": "p1", "repo_id": "r9"}])
-    assert only(tenant)["externalProjects"][0] == {"externalProjectId": "p1", "repoId": "r9"}
+    assert only(tenant)["externalProjects"][0] == {
+        "externalProjectId": "p1",
+        "externalId": "e1",
+        "externalBranchName": None,
+        "repoId": "r9",
+        "branchName": None,
+    }
     source.ok(**snyk, external_projects=[{"external_project_id": "p1"}], external_projects_mode="remove")
     assert [m["externalProjectId"] for m in only(tenant)["externalProjects"]] == ["p2"]
-    assert not source.ok(**snyk, external_projects=[{"external_project_id": "p2", "repo_id": "r2"}], external_projects_mode="exact")[
-        "changed"
-    ]
+    exact = [{"external_project_id": "p2", "external_id": "e2", "repo_id": "r2"}]
+    assert not source.ok(**snyk, external_projects=exact, external_projects_mode="exact")["changed"]
 
 
 def test_a_setting_changes_and_its_neighbours_stay(source: Ask, tenant: EmbeddedTenant) -> None:
@@ -217,13 +222,13 @@ def test_a_hidden_name_is_left_out_when_the_host_tells_it(source: Ask, tenant: E
     assert tenant.instances[there]["state"][3:] == ["b/1"]
 
 
-def test_a_new_name_for_a_known_id_is_set_or_refused_but_never_passed_over(source: Ask, tenant: EmbeddedTenant) -> None:
+def test_a_new_name_for_a_known_id_renames_a_collector_and_is_a_label_for_other_types(source: Ask, tenant: EmbeddedTenant) -> None:
     there = gitlab(tenant)
-    assert source.ok(id=there, name="gitlab-renamed")["changed"]
-    assert only(tenant)["uniqueProperties"]["name"] == "gitlab-renamed"
-    tenant.set(unique_properties="hidden")
-    result = source(id=there, name="gitlab-hidden")
-    assert result["failed"] or result["changed"] or result["warnings"]
+    assert not source.ok(id=there, name="gitlab-renamed")["changed"]
+    collector = tenant.add_collector("old").id
+    assert source.ok(id=collector, name="new")["changed"]
+    assert tenant.instances[collector]["uniqueProperties"]["name"] == "new"
+    assert not source.ok(id=collector, name="new")["changed"]
 
 
 # -- taking away

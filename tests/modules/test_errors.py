@@ -301,7 +301,7 @@ def test_an_unknown_type_is_the_tenants_to_judge_with_a_warning(source: Ask, ten
 
 
 def test_a_type_that_makes_itself(source: Ask, tenant: EmbeddedTenant) -> None:
-    told = one_line(source(type="AWS_CODE_COMMIT"))
+    told = one_line(source(type="AWS_CODE_COMMIT", uncreatable="fail"))
     assert "cannot be created through the API: it appears by deploying the CloudFormation template" in told
     assert tenant.writes == []
 

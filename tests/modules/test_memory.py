@@ -156,7 +156,8 @@ def test_what_is_deleted_is_forgotten(source: Ask, tenant: EmbeddedTenant, state
 
 def test_what_needs_no_scope_is_not_remembered(source: Ask, tenant: EmbeddedTenant, state: Path) -> None:
     source.ok(type="SNYK", name="snyk", credentials={"token": "snyk-secret"})
-    assert contents(state) == {}
+    assert remembered(tenant, state) == {}
+    assert b"snyk-secret" not in b"".join(contents(state).values())
 
 
 def test_while_a_person_has_not_consented_it_stays_remembered(source: Ask, tenant: EmbeddedTenant, state: Path) -> None:

@@ -150,7 +150,7 @@ def test_a_plan_that_changes_nothing_says_so(engine: Engine, tmp_path: Path) -> 
 
 def test_the_plan_is_there_though_an_item_failed(engine: Engine, tmp_path: Path) -> None:
     plan = tmp_path / "plan.md"
-    result = engine.apply(CORE, {"type": "CORTEX_CLI", "name": "cli"}, diff=True, plan_file=str(plan))
+    result = engine.apply(CORE, {"type": "CORTEX_CLI", "name": "cli", "uncreatable": "fail"}, diff=True, plan_file=str(plan))
     assert result["failed"]
     assert "repositories + group/new" in plan.read_text(encoding="utf-8")
     assert "repositories + group/new" in result["diff"][0]["after"]

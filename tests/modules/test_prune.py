@@ -142,7 +142,7 @@ def test_an_incomplete_read(engine: Engine, accident: Callable[..., str], monkey
 def test_mappings_removed(either: Engine, accident: Callable[..., str]) -> None:
     held = [{"externalProjectId": f"p{n}", "repoId": f"r{n}"} for n in range(12)]
     either.tenant.add_instance("SNYK", name="snyk-eu", external_projects=held)
-    wanted = [{"external_project_id": "p0", "repo_id": "r0"}]
+    wanted = [{"external_project_id": "p0", "external_id": "p0", "repo_id": "r0"}]
     message = accident(either, {"type": "SNYK", "name": "snyk-eu", "external_projects": wanted, "external_projects_mode": "exact"})
     assert "this would deselect 11 of 12 external_projects, more than max_deselect (10)" in message
 
@@ -177,7 +177,7 @@ def test_another_key_changed_while_one_is_masked(engine: Engine, accident: Calla
 @pytest.mark.parametrize("properties", [{"apiToken": "canary"}, {"auth": {"apiToken": "canary"}}, {"hosts": [{"password": "canary"}]}])
 def test_a_rescope_does_not_send_a_mask_as_the_secret(engine: Engine, properties: dict[str, Any]) -> None:
     held = secretive(engine, properties)
-    item = {"type": "JFROG", "name": "jfrog-core", "external_projects": [{"external_project_id": "p", "repo_id": "r"}]}
+    item = {"type": "JFROG", "name": "jfrog-core", "external_projects": [{"external_project_id": "p", "external_id": "p", "repo_id": "r"}]}
     assert actions(engine.apply(item)) == ["updated"]
     assert engine.tenant.instances[held["id"]]["uniqueProperties"] == held["uniqueProperties"]
 
@@ -283,7 +283,7 @@ def test_types_that_are_never_pruned(engine: Engine, accident: Callable[..., str
 @pytest.mark.parametrize("check", [True, False])
 def test_nothing_is_pruned_when_an_item_failed(either: Engine, check: bool) -> None:
     jenkins(either, "blue", "green")
-    items = [{"type": "JENKINS_SERVER", "name": "blue"}, {"type": "CORTEX_CLI", "name": "cli"}]
+    items = [{"type": "JENKINS_SERVER", "name": "blue"}, {"type": "CORTEX_CLI", "name": "cli", "uncreatable": "fail"}]
     result = either.apply(*items, check=check, prune=True, prune_types=["JENKINS_SERVER"])
     assert result["failed"]
     assert [row["action"] for row in result["data_sources"]] == ["unchanged", "failed"]

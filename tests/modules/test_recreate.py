@@ -17,7 +17,10 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources 
 from tenant.problem import invalid
 from tenant.server import EmbeddedTenant
 
-MAPPINGS = [{"externalProjectId": f"p{n}", "repoId": f"r{n}"} for n in range(12)]
+MAPPINGS = [
+    {"externalProjectId": f"p{n}", "externalId": f"e{n}", "externalBranchName": None, "repoId": f"r{n}", "branchName": None}
+    for n in range(12)
+]
 MOVED: Item = {
     "type": "BITBUCKET_DATACENTER",
     "name": "core",

@@ -19,7 +19,7 @@ from tenant.server import EmbeddedTenant
 CREATED_ELSEWHERE = [name for name, kind in TYPES.items() if kind.created_by]
 CREATABLE = [name for name in TYPES if name not in CREATED_ELSEWHERE]
 WORKSPACES = ("HCP_TFC_RUN_TASKS", "HCP_TFE_RUN_TASKS")
-MAPPING = {"external_project_id": "project-1", "repo_id": "repository-1"}
+MAPPING = {"external_project_id": "project-1", "external_id": "project-1", "repo_id": "repository-1"}
 
 
 @pytest.fixture(params=["default", "awkward"])
@@ -40,7 +40,8 @@ def rescoped(item: Item) -> Item:
 
 def holds(instance: dict[str, Any], item: Item) -> bool:
     """Whether the tenant holds what the item asks for, and nothing else in its place."""
-    mappings = [{"externalProjectId": "project-1", "repoId": "repository-1"}] if "external_projects" in item else []
+    mapping = {"externalProjectId": "project-1", "externalId": "project-1", "repoId": "repository-1"}
+    mappings = [{**mapping, "externalBranchName": None, "branchName": None}] if "external_projects" in item else []
     return (
         sorted(instance["state"]) == item.get("repositories", [])
         and instance["externalProjects"] == mappings
@@ -84,9 +85,12 @@ def test_onboard_rescope_delete(engine: Engine, name: str, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("name", CREATED_ELSEWHERE)
-def test_what_the_api_cannot_create_is_refused_and_an_existing_one_managed(engine: Engine, name: str) -> None:
+def test_what_the_api_cannot_create_waits_for_it_and_an_existing_one_is_managed(engine: Engine, name: str) -> None:
     item = item_of(name, "core")
-    refusal = engine.apply(item)
+    waiting = engine.apply(item)
+    assert actions(waiting) == ["pending"]
+    assert f"it appears by {TYPES[name].created_by}" in waiting["pending_actions"][0]["step"]
+    refusal = engine.apply({**item, "uncreatable": "fail"})
     assert refusal["failed"]
     assert f"this type cannot be created through the API: it appears by {TYPES[name].created_by}." in refusal["msg"]
     assert engine.writes() == []

@@ -47,7 +47,7 @@ ENTRIES: dict[str, dict[str, Any]] = {
                 "token": "canary-snyk",
                 "organization_id": "o",
                 "scan_types": ["SAST", "SCA"],
-                "external_projects": [{"external_project_id": "p", "repo_id": "r"}],
+                "external_projects": [{"external_project_id": "p", "external_id": "p", "repo_id": "r"}],
                 "unique_properties": {"team": "blue"},
             }
         ],

@@ -171,12 +171,13 @@ def test_what_a_list_of_repositories_means(mode: str, given: list[str], result: 
 
 
 def test_a_put_sends_back_all_that_is_known_since_what_is_left_out_may_be_cleared() -> None:
-    current = held(externalProjects=[{"externalProjectId": "p", "repoId": "r"}], uniqueProperties={"name": "core", "group": "g"})
+    mappings = [{"externalProjectId": "p", "repoId": "r"}, {"externalId": "e", "repoId": "r"}]
+    current = held(externalProjects=mappings, uniqueProperties={"name": "core", "group": "g"})
     put = update(wanted(repositories=["b/1"]), current).put
     assert put == {
         "selectionType": MANUAL,
         "state": ["a/1", "a/2", "a/3", "b/1"],
-        "externalProjects": [{**NO_KEYS, "externalProjectId": "p", "repoId": "r"}],
+        "externalProjects": [{"externalProjectId": "p", "repoId": "r"}, {**NO_KEYS, "externalId": "e", "repoId": "r"}],
         "uniqueProperties": {"name": "core", "group": "g"},
     }
 
@@ -256,6 +257,13 @@ def test_what_a_list_of_mappings_means(mode: str, given: list[dict[str, str]], r
     assert plan.put.get("externalProjects") == result
 
 
+def test_a_mapping_that_the_tenant_would_refuse_is_not_sent() -> None:
+    item = wanted(external_projects=[{"external_project_id": "p9", "repo_id": "r9"}])
+    assert "the mapping of project p9 has no external_id" in refused(item, held(externalProjects=[API_P1]))
+    older = held(externalProjects=[{"externalProjectId": "p9", "repoId": "r9"}])
+    assert update(item, older).action == "none"
+
+
 def test_mappings_that_the_tenant_does_not_show_are_not_merged_into() -> None:
     current = held()
     del current["externalProjects"]
@@ -267,7 +275,6 @@ def test_mappings_that_the_tenant_does_not_show_are_not_merged_into() -> None:
     [
         ([{}], "external_projects[0]"),
         ([P1, {"repo_id": "r1"}], "external_projects[1]"),
-        ([{"external_project_id": "p1", "repo_id": "r1"}], "external_projects[0] has no external_id"),
         ([P1, {**P1, "repo_id": "r2"}], "external_projects[1]"),
     ],
 )

@@ -50,11 +50,11 @@ def check_item(item: Item) -> list[str]:
     for index, mapping in enumerate(item.get("external_projects", [])):
         project = mapping.get("external_project_id") or mapping.get("external_id")
         if not any(mapping.values()):
-            raise InputError(f"external_projects[{index}] is empty: give external_project_id or external_id, and repo_id.")
+            raise InputError(f"external_projects[{index}] is empty: give external_id and repo_id.")
         if item["external_projects_mode"] == "remove":
             continue
-        if not mapping.get("external_id"):
-            raise InputError(f"external_projects[{index}] has no external_id, which the tenant requires of each: give it.")
+        if not project:
+            raise InputError(f"external_projects[{index}] names no project: give external_id, and external_project_id where there is one.")
         key = (project, mapping.get("external_branch_name"))
         if key in mapped:
             raise InputError(f"external_projects[{index}] maps project {project} a second time: a project (and branch) has one mapping.")

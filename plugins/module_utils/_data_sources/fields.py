@@ -247,8 +247,9 @@ def _empty_settings(value: t.Any, path: str, secret: bool) -> t.Iterator[str]:
 
 
 def mappings_to_api(mappings: list[dict[str, str]]) -> list[Raw]:
-    """Each with all five keys, which the tenant wants (docs/api.md: update.projects)."""
-    return [{api: m.get(option) for option, api in MAPPING.items()} for m in mappings]
+    """Each with all five keys, which the tenant wants (docs/api.md: update.projects); one of an older tenant's, without its main key, as
+    it was shown."""
+    return [{api: m.get(option) for option, api in MAPPING.items() if option in m or m.get("external_id")} for m in mappings]
 
 
 def label(item: Item) -> str:

@@ -34,21 +34,23 @@ class Match:
     warning: str = ""
 
 
-def match(item: Item, instances: t.Iterable[Instance]) -> Match:
+def match(item: Item, instances: t.Iterable[Instance], taken: t.Container[str] = ()) -> Match:
     """Find the instance that an item without an id means, by type and every distinguishing field given.
+
+    taken: ids of instances that other items mean beyond doubt: those count only if all that this item gives agrees.
 
     An identifier decides alone. Of a collector it is the name: with another name beside it, the collector is to be renamed, and one that
     has the new name already is the one. Raises InputError when several match.
     """
     if "identifier" in item and "name" in item and item.get("type") == COLLECTOR:
         instances = list(instances)
-        renamed = _match({**item, "identifier": item["name"]}, instances)
+        renamed = _match({**item, "identifier": item["name"]}, instances, taken)
         if renamed.found or renamed.unread:
             return renamed
-    return _match(item, instances)
+    return _match(item, instances, taken)
 
 
-def _match(item: Item, instances: t.Iterable[Instance]) -> Match:
+def _match(item: Item, instances: t.Iterable[Instance], taken: t.Container[str]) -> Match:
     sure, partly, unread = [], [], []
     for instance in instances:
         verdicts = _compare(item, instance)
@@ -58,7 +60,7 @@ def _match(item: Item, instances: t.Iterable[Instance]) -> Match:
             sure.append(instance)
         elif None in verdicts.values() and not instance.full:
             unread.append(instance.id)
-        else:
+        elif instance.id not in taken:
             partly.append((instance, verdicts))
     if unread:
         return Match(unread=tuple(unread))

@@ -117,8 +117,15 @@ def plan_external_projects(item: Item, current: Instance) -> Item:
         merged = [{**m, **next((g for g in given if _project_key(g) == _project_key(m)), {})} for m in merged]
     removed = sum(1 for m in kept if not any(_project_key(m) == _project_key(n) for n in merged))
     _refuse_deselection(item, current, "external_projects", len(kept), removed, merged)
-    same = len(merged) == len(kept) and all(m in kept for m in merged)
-    return {} if same else {"external_projects": merged}
+    if len(merged) == len(kept) and all(m in kept for m in merged):
+        return {}
+    unsendable = next((m for m in merged if m not in kept and not m.get("external_id")), None)
+    if unsendable is not None:
+        raise refused(
+            current,
+            f"the mapping of project {unsendable.get('external_project_id')} has no external_id, which the tenant requires: give it.",
+        )
+    return {"external_projects": merged}
 
 
 def _unseen_mappings(item: Item, current: Instance) -> list[Item]:

@@ -116,7 +116,7 @@ class View:
                     "Correct it, or leave it out to create."
                 )
             return Match(found, by="id")
-        result = self.match(item, [one for one in self.candidates(item) if one.id not in taken])
+        result = self.match(item, self.candidates(item), taken)
         if result.found is None or result.found.full or item["state"] == "created":
             return result
         # What is to be deleted is shown, and named by the digest, as it is: with all that goes with it.
@@ -124,13 +124,13 @@ class View:
             return dataclasses.replace(result, found=self.fetch(result.found.id, label(item)))
         return result
 
-    def match(self, item: Item, among: list[Instance]) -> Match:
+    def match(self, item: Item, among: list[Instance], taken: t.Container[str] = ()) -> Match:
         """Like find, by identity alone; instances whose list entry hides an identifying field are read by id."""
-        result = match(item, among)
+        result = match(item, among, taken)
         if result.unread:
             for instance_id in result.unread:
                 self.fetch(instance_id)
-            result = match(item, [now for one in among if (now := self.instances.get(one.id)) is not None])
+            result = match(item, [now for one in among if (now := self.instances.get(one.id)) is not None], taken)
         if result.undetermined:
             raise Undetermined(result.undetermined)
         if not result.proven and item["state"] == "absent":
