@@ -36,10 +36,6 @@ class Noter(t.Protocol):
         ...
 
 
-class Ready(list[t.Any]):
-    """A list that is clean already."""
-
-
 class _Gone:
     """Stands for a value that cannot be sent."""
 
@@ -150,8 +146,6 @@ def _list(take: _Take, is_set: bool, value: t.Any, noter: Noter) -> t.Any:
     if not isinstance(value, list):
         noter.note("wrong_types")
         return GONE
-    if isinstance(value, Ready):
-        return value
     items = []
     for inner in value:
         if inner is None:

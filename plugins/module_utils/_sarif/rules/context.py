@@ -15,9 +15,9 @@ from .paths import REMEMBERED, Roots
 class Rule(t.NamedTuple):
     """One change to a report. name: its counter in the result. mark: the study's letter and number, by which the tests are ordered.
 
-    on: when C(apply) is called: "select" and "reference" with a shallow copy of the result as written, the name of a SARIF object with
-    every clean object of that name, "finding" with the clean result. apply(value, run) changes the value and returns how many changes it
-    made; it raises Drop for a result that is not sent. C(apply) is None for "path" (paths.STEPS) and "elsewhere", which count by name.
+    on: when `apply` is called: "select" and "reference" with the result as written, the name of a SARIF object with every clean object
+    of that name, "finding" with the clean result. apply(value, context) changes the value and returns how many changes it made; it
+    raises Drop for a result that is not sent. `apply` is None for "path" (paths.STEPS) and "elsewhere", which count by name.
     """
 
     name: str
@@ -101,8 +101,8 @@ class Component:
         return name if isinstance(name, str) else ""
 
 
-class Run:
-    """One run on its way. The raw run is never changed."""
+class Context:
+    """What the rules know of one run, and of the result in hand. The raw run is never changed."""
 
     def __init__(self, raw: Raw, options: Options, rules: t.Mapping[str, t.Sequence[Rule]]) -> None:
         self.raw, self.options = raw, options
@@ -189,23 +189,23 @@ class Run:
         for component in [*among, self.driver]:
             if (guid and component.raw.get("guid") == guid) or (name and component.name == name):
                 return component
-        return t.cast("Component | None", item(among, index))
+        return t.cast("Component | None", at(among, index))
 
     def element(self, name: str, index: t.Any) -> Raw:
         """An entry of one of the run's shared arrays (C(artifacts), C(threadFlowLocations), ...); empty when there is none."""
-        entry = item(as_list(self.raw.get(name)), index)
+        entry = at(as_list(self.raw.get(name)), index)
         return entry if isinstance(entry, dict) else {}
 
     def override(self) -> str | None:
         """The level that the invocation's ruleConfigurationOverrides give the rule in hand."""
-        invocation = item(self.invocations, self.invocation) or (self.invocations[0] if len(self.invocations) == 1 else None)
+        invocation = at(self.invocations, self.invocation) or (self.invocations[0] if len(self.invocations) == 1 else None)
         overrides = as_list(invocation.get("ruleConfigurationOverrides")) if isinstance(invocation, dict) else []
         for entry in overrides:
             descriptor = entry.get("descriptor") if isinstance(entry, dict) else None
             if not isinstance(descriptor, dict):
                 continue
             component = self.find_component(descriptor.get("toolComponent"), self.extensions)
-            named = descriptor.get("id") or (item(component.rules, descriptor.get("index")) or {}).get("id") if component else None
+            named = descriptor.get("id") or (at(component.rules, descriptor.get("index")) or {}).get("id") if component else None
             if named and named == self.rule.get("id"):
                 configuration = entry.get("configuration")
                 return level_of(configuration.get("level")) if isinstance(configuration, dict) else None
@@ -276,7 +276,7 @@ class Run:
         return any(isinstance(key, str) and key in self.taxa_used for key in (taxon.get("id"), taxon.get("guid")))
 
 
-def item(items: t.Sequence[t.Any], index: t.Any) -> t.Any:
+def at(items: t.Sequence[t.Any], index: t.Any) -> t.Any:
     """The entry at a position of SARIF, where -1 and whatever is out of range mean none."""
     position = whole(index)
     return items[position] if position is not None and 0 <= position < len(items) else None

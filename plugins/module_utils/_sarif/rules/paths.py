@@ -4,7 +4,6 @@
 # PRIVATE to the collection: floor 3, how a path in a SARIF file becomes relative to the repository root. Pure: no file is looked at.
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import re
 import typing as t
@@ -64,14 +63,6 @@ class Roots:
         self.used: set[str] = set()
         self._known: dict[tuple[str, str | None], Resolved] = {}
         self._idle: dict[str | None, bool] = {None: True}
-
-    @contextlib.contextmanager
-    def knowing(self, uris: list[str]) -> t.Iterator[None]:
-        """Meanwhile these paths are not changed."""
-        self._known.update({(uri, None): Resolved(uri) for uri in uris})
-        yield
-        for uri in uris:
-            self._known.pop((uri, None), None)
 
     def base(self, base_id: str) -> Path | None:
         """The folder a base id stands for: absolute, or relative to the repository root; None when the file does not say."""
@@ -256,7 +247,7 @@ def collapse_dots(path: Path, _roots: Roots) -> int:
     return int(changed)
 
 
-def encode(path: Path, _roots: Roots) -> int:
+def percent_encode(path: Path, _roots: Roots) -> int:
     """Characters that a URI does not allow are percent-encoded, and so is a colon in the first part, which would make a scheme."""
     text = quote(_STRAY_PERCENT.sub("%25", path.text), safe=_SAFE + "%", errors="surrogateescape")
     first, slash, rest = text.partition("/")
@@ -272,7 +263,7 @@ STEPS: tuple[tuple[str, t.Callable[[Path, Roots], int]], ...] = (
     ("leading_slashes", strip_slash),
     ("path_prefix", add_prefix),
     ("dot_segments", collapse_dots),
-    ("encoded_paths", encode),
+    ("encoded_paths", percent_encode),
 )
 
 
