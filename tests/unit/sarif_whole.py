@@ -46,8 +46,8 @@ def normalise(document: dict[str, Any], options: Options, limit: int = LIMIT) ->
             if listed:
                 report.run(number, runs[number])
             for index, result in enumerate(listed):
-                if taken := report.take(number, index, result):
-                    packer.add(number, taken.result, taken.rule, taken.path)
+                if sendable := report.take(number, index, result):
+                    packer.add(number, *sendable)
         outcome = report.close(document)
         made = packer.documents(outcome)
         parts = [one.content() for one, _levels in made]

@@ -42,12 +42,8 @@ class Outcome:
     warnings: list[str]
 
 
-class Taken(t.NamedTuple):
-    """A result as it is sent, the position of its rule in the shell of its run, and the path that it is about."""
-
-    result: Raw
-    rule: int
-    path: str
+# A result as it is sent, the position of its rule in the shell of its run, and the path that it is about.
+Sendable = t.Tuple[Raw, int, str]  # noqa: UP006 (evaluated on Python 3.9)
 
 
 @dataclasses.dataclass
@@ -84,21 +80,21 @@ class Report:
         context = self.contexts[number] = Context(raw, self.options, _BY_STAGE)
         return context
 
-    def take(self, run: int, number: int, written: t.Any) -> Taken | None:
+    def take(self, run: int, number: int, written: t.Any) -> Sendable | None:
         """The next result as it is sent; None when it is not."""
         context, tally = self.contexts[run], self._tally
         tally.found += 1
         try:
             result = prepare_result(written, context)
         except Drop as drop:
+            context.forget()
             tally.dropped[drop.reason] += 1
             _example(tally, drop, f"runs[{run}].results[{number}]")
             return None
-        context.keep()
         tally.levels[result["level"]] += 1
         self._sent[run] += 1
         path = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
-        return Taken(result, context.component.used[result["ruleId"]], path)
+        return result, context.component.used[result["ruleId"]], path
 
     def close(self, whole: Raw) -> Outcome:
         """When all results were taken. whole: the log without results. Raises InputError, without the file's name, when it holds results
@@ -175,16 +171,15 @@ def _runs(document: Raw) -> list[Raw]:
 
 def prepare_result(written: t.Any, context: Context) -> Raw:
     """One result as it is sent. Raises Drop."""
+    context.begin(written)
     if not isinstance(written, dict):
         raise Drop("not_an_object")
-    context.begin(written)
-    draft = written
-    for stage in ("select", "reference"):
-        context.refine(stage, draft)
+    context.refine("select", written)
+    context.refine("reference", written)
     # Apart from the rest, since only the first faults of these decide about the result.
-    places = clean_list("location", draft.pop("locations", None) or [], context)
+    places = clean_list("location", written.pop("locations", None) or [], context)
     faults, context.faults = context.faults, []
-    result: Raw = clean("result", draft, context)
+    result: Raw = clean("result", written, context)
     context.faults = faults
     if places:
         result["locations"] = places
@@ -205,7 +200,7 @@ def _collect(context: Context, tally: _Tally) -> None:
     tally.undefined.update(context.undefined)
     tally.roots |= context.roots.used
     for component in context.components():
-        context.counts["repeated_rules"] += component.repeated
+        context.note("repeated_rules", component.repeated)
         tally.contradicting.update(dict.fromkeys(component.contradicting))
 
 

@@ -163,9 +163,9 @@ class _Work:
         where, found = f"runs[{number}].results", 0
         self.report.run(number, raw)
         for position in text.items(where):
-            taken = self.report.take(number, position, text.value(f"{where}[{position}]"))
-            if taken:
-                self.packer.add(number, taken.result, taken.rule, taken.path)
+            sendable = self.report.take(number, position, text.value(f"{where}[{position}]"))
+            if sendable:
+                self.packer.add(number, *sendable)
             found += 1
         return found
 

@@ -25,23 +25,18 @@ _BLOCK = 1 << 20
 
 _make_encoder = getattr(json.encoder, "c_make_encoder", None)
 if _make_encoder is not None:
-    # As json.dumps, without its bookkeeping of circular references, which what was parsed from JSON cannot have.
+    # As json.dumps, but made once, and without its bookkeeping of circular references, which what was parsed from JSON cannot have.
     _encoder = _make_encoder(None, None, json.encoder.encode_basestring, None, ":", ",", False, False, False)
 
-    def to_json(value: t.Any) -> str:
-        """Compact JSON."""
-        return "".join(_encoder(value, 0))
+    def json_bytes(value: t.Any) -> bytes:
+        """Compact UTF-8 JSON."""
+        return "".join(_encoder(value, 0)).encode()
 
 else:
 
-    def to_json(value: t.Any) -> str:
-        """Compact JSON."""
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-
-def json_bytes(value: t.Any) -> bytes:
-    """Compact UTF-8 JSON."""
-    return to_json(value).encode()
+    def json_bytes(value: t.Any) -> bytes:
+        """Compact UTF-8 JSON."""
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 class Document:

@@ -8,7 +8,7 @@ import collections
 import dataclasses
 import typing as t
 
-from .clean import Raw, clean, level_of, whole
+from .clean import Raw, clean_copy, concerns, level_of, whole
 from .paths import REMEMBERED, Roots
 
 
@@ -18,6 +18,7 @@ class Rule(t.NamedTuple):
     on: when `apply` is called: "select" and "reference" with the result as written, the name of a SARIF object with every clean object
     of that name, "finding" with the clean result. apply(value, context) changes the value and returns how many changes it made; it
     raises Drop for a result that is not sent. `apply` is None for "path" (paths.STEPS) and "elsewhere", which count by name.
+    when: as in concerns(), what the object must have for the rule to look at it, before any rule of the same `on`; empty: always.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Rule(t.NamedTuple):
     on: str
     says: str
     apply: t.Callable[[t.Any, t.Any], int] | None
+    when: str = ""
 
 
 class Drop(Exception):
@@ -106,8 +108,9 @@ class Context:
 
     def __init__(self, raw: Raw, options: Options, rules: t.Mapping[str, t.Sequence[Rule]]) -> None:
         self.raw, self.options = raw, options
-        self.rules = {kind: [(rule.name, rule.apply) for rule in listed if rule.apply] for kind, listed in rules.items()}
-        self._known: dict[tuple[t.Any, ...], tuple[t.Any, tuple[tuple[str, int], ...], tuple[tuple[str, str], ...]]] = {}
+        self.rules = {kind: [(rule.name, rule.apply, rule.when) for rule in listed if rule.apply] for kind, listed in rules.items()}
+        self.plans: dict[str, dict[tuple[str, ...], t.Any]] = collections.defaultdict(dict)
+        self._known: dict[tuple[t.Any, ...], tuple[t.Any, list[tuple[str, int]], list[tuple[str, str]]]] = {}
         tool = raw.get("tool")
         tool = tool if isinstance(tool, dict) else {}
         self.driver = Component(tool.get("driver"))
@@ -115,13 +118,14 @@ class Context:
         self.taxonomies = [Component(e) for e in as_list(raw.get("taxonomies"))]
         self.roots = Roots(raw, options.source_root, options.path_prefix, options.strip_leading_slash)
         self.invocations = as_list(raw.get("invocations"))
-        self.counts: collections.Counter[str] = collections.Counter()
+        # Changes to what is sent, by the name of the rule: with and without those to the result in hand.
+        self.counts: dict[str, int] = {}
+        self._counts_before: dict[str, int] = {}
         self.unknown: collections.Counter[str] = collections.Counter()
         self.undefined: dict[str, None] = {}
         self.rules_used: list[tuple[Component, Raw]] = []
         self.taxa_used: set[str] = set()
         # Of the result in hand:
-        self.noted: dict[str, int] = {}
         self.faults: list[tuple[str, str]] = []
         self.component: Component = self.driver
         self.rule: Raw = {}
@@ -131,46 +135,52 @@ class Context:
 
     def note(self, name: str, count: int = 1) -> None:
         if count:
-            self.noted[name] = self.noted.get(name, 0) + count
+            self.counts[name] = self.counts.get(name, 0) + count
 
     def note_unknown(self, member: str) -> None:
         self.note("unknown_members")
         self.unknown[member] += 1
 
-    def refine(self, kind: str, value: Raw) -> None:
-        for name, apply in self.rules.get(kind, ()):
+    def refine(self, stage: str, value: Raw) -> None:
+        """Apply the rules of a stage that look at such an object."""
+        names = tuple(value)
+        rules = self.plans[stage].get(names)
+        if rules is None:
+            listed = self.rules.get(stage, ())
+            rules = self.plans[stage][names] = [(name, apply) for name, apply, when in listed if concerns(when, names)]
+        for name, apply in rules:
             count = apply(value, self)
             if count:
                 self.note(name, count)
 
-    def recall(self, key: tuple[t.Any, ...], make: t.Callable[[], t.Any]) -> t.Any:
+    def recall(self, key: tuple[t.Any, ...], make: t.Callable[..., t.Any], *given: t.Any) -> t.Any:
         known = self._known.get(key)
         if known is None:
-            noted, faults, self.noted, self.faults = self.noted, self.faults, {}, []
-            made = make()
+            counts, faults, self.counts, self.faults = self.counts, self.faults, {}, []
+            made = make(*given)
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
-            known = self._known[key] = made, tuple(self.noted.items()), tuple(self.faults)
-            self.noted, self.faults = noted, faults
+            known = self._known[key] = made, list(self.counts.items()), self.faults
+            self.counts, self.faults = counts, faults
         made, notes, found = known
         for name, count in notes:
-            self.noted[name] = self.noted.get(name, 0) + count
-        self.faults += found
+            self.counts[name] = self.counts.get(name, 0) + count
+        if found:
+            self.faults += found
         return made
 
     # -- the result in hand
 
-    def begin(self, result: Raw | None = None) -> None:
-        self.noted, self.faults, self.component, self.rule = {}, [], self.driver, {}
+    def begin(self, result: t.Any) -> None:
+        self._counts_before = self.counts.copy()
+        self.faults, self.component, self.rule = [], self.driver, {}
         # Kept now, since what is not sent is gone when the level is looked for.
-        provenance = result.get("provenance") if result else None
+        provenance = result.get("provenance") if isinstance(result, dict) else None
         self.invocation = provenance.get("invocationIndex") if isinstance(provenance, dict) else None
 
-    def keep(self) -> None:
-        """The changes noted since begin() were made to something that is sent."""
-        for name, count in self.noted.items():
-            self.counts[name] += count
-        self.noted = {}
+    def forget(self) -> None:
+        """The result in hand is not sent, and what was changed in it does not count."""
+        self.counts = self._counts_before
 
     def fault(self, reason: str, shown: str) -> None:
         self.faults.append((reason, shown))
@@ -234,7 +244,6 @@ class Context:
 
         None when the tool has no name.
         """
-        self.begin()
         raw = {k: v for k, v in self.raw.items() if k not in ("tool", "taxonomies", "results")}
         tool = self.raw.get("tool")
         tool = tool if isinstance(tool, dict) else {}
@@ -242,9 +251,9 @@ class Context:
             holder = next((c for c in self.components() if c.by_id), None)
             if holder:
                 self.use(holder, *next(iter(holder.by_id.items())))
-        rules = [(component, clean("reportingDescriptor", rule, self)) for component, rule in self.rules_used]
+        rules = [(component, clean_copy("reportingDescriptor", rule, self)) for component, rule in self.rules_used]
         driver = self._component(self.driver)
-        out = clean("run", {**raw, "tool": {"driver": {"name": "-"}}}, self)
+        out = clean_copy("run", {**raw, "tool": {"driver": {"name": "-"}}}, self)
         if driver is None or not isinstance(out, dict):
             return None
         properties = {"properties": tool["properties"]} if isinstance(tool.get("properties"), dict) else {}
@@ -256,20 +265,19 @@ class Context:
             out["tool"]["extensions"] = extensions
         if taxonomies:
             out["taxonomies"] = taxonomies
-        self.keep()
         positions = {id(component): position for position, component in enumerate(self.components())}
         return Shell(out, [(positions[id(component)], rule) for component, rule in rules])
 
     def _component(self, component: Component) -> Raw | None:
         bare = {k: v for k, v in component.raw.items() if k not in ("rules", "taxa")}
-        out = clean("toolComponent", bare, self)
+        out = clean_copy("toolComponent", bare, self)
         if not isinstance(out, dict):
             return None
         self.note("unused_rules", max(0, len(component.rules) - len(component.used)))
         taxa = [taxon for taxon in component.taxa if isinstance(taxon, dict) and self._taxon_used(taxon)]
         self.note("unused_taxa", len(component.taxa) - len(taxa))
         if taxa:
-            out["taxa"] = clean("toolComponent", {"name": "-", "taxa": taxa}, self).get("taxa", [])
+            out["taxa"] = clean_copy("toolComponent", {"name": "-", "taxa": taxa}, self).get("taxa", [])
         return out
 
     def _taxon_used(self, taxon: Raw) -> bool:

@@ -4,11 +4,10 @@
 # PRIVATE to the collection: floor 3, the rules for objects of a kind wherever they stand: paths, regions, messages, references.
 from __future__ import annotations
 
-import copy
 import re
 import typing as t
 
-from .clean import GONE, Raw, clean
+from .clean import GONE, Raw, clean_copy
 from .context import Context, at
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\d{1,6})\}")
@@ -49,8 +48,6 @@ def relative_paths(location: Raw, context: Context) -> int:
 
 def regions(region: Raw, _context: Context) -> int:
     start, end = region.get("startLine"), region.get("endLine")
-    if end is None and "endColumn" not in region:
-        return 0
     backwards = bool(start and end and end < start)
     if end in (None, start) and "startColumn" in region and "endColumn" in region:
         backwards = region["endColumn"] < region["startColumn"]
@@ -102,9 +99,9 @@ def markdown_only(text: Raw, _context: Context) -> int:
 
 
 def links(message: Raw, _context: Context) -> int:
-    count = 0
     if "](" not in message.get("text", "") and "markdown" not in message:
         return 0
+    count = 0
     for name in ("text", "markdown"):
         if "](" in message.get(name, ""):
             message[name], found = _LINK.subn(lambda match: match[1] if match[1].strip() else "link", message[name])
@@ -116,14 +113,12 @@ def shared_objects(array: str, kind: str) -> t.Callable[[Raw, Context], int]:
     """A rule that puts an entry of one of the run's shared arrays where its position stood; what stands there itself wins."""
 
     def inline(value: Raw, context: Context) -> int:
-        if "index" not in value and "parentIndex" not in value:
-            return 0
         value.pop("parentIndex", None)
         index = value.pop("index", -1)
         entry = {k: v for k, v in context.element(array, index).items() if k not in ("index", "parentIndex")}
         if not entry:
             return 0
-        shared = context.recall((array, index), lambda: clean(kind, copy.deepcopy(entry), context))
+        shared = context.recall((array, index), clean_copy, kind, entry, context)
         if shared is not GONE:
             for name, inner in shared.items():
                 value.setdefault(name, inner)

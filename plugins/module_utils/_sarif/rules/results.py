@@ -12,20 +12,20 @@ from .objects import objects_in, score_of, word
 
 
 def absent(result: Raw, _context: Context) -> int:
-    if result.get("baselineState") == "absent":
+    if result["baselineState"] == "absent":
         raise Drop("absent", unusable=False)
     return 0
 
 
 def kinds(result: Raw, context: Context) -> int:
-    kind = kind_of(result.get("kind")) or "fail"
+    kind = "fail" if "kind" not in result else kind_of(result["kind"]) or "fail"
     if kind not in context.options.include_kinds:
         raise Drop(f"kind_{kind}", unusable=False)
     return 0
 
 
 def suppressed(result: Raw, context: Context) -> int:
-    suppressions = result.get("suppressions")
+    suppressions = result["suppressions"]
     listed = suppressions if isinstance(suppressions, list) else []
     accepted = [s for s in listed if isinstance(s, dict) and s.get("status") in (None, "accepted")]
     if context.options.suppressed == "drop" and accepted and len(accepted) == len(listed):
@@ -38,7 +38,7 @@ FLOW_STEPS = 100
 
 def trim_code_flows(result: Raw, context: Context) -> int:
     """The first path to the finding, of which the first and the last steps stay: where the data comes from, and where it arrives."""
-    flows = result.get("codeFlows")
+    flows = result["codeFlows"]
     if not context.options.trim_code_flows or not isinstance(flows, list) or not flows:
         return 0
     result["codeFlows"], trimmed = flows[:1], int(len(flows) > 1)
@@ -55,8 +55,10 @@ def trim_code_flows(result: Raw, context: Context) -> int:
 
 def rule_id_from_reference(result: Raw, context: Context) -> int:
     reference = result.get("rule")
-    reference = reference if isinstance(reference, dict) else {}
-    context.component = context.find_component(reference.get("toolComponent"), context.extensions) or context.driver
+    if isinstance(reference, dict):
+        context.component = context.find_component(reference.get("toolComponent"), context.extensions) or context.driver
+    else:
+        reference = {}
     if word(result.get("ruleId")):
         return 0
     found = word(reference.get("id"))
@@ -76,20 +78,24 @@ def rule_indices(result: Raw, context: Context) -> int:
     reference = result.pop("rule", None)
     reference = reference if isinstance(reference, dict) else {}
     wrong = 0
+    rule_id = result["ruleId"]
     for index in (result.pop("ruleIndex", None), reference.get("index")):
         if index not in (None, -1):
             entry = at(context.component.rules, index)
-            same = isinstance(entry, dict) and word(entry.get("id")) and f"{result['ruleId']}/".startswith(f"{entry['id']}/")
-            wrong += not same
+            named = word(entry.get("id")) if isinstance(entry, dict) else ""
+            wrong += named != rule_id and not (named and rule_id.startswith(f"{named}/"))
     # The position of a rule changes once unused ones are left out, so that only the id names it.
-    if isinstance(reference.get("toolComponent"), dict) and result["ruleId"] in context.component.by_id:
-        result["rule"] = {"id": result["ruleId"], "toolComponent": reference["toolComponent"]}
+    if isinstance(reference.get("toolComponent"), dict) and rule_id in context.component.by_id:
+        result["rule"] = {"id": rule_id, "toolComponent": reference["toolComponent"]}
     return wrong
 
 
 def sub_rules(result: Raw, context: Context) -> int:
     rule_id = result["ruleId"]
-    for component in (context.component, *context.components()):
+    if rule_id in context.component.by_id:
+        context.rule = context.component.by_id[rule_id]
+        return 0
+    for component in context.components():
         if rule_id in component.by_id:
             context.component, context.rule = component, component.by_id[rule_id]
             return 0
@@ -110,8 +116,8 @@ def sub_rules(result: Raw, context: Context) -> int:
 
 
 def locations(result: Raw, context: Context) -> int:
-    found = result.pop("locations", [])
-    good = [entry for entry in found if "artifactLocation" in entry.get("physicalLocation", {})]
+    found = result.get("locations", [])
+    good = [entry for entry in found if "artifactLocation" in entry.get("physicalLocation", ())]
     if not good:
         reason, shown = context.faults[0] if context.faults else ("no_location", "")
         raise Drop(reason, shown)
@@ -120,7 +126,7 @@ def locations(result: Raw, context: Context) -> int:
 
 
 def default_location(result: Raw, context: Context) -> int:
-    if "locations" in result or not context.options.default_location or any(reason != "no_location" for reason, _shown in context.faults):
+    if not context.options.default_location or any(reason != "no_location" for reason, _shown in context.faults):
         return 0
     place = {"artifactLocation": {"uri": context.options.default_location}, "region": {"startLine": 1}}
     result["locations"] = [{"physicalLocation": place}]
@@ -131,7 +137,9 @@ def start_lines(result: Raw, _context: Context) -> int:
     count = 0
     for entry in result["locations"]:
         physical = entry["physicalLocation"]
-        region = physical.setdefault("region", {})
+        region = physical.get("region")
+        if region is None:
+            region = physical["region"] = {}
         if "startLine" not in region:
             region["startLine"] = physical.get("contextRegion", {}).get("startLine", 1)
             count += 1
@@ -139,8 +147,6 @@ def start_lines(result: Raw, _context: Context) -> int:
 
 
 def message_from_rule(result: Raw, context: Context) -> int:
-    if "message" in result:
-        return 0
     texts = [objects_in(context.rule).get(name, {}).get("text") for name in ("shortDescription", "fullDescription")]
     text = next((text for text in [*texts, context.rule.get("name")] if word(text).strip()), None)
     if text:
@@ -150,9 +156,7 @@ def message_from_rule(result: Raw, context: Context) -> int:
 
 
 def level_words(result: Raw, _context: Context) -> int:
-    level = result.get("level")
-    if level is None:
-        return 0
+    level = result["level"]
     meant = level_of(level)
     if meant is None:
         raise Drop("bad_level", str(level)[:40])
@@ -161,8 +165,6 @@ def level_words(result: Raw, _context: Context) -> int:
 
 
 def level_from_rule(result: Raw, context: Context) -> int:
-    if "level" in result:
-        return 0
     configuration = context.rule.get("defaultConfiguration")
     level = context.override() if context.invocations else None
     if result.get("kind", "fail") != "fail":
