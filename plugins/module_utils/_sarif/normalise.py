@@ -9,17 +9,13 @@ import dataclasses
 import typing as t
 
 from .._errors import InputError
-from .rules.clean import LEVELS, Raw, clean, clean_list
-from .rules.context import Context, Drop, Options, Rule, Shell, as_list
+from .rules.clean import GONE, LEVELS, Raw
+from .rules.context import Context, Drop, Options, Shell, as_list
 from .rules.paths import advised_root, common_folder
-from .rules.table import RULES, UNUSABLE
+from .rules.table import OBJECT_KINDS, STAGES, UNUSABLE
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 EXAMPLES = 3
-
-_BY_STAGE: dict[str, list[Rule]] = {}
-for _rule in RULES:
-    _BY_STAGE.setdefault(_rule.on, []).append(_rule)
 
 
 @dataclasses.dataclass
@@ -52,7 +48,7 @@ class _Tally:
     counts: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     unknown: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     dropped: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
-    levels: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    levels: dict[str, int] = dataclasses.field(default_factory=lambda: dict.fromkeys(LEVELS, 0))
     undefined: dict[str, None] = dataclasses.field(default_factory=dict)
     examples: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     common: str | None = None
@@ -73,11 +69,10 @@ class Report:
         self.options = options
         self.contexts: dict[int, Context] = {}
         self._tally = _Tally()
-        self._sent: collections.Counter[int] = collections.Counter()
 
     def run(self, number: int, raw: Raw) -> Context:
         """The run of this number, whose results follow. raw: as far as it was read; it may be completed until close()."""
-        context = self.contexts[number] = Context(raw, self.options, _BY_STAGE)
+        context = self.contexts[number] = Context(raw, self.options, OBJECT_KINDS, STAGES)
         return context
 
     def take(self, run: int, number: int, written: t.Any) -> Sendable | None:
@@ -92,7 +87,7 @@ class Report:
             _example(tally, drop, f"runs[{run}].results[{number}]")
             return None
         tally.levels[result["level"]] += 1
-        self._sent[run] += 1
+        context.sent += 1
         path = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
         return result, context.component.used[result["ruleId"]], path
 
@@ -105,11 +100,11 @@ class Report:
         for index, raw in enumerate(_runs(whole)):
             context = self.contexts.get(index) or self.run(index, raw)
             _collect(context, tally)
-            if not self._sent[index] and not self.options.allow_empty:
+            if not context.sent and not self.options.allow_empty:
                 tally.counts["empty_runs"] += 1
                 continue
             commits += [commit for entry in as_list(context.raw.get("versionControlProvenance")) if (commit := _revision(entry))]
-            shell = context.shell(bool(self._sent[index]))
+            shell = context.shell(bool(context.sent))
             tally.counts.update(context.counts)
             if shell is None:
                 raise InputError(
@@ -131,11 +126,11 @@ class Report:
         return Outcome(
             log=log,
             shells=shells,
-            results=sum(self._sent.values()),
+            results=sum(tally.levels.values()),
             found=tally.found,
             normalised={name: n for name, n in sorted(tally.counts.items()) if n},
             dropped=dict(sorted(tally.dropped.items())),
-            levels={level: tally.levels[level] for level in LEVELS},
+            levels=tally.levels,
             tools=list(dict.fromkeys(tools)),
             commit=commits[0] if len(set(commits)) == 1 else "",
             warnings=_warnings(tally, self.options),
@@ -174,14 +169,13 @@ def prepare_result(written: t.Any, context: Context) -> Raw:
     context.begin(written)
     if not isinstance(written, dict):
         raise Drop("not_an_object")
-    context.refine("select", written)
-    context.refine("reference", written)
+    context.refine("written", written)
     # Apart from the rest, since only the first faults of these decide about the result.
-    places = clean_list("location", written.pop("locations", None) or [], context)
+    places = context.kinds["location"].clean_list(written.pop("locations", None) or [], False, context)
     faults, context.faults = context.faults, []
-    result: Raw = clean("result", written, context)
+    result: Raw = context.kinds["result"].clean(written, context)
     context.faults = faults
-    if places:
+    if places is not GONE:
         result["locations"] = places
     context.refine("finding", result)
     return result

@@ -8,21 +8,21 @@ import collections
 import dataclasses
 import typing as t
 
-from .clean import Raw, clean_copy, concerns, level_of, whole
+from .clean import Raw, level_of, whole
+from .kinds import Kind, Rules
 from .paths import REMEMBERED, Roots
 
 
 class Rule(t.NamedTuple):
-    """One change to a report. name: its counter in the result. mark: the study's letter and number, by which the tests are ordered.
+    """One change to a report. name: its counter in the result.
 
-    on: when `apply` is called: "select" and "reference" with the result as written, the name of a SARIF object with every clean object
+    on: when `apply` is called: "written" with the result as it was written, the name of a SARIF object with every clean object
     of that name, "finding" with the clean result. apply(value, context) changes the value and returns how many changes it made; it
     raises Drop for a result that is not sent. `apply` is None for "path" (paths.STEPS) and "elsewhere", which count by name.
-    when: as in concerns(), what the object must have for the rule to look at it, before any rule of the same `on`; empty: always.
+    when: as in kinds.Rules, by the names of the members before any rule of the same `on`; it only saves calls that change nothing.
     """
 
     name: str
-    mark: str
     on: str
     says: str
     apply: t.Callable[[t.Any, t.Any], int] | None
@@ -106,10 +106,8 @@ class Component:
 class Context:
     """What the rules know of one run, and of the result in hand. The raw run is never changed."""
 
-    def __init__(self, raw: Raw, options: Options, rules: t.Mapping[str, t.Sequence[Rule]]) -> None:
-        self.raw, self.options = raw, options
-        self.rules = {kind: [(rule.name, rule.apply, rule.when) for rule in listed if rule.apply] for kind, listed in rules.items()}
-        self.plans: dict[str, dict[tuple[str, ...], t.Any]] = collections.defaultdict(dict)
+    def __init__(self, raw: Raw, options: Options, kinds: t.Mapping[str, Kind], stages: t.Mapping[str, Rules]) -> None:
+        self.raw, self.options, self.kinds, self.stages = raw, options, kinds, stages
         self._known: dict[tuple[t.Any, ...], tuple[t.Any, list[tuple[str, int]], list[tuple[str, str]]]] = {}
         tool = raw.get("tool")
         tool = tool if isinstance(tool, dict) else {}
@@ -123,6 +121,7 @@ class Context:
         self._counts_before: dict[str, int] = {}
         self.unknown: collections.Counter[str] = collections.Counter()
         self.undefined: dict[str, None] = {}
+        self.sent = 0
         self.rules_used: list[tuple[Component, Raw]] = []
         self.taxa_used: set[str] = set()
         # Of the result in hand:
@@ -143,31 +142,30 @@ class Context:
 
     def refine(self, stage: str, value: Raw) -> None:
         """Apply the rules of a stage that look at such an object."""
-        names = tuple(value)
-        rules = self.plans[stage].get(names)
-        if rules is None:
-            listed = self.rules.get(stage, ())
-            rules = self.plans[stage][names] = [(name, apply) for name, apply, when in listed if concerns(when, names)]
-        for name, apply in rules:
+        for name, apply in self.stages[stage].of(tuple(value)):
             count = apply(value, self)
             if count:
                 self.note(name, count)
 
-    def recall(self, key: tuple[t.Any, ...], make: t.Callable[..., t.Any], *given: t.Any) -> t.Any:
+    def recall(self, key: tuple[t.Any, ...]) -> t.Any:
         known = self._known.get(key)
         if known is None:
-            counts, faults, self.counts, self.faults = self.counts, self.faults, {}, []
-            made = make(*given)
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-            known = self._known[key] = made, list(self.counts.items()), self.faults
-            self.counts, self.faults = counts, faults
-        made, notes, found = known
+            return None
+        made, notes, faults = known
         for name, count in notes:
             self.counts[name] = self.counts.get(name, 0) + count
-        if found:
-            self.faults += found
+        if faults:
+            self.faults += faults
         return made
+
+    def learn(self, key: tuple[t.Any, ...], make: t.Callable[..., t.Any], *given: t.Any) -> t.Any:
+        counts, faults, self.counts, self.faults = self.counts, self.faults, {}, []
+        made = make(*given)
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+        self._known[key] = made, list(self.counts.items()), self.faults
+        self.counts, self.faults = counts, faults
+        return self.recall(key)
 
     # -- the result in hand
 
@@ -251,9 +249,9 @@ class Context:
             holder = next((c for c in self.components() if c.by_id), None)
             if holder:
                 self.use(holder, *next(iter(holder.by_id.items())))
-        rules = [(component, clean_copy("reportingDescriptor", rule, self)) for component, rule in self.rules_used]
+        rules = [(component, self.kinds["reportingDescriptor"].clean_copy(rule, self)) for component, rule in self.rules_used]
         driver = self._component(self.driver)
-        out = clean_copy("run", {**raw, "tool": {"driver": {"name": "-"}}}, self)
+        out = self.kinds["run"].clean_copy({**raw, "tool": {"driver": {"name": "-"}}}, self)
         if driver is None or not isinstance(out, dict):
             return None
         properties = {"properties": tool["properties"]} if isinstance(tool.get("properties"), dict) else {}
@@ -270,14 +268,14 @@ class Context:
 
     def _component(self, component: Component) -> Raw | None:
         bare = {k: v for k, v in component.raw.items() if k not in ("rules", "taxa")}
-        out = clean_copy("toolComponent", bare, self)
+        out = self.kinds["toolComponent"].clean_copy(bare, self)
         if not isinstance(out, dict):
             return None
         self.note("unused_rules", max(0, len(component.rules) - len(component.used)))
         taxa = [taxon for taxon in component.taxa if isinstance(taxon, dict) and self._taxon_used(taxon)]
         self.note("unused_taxa", len(component.taxa) - len(taxa))
         if taxa:
-            out["taxa"] = clean_copy("toolComponent", {"name": "-", "taxa": taxa}, self).get("taxa", [])
+            out["taxa"] = self.kinds["toolComponent"].clean_copy({"name": "-", "taxa": taxa}, self).get("taxa", [])
         return out
 
     def _taxon_used(self, taxon: Raw) -> bool:
@@ -286,7 +284,7 @@ class Context:
 
 def at(items: t.Sequence[t.Any], index: t.Any) -> t.Any:
     """The entry at a position of SARIF, where -1 and whatever is out of range mean none."""
-    position = whole(index)
+    position = index if type(index) is int else whole(index)
     return items[position] if position is not None and 0 <= position < len(items) else None
 
 

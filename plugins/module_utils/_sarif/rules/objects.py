@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .clean import GONE, Raw, clean_copy
+from .clean import GONE, Raw
 from .context import Context, at
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\d{1,6})\}")
@@ -118,7 +118,10 @@ def shared_objects(array: str, kind: str) -> t.Callable[[Raw, Context], int]:
         entry = {k: v for k, v in context.element(array, index).items() if k not in ("index", "parentIndex")}
         if not entry:
             return 0
-        shared = context.recall((array, index), clean_copy, kind, entry, context)
+        key = (array, index)
+        shared = context.recall(key)
+        if shared is None:
+            shared = context.learn(key, context.kinds[kind].clean_copy, entry, context)
         if shared is not GONE:
             for name, inner in shared.items():
                 value.setdefault(name, inner)

@@ -4,7 +4,7 @@
 # PRIVATE to the collection: floor 3, the rules for a result: whether it is sent, which rule it means, its place, message and level.
 from __future__ import annotations
 
-from .clean import Raw, clean, kind_of, level_of
+from .clean import Raw, kind_of, level_of
 from .context import Context, Drop, at
 from .objects import objects_in, score_of, word
 
@@ -12,7 +12,7 @@ from .objects import objects_in, score_of, word
 
 
 def absent(result: Raw, _context: Context) -> int:
-    if result["baselineState"] == "absent":
+    if result.get("baselineState") == "absent":
         raise Drop("absent", unusable=False)
     return 0
 
@@ -25,7 +25,7 @@ def kinds(result: Raw, context: Context) -> int:
 
 
 def suppressed(result: Raw, context: Context) -> int:
-    suppressions = result["suppressions"]
+    suppressions = result.get("suppressions")
     listed = suppressions if isinstance(suppressions, list) else []
     accepted = [s for s in listed if isinstance(s, dict) and s.get("status") in (None, "accepted")]
     if context.options.suppressed == "drop" and accepted and len(accepted) == len(listed):
@@ -38,7 +38,7 @@ FLOW_STEPS = 100
 
 def trim_code_flows(result: Raw, context: Context) -> int:
     """The first path to the finding, of which the first and the last steps stay: where the data comes from, and where it arrives."""
-    flows = result["codeFlows"]
+    flows = result.get("codeFlows")
     if not context.options.trim_code_flows or not isinstance(flows, list) or not flows:
         return 0
     result["codeFlows"], trimmed = flows[:1], int(len(flows) > 1)
@@ -75,12 +75,10 @@ def rule_id_from_reference(result: Raw, context: Context) -> int:
 
 
 def rule_indices(result: Raw, context: Context) -> int:
-    reference = result.pop("rule", None)
+    reference, rule_id, wrong = result.pop("rule", None), result["ruleId"], 0
     reference = reference if isinstance(reference, dict) else {}
-    wrong = 0
-    rule_id = result["ruleId"]
     for index in (result.pop("ruleIndex", None), reference.get("index")):
-        if index not in (None, -1):
+        if index is not None and index != -1:
             entry = at(context.component.rules, index)
             named = word(entry.get("id")) if isinstance(entry, dict) else ""
             wrong += named != rule_id and not (named and rule_id.startswith(f"{named}/"))
@@ -126,7 +124,9 @@ def locations(result: Raw, context: Context) -> int:
 
 
 def default_location(result: Raw, context: Context) -> int:
-    if not context.options.default_location or any(reason != "no_location" for reason, _shown in context.faults):
+    if "locations" in result or not context.options.default_location:
+        return 0
+    if any(reason != "no_location" for reason, _shown in context.faults):
         return 0
     place = {"artifactLocation": {"uri": context.options.default_location}, "region": {"startLine": 1}}
     result["locations"] = [{"physicalLocation": place}]
@@ -147,16 +147,20 @@ def start_lines(result: Raw, _context: Context) -> int:
 
 
 def message_from_rule(result: Raw, context: Context) -> int:
+    if "message" in result:
+        return 0
     texts = [objects_in(context.rule).get(name, {}).get("text") for name in ("shortDescription", "fullDescription")]
     text = next((text for text in [*texts, context.rule.get("name")] if word(text).strip()), None)
     if text:
-        result["message"] = clean("message", {"text": text}, context)
+        result["message"] = context.kinds["message"].clean({"text": text}, context)
         return 1
     raise Drop("no_message")
 
 
 def level_words(result: Raw, _context: Context) -> int:
-    level = result["level"]
+    level = result.get("level")
+    if level is None:
+        return 0
     meant = level_of(level)
     if meant is None:
         raise Drop("bad_level", str(level)[:40])
@@ -165,6 +169,8 @@ def level_words(result: Raw, _context: Context) -> int:
 
 
 def level_from_rule(result: Raw, context: Context) -> int:
+    if "level" in result:
+        return 0
     configuration = context.rule.get("defaultConfiguration")
     level = context.override() if context.invocations else None
     if result.get("kind", "fail") != "fail":
