@@ -9,7 +9,7 @@ import dataclasses
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sarif_whole import normalise
 from test_sarif_property import OPTIONS, RUN
@@ -219,6 +219,11 @@ def test_rule(name: str) -> None:
     check(name, CASES[name])
 
 
+def columns(start: int, end: int) -> dict[str, Any]:
+    region = {"startLine": 3, "startColumn": start, "endColumn": end}
+    return {"locations": [{"physicalLocation": {"artifactLocation": {"uri": "a.py"}, "region": region}}]}
+
+
 def only(monkeypatch: pytest.MonkeyPatch, rules: list[Rule]) -> None:
     kinds, stages = compiled(rules)
     monkeypatch.setattr(subject, "OBJECT_KINDS", kinds)
@@ -235,6 +240,7 @@ def test_without_the_rule_its_case_fails(name: str, monkeypatch: pytest.MonkeyPa
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(runs=st.lists(RUN, min_size=1, max_size=2), options=OPTIONS)
+@example(runs=report(columns(9, 3))["runs"], options=Options())
 def test_a_rule_changes_nothing_where_it_says_that_it_does_not_look(runs: list[dict[str, Any]], options: Options) -> None:
     document = {"version": "2.1.0", "runs": runs}
     usual = normalise(document, options)
