@@ -118,7 +118,8 @@ def shared_objects(array: str, kind: str) -> t.Callable[[Raw, Context], int]:
         entry = {k: v for k, v in context.element(array, index).items() if k not in ("index", "parentIndex")}
         if not entry:
             return 0
-        key = (array, index)
+        # A message of it may be one of the rule's.
+        key = (array, index, id(context.rule) if context.rule else None)
         shared = context.recall(key)
         if shared is None:
             shared = context.learn(key, context.kinds[kind].clean_copy, entry, context)
