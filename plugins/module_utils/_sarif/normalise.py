@@ -9,8 +9,9 @@ import dataclasses
 import typing as t
 
 from .._errors import InputError
+from .options import Options
 from .rules.clean import LEVELS, Raw, clean, clean_list
-from .rules.context import Drop, Options, Rule, Run, Shell, as_list
+from .rules.context import Drop, Rule, Run, Shell, as_list
 from .rules.paths import advised_root, common_folder
 from .rules.table import RULES, UNUSABLE
 

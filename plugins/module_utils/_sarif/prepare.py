@@ -17,9 +17,9 @@ from .documents.spool import Spool
 from .forms import Forms
 from .learn import learn
 from .normalise import Report, prepare_result
+from .options import Options
 from .read import read_head, read_results
 from .rules.clean import LEVELS
-from .rules.context import Options
 from .rules.paths import Path, Roots, add_prefix, collapse_dots, encode, is_absolute
 from .text import Text
 
