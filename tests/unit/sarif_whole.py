@@ -15,7 +15,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents.pack import LIMIT, Packer
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents.spool import Spool
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.normalise import Report
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.context import Options
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.options import Options
 
 
 @dataclasses.dataclass

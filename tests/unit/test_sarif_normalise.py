@@ -12,9 +12,9 @@ import pytest
 from sarif_whole import Whole, normalise
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.options import Options
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules import context as running
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules import paths
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.context import Options
 
 
 def result(rule: str = "R1", uri: str = "src/a.py", **more: Any) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from sarif_whole import normalise
 from test_sarif_property import OPTIONS, RUN
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import normalise as subject
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.options import Options
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules import paths
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.context import Options, Rule
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.context import Rule
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.table import RULES, compiled
 
 ABSENT = object()

@@ -30,9 +30,9 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.signing 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents import pack as packing
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents.pack import json_bytes
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents.split import Batch
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.options import Options
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.prepare import prepare
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.clean import LEVELS
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.context import Options
 from tenant.server import EmbeddedTenant
 from tenant.upload import problems
 

@@ -9,8 +9,9 @@ import dataclasses
 import typing as t
 
 from .._errors import InputError
+from .options import Options
 from .rules.clean import GONE, LEVELS, Raw
-from .rules.context import Context, Drop, Options, Shell, as_list
+from .rules.context import Context, Drop, Shell, as_list
 from .rules.paths import advised_root, common_folder
 from .rules.table import OBJECT_KINDS, STAGES, UNUSABLE
 

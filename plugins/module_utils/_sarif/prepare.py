@@ -15,9 +15,9 @@ from .._errors import InputError
 from .documents.pack import Packer
 from .documents.spool import Spool
 from .normalise import Report
+from .options import Options
 from .read import read_head, read_results
 from .rules.clean import LEVELS
-from .rules.context import Options
 from .rules.paths import Path, Roots, add_prefix, collapse_dots, is_absolute, percent_encode
 from .text import Text
 

@@ -8,6 +8,7 @@ import collections
 import dataclasses
 import typing as t
 
+from ..options import Options
 from .clean import Raw, level_of, whole
 from .kinds import Kind, Rules
 from .paths import REMEMBERED, Roots
@@ -35,24 +36,6 @@ class Drop(Exception):
     def __init__(self, reason: str, shown: str = "", unusable: bool = True) -> None:
         self.reason, self.shown, self.unusable = reason, shown, unusable
         super().__init__(reason)
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """The options of interface.md that change a report. include_kinds: result kinds to send. max_dropped_percent: 0 to 100."""
-
-    source_root: str = ""
-    path_prefix: str = ""
-    strip_leading_slash: bool = False
-    undefined_rules: str = "add"
-    suppressed: str = "drop"
-    include_kinds: tuple[str, ...] = ("fail", "review")
-    level_from: str = "sarif"
-    default_location: str = ""
-    max_dropped_percent: float = 0.0
-    allow_empty: bool = False
-    trim_code_flows: bool = False
-    on_oversize: str = "fail"
 
 
 @dataclasses.dataclass(frozen=True)
