@@ -63,8 +63,14 @@ class Instance:
 
     @functools.cached_property
     def shown(self) -> Item:
-        """In the shape of the options, with just the fields that are shown; repositories only if it is full."""
-        return from_api(self.raw if self.full else {k: v for k, v in self.raw.items() if k != "state"})
+        """In the shape of the options, with just the fields that are shown; repositories only if it is full.
+
+        Where nothing is selected, a tenant need not show a state; that nothing is, the count in the list says.
+        """
+        if not self.full:
+            return from_api({k: v for k, v in self.raw.items() if k != "state"})
+        unselected = self.published and self.raw.get("state") is None and not self.listed_count
+        return from_api({**self.raw, "state": []} if unselected else self.raw)
 
     @property
     def label(self) -> str:
