@@ -19,6 +19,7 @@ from .instance import Instance
 from .lost import find_lost
 from .match import Match
 from .plan import Plan, pending_actions, plan_item, plan_update, scope_item, unexpected
+from .status import reasons, status_of
 from .types import known
 from .unscoped import forget, remember
 from .view import SETTLE_PAUSES, View
@@ -283,6 +284,7 @@ class Writer:
             current = self.view.fetch(plan.id, label(outcome.item))
             if current is None or plan_update(outcome.item, current).put != plan.put:
                 raise _overtaken("changed", outcome.item, plan.id)
+            self.api.refuse_creation(label(outcome.item))
             self._backup(outcome, current.shown)
             self.api.delete_data_source(plan.id, label(outcome.item))
             outcome.changed, outcome.actions, outcome.data_source = True, ["delete"], plan.before
@@ -323,15 +325,23 @@ class Writer:
         wanted = [s.upper() for s in item["wait_for_status"]]
         deadline, pause = time.monotonic() + item["wait_timeout"], 1.0
         while True:
-            status = str((outcome.data_source or {}).get("status") or "not shown").upper()
-            if status in wanted:
+            shown = outcome.data_source or {}
+            word = str(shown.get("status") or "not shown").upper()
+            if word in wanted:
                 return
-            if time.monotonic() + pause > deadline:
-                late = f" (id {instance_id}) has status {status} after {item['wait_timeout']:g} s, not {' or '.join(wanted)}"
-                how = "raise wait_timeout, or look in the console."
+            status, why = status_of(word), reasons(shown.get("status_details"))
+            why = f"; {why}" if why else ""
+            if status.ends == "warned":
+                outcome.warnings.append(f"{label(item)} (id {instance_id}) has status {word}: {status.says}{why}.")
+                return
+            late = time.monotonic() + pause > deadline
+            if late or status.ends == "failed":
+                when = f" ({status.says})" if status.ends else f" after {item['wait_timeout']:g} s"
+                said = f" (id {instance_id}) has status {word}{when}, not {' or '.join(wanted)}{why}"
+                how = "repair it in the console, then run again." if status.ends else "raise wait_timeout, or look in the console."
                 if outcome.changed:
-                    raise PartlyDone(late, how=f"What was sent stands; {how}", subject=label(item))
-                raise TenantError(f"{late}. Nothing was sent; {how}", subject=label(item))
+                    raise PartlyDone(said, how=f"What was sent stands; {how}", subject=label(item))
+                raise TenantError(f"{said}. Nothing was sent; {how}", subject=label(item))
             time.sleep(pause)
             pause = min(pause * 1.5, 10.0)
             outcome.data_source = self.view.settled(instance_id, label(item)).shown

@@ -15,8 +15,9 @@ from .instance import Instance
 from .match import Match, match
 from .plan import needs_full
 
-# What an entry of the list says of the selection is not taken over: its state is empty whatever is selected.
-NOT_FROM_THE_LIST = ("state", "repositoriesCount")
+# What an entry of the list says of the selection is not taken over: its state is empty whatever is selected. Nor is why it had the
+# status it had then.
+NOT_FROM_THE_LIST = ("state", "repositoriesCount", "statusDetails")
 # A tenant may need a moment until a read shows what was written.
 SETTLE_PAUSES = (0.0, 0.5, 1.0, 2.0)
 
