@@ -110,6 +110,7 @@ UNAUTHORIZED = {"reply": {"err_code": 401, "err_msg": "Public API request unauth
         ((401, {"error": "log in first"}), None, "perhaps api_url is not that of a tenant"),
         ((404, {"message": "no such page"}), None, "perhaps api_url is not that of a tenant"),
         ((200, {"state": "up"}), None, "perhaps api_url is not that of a tenant"),
+        ((200, {"status": 1}), None, "perhaps api_url is not that of a tenant"),
         ((200, []), None, "perhaps api_url is not that of a tenant"),
     ],
 )

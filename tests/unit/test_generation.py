@@ -80,6 +80,15 @@ def test_an_older_tenant_is_never_asked_to_create(client_of: ClientOf) -> None:
         assert asked(server) == [f"POST {NEW}", f"GET {NEW}", f"GET {OLD}"]
 
 
+def test_a_tenant_that_was_listed_is_known_and_not_asked_again_for_an_id_it_does_not_have(client_of: ClientOf) -> None:
+    with ScriptedServer(LIST, NOBODY) as server:
+        api = Api(client_of(server.url))
+        api.list_data_sources()
+        assert api.generation == "current"
+        assert api.get_data_source("2") is None
+        assert asked(server) == [f"GET {NEW}", f"GET {NEW}/2"]
+
+
 @pytest.mark.parametrize("method", ["get_data_source", "delete_data_source"])
 def test_an_id_that_a_current_tenant_does_not_have_says_nothing_of_its_generation(method: str, client_of: ClientOf) -> None:
     with ScriptedServer(NOBODY, LIST, NOBODY) as server:
