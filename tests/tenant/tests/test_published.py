@@ -70,7 +70,7 @@ REFUSED: list[tuple[str, int, Any]] = [
     )],
     ("get_instance", 200, {name: value for name, value in OWN.items() if name != "creationDate"}),
     ("get_instance", 200, {"data": OWN}),
-    ("create_instance", 201, OWN), ("create_instance", 422, ERROR),
+    ("create_instance", 201, OWN), ("create_instance", 422, ERROR), ("create_instance", 200, {**OWN, **TOKEN}),
     ("create_instance", 200, {**OWN, **UPLOADS, "credentials": {"webhookAuthKey": "x", "webhookAuthKeyId": "7"}}),
     ("update_instance", 200, {}), ("update_instance", 200, {**OWN, **UPLOADS, **TOKEN}),
     ("delete_instance", 200, {}),
