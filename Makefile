@@ -35,7 +35,7 @@ unit: .venv/.stamp-test  ## pytest: unit, module, playbook and tenant tests
 sanity: .venv/.stamp-test  ## ansible-test sanity on a copy under .build/
 	@scripts/test sanity
 
-bench: .venv/.stamp-test  ## measure speed and rate limit beside the physical limit and rivals (about 10 minutes)
+bench: .venv/.stamp-test  ## measure speed and rate limit beside the physical limit and rivals (about 15 minutes)
 	@for bench in scripts/bench-*; do .venv/bin/python "$$bench" || exit 1; done
 
 docs: .venv/.stamp-test  ## the documentation site, in .build/docs/html
@@ -62,8 +62,9 @@ clean:  ## remove .venv/ and .build/
 	@$(pip_install) -r tests/requirements-demo.txt
 	@touch $@
 
-.venv/.stamp-test: .venv/.stamp-demo tests/requirements.txt tests/requirements-pytest.txt
+.venv/.stamp-test: .venv/.stamp-demo tests/requirements.txt tests/requirements-pytest.txt scripts/fetch-multitool
 	@echo "Installing what the tests need into .venv/ (about a minute) ..."
 	@$(pip_install) -r tests/requirements.txt
 	@for name in chromium chromium-browser google-chrome; do if command -v $$name >/dev/null; then $(pip_install) -r tests/requirements-browser.txt; break; fi; done
+	@scripts/fetch-multitool
 	@touch $@

@@ -30,8 +30,13 @@ class ActionModule(ActionBase):
         del tmp
         # With several tenants in one play, each line must say whose it is.
         host = str((task_vars or {}).get("inventory_hostname", "localhost"))
+        args = dict(self._task.args)
+        if "plan_digest" in args and args["plan_digest"] is None:
+            # To the module a null is an option that was not given, and it would apply any plan. A blank one is the digest of none.
+            args["plan_digest"] = ""
         with self._progress(host):
-            result.update(self._execute_module(module_name="cortex_cloud.appsec.data_sources", task_vars=task_vars))
+            name = "cortex_cloud.appsec.data_sources"
+            result.update(self._execute_module(module_name=name, module_args=args, task_vars=task_vars))
         if result.get("failed") and self._task.diff:
             # Ansible drops the diff of a failed task; here it is what says what was planned.
             for entry in result.get("diff") or []:

@@ -47,6 +47,8 @@ credentials:
   description:
     - How the platform signs in to the product. Sent only at creation, since the API can neither show nor change them.
     - For an existing instance they are not used; rotate them in the console.
+    - A creation is refused when one of them was given empty or blank, or when they hold no secret and the type takes one. So is a blank
+      certificate, and a blank value under a secret-looking key of the settings.
   type: dict
   suboptions:
     type:

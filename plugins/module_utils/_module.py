@@ -123,6 +123,8 @@ class CortexModule(AnsibleModule):
         super().fail_json(**self._without_secrets({"msg": msg, **kwargs}))
 
     def _without_secrets(self, result: dict[str, t.Any]) -> dict[str, t.Any]:
+        # Of a secret that is blank Ansible would put stars in the place of every blank, in the line that says so too.
+        self.no_log_values = {value for value in self.no_log_values if str(value).strip()}
         # What is meant to be handed over in clear; the caller asked for it by an option.
         released = result.pop("released", {})
         # Ansible would add the options as they were given. When they were refused, a secret may stand under a misspelt name.

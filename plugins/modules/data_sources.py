@@ -42,7 +42,14 @@ options:
   plan_digest:
     description:
       - Apply only the plan with this digest (RV(plan_digest) of a check-mode run); otherwise nothing is changed.
+      - A blank one, or a null, is the digest of no plan, so that nothing is changed. To apply whatever the plan is, leave it out.
     type: str
+  plan_required:
+    description:
+      - Change nothing without O(plan_digest), so that an approval that got lost is not taken for one that was not asked for.
+      - In check mode, which is where the digest comes from, it means nothing.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - cortex_cloud.appsec._connection
   - cortex_cloud.appsec._data_source.items
@@ -192,6 +199,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import argument_spec, item_from
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.prune import Prune
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.run import Run
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import CortexModule
 
 
@@ -203,11 +211,17 @@ def main() -> None:
         "prune_max": {"type": "int", "default": 5},
         "plan_file": {"type": "path"},
         "plan_digest": {"type": "str"},
+        "plan_required": {"type": "bool", "default": False},
     }
     module = CortexModule(spec)
     params = module.params
 
     def work(api: Api) -> dict[str, Any]:
+        if params["plan_required"] and params["plan_digest"] is None and not module.check_mode:
+            raise InputError(
+                "plan_required is set and plan_digest is not given: nothing was sent. Run in check mode, have the plan looked at, and give "
+                "its digest."
+            )
         run = Run(
             api,
             check_mode=module.check_mode,

@@ -112,7 +112,7 @@ def test_one_failure_does_not_stop_the_others_and_is_named(sources: Bulk, tenant
     assert (result["failed"], result["changed"]) == (True, True)
     assert actions(result) == ["created", "failed", "created"]
     assert result["msg"].startswith("1 of 3 data sources could not be brought to their state.")
-    assert '[1] Cannot create data source CHECKMARX_ONE "checkmarx": ' in result["msg"]
+    assert '[1] CHECKMARX_ONE "checkmarx": ' in result["msg"]
     assert "2 created" in result["msg"]
     assert "requestBody.type" in result["data_sources"][1]["error"]
     assert len(tenant.instances) == 2

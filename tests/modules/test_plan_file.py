@@ -105,6 +105,28 @@ def test_another_plan_is_refused(engine: Engine, change: str, check: bool) -> No
     assert engine.writes() == []
 
 
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize("blank", ["", "  ", "\n"])
+def test_a_blank_digest_is_that_of_no_plan(engine: Engine, blank: str, check: bool) -> None:
+    result = engine.apply(CORE, check=check, plan_digest=blank)
+    assert result["failed"]
+    assert "plan_digest is blank, which is the digest of no plan; that of this plan is " in result["msg"]
+    assert engine.writes() == []
+
+
+def test_where_a_digest_is_required_nothing_is_changed_without_one(engine: Engine) -> None:
+    engine.tenant.clear_journal()
+    result = engine.apply(CORE, plan_required=True)
+    assert result["failed"]
+    assert result["msg"].startswith("plan_required is set and plan_digest is not given: nothing was sent.")
+    assert engine.tenant.journal == []
+    # The check is where the digest comes from.
+    digest = engine.apply(CORE, plan_required=True, check=True)["plan_digest"]
+    assert engine.apply(CORE, plan_required=True, plan_digest="b" * 16)["failed"]
+    assert engine.writes() == []
+    assert actions(engine.apply(CORE, plan_required=True, plan_digest=digest)) == ["updated"]
+
+
 def test_the_new_plan_is_written_when_the_digest_is_another(engine: Engine, tmp_path: Path) -> None:
     """The message says to look at the new plan, so it has to be there."""
     result = engine.apply(CORE, check=True, plan_digest="0123456789abcdef", plan_file=str(tmp_path / "plan.md"))

@@ -190,6 +190,20 @@ def test_a_placeholder_is_refused_where_creation_would_send_it(either: Engine, a
     assert "would be created, but credentials.token holds a placeholder (1 in all) instead of the value: fill it in." in message
 
 
+@pytest.mark.parametrize("token", ["", "  \n"])
+def test_an_empty_secret_is_refused_where_creation_would_send_it(either: Engine, accident: Callable[..., str], token: str) -> None:
+    item = {"type": "SNYK", "name": "snyk-eu", "credentials": {"token": token}}
+    said = 'SNYK "snyk-eu" would be created, but credentials.token is empty (1 in all), perhaps from a variable that is not set, and '
+    assert said in accident(either, item)
+    for check in (True, False):
+        assert said in either.one(item, check=check)["msg"]
+    # An existing one needs none: the API could not change it.
+    either.tenant.add_instance("SNYK", name="snyk-eu")
+    assert actions(either.apply(item)) == ["unchanged"]
+    assert not either.one(item)["changed"]
+    assert either.writes() == []
+
+
 # Prune
 
 

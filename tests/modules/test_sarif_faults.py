@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
@@ -17,7 +18,10 @@ from typing import Any
 import pytest
 from asking import Ask, lose_answers
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import BusyError, InputError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import lock, throttle
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import command
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents import pack as packing
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.upload import journal
 from tenant import server
@@ -246,3 +250,140 @@ def test_a_receipt_that_cannot_be_written_does_not_undo_the_upload(
     result = ask.ok(receipt_dir=str(folder))
     assert sum("its receipt could not be written" in text for text in result["warnings"]) == 5
     assert numbers(tenant) == ALL
+
+
+# -- others hold what the next step needs
+
+
+@pytest.fixture
+def spent(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Options with which one request uses up the budget for ten seconds; nobody waits for the next slot."""
+    monkeypatch.setattr(throttle, "LONGEST_WAIT", 0.0)
+    return {"requests_per_second": 0.1}
+
+
+def test_the_request_budget_runs_out_after_the_first_document(ask: Ask, tenant: EmbeddedTenant, spent: dict[str, Any]) -> None:
+    result = ask(**spent)
+    assert (result["failed"], result["changed"]) == (True, True), result
+    assert [row["status"] for row in result["uploads"]] == [200, None, None, None, None]
+    assert "no request could be sent for" in result["msg"]
+    big = ask.always["path"][0]
+    assert f"{big} part 2 of 5 was not accepted" in result["msg"]
+    assert f"Accepted before it: {big} part 1 of 5. 3 more were not sent." in result["msg"]
+    assert "(1 of 5 are accepted)" in result["msg"]
+    assert "api_error" not in result
+    assert [row["resumed"] for row in ask.ok()["uploads"]] == [True, False, False, False, False]
+    assert numbers(tenant) == ALL
+
+
+def test_the_request_budget_runs_out_before_the_first_document(ask: Ask, tenant: EmbeddedTenant, spent: dict[str, Any]) -> None:
+    with contextlib.suppress(AssertionError):
+        ask.ok(path=[write_report(Path(ask.always["path"][0]).with_name("other.sarif"), 1)], **spent)
+    result = ask(**spent)
+    assert (result["failed"], result["changed"]) == (True, False), result
+    assert [row["status"] for row in result["uploads"]] == [None] * 5
+    assert "part 1 of 5 was not accepted" in result["msg"]
+    assert "Nothing was accepted before it. 4 more were not sent." in result["msg"]
+
+
+@pytest.mark.parametrize("accepted", [0, 1])
+def test_what_the_user_gave_is_refused_only_when_nothing_was_accepted(ask: Ask, monkeypatch: pytest.MonkeyPatch, accepted: int) -> None:
+    send = Api.upload_sarif
+
+    def then_refuse(api: Api, *given: Any, **more: Any) -> Any:
+        if len(ask.tenant.uploads) == accepted:
+            raise InputError("the token cannot be used.")
+        return send(api, *given, **more)
+
+    monkeypatch.setattr(Api, "upload_sarif", then_refuse)
+    result = ask()
+    assert (result["failed"], result["changed"]) == (True, bool(accepted)), result
+    assert "the token cannot be used." in result["msg"]
+    assert [row["status"] for row in result.get("uploads", [])] == ([200, None, None, None, None] if accepted else [])
+
+
+@pytest.mark.parametrize("accepted", [1, 2, 5])
+def test_the_lock_of_the_journal_is_not_had(
+    ask: Ask, tenant: EmbeddedTenant, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, accepted: int
+) -> None:
+    """Another process takes it while a document is on its way; of the last one too, at which the journal would be finished."""
+    accept, waited = tenant.state.accept, lock.LOCK_SECONDS
+    with contextlib.ExitStack() as held:
+
+        def then_hold(*given: Any, **more: Any) -> Any:
+            answer = accept(*given, **more)
+            if len(tenant.uploads) == accepted:
+                held.enter_context(lock.exclusive(str(tmp_path / "rate"), "journal", ask.always["journal"]))
+                monkeypatch.setattr(lock, "LOCK_SECONDS", 0.0)
+            return answer
+
+        monkeypatch.setattr(tenant.state, "accept", then_hold)
+        result = ask(rate_limit_dir=str(tmp_path / "rate"))
+    monkeypatch.setattr(lock, "LOCK_SECONDS", waited)
+    assert (result["failed"], result["changed"]) == (True, True), result
+    assert [row["status"] for row in result["uploads"]] == [200] * accepted + [None] * (5 - accepted)
+    assert "another process on this machine has been changing" in result["msg"]
+    assert f"part {accepted} of 5 was accepted all the same" in result["msg"]
+
+
+def test_the_lock_of_the_journal_is_not_had_at_its_end(ask: Ask, tenant: EmbeddedTenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal.Journal, "finish", busy)
+    result = ask()
+    assert (result["failed"], result["changed"]) == (False, True), result
+    assert any("All documents were accepted" in text for text in result["warnings"])
+
+
+def test_the_lock_of_the_journal_is_not_had_when_an_answer_was_lost(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    lose_answers(monkeypatch, "POST")
+    monkeypatch.setattr(journal.Journal, "note", busy)
+    result = ask()
+    assert (result["failed"], result["changed"]) == (True, False), result
+    assert [row["status"] for row in result["uploads"]] == [None] * 5
+    assert "is unknown: look at the collector's findings" in result["msg"]
+    assert any("has been changing" in text for text in result["warnings"])
+
+
+def busy(*_given: Any) -> None:
+    raise BusyError("another process on this machine has been changing j for 300 s. Run again.")
+
+
+Command = Callable[..., tuple[int, dict[str, Any]]]
+
+
+@pytest.fixture
+def run_command(ask: Ask, tenant: EmbeddedTenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Command:
+    """The command with the same report and collector. Returns its exit code and result."""
+    collector = tenant.add_collector("semgrep")
+    for name, value in {
+        "CORTEXCLOUD_COLLECTOR_TOKEN_ID": collector.token_id,
+        "CORTEXCLOUD_COLLECTOR_TOKEN": collector.token,
+        "CORTEXCLOUD_RATE_LIMIT_DIR": str(tmp_path / "rate"),
+        "CORTEXCLOUD_REQUESTS_PER_SECOND": "0.1",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    def run(**options: str) -> tuple[int, dict[str, Any]]:
+        given = {"api_url": tenant.url, "collector_id": collector.id, "repository_url": ask.always["repository_url"]}
+        given.update({"on_oversize": "split", **options})
+        words = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", value)]
+        code = command.main(["upload", ask.always["path"][0], *words, "--json"])
+        return code, json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def test_the_command_says_what_was_accepted_when_the_budget_runs_out(run_command: Command, spent: dict[str, Any]) -> None:
+    code, result = run_command()
+    assert (code, result["failed"], result["changed"]) == (3, True, True)
+    assert [row["status"] for row in result["uploads"]] == [200, None, None, None, None]
+    assert "part 2 of 5 was not accepted" in result["msg"]
+    # The budget is still spent, and nothing is sent at all: that is no fault of a report or an option.
+    code, result = run_command()
+    assert (code, result["failed"], result["changed"]) == (3, True, False)
+
+
+def test_the_command_says_that_nothing_was_sent_when_an_option_is_wrong(run_command: Command, tenant: EmbeddedTenant) -> None:
+    code, result = run_command(journal="/dev/null/journal.json")
+    assert (code, result["failed"], result["changed"]) == (1, True, False)
+    assert "cannot be written" in result["msg"]
+    assert tenant.uploads == []

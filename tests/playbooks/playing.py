@@ -60,11 +60,14 @@ class Ended:
 
 def play(
     project: Path, book: str, *options: str, tenant: EmbeddedTenant | None = None, key: str = "admin",
-    inventory: str = "localhost,", more: dict[str, str] | None = None, **variables: Any,
+    inventory: str = "localhost,", more: dict[str, str] | None = None, programs: Path = BIN, **variables: Any,
 ) -> Ended:  # fmt: skip
-    """Run a playbook of the collection, or a file, with the project as the current folder. tenant, key: given by environment variables."""
+    """Run a playbook of the collection, or a file, with the project as the current folder.
+
+    tenant, key: given by environment variables. programs: the folder of ansible-playbook, of another ansible-core (cores.py).
+    """
     name = book if book.endswith(".yml") else f"cortex_cloud.appsec.{book}"
-    command = [str(BIN / "ansible-playbook"), "-i", inventory, name, *options]
+    command = [str(programs / "ansible-playbook"), "-i", inventory, name, *options]
     if variables:
         (project / "variables.json").write_text(json.dumps(variables), encoding="utf-8")
         command += ["-e", "@variables.json"]

@@ -48,7 +48,7 @@ def act(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[dict[str, Any], 
     """act(module, transport=..., diff=...) runs the plugin with a function in the module's place, which gets the task's environment."""
 
     def run(module: Callable[[dict[str, str]], dict[str, Any]], transport: str = "local", diff: bool = False) -> tuple[dict[str, Any], Any]:
-        task = SimpleNamespace(environment=[{"CORTEXCLOUD_API_URL": "x"}], diff=diff)
+        task = SimpleNamespace(environment=[{"CORTEXCLOUD_API_URL": "x"}], diff=diff, args={})
 
         def execute(_self: Any, **_arguments: Any) -> dict[str, Any]:
             return module({name: value for each in task.environment for name, value in each.items()})

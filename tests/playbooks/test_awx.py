@@ -170,7 +170,9 @@ def test_every_survey_is_one_that_a_controller_accepts(data: Data) -> None:
             assert isinstance(question["required"], bool)
             assert isinstance(question["question_name"], str)
             assert isinstance(question["default"], str)
-            assert question["min"] <= len(question["default"]) <= question["max"]
+            # A controller does not measure a blank default; it refuses the blank answer when a job is launched.
+            assert question["min"] == (1 if question["required"] else 0)
+            assert question["default"] == "" or question["min"] <= len(question["default"]) <= question["max"]
 
 
 def options_of(role: str) -> Data:
@@ -221,6 +223,7 @@ def test_what_is_named_otherwise_is_so_everywhere(tmp_path: Path) -> None:
         assert (template["organization"], template["project"], template["inventory"]) == ("Bank", "AppSec", "tenants")
         assert (template["credentials"], template["execution_environment"]) == (["prod key", "vault"], "cortex-ee")
         assert template["extra_vars"].pop("cortex_cloud_hosts") == "tenants"
+        assert template["extra_vars"].pop("tenant_plan_required", False) == template["name"].endswith("an approved plan")
         assert set(template["extra_vars"]) == {"tenant_backup_dir", "decommission_backup_dir", "audit_report_dir"}
         assert all(name in options_of(name.split("_")[0]) for name in template["extra_vars"])
         assert all(folder.startswith("/srv/cortex/") for folder in template["extra_vars"].values())
@@ -301,8 +304,13 @@ class Job:
         """Launch it: unanswered questions are blank, as a survey sends them."""
         options = ["--check"] * (template["job_type"] == "check") + ["--diff"] * template.get("diff_mode", False)
         questions = template.get("survey_spec", {"spec": []})["spec"]
-        given = {**template["extra_vars"], **{question["variable"]: "" for question in questions}, **(answers or {})}
-        (self.folder / "env" / "extravars").write_text(json.dumps(given), encoding="utf-8")
+        given = {**{question["variable"]: "" for question in questions}, **(answers or {})}
+        # As a controller writes it: what somebody answered, or an earlier job handed on, is tagged; what is the template's own is not.
+        tagged = [f"{name}: !unsafe {yaml.safe_dump(value, default_style=chr(39))}" for name, value in given.items()]
+        own = {name: value for name, value in template["extra_vars"].items() if name not in given}
+        (self.folder / "env" / "extravars").write_text(
+            "".join(tagged) + (yaml.safe_dump(own) if own or not given else ""), encoding="utf-8"
+        )
         (self.folder / "env" / "cmdline").write_text(" ".join(options), encoding="utf-8")
         self.number += 1
         command = [str(BIN / "ansible-runner"), "run", str(self.folder), "-p", template["playbook"], "--ident", str(self.number)]
@@ -393,8 +401,11 @@ def test_a_job_examines_plans_onboards_and_then_changes_nothing(job: Job, data: 
     approved = named(data, "onboard an approved plan")
     for other in ("", "0" * len(digest)):
         refused = job.run(approved, {**answers, "tenant_plan_digest": other})
-        assert refused.code == 2
+        assert refused.code == 2, refused.output
         assert digest in refused.output
+    # A survey that lost its question: what no survey can change asks for it.
+    without = {**approved, "survey_spec": {"spec": []}}
+    assert "plan_required is set and plan_digest is not given: nothing was sent." in job.run(without, answers).output
     assert tenant.writes == []
 
     real = job.run(approved, {**answers, "tenant_plan_digest": digest}).fine()

@@ -171,6 +171,8 @@ NOT_MEANT: list[tuple[dict[str, Any], str]] = [
     ({"decommission_name": "", "decommission_type": "", "decommission_id": ""}, "Nothing to decommission"),
     ({"decommission_data_sources": ["snyk-eu"]}, "[0] is no data source: write it as {type: SNYK, name: snyk-eu}, or with its id"),
     ({"decommission_name": "snyk-eu"}, "type or id is needed"),
+    # An answer of 007, as a controller hands it on.
+    ({"decommission_type": "SNYK", "decommission_name": 7}, "decommission_name must be text, but is a number or a truth value by now"),
     ({"decommission_data_sources": [SNYK], "decommission_backup_dir": ""}, "decommission_backup_dir is not set"),
     ({"decommission_data_sources": [SNYK], "onboard_file": "tenants/none.yml"}, "onboard_file tenants/none.yml does not exist"),
     ({"decommission_data_sources": [SNYK], "tenant_expected_tenant": "uat.example.com"}, "expected_tenant is uat.example.com"),

@@ -146,6 +146,18 @@ NOT_ONBOARDED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"tenant_data_sources": [{"type": "SNYK", "name": "x", "credentials": "cnry-misshapen"}]}, "credentials"),
     ({"tenant_data_sources": "SNYK"}, "tenant_data_sources"),
+    # A variable of the environment that is not set, a value of the vault that is not there.
+    (
+        {
+            "tenant_data_sources": [
+                {"type": "SNYK", "name": "x", "credentials": {"token": "{{ lookup('ansible.builtin.env', 'NOT_SET') }}"}}
+            ]
+        },
+        '"x" would be created, but credentials.token is empty',
+    ),
+    ({"scanners_snyk": [{"name": "x", "token": "{{ none }}"}]}, '"x" would be created, but credentials.token is empty'),
+    ({"vcs_bitbucket_datacenter": [{"name": "x", "hostname": "h", "token": " "}]}, '"x" would be created, but credentials.token is empty'),
+    ({"ci_circle_ci_cd": [{"name": "x", "token": None}]}, '"x" would be created, but credentials.token is empty'),
 ]
 
 
@@ -209,6 +221,16 @@ def test_the_role_refuses_a_misspelt_choice_with_its_name(play: Play, tenant: Em
     ended = play(written(tmp_path, ROLE.replace("STATE", "gone")), tenant)
     assert ended.code == 2
     assert "state" in "".join(ended.errors)
+    assert tenant.journal == []
+
+
+def test_a_branch_that_became_a_number_is_not_uploaded_to(play: Play, tenant: EmbeddedTenant, tmp_path: Path) -> None:
+    """An answer of 1.10, as a controller hands it on."""
+    (tmp_path / "report.sarif").write_text(json.dumps(REPORT))
+    variables = {"sarif_path": "report.sarif", "sarif_collector_id": "1", "sarif_repository_url": "https://github.com/example/shop"}
+    ended = play("upload_sarif", tenant, "--check", sarif_branch=1.1, **variables)
+    assert ended.code == 2
+    assert "sarif_branch must be text, but is the number 1.1 by now" in ended.output
     assert tenant.journal == []
 
 

@@ -197,10 +197,17 @@ def test_the_role_uploads_without_a_tenant_key(run: Run, tenant: EmbeddedTenant,
     made = next(iter(tenant.uploads)).collector_id
     held = {"id": made, "name": "bandit", "api_url": secrets["CORTEX_COLLECTOR_URL"], "token_id": secrets["CORTEXCLOUD_COLLECTOR_TOKEN_ID"]}
     (tmp_path / "kept.json").write_text(json.dumps({**held, "token": secrets["CORTEXCLOUD_COLLECTOR_TOKEN"]}))
-    variables = {"sarif_collector_manage": False, "sarif_collector_credentials_file": str(tmp_path / "kept.json"), **REPORTS}
+    variables = {
+        **REPORTS,
+        "sarif_collector_manage": False,
+        "sarif_collector_credentials_file": str(tmp_path / "kept.json"),
+        "sarif_collector_path_prefix": "app",
+        "sarif_collector_allow_empty": False,
+        "sarif_collector_upload_timeout": 20,
+    }
     done = play(run, tmp_path, ROLE, variables=variables)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(tenant.accepted_results) == 4
+    assert paths(tenant)[2:] == ["app/src/0.py", "app/src/1.py"]
 
 
 def test_the_role_splits_resumes_and_writes_receipts(run: Run, tenant: EmbeddedTenant, tmp_path: Path) -> None:
@@ -267,11 +274,17 @@ def test_the_collections_playbook_resumes_and_writes_receipts(run: Run, tenant: 
         "sarif_receipt_dir": "receipts",
         "sarif_journal": "state/journal.json",
         "sarif_on_oversize": "split",
+        # As on a command line and from a survey, where everything is a text and a blank one means not set.
+        "sarif_path_prefix": "app",
+        "sarif_max_dropped_percent": "5",
+        "sarif_allow_empty": "false",
+        "sarif_include_kinds": "fail,open",
+        "sarif_level_from": "",
     }
     command = ("-i", "localhost,", "cortex_cloud.appsec.upload_sarif", "-e", json.dumps(variables))
     done = run(BIN / "ansible-playbook", *command, **secrets)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert paths(tenant) == ["src/0.py", "src/1.py"]
+    assert paths(tenant) == ["app/src/0.py", "app/src/1.py"]
     assert len(list((tmp_path / "receipts").iterdir())) == 1
     assert json.loads((tmp_path / "state" / "journal.json").read_text()) == {"sets": {}}
     assert TOKEN not in done.stdout + done.stderr

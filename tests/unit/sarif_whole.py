@@ -12,10 +12,10 @@ import json
 from typing import Any
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents.pack import LIMIT, Packer, to_json
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents.pack import LIMIT, Packer
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents.spool import Spool
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.normalise import Report
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.context import Options
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.options import Options
 
 
 @dataclasses.dataclass
@@ -46,8 +46,8 @@ def normalise(document: dict[str, Any], options: Options, limit: int = LIMIT) ->
             if listed:
                 report.run(number, runs[number])
             for index, result in enumerate(listed):
-                if taken := report.take(number, index, result):
-                    packer.add(number, [to_json(taken.result)], [taken.rule], [taken.path], [taken.result["level"]])
+                if sendable := report.take(number, index, result):
+                    packer.add(number, *sendable)
         outcome = report.close(document)
         made = packer.documents(outcome)
         parts = [one.content() for one, _levels in made]

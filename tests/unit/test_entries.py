@@ -85,8 +85,16 @@ def test_the_entry_itself_is_left_as_it_is() -> None:
 
 
 def test_an_input_left_blank_is_not_given() -> None:
-    (item,) = items_of({"scanners_snyk": [{"name": "core", "hostname": None, "token": None, "scope": None}]})
+    (item,) = items_of({"scanners_snyk": [{"name": "core", "hostname": None, "organization_id": None, "scope": None}]})
     assert item == {"type": "SNYK", "name": "core"}
+
+
+def test_a_credential_left_blank_is_known_to_be_missing() -> None:
+    """So that a creation without it is refused; a template may have come to nothing."""
+    (item,) = items_of({"scanners_snyk": [{"name": "core", "token": None}]})
+    assert item == {"type": "SNYK", "name": "core", "credentials": {}}
+    (item,) = items_of({"scanners_jfrog": [{"name": "core", "username": "u", "password": None, "credentials": {"type": "x"}}]})
+    assert item["credentials"] == {"username": "u", "type": "x"}
 
 
 def test_items_come_in_the_order_of_the_table() -> None:

@@ -301,6 +301,63 @@ def test_a_hidden_value_deep_inside_is_not_sent_back_either(where: dict[str, Any
     assert MASK not in str(plan.put)
 
 
+@pytest.mark.parametrize(
+    ("kind", "given", "path"),
+    [
+        ("SNYK", {"credentials": {"token": ""}}, "credentials.token"),
+        ("SNYK", {"credentials": {"token": " \n\t"}}, "credentials.token"),
+        ("JFROG", {"credentials": {"username": "", "password": "p"}}, "credentials.username"),
+        ("GITHUB_ENTERPRISE", {"credentials": {"client_id": "c", "client_secret": ""}}, "credentials.client_secret"),
+        ("SNYK", {"credentials": {"token": "t", "webhook_auth_key": " "}}, "credentials.webhook_auth_key"),
+        # What is null is not given to a module; what is left of the credentials tells.
+        ("SNYK", {"credentials": {}}, "credentials.token"),
+        ("SNYK", {"credentials": {"type": "PAT"}}, "credentials.token"),
+        ("JFROG", {"credentials": {"username": "u"}}, "credentials.password"),
+        ("GITHUB_ENTERPRISE", {"credentials": {"client_id": "c"}}, "credentials.client_secret"),
+        ("SNYK", {"credentials": {"webhook_auth_key": "w"}}, "credentials.token"),
+        ("BITBUCKET_DATACENTER", {"self_signed_certificate": " \n"}, "self_signed_certificate"),
+        ("JENKINS", {"unique_properties": {"apiToken": ""}}, "unique_properties.apiToken"),
+        ("JENKINS", {"unique_properties": {"auth": [{"clientSecret": None}]}}, "unique_properties.auth[0].clientSecret"),
+        ("JENKINS", {"unique_properties": {"tokens": ["t", " "]}}, "unique_properties.tokens[1]"),
+        ("ANOTHER_TYPE", {"credentials": {"password": ""}}, "credentials.password"),
+    ],
+)
+def test_an_empty_secret_is_never_sent_at_creation(kind: str, given: dict[str, Any], path: str) -> None:
+    with pytest.raises(InputError) as caught:
+        plan_create(wanted(type=kind, **given))
+    assert str(caught.value).startswith(f'{kind} "core" would be created, but {path} is empty (1 in all), perhaps from a variable ')
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        ("SNYK", {}),
+        ("SNYK", {"credentials": {"token": "t"}}),
+        ("JFROG", {"credentials": {"token": "t"}}),
+        ("GITHUB", {"credentials": {"type": "OAUTH"}}),
+        ("JENKINS", {"credentials": {}}),
+        ("ANOTHER_TYPE", {"credentials": {"type": "OAUTH"}}),
+        ("JENKINS", {"unique_properties": {"apiToken": "t", "tokenId": "", "hasToken": False, "team": "", "note": None}}),
+    ],
+)
+def test_what_is_left_out_is_not_empty(kind: str, given: dict[str, Any]) -> None:
+    assert plan_create(wanted(type=kind, **given)).action == "create"
+
+
+def test_an_empty_setting_of_the_old_one_is_carried_over() -> None:
+    """Nobody gave it: the tenant holds it so."""
+    old = held(type="BITBUCKET_DATACENTER", uniqueProperties={"name": "core", "apiToken": ""})
+    moved = wanted(
+        type="BITBUCKET_DATACENTER",
+        domain={"hostname": "new.example.com"},
+        credentials={"token": "t"},
+        recreate="when_immutable_differs",
+    )
+    assert update(moved, old).post["uniqueProperties"]["apiToken"] == ""
+    with pytest.raises(InputError, match=r"credentials\.token is empty \(1 in all\)"):
+        update({**moved, "credentials": {"token": " "}}, old)
+
+
 @pytest.mark.parametrize("where", [{"auth": {"token": MASK}}, {"tokens": [MASK]}, {"auth": [{"token": MASK}]}])
 def test_a_placeholder_is_never_sent_at_creation(where: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="placeholder"):

@@ -36,6 +36,11 @@ PLAIN_KEYS = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("blank", ["", " ", "   \n", "\t \t"])
+def test_a_blank_secret_masks_nothing(blank: str) -> None:
+    assert Redactor([blank, "secret"]).text("a b   c is empty") == "a b   c is empty"
+
+
 @pytest.mark.parametrize("key", SECRET_KEYS)
 def test_a_secret_is_known_by_its_key(key: str) -> None:
     assert looks_secret(key)

@@ -24,8 +24,8 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import Client
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.connection import Connection
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.signing import CollectorToken
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.options import Options
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.prepare import prepare
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.context import Options
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.shape import SHAPES
 from tenant.server import EmbeddedTenant
 

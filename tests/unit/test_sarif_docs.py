@@ -50,6 +50,11 @@ def test_every_command_of_the_page_is_one_the_program_takes() -> None:
         assert parser().parse_args(words).command in ("check", "upload"), words
 
 
+def test_no_text_of_a_build_is_put_into_a_command() -> None:
+    """A branch may be called $(rm -rf .): the shell must find it in a variable, not in its command."""
+    assert [word for words in commands() for word in words if "$(" in word or "${{" in word or "`" in word] == []
+
+
 def test_the_command_has_the_options_of_the_module() -> None:
     offered = {name for words in (["check", "x"], ["upload", "x"]) for name in vars(parser().parse_args(words))}
     by_environment = {"collector_name", "collector_token", "collector_token_id"}

@@ -12,9 +12,9 @@ import pytest
 from sarif_whole import Whole, normalise
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.options import Options
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules import context as running
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules import paths
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.context import Options
 
 
 def result(rule: str = "R1", uri: str = "src/a.py", **more: Any) -> dict[str, Any]:
@@ -241,6 +241,28 @@ def test_equal_steps_mean_what_the_rule_of_their_result_says() -> None:
     outcome = normalise(log(through("R1"), through("R2"), rules=rules), Options())
     flows = [r["codeFlows"][0]["threadFlows"][0]["locations"][0] for r in sent(outcome)]
     assert [step["location"]["message"]["text"] for step in flows] == ["as R1 says", "as R2 says"]
+
+
+def test_shared_steps_mean_what_the_rule_of_their_result_says() -> None:
+    def through(rule: str) -> dict[str, Any]:
+        return result(rule, codeFlows=[{"threadFlows": [{"locations": [{"index": 0}]}]}])
+
+    rules = tuple({"id": name, "messageStrings": {"m": {"text": f"as {name} says"}}} for name in ("R1", "R2"))
+    shared = [{"location": {"message": {"id": "m"}}}]
+    outcome = normalise(log(through("R1"), through("R2"), through("R1"), rules=rules, threadFlowLocations=shared), Options())
+    flows = [r["codeFlows"][0]["threadFlows"][0]["locations"][0] for r in sent(outcome)]
+    assert [step["location"]["message"]["text"] for step in flows] == ["as R1 says", "as R2 says", "as R1 says"]
+
+
+def test_a_line_that_is_no_number_is_left_out_of_any_number_of_results() -> None:
+    def one() -> dict[str, Any]:
+        region = {"startLine": 3, "endLine": {"line": 5}}
+        place = {"physicalLocation": {"artifactLocation": {"uri": "src/a.py"}, "region": region}}
+        return result(locations=[place], message={"text": "x" * 500})
+
+    outcome = normalise(log(*[one() for _ in range(100)]), Options())
+    assert outcome.normalised["wrong_types"] == 100
+    assert [r["locations"][0]["physicalLocation"]["region"] for r in sent(outcome)] == [{"startLine": 3}] * 100
 
 
 def test_more_paths_than_are_remembered_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

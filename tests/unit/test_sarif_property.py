@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sarif_whole import Whole, normalise
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.context import Options
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.options import Options
 from tenant.upload import problems
 
 IDS = st.sampled_from(["R1", "R2", "R2/sub", "X1", "missing", "", None, 3])

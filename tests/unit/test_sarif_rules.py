@@ -9,12 +9,16 @@ import dataclasses
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from sarif_whole import normalise
+from test_sarif_property import OPTIONS, RUN
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import normalise as subject
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.options import Options
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules import paths
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.context import Options
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.table import RULES
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.context import Rule
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.table import RULES, compiled
 
 ABSENT = object()
 
@@ -216,13 +220,34 @@ def test_rule(name: str) -> None:
     check(name, CASES[name])
 
 
+def columns(start: int, end: int) -> dict[str, Any]:
+    region = {"startLine": 3, "startColumn": start, "endColumn": end}
+    return {"locations": [{"physicalLocation": {"artifactLocation": {"uri": "a.py"}, "region": region}}]}
+
+
+def only(monkeypatch: pytest.MonkeyPatch, rules: list[Rule]) -> None:
+    kinds, stages = compiled(rules)
+    monkeypatch.setattr(subject, "OBJECT_KINDS", kinds)
+    monkeypatch.setattr(subject, "STAGES", stages)
+
+
 @pytest.mark.parametrize("name", [rule.name for rule in RULES if rule.apply or rule.on == "path"])
 def test_without_the_rule_its_case_fails(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    rest = {stage: [r for r in rules if r.name != name] for stage, rules in subject._BY_STAGE.items()}
-    monkeypatch.setattr(subject, "_BY_STAGE", rest)
+    only(monkeypatch, [rule for rule in RULES if rule.name != name])
     monkeypatch.setattr(paths, "STEPS", tuple(step for step in paths.STEPS if step[0] != name))
     with pytest.raises(Exception):  # noqa: B017, PT011 - wrong content, or a later rule that misses this one
         check(name, CASES[name])
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(runs=st.lists(RUN, min_size=1, max_size=2), options=OPTIONS)
+@example(runs=report(columns(9, 3))["runs"], options=Options())
+def test_a_rule_changes_nothing_where_it_says_that_it_does_not_look(runs: list[dict[str, Any]], options: Options) -> None:
+    document = {"version": "2.1.0", "runs": runs}
+    usual = normalise(document, options)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        only(monkeypatch, [rule._replace(when="") for rule in RULES])
+        assert normalise(document, options) == usual
 
 
 def test_every_rule_has_a_case() -> None:

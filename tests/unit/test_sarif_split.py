@@ -28,13 +28,11 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client i
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.connection import Connection
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.signing import CollectorToken
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents import pack as packing
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents import split
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents.pack import encode
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents.pack import json_bytes
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents.split import Batch
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents.spool import Spool
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.options import Options
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.prepare import prepare
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.clean import LEVELS
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.context import Options
 from tenant.server import EmbeddedTenant
 from tenant.upload import problems
 
@@ -222,56 +220,31 @@ def test_real_files_in_small_parts(name: str, limit: int, tenant: EmbeddedTenant
     assert len([r for r in tenant.accepted_results if r.collector_id == collector.id]) == FILES[name].sent
 
 
-@pytest.mark.parametrize("block", [1, 2, 3, 7, 100])
-def test_results_are_put_together_block_by_block(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(split, "_BLOCK", block)
+def test_results_of_one_file_are_put_together_in_the_order_of_the_report() -> None:
     listed = [(f"{'cabb'[n % 4]}{n // 20}.py", 5 + n, n % 3, LEVELS[n % 4]) for n in range(40)]
     listed += [("one.py", 9, 0, "note")] * 8
-    with contextlib.closing(Spool()) as spool:
-        batch, offset = Batch(spool), (1 << 32) - 60
-        expected = []
-        for start in range(0, len(listed), 5):
-            paths, sizes, rules, levels = (list(column) for column in zip(*listed[start : start + 5], strict=True))
-            batch.add(offset, sizes, rules, paths, levels)
-            for path, size, rule, level in listed[start : start + 5]:
-                expected.append((path, offset, size, rule, level))
-                offset += size + 1
-        assert (len(batch), batch.size, batch.largest) == (len(listed), sum(size + 1 for _path, size, *_rest in listed), 44)
-        assert list(batch.places()) == [(offset, size) for _path, offset, size, *_rest in expected]
-        with mock.patch.object(split.Columns, "by_file", autospec=True, side_effect=split.Columns.by_file) as sorted_rows:
-            batch.group()
-        # The memory that it takes does not grow with the report.
-        assert max(len(call.args[0].files) for call in sorted_rows.call_args_list) <= block
-        files = list(dict.fromkeys(path for path, *_rest in listed))
-        expected.sort(key=lambda row: files.index(row[0]))
-        assert list(batch.places()) == [(offset, size) for _path, offset, size, *_rest in expected]
-        whole = [[row for row in expected if row[0] == file] for file in files]
-        alone = [[row] for row in expected]
-        for room, pieces in ((9_999, whole), (0, alone)):
-            assert list(batch.pieces([1, 2, 3], room)) == [
-                (len(piece), sum(row[2] + 1 for row in piece), {row[3] for row in piece}) for piece in pieces
-            ]
-        for first, last in [(0, len(listed)), (3, 4), (2, 30)]:
-            assert batch.levels_of(first, last) == Counter(row[4] for row in expected[first:last])
-            assert batch.rules_of(first, last) == {row[3] for row in expected[first:last]}
-            covered = [at for start, end in batch.stretches(first, last, 1 << 20) for at in range(start, end)]
-            assert covered == [at for _path, offset, size, *_rest in expected[first:last] for at in range(offset, offset + size + 1)]
-
-
-@pytest.mark.parametrize("limit", [1_500, 3_000])
-def test_the_size_of_a_block_changes_nothing(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    snippet = {"contextRegion": {"startLine": 1, "snippet": {"text": "around" * 9}}}
-    listed = [
-        result(f"src/{n % 5}.py", f"{n} {'x' * (n % 7) * 90}", f"R{1 + n % 2}", codeFlows=[FLOW] * (3 * (n % 11 == 3))) for n in range(60)
-    ]
-    for one in listed[::3]:
-        one["locations"][0]["physicalLocation"].update(snippet)
-    usual = normalise(report(*listed), SPLIT, limit)
-    assert len(usual.parts) > 3
-    assert (usual.normalised["context_snippets"], "shortened_results" in usual.normalised) == (20, limit == 1_500)
-    for block in (1, 7, 59, 60, 61):
-        monkeypatch.setattr(split, "_BLOCK", block)
-        assert normalise(report(*listed), SPLIT, limit) == usual
+    batch, offset, expected = Batch(), (1 << 32) - 60, []
+    for path, size, rule, level in listed:
+        batch.add(offset, size, rule, path, level)
+        expected.append((path, offset, size, rule, level))
+        offset += size + 1
+    assert (len(batch), batch.size, batch.largest) == (len(listed), sum(size + 1 for _path, size, *_rest in listed), 44)
+    assert sum(column.itemsize for column in (batch.offsets, batch.sizes, batch.rules, batch.files, batch.levels)) == 21
+    batch.group()
+    files = list(dict.fromkeys(path for path, *_rest in listed))
+    expected.sort(key=lambda row: files.index(row[0]))
+    assert list(zip(batch.offsets, batch.sizes, strict=True)) == [(offset, size) for _path, offset, size, *_rest in expected]
+    whole = [[row for row in expected if row[0] == file] for file in files]
+    alone = [[row] for row in expected]
+    for room, pieces in ((9_999, whole), (0, alone)):
+        assert list(batch.pieces([1, 2, 3], room)) == [
+            (len(piece), sum(row[2] + 1 for row in piece), {row[3] for row in piece}) for piece in pieces
+        ]
+    for first, last in [(0, len(listed)), (3, 4), (2, 30)]:
+        assert batch.levels_of(first, last) == Counter(row[4] for row in expected[first:last])
+        assert batch.rules_of(first, last) == {row[3] for row in expected[first:last]}
+        covered = [at for start, end in batch.stretches(first, last, 1 << 20) for at in range(start, end)]
+        assert covered == [at for _path, offset, size, *_rest in expected[first:last] for at in range(offset, offset + size + 1)]
 
 
 def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,6 +268,6 @@ def test_a_wrong_plan_is_noticed_before_anything_is_sent(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("value", [{"a": [1, 2.5, -0.0, 1e300, True, None, 'ü\u2028"\\\n', {"": []}]}, {}, [], 10**30])
 def test_encoding_is_that_of_json(value: Any) -> None:
-    assert encode(value) == json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    assert json_bytes(value) == json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     with pytest.raises(ValueError, match="Out of range"):
-        encode(float("inf"))
+        json_bytes(float("inf"))

@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+import yaml
+from yaml.resolver import Resolver
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import Plan, plan_create, plan_delete, plan_update
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.show import diff_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.show import diff_of, digest_of
 
 GIVEN = {"state": "present", "repositories_mode": "merge", "external_projects_mode": "merge", "max_deselect": 10}
 ITEM: dict[str, Any] = {**GIVEN, "type": "GITLAB_SELF_MANAGED", "name": "core"}
@@ -101,3 +105,12 @@ def test_a_remapped_project_shows_both_ends() -> None:
 def test_the_order_of_a_list_is_no_change() -> None:
     shuffled = {**ITEM, "repositories": ["a/3", "a/1", "a/2"], "repositories_mode": "exact"}
     assert diff_of(update(shuffled, HELD), shuffled) is None
+
+
+def test_a_digest_is_text_to_yaml_too() -> None:
+    """A controller hands it on as YAML, where digits alone would come out as another number."""
+    for number in range(2000):
+        item = {**ITEM, "name": f"core-{number}"}
+        digest = digest_of("api-x.example.com", [(plan_create(item), item)])
+        assert re.fullmatch("[a-f][0-9a-f]{15}", digest)
+        assert Resolver().resolve(yaml.ScalarNode, digest, (True, False)) == "tag:yaml.org,2002:str"

@@ -37,7 +37,7 @@ class Outcome:
 
     action: created, updated, unchanged, deleted, failed or undetermined (in check mode: what would become of it). changed: the tenant was,
     or would be, changed; true together with an error when only part was done. data_source: option-shaped, secrets not yet hidden.
-    current: the instance that the item was found to mean, before anything was done. names_item: whether error names it itself.
+    current: the instance that the item was found to mean, before anything was done. names_item: whether error begins with its name.
     """
 
     index: int
@@ -65,7 +65,9 @@ class Outcome:
 
     def fail(self, error: CortexError, action: str = "failed") -> None:
         self.action, self.error, self.api_error = action, str(error), error.details()
-        self.names_item, self.changed = bool(error.subject), self.changed or error.changed
+        self.changed = self.changed or error.changed
+        # An ApiError names its subject later: "Cannot update data source ...".
+        self.names_item = bool(error.subject) and not isinstance(error, ApiError)
         if not self.changed:
             # What was planned did not happen.
             self.actions, self.pending, self.credentials_applied, self.data_source = [], [], False, self.plan.before

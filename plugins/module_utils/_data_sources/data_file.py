@@ -18,11 +18,17 @@ from .fields import MANUAL, SHOWN, Item, get, hostname_key
 from .types import known
 
 # Recognised as masked: refused only where a creation would send it.
-PLACEHOLDER = "******** the tenant does not show it; needed only to create this data source again"
+PLACEHOLDER = "******** the tenant does not show it, needed only to create this data source again"
 
 # A word that YAML reads as the same text without quotes.
-_PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@+-]*")
+_WORD = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@+-]*")
 _NOT_TEXT = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
+# What text may be made of, beside letters, to be written without a tag. There is no template without "{" or "#", and some begin with
+# "#jinja2:" and have no "{". All that YAML can take for a number, a time, a merge ... is made of these: such text must not be tagged,
+# since from ansible-core 2.19 on !unsafe "1.10" is a number, and !unsafe "*" an error.
+_UNTAGGED = frozenset("0123456789 ._/@+:,=~()<!&*-\t\n")
+# YAML takes a key without "?" for one only if its colon comes within 1,024 characters.
+_LONGEST_KEY = 1000
 
 
 def as_config(shown: Item, *, with_id: bool = False) -> Item:
@@ -68,7 +74,7 @@ def as_data_file(tenant: str, configs: list[Item]) -> str:
 def _yaml(value: t.Any, indent: int) -> str:
     pad = "  " * indent
     if isinstance(value, dict) and value:
-        return "".join(f"{pad}{_scalar(k)}:{_nested(v, indent + 1)}" for k, v in value.items())
+        return "".join(f"{pad}{_key(_scalar(k), pad)}:{_nested(v, indent + 1)}" for k, v in value.items())
     if isinstance(value, list) and value:
         lines = []
         for entry in value:
@@ -78,17 +84,21 @@ def _yaml(value: t.Any, indent: int) -> str:
     return f"{pad}{_scalar(value)}\n"
 
 
+def _key(text: str, pad: str) -> str:
+    return text if len(text) <= _LONGEST_KEY else f"? {text}\n{pad}"
+
+
 def _nested(value: t.Any, indent: int) -> str:
     return f"\n{_yaml(value, indent)}" if isinstance(value, (dict, list)) and value else f" {_scalar(value)}\n"
 
 
 def _scalar(value: t.Any) -> str:
     if isinstance(value, str):
-        if _PLAIN.fullmatch(value) and value.lower() not in _NOT_TEXT:
+        if _WORD.fullmatch(value) and value.lower() not in _NOT_TEXT:
             return value
         # Whoever may name a repository must not be able to run a template on our machine.
-        unsafe = "!unsafe " if "{{" in value or "{%" in value or "{#" in value else ""
-        return f'{unsafe}"{"".join(map(_character, value))}"'
+        tag = "" if all(char.isalpha() or char in _UNTAGGED for char in value) else "!unsafe "
+        return f'{tag}"{"".join(map(_character, value))}"'
     if isinstance(value, float):
         if not math.isfinite(value):
             return {"nan": ".nan", "inf": ".inf", "-inf": "-.inf"}[str(value)]
@@ -105,6 +115,9 @@ def _character(char: str) -> str:
     if char == " " or (char.isprintable() and not char.isspace()):
         return char
     code = ord(char)
+    if 0xD800 <= code < 0xE000:
+        # Half of a character, which a platform that cuts names leaves behind: no file can hold it.
+        return "\ufffd"
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 

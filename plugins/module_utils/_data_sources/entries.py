@@ -68,6 +68,9 @@ def _item(variable: str, kind: str, index: int, entry: t.Any) -> Item:
                 f"{where}: {key} is no input of it.{did_you_mean(key, [*inputs, *options])} "
                 f"Inputs: name, {', '.join(inputs)}; and the options of data_source."
             )
+        if value is None and key in INPUTS and INPUTS[key].option.startswith("credentials."):
+            # Given without a value: a creation refuses it, as it refuses an empty one.
+            item.setdefault("credentials", {})
         if value is None or key == "scope":
             continue
         if key in inputs:

@@ -18,6 +18,7 @@ from .fields import (
     WRITE_ONLY,
     Item,
     Raw,
+    empty_secrets,
     from_api,
     get,
     hostname_key,
@@ -80,8 +81,11 @@ def plan_item(item: Item, current: Instance | None) -> Plan:
     return plan_update(item, current)
 
 
-def plan_create(item: Item) -> Plan:
-    """A new instance and, after it, its scope: the request that creates one cannot carry it."""
+def plan_create(item: Item, given: Item | None = None) -> Plan:
+    """A new instance and, after it, its scope: the request that creates one cannot carry it.
+
+    given: what the user gave of the item, where the rest of it is carried over.
+    """
     kind = known(item.get("type"))
     if "type" not in item:
         raise InputError(
@@ -104,6 +108,13 @@ def plan_create(item: Item) -> Plan:
     if masked:
         raise InputError(
             f" would be created, but {masked[0]} holds a placeholder ({len(masked)} in all) instead of the value: fill it in.",
+            subject=label(item),
+        )
+    empty = empty_secrets(given or item, kind.takes if kind else ())
+    if empty:
+        raise InputError(
+            f" would be created, but {empty[0]} is empty ({len(empty)} in all), perhaps from a variable that is not set, and cannot be set "
+            "later: give the value, or leave it out.",
             subject=label(item),
         )
     start: Raw = {"id": None, **{k: v for k, v in post.items() if k not in WRITE_ONLY}}
@@ -147,7 +158,7 @@ def plan_recreate(item: Item, current: Instance) -> Plan:
             current,
             f"recreate would lose unique_properties.{lost[0]}: only a placeholder is known. Give it. Nothing was changed.",
         )
-    plan = plan_create(kept)
+    plan = plan_create(kept, item)
     warnings = [*selection.warnings, *plan.warnings]
     return dataclasses.replace(plan, action="recreate", before=current.shown, item=kept, scope=selection.scope, warnings=warnings)
 

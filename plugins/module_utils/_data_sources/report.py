@@ -108,7 +108,7 @@ def _more(outcome: Outcome) -> Result:
 
 
 def _named(outcome: Outcome) -> str:
-    """The error, with the item's name in front unless it names one itself."""
+    """The error, with the item's name in front where it does not begin with one."""
     return str(outcome.error) if outcome.names_item else f"{label(outcome.item)}: {outcome.error}"
 
 

@@ -115,9 +115,12 @@ class Run:
         self.digest = digest_of(self.tenant, self.planned)
         self._on_plan(self)
         if self.wanted_digest is not None and self.wanted_digest.strip() != self.digest:
+            wanted = self.wanted_digest.strip()
             raise InputError(
-                f"the plan is not the one that plan_digest names ({self.wanted_digest.strip()}): it is now {self.digest}. "
+                f"the plan is not the one that plan_digest names ({wanted}): it is now {self.digest}. "
                 "The tenant or the items changed since. Look at the new plan. Nothing was changed."
+                if wanted
+                else f"plan_digest is blank, which is the digest of no plan; that of this plan is {self.digest}. Nothing was changed."
             )
 
     def _write(self, outcomes: list[Outcome]) -> None:

@@ -58,7 +58,9 @@ def digest_of(tenant: str, plans: list[tuple[Plan, Item]]) -> str:
     """A short name for exactly this plan on this tenant: the same in check mode and for real; without secrets."""
     # Without the rules' counts: what is applied is the list, however many candidates there were.
     told = [_changes(plan, item) for plan, item in plans if plan.changed]
-    return hashlib.sha256(json.dumps([tenant, told], sort_keys=True).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(json.dumps([tenant, told], sort_keys=True).encode()).hexdigest()[:16]
+    # Begins with a letter: a controller hands it on as YAML, where digits alone would be a number and no text any more.
+    return f"{'abcdef'[int(digest[0], 16) % 6]}{digest[1:]}"
 
 
 def plan_as_markdown(tenant: str, digest: str, plans: list[tuple[Plan, Item]]) -> str:

@@ -110,8 +110,8 @@ class Redactor:
 
     def add(self, *secrets: str | None) -> None:
         for secret in secrets:
-            # One or two characters would turn every message into stars and protect nothing.
-            if secret and len(secret) > 2:
+            # One or two characters, or blanks, would turn every message into stars and protect nothing.
+            if secret and len(secret.strip()) > 2:
                 for form in (secret, secret.strip()):
                     self._forms.update((form, quote(form, safe=""), quote(form), json.dumps(form)[1:-1]))
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import os
 import sys
@@ -16,9 +15,8 @@ from .._errors import CortexError, InputError
 from .._http.client import Client
 from .._http.connection import Connection
 from .._http.redaction import Redactor
+from .options import OPTIONS, Option, Options
 from .prepare import Prepared, prepare
-from .rules.clean import KINDS
-from .rules.context import Options
 from .upload.sender import upload
 
 FINE, UNUSABLE, USAGE, NOT_ACCEPTED = 0, 1, 2, 3
@@ -40,50 +38,43 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     commands = top.add_subparsers(dest="command", required=True)
     both = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    both.add_argument("path", nargs="+", help="SARIF files, or globs that match them")
-    both.add_argument("--source-root", default="", metavar="FOLDER", help="folder of the repository on the machine that scanned")
-    both.add_argument("--path-prefix", default="", metavar="FOLDER", help="folder of the repository in which the scanner ran")
-    both.add_argument("--strip-leading-slash", action="store_true", help="a leading slash means the root of the repository")
-    both.add_argument("--undefined-rules", choices=("add", "fail"), default="add", help="for results whose rule is not defined")
-    both.add_argument("--suppressed", choices=("drop", "keep"), default="drop", help="for suppressed results")
-    both.add_argument("--include-kinds", nargs="+", choices=KINDS, default=["fail", "review"], help="kinds of results to send")
-    both.add_argument("--level-from", choices=("sarif", "security_severity"), default="sarif", help="where the level comes from")
-    both.add_argument("--default-location", default="", metavar="FILE", help="for results without a location")
-    both.add_argument("--max-dropped-percent", type=float, default=0.0, metavar="N", help="unusable results that are tolerated")
-    both.add_argument("--allow-empty", action="store_true", help="upload a report without results as well")
-    both.add_argument("--on-oversize", choices=("fail", "split"), default="fail", help="for a report over 9,900,000 bytes")
-    both.add_argument("--trim-code-flows", action="store_true", help="send only the first data-flow path of a result, in 100 steps")
-    both.add_argument("--json", action="store_true", help="print the result as JSON")
+    for option in OPTIONS:
+        if option.command and option.prepares:
+            _add(both, option)
+    both.add_argument("--json", action="store_true", help="Print the result as JSON")
     commands.add_parser("check", parents=[both], help="prepare and validate, send nothing", allow_abbrev=False, epilog=_EPILOG,
                         formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     send = commands.add_parser("upload", parents=[both], help="prepare, validate and upload", allow_abbrev=False, epilog=_EPILOG,
                                formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    send.add_argument("--upload-url", help="URL that the collector was made with")
-    send.add_argument("--collector-id", help="instead of it, with --api-url")
-    send.add_argument("--api-url", default=os.environ.get("CORTEXCLOUD_API_URL", ""), help="API URL of the tenant (CORTEXCLOUD_API_URL)")
-    send.add_argument("--credentials-file", metavar="FILE", help="the file that was written when the collector was created")
-    send.add_argument("--repository-url", help="URL of the repository; a user name or token in it is left out")
-    send.add_argument("--repository-id", help="the tenant's asset ID of the repository")
-    send.add_argument("--branch", help="branch that was scanned")
-    send.add_argument("--commit", help="commit that was scanned, for the receipt")
-    send.add_argument("--journal", metavar="FILE", help="resume an upload that did not come to its end")
-    send.add_argument("--receipt-dir", metavar="FOLDER", help="one JSON file for each accepted document")
-    send.add_argument("--upload-timeout", type=float, default=300.0, metavar="SECONDS")
+    for option in OPTIONS:
+        if option.command and not option.prepares:
+            _add(send, option)
+    send.add_argument("--api-url", default=os.environ.get("CORTEXCLOUD_API_URL", ""),
+                      help="API URL of the tenant (CORTEXCLOUD_API_URL); needed with --collector-id")  # fmt: skip
     send.add_argument("--ca-path", default=_environment("CORTEXCLOUD_CA_PATH", "REQUESTS_CA_BUNDLE"), metavar="FILE",
                       help="PEM file of a private certificate authority")  # fmt: skip
     return top
+
+
+def _add(to: argparse.ArgumentParser, option: Option) -> None:
+    about: dict[str, t.Any] = {"help": option.help.replace("%", "%%")}
+    if option.type == "bool":
+        about["action"] = "store_true"
+    else:
+        about |= {"default": option.default, "choices": option.choices or None, "metavar": option.metavar}
+        about |= {"type": float} if option.type == "float" else {}
+        about |= {"nargs": "+"} if option.type == "list" else {}
+    to.add_argument(option.name if option.required else option.flag, **about)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     given = vars(parser().parse_args(arguments))
     redactor = Redactor([_environment(_TOKEN) or ""])
-    names = {field.name for field in dataclasses.fields(Options)}
-    options = Options(**{**{k: v for k, v in given.items() if k in names}, "include_kinds": tuple(given["include_kinds"])})
     result: dict[str, t.Any]
     code = FINE
     try:
-        with prepare(given["path"], options) as prepared:
+        with prepare(given["path"], Options.of(given)) as prepared:
             result = _checked(prepared) if given["command"] == "check" else _upload(prepared, given, redactor)
         if result.get("failed"):
             code = NOT_ACCEPTED

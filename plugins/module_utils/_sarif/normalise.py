@@ -9,17 +9,14 @@ import dataclasses
 import typing as t
 
 from .._errors import InputError
-from .rules.clean import LEVELS, Raw, clean, clean_list
-from .rules.context import Drop, Options, Rule, Run, Shell, as_list
+from .options import Options
+from .rules.clean import GONE, LEVELS, Raw
+from .rules.context import Context, Drop, Shell, as_list
 from .rules.paths import advised_root, common_folder
-from .rules.table import RULES, UNUSABLE
+from .rules.table import OBJECT_KINDS, STAGES, UNUSABLE
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 EXAMPLES = 3
-
-_BY_STAGE: dict[str, list[Rule]] = {}
-for _rule in RULES:
-    _BY_STAGE.setdefault(_rule.on, []).append(_rule)
 
 
 @dataclasses.dataclass
@@ -42,12 +39,8 @@ class Outcome:
     warnings: list[str]
 
 
-class Taken(t.NamedTuple):
-    """A result as it is sent, the position of its rule in the shell of its run, and the path that it is about."""
-
-    result: Raw
-    rule: int
-    path: str
+# A result as it is sent, the position of its rule in the shell of its run, and the path that it is about.
+Sendable = t.Tuple[Raw, int, str]  # noqa: UP006 (evaluated on Python 3.9)
 
 
 @dataclasses.dataclass
@@ -56,7 +49,7 @@ class _Tally:
     counts: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     unknown: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     dropped: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
-    levels: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    levels: dict[str, int] = dataclasses.field(default_factory=lambda: dict.fromkeys(LEVELS, 0))
     undefined: dict[str, None] = dataclasses.field(default_factory=dict)
     examples: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     common: str | None = None
@@ -75,36 +68,29 @@ class Report:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.runs: dict[int, Run] = {}
+        self.contexts: dict[int, Context] = {}
         self._tally = _Tally()
-        self._sent: collections.Counter[int] = collections.Counter()
 
-    def run(self, number: int, raw: Raw) -> Run:
+    def run(self, number: int, raw: Raw) -> Context:
         """The run of this number, whose results follow. raw: as far as it was read; it may be completed until close()."""
-        run = self.runs[number] = Run(raw, self.options, _BY_STAGE)
-        return run
+        context = self.contexts[number] = Context(raw, self.options, OBJECT_KINDS, STAGES)
+        return context
 
-    def took(self, run_number: int, levels: list[str]) -> None:
-        """The next results, of these levels, were prepared in another way, and are sent."""
-        self._tally.found += len(levels)
-        self._sent[run_number] += len(levels)
-        self._tally.levels.update(levels)
-
-    def take(self, run_number: int, number: int, written: t.Any) -> Taken | None:
+    def take(self, run: int, number: int, written: t.Any) -> Sendable | None:
         """The next result as it is sent; None when it is not."""
-        run, tally = self.runs[run_number], self._tally
+        context, tally = self.contexts[run], self._tally
         tally.found += 1
         try:
-            result = prepare_result(written, run)
+            result = prepare_result(written, context)
         except Drop as drop:
+            context.forget()
             tally.dropped[drop.reason] += 1
-            _example(tally, drop, f"runs[{run_number}].results[{number}]")
+            _example(tally, drop, f"runs[{run}].results[{number}]")
             return None
-        run.keep()
         tally.levels[result["level"]] += 1
-        self._sent[run_number] += 1
+        context.sent += 1
         path = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
-        return Taken(result, run.component.used[result["ruleId"]], path)
+        return result, context.component.used[result["ruleId"]], path
 
     def close(self, whole: Raw) -> Outcome:
         """When all results were taken. whole: the log without results. Raises InputError, without the file's name, when it holds results
@@ -113,14 +99,14 @@ class Report:
         """
         tally, shells, tools, commits = self._tally, {}, [], []
         for index, raw in enumerate(_runs(whole)):
-            run = self.runs.get(index) or self.run(index, raw)
-            _collect(run, tally)
-            if not self._sent[index] and not self.options.allow_empty:
+            context = self.contexts.get(index) or self.run(index, raw)
+            _collect(context, tally)
+            if not context.sent and not self.options.allow_empty:
                 tally.counts["empty_runs"] += 1
                 continue
-            commits += [commit for entry in as_list(run.raw.get("versionControlProvenance")) if (commit := _revision(entry))]
-            shell = run.shell(bool(self._sent[index]))
-            tally.counts.update(run.counts)
+            commits += [commit for entry in as_list(context.raw.get("versionControlProvenance")) if (commit := _revision(entry))]
+            shell = context.shell(bool(context.sent))
+            tally.counts.update(context.counts)
             if shell is None:
                 raise InputError(
                     f"runs[{index}].tool.driver.name is missing: the collector needs the scanner's name. Is this a scanner's file?"
@@ -141,11 +127,11 @@ class Report:
         return Outcome(
             log=log,
             shells=shells,
-            results=sum(self._sent.values()),
+            results=sum(tally.levels.values()),
             found=tally.found,
             normalised={name: n for name, n in sorted(tally.counts.items()) if n},
             dropped=dict(sorted(tally.dropped.items())),
-            levels={level: tally.levels[level] for level in LEVELS},
+            levels=tally.levels,
             tools=list(dict.fromkeys(tools)),
             commit=commits[0] if len(set(commits)) == 1 else "",
             warnings=_warnings(tally, self.options),
@@ -179,22 +165,20 @@ def _runs(document: Raw) -> list[Raw]:
     return runs
 
 
-def prepare_result(written: t.Any, run: Run) -> Raw:
+def prepare_result(written: t.Any, context: Context) -> Raw:
     """One result as it is sent. Raises Drop."""
+    context.begin(written)
     if not isinstance(written, dict):
         raise Drop("not_an_object")
-    run.begin(written)
-    draft = written
-    for stage in ("select", "reference"):
-        run.refine(stage, draft)
+    context.refine("written", written)
     # Apart from the rest, since only the first faults of these decide about the result.
-    places = clean_list("location", draft.pop("locations", None) or [], run)
-    faults, run.faults = run.faults, []
-    result: Raw = clean("result", draft, run)
-    run.faults = faults
-    if places:
+    places = context.kinds["location"].clean_list(written.pop("locations", None) or [], False, context)
+    faults, context.faults = context.faults, []
+    result: Raw = context.kinds["result"].clean(written, context)
+    context.faults = faults
+    if places is not GONE:
         result["locations"] = places
-    run.refine("finding", result)
+    context.refine("finding", result)
     return result
 
 
@@ -206,12 +190,12 @@ def _example(tally: _Tally, drop: Drop, where: str) -> None:
         examples.append(f'{where} "{drop.shown[:200]}"' if drop.shown else where)
 
 
-def _collect(run: Run, tally: _Tally) -> None:
-    tally.unknown.update(run.unknown)
-    tally.undefined.update(run.undefined)
-    tally.roots |= run.roots.used
-    for component in run.components():
-        run.counts["repeated_rules"] += component.repeated
+def _collect(context: Context, tally: _Tally) -> None:
+    tally.unknown.update(context.unknown)
+    tally.undefined.update(context.undefined)
+    tally.roots |= context.roots.used
+    for component in context.components():
+        context.note("repeated_rules", component.repeated)
         tally.contradicting.update(dict.fromkeys(component.contradicting))
 
 

@@ -12,20 +12,16 @@ import os
 import typing as t
 
 from .._errors import InputError
-from .documents.pack import Packer, to_json
+from .documents.pack import Packer
 from .documents.spool import Spool
-from .forms import Forms
-from .learn import learn
-from .normalise import Report, prepare_result
+from .normalise import Report
+from .options import Options
 from .read import read_head, read_results
 from .rules.clean import LEVELS
-from .rules.context import Options
-from .rules.paths import Path, Roots, add_prefix, collapse_dots, encode, is_absolute
+from .rules.paths import Path, Roots, add_prefix, collapse_dots, is_absolute, percent_encode
 from .text import Text
 
 _WRITTEN = "Did the scanner write its report there, on the host where this runs?"
-# Of a window on the file, in characters.
-_NEAR_THE_END = 1 << 16
 _CHANGED = "changed while it was read. Is a scanner still writing it?"
 
 
@@ -129,7 +125,7 @@ def _relative(option: str, value: str) -> str:
         return ""
     path = Path("", absolute=False)
     roots = Roots({}, prefix=text)
-    for step in (add_prefix, collapse_dots, encode):
+    for step in (add_prefix, collapse_dots, percent_encode):
         step(path, roots)
         if path.fault or is_absolute(text):
             raise InputError(f"{option} must be a path inside the repository, relative to its root, such as services/api: not {value}.")
@@ -164,25 +160,12 @@ class _Work:
         self.report, self.packer = Report(options), Packer(spool, options.on_oversize == "split")
 
     def take(self, text: Text, number: int, raw: dict[str, t.Any]) -> int:
-        where, report, packer = f"runs[{number}].results", self.report, self.packer
-        forms, found = Forms(report.run(number, raw), prepare_result), 0
-        for _position in text.items(where):
-            more = True
-            while more:
-                text.peek()
-                sent, text.pos = forms.results(text.buffer, text.pos)
-                found += len(sent.texts)
-                levels, rules = [made.level for made in sent.made], [made.rule for made in sent.made]
-                report.took(number, levels)
-                packer.add(number, sent.texts, rules, sent.paths, levels)
-                # The next may have a form too, and is not yet there to its end.
-                more = len(text.buffer) - text.pos < _NEAR_THE_END and text.more()
-            written = text.value(f"{where}[{found}]")
-            taken = report.take(number, found, written)
-            if taken:
-                content, level = to_json(taken.result), taken.result["level"]
-                packer.add(number, [content], [taken.rule], [taken.path], [level])
-                learn(forms, text.buffer[text.pos - text.taken : text.pos], taken.rule, level)
+        where, found = f"runs[{number}].results", 0
+        self.report.run(number, raw)
+        for position in text.items(where):
+            sendable = self.report.take(number, position, text.value(f"{where}[{position}]"))
+            if sendable:
+                self.packer.add(number, *sendable)
             found += 1
         return found
 

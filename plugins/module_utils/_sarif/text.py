@@ -39,6 +39,8 @@ class Text:
         self.halves = 0
         self.repeated: dict[str, int] = {}
         self._before = 0
+        # Whether the buffer may hold the escape of half a character.
+        self._escapes = False
         try:
             if not stat.S_ISREG(os.stat(path).st_mode):
                 raise InputError("is no regular file. Give a SARIF file.")
@@ -78,8 +80,9 @@ class Text:
                 raise InputError(f"ends in the middle of a character at byte {where}. Was it cut off?") from None
             raise InputError(f"is not {self.encoding.upper()}: byte {where} is wrong. Have the scanner write UTF-8.") from None
         self._fed += len(raw)
+        self._escapes = "\\u" in self.buffer
         self.ended = not raw
-        if self._before > 8 * CHUNK:
+        if self._before >= CHUNK:
             self._decode = self._fast
         return True
 
@@ -89,11 +92,12 @@ class Text:
     def peek(self) -> str:
         """The next character that is not white space; empty at the end."""
         while True:
+            sign = self.buffer[self.pos : self.pos + 1]
+            if sign and sign not in " \t\n\r":
+                return sign
             match = _SPACE.match(self.buffer, self.pos)
             self.pos = match.end() if match else self.pos
-            if self.pos < len(self.buffer):
-                return self.buffer[self.pos]
-            if not self.more():
+            if self.pos == len(self.buffer) and not self.more():
                 return ""
 
     def value(self, where: str) -> t.Any:
@@ -123,7 +127,7 @@ class Text:
             self.more()
         if end - self.pos > LARGEST_VALUE:
             raise _too_large(where)
-        if _HALF.search(self.buffer, self.pos, end):
+        if self._escapes and _HALF.search(self.buffer, self.pos, end):
             value = self._whole(value)
         self.taken, self.pos = end - self.pos, end
         return value
@@ -154,10 +158,12 @@ class Text:
         while True:
             yield number
             number += 1
-            if self.peek() == closing:
-                self.pos += 1
+            sign = self.peek()
+            if sign not in (",", closing):
+                raise self._unexpected("','", where)
+            self.pos += 1
+            if sign == closing:
                 return
-            self._take(",", where)
 
     def _take(self, sign: str, where: str) -> None:
         if self.peek() != sign:

@@ -25,23 +25,18 @@ _BLOCK = 1 << 20
 
 _make_encoder = getattr(json.encoder, "c_make_encoder", None)
 if _make_encoder is not None:
-    # As json.dumps, without its bookkeeping of circular references, which what was parsed from JSON cannot have.
+    # As json.dumps, but made once, and without its bookkeeping of circular references, which what was parsed from JSON cannot have.
     _encoder = _make_encoder(None, None, json.encoder.encode_basestring, None, ":", ",", False, False, False)
 
-    def to_json(value: t.Any) -> str:
-        """Compact JSON."""
-        return "".join(_encoder(value, 0))
+    def json_bytes(value: t.Any) -> bytes:
+        """Compact UTF-8 JSON."""
+        return "".join(_encoder(value, 0)).encode()
 
 else:
 
-    def to_json(value: t.Any) -> str:
-        """Compact JSON."""
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-
-def encode(value: t.Any) -> bytes:
-    """Compact UTF-8 JSON."""
-    return to_json(value).encode()
+    def json_bytes(value: t.Any) -> bytes:
+        """Compact UTF-8 JSON."""
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 class Document:
@@ -92,16 +87,14 @@ class Packer:
 
     def __init__(self, spool: Spool, split: bool, limit: int = LIMIT) -> None:
         self.spool, self.split, self.limit = spool, split, limit
-        self.batches: dict[int, Batch] = collections.defaultdict(functools.partial(Batch, spool))
+        self.batches: dict[int, Batch] = collections.defaultdict(Batch)
         self.counts: collections.Counter[str] = collections.Counter()
         self.warnings: list[str] = []
 
-    def add(self, run: int, results: list[str], rules: list[int], paths: list[str], levels: list[str]) -> None:
-        """Keep results, as JSON. rules: the position of each one's rule in the shell of its run. paths: the files that they are about."""
-        if results:
-            text = ",".join(results) + ","
-            sizes = list(map(len, results if text.isascii() else [result.encode() for result in results]))
-            self.batches[run].add(self.spool.add(text.encode()), sizes, rules, paths, levels)
+    def add(self, run: int, result: Raw, rule: int, path: str) -> None:
+        """Keep a result. rule: the position of its rule in the shell of its run. path: the file that it is about."""
+        content = json_bytes(result) + b","
+        self.batches[run].add(self.spool.add(content), len(content) - 1, rule, path, result["level"])
 
     def documents(self, outcome: Outcome) -> list[_Made]:
         """What to send, with its results by level; empty when there is nothing. Raises InputError when it does not fit."""
@@ -122,16 +115,17 @@ class Packer:
         return self._parts(outcome)
 
     def _size(self, outcome: Outcome) -> int:
-        frames = sum(len(encode(shell.with_rules(range(len(shell.rules))))) + 16 for shell in outcome.shells.values())
-        return len(encode(outcome.log)) + frames + sum(batch.size for batch in self.batches.values())
+        frames = sum(len(json_bytes(shell.with_rules(range(len(shell.rules))))) + 16 for shell in outcome.shells.values())
+        return len(json_bytes(outcome.log)) + frames + sum(batch.size for batch in self.batches.values())
 
     def _parts(self, outcome: Outcome) -> list[_Made]:
         made = []
         for index, shell in outcome.shells.items():
             batch = self.batches[index]
-            rules = [len(encode(rule)) + 1 for _position, rule in shell.rules]
+            rules = [len(json_bytes(rule)) + 1 for _position, rule in shell.rules]
             # The frame of a part: the log, the run, and the list of rules of each component.
-            frame = len(encode(outcome.log)) + len(encode(shell.head)) + 32 + 12 * (1 + len(shell.head["tool"].get("extensions", [])))
+            components = 1 + len(shell.head["tool"].get("extensions", []))
+            frame = len(json_bytes(outcome.log)) + len(json_bytes(shell.head)) + 32 + 12 * components
             if frame > self.limit:
                 raise InputError(self._too_big(outcome, self._size(outcome)))
             self._shorten(index, batch, rules, self.limit - frame)
@@ -143,12 +137,12 @@ class Packer:
         return made
 
     def _run_pieces(self, index: int, shell: Shell, rules: t.Iterable[int], start: int, end: int, *, first: bool) -> list[t.Any]:
-        frame = encode(shell.with_rules(rules))
+        frame = json_bytes(shell.with_rules(rules))
         return [(b"" if first else b",") + frame[:-1] + b',"results":[', (self.batches[index], start, end), b"]}"]
 
     def _document(self, outcome: Outcome, pieces: list[t.Any], batches: list[tuple[Batch, int, int]]) -> _Made:
-        before = encode({name: value for name, value in outcome.log.items() if name not in ("runs", "properties")})
-        after = b',"properties":' + encode(outcome.log["properties"]) if "properties" in outcome.log else b""
+        before = json_bytes({name: value for name, value in outcome.log.items() if name not in ("runs", "properties")})
+        after = b',"properties":' + json_bytes(outcome.log["properties"]) if "properties" in outcome.log else b""
         document = Document(self.spool, [before[:-1] + b',"runs":[', *pieces, b"]" + after + b"}"])
         document.verify(self.limit)
         levels: collections.Counter[str] = collections.Counter()
@@ -161,13 +155,13 @@ class Packer:
         counts, before = self.counts, self.counts["context_snippets"]
 
         def shorter(content: bytes, _rule: int) -> bytes | None:
-            text = encode(without_context(json.loads(content))) if b'"contextRegion"' in content else content
+            text = json_bytes(without_context(json.loads(content))) if b'"contextRegion"' in content else content
             counts["context_snippets"] += len(text) < len(content)
             return text if len(text) < len(content) else None
 
         for batch in self.batches.values():
             if any(b'"contextRegion"' in self.spool.read(start, end - start) for start, end in batch.stretches(0, len(batch), _BLOCK)):
-                batch.replace(shorter)
+                self._replace(batch, shorter)
         return counts["context_snippets"] > before
 
     def _shorten(self, index: int, batch: Batch, rules: list[int], room: int) -> None:
@@ -181,20 +175,27 @@ class Packer:
             named = f"a result of {result['ruleId'][:60]} in {_path(result)}"
             what, short = shorten(result, functools.partial(_fits, limit))
             if short is None:
-                biggest = max(result, key=lambda name: len(encode(result[name])))
+                biggest = max(result, key=lambda name: len(json_bytes(result[name])))
                 raise InputError(
                     f"{named} (runs[{index}]) is {mb(len(content))} alone and "
-                    f"cannot be shortened to {mb(self.limit)}: {biggest} is {mb(len(encode(result[biggest])))}. "
+                    f"cannot be shortened to {mb(self.limit)}: {biggest} is {mb(len(json_bytes(result[biggest])))}. "
                     "Set trim_code_flows: true if that is codeFlows; otherwise have the scanner leave it out."
                 )
             self.counts["shortened_results"] += 1
             if len(self.warnings) < 5:
                 self.warnings.append(f"{named} was too big and lost {', '.join(what)}.")
-            return encode(short)
+            return json_bytes(short)
 
         smallest = room - 1 - max(rules, default=0)
         if batch.largest > smallest:
-            batch.replace(shorter, over=smallest)
+            self._replace(batch, shorter, over=smallest)
+
+    def _replace(self, batch: Batch, shorter: t.Callable[[bytes, int], bytes | None], over: int = 0) -> None:
+        """Put other texts in the place of results over so many bytes. shorter: from a result and its rule to the other text, or None."""
+        for number, (offset, size, rule) in enumerate(zip(batch.offsets, batch.sizes, batch.rules)):
+            text = shorter(self.spool.read(offset, size), rule) if size > over else None
+            if text is not None:
+                batch.offsets[number], batch.sizes[number] = self.spool.add(text + b","), len(text)
 
     def _too_big(self, outcome: Outcome, size: int) -> str:
         members: collections.Counter[str] = collections.Counter()
@@ -202,12 +203,12 @@ class Packer:
         for index, shell in outcome.shells.items():
             batch = self.batches[index]
             frame = shell.with_rules(range(len(shell.rules)))
-            members.update({f"runs[{index}].{name}": len(encode(value)) for name, value in frame.items()})
-            for offset, size_alone in batch.places():
+            members.update({f"runs[{index}].{name}": len(json_bytes(value)) for name, value in frame.items()})
+            for offset, size_alone in zip(batch.offsets, batch.sizes):
                 result = json.loads(self.spool.read(offset, size_alone))
                 largest = max(largest, (size_alone, f"a result of {result['ruleId'][:60]} in {_path(result)}"))
                 for name, value in result.items():
-                    members[f"runs[{index}].results[].{name}"] += len(encode(value))
+                    members[f"runs[{index}].results[].{name}"] += len(json_bytes(value))
         biggest = ", ".join(f"{name} {mb(n)}" for name, n in members.most_common(3))
         choices = "trim_code_flows: true shortens data-flow paths, on_oversize: split sends it in parts" if not self.split else "see above"
         return (
@@ -224,7 +225,7 @@ def _path(result: Raw) -> str:
 
 
 def _fits(limit: int, value: Raw) -> bool:
-    return len(encode(value)) <= limit
+    return len(json_bytes(value)) <= limit
 
 
 def mb(size: int) -> str:

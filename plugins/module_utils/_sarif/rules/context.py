@@ -8,23 +8,26 @@ import collections
 import dataclasses
 import typing as t
 
-from .clean import Raw, clean, level_of, whole
+from ..options import Options
+from .clean import Raw, level_of, whole
+from .kinds import Kind, Rules
 from .paths import REMEMBERED, Roots
 
 
 class Rule(t.NamedTuple):
-    """One change to a report. name: its counter in the result. mark: the study's letter and number, by which the tests are ordered.
+    """One change to a report. name: its counter in the result.
 
-    on: when C(apply) is called: "select" and "reference" with a shallow copy of the result as written, the name of a SARIF object with
-    every clean object of that name, "finding" with the clean result. apply(value, run) changes the value and returns how many changes it
-    made; it raises Drop for a result that is not sent. C(apply) is None for "path" (paths.STEPS) and "elsewhere", which count by name.
+    on: when `apply` is called: "written" with the result as it was written, the name of a SARIF object with every clean object
+    of that name, "finding" with the clean result. apply(value, context) changes the value and returns how many changes it made; it
+    raises Drop for a result that is not sent. `apply` is None for "path" (paths.STEPS) and "elsewhere", which count by name.
+    when: as in kinds.Rules, by the names of the members before any rule of the same `on`; it only saves calls that change nothing.
     """
 
     name: str
-    mark: str
     on: str
     says: str
     apply: t.Callable[[t.Any, t.Any], int] | None
+    when: str = ""
 
 
 class Drop(Exception):
@@ -33,24 +36,6 @@ class Drop(Exception):
     def __init__(self, reason: str, shown: str = "", unusable: bool = True) -> None:
         self.reason, self.shown, self.unusable = reason, shown, unusable
         super().__init__(reason)
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """The options of interface.md that change a report. include_kinds: result kinds to send. max_dropped_percent: 0 to 100."""
-
-    source_root: str = ""
-    path_prefix: str = ""
-    strip_leading_slash: bool = False
-    undefined_rules: str = "add"
-    suppressed: str = "drop"
-    include_kinds: tuple[str, ...] = ("fail", "review")
-    level_from: str = "sarif"
-    default_location: str = ""
-    max_dropped_percent: float = 0.0
-    allow_empty: bool = False
-    trim_code_flows: bool = False
-    on_oversize: str = "fail"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,13 +86,12 @@ class Component:
         return name if isinstance(name, str) else ""
 
 
-class Run:
-    """One run on its way. The raw run is never changed."""
+class Context:
+    """What the rules know of one run, and of the result in hand. The raw run is never changed."""
 
-    def __init__(self, raw: Raw, options: Options, rules: t.Mapping[str, t.Sequence[Rule]]) -> None:
-        self.raw, self.options = raw, options
-        self.rules = {kind: [(rule.name, rule.apply) for rule in listed if rule.apply] for kind, listed in rules.items()}
-        self._known: dict[tuple[t.Any, ...], tuple[t.Any, tuple[tuple[str, int], ...], tuple[tuple[str, str], ...]]] = {}
+    def __init__(self, raw: Raw, options: Options, kinds: t.Mapping[str, Kind], stages: t.Mapping[str, Rules]) -> None:
+        self.raw, self.options, self.kinds, self.stages = raw, options, kinds, stages
+        self._known: dict[tuple[t.Any, ...], tuple[t.Any, list[tuple[str, int]], list[tuple[str, str]]]] = {}
         tool = raw.get("tool")
         tool = tool if isinstance(tool, dict) else {}
         self.driver = Component(tool.get("driver"))
@@ -115,13 +99,15 @@ class Run:
         self.taxonomies = [Component(e) for e in as_list(raw.get("taxonomies"))]
         self.roots = Roots(raw, options.source_root, options.path_prefix, options.strip_leading_slash)
         self.invocations = as_list(raw.get("invocations"))
-        self.counts: collections.Counter[str] = collections.Counter()
+        # Changes to what is sent, by the name of the rule: with and without those to the result in hand.
+        self.counts: dict[str, int] = {}
+        self._counts_before: dict[str, int] = {}
         self.unknown: collections.Counter[str] = collections.Counter()
         self.undefined: dict[str, None] = {}
+        self.sent = 0
         self.rules_used: list[tuple[Component, Raw]] = []
         self.taxa_used: set[str] = set()
         # Of the result in hand:
-        self.noted: dict[str, int] = {}
         self.faults: list[tuple[str, str]] = []
         self.component: Component = self.driver
         self.rule: Raw = {}
@@ -131,46 +117,51 @@ class Run:
 
     def note(self, name: str, count: int = 1) -> None:
         if count:
-            self.noted[name] = self.noted.get(name, 0) + count
+            self.counts[name] = self.counts.get(name, 0) + count
 
     def note_unknown(self, member: str) -> None:
         self.note("unknown_members")
         self.unknown[member] += 1
 
-    def refine(self, kind: str, value: Raw) -> None:
-        for name, apply in self.rules.get(kind, ()):
+    def refine(self, stage: str, value: Raw) -> None:
+        """Apply the rules of a stage that look at such an object."""
+        for name, apply in self.stages[stage].of(tuple(value)):
             count = apply(value, self)
             if count:
                 self.note(name, count)
 
-    def recall(self, key: tuple[t.Any, ...], make: t.Callable[[], t.Any]) -> t.Any:
+    def recall(self, key: tuple[t.Any, ...]) -> t.Any:
         known = self._known.get(key)
         if known is None:
-            noted, faults, self.noted, self.faults = self.noted, self.faults, {}, []
-            made = make()
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-            known = self._known[key] = made, tuple(self.noted.items()), tuple(self.faults)
-            self.noted, self.faults = noted, faults
-        made, notes, found = known
+            return None
+        made, notes, faults = known
         for name, count in notes:
-            self.noted[name] = self.noted.get(name, 0) + count
-        self.faults += found
+            self.counts[name] = self.counts.get(name, 0) + count
+        if faults:
+            self.faults += faults
         return made
+
+    def learn(self, key: tuple[t.Any, ...], make: t.Callable[..., t.Any], *given: t.Any) -> t.Any:
+        counts, faults, self.counts, self.faults = self.counts, self.faults, {}, []
+        made = make(*given)
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+        self._known[key] = made, list(self.counts.items()), self.faults
+        self.counts, self.faults = counts, faults
+        return self.recall(key)
 
     # -- the result in hand
 
-    def begin(self, result: Raw | None = None) -> None:
-        self.noted, self.faults, self.component, self.rule = {}, [], self.driver, {}
+    def begin(self, result: t.Any) -> None:
+        self._counts_before = self.counts.copy()
+        self.faults, self.component, self.rule = [], self.driver, {}
         # Kept now, since what is not sent is gone when the level is looked for.
-        provenance = result.get("provenance") if result else None
+        provenance = result.get("provenance") if isinstance(result, dict) else None
         self.invocation = provenance.get("invocationIndex") if isinstance(provenance, dict) else None
 
-    def keep(self) -> None:
-        """The changes noted since begin() were made to something that is sent."""
-        for name, count in self.noted.items():
-            self.counts[name] += count
-        self.noted = {}
+    def forget(self) -> None:
+        """The result in hand is not sent, and what was changed in it does not count."""
+        self.counts = self._counts_before
 
     def fault(self, reason: str, shown: str) -> None:
         self.faults.append((reason, shown))
@@ -189,23 +180,23 @@ class Run:
         for component in [*among, self.driver]:
             if (guid and component.raw.get("guid") == guid) or (name and component.name == name):
                 return component
-        return t.cast("Component | None", item(among, index))
+        return t.cast("Component | None", at(among, index))
 
     def element(self, name: str, index: t.Any) -> Raw:
         """An entry of one of the run's shared arrays (C(artifacts), C(threadFlowLocations), ...); empty when there is none."""
-        entry = item(as_list(self.raw.get(name)), index)
+        entry = at(as_list(self.raw.get(name)), index)
         return entry if isinstance(entry, dict) else {}
 
     def override(self) -> str | None:
         """The level that the invocation's ruleConfigurationOverrides give the rule in hand."""
-        invocation = item(self.invocations, self.invocation) or (self.invocations[0] if len(self.invocations) == 1 else None)
+        invocation = at(self.invocations, self.invocation) or (self.invocations[0] if len(self.invocations) == 1 else None)
         overrides = as_list(invocation.get("ruleConfigurationOverrides")) if isinstance(invocation, dict) else []
         for entry in overrides:
             descriptor = entry.get("descriptor") if isinstance(entry, dict) else None
             if not isinstance(descriptor, dict):
                 continue
             component = self.find_component(descriptor.get("toolComponent"), self.extensions)
-            named = descriptor.get("id") or (item(component.rules, descriptor.get("index")) or {}).get("id") if component else None
+            named = descriptor.get("id") or (at(component.rules, descriptor.get("index")) or {}).get("id") if component else None
             if named and named == self.rule.get("id"):
                 configuration = entry.get("configuration")
                 return level_of(configuration.get("level")) if isinstance(configuration, dict) else None
@@ -234,7 +225,6 @@ class Run:
 
         None when the tool has no name.
         """
-        self.begin()
         raw = {k: v for k, v in self.raw.items() if k not in ("tool", "taxonomies", "results")}
         tool = self.raw.get("tool")
         tool = tool if isinstance(tool, dict) else {}
@@ -242,9 +232,9 @@ class Run:
             holder = next((c for c in self.components() if c.by_id), None)
             if holder:
                 self.use(holder, *next(iter(holder.by_id.items())))
-        rules = [(component, clean("reportingDescriptor", rule, self)) for component, rule in self.rules_used]
+        rules = [(component, self.kinds["reportingDescriptor"].clean_copy(rule, self)) for component, rule in self.rules_used]
         driver = self._component(self.driver)
-        out = clean("run", {**raw, "tool": {"driver": {"name": "-"}}}, self)
+        out = self.kinds["run"].clean_copy({**raw, "tool": {"driver": {"name": "-"}}}, self)
         if driver is None or not isinstance(out, dict):
             return None
         properties = {"properties": tool["properties"]} if isinstance(tool.get("properties"), dict) else {}
@@ -256,29 +246,28 @@ class Run:
             out["tool"]["extensions"] = extensions
         if taxonomies:
             out["taxonomies"] = taxonomies
-        self.keep()
         positions = {id(component): position for position, component in enumerate(self.components())}
         return Shell(out, [(positions[id(component)], rule) for component, rule in rules])
 
     def _component(self, component: Component) -> Raw | None:
         bare = {k: v for k, v in component.raw.items() if k not in ("rules", "taxa")}
-        out = clean("toolComponent", bare, self)
+        out = self.kinds["toolComponent"].clean_copy(bare, self)
         if not isinstance(out, dict):
             return None
         self.note("unused_rules", max(0, len(component.rules) - len(component.used)))
         taxa = [taxon for taxon in component.taxa if isinstance(taxon, dict) and self._taxon_used(taxon)]
         self.note("unused_taxa", len(component.taxa) - len(taxa))
         if taxa:
-            out["taxa"] = clean("toolComponent", {"name": "-", "taxa": taxa}, self).get("taxa", [])
+            out["taxa"] = self.kinds["toolComponent"].clean_copy({"name": "-", "taxa": taxa}, self).get("taxa", [])
         return out
 
     def _taxon_used(self, taxon: Raw) -> bool:
         return any(isinstance(key, str) and key in self.taxa_used for key in (taxon.get("id"), taxon.get("guid")))
 
 
-def item(items: t.Sequence[t.Any], index: t.Any) -> t.Any:
+def at(items: t.Sequence[t.Any], index: t.Any) -> t.Any:
     """The entry at a position of SARIF, where -1 and whatever is out of range mean none."""
-    position = whole(index)
+    position = index if type(index) is int else whole(index)
     return items[position] if position is not None and 0 <= position < len(items) else None
 
 

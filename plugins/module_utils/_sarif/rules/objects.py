@@ -4,26 +4,25 @@
 # PRIVATE to the collection: floor 3, the rules for objects of a kind wherever they stand: paths, regions, messages, references.
 from __future__ import annotations
 
-import copy
 import re
 import typing as t
 
-from .clean import GONE, Raw, clean
-from .context import Run, item
+from .clean import GONE, Raw
+from .context import Context, at
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\d{1,6})\}")
 _LINK = re.compile(r"\[((?:[^\]\\]|\\.)*)\]\((?:sarif|file):[^)\s]*\)", re.IGNORECASE)
 
 
-def uri_from_index(location: Raw, run: Run) -> int:
+def uri_from_index(location: Raw, context: Context) -> int:
     index = location.pop("index", -1)
     if location.get("uri") is not None or index < 0:
         return 0
-    artifact, seen = run.element("artifacts", index), {index}
+    artifact, seen = context.element("artifacts", index), {index}
     # What lies inside an archive is found, in the repository, where the archive is.
     while isinstance(artifact.get("parentIndex"), int) and artifact["parentIndex"] >= 0 and artifact["parentIndex"] not in seen:
         seen.add(artifact["parentIndex"])
-        artifact = run.element("artifacts", artifact["parentIndex"])
+        artifact = context.element("artifacts", artifact["parentIndex"])
     own = artifact.get("location")
     if not isinstance(own, dict) or not isinstance(own.get("uri"), str):
         return 0
@@ -34,12 +33,12 @@ def uri_from_index(location: Raw, run: Run) -> int:
     return 1
 
 
-def relative_paths(location: Raw, run: Run) -> int:
+def relative_paths(location: Raw, context: Context) -> int:
     uri, base = location.get("uri"), location.pop("uriBaseId", None)
     if uri is None:
-        run.fault("no_location", "")
+        context.fault("no_location", "")
         return 0
-    relative = run.relative(uri, base)
+    relative = context.relative(uri, base)
     if relative is None:
         del location["uri"]
         return 1
@@ -47,10 +46,8 @@ def relative_paths(location: Raw, run: Run) -> int:
     return 0
 
 
-def regions(region: Raw, _run: Run) -> int:
+def regions(region: Raw, _context: Context) -> int:
     start, end = region.get("startLine"), region.get("endLine")
-    if end is None and "endColumn" not in region:
-        return 0
     backwards = bool(start and end and end < start)
     if end in (None, start) and "startColumn" in region and "endColumn" in region:
         backwards = region["endColumn"] < region["startColumn"]
@@ -60,15 +57,15 @@ def regions(region: Raw, _run: Run) -> int:
     return int(backwards)
 
 
-def messages(message: Raw, run: Run) -> int:
+def messages(message: Raw, context: Context) -> int:
     if len(message) == 1 and message.get("text", "").strip():
         return 0
     identifier, arguments = message.pop("id", None), message.pop("arguments", [])
     text, changed = message.get("text", ""), 0
     if not text.strip() and identifier is not None:
-        strings = objects_in(run.rule.get("messageStrings")).get(identifier)
-        strings = strings or objects_in(run.component.raw.get("globalMessageStrings")).get(identifier)
-        strings = strings or objects_in(run.driver.raw.get("globalMessageStrings")).get(identifier) or {}
+        strings = objects_in(context.rule.get("messageStrings")).get(identifier)
+        strings = strings or objects_in(context.component.raw.get("globalMessageStrings")).get(identifier)
+        strings = strings or objects_in(context.driver.raw.get("globalMessageStrings")).get(identifier) or {}
         for name in ("text", "markdown"):
             if isinstance(strings.get(name), str):
                 message[name], changed = fill(strings[name], arguments), 1
@@ -94,17 +91,17 @@ def fill(text: str, arguments: list[str]) -> str:
     return _PLACEHOLDER.sub(one, text)
 
 
-def markdown_only(text: Raw, _run: Run) -> int:
+def markdown_only(text: Raw, _context: Context) -> int:
     if "text" in text or "markdown" not in text:
         return 0
     text["text"] = text["markdown"]
     return 1
 
 
-def links(message: Raw, _run: Run) -> int:
-    count = 0
+def links(message: Raw, _context: Context) -> int:
     if "](" not in message.get("text", "") and "markdown" not in message:
         return 0
+    count = 0
     for name in ("text", "markdown"):
         if "](" in message.get(name, ""):
             message[name], found = _LINK.subn(lambda match: match[1] if match[1].strip() else "link", message[name])
@@ -112,18 +109,20 @@ def links(message: Raw, _run: Run) -> int:
     return count
 
 
-def shared_objects(array: str, kind: str) -> t.Callable[[Raw, Run], int]:
+def shared_objects(array: str, kind: str) -> t.Callable[[Raw, Context], int]:
     """A rule that puts an entry of one of the run's shared arrays where its position stood; what stands there itself wins."""
 
-    def inline(value: Raw, run: Run) -> int:
-        if "index" not in value and "parentIndex" not in value:
-            return 0
+    def inline(value: Raw, context: Context) -> int:
         value.pop("parentIndex", None)
         index = value.pop("index", -1)
-        entry = {k: v for k, v in run.element(array, index).items() if k not in ("index", "parentIndex")}
+        entry = {k: v for k, v in context.element(array, index).items() if k not in ("index", "parentIndex")}
         if not entry:
             return 0
-        shared = run.recall((array, index), lambda: clean(kind, copy.deepcopy(entry), run))
+        # A message of it may be one of the rule's.
+        key = (array, index, id(context.rule) if context.rule else None)
+        shared = context.recall(key)
+        if shared is None:
+            shared = context.learn(key, context.kinds[kind].clean_copy, entry, context)
         if shared is not GONE:
             for name, inner in shared.items():
                 value.setdefault(name, inner)
@@ -132,19 +131,19 @@ def shared_objects(array: str, kind: str) -> t.Callable[[Raw, Run], int]:
     return inline
 
 
-def descriptor_references(reference: Raw, run: Run) -> int:
+def descriptor_references(reference: Raw, context: Context) -> int:
     index, changed = reference.pop("index", -1), 0
     if "id" not in reference and "guid" not in reference:
-        among = [*run.taxonomies, *run.extensions]
-        component = run.find_component(reference.get("toolComponent"), among) or run.driver
-        entry = item(component.taxa or component.rules, index)
+        among = [*context.taxonomies, *context.extensions]
+        component = context.find_component(reference.get("toolComponent"), among) or context.driver
+        entry = at(component.taxa or component.rules, index)
         if isinstance(entry, dict) and word(entry.get("id")):
             reference["id"], changed = entry["id"], 1
-    run.taxa_used.update(reference[name] for name in ("id", "guid") if name in reference)
+    context.taxa_used.update(reference[name] for name in ("id", "guid") if name in reference)
     return changed
 
 
-def security_severity(descriptor: Raw, _run: Run) -> int:
+def security_severity(descriptor: Raw, _context: Context) -> int:
     bag = descriptor.get("properties", {})
     score = bag.get("security-severity")
     if score is None or score_of(score) is not None:

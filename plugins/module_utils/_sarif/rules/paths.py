@@ -4,7 +4,6 @@
 # PRIVATE to the collection: floor 3, how a path in a SARIF file becomes relative to the repository root. Pure: no file is looked at.
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import re
 import typing as t
@@ -22,7 +21,7 @@ _CHECKOUTS = re.compile(
 _DRIVE = re.compile(r"[A-Za-z]:")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+-]+:")
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-# Of so many paths and steps the outcome is remembered: a report with more of them must not fill the memory.
+# At most so many outcomes (of paths, of shared steps) are remembered: a report with more of them must not fill the memory.
 REMEMBERED = 8_000
 _SAFE = "/!$&'()*+,;=:@-._~"
 # A path that no step changes.
@@ -62,16 +61,7 @@ class Roots:
         self.bases: Raw = bases if isinstance(bases, dict) else {}
         self.own = self._own(run)
         self.used: set[str] = set()
-        self._known: dict[tuple[str, str | None], Resolved] = {}
         self._idle: dict[str | None, bool] = {None: True}
-
-    @contextlib.contextmanager
-    def knowing(self, uris: list[str]) -> t.Iterator[None]:
-        """Meanwhile these paths are not changed."""
-        self._known.update({(uri, None): Resolved(uri) for uri in uris})
-        yield
-        for uri in uris:
-            self._known.pop((uri, None), None)
 
     def base(self, base_id: str) -> Path | None:
         """The folder a base id stands for: absolute, or relative to the repository root; None when the file does not say."""
@@ -115,27 +105,7 @@ class Roots:
         return path.text if path.absolute else ""
 
     def resolve(self, uri: str, base_id: str | None) -> Resolved:
-        key = (uri, base_id)
-        if key not in self._known:
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-                self._idle = {None: True}
-            self._known[key] = self._resolve(uri, base_id)
-        return self._known[key]
-
-    def keeps(self, uri: str, base_id: str | None) -> bool:
-        """Whether this path stays as it is, but for its base id."""
-        return not self.prefix and bool(_PLAIN.fullmatch(uri)) and self._adds_nothing(base_id)
-
-    def _adds_nothing(self, base_id: str | None) -> bool:
-        """Whether a relative path with this base id is relative to the repository root."""
-        if base_id not in self._idle:
-            base = self.base(base_id) if base_id is not None else None
-            self._idle[base_id] = base is None or (base.absolute and is_root_name(base_id or "") and not self.source_root)
-        return self._idle[base_id]
-
-    def _resolve(self, uri: str, base_id: str | None) -> Resolved:
-        if self.keeps(uri, base_id):
+        if not self.prefix and _PLAIN.fullmatch(uri) and self._adds_nothing(base_id):
             return Resolved(uri, () if base_id is None else ("uri_base_ids",))
         path, changes = Path(uri, base_id), []
         for name, step in STEPS:
@@ -144,6 +114,15 @@ class Roots:
             if path.fault:
                 return Resolved(None, fault=path.fault, shown=path.text if path.absolute else uri)
         return Resolved(path.text, tuple(changes))
+
+    def _adds_nothing(self, base_id: str | None) -> bool:
+        """Whether a relative path with this base id is relative to the repository root."""
+        if base_id not in self._idle:
+            base = self.base(base_id) if base_id is not None else None
+            if len(self._idle) >= REMEMBERED:
+                self._idle.clear()
+            self._idle[base_id] = base is None or (base.absolute and is_root_name(base_id or "") and not self.source_root)
+        return self._idle[base_id]
 
 
 def is_root_name(base_id: str) -> bool:
@@ -256,7 +235,7 @@ def collapse_dots(path: Path, _roots: Roots) -> int:
     return int(changed)
 
 
-def encode(path: Path, _roots: Roots) -> int:
+def percent_encode(path: Path, _roots: Roots) -> int:
     """Characters that a URI does not allow are percent-encoded, and so is a colon in the first part, which would make a scheme."""
     text = quote(_STRAY_PERCENT.sub("%25", path.text), safe=_SAFE + "%", errors="surrogateescape")
     first, slash, rest = text.partition("/")
@@ -272,7 +251,7 @@ STEPS: tuple[tuple[str, t.Callable[[Path, Roots], int]], ...] = (
     ("leading_slashes", strip_slash),
     ("path_prefix", add_prefix),
     ("dot_segments", collapse_dots),
-    ("encoded_paths", encode),
+    ("encoded_paths", percent_encode),
 )
 
 

@@ -4,31 +4,31 @@
 # PRIVATE to the collection: floor 3, the rules for a result: whether it is sent, which rule it means, its place, message and level.
 from __future__ import annotations
 
-from .clean import Raw, clean, kind_of, level_of
-from .context import Drop, Run, item
+from .clean import Raw, kind_of, level_of
+from .context import Context, Drop, at
 from .objects import objects_in, score_of, word
 
 # -- select: which results are sent
 
 
-def absent(result: Raw, _run: Run) -> int:
+def absent(result: Raw, _context: Context) -> int:
     if result.get("baselineState") == "absent":
         raise Drop("absent", unusable=False)
     return 0
 
 
-def kinds(result: Raw, run: Run) -> int:
-    kind = kind_of(result.get("kind")) or "fail"
-    if kind not in run.options.include_kinds:
+def kinds(result: Raw, context: Context) -> int:
+    kind = "fail" if "kind" not in result else kind_of(result["kind"]) or "fail"
+    if kind not in context.options.include_kinds:
         raise Drop(f"kind_{kind}", unusable=False)
     return 0
 
 
-def suppressed(result: Raw, run: Run) -> int:
+def suppressed(result: Raw, context: Context) -> int:
     suppressions = result.get("suppressions")
     listed = suppressions if isinstance(suppressions, list) else []
     accepted = [s for s in listed if isinstance(s, dict) and s.get("status") in (None, "accepted")]
-    if run.options.suppressed == "drop" and accepted and len(accepted) == len(listed):
+    if context.options.suppressed == "drop" and accepted and len(accepted) == len(listed):
         raise Drop("suppressed", unusable=False)
     return 0
 
@@ -36,10 +36,10 @@ def suppressed(result: Raw, run: Run) -> int:
 FLOW_STEPS = 100
 
 
-def trim_code_flows(result: Raw, run: Run) -> int:
+def trim_code_flows(result: Raw, context: Context) -> int:
     """The first path to the finding, of which the first and the last steps stay: where the data comes from, and where it arrives."""
     flows = result.get("codeFlows")
-    if not run.options.trim_code_flows or not isinstance(flows, list) or not flows:
+    if not context.options.trim_code_flows or not isinstance(flows, list) or not flows:
         return 0
     result["codeFlows"], trimmed = flows[:1], int(len(flows) > 1)
     threads = flows[0].get("threadFlows") if isinstance(flows[0], dict) else None
@@ -53,18 +53,20 @@ def trim_code_flows(result: Raw, run: Run) -> int:
 # -- reference: which rule a result means
 
 
-def rule_id_from_reference(result: Raw, run: Run) -> int:
+def rule_id_from_reference(result: Raw, context: Context) -> int:
     reference = result.get("rule")
-    reference = reference if isinstance(reference, dict) else {}
-    run.component = run.find_component(reference.get("toolComponent"), run.extensions) or run.driver
+    if isinstance(reference, dict):
+        context.component = context.find_component(reference.get("toolComponent"), context.extensions) or context.driver
+    else:
+        reference = {}
     if word(result.get("ruleId")):
         return 0
     found = word(reference.get("id"))
     if not found:
-        entry = item(run.component.rules, result.get("ruleIndex")) or item(run.component.rules, reference.get("index"))
+        entry = at(context.component.rules, result.get("ruleIndex")) or at(context.component.rules, reference.get("index"))
         guid = reference.get("guid")
         if not entry and guid:
-            entry = next((r for c in run.components() for r in c.rules if isinstance(r, dict) and r.get("guid") == guid), None)
+            entry = next((r for c in context.components() for r in c.rules if isinstance(r, dict) and r.get("guid") == guid), None)
         found = word(entry.get("id")) if isinstance(entry, dict) else ""
     if not found:
         raise Drop("no_rule")
@@ -72,83 +74,90 @@ def rule_id_from_reference(result: Raw, run: Run) -> int:
     return 1
 
 
-def rule_indices(result: Raw, run: Run) -> int:
-    reference = result.pop("rule", None)
+def rule_indices(result: Raw, context: Context) -> int:
+    reference, rule_id, wrong = result.pop("rule", None), result["ruleId"], 0
     reference = reference if isinstance(reference, dict) else {}
-    wrong = 0
     for index in (result.pop("ruleIndex", None), reference.get("index")):
-        if index not in (None, -1):
-            entry = item(run.component.rules, index)
-            same = isinstance(entry, dict) and word(entry.get("id")) and f"{result['ruleId']}/".startswith(f"{entry['id']}/")
-            wrong += not same
+        if index is not None and index != -1:
+            entry = at(context.component.rules, index)
+            named = word(entry.get("id")) if isinstance(entry, dict) else ""
+            wrong += named != rule_id and not (named and rule_id.startswith(f"{named}/"))
     # The position of a rule changes once unused ones are left out, so that only the id names it.
-    if isinstance(reference.get("toolComponent"), dict) and result["ruleId"] in run.component.by_id:
-        result["rule"] = {"id": result["ruleId"], "toolComponent": reference["toolComponent"]}
+    if isinstance(reference.get("toolComponent"), dict) and rule_id in context.component.by_id:
+        result["rule"] = {"id": rule_id, "toolComponent": reference["toolComponent"]}
     return wrong
 
 
-def sub_rules(result: Raw, run: Run) -> int:
+def sub_rules(result: Raw, context: Context) -> int:
     rule_id = result["ruleId"]
-    for component in (run.component, *run.components()):
+    if rule_id in context.component.by_id:
+        context.rule = context.component.by_id[rule_id]
+        return 0
+    for component in context.components():
         if rule_id in component.by_id:
-            run.component, run.rule = component, component.by_id[rule_id]
+            context.component, context.rule = component, component.by_id[rule_id]
             return 0
     parent = rule_id
     while "/" in parent:
         parent = parent.rpartition("/")[0]
-        for component in (run.component, *run.components()):
+        for component in (context.component, *context.components()):
             if parent in component.by_id:
                 copy = {k: v for k, v in component.by_id[parent].items() if k not in ("guid", "deprecatedIds", "deprecatedGuids")}
-                run.define(component, rule_id, {**copy, "id": rule_id})
-                run.component, run.rule = component, component.by_id[rule_id]
+                context.define(component, rule_id, {**copy, "id": rule_id})
+                context.component, context.rule = component, component.by_id[rule_id]
                 return 1
-    run.component = run.driver
+    context.component = context.driver
     return 0
 
 
 # -- finding: what the collector asks of each
 
 
-def locations(result: Raw, run: Run) -> int:
-    found = result.pop("locations", [])
-    good = [entry for entry in found if "artifactLocation" in entry.get("physicalLocation", {})]
+def locations(result: Raw, context: Context) -> int:
+    found = result.get("locations", [])
+    good = [entry for entry in found if "artifactLocation" in entry.get("physicalLocation", ())]
     if not good:
-        reason, shown = run.faults[0] if run.faults else ("no_location", "")
+        reason, shown = context.faults[0] if context.faults else ("no_location", "")
         raise Drop(reason, shown)
     result["locations"] = good
     return len(found) - len(good)
 
 
-def default_location(result: Raw, run: Run) -> int:
-    if "locations" in result or not run.options.default_location or any(reason != "no_location" for reason, _shown in run.faults):
+def default_location(result: Raw, context: Context) -> int:
+    if "locations" in result or not context.options.default_location:
         return 0
-    result["locations"] = [{"physicalLocation": {"artifactLocation": {"uri": run.options.default_location}, "region": {"startLine": 1}}}]
+    if any(reason != "no_location" for reason, _shown in context.faults):
+        return 0
+    place = {"artifactLocation": {"uri": context.options.default_location}, "region": {"startLine": 1}}
+    result["locations"] = [{"physicalLocation": place}]
     return 1
 
 
-def start_lines(result: Raw, _run: Run) -> int:
+def start_lines(result: Raw, _context: Context) -> int:
     count = 0
     for entry in result["locations"]:
         physical = entry["physicalLocation"]
-        region = physical.setdefault("region", {})
+        region = physical.get("region")
+        if region is None:
+            region = physical["region"] = {}
         if "startLine" not in region:
             region["startLine"] = physical.get("contextRegion", {}).get("startLine", 1)
             count += 1
     return count
 
 
-def message_from_rule(result: Raw, run: Run) -> int:
+def message_from_rule(result: Raw, context: Context) -> int:
     if "message" in result:
         return 0
-    texts = [objects_in(run.rule).get(name, {}).get("text") for name in ("shortDescription", "fullDescription")]
-    text = next((text for text in [*texts, run.rule.get("name")] if word(text).strip()), None)
+    texts = [objects_in(context.rule).get(name, {}).get("text") for name in ("shortDescription", "fullDescription")]
+    text = next((text for text in [*texts, context.rule.get("name")] if word(text).strip()), None)
     if text:
-        result["message"] = clean("message", {"text": text}, run)
+        result["message"] = context.kinds["message"].clean({"text": text}, context)
         return 1
     raise Drop("no_message")
 
 
-def level_words(result: Raw, _run: Run) -> int:
+def level_words(result: Raw, _context: Context) -> int:
     level = result.get("level")
     if level is None:
         return 0
@@ -159,11 +168,11 @@ def level_words(result: Raw, _run: Run) -> int:
     return int(meant != level)
 
 
-def level_from_rule(result: Raw, run: Run) -> int:
+def level_from_rule(result: Raw, context: Context) -> int:
     if "level" in result:
         return 0
-    configuration = run.rule.get("defaultConfiguration")
-    level = run.override() if run.invocations else None
+    configuration = context.rule.get("defaultConfiguration")
+    level = context.override() if context.invocations else None
     if result.get("kind", "fail") != "fail":
         level = "none"
     elif level is None and isinstance(configuration, dict):
@@ -172,10 +181,10 @@ def level_from_rule(result: Raw, run: Run) -> int:
     return 1
 
 
-def level_from_severity(result: Raw, run: Run) -> int:
-    if run.options.level_from != "security_severity" or result.get("kind", "fail") != "fail":
+def level_from_severity(result: Raw, context: Context) -> int:
+    if context.options.level_from != "security_severity" or result.get("kind", "fail") != "fail":
         return 0
-    for holder in (result, run.rule):
+    for holder in (result, context.rule):
         bag = holder.get("properties")
         score = score_of(bag.get("security-severity")) if isinstance(bag, dict) else None
         if score is not None:
@@ -185,12 +194,12 @@ def level_from_severity(result: Raw, run: Run) -> int:
     return 0
 
 
-def undefined_rules(result: Raw, run: Run) -> int:
+def undefined_rules(result: Raw, context: Context) -> int:
     rule_id, added = result["ruleId"], 0
-    if not run.rule:
-        run.undefined[rule_id] = None
+    if not context.rule:
+        context.undefined[rule_id] = None
         rule = {"id": rule_id, "shortDescription": {"text": rule_id}, "defaultConfiguration": {"level": result["level"]}}
-        run.define(run.driver, rule_id, rule)
-        run.component, run.rule, added = run.driver, rule, 1
-    run.use(run.component, rule_id, run.rule)
+        context.define(context.driver, rule_id, rule)
+        context.component, context.rule, added = context.driver, rule, 1
+    context.use(context.component, rule_id, context.rule)
     return added

@@ -56,7 +56,7 @@ class Journal:
         return sum(document.get("state") == ACCEPTED for document in self._entry["documents"])
 
     def note(self, number: int, state: str, status: int | None = None) -> None:
-        """Raises InputError when it cannot be written."""
+        """Raises InputError when it cannot be written, BusyError when another process holds it for too long."""
         self._entry["documents"][number].update(state=state, status=status)
         with self._changing() as sets:
             sets[self._key] = self._entry

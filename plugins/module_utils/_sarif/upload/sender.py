@@ -10,18 +10,22 @@ import typing as t
 from urllib.parse import urlsplit
 
 from ..._api import Api
-from ..._errors import ApiError, InputError
+from ..._errors import ApiError, CortexError, InputError
 from ..._http.lock import exclusive
 from ..prepare import Prepared, Upload
 from .journal import ACCEPTED, UNKNOWN, Journal, Receipts, set_key
 from .target import Target, find_collector, plan_target, plan_warnings, query_of
 
+# What the result says of one document.
+Row = dict[str, t.Any]
+
 
 def upload(api: Api | None, prepared: Prepared, params: dict[str, t.Any], *, expected_tenant: str | None = None) -> dict[str, t.Any]:
     """Send what was prepared, in order, and stop at the first refusal. api: None in check mode, where nothing is sent or asked.
 
-    params: the options of the target and the repository, C(journal), C(receipt_dir), C(commit), C(upload_timeout). Returns the module's
-    result. Raises InputError before anything is sent.
+    params: the options of the target and the repository, `journal`, `receipt_dir`, `commit`, `upload_timeout`. Returns the module's
+    result, with `failed` in it once anything was accepted, refused or held up. Raises InputError, TenantError or BusyError, and then
+    nothing was sent.
     """
     query = query_of(params)
     target, warnings = plan_target(params, need=bool(api and prepared.uploads), expected_tenant=expected_tenant)
@@ -76,13 +80,15 @@ class _Sender:
                 )
             try:
                 row["status"] = self._post(each)
-            except ApiError as exc:
-                if journal and exc.ambiguous:
+            except CortexError as exc:
+                if isinstance(exc, InputError) and not self.result["changed"]:
+                    raise
+                if journal and isinstance(exc, ApiError) and exc.ambiguous:
                     try:
                         journal.note(number, UNKNOWN)
-                    except InputError as unwritten:
+                    except CortexError as unwritten:
                         warnings.append(str(unwritten))
-                self._stop(_explained(exc, self.target, each.size), rows, row, journal)
+                self._stop(_explained(exc, self.target, each.size) if isinstance(exc, ApiError) else exc, rows, row, journal)
                 return
             self.result["changed"] = True
             if self.receipts:
@@ -90,14 +96,14 @@ class _Sender:
             if journal:
                 try:
                     journal.note(number, ACCEPTED, row["status"])
-                except InputError as exc:
+                except CortexError as exc:
                     said = f"{exc} {_named(row)} was accepted all the same. {_so_far(rows, row)}"
                     self.result.update({"failed": True, "msg": said})
                     return
         if journal:
             try:
                 journal.finish()
-            except InputError as unwritten:
+            except CortexError as unwritten:
                 warnings.append(f"{unwritten} All documents were accepted; with this journal the same reports will not be sent again.")
 
     def _post(self, each: Upload) -> int:
@@ -111,16 +117,20 @@ class _Sender:
             timeout=self.params.get("upload_timeout"),
         ).status
 
-    def _stop(self, error: ApiError, rows: list[dict[str, t.Any]], row: dict[str, t.Any], journal: Journal | None) -> None:
-        row["status"] = error.status
-        said = f"{error} {_so_far(rows, row)}"
-        if error.ambiguous:
-            said = f"{error} Whether the tenant took this document is unknown: look at the collector's findings before it is sent again. "
-            said += _so_far(rows, row)
+    def _stop(self, error: CortexError, rows: list[Row], row: Row, journal: Journal | None) -> None:
+        """The result of a set of which this document was not accepted, as far as is known."""
+        said, ambiguous = str(error), isinstance(error, ApiError) and error.ambiguous
+        if isinstance(error, ApiError):
+            row["status"] = error.status
+        else:
+            said = f"{_named(row)} was not accepted: {said}"
+        if ambiguous:
+            said += " Whether the tenant took this document is unknown: look at the collector's findings before it is sent again."
+        said += f" {_so_far(rows, row)}"
         if journal:
-            again = ", this one again" if error.ambiguous else ""
+            again = ", this one again" if ambiguous else ""
             said += f" A run with the same journal sends what is missing ({journal.accepted()} of {len(rows)} are accepted{again})."
-        self.result.update({"failed": True, "msg": said, "api_error": error.details()})
+        self.result.update({**error.as_result(), "changed": self.result["changed"], "msg": said})
 
     def _receipt(self, receipts: Receipts, each: Upload, status: int) -> None:
         collector = self.target.name or self.target.collector_name or self.target.collector_id or urlsplit(self.target.upload_url).path
@@ -133,7 +143,7 @@ class _Sender:
             )
 
 
-def _row(each: Upload) -> dict[str, t.Any]:
+def _row(each: Upload) -> Row:
     return {
         "path": each.path,
         "part": each.part,
@@ -146,11 +156,11 @@ def _row(each: Upload) -> dict[str, t.Any]:
     }
 
 
-def _named(row: dict[str, t.Any]) -> str:
+def _named(row: Row) -> str:
     return f"{row['path']} part {row['part']} of {row['parts']}" if row["parts"] > 1 else str(row["path"])
 
 
-def _so_far(rows: list[dict[str, t.Any]], stopped: dict[str, t.Any]) -> str:
+def _so_far(rows: list[Row], stopped: Row) -> str:
     position = next(number for number, row in enumerate(rows) if row is stopped)
     accepted, left = [_named(row) for row in rows[:position]], len(rows) - position - 1
     said = f"Accepted before it: {', '.join(accepted)}." if accepted else "Nothing was accepted before it."
