@@ -237,14 +237,17 @@ backup_dir:
 wait:
   description:
     - After a creation or an update, wait until the tenant shows one of O(%(here)swait_for_status).
+    - V(WARNING) ends the waiting too, with a warning. V(ERROR), V(DISABLED), V(TRANSPORTER_CONNECTION_DISABLED) and V(DESTROYING) end
+      it at once as a failure that says what the tenant gives as the reason. With any other word it goes on until
+      O(%(here)swait_timeout).
   type: bool
   default: false
 wait_for_status:
   description:
-    - Status words that end the waiting.
+    - Status words that the waiting is for, in any spelling of upper and lower case. A word given here is never a failure or a warning.
   type: list
   elements: str
-  default: [COMPLETED]
+  default: [COMPLETED, CONNECTED]
 wait_timeout:
   description:
     - Seconds to wait. What was sent stands when they are over, and the task fails.

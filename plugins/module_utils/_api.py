@@ -8,20 +8,24 @@ import dataclasses
 import typing as t
 from urllib.parse import quote, urlsplit
 
-from ._errors import ApiError, InputError
+from ._errors import ApiError, CannotCreate, InputError
 from ._http.client import Answer, Call, Client
 from ._http.redaction import secrets_in
 from ._http.signing import CollectorToken
 
 INSTANCES = "/public_api/appsec/v1/data_source_instances"
+# Where the previous generation has them (docs/api.md: previous.path).
+PREVIOUS = "/public_api/appsec/v1/integrations"
 # The guide's own table has this path for deletion; every other source has the one above (docs/api.md: delete.path).
 SHORT_DELETE = "/public_api/appsec/v1"
 COLLECTORS = "/public_api/appsec/v1/collectors"
 REPOSITORIES = "/public_api/appsec/v1/repositories"
 PAGE = 100
-VALIDATE = "/api_keys/validate/"
+HEALTHCHECK = "/public_api/v1/healthcheck"
 
 Raw = dict[str, t.Any]
+# Takes what was asked for out of a body; None when it is not there.
+Form = t.Callable[[t.Any], t.Any]
 
 
 class Api:
@@ -29,64 +33,144 @@ class Api:
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        # Where this tenant has the instances, and whether it was seen that it does: found once, by the first call that needs it.
+        self._instances, self._seen = INSTANCES, False
 
     @property
     def tenant(self) -> str:
         """Host, and port if any, of the tenant."""
         return urlsplit(self.client.origin()).netloc
 
-    def _ask(self, call: Call) -> Answer:
-        """Send a call. What the tenant says comes in through here and nowhere else."""
+    @property
+    def generation(self) -> str | None:
+        """Of the tenant's API: "current", or "previous", which creates nothing; None while no call has shown it."""
+        return ("previous" if self._instances == PREVIOUS else "current") if self._seen else None
+
+    def _ask(self, call: Call, form: Form | None = None) -> Answer:
+        """Send a call. What the tenant says comes in through here and nowhere else.
+
+        form: takes what was asked for out of the body; when it finds nothing, the answer is refused as unreadable.
+        """
         answer = self.client.send(call)
-        return dataclasses.replace(answer, body=admit(answer.body))
+        body = admit(answer.body)
+        if form is not None:
+            found = form(body)
+            if found is None:
+                raise _unreadable(call, dataclasses.replace(answer, body=body))
+            body = found
+        return dataclasses.replace(answer, body=body)
+
+    def _ask_instances(
+        self,
+        method: str,
+        operation: str,
+        subject: str = "",
+        instance_id: str = "",
+        *,
+        form: Form | None = None,
+        body: Raw | None = None,
+        expect_json: bool = True,
+    ) -> Answer:
+        """A call about all instances, or about one, where this tenant has them."""
+        tail = f"/{quote(instance_id, safe='')}" if instance_id else ""
+
+        def call() -> Call:
+            if method == "POST":
+                self.refuse_creation(subject)
+            return Call(method, self._instances + tail, operation, subject, body=self._taken(body), expect_json=expect_json)
+
+        try:
+            answer = self._ask(call(), form)
+        except ApiError as exc:
+            if exc.status != 404 or self._seen:
+                raise
+            listed = self._find(exc, is_list=method == "GET" and not tail)
+            if self._instances == INSTANCES:
+                raise
+            return listed if method == "GET" and not tail else self._ask(call(), form)
+        self._seen = True
+        return answer
+
+    def _find(self, missing: ApiError, *, is_list: bool) -> Answer:
+        """Tell apart an unknown id, a tenant of the previous generation and a wrong host. Returns the list that the tenant has.
+
+        missing: the 404 that was met. is_list: whether that was the list's. Raises the list's 404 where there is neither list.
+        """
+        if not is_list:
+            try:
+                answer = self._list(INSTANCES)
+                self._seen = True
+                return answer
+            except ApiError as exc:
+                if exc.status != 404:
+                    raise
+                missing = exc
+        try:
+            answer = self._list(PREVIOUS)
+        except ApiError as exc:
+            if exc.status is None or (exc.status >= 400 and exc.status not in (404, 405)):
+                raise
+            # It is not there, or something else than this API is.
+            raise missing from None
+        self._instances, self._seen = PREVIOUS, True
+        return answer
+
+    def _list(self, path: str) -> Answer:
+        return self._ask(Call("GET", path, "list data sources"), _instances_in)
+
+    def _taken(self, body: Raw | None) -> Raw | None:
+        """As much of a body as this tenant takes."""
+        if self.generation != "previous" or not body or "uniqueProperties" not in body:
+            return body
+        kept = "unique_properties were not sent: this tenant is of the previous generation, whose API does not take them."
+        if kept not in self.client.warnings:
+            self.client.warnings.append(kept)
+        return {name: value for name, value in body.items() if name != "uniqueProperties"}
+
+    def refuse_creation(self, subject: str) -> None:
+        """Raises CannotCreate where the tenant is known to create nothing through its API."""
+        if self.generation == "previous":
+            said = (
+                " cannot be created through the API: this tenant is of the previous generation, which has no creation. "
+                "Connect it in the console, then run again."
+            )
+            raise CannotCreate(said, subject=subject)
 
     def list_data_sources(self) -> list[Raw]:
         """All instances, unfiltered: whatever spelling a tenant wants in its filters does not matter then.
 
         Their state must never be used: the list may hide it (docs/api.md: list.bare, list.state).
         """
-        answer = self._ask(Call("GET", INSTANCES, "list data sources"))
-        items = _unwrap_list(answer.body)
-        if items is None or not all(isinstance(i, dict) and i.get("id") not in (None, "") for i in items):
-            # An unreadable list taken for an empty one would create everything a second time.
-            raise _unreadable("list data sources", "GET", INSTANCES, answer)
         unique: dict[str, Raw] = {}
-        for item in items:
+        for item in self._ask_instances("GET", "list data sources", form=_instances_in).body:
             unique.setdefault(str(item["id"]), item)
         return list(unique.values())
 
     def get_data_source(self, instance_id: str, subject: str = "") -> Raw | None:
         """One instance in full, or None when the tenant does not have it (docs/api.md: get.root, get.404)."""
-        return self._one(f"{INSTANCES}/{quote(instance_id, safe='')}", "read data source", subject or f"id {instance_id}")
-
-    def _one(self, path: str, operation: str, subject: str) -> Raw | None:
+        subject = subject or f"id {instance_id}"
         try:
-            answer = self._ask(Call("GET", path, operation, subject))
+            answer = self._ask_instances("GET", "read data source", subject, instance_id, form=_unwrap_item)
         except ApiError as exc:
-            if exc.status == 404:
+            if exc.status == 404 and self._seen:
                 return None
             raise
-        item = _unwrap_item(answer.body)
-        if item is None:
-            raise _unreadable(operation, "GET", path, answer)
-        return item
+        return t.cast(Raw, answer.body)
 
     def create_data_source(self, body: Raw, subject: str = "") -> Raw:
         """Create; sent once. Returns the reply with at least an id, and a collector's one-time token (docs/api.md: create.200).
 
-        Raises ApiError with `ambiguous` when the instance may exist although no usable reply came.
+        Raises ApiError with `ambiguous` when the instance may exist although no usable reply came; CannotCreate, and sends nothing, where
+        the API has no creation.
         """
         self.client.redactor.add(*secrets_in({"credentials": body.get("credentials")}))
-        answer = self._ask(Call("POST", INSTANCES, "create data source", subject, body=body))
-        item = _unwrap_item(answer.body)
-        if item is None:
-            raise dataclasses.replace(_unreadable("create data source", "POST", INSTANCES, answer), ambiguous=True)
-        return item
+        return t.cast(Raw, self._ask_instances("POST", "create data source", subject, form=_unwrap_item, body=body).body)
 
     def update_data_source(self, instance_id: str, body: Raw, subject: str = "") -> None:
         """Replace scope, mappings and settings. The reply may be empty: read the instance afterwards (docs/api.md: update.200)."""
-        path = f"{INSTANCES}/{quote(instance_id, safe='')}"
-        self._ask(Call("PUT", path, "update data source", subject or f"id {instance_id}", body=body, expect_json=False))
+        self._ask_instances(
+            "PUT", "update data source", subject or f"id {instance_id}", instance_id, body=body, expect_json=False
+        )
 
     def delete_data_source(self, instance_id: str, subject: str = "") -> None:
         """Delete; an instance that is already gone is a success (docs/api.md: delete.path).
@@ -94,15 +178,15 @@ class Api:
         When the reference path answers 404 or 405 while a read still finds the instance, the guide's short path is tried once.
         """
         subject = subject or f"id {instance_id}"
-        quoted = quote(instance_id, safe="")
         try:
-            self._ask(Call("DELETE", f"{INSTANCES}/{quoted}", "delete data source", subject, expect_json=False))
+            self._ask_instances("DELETE", "delete data source", subject, instance_id, expect_json=False)
         except ApiError as exc:
             if exc.status not in (404, 405):
                 raise
             if self.get_data_source(instance_id, subject) is None:
                 return
-            self._ask(Call("DELETE", f"{SHORT_DELETE}/{quoted}", "delete data source", subject, expect_json=False))
+            short = f"{SHORT_DELETE}/{quote(instance_id, safe='')}"
+            self._ask(Call("DELETE", short, "delete data source", subject, expect_json=False))
 
     def upload_sarif(
         self,
@@ -155,10 +239,7 @@ class Api:
                 **({"search": search} if search else {}),
                 **({"source": source} if source else {}),
             }
-            answer = self._ask(Call("GET", REPOSITORIES, "list repositories", query=query))
-            page = _unwrap_list(answer.body)
-            if page is None:
-                raise _unreadable("list repositories", "GET", REPOSITORIES, answer)
+            page = self._ask(Call("GET", REPOSITORIES, "list repositories", query=query), _unwrap_list).body
             fresh = {str(r["id"]): r for r in page if isinstance(r, dict) and r.get("id") and str(r["id"]) not in found}
             found.update(fresh)
             if not fresh:
@@ -166,11 +247,18 @@ class Api:
 
     def get_repository(self, repository_id: str) -> Raw | None:
         """One repository, or None when the tenant does not have it (docs/api.md: repository.get)."""
-        return self._one(f"{REPOSITORIES}/{quote(repository_id, safe='')}", "read repository", f"id {repository_id}")
+        path = f"{REPOSITORIES}/{quote(repository_id, safe='')}"
+        try:
+            answer = self._ask(Call("GET", path, "read repository", f"id {repository_id}"), _unwrap_item)
+        except ApiError as exc:
+            if exc.status == 404:
+                return None
+            raise
+        return t.cast(Raw, answer.body)
 
-    def validate_key(self) -> Answer:
-        """Ask whether the key is accepted (docs/api.md: key.validate)."""
-        return self._ask(Call("GET", VALIDATE, "validate the API key", expect_json=False))
+    def healthcheck(self) -> Answer:
+        """Ask whether a tenant is there; its word is in the body's status (docs/api.md: tenant.health)."""
+        return self._ask(Call("GET", HEALTHCHECK, "check the tenant's health"))
 
 
 def admit(body: t.Any) -> t.Any:
@@ -189,6 +277,13 @@ def _unwrap_list(body: t.Any) -> list[t.Any] | None:
     return None
 
 
+def _instances_in(body: t.Any) -> list[Raw] | None:
+    """The list of instances; None when one has no id: an unreadable list taken for an empty one would create everything a second time."""
+    items = _unwrap_list(body)
+    whole = items is not None and all(isinstance(i, dict) and i.get("id") not in (None, "") for i in items)
+    return items if whole else None
+
+
 def _unwrap_item(body: t.Any) -> Raw | None:
     """The instance in any known envelope (root, data, reply, reply.data); None when nothing there has an id (docs/api.md: get.root)."""
     for _depth in range(3):
@@ -200,15 +295,17 @@ def _unwrap_item(body: t.Any) -> Raw | None:
     return None
 
 
-def _unreadable(operation: str, method: str, path: str, answer: Answer) -> ApiError:
+def _unreadable(call: Call, answer: Answer) -> ApiError:
     shape = (
         f"an object with {', '.join(sorted(map(str, answer.body))[:8])}" if isinstance(answer.body, dict) else type(answer.body).__name__
     )
     return ApiError(
-        operation,
-        method=method,
-        path=path,
+        call.operation,
+        call.subject,
+        method=call.method,
+        path=call.path,
         status=answer.status,
         words=f"the answer has an unknown shape ({shape}), so it is not known what the tenant holds",
         hint="Is api_url the API URL (https://api-...)? If so, please report the shape.",
+        ambiguous=call.method == "POST",
     )

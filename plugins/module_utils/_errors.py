@@ -43,6 +43,10 @@ class TenantError(CortexError):
     """The tenant refused, or its response is not what was asked for, or it holds something else than was planned on."""
 
 
+class CannotCreate(TenantError):
+    """This tenant's API creates nothing, so that a person has to; nothing was sent."""
+
+
 class BusyError(CortexError):
     """Others hold what this step needs (the request budget, an instance's lock), for longer than it waits. The step sent nothing."""
 
@@ -74,6 +78,7 @@ class ApiError(TenantError):
     hint: what the user can do. ambiguous: the request may have been carried out although no success was seen.
     attempts: how often it was sent. earlier: what other outcomes came before the last.
     retry_after: seconds the tenant asked to wait. clock_skew: seconds by which the tenant's clock is ahead of ours.
+    from_platform: whether it has the form of the platform's own errors (docs/api.md: error.gateway), so that a tenant said it.
     """
 
     operation: str
@@ -88,6 +93,7 @@ class ApiError(TenantError):
     retry_after: float | None = None
     clock_skew: float | None = None
     earlier: t.Sequence[str] = ()
+    from_platform: bool = False
 
     def __str__(self) -> str:
         what = f"Cannot {self.operation}" + (f" {self.subject}" if self.subject else "")

@@ -4,20 +4,25 @@
 # PRIVATE to the collection: floor 3, is this key usable with this tenant? Reads only.
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ._api import Api
 from ._errors import ApiError
 from ._http.answers import CLOCK_SKEW_WORTH_A_HINT
 
+_NO_TENANT = "The host does not know a tenant's healthcheck either: perhaps api_url is not that of a tenant."
+
 
 def examine(api: Api) -> dict[str, t.Any]:
     """What the key may do, as far as reads can tell: the result of the module tenant_info.
 
-    A refused key is an answer (C(authenticated) false with a hint); a tenant that cannot be reached raises ApiError.
+    A refused key is an answer (authenticated false with a hint); a tenant that cannot be reached raises ApiError.
     """
     found: dict[str, t.Any] = {
         "host": api.tenant,
+        "healthcheck": None,
+        "generation": None,
         "api_key_type": api.client.connection.api_key_type,
         "authenticated": False,
         "can_read": None,
@@ -26,29 +31,20 @@ def examine(api: Api) -> dict[str, t.Any]:
         "data_sources": None,
         "hints": [],
     }
-    try:
-        found["clock_skew_seconds"] = _rounded(api.validate_key().clock_skew)
-        found["authenticated"] = True
-    except ApiError as exc:
-        found["clock_skew_seconds"] = _rounded(exc.clock_skew)
-        if exc.status == 401:
-            found["hints"].append(str(exc))
-            return found
-        if exc.status is None or exc.status == 429 or exc.status >= 500:
-            raise
-        # Not every tenant need have this call: the list tells the same.
+    found["healthcheck"], found["clock_skew_seconds"] = _health(api)
     try:
         found["data_sources"] = len(api.list_data_sources())
         found.update(authenticated=True, can_read=True, licensed=True)
     except ApiError as exc:
         if exc.status not in (401, 402, 403):
-            raise
-        found["hints"].append(str(exc))
+            raise _about_host(exc, found["healthcheck"]) from None
+        found["hints"].append(str(_about_host(exc, found["healthcheck"])))
         # The tenant looks at the key first, then at the licence, then at the role.
         found["authenticated"] = exc.status != 401
         if exc.status in (402, 403):
             found["can_read"] = False
             found["licensed"] = False if exc.status == 402 else None
+    found["generation"] = api.generation
     skew = found["clock_skew_seconds"]
     if skew is not None and abs(skew) > CLOCK_SKEW_WORTH_A_HINT:
         found["hints"].append(
@@ -56,6 +52,33 @@ def examine(api: Api) -> dict[str, t.Any]:
             "synchronise it before signatures are refused."
         )
     return found
+
+
+def _health(api: Api) -> tuple[str | None, float | None]:
+    """What the healthcheck says, and by how many seconds the clocks differ. Raises ApiError when nothing answers.
+
+    Said is the tenant's word, "refused" when a tenant does not answer this key, or None when what answers does not know the call.
+    """
+    try:
+        answer = api.healthcheck()
+    except ApiError as exc:
+        if exc.status is None or exc.status == 429 or exc.status >= 500:
+            raise
+        tenant_said = exc.status in (401, 402, 403) and exc.from_platform
+        return "refused" if tenant_said else None, _rounded(exc.clock_skew)
+    word = answer.body.get("status") if isinstance(answer.body, dict) else None
+    return word if isinstance(word, str) else None, _rounded(answer.clock_skew)
+
+
+def _about_host(error: ApiError, healthcheck: str | None) -> ApiError:
+    """The error, with what the healthcheck tells about it: a wrong key, or rather a wrong host?"""
+    if error.status == 401:
+        more = "The host answers as a tenant does: it is the key." if healthcheck else _NO_TENANT
+    elif error.status == 404:
+        more = "The host is that of a tenant, but without this API." if healthcheck else _NO_TENANT
+    else:
+        return error
+    return dataclasses.replace(error, hint=f"{error.hint} {more}".strip())
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -106,6 +106,15 @@ data_source:
     external_projects: {description: "Mappings.", type: list, elements: dict, returned: when shown}
     repositories_count: {description: "Number of repositories the tenant states.", type: int, returned: when shown}
     status: {description: "The tenant's status word.", type: str, returned: when shown}
+    status_details:
+      description: Why, by component, such as C(connection); each with C(status), V(VALID) or V(INVALID), and what is shown of C(message),
+        C(error) and C(timestamp).
+      returned: when shown
+      type: dict
+      sample: {connection: {status: INVALID, message: The token has expired, timestamp: "2025-07-20T14:15:30.000Z"}}
+    scan_types: {description: "Whether each kind of scan is on.", type: dict, returned: when shown, sample: {SAST: true, SCA: false}}
+    tenant_id: {description: "The tenant's own ID.", type: str, returned: when shown}
+    api_url: {description: "Where a V(COLLECTOR) takes uploads.", type: str, returned: when shown}
     created_at: {description: "Time of creation, as the tenant writes it.", type: str, returned: when shown}
     updated_at: {description: "Time of the last change, as the tenant writes it.", type: str, returned: when shown}
 actions:

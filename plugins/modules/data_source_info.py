@@ -99,7 +99,10 @@ data_sources:
   elements: dict
   contains:
     complete: {description: "Whether it was read by its ID and shows all its repositories.", type: bool, returned: always}
-    health: {description: "V(healthy), V(unhealthy) or V(unknown); a word not known is never healthy.", type: str, returned: always}
+    health:
+      description: V(healthy), V(unhealthy), V(pending) or V(unknown); a word not known is never healthy.
+      returned: always
+      type: str
     id: {description: "The tenant's ID.", type: str, returned: always}
     type: {description: "Integration type.", type: str, returned: when shown}
     identifier: {description: "What the tenant tells it apart by; the name of a collector.", type: str, returned: when shown}
@@ -113,6 +116,15 @@ data_sources:
     external_projects: {description: "Mappings.", type: list, elements: dict, returned: when shown}
     repositories_count: {description: "Number of repositories the tenant states.", type: int, returned: when shown}
     status: {description: "The tenant's status word.", type: str, returned: when shown}
+    status_details:
+      description: Why, by component, such as C(connection); each with C(status), V(VALID) or V(INVALID), and what is shown of C(message),
+        C(error) and C(timestamp).
+      returned: when shown
+      type: dict
+      sample: {connection: {status: INVALID, message: The token has expired, timestamp: "2025-07-20T14:15:30.000Z"}}
+    scan_types: {description: "Whether each kind of scan is on.", type: dict, returned: when shown, sample: {SAST: true, SCA: false}}
+    tenant_id: {description: "The tenant's own ID.", type: str, returned: when shown}
+    api_url: {description: "Where a V(COLLECTOR) takes uploads.", type: str, returned: when shown}
     created_at: {description: "Time of creation, as the tenant writes it.", type: str, returned: when shown}
     updated_at: {description: "Time of the last change, as the tenant writes it.", type: str, returned: when shown}
 config:
@@ -137,7 +149,7 @@ summary:
     by_category: {description: "By category of the vendor's guide.", type: dict, returned: always}
     by_stage: {description: "By stage of the software life cycle.", type: dict, returned: always}
     by_status: {description: "By status word.", type: dict, returned: always}
-    by_health: {description: "By health.", type: dict, returned: always}
+    by_health: {description: "By health, as RV(data_sources[].health).", type: dict, returned: always}
 api_error:
   description: A refused or failed call of the API as data, without secrets.
   returned: when a call of the API failed

@@ -152,6 +152,10 @@ data_sources:
     changed: {description: "Whether the tenant was changed for it.", type: bool, returned: always}
     repositories_count: {description: "Number of repositories.", type: int, returned: always}
     status: {description: "The tenant's status word.", type: str, returned: always}
+    status_details:
+      description: Why, by component, as RV(cortex_cloud.appsec.data_source#module:data_source.status_details).
+      returned: when shown
+      type: dict
     backup_file: {description: "Where it was written before something was taken away.", type: str, returned: when it was}
     destroys: {description: "What goes with it, beside itself.", type: str, returned: when it is deleted or recreated}
     scope:

@@ -9,8 +9,9 @@ module: tenant_info
 short_description: Tell whether an API key is usable with a Cortex Cloud tenant
 version_added: 1.0.0
 description:
-  - Asks the tenant whether the key is accepted, whether it may read data sources, whether the tenant is licensed, and how far the
-    clocks differ.
+  - Asks the tenant whether the key is accepted, whether it may read data sources, whether the tenant is licensed, which generation of
+    the API it has, and how far the clocks differ.
+  - RV(healthcheck) tells a wrong host from a wrong key.
   - A key that is refused is an answer, not a failure. The task fails only when the tenant cannot be reached or the options cannot be right.
   - Whether the key may write cannot be told by reading.
 extends_documentation_fragment:
@@ -57,6 +58,20 @@ host:
   description: The host that was asked.
   returned: success
   type: str
+healthcheck:
+  description:
+    - The tenant's word for its health; V(refused) when a tenant does not answer this key.
+    - V(null) when the host does not know a tenant's healthcheck. When the key is refused too, O(api_url) is perhaps not that of a tenant.
+  returned: success
+  type: str
+  sample: available
+generation:
+  description:
+    - V(current); or V(previous) for an older tenant, whose data sources are listed, updated and deleted but can be created only in
+      the console. V(null) when the key may not list data sources.
+  returned: success
+  type: str
+  sample: current
 data_sources:
   description: How many data sources the tenant lists; null when the key may not list them.
   returned: success

@@ -62,7 +62,7 @@ def bank(**more: Any) -> Row:
             repositories_count=310,
         ),
         source("JENKINS_SERVER", "jenkins-blue", id="0b1e", status="ERROR", health="unhealthy"),
-        source("HCP_TFE_RUN_TASKS", "tfe-prod", id="91cc", status="PENDING", health="unknown"),
+        source("HCP_TFE_RUN_TASKS", "tfe-prod", id="91cc", status="PENDING", health="pending"),
         source("COLLECTOR", "semgrep-oss", id="col_1"),
         source("SNYK", "by-hand", id="5d5d"),
     ]

@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -19,23 +23,27 @@ def info(tenant: EmbeddedTenant, run_module: Any) -> Ask:
 
 
 @pytest.mark.parametrize("key", ["admin", "admin_standard", "viewer", "viewer_standard"])
-@pytest.mark.parametrize("validate_body", ["string", "boolean"])
-def test_a_good_key(info: Ask, tenant: EmbeddedTenant, key: str, validate_body: str) -> None:
-    tenant.set(validate_body=validate_body)
+def test_a_good_key(info: Ask, tenant: EmbeddedTenant, key: str) -> None:
     tenant.add_instance("SNYK", name="snyk-eu")
     result = info.ok(key=key)
-    assert {k: result[k] for k in ("authenticated", "can_read", "licensed", "api_key_type", "data_sources", "hints")} == {
+    shown = ("authenticated", "can_read", "licensed", "api_key_type", "data_sources", "healthcheck", "generation", "hints")
+    assert {k: result[k] for k in shown} == {
         "authenticated": True,
         "can_read": True,
         "licensed": True,
         "api_key_type": tenant.keys[key].type,
         "data_sources": 1,
+        "healthcheck": "available",
+        "generation": "current",
         "hints": [],
     }
     assert not result.get("changed")
     assert result["host"] == f"127.0.0.1:{tenant.port}"
     assert abs(result["clock_skew_seconds"]) < 5
-    assert tenant.writes == []
+    assert [f"{entry.method} {entry.path}" for entry in tenant.journal] == [
+        "GET /public_api/v1/healthcheck",
+        "GET /public_api/appsec/v1/data_source_instances",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -48,6 +56,90 @@ def test_a_refused_key_is_an_answer_with_a_hint(info: Ask, key: str, options: di
     (hint,) = result["hints"]
     assert "HTTP 401" in hint
     assert "the key has expired" in hint
+    assert (result["healthcheck"], result["generation"]) == ("refused", None)
+    assert "The host answers as a tenant does: it is the key." in hint
+    assert "api_url" not in hint
+
+
+def test_a_tenant_of_the_previous_generation(info: Ask, tenant: EmbeddedTenant) -> None:
+    tenant.set(generation="previous")
+    tenant.add_instance("SNYK", name="snyk-eu")
+    result = info.ok(key="viewer")
+    assert (result["generation"], result["healthcheck"], result["data_sources"], result["hints"]) == ("previous", "available", 1, [])
+    assert [entry.path.rpartition("/")[2] for entry in tenant.journal] == ["healthcheck", "data_source_instances", "integrations"]
+
+
+class Host(BaseHTTPRequestHandler):
+    """A host that answers each path as a test says: path -> (status, JSON)."""
+
+    def do_GET(self) -> None:
+        status, body = self.server.answers.get(self.path, (404, {"message": "no such page"}))  # type: ignore[attr-defined]
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def host() -> Iterator[ThreadingHTTPServer]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Host)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+HEALTH = "/public_api/v1/healthcheck"
+LIST = "/public_api/appsec/v1/data_source_instances"
+UNAUTHORIZED = {"reply": {"err_code": 401, "err_msg": "Public API request unauthorized", "err_extra": None}}
+
+
+@pytest.mark.parametrize(
+    ("health", "shown", "it_is"),
+    [
+        ((200, {"status": "available"}), "available", "it is the key"),
+        ((200, {"status": "degraded"}), "degraded", "it is the key"),
+        ((401, UNAUTHORIZED), "refused", "it is the key"),
+        ((401, {"error": "log in first"}), None, "perhaps api_url is not that of a tenant"),
+        ((404, {"message": "no such page"}), None, "perhaps api_url is not that of a tenant"),
+        ((200, {"state": "up"}), None, "perhaps api_url is not that of a tenant"),
+        ((200, {"status": 1}), None, "perhaps api_url is not that of a tenant"),
+        ((200, []), None, "perhaps api_url is not that of a tenant"),
+    ],
+)
+def test_a_wrong_key_is_told_from_a_wrong_host(info: Ask, host: Any, health: Any, shown: str | None, it_is: str) -> None:
+    host.answers = {HEALTH: health, LIST: (401, {"error": "no"})}
+    result = info.ok(api_url=f"http://127.0.0.1:{host.server_port}")
+    assert (result["healthcheck"], result["authenticated"]) == (shown, False)
+    (hint,) = result["hints"]
+    assert it_is in hint
+
+
+@pytest.mark.parametrize(
+    ("answers", "it_is"),
+    [
+        ({HEALTH: (200, {"status": "available"})}, "The host is that of a tenant, but without this API."),
+        ({}, "perhaps api_url is not that of a tenant"),
+    ],
+)
+def test_a_host_without_the_lists_is_a_failure_that_says_what_it_is(info: Ask, host: Any, answers: Any, it_is: str) -> None:
+    host.answers = answers
+    said = info.refused(api_url=f"http://127.0.0.1:{host.server_port}")
+    assert "HTTP 404" in said
+    assert it_is in said
+
+
+def test_a_tenant_without_a_healthcheck_is_usable_all_the_same(info: Ask, host: Any) -> None:
+    host.answers = {LIST: (200, [])}
+    result = info.ok(api_url=f"http://127.0.0.1:{host.server_port}")
+    assert (result["healthcheck"], result["authenticated"], result["can_read"], result["hints"]) == (None, True, True, [])
 
 
 def test_no_licence_is_an_answer_too(info: Ask, tenant: EmbeddedTenant) -> None:

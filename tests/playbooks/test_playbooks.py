@@ -59,7 +59,7 @@ def test_the_doctor_is_content_with_a_good_key(play: Play, tenant: EmbeddedTenan
     tenant.add_instance("SNYK", name="snyk-eu")
     ended = play("doctor", tenant).fine()
     assert ended.counts()["changed"] == 0
-    for line in ("accepted (advanced)", f"127.0.0.1:{tenant.port}"):
+    for line in ("accepted (advanced)", f"127.0.0.1:{tenant.port}", "healthcheck    available", "generation     current"):
         assert line in ended.output
     assert re.search(r"data sources\s+1\b", ended.output)
 

@@ -19,6 +19,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report 
     failing,
     unpack_options,
 )
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.status import HEALTH
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 
 Row = dict[str, Any]
@@ -93,7 +94,8 @@ def test_one_described_as_absent_is_unexpected_while_it_is_there() -> None:
     ("shown", "kind"),
     [
         ({"status": "ERROR", "health": "unhealthy"}, "unhealthy"),
-        ({"status": "PENDING", "health": "unknown"}, "unknown"),
+        ({"status": "PENDING", "health": "pending"}, "pending"),
+        ({"status": "FAILED", "health": "unknown"}, "unknown"),
         ({"status": None, "health": "unknown"}, "unknown"),
         ({"status": "FANTASTIC", "health": "splendid"}, "unknown"),
     ],
@@ -102,7 +104,27 @@ def test_only_a_known_good_word_is_healthy(shown: Row, kind: str) -> None:
     report = audited(sources=[{**JENKINS, **shown}])
     assert told(report) == [(kind, "blue")]
     assert report["data_sources"][0]["health"] == kind
-    assert next(s for s in report["stages"] if s["stage"] == "build")["healthy"] == 0
+    build = next(s for s in report["stages"] if s["stage"] == "build")
+    assert {word: build[word] for word in HEALTH} == {**dict.fromkeys(HEALTH, 0), kind: 1}
+
+
+def test_a_pending_data_source_is_seen_and_fails_only_an_audit_that_says_so() -> None:
+    waiting = source("GITHUB", "web", status="PENDING", health="pending")
+    report = audited(sources=[waiting], fail_on=["unhealthy", "unknown", "missing"])
+    assert report["verdict"] == "attention"
+    (found,) = report["findings"]
+    assert found["message"].startswith("the tenant shows the status PENDING: it is being set up and not active yet; perhaps somebody")
+    assert audited(sources=[waiting], fail_on=["pending"])["verdict"] == "fail"
+    leaving = audited(sources=[{**waiting, "status": "DESTROYING"}])
+    assert [f["message"] for f in leaving["findings"]] == ["the tenant shows the status DESTROYING: it is being removed"]
+
+
+def test_a_finding_says_why_in_the_words_of_the_tenant() -> None:
+    details = {"connection": {"status": "INVALID", "message": "The token\nhas expired.", "error": "HTTP 401"}, "clone": {"status": "VALID"}}
+    report = audited(sources=[{**JENKINS, "status": "ERROR", "health": "unhealthy", "status_details": details}])
+    why = "connection is INVALID (The token has expired: HTTP 401)"
+    assert [f["message"] for f in report["findings"]] == [f"the tenant shows the status ERROR: it needs attention; {why}"]
+    assert report["data_sources"][0]["status_details"] == details
 
 
 def test_drift_shows_the_difference_and_a_failed_item_its_error() -> None:
@@ -173,7 +195,7 @@ def test_only_what_fail_on_names_fails_and_comes_first() -> None:
 
 @pytest.mark.parametrize("words", ["mising", ["missing", "mising"], {"missing": True}, [3]])
 def test_an_unknown_word_in_fail_on_is_refused_with_the_list(words: Any) -> None:
-    with pytest.raises(InputError, match=r"missing, unhealthy, uncovered, .*, unreadable"):
+    with pytest.raises(InputError, match=r"missing, unhealthy, pending, uncovered, .*, unreadable"):
         fail_on_from(words)
 
 

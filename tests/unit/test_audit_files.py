@@ -146,7 +146,9 @@ HOSTILE = [
 
 def hostile_report(**more: Any) -> Row:
     """Every text that comes from a tenant or a file attacks whoever shows it."""
-    sources = [{**JENKINS, "id": f"id-{n}-{text}", "name": text, "status": text, "health": "unknown"} for n, text in enumerate(HOSTILE)]
+    told = [{text: dict.fromkeys(("status", "message", "error", "timestamp"), text)} for text in HOSTILE]
+    sick = {**JENKINS, "health": "unknown"}
+    sources = [{**sick, "id": f"id-{n}-{text}", "name": text, "status": text, "status_details": told[n]} for n, text in enumerate(HOSTILE)]
     core = {**GITLAB, "repositories": HOSTILE, "repositories_count": len(HOSTILE), "name": HOSTILE[6], "domain": {"hostname": HOSTILE[7]}}
     expected = [{"type": "SNYK", "name": text} for text in HOSTILE]
     exceptions = [
@@ -213,6 +215,39 @@ def test_junit_of_hostile_names_is_well_formed() -> None:
     report = hostile_report(fail_on=list(KINDS))
     names = [str(case.get("name")) for case in junit(report).iter("testcase")]
     assert any("<script>alert(1)</script>" in name for name in names)
+
+
+def test_every_file_says_why_a_data_source_is_unwell() -> None:
+    details = {
+        "connection": {"status": "INVALID", "message": "No <route> to host", "error": "E-7", "timestamp": "2025-07-20T14:15:30.000Z"},
+        "clone": {"status": "VALID"},
+    }
+    sick = {**JENKINS, "status": "ERROR", "health": "unhealthy", "status_details": details}
+    well = {**GITLAB, "status_details": {"connection": {"status": "VALID", "message": "All is well"}}}
+    report = audited(sources=[sick, well], expected=[{"type": "JENKINS_SERVER", "name": "blue"}], fail_on=["unhealthy"])
+    why = "connection is INVALID (No <route> to host: E-7)"
+    rows = list(csv.DictReader(io.StringIO(as_csv(report), newline="")))
+    details_of = {(row["record"], row["kind"], row["name"]): row["detail"] for row in rows}
+    assert details_of["finding", "unhealthy", "blue"].endswith(why)
+    assert details_of["data_source", "", "blue"] == f"status ERROR, drift None; {why}"
+    assert details_of["data_source", "", "core"] == "status COMPLETED, drift None"
+    failures = [str(failure.get("message")) for failure in junit(report).iter("failure")]
+    assert len(failures) == 2
+    assert all(message.endswith(why) for message in failures)
+    assert json.loads(json.dumps(report))["data_sources"][1]["status_details"] == details
+    page = " ".join(Page(render_report(report)).text.split())
+    assert why in page
+    assert "connection: INVALID, No <route> to host, E-7 (2025-07-20T14:15:30.000Z)" in page
+    assert "All is well" not in page
+
+
+def test_a_pending_data_source_is_counted_on_the_page() -> None:
+    report = audited(sources=[{**JENKINS, "status": "TEMPORARY", "health": "pending"}])
+    for html in (render_report(report), render_fleet(fleet({"x": report}, "2026-11-22"))):
+        page = " ".join(Page(html).text.split())
+        assert "1 data source, 1 pending" in page
+        assert "0 healthy, 0 unhealthy, 1 pending, 0 unknown" in page
+    assert "its set-up is not finished" in render_report(report)
 
 
 def test_an_excused_finding_is_no_failure() -> None:

@@ -81,9 +81,12 @@ def test_one_that_selects_all_and_shows_none_leaves_it_open(shown: Row) -> None:
 def test_the_healthiest_data_source_counts_and_unknown_is_not_healthy() -> None:
     sick = selecting("a/b", id="sick", health="unhealthy")
     odd = selecting("a/b", id="odd", health="unknown")
+    new = selecting("a/b", id="new", health="pending")
     section, _found = cover(["a/b"], [sick, odd])
     assert (section["covered"], section["covered_healthy"], section["items"][0]["health"]) == (1, 0, "unknown")
-    section, _found = cover(["a/b"], [sick, odd, selecting("a/b")])
+    section, _found = cover(["a/b"], [sick, odd, new])
+    assert (section["covered_healthy"], section["items"][0]["health"]) == (0, "pending")
+    section, _found = cover(["a/b"], [new, sick, odd, selecting("a/b")])
     assert section["covered_healthy"] == 1
 
 

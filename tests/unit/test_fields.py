@@ -48,13 +48,18 @@ def sample(option: str) -> Any:
         "repositories": ["a/b", "c/d"],
         "external_projects": [{"external_project_id": "p1", "repo_id": "r1"}],
         "repositories_count": 2,
+        "status_details": {"connection": {"status": "INVALID", "message": "The token has expired"}},
+        "scan_types": {"SAST": True, "SCA": False},
     }.get(option, f"<{option}>")
 
 
 def test_the_table_is_the_contract() -> None:
     assert {f.api for f in FIELDS if "create" in f.at} == CREATE
     assert {f.api for f in FIELDS if "update" in f.at} == UPDATE
-    assert {f.option for f in FIELDS if not f.at} == {"id", "identifier", "status", "repositories_count", "created_at", "updated_at"}
+    assert {f.option for f in FIELDS if not f.at} == {
+        "id", "identifier", "status", "status_details", "repositories_count", "scan_types", "tenant_id", "api_url", "created_at",
+        "updated_at",
+    }  # fmt: skip
 
 
 def test_what_plans_and_exports_tell_and_in_which_order() -> None:
@@ -83,7 +88,8 @@ def test_the_names_of_the_api_stand_in_the_table_alone() -> None:
         for path in sorted(UTILS.rglob("*.py"))
         if path.name not in owners
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Constant) and node.value in specific - {"selfSignedCertificate"}
+        # The URL of a new collector is looked for beside its token, under any name.
+        if isinstance(node, ast.Constant) and node.value in specific - {"selfSignedCertificate", "apiUrl"}
     ]
     assert found == []
 
@@ -92,8 +98,22 @@ def test_the_names_of_the_api_stand_in_the_table_alone() -> None:
 def test_what_the_tenant_shows_comes_back_under_its_option(field: Any) -> None:
     raw: dict[str, Any] = {}
     value = sample(field.option)
-    put(raw, field.api, mappings_to_api(value) if field.type == "mappings" else value)
+    sent = {"mappings": mappings_to_api, "switches": lambda v: {k: {"isEnabled": on} for k, on in v.items()}}.get(field.type)
+    put(raw, field.api, sent(value) if sent else value)
     assert get(from_api(raw), field.option) == value
+
+
+@pytest.mark.parametrize("field", [f for f in FIELDS if f.older], ids=lambda f: f.option)
+def test_what_an_older_tenant_shows_elsewhere_comes_back_too_and_the_published_place_wins(field: Any) -> None:
+    assert get(from_api({field.older: "then"}), field.option) == "then"
+    assert get(from_api({field.older: "then", field.api: "now"}), field.option) == "now"
+
+
+def test_of_the_details_of_a_status_only_what_is_published_is_taken() -> None:
+    details = {"connection": {"status": "INVALID", "error": 401, "message": None, "token": "sent-t0ken"}, "odd": "text", "empty": {}}
+    assert from_api({"statusDetails": details})["status_details"] == {"connection": {"status": "INVALID", "error": "401"}, "empty": {}}
+    assert from_api({"statusDetails": ["odd"]})["status_details"] == {}
+    assert from_api({"scanTypes": {"SAST": {"isEnabled": True}, "SCA": {"isEnabled": "no"}, "IAC": None}})["scan_types"] == {"SAST": True}
 
 
 @pytest.mark.parametrize("field", [f for f in FIELDS if f.write_only], ids=lambda f: f.option)

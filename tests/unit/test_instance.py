@@ -38,7 +38,7 @@ DIFFERENT = [
     {"repositories": ["a/1"], "repositories_mode": "exact"},
     {"repositories": [], "repositories_mode": "exact"},
     {"scope_rules": [{"include": "**"}], "scope_candidates": ["b/1"]},
-    {"external_projects": [{"external_project_id": "p", "repo_id": "r"}]},
+    {"external_projects": [{"external_project_id": "p", "external_id": "e", "repo_id": "r"}]},
     {"unique_properties": {"team": "red"}},
     {"selection_type": "CURRENT_STATE"},
     {"domain": {"hostname": "other.example.com"}, "recreate": "when_immutable_differs", "credentials": {"token": "t"}},

@@ -43,6 +43,10 @@ class Direct:
     """The endpoints of floor 2 on a tenant's state, and every write that was tried."""
 
     tenant = "tenant.example.com"
+    generation = "current"
+
+    def refuse_creation(self, _subject: str) -> None:
+        pass
 
     def __init__(self, locks: str, **switches: Any) -> None:
         self.switches = Switches(**switches)

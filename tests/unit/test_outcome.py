@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.apply import Outcome, Surprise, Writer
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import pending_actions, plan_item
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.report import results_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.status import GOOD, STATUSES
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.view import Undetermined
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import (
     ApiError,
@@ -72,6 +75,73 @@ def test_a_status_that_is_not_reached_in_time(changed: bool, kind: type[CortexEr
     with pytest.raises(CortexError, match=f"status PENDING after 0 s, not COMPLETED. {says} wait_timeout") as late:
         Writer(view, Memory(None, "t", read_only=True))._wait(outcome, "1")
     assert type(late.value) is kind
+
+
+DETAILS = {"connection": {"status": "INVALID", "message": "The token has expired", "error": "HTTP 401"}}
+WHY = "; connection is INVALID (The token has expired: HTTP 401)"
+
+
+def waited(*shown: dict[str, Any], changed: bool = True, **options: Any) -> tuple[Outcome, int]:
+    """What became of a wait for an instance that is shown like this, each time it is looked at; and how often it was looked at again."""
+    views, looked = list(shown), [0]
+
+    def settled(_id: str, _subject: str) -> Any:
+        looked[0] += 1
+        return SimpleNamespace(shown=views.pop(0) if len(views) > 1 else views[0])
+
+    wait = {"wait": True, "wait_for_status": list(GOOD), "wait_timeout": 60.0, **options}
+    outcome = Outcome(0, {**ITEM, **wait}, changed=changed)
+    outcome.data_source = views.pop(0) if len(views) > 1 else views[0]
+    view: Any = SimpleNamespace(api=None, settled=settled)
+    Writer(view, Memory(None, "t", read_only=True))._wait(outcome, "1")
+    return outcome, looked[0]
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apply.time, "sleep", lambda _seconds: None)
+
+
+@pytest.mark.parametrize("word", ["COMPLETED", "CONNECTED", "connected"])
+def test_a_good_word_ends_the_wait(word: str) -> None:
+    assert waited({"status": word})[0].warnings == []
+
+
+def test_a_warning_ends_the_wait_and_is_passed_on() -> None:
+    outcome, looked = waited({"status": "WARNING", "status_details": DETAILS})
+    assert looked == 0
+    assert outcome.warnings == [f"{NAME} (id 1) has status WARNING: it works, with warnings{WHY}."]
+
+
+@pytest.mark.parametrize("word", ["ERROR", "DISABLED", "TRANSPORTER_CONNECTION_DISABLED", "DESTROYING"])
+@pytest.mark.parametrize(
+    ("changed", "kind", "says"), [(True, PartlyDone, "What was sent stands"), (False, TenantError, "Nothing was sent")]
+)
+def test_a_bad_word_ends_the_wait_at_once_and_says_why(word: str, changed: bool, kind: type[CortexError], says: str) -> None:
+    with pytest.raises(CortexError) as ended:
+        waited({"status": word.lower(), "status_details": DETAILS}, changed=changed)
+    assert type(ended.value) is kind
+    meaning = STATUSES[word].says
+    assert str(ended.value) == (
+        f"{NAME} (id 1) has status {word} ({meaning}), not COMPLETED or CONNECTED{WHY}. {says}; repair it in the console, then run again."
+    )
+
+
+@pytest.mark.usefixtures("no_pauses")
+@pytest.mark.parametrize("word", ["PENDING", "TEMPORARY", "IN_PROGRESS", "FAILED", None])
+def test_with_any_other_word_it_goes_on(word: str | None) -> None:
+    outcome, looked = waited({"status": word}, {"status": word}, {"status": "CONNECTED"})
+    assert (looked, outcome.warnings, outcome.data_source) == (2, [], {"status": "CONNECTED"})
+    late = f"has status {word or 'NOT SHOWN'} after 0 s, not COMPLETED or CONNECTED{WHY}. What was sent stands"
+    with pytest.raises(PartlyDone, match=re.escape(late)):
+        waited({"status": word, "status_details": DETAILS}, wait_timeout=0.0)
+
+
+@pytest.mark.usefixtures("no_pauses")
+@pytest.mark.parametrize("word", [*STATUSES, "ODD"])
+def test_what_is_waited_for_wins_over_what_the_word_says(word: str) -> None:
+    outcome, looked = waited({"status": "PENDING"}, {"status": word}, wait_for_status=[word.lower()])
+    assert (looked, outcome.warnings) == (int(word != "PENDING"), [])
 
 
 def test_a_pending_action_says_when_the_scope_waits_for_it() -> None:

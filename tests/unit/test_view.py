@@ -41,6 +41,18 @@ def test_what_is_gone_since_the_list_is_no_candidate() -> None:
     assert [instance.id for instance in view.candidates(item)] == ["2"]
 
 
+def test_why_an_instance_had_a_status_is_not_told_of_the_one_that_a_later_read_shows() -> None:
+    tenant = Tenant()
+    details = {"connection": {"status": "INVALID"}}
+    tenant.list_data_sources = lambda: [{"id": "1", "status": "ERROR", "statusDetails": details}]  # type: ignore[method-assign]
+    tenant.by_id["1"] = {"id": "1", "status": "CONNECTED"}
+    view = loaded(tenant)
+    assert view.instances["1"].shown["status_details"] == details
+    found = view.fetch("1")
+    assert found is not None
+    assert found.shown == {"id": "1", "status": "CONNECTED"}
+
+
 def test_an_answer_about_another_instance_is_refused() -> None:
     tenant = Tenant()
     tenant.by_id["1"] = {"id": "2", "type": "SNYK"}

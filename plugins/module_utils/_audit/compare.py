@@ -9,7 +9,7 @@ import typing as t
 from .._data_sources.fields import Item, get, hostname_key, label
 from .._data_sources.instance import Instance
 from .._data_sources.match import match
-from .._data_sources.status import HEALTH, status_of
+from .._data_sources.status import HEALTH, reasons, status_of
 from .._data_sources.types import STAGES, VCS, known
 from .._errors import InputError
 from .kinds import Finding, finding
@@ -64,6 +64,7 @@ def shown_row(source: Item) -> Row:
     row = about(source)
     row.update({k: source.get(k) for k in ("status", "health", "selection_type", "repositories_count", "created_at", "updated_at")})
     row["health"] = row["health"] if row["health"] in HEALTH else "unknown"
+    row["status_details"] = source.get("status_details") or {}
     if row["repositories_count"] is None and source.get("repositories") is not None and source.get("complete"):
         row["repositories_count"] = len(source["repositories"])
     return {**row, "complete": readable(source), "expected": None, "drift": None}
@@ -123,10 +124,8 @@ def _condition(shown: Row, index: int | None) -> list[Finding]:
     """What is to be said of a data source whoever describes it. index: of the item that means it."""
     facts = {**_facts(shown), "index": index}
     found = []
-    if shown["health"] == "unhealthy":
-        found.append(finding("unhealthy", f"the tenant shows the status {shown['status']}", **facts))
-    elif shown["health"] != "healthy":
-        found.append(finding("unknown", _unknown(shown), **facts))
+    if shown["health"] != "healthy":
+        found.append(finding(shown["health"], _unwell(shown), **facts))
     if not shown["complete"]:
         found.append(finding("incomplete", _incomplete(shown), **facts))
     return found
@@ -186,12 +185,17 @@ def _drift(entry: Row, row: Row, diff: Row) -> tuple[str | None, list[Finding]]:
     return "none", []
 
 
-def _unknown(shown: Row) -> str:
+def _unwell(shown: Row) -> str:
+    """Why a data source does not count as healthy, as far as the tenant says."""
     if not shown["status"]:
         return "the tenant shows no status"
-    kind = known(shown["type"])
-    waits = f"; perhaps somebody still has to {kind.person}" if kind and kind.person and status_of(shown["status"]).waits else ""
-    return f"the status word {shown['status']} says neither that it works nor that it does not{waits}"
+    status, kind = status_of(shown["status"]), known(shown["type"])
+    if shown["health"] == "unknown":
+        said = f"the status word {shown['status']} says neither that it works nor that it does not"
+    else:
+        said = f"the tenant shows the status {shown['status']}" + (f": {status.says}" if status.says else "")
+    waits = f"perhaps somebody still has to {kind.person}" if kind and kind.person and status.waits else ""
+    return "; ".join(filter(None, [said, reasons(shown["status_details"]), waits]))
 
 
 def _incomplete(shown: Row) -> str:

@@ -32,6 +32,11 @@ KINDS: dict[str, Kind] = {
     "unhealthy": Kind(
         "Unhealthy", "the tenant shows a data source in error, with a warning or disabled", "Open it in the Cortex console and repair it."
     ),
+    "pending": Kind(
+        "Pending",
+        "a data source is still being set up, or is being removed",
+        "Do what it waits for, such as consent in a browser; look again later.",
+    ),
     "uncovered": Kind(
         "Uncovered",
         "no version-control data source selects a listed repository",

@@ -16,7 +16,7 @@ from .kinds import Finding, finding
 
 Row = dict[str, t.Any]
 _SCP = re.compile(r"[^/@:\s]+@[^/:\s]+:(?!//).+")
-_BEST = {word: place for place, word in enumerate(("healthy", "unknown", "unhealthy"))}
+_BEST = {word: place for place, word in enumerate(("healthy", "pending", "unknown", "unhealthy"))}
 
 
 def key_of(text: str) -> tuple[str, str]:
@@ -68,7 +68,7 @@ class Coverage:
             if same:
                 found, row["note"] = self._selecting(*same[0]), f"listed by its last part alone: taken for {same[0][1]}"
         if found:
-            best = min((s for _host, s in found), key=lambda s: _BEST.get(str(s.get("health")), 1))
+            best = min((s for _host, s in found), key=lambda s: _BEST.get(str(s.get("health")), _BEST["unknown"]))
             return {**row, "health": best.get("health") if best.get("health") in HEALTH else "unknown", "by": label(best), "id": best["id"]}
         possible = [source for own, source in self._open if _may_be(host, own)]
         if possible:

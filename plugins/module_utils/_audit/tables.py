@@ -10,6 +10,7 @@ import io
 import re
 import typing as t
 
+from .._data_sources.status import reasons
 from .kinds import KINDS, Finding
 from .report import failing
 
@@ -40,7 +41,9 @@ def _rows(report: Row) -> t.Iterator[Row]:
         yield {**about, "record": "finding", "state": state, "detail": each["message"], **(each["excused"] or {})}
     for source in report["data_sources"]:
         state = {True: "expected", False: "unexpected", None: "present"}[source["expected"]]
-        yield {**source, "record": "data_source", "state": state, "detail": f"status {source['status']}, drift {source['drift']}"}
+        told = f"status {source['status']}, drift {source['drift']}"
+        why = "" if source["health"] == "healthy" else reasons(source["status_details"])
+        yield {**source, "record": "data_source", "state": state, "detail": f"{told}; {why}" if why else told}
     for each in (report["repositories"] or {}).get("items", []):
         told = f"by {each['by']}" if each["by"] else each["note"]
         yield {"record": "repository", "state": each["status"], "repository": each["name"], "health": each["health"], "detail": told}

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import re
 import threading
@@ -21,9 +20,10 @@ from .data_file import write_backup
 from .fields import COLLECTOR, MANUAL, Item, Raw, label
 from .instance import Instance
 from .lost import find_lost
-from .made import creatable, remember_creatable, remember_made, remember_mappings
+from .made import remember_creatable, remember_made, remember_mappings
 from .match import Match
 from .plan import Plan, pending_actions, plan_item, plan_pending, plan_update, scope_item, unexpected
+from .status import reasons, status_of
 from .types import known
 from .unscoped import forget, remember
 from .view import SETTLE_PAUSES, View
@@ -98,7 +98,6 @@ class Writer:
 
     def __init__(self, view: View, memory: Memory) -> None:
         self.view, self.api, self.memory = view, view.api, memory
-        self._creatable = functools.partial(creatable, memory)
         self._lock = threading.Lock()
         # What this run knows of types: which the tenant has created, which it refused, and a lock for the first creation of each.
         self._created: set[str] = set()
@@ -237,7 +236,7 @@ class Writer:
         Raises ApiError.
         """
         kind = item["type"]
-        if kind == COLLECTOR or self._creatable(kind) or kind in self._created:
+        if kind == COLLECTOR or self.view.creatable(kind) or kind in self._created:
             return self.api.create_data_source(post, label(item))
         with self._lock:
             alone = self._alone.setdefault(kind, threading.Lock())
@@ -283,7 +282,7 @@ class Writer:
             raise refusal
         outcome.warnings += filter(None, [found.warning])
         outcome.warnings.append(f"{label(outcome.item)} was created by somebody else while this run was planning; it was taken as it is.")
-        outcome.take(plan_item(outcome.item, found.found, self._creatable), predicted=False)
+        outcome.take(plan_item(outcome.item, found.found, self.view.creatable), predicted=False)
         if outcome.plan.changed:
             self.apply(outcome)
 
@@ -313,7 +312,7 @@ class Writer:
             if current is None:
                 raise _overtaken("deleted", item, instance_id)
             # Planned anew from the read right before the write: what others changed since must not be undone.
-            outcome.take(plan_update(item, current, self._creatable), predicted=False)
+            outcome.take(plan_update(item, current, self.view.creatable), predicted=False)
             if outcome.plan.action == "recreate":
                 raise _overtaken("changed", item, instance_id)
             if outcome.plan.changed:
@@ -352,8 +351,9 @@ class Writer:
         plan, item = outcome.plan, outcome.plan.item or outcome.item
         with self._locked(plan.id):
             current = self.view.fetch(plan.id, label(outcome.item))
-            if current is None or plan_update(outcome.item, current, self._creatable).put != plan.put:
+            if current is None or plan_update(outcome.item, current, self.view.creatable).put != plan.put:
                 raise _overtaken("changed", outcome.item, plan.id)
+            self.api.refuse_creation(label(outcome.item))
             self._backup(outcome, current.shown)
             self.api.delete_data_source(plan.id, label(outcome.item))
             outcome.changed, outcome.actions, outcome.data_source = True, ["delete"], plan.before
@@ -394,15 +394,23 @@ class Writer:
         wanted = [s.upper() for s in item["wait_for_status"]]
         deadline, pause = time.monotonic() + item["wait_timeout"], 1.0
         while True:
-            status = str((outcome.data_source or {}).get("status") or "not shown").upper()
-            if status in wanted:
+            shown = outcome.data_source or {}
+            word = str(shown.get("status") or "not shown").upper()
+            if word in wanted:
                 return
-            if time.monotonic() + pause > deadline:
-                late = f" (id {instance_id}) has status {status} after {item['wait_timeout']:g} s, not {' or '.join(wanted)}"
-                how = "raise wait_timeout, or look in the console."
+            status, why = status_of(word), reasons(shown.get("status_details"))
+            why = f"; {why}" if why else ""
+            if status.ends == "warned":
+                outcome.warnings.append(f"{label(item)} (id {instance_id}) has status {word}: {status.says}{why}.")
+                return
+            late = time.monotonic() + pause > deadline
+            if late or status.ends == "failed":
+                when = f" ({status.says})" if status.ends else f" after {item['wait_timeout']:g} s"
+                said = f" (id {instance_id}) has status {word}{when}, not {' or '.join(wanted)}{why}"
+                how = "repair it in the console, then run again." if status.ends else "raise wait_timeout, or look in the console."
                 if outcome.changed:
-                    raise PartlyDone(late, how=f"What was sent stands; {how}", subject=label(item))
-                raise TenantError(f"{late}. Nothing was sent; {how}", subject=label(item))
+                    raise PartlyDone(said, how=f"What was sent stands; {how}", subject=label(item))
+                raise TenantError(f"{said}. Nothing was sent; {how}", subject=label(item))
             time.sleep(pause)
             pause = min(pause * 1.5, 10.0)
             outcome.data_source = self.view.settled(instance_id, label(item)).shown
@@ -416,8 +424,8 @@ _COLLECTOR_SETTINGS = (
 
 
 def _names_type(refusal: ApiError) -> bool:
-    """Whether a 422 is about the type: "requestBody.type", "type"."""
-    return re.search(r"(?<![\w])(?:\w+\.)*type\b", refusal.words) is not None
+    """Whether a 422 is about the type of the data source ("requestBody.type: ..."), and not about a member such as credentials.type."""
+    return re.search(r"(?:^|[\s\[;(])(?:(?:request)?body\.)?type\s*:|[\"'`]type[\"'`]", refusal.words, re.IGNORECASE) is not None
 
 
 def _overtaken(what: str, item: Item, instance_id: str) -> TenantError:

@@ -65,7 +65,7 @@ def as_configs(shown: list[Item]) -> list[Item]:
 
     def means(mine: t.Any, other: t.Any) -> bool:
         if mine[1]:  # an identifier decides alone
-            return mine[:2] == other[:2]
+            return bool(mine[:2] == other[:2])
         return mine[0] == other[0] and mine[2] in (None, other[2]) and mine[3] in ("", other[3])
 
     return [as_config(i, with_id=not k[0] or not any(k[1:]) or sum(means(k, o) for o in keys) > 1) for i, k in zip(shown, keys)]

@@ -9,6 +9,7 @@ import json
 import typing as t
 
 from .._http.redaction import is_masked, looks_secret
+from .status import GOOD
 
 Item = dict[str, t.Any]  # what the user wants, option-shaped; a key that was not given is not there
 Raw = dict[str, t.Any]  # an instance as the API shows it
@@ -29,6 +30,7 @@ class Field:
 
     option: its name for the user, dots for sub-options. api: its path in the API's JSON (docs/api.md: create.body, update.body).
     at: the calls that may carry it, "create", "update" or both; empty for what only the tenant sets.
+    older: the path that an older tenant may show it at instead.
     write_only: sent, never shown by the tenant, never compared. secret: never in any output.
     """
 
@@ -38,6 +40,7 @@ class Field:
     at: tuple[str, ...] = ("create",)
     write_only: bool = False
     secret: bool = False
+    older: str = ""
 
 
 FIELDS = (
@@ -65,8 +68,12 @@ FIELDS = (
     Field("identifier", "uniqueIdentifier", at=()),
     Field("status", "status", at=()),
     Field("repositories_count", "repositoriesCount", "int", at=()),
-    Field("created_at", "createdAt", at=()),
-    Field("updated_at", "updatedAt", at=()),
+    Field("status_details", "statusDetails", "components", at=()),
+    Field("scan_types", "scanTypes", "switches", at=()),
+    Field("tenant_id", "tenantId", at=()),
+    Field("api_url", "apiUrl", at=()),
+    Field("created_at", "creationDate", at=(), older="createdAt"),
+    Field("updated_at", "lastUpdateDate", at=(), older="updatedAt"),
 )
 
 # What an instance shows of what a user can give, in the order in which plans and exports tell it: digests rest on that order.
@@ -85,6 +92,9 @@ MAPPING = {
     "branch_name": "branchName",
 }
 
+# What is said of one component in status_details.
+DETAIL = ("status", "message", "error", "timestamp")
+
 # How to get there, which is no part of the instance itself.
 BEHAVIOUR: dict[str, dict[str, t.Any]] = {
     "state": {"type": "str", "choices": ["present", "created", "absent"], "default": "present"},
@@ -101,7 +111,7 @@ BEHAVIOUR: dict[str, dict[str, t.Any]] = {
     "recreate": {"type": "str", "choices": ["never", "when_immutable_differs"], "default": "never"},
     "backup_dir": {"type": "path"},
     "wait": {"type": "bool", "default": False},
-    "wait_for_status": {"type": "list", "elements": "str", "default": ["COMPLETED"]},
+    "wait_for_status": {"type": "list", "elements": "str", "default": list(GOOD)},
     "wait_timeout": {"type": "float", "default": 120.0},
     "credentials_file": {"type": "path"},
     "return_credentials": {"type": "bool", "default": False, "no_log": False},
@@ -171,12 +181,19 @@ def from_api(raw: Raw) -> Item:
     item: Item = {}
     for field in FIELDS:
         value = get(raw, field.api)
+        if value is None and field.older:
+            value = get(raw, field.older)
         if value is None or field.write_only:
             continue
         if field.type == "mappings":
             value = [{option: m[api] for option, api in MAPPING.items() if m.get(api) is not None} for m in value if isinstance(m, dict)]
         elif field.type == "names":
             value = [str(v) for v in value] if isinstance(value, list) else None
+        elif field.type == "components":
+            # Nothing but these members: under another name might stand what nobody may see.
+            value = {str(name): {k: str(v[k]) for k in DETAIL if v.get(k) is not None} for name, v in _objects(value)}
+        elif field.type == "switches":
+            value = {str(name): v["isEnabled"] for name, v in _objects(value) if isinstance(v.get("isEnabled"), bool)}
         if value is not None:
             put(item, field.option, value)
     names = names_of(raw)
@@ -189,6 +206,11 @@ def from_api(raw: Raw) -> Item:
     if "id" in item:
         item["id"] = str(item["id"])
     return item
+
+
+def _objects(value: t.Any) -> list[tuple[t.Any, Raw]]:
+    """The members of an object that are objects themselves."""
+    return [(name, v) for name, v in value.items() if isinstance(v, dict)] if isinstance(value, dict) else []
 
 
 def names_of(raw: Raw) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .._errors import InputError
+from .._errors import InputError, TenantError
 from .._http.redaction import alike, holds_masked, is_masked
 from .fields import (
     COLLECTOR,
@@ -76,7 +76,9 @@ def plan_item(item: Item, current: Instance | None, creatable: t.Callable[[str],
     if current is None:
         if item["state"] == "absent":
             return Plan("none")
-        if creatable(item.get("type", "")) is False and item.get("uncreatable") != "fail":
+        if "type" in item and creatable(item["type"]) is False:
+            if item.get("uncreatable") == "fail":
+                raise TenantError(" does not exist, and this tenant's API does not create this type.", subject=label(item))
             return plan_pending(item)
         return plan_create(item, may=creatable(item.get("type", "")))
     if item["state"] == "absent":

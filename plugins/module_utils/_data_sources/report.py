@@ -87,6 +87,8 @@ def _row(outcome: Outcome) -> Result:
         "status": shown.get("status"),
         **_more(outcome),
     }
+    if shown.get("status_details"):
+        row["status_details"] = shown["status_details"]
     if outcome.error:
         row["error"] = outcome.error
     if outcome.pending:

@@ -19,7 +19,7 @@ from .check import check_item
 from .collector_token import CredentialsFile
 from .fields import COLLECTOR, Item, get, hostname_key, label
 from .instance import Instance
-from .made import creatable, made_for
+from .made import made_for
 from .match import Match, same_new, unread_by
 from .plan import Plan, plan_delete, plan_item
 from .prune import Prune
@@ -249,10 +249,9 @@ class Run:
 
     def _plan(self, outcome: Outcome) -> None:
         item = outcome.item
-        may = functools.partial(creatable, self.memory)
-        plan = plan_item(item, outcome.current, may)
+        plan = plan_item(item, outcome.current, self.view.creatable)
         if plan.action == "read":
-            plan = plan_item(item, self.view.fetch(plan.id, label(item)), may)
+            plan = plan_item(item, self.view.fetch(plan.id, label(item)), self.view.creatable)
         if plan.action == "recreate" and not outcome.match.proven:
             alone = f": matched to id {plan.id} by its {outcome.match.by} alone, which is not enough to delete it; give its id."
             raise Undetermined(alone, subject=label(item))

@@ -1,40 +1,64 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# PRIVATE to the collection: floor 3, the table of the words that a tenant shows as an instance's status. Pure.
+# PRIVATE to the collection: floor 3, the table of the words that a tenant shows as an instance's status, and why. Pure.
 from __future__ import annotations
 
 import dataclasses
+import typing as t
 
-HEALTH = ("healthy", "unhealthy", "unknown")
+from .._errors import WORDS_SHOWN
+
+HEALTH = ("healthy", "unhealthy", "pending", "unknown")
 
 
 @dataclasses.dataclass(frozen=True)
 class Status:
     """What a status word says.
 
-    health: one of HEALTH. waits: whether the instance may be waiting for a person, such as for consent to the connection.
+    health: one of HEALTH. says: the word in plain English. ends: how it ends the wait for another word: "failed" at once, "warned" with a
+    warning, "" not at all. waits: whether the instance may be waiting for a person, such as for consent to the connection.
     """
 
     health: str = "unknown"
+    says: str = ""
+    ends: str = ""
     waits: bool = False
 
 
-# Only words whose meaning is known or plain. Any other says nothing, and never counts as healthy.
+# The published words (docs/api.md: instance.status). Any other says nothing, and never counts as healthy.
 STATUSES = {
-    "COMPLETED": Status("healthy"),
-    "CONNECTED": Status("healthy"),
-    "ERROR": Status("unhealthy"),
-    "FAILED": Status("unhealthy"),
-    "WARNING": Status("unhealthy"),
-    "DISABLED": Status("unhealthy"),
-    "DISCONNECTED": Status("unhealthy"),
-    "PENDING": Status(waits=True),
+    "COMPLETED": Status("healthy", "it is set up and works"),
+    "CONNECTED": Status("healthy", "it is connected"),
+    "WARNING": Status("unhealthy", "it works, with warnings", ends="warned"),
+    "ERROR": Status("unhealthy", "it needs attention", ends="failed"),
+    "DISABLED": Status("unhealthy", "it is disabled and scans nothing", ends="failed"),
+    "TRANSPORTER_CONNECTION_DISABLED": Status("unhealthy", "its transporter's connection is disabled", ends="failed"),
+    "PENDING": Status("pending", "it is being set up and not active yet", waits=True),
+    "TEMPORARY": Status("pending", "its set-up is not finished"),
+    "DESTROYING": Status("pending", "it is being removed", ends="failed"),
 }
+# What a wait is for unless other words are given.
+GOOD = tuple(word for word, status in STATUSES.items() if status.health == "healthy")
 
 
 def status_of(word: object) -> Status:
-    """What a word says, in any case; a longer one with a word for waiting in it, such as CONSENT_PENDING, waits too."""
+    """What a word says, in any case. A longer one with a word for waiting in it, such as CONSENT_PENDING, may wait for a person too."""
     shown = str(word or "").upper()
-    longer = (status for known, status in STATUSES.items() if status.waits and known in shown)
-    return STATUSES.get(shown) or next(longer, Status())
+    waits = any(status.waits and known in shown for known, status in STATUSES.items())
+    return STATUSES.get(shown) or Status(waits=waits)
+
+
+def reasons(details: t.Any) -> str:
+    """Why, in the tenant's words on one line, such as "connection is INVALID (Token expired: HTTP 401)"; empty when it does not say.
+
+    details: status_details, option-shaped. Told are the components that are not VALID or have an error; if there are none, all that have
+    a message.
+    """
+    shown = details if isinstance(details, dict) else {}
+    wrong = {name: one for name, one in shown.items() if one.get("status") != "VALID" or one.get("error")}
+    told = []
+    for name, one in (wrong or {name: one for name, one in shown.items() if one.get("message")}).items():
+        words = ": ".join(filter(None, (str(one.get(key) or "").rstrip(".") for key in ("message", "error"))))
+        told.append(f"{name} is {one.get('status') or 'not known'}{f' ({words})' if words else ''}")
+    return " ".join(", ".join(told).split())[:WORDS_SHOWN]

@@ -13,12 +13,13 @@ from .._errors import InputError, TenantError
 from .._state import Memory
 from .fields import Item, Raw, get, hostname_key, label
 from .instance import Instance, count_of
-from .made import applied_mappings
+from .made import applied_mappings, creatable
 from .match import Match, match, proves
 from .plan import needs_full
 
-# What an entry of the list says of the selection is not taken over: its state is empty whatever is selected.
-NOT_FROM_THE_LIST = ("state", "repositoriesCount")
+# What an entry of the list says of the selection is not taken over: its state is empty whatever is selected. Nor is why it had the
+# status it had then.
+NOT_FROM_THE_LIST = ("state", "repositoriesCount", "statusDetails")
 # A tenant may need a moment until a read shows what was written.
 SETTLE_PAUSES = (0.0, 0.5, 1.0, 2.0)
 
@@ -71,6 +72,12 @@ class View:
                 ids += [i for key in (hosts if host is None else {hostname_key(host), ""}) for i in hosts.get(key, [])]
         # Another thread may find out meanwhile that one of them is gone.
         return [instance for i in dict.fromkeys(ids) if (instance := self.instances.get(i)) is not None]
+
+    def creatable(self, kind: str) -> bool | None:
+        """Whether the tenant creates instances of a type; None when nobody has tried yet, or nobody remembers."""
+        if self.api.generation == "previous":
+            return False
+        return creatable(self.memory, kind) if self.memory else None
 
     def proven(self, item: Item) -> list[str]:
         """The ids of the listed instances that are the item's beyond doubt, so that no other item of the list can mean them."""

@@ -269,6 +269,8 @@ class Client:
             retry_after(response.headers.get("Retry-After")),
             skew,
         )
+        reply = decoded.get("reply") if isinstance(decoded, dict) else None
+        error = dataclasses.replace(error, from_platform=isinstance(reply, dict) and "err_code" in reply)
         throttled = any(said in words.lower() for said in ("too many requests", "rate limit exceeded"))
         if status == 429 or (throttled and status in (400, 403, 503)):
             return "refused", error
