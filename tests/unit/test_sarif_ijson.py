@@ -151,6 +151,9 @@ def test_any_document(content: bytes, depth: int, chunk: int, tmp_path: Path) ->
         ours = by_ours(path, depth)
     try:
         (theirs,) = by_ijson(content)
+    except decimal.InvalidOperation:
+        # A number with more digits of exponent than Python's decimals have: ijson has no opinion.
+        assume(False)
     except (ijson.JSONError, ValueError):
         theirs = REFUSED
     # yajl overlooks a text that begins after the end of the document, and takes 1e999.

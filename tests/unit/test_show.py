@@ -105,10 +105,10 @@ def test_a_deletion_shows_what_goes() -> None:
 
 
 def test_a_remapped_project_shows_both_ends() -> None:
-    current = {**HELD, "externalProjects": [{"externalProjectId": "p1", "repoId": "r1"}]}
-    shown = difference({**ITEM, "external_projects": [{"external_project_id": "p1", "repo_id": "r2"}]}, current)
-    assert "external_projects - external_project_id=p1 repo_id=r1\n" in shown["before"]
-    assert "external_projects + external_project_id=p1 repo_id=r2\n" in shown["after"]
+    current = {**HELD, "externalProjects": [{"externalProjectId": "p1", "externalId": "e", "repoId": "r1"}]}
+    shown = difference({**ITEM, "external_projects": [{"external_project_id": "p1", "external_id": "e", "repo_id": "r2"}]}, current)
+    assert "external_projects - external_id=e external_project_id=p1 repo_id=r1\n" in shown["before"]
+    assert "external_projects + external_id=e external_project_id=p1 repo_id=r2\n" in shown["after"]
 
 
 def test_the_order_of_a_list_is_no_change() -> None:

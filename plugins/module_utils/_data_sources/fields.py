@@ -220,6 +220,17 @@ def names_of(raw: Raw) -> list[str]:
     return list(dict.fromkeys(name for name in shown if isinstance(name, str) and name and not is_masked(name)))
 
 
+def is_published(raw: Raw) -> bool:
+    """Whether an instance is shown as published: then its uniqueProperties are never shown (docs/api.md: instance.hidden)."""
+    return "uniqueProperties" not in raw and ("creationDate" in raw or bool(raw.get("uniqueIdentifier")))
+
+
+def last_update(raw: Raw) -> str | None:
+    """When an instance was changed last, as the tenant writes it; None where it is not shown as published."""
+    updated = raw.get("lastUpdateDate")
+    return updated if isinstance(updated, str) else None
+
+
 def collector_settings(raw: Raw) -> Raw:
     """The settings that a collector shows at its root (docs/api.md: create.collector); empty for other types."""
     return {key: raw[key] for key in COLLECTOR_SETTINGS if isinstance(raw.get(key), str)}

@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import typing as t
 
-from .fields import Item, Raw, from_api, label, names_of
+from .fields import Item, Raw, from_api, is_published, label, names_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Instance:
     @property
     def published(self) -> bool:
         """Whether it is shown as published: then its uniqueProperties are never shown (docs/api.md: instance.hidden)."""
-        return "uniqueProperties" not in self.raw and (self.identifier is not None or "creationDate" in self.raw)
+        return is_published(self.raw)
 
     @property
     def settings(self) -> Raw | None:

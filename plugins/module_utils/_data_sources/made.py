@@ -9,7 +9,7 @@ import typing as t
 
 from .._http.redaction import Redactor
 from .._state import Memory
-from .fields import Item, Raw, get, hostname_key
+from .fields import Item, Raw, get, hostname_key, last_update
 from .instance import Instance
 
 MADE, UNCREATABLE, CREATABLE, MAPPINGS = "made", "uncreatable", "creatable", "mappings"
@@ -58,8 +58,8 @@ def remember_creatable(memory: Memory, kind: str, yes: bool) -> None:
 
 def remember_mappings(memory: Memory, redactor: Redactor, mappings: list[Item], shown: Instance) -> None:
     """Called after a PUT that carried them, with what was read back (docs/api.md: instance.hidden)."""
-    updated = shown.raw.get("lastUpdateDate")
-    if "externalProjects" not in shown.raw and isinstance(updated, str):
+    updated = last_update(shown.raw)
+    if "externalProjects" not in shown.raw and updated:
         memory.put(MAPPINGS, shown.id, {"updated": updated, "mappings": redactor.value(mappings)})
 
 
@@ -67,7 +67,7 @@ def applied_mappings(memory: Memory, raw: Raw) -> list[Item] | None:
     """The mappings that an earlier run set, as long as nobody has changed the instance since; None when that is not known."""
     entry = memory.get(MAPPINGS, str(raw["id"])) if "externalProjects" not in raw else None
     value: t.Any = entry.value if entry else None
-    if not isinstance(value, dict) or value.get("updated") != raw.get("lastUpdateDate"):
+    if not isinstance(value, dict) or value.get("updated") != last_update(raw):
         return None
     mappings = value.get("mappings")
     return mappings if isinstance(mappings, list) and all(isinstance(m, dict) for m in mappings) else None
