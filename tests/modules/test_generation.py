@@ -62,14 +62,14 @@ def test_it_is_listed_scoped_and_cleared_and_a_second_run_changes_nothing(engine
 
 
 def test_nothing_is_created_there_and_nothing_destroyed_to_be_created_again(engine: Engine) -> None:
-    result = engine.apply(item_of("SNYK", "eu"))
-    assert result["failed"]
-    assert "this tenant is of the previous generation, which has no creation. Connect it in the console" in result["msg"]
+    for check in (True, False):
+        assert actions(engine.apply(item_of("SNYK", "eu"), check=check)) == ["pending"]
+    assert engine.apply(item_of("SNYK", "eu", uncreatable="fail"))["failed"]
     held = engine.tenant.add_instance("SEMGREP", name="eu", hostname="old.example.com", protocol="https")
     other = {"type": "SEMGREP", "id": held, "domain": {"hostname": "new.example.com"}, "recreate": "when_immutable_differs"}
     again = engine.apply({**item_of("SEMGREP", "eu"), **other})
     assert again["failed"]
-    assert "this tenant is of the previous generation" in again["msg"]
+    assert "recreate is refused: it is not known whether this tenant's API can create this type again" in again["msg"]
     assert engine.writes() == []
     assert list(engine.tenant.instances) == [held]
 
