@@ -192,11 +192,11 @@ def test_what_a_killed_run_created_and_did_not_see_scoped_is_remembered(
 ) -> None:
     """Killed while it reads what it created, or while it waits for the answer to the scope, which the tenant has set by then."""
     item = {**ITEM, "selection_type": "MANUAL_SELECTION", "repositories": ["team/app"], **connection(tenant, tmp_path)}
-    tenant.fault("slow_answer", method=slow, path="/data_source_instances/.", seconds=3)
+    tenant.fault("slow_answer", method=slow, path="/data_source_instances/.", seconds=90)
     remembered = Memory(str(tmp_path / "state"), tenant.url.partition("://")[2])
     player = Elsewhere()
     player.start("data_source", {**item, "request_timeout": 30})
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     try:
         while not (tenant.faults.counted() and [entry.method for entry in tenant.writes] == written and unscoped(remembered)):
             assert time.monotonic() < deadline, "it never came so far"

@@ -160,6 +160,14 @@ def test_what_needs_no_scope_is_not_remembered(source: Ask, tenant: EmbeddedTena
     assert b"snyk-secret" not in b"".join(contents(state).values())
 
 
+def test_what_the_tenant_selected_as_wanted_is_forgotten_without_a_write(source: Ask, tenant: EmbeddedTenant, state: Path) -> None:
+    item = {name: value for name, value in NEW_GITLAB.items() if name != "repositories"}
+    assert source.ok(**{**item, "selection_type": "CURRENT_STATE"})["actions"] == ["create"]
+    assert [entry.method for entry in tenant.writes] == ["POST"]
+    assert contents(state), "it was remembered until the tenant was read"
+    assert remembered(tenant, state) == {}
+
+
 def test_while_a_person_has_not_consented_it_stays_remembered(source: Ask, tenant: EmbeddedTenant, state: Path) -> None:
     tenant.set(consent="required")
     github = {"type": "GITHUB", "name": "hub", "selection_type": MANUAL, "repositories": ["a/1"]}
@@ -172,6 +180,26 @@ def test_while_a_person_has_not_consented_it_stays_remembered(source: Ask, tenan
     source.ok(**github, max_deselect=-1)
     assert only(tenant)["state"] == ["a/1"]
     assert remembered(tenant, state) == {}
+
+
+def test_a_consent_that_is_missing_again_when_the_scope_is_to_be_set_forgets_nothing(
+    source: Ask, tenant: EmbeddedTenant, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the plan and the write the tenant took it back."""
+    github = {"type": "GITHUB", "name": "hub", "selection_type": MANUAL, "repositories": ["a/1"]}
+    tenant.fault("html_500", method="PUT")
+    assert source(**github)["failed"]
+    made = only(tenant)["id"]
+    update = apply.Writer._update
+
+    def withdrawn(self: Any, outcome: Any) -> None:
+        tenant.state.stored[made].shape["status"] = "PENDING"
+        update(self, outcome)
+
+    monkeypatch.setattr(apply.Writer, "_update", withdrawn)
+    source.ok(**github)
+    assert only(tenant)["state"] == []
+    assert set(remembered(tenant, state)) == {made}
 
 
 def test_of_a_list_only_the_broken_ones_are_remembered(sources: Ask, tenant: EmbeddedTenant, state: Path) -> None:
@@ -235,3 +263,12 @@ def test_a_folder_that_cannot_be_used_is_one_warning_and_the_work_is_done(source
 @pytest.mark.parametrize("module", ["data_source_info", "repository_info", "tenant_info"])
 def test_what_never_writes_does_not_look_into_it(run_module: Any, tenant: EmbeddedTenant, module: str) -> None:
     assert Ask(run_module, tenant, module).ok(state_dir="/proc/self/no")["warnings"] == []
+
+
+def test_what_does_not_look_like_an_unscoped_instance_is_left_out(state: Path) -> None:
+    memory = Memory(str(state), "tenant.example.com")
+    whole = {"type": "SNYK", "name": None, "host": None, "selection_type": None, "repositories": None}
+    for key, value in enumerate([7, None, [], {}, {**whole, "repositories": "many"}, {"type": "SNYK"}, whole]):
+        memory.put("unscoped", str(key), value)
+    assert list(unscoped(memory)) == ["6"]
+    assert memory.warnings == []
