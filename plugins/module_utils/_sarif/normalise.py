@@ -61,7 +61,7 @@ class _Tally:
 
 
 class Report:
-    """One SARIF 2.1.0 log on its way to the form that the collector takes (contract 6.2 to 6.4), result by result.
+    """One SARIF 2.1.0 log on its way to the form that the collector takes, result by result.
 
     The same input gives the same output. What is given is used up, not copied.
     """
@@ -94,7 +94,7 @@ class Report:
 
     def close(self, whole: Raw) -> Outcome:
         """When all results were taken. whole: the log without results. Raises InputError, without the file's name, when it holds results
-        elsewhere or is no SARIF, when more than max_dropped_percent of them cannot be used, when undefined_rules is C(fail) and a rule is
+        elsewhere or is no SARIF, when more than max_dropped_percent of them cannot be used, when undefined_rules is `fail` and a rule is
         not defined, or when a run's tool has no name.
         """
         tally, shells, tools, commits = self._tally, {}, [], []

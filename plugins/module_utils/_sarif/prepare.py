@@ -94,7 +94,7 @@ def find_files(patterns: list[str]) -> list[str]:
 
 
 def _matching(pattern: str) -> t.Iterator[str]:
-    """The names that a glob matches; C(**) means any number of folders, and no link is followed to look for them: two may form a maze."""
+    """The names that a glob matches; `**` means any number of folders, and no link is followed to look for them: two may form a maze."""
     before, stars, after = f"/{pattern}".partition("/**/")
     if not stars:
         yield from glob.glob(pattern)

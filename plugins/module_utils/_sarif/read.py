@@ -43,7 +43,7 @@ Take = t.Callable[[Text, int, Raw], int]
 class Head(t.NamedTuple):
     """A SARIF 2.1.0 log without results. found: how many results each run has. counts: what had to be changed to read it.
 
-    taken: whether all results were given to C(take) with all that they rest on; otherwise read_results() has to do it.
+    taken: whether all results were given to `take` with all that they rest on; otherwise read_results() has to do it.
     """
 
     log: Raw

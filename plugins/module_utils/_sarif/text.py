@@ -28,7 +28,7 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs
 
 
 class Text:
-    """A window on a JSON file: C(buffer[pos:]) is what was read from the file and not yet taken.
+    """A window on a JSON file: `buffer[pos:]` is what was read from the file and not yet taken.
 
     halves: texts that held half a character (a lone surrogate), which became U+FFFD. repeated: names that stood twice in one object.
     The InputErrors lack the file's name.
@@ -183,7 +183,7 @@ class Text:
         return InputError(f"not JSON: {exc.msg[:1].lower()}{exc.msg[1:]} {self.place(exc.pos, where)}.")
 
     def place(self, position: int, where: str = "") -> str:
-        """A position of the buffer as C(at byte 12 inside runs[0].results[3]); where: the JSON path of what begins at pos."""
+        """A position of the buffer as `at byte 12 inside runs[0].results[3]`; where: the JSON path of what begins at pos."""
         path = (where + _inside(self.buffer, self.pos, position)).lstrip(".")
         return f"at byte {self._before + self._size(self.buffer[:position])}{f' inside {path}' if path else ''}"
 
@@ -229,7 +229,7 @@ def _finite(text: str) -> float:
 
 
 def _inside(text: str, start: int, position: int) -> str:
-    """The JSON path, within the value that begins at C(start), of a position of a broken text, such as C(.message.text)."""
+    """The JSON path, within the value that begins at `start`, of a position of a broken text, such as `.message.text`."""
     stack: list[int | str] = []
     name: str | None = None
     for match in _TOKEN.finditer(text, start, position):

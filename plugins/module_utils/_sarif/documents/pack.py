@@ -19,7 +19,7 @@ from .spool import Spool
 
 Raw = dict[str, t.Any]
 
-# The collector takes 10 MB, and nothing says whether decimal or binary (contract 6.5).
+# The collector takes 10 MB, and nothing says whether decimal or binary.
 LIMIT = 9_900_000
 _BLOCK = 1 << 20
 

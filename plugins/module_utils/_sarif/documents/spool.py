@@ -23,7 +23,7 @@ class Spool:
         self._size = 0
 
     def add(self, content: bytes) -> int:
-        """Keep C(content); returns its position. Raises InputError when there is no room."""
+        """Keep `content`; returns its position. Raises InputError when there is no room."""
         self._waiting.append(content)
         position = self._end
         self._end += len(content)

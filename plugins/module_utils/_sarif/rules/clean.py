@@ -63,7 +63,7 @@ def level_of(word: t.Any) -> str | None:
 
 
 def kind_of(word: t.Any) -> str | None:
-    """The SARIF result kind a word means, in any case; C(fail) when absent, None when it is no kind."""
+    """The SARIF result kind a word means, in any case; `fail` when absent, None when it is no kind."""
     if word is None:
         return "fail"
     return next((k for k in KINDS if isinstance(word, str) and word.strip().lower() == k.lower()), None)

@@ -183,7 +183,7 @@ class Context:
         return t.cast("Component | None", at(among, index))
 
     def element(self, name: str, index: t.Any) -> Raw:
-        """An entry of one of the run's shared arrays (C(artifacts), C(threadFlowLocations), ...); empty when there is none."""
+        """An entry of one of the run's shared arrays (`artifacts`, `threadFlowLocations`, ...); empty when there is none."""
         entry = at(as_list(self.raw.get(name)), index)
         return entry if isinstance(entry, dict) else {}
 

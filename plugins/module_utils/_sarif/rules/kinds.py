@@ -96,13 +96,26 @@ class Kind:
             inner = value[name]
             if type(inner) is not exact or (least is not None and inner < least):
                 _put(value, name, check(inner, noter))
-        if plan.flat:
-            if self.remembered and len(value) == len(names):
-                key = (plan, *value.values())
-                known = noter.recall(key)
-                return noter.learn(key, self._finish, plan, value, noter) if known is None else known
-        else:
-            _clean_inner(plan, value, noter)
+        # Most of these are empty, and an empty loop takes longer than a question.
+        if plan.objects:
+            for name, kind in plan.objects:
+                inner = value[name]
+                got = kind.clean(inner, noter)
+                if got is not inner:
+                    _put(value, name, got)
+        if plan.lists:
+            for name, kind, differ in plan.lists:
+                _put(value, name, kind.clean_list(value[name], differ, noter))
+        if plan.others:
+            for name, check in plan.others:
+                inner = value[name]
+                got = check(inner, noter)
+                if got is not inner:
+                    _put(value, name, got)
+        if self.remembered and plan.flat and len(value) == len(names):
+            key = (plan, *value.values())
+            known = noter.recall(key)
+            return noter.learn(key, self._finish, plan, value, noter) if known is None else known
         return self._finish(plan, value, noter)
 
     def clean_copy(self, value: Raw, noter: Noter) -> t.Any:
@@ -151,25 +164,6 @@ def kinds_of(rules: t.Mapping[str, Rules]) -> dict[str, Kind]:
     for name, shape in SHAPES.items():
         kinds[name] = Kind(shape, rules.get(name, Rules()), kinds)
     return kinds
-
-
-def _clean_inner(plan: _Plan, value: Raw, noter: Noter) -> None:
-    # Most of these are empty, and an empty loop takes longer than a question.
-    if plan.objects:
-        for name, kind in plan.objects:
-            inner = value[name]
-            got = kind.clean(inner, noter)
-            if got is not inner:
-                _put(value, name, got)
-    if plan.lists:
-        for name, kind, differ in plan.lists:
-            _put(value, name, kind.clean_list(value[name], differ, noter))
-    if plan.others:
-        for name, check in plan.others:
-            inner = value[name]
-            got = check(inner, noter)
-            if got is not inner:
-                _put(value, name, got)
 
 
 def _put(value: Raw, name: str, got: t.Any) -> None:

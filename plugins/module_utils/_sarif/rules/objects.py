@@ -81,7 +81,7 @@ def messages(message: Raw, context: Context) -> int:
 
 
 def fill(text: str, arguments: list[str]) -> str:
-    """SARIF's placeholders: C({0}) is the first argument, C({{) a brace. One without an argument stays as it is."""
+    """SARIF's placeholders: `{0}` is the first argument, `{{` a brace. One without an argument stays as it is."""
 
     def one(match: re.Match[str]) -> str:
         if match[1] is None:

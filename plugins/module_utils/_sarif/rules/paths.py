@@ -31,7 +31,7 @@ _PLAIN = re.compile(f"{_NAME}(?:/{_NAME})*")
 
 @dataclasses.dataclass
 class Path:
-    """One path on its way: C(text) absolute and decoded, or relative and as written. C(fault): why it cannot be used."""
+    """One path on its way: `text` absolute and decoded, or relative and as written. `fault`: why it cannot be used."""
 
     text: str
     base_id: str | None = None
@@ -215,7 +215,7 @@ def add_prefix(path: Path, roots: Roots) -> int:
 
 
 def collapse_dots(path: Path, _roots: Roots) -> int:
-    """C(./), C(//) and C(a/../b) are shortened; a path that leaves the repository, or names no file, cannot be used."""
+    """`./`, `//` and `a/../b` are shortened; a path that leaves the repository, or names no file, cannot be used."""
     parts: list[str] = []
     for part in path.text.split("/"):
         plain = unquote(part)
@@ -268,7 +268,7 @@ def common_folder(folder: str | None, path: str) -> str:
 
 
 def advised_root(folder: str) -> str:
-    """What to advise as source_root for paths below C(folder): the checkout folder of a usual CI system, or the folder itself."""
+    """What to advise as source_root for paths below `folder`: the checkout folder of a usual CI system, or the folder itself."""
     checkout = _CHECKOUTS.match(folder)
     return checkout[0] if checkout else folder
 

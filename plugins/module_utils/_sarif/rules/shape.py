@@ -78,7 +78,7 @@ webResponse: index=int protocol=text version=text statusCode=int reasonPhrase=te
 
 @dataclasses.dataclass(frozen=True)
 class Member:
-    """kind: an object or scalar name, or words joined by C(|). container: C(""), C("list") or C("map")."""
+    """kind: an object or scalar name, or words joined by `|`. container: `""`, `"list"` or `"map"`."""
 
     kind: str
     container: str

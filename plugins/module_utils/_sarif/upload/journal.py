@@ -28,7 +28,7 @@ def set_key(tenant: str, collector: str, query: dict[str, str], uploads: list[Up
 
 
 class Journal:
-    """One set in a journal file. Each document is C(waiting), C(accepted) with an HTTP status, or C(unknown), since its answer was lost.
+    """One set in a journal file. Each document is `waiting`, `accepted` with an HTTP status, or `unknown`, since its answer was lost.
 
     The file (JSON, 0600, replaced atomically) holds unfinished sets only: a set that was sent to its end is forgotten, so that it is
     sent again when it is asked for again. It holds no secret.
