@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from .server import EmbeddedTenant
-from .switches import PROFILES, SwitchError, table
+from .switches import DEFAULT_PROFILE, PROFILES, SwitchError, table
 
 DOCUMENTATION = "docs/embedded_tenant.md"
 
@@ -29,7 +29,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tenant", description=f"An embedded tenant on 127.0.0.1; see {DOCUMENTATION}.")
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
     parser.add_argument("--tls", action="store_true", help="serve HTTPS with a private CA made for this run")
-    parser.add_argument("--profile", default="default", metavar="NAME", help=f"set of switches to start from: {', '.join(PROFILES)}")
+    parser.add_argument("--profile", default=DEFAULT_PROFILE, metavar="NAME",
+                        help=f"set of switches to start from: {', '.join(PROFILES)} (default: {DEFAULT_PROFILE})")
     parser.add_argument("--set", action="append", default=[], metavar="SWITCH=VALUE", help="set one switch; may be repeated")
     parser.add_argument("--seed", metavar="FILE.yml", help="repositories to onboard: {repositories: [owner/name, ...]}")
     parser.add_argument("--env-file", metavar="FILE", help="write all variables to FILE (mode 0600) and print nothing secret")

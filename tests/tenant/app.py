@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import traceback
 from collections.abc import Mapping
 from email.utils import formatdate
@@ -21,38 +20,26 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import Map
 
-from . import control, kinds, present, upload
+from . import control, kinds
 from .auth import Refused
-from .contract import JSON, contract
+from .contract import JSON, Operation, contract
 from .journal import Entry, Redactor, sent_secrets
-from .problem import Problem, appsec, gateway, invalid
-from .state import API, not_found
+from .operations import Operations, Page, load, read_json
+from .problem import Problem, gateway, invalid
+from .state import API
 
 if TYPE_CHECKING:
     from .server import EmbeddedTenant
 
 WRITES = ("POST", "PUT", "DELETE", "PATCH")
-SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-LARGEST_PAGE = 100
+# The paths that a tenant of a generation does not have.
+ABSENT = {"current": f"{API}/integrations", "previous": f"{API}/data_source_instances"}
 # Stands for an encoded slash inside a path segment while routes are matched: an AWS CodeCommit id is a stack id and holds slashes.
 SLASH = "\x1f"
 
 
 def dump(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
-
-
-def load(raw: bytes) -> Any:
-    """Strict JSON: UTF-8 without a byte order mark, no NaN, no lone surrogates. Raises ValueError or RecursionError."""
-
-    def refuse(word: str) -> Any:
-        raise ValueError(word)
-
-    text = raw.decode()
-    value = json.loads(text, parse_constant=refuse)
-    if SURROGATE.search(text):
-        json.dumps(value, ensure_ascii=False).encode()
-    return value
 
 
 class Routes(Flask):
@@ -71,14 +58,14 @@ class Routes(Flask):
             super().add_url_rule(rule, endpoint, view_func, *args, **options)
 
 
-class Application:
-    """The operations of openapi.yaml, each a method named like its operationId and returning (status, body); body None is an empty one."""
+class Application(Operations):
+    """One tenant's requests, from the checks before an operation to what is recorded after it."""
 
     def __init__(self, tenant: EmbeddedTenant) -> None:
-        self.tenant, self.contract = tenant, contract()
+        self.tenant = tenant
         self.flask = app = Routes()
         app.url_map.merge_slashes = False
-        for operation in self.contract.operations.values():
+        for operation in contract().operations.values():
             rule = operation.path.replace("{", "<").replace("}", ">")
             app.add_url_rule(rule, operation.id, self._view(operation.id), methods=[operation.method], provide_automatic_options=False,
                              strict_slashes=not rule.endswith("/"))
@@ -99,7 +86,7 @@ class Application:
     # -- before the operation
 
     def _gate(self) -> None:
-        g.body = None
+        g.body, g.outside = None, False
         if request.path.startswith(control.PREFIX):
             return
         tenant, switches = self.tenant, self.tenant.behaviour
@@ -117,20 +104,36 @@ class Application:
             raise gateway(401, "Public API request unauthorized") from None
         if not switches.licensed and request.path.startswith(API):
             raise gateway(402, "No valid license for this operation")
+        absent = ABSENT[switches.generation]
+        if request.path == absent or request.path.startswith(f"{absent}/"):
+            raise gateway(404, "Not Found")
         if request.routing_exception is not None:
             return
+        uploads = request.endpoint == "upload_sarif"
+        # The published 403 of an upload has a text here.
+        extra = "" if uploads and switches.upload_body == "published" else None
         if caller.collector_id is not None:
-            if request.endpoint != "upload_sarif" or self._argument("collectorId") != caller.collector_id:
-                raise gateway(403, "Forbidden: a collector's token is valid for uploads to that collector only")
+            if not uploads or self._argument("collectorId") != caller.collector_id:
+                raise gateway(403, "Forbidden: a collector's token is valid for uploads to that collector only", extra=extra)
         elif write and not caller.may_write:
-            raise gateway(403, "Forbidden: the role of this key has no edit permission")
-        operation = self.contract.operations[request.endpoint or ""]
-        g.query, faults = operation.query(request.args.to_dict(flat=False))
-        if operation.body is not None and operation.id != "upload_sarif":
-            g.document = self._read_json()
+            raise gateway(403, "Forbidden: the role of this key has no edit permission", extra=extra)
+        older = switches.requests == "older"
+        # What these switches let through, the published list of words would refuse.
+        any_word = switches.type_filter_case != "hyphens" or switches.type_filter_mismatch == "empty" or switches.unknown_type == "accept"
+        g.query, faults = self._operation(older or any_word).query(request.args.to_dict(flat=False))
+        word = g.query.get("type_category")
+        if word is not None and (word in kinds.CATEGORIES) != (switches.category_filter == "published"):
+            faults["type_category"] = "not a word of this filter"
+        operation = self._operation(older)
+        if operation.body is not None and not uploads:
+            g.document = read_json()
             faults.update(operation.body_faults(g.document))
         if faults:
             raise invalid(faults)
+
+    @staticmethod
+    def _operation(older: bool) -> Operation:
+        return contract(older).operations[request.endpoint or ""]
 
     def _retry_after(self, wait: float) -> dict[str, str]:
         seconds = max(1, -int(-wait // 1))
@@ -138,15 +141,6 @@ class Application:
         if how == "none":
             return {}
         return {"Retry-After": str(seconds) if how == "seconds" else formatdate(self.tenant.clock_now() + seconds, usegmt=True)}
-
-    @staticmethod
-    def _read_json() -> Any:
-        if request.mimetype != JSON or request.headers.get("Content-Encoding", "identity") != "identity":
-            raise appsec(415, "UNSUPPORTED_MEDIA_TYPE", "Content-Type must be application/json, without Content-Encoding")
-        try:
-            return load(request.get_data())
-        except (ValueError, RecursionError):
-            raise appsec(400, "BAD_REQUEST", "The body is not valid JSON") from None
 
     @staticmethod
     def _argument(name: str) -> str:
@@ -161,110 +155,12 @@ class Application:
 
         return view
 
-    # -- the operations
-
-    def validate_key(self) -> tuple[int, Any]:
-        return 200, "true" if self.tenant.behaviour.validate_body == "string" else True
-
-    validate_key_post = validate_key
-
-    def list_instances(self) -> tuple[int, Any]:
-        tenant, switches = self.tenant, self.tenant.behaviour
-        wanted, wanted_category = g.query.get("type"), g.query.get("type_category")
-        mismatched = wanted is not None and self._wrong_type_filter(wanted)
-        with tenant.state.lock:
-            found = [
-                present.list_item(stored, switches) for stored in tenant.state.listed(request.environ.get("tenant.lag", 0.0))
-                if not mismatched and (wanted is None or stored.type == wanted.upper())
-                and (wanted_category is None or kinds.category(stored.type) == wanted_category)
-            ]
-        return 200, present.envelope(switches.list_envelope, found)
-
-    def _wrong_type_filter(self, wanted: str) -> bool:
-        """Whether the filter is spelt in the case that matches nothing. Raises 422 for the case that is refused and for an unknown type."""
-        switches, case = self.tenant.behaviour, self.tenant.behaviour.type_filter_case
-        known = wanted.upper() in kinds.KNOWN or switches.unknown_type == "accept"
-        spelt = case == "any" or wanted == getattr(wanted, case)()
-        if known and not spelt and switches.type_filter_mismatch == "empty":
-            return True
-        if not known or not spelt:
-            raise invalid({"type": "not a known integration type" if not known else f"must be in {case} case"})
-        return False
-
-    def create_instance(self) -> tuple[int, Any]:
-        switches = self.tenant.behaviour
-        with self.tenant.state.lock:
-            stored, token = self.tenant.state.create(g.document)
-            return switches.create_status, present.envelope(switches.item_envelope, present.created(stored, token, switches))
-
-    def get_instance(self, instance_id: str) -> tuple[int, Any]:
-        switches = self.tenant.behaviour
-        return 200, present.envelope(switches.item_envelope, present.item(self.tenant.state.read(instance_id), switches))
-
-    def update_instance(self, instance_id: str) -> tuple[int, Any]:
-        switches = self.tenant.behaviour
-        with self.tenant.state.lock:
-            stored = self.tenant.state.update(instance_id, g.document)
-            if switches.put_body == "full":
-                return 200, present.envelope(switches.item_envelope, present.item(stored, switches))
-        return 200, {} if switches.put_body == "empty_object" else None
-
-    def delete_instance(self, instance_id: str) -> tuple[int, Any]:
-        if self.tenant.behaviour.delete_path == "short":
-            raise MethodNotAllowed()
-        return self._delete(instance_id)
-
-    def delete_instance_short(self, instance_id: str) -> tuple[int, Any]:
-        if self.tenant.behaviour.delete_path == "reference":
-            raise gateway(404, "Not found")
-        return self._delete(instance_id)
-
-    def _delete(self, instance_id: str) -> tuple[int, Any]:
-        self.tenant.state.delete(instance_id)
-        status = self.tenant.behaviour.delete_status
-        return status, None if status == 204 else {}
-
-    def upload_sarif(self, collector_id: str) -> tuple[int, Any]:
-        switches, state = self.tenant.behaviour, self.tenant.state
-        size = len(request.get_data())
-        if size > switches.upload_limit:
-            raise appsec(switches.oversize_status, "PAYLOAD_TOO_LARGE", f"{size} bytes, the limit is {switches.upload_limit}")
-        state.check_collector(collector_id)
-        repository_id, repository_url = g.query.get("repository_id", ""), g.query.get("repository_url", "")
-        if not (repository_id or repository_url):
-            raise appsec(400, "VALIDATION_ERROR", "At least one of repository_id and repository_url is required")
-        g.document = document = self._read_json()
-        found = upload.problems(document)
-        if found:
-            raise appsec(400, "VALIDATION_ERROR", f"Not an acceptable SARIF document: {'; '.join(found)}")
-        g.results = sum(1 for _result in upload.results_of(document))
-        state.accept(collector_id, document, size, repository_id, repository_url, g.query.get("branch"))
-        return switches.upload_status, {"status": "ACCEPTED"} if switches.upload_body == "status" else {}
-
-    def list_repositories(self) -> tuple[int, Any]:
-        tenant, switches = self.tenant, self.tenant.behaviour
-        sources = {source.upper() for source in g.query.get("source", [])}
-        text = g.query.get("search", "").lower()
-        start = g.query.get("offset", 0) if switches.offset == "honoured" else 0
-        size = min(g.query.get("limit", switches.repositories_page), LARGEST_PAGE)
-        with tenant.state.lock:
-            found = [
-                dict(asset) for asset in tenant.state.repositories.values()
-                if (not sources or asset["source"] in sources) and text in asset["fullRepositoryName"].lower()
-            ]
-        word = switches.list_envelope if switches.repositories_envelope == "as_list" else switches.repositories_envelope
-        return 200, present.envelope(word, found[start:start + size])
-
-    def get_repository(self, asset_id: str) -> tuple[int, Any]:
-        with self.tenant.state.lock:
-            if asset_id not in self.tenant.state.repositories:
-                raise not_found()
-            return 200, present.envelope(self.tenant.behaviour.item_envelope, dict(self.tenant.state.repositories[asset_id]))
-
     # -- after the operation
 
     @staticmethod
     def _reply(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Response:
+        if isinstance(body, Page):
+            return Response(body, status=status, content_type="text/html; charset=utf-8")
         g.body = body
         response = Response(b"" if body is None else dump(body), status=status, headers=dict(headers or {}))
         if body is None:
@@ -292,8 +188,8 @@ class Application:
         """Hold the answer against the document, date it, and write it down."""
         if request.path.startswith(control.PREFIX):
             return response
-        operation = self.contract.operations.get(request.endpoint or "")
-        if operation is not None and response.status_code != 500:
+        operation = contract(self.tenant.behaviour.older).operations.get(request.endpoint or "")
+        if operation is not None and response.status_code != 500 and not g.outside:
             fault = operation.response_fault(response.status_code, g.body, empty=g.body is None)
             if fault is not None:
                 self.tenant.violations.append(fault)

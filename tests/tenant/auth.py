@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who is calling: tenant keys of both kinds and collector tokens (contract sections 1.2, 1.3, 1.6).
+"""Who is calling: tenant keys of both kinds and collector tokens.
 
 Every refusal looks the same from outside, as it does on a real tenant; `Refused.reason` is for the tenant's own tests and is never sent.
 """
@@ -63,7 +63,7 @@ class Caller:
 
 
 def make_keys() -> dict[str, Key]:
-    """The five keys of a tenant, random. Ids are small integers as strings (contract 1.2)."""
+    """The five keys of a tenant, random. Ids are small integers as strings."""
     first = secrets.randbelow(400) + 100
     kinds = {
         "admin": ("advanced", "admin", False),

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 
 class Certificates:
-    """C(ca_path) is the authority's PEM file, removed by close(). `context(which)`: valid, other_name or expired."""
+    """`ca_path` is the authority's PEM file, removed by `close()`. `context(which)`: valid, other_name or expired."""
 
     def __init__(self, hostnames: Iterable[str] = ()) -> None:
         import trustme

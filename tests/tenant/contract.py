@@ -1,7 +1,10 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""openapi.yaml as a set of validators, compiled once per process.
+"""openapi.yaml as a set of validators, compiled once per process: as published, and with the older readings.
+
+In the document `x-older: true` marks a response that only older readings have; `x-older: {...}` beside a `schema` is the schema that stands
+in its place there, in older.yaml when it is a reference.
 
 Bodies are validated with jsonschema-rs against the document's own schemas, because openapi-core is too slow for long lists: figures in
 docs/embedded_tenant.md.
@@ -18,7 +21,6 @@ from typing import Any
 import jsonschema_rs
 import yaml
 
-DOCUMENT = Path(__file__).with_name("openapi.yaml")
 JSON = "application/json"
 
 
@@ -104,11 +106,24 @@ def describe(error: jsonschema_rs.ValidationError) -> tuple[list[str], str]:
     return [], f"breaks the rule {name}"
 
 
+def variant(node: Any, older: bool) -> Any:
+    """A part of the document as published, without its older readings, or with them in place."""
+    if isinstance(node, list):
+        return [variant(entry, older) for entry in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {name: entry for name, entry in node.items() if older or not (isinstance(entry, dict) and entry.get("x-older") is True)}
+    other = kept.pop("x-older", True)
+    if older and other is not True:
+        kept["schema"] = other
+    return {name: variant(entry, older) for name, entry in kept.items()}
+
+
 class Contract:
     """The document, its operations by id, and the validator of the gateway's errors."""
 
-    def __init__(self, document: dict[str, Any]) -> None:
-        self.document = document
+    def __init__(self, document: dict[str, Any], older: bool) -> None:
+        self.document, self._older = document, older
         self.operations: dict[str, Operation] = {}
         for path, item in document["paths"].items():
             for method in ("get", "post", "put", "delete"):
@@ -124,7 +139,7 @@ class Contract:
             response = self._resolve(entry)
             content = response.get("content")
             responses[int(status)] = self._validator(content[JSON]["schema"]) if content else None
-            if response.get("x-may-be-empty"):
+            if response.get("x-may-be-empty") is True or (response.get("x-may-be-empty") == "older" and self._older):
                 may_be_empty.add(int(status))
         body = raw.get("requestBody", {})
         return Operation(
@@ -150,8 +165,16 @@ class Contract:
         return jsonschema_rs.Draft202012Validator({**schema, "components": {"schemas": self.document["components"]["schemas"]}})
 
 
-@functools.cache
-def contract() -> Contract:
-    """The one Contract of this process."""
+def read(name: str) -> Any:
+    """A YAML file beside this one."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return Contract(yaml.load(DOCUMENT.read_text(encoding="utf-8"), Loader=loader))
+    return yaml.load(Path(__file__).with_name(name).read_text(encoding="utf-8"), Loader=loader)
+
+
+@functools.cache
+def contract(older: bool = False) -> Contract:
+    """The two Contracts of this process: as published, and with the older readings."""
+    document = variant(read("openapi.yaml"), older)
+    if older:
+        document["components"]["schemas"].update(read("older.yaml"))
+    return Contract(document, older)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 PREFIX = "/control/"
 HEADER = "X-Control-Token"
+# What may be said of an instance that somebody connects: texts, and lists of texts.
+TEXTS = ("type", "name", "identifier", "hostname", "protocol", "selection_type", "status")
+LISTS = ("repositories", "state")
 
 
 def register(app: Flask, tenant: EmbeddedTenant) -> None:
@@ -45,6 +48,11 @@ def register(app: Flask, tenant: EmbeddedTenant) -> None:
         except SwitchError as error:
             return _answer({"error": str(error)}, 400)
         return _answer(tenant.switches)
+
+    def connect() -> Response:
+        values = request.get_json(silent=True)
+        fault = _connection_fault(values)
+        return _answer({"error": fault}, 400) if fault else _answer({"id": tenant.add_instance(**dict(values or {}))}, 201)
 
     def order_fault() -> Response:
         values = request.get_json(silent=True)
@@ -79,11 +87,26 @@ def register(app: Flask, tenant: EmbeddedTenant) -> None:
     add("faults", "POST", order_fault)
     add("faults", "DELETE", clear_faults)
     add("instances", "GET", lambda: _answer(tenant.instances))
+    add("instances", "POST", connect)
     add("uploads", "GET", lambda: _answer([
         {"collector_id": held.collector_id, "repository": held.repository, "branch": held.branch, "at": held.at, "bytes": held.bytes,
          "results": len(held.results)} for held in tenant.uploads
     ]))
     add("reset", "POST", reset)
+
+
+def _connection_fault(values: Any) -> str | None:
+    """What is wrong with the description of a new instance, or None."""
+    if not isinstance(values, dict) or not isinstance(values.get("type"), str):
+        return f"send a JSON object with type and any of {', '.join((*TEXTS[1:], *LISTS))}"
+    for name, value in values.items():
+        if name not in (*TEXTS, *LISTS):
+            return f"an instance has no {name}; it has {', '.join((*TEXTS, *LISTS))}"
+        if name in TEXTS and not isinstance(value, str):
+            return f"{name} must be a text"
+        if name in LISTS and not (isinstance(value, list) and all(isinstance(entry, str) for entry in value)):
+            return f"{name} must be a list of texts"
+    return None
 
 
 def _answer(body: Any, status: int = 200) -> Response:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rate limit: so many requests per window for the whole tenant (contract section 2)."""
+"""The rate limit: so many requests per window for the whole tenant."""
 from __future__ import annotations
 
 import math

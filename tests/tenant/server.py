@@ -18,7 +18,8 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.wsgi import get_input_stream
 
 from .app import Application
-from .auth import Authenticator, CollectorToken, Key, make_keys
+from .arranging import Arranging
+from .auth import Authenticator, Key, make_keys
 from .certificates import Certificates
 from .clock import Clock
 from .control import PREFIX
@@ -26,7 +27,7 @@ from .faults import Answer, Faults, Injected, answer_with
 from .journal import Entry
 from .limit import RateLimit
 from .state import API, State
-from .switches import Switches
+from .switches import DEFAULT_PROFILE, Switches
 from .upload import AcceptedResult, Upload
 
 LARGEST_BODY = 64 * 1024 * 1024
@@ -131,15 +132,15 @@ class Server(ThreadedWSGIServer):
                 connection.shutdown(socket.SHUT_RDWR)
 
 
-class EmbeddedTenant:
-    """A Cortex Cloud Application Security tenant on 127.0.0.1, strict by default.
+class EmbeddedTenant(Arranging):
+    """A Cortex Cloud Application Security tenant on 127.0.0.1. What arranges a test is in arranging.py.
 
     `profile` and `switches` set behaviours (switches.py has them all); `rate` is one of them. `port` 0 takes a free one. `hostnames` are
     further names of the TLS certificate. `clock` replaces the clocks (clock.py). As a context manager it raises Violation at the end
     when `violations` is not empty.
     """
 
-    def __init__(self, profile: str = "default", tls: bool = False, rate: int = 10, *, port: int = 0, hostnames: Iterable[str] = (),
+    def __init__(self, profile: str = DEFAULT_PROFILE, tls: bool = False, rate: int = 10, *, port: int = 0, hostnames: Iterable[str] = (),
                  clock: Clock | None = None, **switches: Any) -> None:
         self._profile, self._initial = profile, {"rate": rate, **switches}
         self.behaviour = Switches(profile, **self._initial)
@@ -284,11 +285,16 @@ class EmbeddedTenant:
 
     @property
     def instances(self) -> dict[str, dict[str, Any]]:
-        """Every instance in the API's shape with its whole state; no credentials and no certificate."""
+        """Every instance in the words of requests, with its whole state, whatever replies show; no credentials and no certificate.
+
+        With published fields `uniqueIdentifier` besides.
+        """
         with self.state.lock:
             whole = copy.deepcopy({instance_id: stored.shape for instance_id, stored in self.state.stored.items()})
-        for shape in whole.values():
-            shape["repositoriesCount"] = len(shape["state"])
+            for instance_id, shape in whole.items():
+                shape["repositoriesCount"] = len(shape["state"])
+                if self.behaviour.fields == "published":
+                    shape["uniqueIdentifier"] = self.state.stored[instance_id].identifier
         return whole
 
     @property
@@ -299,52 +305,3 @@ class EmbeddedTenant:
     def accepted_results(self) -> list[AcceptedResult]:
         """The SARIF results that stand, each as sent, with `severity`, `tool`, `collector_id`, `repository` and `branch` as attributes."""
         return list(self.state.accepted)
-
-    # -- arranging a test, without HTTP
-
-    def add_instance(self, type: str, name: str | None = None, hostname: str | None = None, protocol: str | None = None,
-                     selection_type: str | None = None, state: Iterable[str] = (), external_projects: Iterable[dict[str, str]] = (),
-                     unique_properties: dict[str, Any] | None = None, status: str = "COMPLETED", transporter: dict[str, str] | None = None,
-                     id: str | None = None) -> str:
-        """Put an instance in and return its id. `external_projects` are in the API's shape; `id` when the test wants a certain one."""
-        properties = dict(unique_properties or {})
-        if name is not None:
-            properties["name"] = name
-        if type == "COLLECTOR":
-            properties = {"detectionMethod": "SAST", "fileType": "SARIF", **properties}
-        shape: dict[str, Any] = {"type": type, "uniqueProperties": properties, "state": list(state),
-                                 "externalProjects": list(external_projects), "status": status}
-        domain = {key: value for key, value in (("hostname", hostname), ("protocol", protocol)) if value is not None}
-        for key, value in (("domain", domain), ("transporter", transporter), ("selectionType", selection_type)):
-            if value:
-                shape[key] = value
-        return str(self.state.store(shape, id).shape["id"])
-
-    def add_collector(self, name: str) -> CollectorToken:
-        """Put a collector in and return its token."""
-        return self.state.issue_token(self.add_instance("COLLECTOR", name=name))
-
-    def add_repository(self, owner_and_name: str, url: str | None = None, source: str = "GITHUB", default_branch: str = "main") -> str:
-        """Onboard a repository and return its asset id. `url` defaults to the one at github.com."""
-        return self.state.add_repository(owner_and_name, url or f"https://github.com/{owner_and_name}", source, default_branch)
-
-    def seed(self, repositories: Iterable[dict[str, str]]) -> None:
-        """Onboard repositories, each the arguments of `add_repository`, that a reset brings back."""
-        self._seed = list(repositories)
-        for repository in self._seed:
-            self.add_repository(**repository)
-
-    def grant_consent(self, instance_id: str) -> None:
-        """Do in the browser what a PENDING instance waits for (switch consent)."""
-        self.state.grant_consent(instance_id)
-
-    def disable(self, instance_id: str) -> None:
-        """Disable a collector, as only the console can."""
-        self.state.set_disabled(instance_id, True)
-
-    def enable(self, instance_id: str) -> None:
-        self.state.set_disabled(instance_id, False)
-
-    def credential_matches(self, instance_id: str, name: str, value: str) -> bool:
-        """Whether the instance was created with this value of a credential field (`clientSecret`, ...) or of `selfSignedCertificate`."""
-        return self.state.credential_matches(instance_id, name, value)

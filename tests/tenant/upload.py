@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tenant demands of a SARIF document (contract sections 6.2 to 6.4)."""
+"""What the tenant demands of a SARIF document, and what it says of one."""
 from __future__ import annotations
 
 import re
@@ -9,6 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
+
+from .problem import Problem
+from .switches import Switches
 
 SEVERITY = {"error": "HIGH", "warning": "MEDIUM", "note": "LOW", "none": "INFO"}
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -36,6 +39,31 @@ class Upload:
     results: list[AcceptedResult]
     at: str
     bytes: int
+
+
+def ingested(results: int, ingestion: str) -> int:
+    """How many of so many results are taken in, by the switch of that name: all, or all but the last."""
+    return results if ingestion == "all" else max(results - 1, 0)
+
+
+def answer(results: int, switches: Switches) -> dict[str, str]:
+    """The body of an accepted upload."""
+    if switches.upload_body != "published":
+        return {"status": "ACCEPTED"} if switches.upload_body == "status" else {}
+    taken = ingested(results, switches.ingestion)
+    partial = switches.ingestion == "some" and taken < results
+    word = "PARTIALLY_VALID" if partial else "INGESTED"
+    return {"status": word, "message": f"The document was received, {taken} findings will be ingested"}
+
+
+def refused(status: int, code: str, text: str, switches: Switches, word: str = "INVALID") -> Problem:
+    """An upload that is not taken because of the document or its parameters. A published 400 has a `status` besides."""
+    body = {"errorCode": code, "message": text}
+    return Problem(status, {**body, "status": word} if status == 400 and switches.upload_body == "published" else body)
+
+
+# What a proxy or a gateway that wants a login sends in place of an answer.
+LOGIN_PAGE = "<!DOCTYPE html><html><head><title>Sign in</title></head><body><form>User name</form></body></html>"
 
 
 def problems(document: Any) -> list[str]:

@@ -18,17 +18,19 @@ from tenant.clock import Clock
 from tenant.server import EmbeddedTenant
 from tenant.state import API
 
+# The profile of the older readings.
+OLDER = "default"
 INSTANCES = f"{API}/data_source_instances"
 REPOSITORIES = f"{API}/repositories"
 UNAUTHORIZED = {"reply": {"err_code": 401, "err_msg": "Public API request unauthorized", "err_extra": None}}
 
-GITLAB = {
+GITLAB: dict[str, Any] = {
     "type": "GITLAB_SELF_MANAGED",
     "domain": {"hostname": "gitlab.example.com", "protocol": "https"},
     "uniqueProperties": {"name": "gitlab-core"},
     "credentials": {"type": "OAUTH", "clientId": "application-1", "clientSecret": "not-a-real-secret"},
 }
-COLLECTOR = {"type": "COLLECTOR", "uniqueProperties": {"name": "semgrep", "detectionMethod": "SAST", "fileType": "SARIF"}}
+COLLECTOR: dict[str, Any] = {"type": "COLLECTOR", "uniqueProperties": {"name": "semgrep", "detectionMethod": "SAST", "fileType": "SARIF"}}
 SCOPE = {"selectionType": "MANUAL_SELECTION", "state": ["shop/web", "shop/api"]}
 
 
@@ -90,7 +92,7 @@ class Caller:
 
     def create(self, body: dict[str, Any], **changes: Any) -> str:
         reply = self.post(INSTANCES, {**body, **changes})
-        assert reply.status_code == 201, reply.text
+        assert reply.status_code == self.tenant.switches["create_status"], reply.text
         return str(reply.json()["id"])
 
 

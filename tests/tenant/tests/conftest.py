@@ -22,9 +22,9 @@ from .calling import Caller, SteppedClock
 
 @pytest.fixture
 def make_tenant() -> Iterator[Callable[..., EmbeddedTenant]]:
-    """Starts tenants and stops them at the end. The rate is out of the way unless a test sets it."""
+    """Starts tenants and stops them at the end: as published, every type creatable, the rate out of the way."""
     with ExitStack() as running:
-        yield lambda **options: running.enter_context(EmbeddedTenant(**{"rate": 100_000, **options}))
+        yield lambda **options: running.enter_context(EmbeddedTenant(**{"rate": 100_000, "profile": "guide", **options}))
 
 
 @pytest.fixture

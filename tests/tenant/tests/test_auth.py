@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who is let in (contract sections 1.2 to 1.8). Every 401 looks the same from outside; `refusals` says which check it was."""
+"""Who is let in. Every 401 looks the same from outside; `refusals` says which check it was."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_refused(tenant: EmbeddedTenant, admin: Caller, case: str) -> None:
 
 @pytest.mark.parametrize("name", ["admin", "admin_standard", "viewer", "viewer_standard"])
 def test_every_valid_key_reads(tenant: EmbeddedTenant, name: str) -> None:
-    assert Caller(tenant, name).get(INSTANCES).json() == {"data": []}
+    assert Caller(tenant, name).get(INSTANCES).json() == []
 
 
 def test_a_nonce_is_good_once_per_key(tenant: EmbeddedTenant, admin: Caller) -> None:
@@ -139,7 +139,7 @@ def test_a_collector_token_uploads_to_its_own_collector_only(tenant: EmbeddedTen
     def upload(url: str) -> int:
         return admin.raw("POST", url.removeprefix(tenant.url), headers, params={"repository_id": repository}, json=sarif()).status_code
 
-    assert upload(own.api_url) == 200
+    assert upload(own.api_url) == 201
     assert upload(other.api_url) == 403
     assert admin.raw("GET", INSTANCES, headers).status_code == 403
     assert admin.raw("GET", "/api_keys/validate/", headers).status_code == 403
@@ -149,7 +149,8 @@ def test_a_collector_token_uploads_to_its_own_collector_only(tenant: EmbeddedTen
 def test_deleting_a_collector_invalidates_its_token(tenant: EmbeddedTenant, admin: Caller) -> None:
     created = admin.post(INSTANCES, COLLECTOR).json()
     assert admin.delete(f"{INSTANCES}/{created['id']}").status_code == 204
-    headers = {"x-crtx-auth-id": created["tokenId"], "Authorization": created["apiToken"]}
+    token = created["credentials"]
+    headers = {"x-crtx-auth-id": str(token["webhookAuthKeyId"]), "Authorization": token["webhookAuthKey"]}
     assert admin.raw("POST", created["apiUrl"].removeprefix(tenant.url), headers, json=sarif()).json() == UNAUTHORIZED
 
 

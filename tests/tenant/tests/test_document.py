@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tenant import present
 from tenant.app import dump
-from tenant.contract import DOCUMENT, contract
+from tenant.contract import contract, read
 from tenant.server import EmbeddedTenant, Violation
 from tenant.switches import SWITCHES, table
 
@@ -26,38 +27,62 @@ from .calling import GITLAB, INSTANCES, Caller
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "embedded_tenant.md"
 
 
-def test_the_document_is_valid() -> None:
-    OpenAPIV31SpecValidator(contract().document).validate()
+@pytest.mark.parametrize("older", [False, True])
+def test_the_document_is_valid(older: bool) -> None:
+    OpenAPIV31SpecValidator(contract(older).document).validate()
 
 
 def request_schemas(node: Any) -> Iterator[dict[str, Any]]:
     """Every object schema below a schema, references followed."""
     while "$ref" in node:
-        node = contract().document["components"]["schemas"][node["$ref"].rpartition("/")[2]]
+        node = contract(older=True).document["components"]["schemas"][node["$ref"].rpartition("/")[2]]
     if node.get("type") == "object":
         yield node
     for child in (*node.get("properties", {}).values(), *([node["items"]] if "items" in node else [])):
         yield from request_schemas(child)
 
 
-@pytest.mark.parametrize("name", ["CreateInstance", "UpdateInstance"])
+@pytest.mark.parametrize("name", ["CreateInstance", "UpdateInstance", "UpdateIntegration", "OlderCreateInstance", "OlderUpdateInstance"])
 def test_request_bodies_are_closed_except_the_free_form_one(name: str) -> None:
     schemas = list(request_schemas({"$ref": f"#/components/schemas/{name}"}))
-    free_form = contract().document["components"]["schemas"]["UniqueProperties"]
-    assert len(schemas) > 2
+    free_form = contract(older=True).document["components"]["schemas"]["UniqueProperties"]
+    assert len(schemas) > 1
     for schema in schemas:
         assert schema is free_form or schema.get("additionalProperties") is False
 
 
-def test_every_assumption_names_its_section() -> None:
-    lines = DOCUMENT.read_text(encoding="utf-8").split("x-assumed: ")[1:]
-    assert len(lines) > 25
-    for text in lines:
-        assert "(contract " in text.partition("\n      properties")[0][:400], text[:120]
+def keys(node: Any) -> Iterator[str]:
+    """Every key that begins with x-, at any depth."""
+    for name, child in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else []:
+        if str(name).startswith("x-") and node.get("in") != "header" and isinstance(child, (str, bool)):
+            yield str(name)
+        yield from keys(child)
+
+
+def test_what_is_not_published_says_where_it_comes_from() -> None:
+    found = set(keys(read("openapi.yaml")))
+    assert found == {"x-previous", "x-guide", "x-client", "x-assumed", "x-older", "x-may-be-empty"}
+    assert {switch.source for switch in SWITCHES.values()} == {"published", "previous", "guide", "client", "assumed", "for tests"}
+
+
+FILES = [path for path in Path(__file__).parents[1].rglob("*") if path.suffix in (".py", ".yaml")]
+
+
+@pytest.mark.parametrize("path", [*FILES, PAGE], ids=lambda path: path.name)
+def test_nothing_cites_a_document_that_is_not_here(path: Path) -> None:
+    assert not re.search(r"\b(contract|sections?) [0-9]", path.read_text(encoding="utf-8"), re.IGNORECASE)
+
+
+def test_without_the_older_readings_nothing_of_them_is_left() -> None:
+    published = contract().document
+    assert "Older" not in str(published)
+    assert "x-older" not in str(published["paths"]) + str(published["components"])
+    assert set(contract().operations["delete_instance"].responses) & {200, 202} == set()
+    assert set(contract(older=True).operations["delete_instance"].responses) >= {200, 202, 204}
 
 
 def test_an_answer_outside_the_document_becomes_a_500(monkeypatch: pytest.MonkeyPatch) -> None:
-    tenant = EmbeddedTenant().start()
+    tenant = EmbeddedTenant("published").start()
     tenant.add_instance("GITHUB", name="web")
     monkeypatch.setattr(present, "list_item", lambda stored, switches: {"id": 7})
     reply = Caller(tenant).get(INSTANCES)
@@ -77,7 +102,7 @@ def test_a_failure_inside_is_a_violation_without_a_value_in_it(monkeypatch: pyte
     def fail(*_: Any) -> None:
         raise RuntimeError("planted-secret")
 
-    tenant = EmbeddedTenant().start()
+    tenant = EmbeddedTenant("published").start()
     tenant.add_instance("GITHUB", name="web")
     monkeypatch.setattr(present, "list_item", fail)
     reply = Caller(tenant).get(INSTANCES)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An independent client's own signing, headers and calls against the tenant, so that one misreading of section 1.3 cannot hide in both.
+"""An independent client's own signing, headers and calls against the tenant, so that one misreading of the signature cannot hide in both.
 
 The client, cortex-xdr-client from PyPI, insists on https://api-<name>: the name is resolved to the tenant here.
 """
@@ -20,16 +20,16 @@ from cortex_xdr_client.client import CortexXDRClient
 
 from tenant.server import EmbeddedTenant
 
-from .calling import GITLAB, RESULT, sarif
+from .calling import COLLECTOR, GITLAB, OLDER, RESULT, sarif
 
 NAME = "api-shop.xdr.eu.example.com"
 TYPES = {"advanced": AuthenticationType.ADVANCED, "standard": AuthenticationType.STANDARD}
 Connect = Callable[..., Any]
 
 
-@pytest.fixture
-def tenant(make_tenant: Callable[..., EmbeddedTenant], monkeypatch: pytest.MonkeyPatch) -> EmbeddedTenant:
-    tenant = make_tenant(tls=True, hostnames=[NAME])
+@pytest.fixture(params=["published", OLDER])
+def tenant(request: pytest.FixtureRequest, make_tenant: Callable[..., EmbeddedTenant], monkeypatch: pytest.MonkeyPatch) -> EmbeddedTenant:
+    tenant = make_tenant(profile=request.param, tls=True, hostnames=[NAME])
     resolve = socket.getaddrinfo
 
     def to_loopback(host: Any, *rest: Any, **options: Any) -> Any:
@@ -45,27 +45,37 @@ def tenant(make_tenant: Callable[..., EmbeddedTenant], monkeypatch: pytest.Monke
 def connect(tenant: EmbeddedTenant) -> Connect:
     """The client's AppSec calls with one of the tenant's keys."""
 
-    def build(name: str, **changes: Any) -> Any:
-        key = tenant.keys[name]
-        values = {"api_key": key.key, "api_key_id": int(key.id), "auth_type": TYPES[key.type], **changes}
-        fqdn = f"{NAME.removeprefix('api-')}:{tenant.port}"
-        return CortexXDRClient(Authentication(**values), fqdn, api_version=APIVersion.V5).appsec_api
+    return lambda *key, **changes: build(tenant, *key, **changes).appsec_api
 
-    return build
+
+def build(tenant: EmbeddedTenant, name: str, **changes: Any) -> Any:
+    key = tenant.keys[name]
+    values = {"api_key": key.key, "api_key_id": int(key.id), "auth_type": TYPES[key.type], **changes}
+    fqdn = f"{NAME.removeprefix('api-')}:{tenant.port}"
+    return CortexXDRClient(Authentication(**values), fqdn, api_version=APIVersion.V5)
+
+
+def unwrapped(reply: Any) -> Any:
+    """The client hands out whatever came: a bare list, or an older one under `data`."""
+    return reply["data"] if isinstance(reply, dict) else reply
 
 
 @pytest.mark.parametrize("name", ["admin", "admin_standard"])
 def test_the_whole_life_of_an_instance(tenant: EmbeddedTenant, connect: Connect, name: str) -> None:
+    tenant.set(creatable="all")
     client = connect(name)
-    assert client.get_data_source_instances() == {"data": []}
+    assert unwrapped(client.get_data_source_instances()) == []
     created = client.create_data_source_instance(
         type=GITLAB["type"], domain=GITLAB["domain"], credentials=GITLAB["credentials"], unique_properties=GITLAB["uniqueProperties"]
     )
     held = created["id"]
     assert tenant.credential_matches(held, "clientSecret", "not-a-real-secret")
-    assert client.update_data_source_instance(id=held, selection_type="MANUAL_SELECTION", state=["shop/web"]) == {}
-    assert client.get_data_source_instance(id=held)["state"] == ["shop/web"]
-    [listed] = client.get_data_source_instances(type_category="DEFAULT")["data"]
+    answer = client.update_data_source_instance(id=held, selection_type="MANUAL_SELECTION", state=["shop/web"])
+    read = client.get_data_source_instance(id=held)
+    assert answer == (read if tenant.switches["put_body"] == "full" else {})
+    assert read["state"] == ["shop/web"]
+    category = "vcs-integrations" if tenant.switches["category_filter"] == "published" else "DEFAULT"
+    [listed] = unwrapped(client.get_data_source_instances(type_category=category))
     assert (listed["id"], listed["state"], listed["repositoriesCount"]) == (held, [], 1)
     assert client.delete_data_source_instance(id=held) is None
     assert tenant.instances == {}
@@ -75,15 +85,22 @@ def test_the_whole_life_of_an_instance(tenant: EmbeddedTenant, connect: Connect,
 @pytest.mark.parametrize("name", ["admin", "admin_standard"])
 def test_upload(tenant: EmbeddedTenant, connect: Connect, name: str) -> None:
     client = connect(name)
-    properties = {"name": "semgrep", "detectionMethod": "SAST", "fileType": "SARIF"}
-    collector = client.create_data_source_instance(type="COLLECTOR", unique_properties=properties)
+    collector = client.create_data_source_instance(type="COLLECTOR", unique_properties=COLLECTOR["uniqueProperties"])
+    [listed] = unwrapped(client.get_data_source_instances(type="collector"))
+    assert listed["id"] == collector["id"]
     asset = tenant.add_repository("shop/web")
-    [repository] = client.get_repository_assets()["data"]
-    assert repository["id"] == asset
-    client.upload_sarif_findings(
+    [repository] = unwrapped(client.get_repository_assets(source=["GITHUB"], search="web", offset=0, limit=10))
+    assert repository == client.get_repository_asset_by_asset_id(asset_id=asset)
+    answer = client.upload_sarif_findings(
         collector_id=collector["id"], repository_id=asset, repository_url=repository["url"], branch="main", body=sarif()
     )
+    assert answer["status"] == ("INGESTED" if tenant.switches["upload_body"] == "published" else "ACCEPTED")
     assert tenant.accepted_results == [RESULT]
+
+
+@pytest.mark.parametrize("name", ["admin", "admin_standard"])
+def test_healthcheck(tenant: EmbeddedTenant, name: str) -> None:
+    assert build(tenant, name).system_api.healthcheck() == {"status": "available"}
 
 
 @pytest.mark.parametrize(("name", "changes", "reason"), [

@@ -85,7 +85,7 @@ def test_many_callers_at_once_create_one_instance(tenant: EmbeddedTenant) -> Non
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(statuses) == [201] + [409] * 7
+    assert sorted(statuses) == [200] + [409] * 7
     assert len(tenant.journal) == 8
 
 
@@ -93,7 +93,7 @@ def test_a_list_of_ten_thousand_is_validated_and_quick(tenant: EmbeddedTenant, a
     for number in range(10_000):
         tenant.add_instance("GITLAB_SELF_MANAGED", name=str(number), hostname="gitlab.example.com", protocol="https")
     begun = time.monotonic()
-    assert len(admin.get(INSTANCES).json()["data"]) == 10_000
+    assert len(admin.get(INSTANCES).json()) == 10_000
     assert time.monotonic() - begun < 2
 
 
@@ -120,13 +120,39 @@ def test_control_reads_and_sets_switches(tenant: EmbeddedTenant, control: Callab
 def test_control_shows_what_happened(tenant: EmbeddedTenant, admin: Caller, control: Callable[..., requests.Response]) -> None:
     held = admin.create(GITLAB)
     [entry] = control("GET", "journal").json()
-    assert (entry["path"], entry["status"], entry["request_body"]["credentials"]["clientSecret"]) == (INSTANCES, 201, "***")
+    assert (entry["path"], entry["status"], entry["request_body"]["credentials"]["clientSecret"]) == (INSTANCES, 200, "***")
     assert control("GET", "instances").json() == {held: tenant.instances[held]}
     assert control("GET", "uploads").json() == []
     assert control("DELETE", "journal").status_code == 200
     assert tenant.journal == []
     assert control("POST", "reset").status_code == 200
     assert tenant.instances == {}
+
+
+def test_control_connects_an_instance_as_a_person_would(
+    tenant: EmbeddedTenant, admin: Caller, control: Callable[..., requests.Response]
+) -> None:
+    tenant.set(initial_selection="found")
+    known = ["bakery/oven", "bakery/till"]
+    connected = control("POST", "instances", {
+        "type": "GITHUB_ENTERPRISE", "identifier": "bakery", "hostname": "git.bakery.example", "repositories": known,
+    })
+    assert connected.status_code == 201
+    path = f"{INSTANCES}/{connected.json()['id']}"
+    assert [admin.get(path).json()["state"] for _unused in range(2)] == [[], known]
+    shown = admin.get(path).json()
+    assert (shown["uniqueIdentifier"], shown["domain"]) == ("bakery", {"hostname": "git.bakery.example", "protocol": "https"})
+    assert len(admin.get("/public_api/appsec/v1/repositories").json()) == 2
+    for wrong, told in (
+        ([], "type"), ({}, "type"), ({"type": 7}, "type"), ({"type": "GITHUB", "organisation": "x"}, "no organisation"),
+        ({"type": "GITHUB", "hostname": 7}, "hostname must be a text"),
+        ({"type": "GITHUB", "repositories": "x"}, "must be a list of texts"),
+    ):
+        refused = control("POST", "instances", wrong)
+        assert refused.status_code == 400
+        assert told in refused.json()["error"]
+    assert len(tenant.instances) == 1
+    assert control("POST", "instances", {"type": "GITHUB"}, token="wrong").status_code == 403
 
 
 def test_control_needs_its_token_and_counts_for_nothing(tenant: EmbeddedTenant, control: Callable[..., requests.Response]) -> None:
@@ -219,7 +245,7 @@ def test_the_command_writes_a_private_file(command: Callable[..., Running], tmp_
 @pytest.mark.parametrize(("arguments", "line"), [
     (["--set", "ofset=ignored"], "tenant: no switch named 'ofset'; did you mean offset"),
     (["--set", "offset"], "tenant: --set offset: write SWITCH=VALUE"),
-    (["--profile", "x"], "tenant: no profile named 'x'; known: default, awkward"),
+    (["--profile", "x"], "tenant: no profile named 'x'; known: published, guide, default, awkward"),
     (["--seed", "missing.yml"], "tenant: --seed missing.yml: No such file or directory"),
     (["--seed", "seed.yml"], "tenant: --seed seed.yml: repositories[1]: "),
     (["--env-file", "missing/tenant.env"], "tenant: --env-file missing/tenant.env: No such file or directory"),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SARIF uploads (contract section 6)."""
+"""SARIF uploads."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ def upload(tenant: EmbeddedTenant, admin: Caller, collector: str) -> Upload:
 def test_accepted(tenant: EmbeddedTenant, upload: Upload, collector: str) -> None:
     document = sarif(result(level="error"), result(level="warning"), result(level="note"), result(level="none"))
     reply = upload(document)
-    assert (reply.status_code, reply.json()) == (200, {"status": "ACCEPTED"})
+    assert (reply.status_code, reply.json()) == (
+        201, {"status": "INGESTED", "message": "The document was received, 4 findings will be ingested"}
+    )
     [held] = tenant.uploads
     assert (held.collector_id, held.branch, held.document) == (collector, "main", document)
     assert held.bytes == int(reply.request.headers["Content-Length"])
@@ -51,7 +53,7 @@ def test_accepted(tenant: EmbeddedTenant, upload: Upload, collector: str) -> Non
 def test_a_clean_scan_is_accepted(tenant: EmbeddedTenant, upload: Upload) -> None:
     document = sarif()
     document["runs"][0]["results"] = []
-    assert upload(document).status_code == 200
+    assert upload(document).status_code == 201
     assert (len(tenant.uploads), tenant.accepted_results) == (1, [])
 
 
@@ -59,7 +61,7 @@ def test_rules_of_an_extension_count(upload: Upload) -> None:
     document = sarif()
     tool = document["runs"][0]["tool"]
     tool["extensions"] = [{"name": "pack", "rules": tool["driver"].pop("rules")}]
-    assert upload(document).status_code == 200
+    assert upload(document).status_code == 201
 
 
 def at(*path: Any, value: Any) -> Callable[[dict[str, Any]], None]:
@@ -133,7 +135,16 @@ def test_only_the_first_five_problems_are_named(upload: Upload) -> None:
 def test_relative_paths_are_accepted(upload: Upload, uri: str) -> None:
     document = sarif()
     at(*URI, value=uri)(document)
-    assert upload(document).status_code == 200
+    assert upload(document).status_code == 201
+
+
+def test_a_refusal_has_a_status_of_its_own(tenant: EmbeddedTenant, upload: Upload, admin: Caller, collector: str) -> None:
+    path = f"/public_api/appsec/v1/collectors/{collector}"
+    unreadable = admin.send("POST", path, data=b"{", params={"repository_url": WEB}, headers={"Content-Type": "application/json"})
+    for reply in (unreadable, upload({}), admin.post(path, sarif())):
+        assert (reply.status_code, reply.json()["status"]) == (400, "INVALID")
+    tenant.set(upload_body="status")
+    assert "status" not in upload({}).json()
 
 
 def test_the_repository_must_be_named(upload: Upload) -> None:
@@ -143,9 +154,9 @@ def test_the_repository_must_be_named(upload: Upload) -> None:
 
 def test_the_repository_must_be_known(tenant: EmbeddedTenant, upload: Upload) -> None:
     asset = next(iter(tenant.state.repositories))
-    assert upload(sarif(), repository_id=asset, branch="feature").status_code == 200
-    assert upload(sarif(), repository_id=asset, repository_url=WEB).status_code == 200
-    assert upload(sarif(), repository_url="https://GitHub.com/shop/web").status_code == 200
+    assert upload(sarif(), repository_id=asset, branch="feature").status_code == 201
+    assert upload(sarif(), repository_id=asset, repository_url=WEB).status_code == 201
+    assert upload(sarif(), repository_url="https://GitHub.com/shop/web").status_code == 201
     assert upload(sarif(), repository_id="unknown").status_code == 404
     assert upload(sarif(), repository_url=f"{WEB}.git").status_code == 404
     assert upload(sarif(), repository_url="http://[").status_code == 404
@@ -156,7 +167,7 @@ def test_a_selected_repository_is_known(tenant: EmbeddedTenant, upload: Upload) 
     url = "https://gitlab.example.com/shop/deep/api"
     assert upload(sarif(), repository_url=url).status_code == 404
     tenant.add_instance("GITLAB_SELF_MANAGED", name="core", state=["shop/deep/api"])
-    assert upload(sarif(), repository_url=url).status_code == 200
+    assert upload(sarif(), repository_url=url).status_code == 201
     assert tenant.uploads[-1].repository == url
 
 
@@ -168,9 +179,9 @@ def test_id_and_url_must_agree(tenant: EmbeddedTenant, upload: Upload) -> None:
 def test_a_disabled_collector(tenant: EmbeddedTenant, upload: Upload, collector: str) -> None:
     tenant.disable(collector)
     reply = upload(sarif())
-    assert (reply.status_code, reply.json()["message"]) == (403, "The collector is disabled")
+    assert (reply.status_code, reply.content) == (503, b"")
     tenant.enable(collector)
-    assert upload(sarif()).status_code == 200
+    assert upload(sarif()).status_code == 201
 
 
 def test_the_size_limit_is_in_bytes(tenant: EmbeddedTenant, admin: Caller, collector: str) -> None:
@@ -183,8 +194,8 @@ def test_the_size_limit_is_in_bytes(tenant: EmbeddedTenant, admin: Caller, colle
         path = f"/public_api/appsec/v1/collectors/{collector}"
         return admin.send("POST", path, data=body, params={"repository_url": WEB}, headers={"Content-Type": "application/json"}).status_code
 
-    assert padded(10_000_000) == 200
-    assert padded(10_000_001) == 413
+    assert padded(10_000_000) == 201
+    assert padded(10_000_001) == 400
     assert [held.bytes for held in tenant.uploads] == [10_000_000]
 
 
@@ -193,7 +204,7 @@ def test_the_token_of_the_creation_reply_uploads(tenant: EmbeddedTenant, admin: 
     tenant.add_repository("shop/web")
     headers = {"x-crtx-auth-id": token.token_id, "Authorization": token.token}
     reply = requests.post(token.api_url, json=sarif(), params={"repository_url": WEB}, headers=headers, timeout=10)
-    assert reply.status_code == 200
+    assert reply.status_code == 201
     assert tenant.journal[-1].auth == token.token_id
     assert tenant.accepted_results == [RESULT]
 
@@ -201,12 +212,49 @@ def test_the_token_of_the_creation_reply_uploads(tenant: EmbeddedTenant, admin: 
 # -- switches
 
 
+@pytest.mark.parametrize(("ingestion", "sent", "status", "taken"), [
+    ("all", 3, "INGESTED", 3), ("some", 3, "PARTIALLY_VALID", 2), ("fewer", 3, "INGESTED", 2), ("some", 0, "INGESTED", 0),
+    ("fewer", 1, "INGESTED", 0),
+])
+def test_ingestion(tenant: EmbeddedTenant, upload: Upload, ingestion: str, sent: int, status: str, taken: int) -> None:
+    tenant.set(ingestion=ingestion)
+    document = sarif()
+    document["runs"][0]["results"] *= sent
+    reply = upload(document)
+    assert (reply.status_code, reply.json()["status"]) == (201, status)
+    assert reply.json()["message"].endswith(f" {taken} findings will be ingested")
+    assert (len(tenant.accepted_results), len(tenant.uploads[0].results)) == (taken, taken)
+
+
+@pytest.mark.parametrize(("page", "kind"), [("login", "text/html; charset=utf-8"), ("error", "application/json")])
+def test_upload_page(tenant: EmbeddedTenant, upload: Upload, page: str, kind: str) -> None:
+    tenant.set(upload_page=page)
+    reply = upload(sarif())
+    assert (reply.status_code, reply.headers["Content-Type"]) == (201, kind)
+    assert ("Sign in" in reply.text, "err_msg" in reply.text) == (page == "login", page == "error")
+    assert tenant.uploads == []
+    tenant.set(upload_page="none")
+    assert upload(sarif()).json()["status"] == "INGESTED"
+
+
+@pytest.mark.parametrize(("how", "status", "body"), [
+    ("503_empty", 503, b""), ("503_json", 503, b'{"errorCode":"COLLECTOR_DISABLED","message":"The collector is disabled"}'),
+    ("403", 403, b'{"errorCode":"FORBIDDEN","message":"The collector is disabled"}'),
+])
+def test_disabled_upload(tenant: EmbeddedTenant, upload: Upload, collector: str, how: str, status: int, body: bytes) -> None:
+    tenant.set(disabled_upload=how)
+    tenant.disable(collector)
+    reply = upload(sarif())
+    assert (reply.status_code, reply.content) == (status, body)
+    assert tenant.uploads == []
+
+
 @pytest.mark.parametrize(("uploads", "lines"), [("additive", [1, 2, 3]), ("replace", [2, 3])])
 def test_uploads(tenant: EmbeddedTenant, upload: Upload, uploads: str, lines: list[int]) -> None:
     tenant.set(uploads=uploads)
     for line, branch in ((1, "main"), (2, "feature"), (3, "main")):
         place = {"artifactLocation": {"uri": "a.py"}, "region": {"startLine": line}}
-        assert upload(sarif(result(locations=[{"physicalLocation": place}])), repository_url=WEB, branch=branch).status_code == 200
+        assert upload(sarif(result(locations=[{"physicalLocation": place}])), repository_url=WEB, branch=branch).status_code == 201
     held = [accepted["locations"][0]["physicalLocation"]["region"]["startLine"] for accepted in tenant.accepted_results]
     assert (held, len(tenant.uploads)) == (lines, 3)
 
@@ -217,7 +265,10 @@ def test_upload_status(tenant: EmbeddedTenant, upload: Upload, status: int) -> N
     assert upload(sarif()).status_code == status
 
 
-@pytest.mark.parametrize(("body", "answer"), [("status", {"status": "ACCEPTED"}), ("empty_object", {})])
+@pytest.mark.parametrize(("body", "answer"), [
+    ("published", {"status": "INGESTED", "message": "The document was received, 1 findings will be ingested"}),
+    ("status", {"status": "ACCEPTED"}), ("empty_object", {}),
+])
 def test_upload_body(tenant: EmbeddedTenant, upload: Upload, body: str, answer: dict[str, str]) -> None:
     tenant.set(upload_body=body)
     assert upload(sarif()).json() == answer
@@ -232,7 +283,7 @@ def test_missing_level(tenant: EmbeddedTenant, upload: Upload, severity: str) ->
     assert [accepted.severity for accepted in tenant.accepted_results] == [severity, "LOW"]
 
 
-@pytest.mark.parametrize(("limit", "status", "expected"), [(10_000_000, 413, 413), (10_000_000, 400, 400), (10_485_760, 413, 200)])
+@pytest.mark.parametrize(("limit", "status", "expected"), [(10_000_000, 413, 413), (10_000_000, 400, 400), (10_485_760, 413, 201)])
 def test_upload_limit(tenant: EmbeddedTenant, upload: Upload, limit: int, status: int, expected: int) -> None:
     tenant.set(upload_limit=limit, oversize_status=status)
     assert upload(sarif(result(message={"text": "x" * 10_000_000}))).status_code == expected
@@ -244,7 +295,7 @@ def test_unknown_repository_status(tenant: EmbeddedTenant, upload: Upload, statu
     assert upload(sarif(), repository_id="unknown").status_code == status
 
 
-@pytest.mark.parametrize(("known", "status"), [(False, 404), (True, 200)])
+@pytest.mark.parametrize(("known", "status"), [(False, 404), (True, 201)])
 def test_any_repository(tenant: EmbeddedTenant, upload: Upload, known: bool, status: int) -> None:
     tenant.set(any_repository=known)
     assert upload(sarif(), repository_id="unknown").status_code == status

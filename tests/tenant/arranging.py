@@ -1,0 +1,92 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a test or a demonstration does on a tenant without its API: what people do in the console, and what vendors do."""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .auth import CollectorToken
+from .state import State
+
+
+class Arranging:
+    """The arranging methods of EmbeddedTenant."""
+
+    state: State
+    _seed: list[dict[str, str]]
+
+    def add_instance(self, type: str, name: str | None = None, hostname: str | None = None, protocol: str | None = None,
+                     selection_type: str | None = None, state: Iterable[str] = (), external_projects: Iterable[dict[str, Any]] = (),
+                     unique_properties: dict[str, Any] | None = None, status: str | None = None, transporter: dict[str, str] | None = None,
+                     id: str | None = None, *, identifier: str | None = None, repositories: Iterable[str] = (),
+                     status_details: dict[str, dict[str, str]] | None = None, scan_types: dict[str, bool] | None = None,
+                     certificate: str | None = None) -> str:
+        """Put an instance in, as somebody connects it in the console, and return its id.
+
+        `external_projects` and `status_details` are in the API's shape, `scan_types` is like {"SAST": True}; `id` when the test
+        wants a certain one. `identifier` is its uniqueIdentifier, otherwise as the switch identifier_given says. `repositories`:
+        what the connection can see; they become assets of the instance, and without `selection_type` and `state` the switch
+        initial_selection says what is selected.
+        """
+        properties = dict(unique_properties or {})
+        if name is not None:
+            properties["name"] = name
+        if type == "COLLECTOR":
+            properties = {"detectionMethod": "SAST", "fileType": "SARIF", **properties}
+        shape: dict[str, Any] = {"type": type, "uniqueProperties": properties, "state": list(state),
+                                 "externalProjects": list(external_projects)}
+        domain = {key: value for key, value in (("hostname", hostname), ("protocol", protocol)) if value is not None}
+        for key, value in (("status", status), ("domain", domain), ("transporter", transporter), ("selectionType", selection_type)):
+            if value:
+                shape[key] = value
+        visible = list(repositories)
+        with self.state.lock:
+            stored = self.state.store(shape, id, identifier=identifier, certificate=certificate, repositories=visible,
+                                      status_details=dict(status_details or {}), scan_types=dict(scan_types or {}))
+            for repository in visible:
+                self.state.add_repository(repository, f"https://{hostname or 'github.com'}/{repository}", type, "main", stored.shape["id"])
+        return str(stored.shape["id"])
+
+    def add_collector(self, name: str) -> CollectorToken:
+        """Put a collector in and return its token."""
+        return self.state.issue_token(self.add_instance("COLLECTOR", name=name))
+
+    def add_repository(self, owner_and_name: str, url: str | None = None, source: str = "GITHUB", default_branch: str = "main") -> str:
+        """Onboard a repository and return its asset id. `url` defaults to the one at github.com."""
+        return self.state.add_repository(owner_and_name, url or f"https://github.com/{owner_and_name}", source, default_branch)
+
+    def seed(self, repositories: Iterable[dict[str, str]]) -> None:
+        """Onboard repositories, each the arguments of `add_repository`, that a reset brings back."""
+        self._seed = list(repositories)
+        for repository in self._seed:
+            self.add_repository(**repository)
+
+    @property
+    def organization(self) -> str:
+        """The organization that new instances connect to at their vendors (switch identifier_given)."""
+        return self.state.organization
+
+    @organization.setter
+    def organization(self, name: str) -> None:
+        self.state.organization = name
+
+    def set_status(self, instance_id: str, status: str, details: dict[str, dict[str, str]] | None = None) -> None:
+        """Give an instance another status, and statusDetails in the API's shape."""
+        self.state.set_status(instance_id, status, details or {})
+
+    def grant_consent(self, instance_id: str) -> None:
+        """Do in the browser what a PENDING instance waits for (switch consent)."""
+        self.state.grant_consent(instance_id)
+
+    def disable(self, instance_id: str) -> None:
+        """Disable a collector, as only the console can."""
+        self.state.set_status(instance_id, "DISABLED", {})
+
+    def enable(self, instance_id: str) -> None:
+        self.state.set_status(instance_id, self.state.working, {})
+
+    def credential_matches(self, instance_id: str, name: str, value: str) -> bool:
+        """Whether the instance was created with this value of a credential field (`clientSecret`, ...) or of `selfSignedCertificate`."""
+        return self.state.credential_matches(instance_id, name, value)
