@@ -109,7 +109,7 @@ def _check_url(url: str, expected_tenant: str | None) -> None:
 
 
 def query_of(params: dict[str, t.Any]) -> dict[str, str]:
-    """The query of an upload (contract 6.1): C(repository_id), C(repository_url), C(branch), as far as given. Raises InputError."""
+    """The query of an upload (docs/api.md: upload.query): repository_id, repository_url, branch, as far as given. Raises InputError."""
     given = {name: (params.get(name) or "").strip() for name in ("repository_id", "repository_url", "branch")}
     if given["repository_url"]:
         given["repository_url"] = plain_repository_url(given["repository_url"])
@@ -121,7 +121,7 @@ def query_of(params: dict[str, t.Any]) -> dict[str, str]:
 
 
 def plain_repository_url(url: str) -> str:
-    """A repository's web URL, without user name, password and C(.git), from that URL, an ssh URL or C(git@host:org/repo.git)."""
+    """A repository's web URL, without user name, password and .git, from that URL, an ssh URL or git@host:org/repo.git."""
     if "://" not in url:
         match = _SCP.fullmatch(url)
         if not match:
