@@ -20,7 +20,7 @@ COLLECTORS = "/public_api/appsec/v1/collectors"
 REPOSITORIES = "/public_api/appsec/v1/repositories"
 PAGE = 100
 VALIDATE = "/api_keys/validate/"
-# (docs/api.md: upload.503)
+# (docs/api.md: upload.503, upload.disabled)
 _UPLOAD_FINAL = {503: "This is how the API refuses uploads to a disabled collector: enable it in the console."}
 
 Raw = dict[str, t.Any]

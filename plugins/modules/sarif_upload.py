@@ -241,7 +241,9 @@ EXAMPLES = r"""
 
 - name: Show it
   ansible.builtin.debug:
-    msg: "{{ sent.uploads | map(attribute='ingestion.findings') | list }} of {{ sent.uploads | map(attribute='results') | list }} findings"
+    msg: "{{ taken | list }} of {{ sent.uploads | map(attribute='results') | list }} findings"
+  vars:
+    taken: "{{ sent.uploads | map(attribute='ingestion.findings', default='unknown') }}"
 
 - name: Only check a report, without any key
   cortex_cloud.appsec.sarif_upload:

@@ -17,6 +17,7 @@ from asking import Ask, lose_answers
 from gitlabs import GITLAB, MANUAL, NEW_GITLAB, gitlab, only, writes
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, view
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.collector_token import load_credentials
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import lock as _lock
 from tenant.server import EmbeddedTenant
 

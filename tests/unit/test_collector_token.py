@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A collector's token is shown once (docs/api.md: create.collector): found in the reply, kept in a file of its owner alone, never written over."""
+"""A collector's token is shown once (docs/api.md: create.collector): found in the reply, kept for its owner alone, never written over."""
 
 from __future__ import annotations
 

@@ -54,7 +54,8 @@ def test_a_tenant_that_says_nothing(body: dict[str, Any]) -> None:
 
 
 def test_what_is_said_is_redacted() -> None:
-    ingestion = Ingestion.of({"status": "the-token", "message": "the-token, 1 findings will be ingested"}, lambda s: s.replace("the-token", "*"))
+    body = {"status": "the-token", "message": "the-token, 1 findings will be ingested"}
+    ingestion = Ingestion.of(body, lambda text: text.replace("the-token", "*"))
     assert ingestion == Ingestion("*", "*, 1 findings will be ingested", 1)
 
 

@@ -110,12 +110,13 @@ class _Sender:
 
     def judge(self) -> None:
         """What the tenant took of the accepted documents, once no more are sent: what is missing is a warning, or fails."""
-        partial, fails = [], self.params.get("partially_valid") != "warn"
+        partial: list[str] = []
         for row in self.result["uploads"]:
             ingestion = Ingestion.noted(row["ingestion"])
             missing = ingestion.shortfall(row["results"])
+            fails = ingestion.partial and self.params.get("partially_valid") != "warn"
             if missing:
-                (partial if fails and ingestion.partial else self.result["warnings"]).append(f"{_named(row)}: {missing}.")
+                (partial if fails else self.result["warnings"]).append(f"{_named(row)}: {missing}.")
         if partial and self.result.get("failed"):
             self.result["msg"] += f" {' '.join(partial)}"
         elif partial:
