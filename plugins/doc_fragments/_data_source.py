@@ -257,6 +257,7 @@ credentials_file:
   description:
     - File on the host that runs the module for the one-time token of a new V(COLLECTOR), as JSON, readable by its owner alone.
     - It is proven writable before the request. An existing file is never overwritten.
+    - When no token in a known form came, the file holds the tenant's answer, and the message says how to go on.
   type: path
 return_credentials:
   description:

@@ -8,7 +8,7 @@ import dataclasses
 import typing as t
 from urllib.parse import quote, urlsplit
 
-from ._errors import ApiError, CannotCreate, InputError
+from ._errors import WORDS_SHOWN, ApiError, CannotCreate, InputError, names_error, words_of
 from ._http.client import Answer, Call, Client
 from ._http.redaction import secrets_in
 from ._http.signing import CollectorToken
@@ -22,6 +22,8 @@ COLLECTORS = "/public_api/appsec/v1/collectors"
 REPOSITORIES = "/public_api/appsec/v1/repositories"
 PAGE = 100
 HEALTHCHECK = "/public_api/v1/healthcheck"
+# (docs/api.md: upload.503, upload.disabled)
+_UPLOAD_FINAL = {503: "This is how the API refuses uploads to a disabled collector: enable it in the console."}
 
 Raw = dict[str, t.Any]
 # Takes what was asked for out of a body; None when it is not there.
@@ -201,6 +203,8 @@ class Api:
     ) -> Answer:
         """Send one SARIF document; sent once unless the tenant refused to look at it (docs/api.md: upload.call).
 
+        Returns the answer, whose body is the object with the tenant's words, without an envelope; {} when there is none. Raises ApiError
+        with `ambiguous` when the answer has the status of a success and is none (docs/api.md: upload.201, upload.accepted).
         upload_url: the collector's own URL, used as it is. token: the collector's own; without it the tenant key signs, and
         then upload_url must have the tenant's origin. query: repository_id, repository_url, branch.
         """
@@ -210,20 +214,30 @@ class Api:
                 "Give collector_token_id and collector_token, or collector_id instead of upload_url."
             )
         path = urlsplit(upload_url).path if upload_url else f"{COLLECTORS}/{quote(collector_id, safe='')}"
-        return self._ask(
-            Call(
-                "POST",
-                path,
-                "upload SARIF",
-                subject,
-                query=query,
-                raw=document,
-                url=upload_url or None,
-                auth=token,
-                timeout=timeout,
-                expect_json=False,
-            )
+        call = Call(
+            "POST",
+            path,
+            "upload SARIF",
+            subject,
+            query=query,
+            raw=document,
+            url=upload_url or None,
+            auth=token,
+            timeout=timeout,
+            final=_UPLOAD_FINAL,
         )
+        try:
+            answer = self._ask(call)
+        except ApiError as exc:
+            if exc.status and exc.status < 300:
+                # A page in place of an answer: who sent it, and whether the tenant saw the document, cannot be known.
+                raise dataclasses.replace(exc, ambiguous=True) from None
+            raise
+        if names_error(answer.body):
+            said = self.client.redactor.text(words_of(answer.body))[:WORDS_SHOWN]
+            words = f"but the answer names an error: {said}"
+            raise ApiError(call.operation, subject, method="POST", path=path, status=answer.status, words=words, ambiguous=True)
+        return dataclasses.replace(answer, body=_unwrap_words(answer.body))
 
     def list_repositories(self, *, search: str | None = None, source: str | None = None) -> tuple[list[Raw], bool]:
         """All repositories that the tenant lists, page by page, and whether it seems to have shown them all.
@@ -293,6 +307,12 @@ def _unwrap_item(body: t.Any) -> Raw | None:
             return {**body, "id": str(body["id"])}
         body = body.get("data", body.get("reply"))
     return None
+
+
+def _unwrap_words(body: t.Any) -> Raw:
+    """What an upload came to, in any known envelope; {} when nothing is said."""
+    holders = (body, body.get("reply"), body.get("data")) if isinstance(body, dict) else ()
+    return next((holder for holder in holders if isinstance(holder, dict) and "status" in holder), {})
 
 
 def _unreadable(call: Call, answer: Answer) -> ApiError:

@@ -7,9 +7,12 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+import re
 import typing as t
 
 WORDS_SHOWN = 600
+_FAILED = re.compile(r"fail|invalid|error|reject|refused|denied|forbidden|unauthori[sz]ed", re.IGNORECASE)
+_ERROR_KEYS = ("errorCode", "error_code", "err_code", "err_msg", "error", "errors")
 
 
 class CortexError(Exception):
@@ -138,8 +141,30 @@ def words_of(body: t.Any, text: str = "") -> str:
             said = holder.get(key)
             if isinstance(said, str) and said:
                 metadata = holder["metadata"] if isinstance(holder.get("metadata"), dict) else {}
-                return said + _more(holder.get("details") or holder.get("err_extra") or metadata.get("err_extra"))
+                return said + _codes(holder) + _more(holder.get("details") or holder.get("err_extra") or metadata.get("err_extra"))
     return json.dumps(body)
+
+
+def _codes(holder: dict[str, t.Any]) -> str:
+    """The words that a refused upload has beside its message (docs/api.md: upload.400)."""
+    if not isinstance(holder.get("status"), str):
+        return ""
+    return f" ({', '.join(f'{key} {holder[key]}' for key in ('status', 'errorCode') if isinstance(holder.get(key), str))})"
+
+
+def names_error(body: t.Any) -> bool:
+    """Whether the body of a success says all the same that something failed."""
+    if isinstance(body, str):
+        return bool(_FAILED.search(body))
+    if not isinstance(body, dict):
+        return False
+    return any(_names_error(holder) for holder in (body, body.get("reply"), body.get("data")) if isinstance(holder, dict))
+
+
+def _names_error(holder: dict[str, t.Any]) -> bool:
+    status = holder.get("status")
+    failed = _FAILED.search(status) if isinstance(status, str) else isinstance(status, int) and status >= 400
+    return bool(failed) or holder.get("success") is False or any(holder.get(key) for key in _ERROR_KEYS)
 
 
 def _more(details: t.Any) -> str:

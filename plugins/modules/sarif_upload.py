@@ -18,7 +18,10 @@ description:
   - A document is at most 9,900,000 bytes after all that can be left out; a bigger one is refused, with its biggest members, or sent in
     parts (O(on_oversize)).
   - A report is read piece by piece, so that it may have any size. What is prepared lies in a private temporary file until it is sent.
-  - An accepted upload means that the tenant took the document, not that its findings are visible already.
+  - An accepted upload means that the tenant took the document, not that its findings are visible already. Where the tenant says how many
+    findings it takes, the result has it, and fewer than were sent are warned of, or fail (O(partially_valid)).
+  - A page in place of an answer, and an answer that names an error, are no acceptance, whatever the HTTP status is. Whether the document
+    arrived is unknown then.
 extends_documentation_fragment:
   - cortex_cloud.appsec._connection
   - cortex_cloud.appsec._attributes
@@ -163,6 +166,17 @@ options:
     description: Whether only the first data-flow path of each result is sent, with its first and last 50 steps.
     type: bool
     default: false
+  partially_valid:
+    description:
+      - What to do when the tenant takes only some findings of a document, and says so.
+      - V(fail) fails when all documents were sent, and says how many findings of how many were taken. What was taken
+        stays there.
+      - V(warn) warns.
+    type: str
+    choices:
+      - fail
+      - warn
+    default: fail
   journal:
     description:
       - A file that notes which documents were accepted, so that a run after a failure sends only the others.
@@ -172,7 +186,7 @@ options:
     type: path
   receipt_dir:
     description: A folder for one JSON receipt for each accepted document, with time, collector, repository, branch,
-      commit, tool, results by level, SHA-256 and HTTP status.
+      commit, tool, results by level, SHA-256, HTTP status and what the tenant said of it.
     type: path
   commit:
     description: The commit that was scanned, for the receipt. Without it that of the report's versionControlProvenance
@@ -216,6 +230,21 @@ EXAMPLES = r"""
     repository_url: git@github.com:example/shop.git
     branch: "{{ branch }}"
 
+- name: Upload a report of which the tenant may take a part, and say how much it took
+  cortex_cloud.appsec.sarif_upload:
+    path: [bandit.sarif]
+    collector_name: bandit
+    repository_url: https://github.com/example/shop
+    branch: main
+    partially_valid: warn
+  register: sent
+
+- name: Show it
+  ansible.builtin.debug:
+    msg: "{{ taken | list }} of {{ sent.uploads | map(attribute='results') | list }} findings"
+  vars:
+    taken: "{{ sent.uploads | map(attribute='ingestion.findings', default='unknown') }}"
+
 - name: Only check a report, without any key
   cortex_cloud.appsec.sarif_upload:
     path: [bandit.sarif]
@@ -236,9 +265,29 @@ uploads:
     bytes: {description: "Size of the document.", type: int, returned: always}
     results: {description: "Results in the document.", type: int, returned: always}
     sha256: {description: "SHA-256 of the document.", type: str, returned: always}
-    status: {description: "HTTP status; null when it was not sent or no answer came.", type: int, returned: always}
+    status:
+      description: HTTP status; null when it was not sent, or when no answer came that says what became of it.
+      type: int
+      returned: always
+    ingestion:
+      description: What the tenant said of the document when it accepted it; null when it was not accepted.
+      type: dict
+      returned: always
+      contains:
+        status: {description: "V(INGESTED) or V(PARTIALLY_VALID); null when the tenant says nothing.", type: str, returned: always}
+        message: {description: "The tenant's message; null when there is none.", type: str, returned: always}
+        findings: {description: "How many findings it takes; null when the message does not say.", type: int, returned: always}
     resumed: {description: "Whether an earlier run sent it, as the journal says.", type: bool, returned: always}
-  sample: [{path: reports/bandit.sarif, part: 1, parts: 1, bytes: 20480, results: 12, sha256: 9f86d081..., status: 200, resumed: false}]
+  sample:
+    - path: reports/bandit.sarif
+      part: 1
+      parts: 1
+      bytes: 20480
+      results: 12
+      sha256: 9f86d081...
+      status: 201
+      ingestion: {status: INGESTED, message: 12 findings will be ingested, findings: 12}
+      resumed: false
 normalised:
   description: How often each change was made, by the name of the change.
   returned: when all files could be prepared

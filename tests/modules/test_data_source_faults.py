@@ -17,6 +17,7 @@ from asking import Ask, lose_answers
 from gitlabs import GITLAB, MANUAL, NEW_GITLAB, gitlab, only, writes
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, view
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.collector_token import load_credentials
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import lock as _lock
 from tenant.server import EmbeddedTenant
 
@@ -235,7 +236,7 @@ def collector(**more: Any) -> dict[str, Any]:
     return {"type": "COLLECTOR", "name": "bandit", "unique_properties": {"detectionMethod": "SAST", "fileType": "SARIF"}, **more}
 
 
-@pytest.mark.parametrize("names", ["camel", "snake", "nested"])
+@pytest.mark.parametrize("names", ["webhook", "camel", "snake", "nested"])
 def test_a_collectors_token_is_kept_in_its_file_and_nowhere_else(source: Ask, tenant: EmbeddedTenant, tmp_path: Path, names: str) -> None:
     tenant.set(token_names=names)
     path = tmp_path / "kept" / "bandit.json"
@@ -250,6 +251,40 @@ def test_a_collectors_token_is_kept_in_its_file_and_nowhere_else(source: Ask, te
     assert not source.ok(**collector(credentials_file=str(path)))["changed"]
     assert tenant.writes == []
     assert json.loads(path.read_text()) == kept
+
+
+@pytest.mark.parametrize("profile", ["published", "default"])
+@pytest.mark.parametrize("asked", [{}, {"return_credentials": True}])
+def test_an_answer_without_a_token_of_a_known_form_is_kept_as_it_is(
+    run_module: Any, tmp_path: Path, profile: str, asked: dict[str, Any]
+) -> None:
+    path = tmp_path / "kept" / "bandit.json"
+    with EmbeddedTenant(profile=profile, rate=1000, token_names="unknown") as tenant:
+        source = Ask(run_module, tenant, "data_source")
+        result = source(**collector(credentials_file=str(path), **asked), diff=True)
+        (token,) = tenant.state.tokens.values()
+        assert (result["failed"], result["changed"]) == (True, True), result
+        assert f"(id {token.id}), but the answer held no token in a known form. The answer is in {path}" in result["msg"]
+        assert "\n" not in result["msg"]
+        assert token.token not in str(result)
+        assert "collector_credentials" not in result
+        assert path.stat().st_mode & 0o777 == 0o600
+        kept = json.loads(path.read_text())
+        assert kept["ingestion"] == {"reference": token.token_id, "value": token.token}
+        # What the message says to do makes it a credentials file.
+        path.write_text(json.dumps({**kept, "token_id": token.token_id, "token": token.token}))
+        assert load_credentials(str(path)).items() >= {"id": token.id, "token": token.token, "api_url": token.api_url}.items()
+
+
+def test_an_answer_without_a_token_of_a_known_form_is_not_returned(source: Ask, tenant: EmbeddedTenant) -> None:
+    tenant.set(token_names="unknown")
+    result = source(**collector(return_credentials=True))
+    (token,) = tenant.state.tokens.values()
+    assert (result["failed"], result["changed"]) == (True, True), result
+    assert "held no token in a known form. Delete it" in result["msg"]
+    assert "with credentials_file" in result["msg"]
+    assert token.token not in str(result)
+    assert "collector_credentials" not in result
 
 
 def test_a_collectors_token_is_returned_when_it_is_asked_for(source: Ask, tenant: EmbeddedTenant) -> None:

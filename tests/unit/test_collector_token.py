@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A collector's token is shown once (contract 5): found in the reply, kept in a file of its owner alone, never written over."""
+"""A collector's token is shown once (docs/api.md: create.collector): found in the reply, kept for its owner alone, never written over."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ def a_generous_umask() -> Any:
 @pytest.mark.parametrize(
     "reply",
     [
+        {"id": "1", "apiUrl": "https://u", "credentials": {"webhookAuthKey": "the-token", "webhookAuthKeyId": "t-1"}},
+        {"token": "x", "tokenId": "y", "apiUrl": "https://u", "credentials": {"webhookAuthKeyId": "t-1", "webhookAuthKey": "the-token"}},
         {"id": "col_1", "apiUrl": "https://u", "tokenId": "t-1", "apiToken": "the-token"},
         {"id": "col_1", "api_url": "https://u", "token_id": "t-1", "api_token": "the-token"},
         {"id": "col_1", "apiUrl": "https://u", "credentials": {"tokenId": "t-1", "apiToken": "the-token"}},
@@ -45,8 +47,24 @@ def test_the_token_is_found_wherever_the_reply_has_it(reply: dict[str, Any]) -> 
     assert find_credentials(reply) == {"api_url": "https://u", "token_id": "t-1", "token": "the-token"}
 
 
+def test_the_published_id_is_a_number_and_becomes_text() -> None:
+    reply = {"id": "1", "credentials": {"webhookAuthKey": "the-token", "webhookAuthKeyId": 1}}
+    assert find_credentials(reply) == {"api_url": "", "token_id": "1", "token": "the-token"}
+
+
 @pytest.mark.parametrize(
-    "reply", [{"id": "1"}, {"id": "1", "apiToken": ""}, {"id": "1", "apiToken": None}, {"tokenId": "t"}, [], None, "x"]
+    "reply",
+    [
+        {"id": "1"},
+        {"id": "1", "apiToken": ""},
+        {"id": "1", "apiToken": None},
+        {"tokenId": "t"},
+        {"credentials": {"webhookAuthKey": "the-token"}},
+        {"credentials": {"webhookAuthKey": "the-token", "webhookAuthKeyId": None}},
+        [],
+        None,
+        "x",
+    ],
 )
 def test_no_token_is_no_token(reply: Any) -> None:
     assert find_credentials(reply) is None
@@ -136,3 +154,8 @@ def test_a_missing_credentials_file_is_named(tmp_path: Path) -> None:
 def test_the_content_is_fixed() -> None:
     found = {"api_url": CONTENT["api_url"], "token_id": "t-1", "token": "the-token"}
     assert credentials_content({"id": "col_1"}, found, "bandit") == CONTENT
+
+
+def test_a_reply_of_unknown_form_is_kept_as_it_is() -> None:
+    reply = {"id": "col_1", "credentials": {"key": {"value": "the-token"}}, "apiUrl": "https://u"}
+    assert credentials_content(reply, None, "bandit") == {**reply, "name": "bandit", "api_url": "https://u"}

@@ -13,7 +13,7 @@ import typing as t
 
 from .._errors import ApiError, CortexError, PartlyDone, TenantError
 from .._http.lock import exclusive
-from .._http.redaction import holds_masked
+from .._http.redaction import holds_masked, secrets_in
 from .._state import Memory
 from .collector_token import CredentialsFile, credentials_content, find_credentials
 from .data_file import write_backup
@@ -290,13 +290,7 @@ class Writer:
         found = find_credentials({k: v for k, v in reply.items() if k not in ("uniqueProperties", "domain")})
         made, subject = f" was created (id {reply['id']})", label(outcome.item)
         again = f"Delete it (state: absent, id: {reply['id']}) and run again"
-        if not found:
-            raise PartlyDone(
-                f"{made}, but the answer held no token, so it cannot be kept",
-                how=f"{again}, or renew its token in the console.",
-                subject=subject,
-            )
-        self.api.client.redactor.add(found["token"])
+        self.api.client.redactor.add(*([found["token"]] if found else secrets_in(reply)))
         outcome.collector_credentials = found
         if keep:
             try:
@@ -304,6 +298,14 @@ class Writer:
             except OSError as exc:
                 unwritten = f"{made}, but its token could not be written to {keep.path} ({exc.strerror})"
                 raise PartlyDone(unwritten, how=f"{again}.", subject=subject) from None
+        if not found:
+            how = f"{again} with credentials_file, which keeps the answer as it is, or renew its token in the console."
+            if keep:
+                how = (
+                    f"The answer is in {keep.path}: add its token as token and the token's id as token_id there. If it has none, move "
+                    f"the file away. {again}, or renew its token in the console."
+                )
+            raise PartlyDone(f"{made}, but the answer held no token in a known form", how=how, subject=subject)
 
     def _update(self, outcome: Outcome) -> None:
         item, instance_id = outcome.item, outcome.plan.id

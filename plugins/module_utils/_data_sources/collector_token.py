@@ -13,19 +13,23 @@ import typing as t
 from .._errors import InputError
 from .fields import Raw
 
-# The reply's names for them are not published (contract 5): every likely one, the likeliest first.
-_TOKEN_ID = ("tokenId", "token_id", "apiKeyId", "api_key_id", "keyId", "key_id")
-_TOKEN = ("apiToken", "api_token", "token", "apiKey", "api_key", "secret")
+# The published names first, then those that were seen elsewhere (docs/api.md: create.collector, create.older).
+_TOKEN_ID = ("webhookAuthKeyId", "tokenId", "token_id", "apiKeyId", "api_key_id", "keyId", "key_id")
+_TOKEN = ("webhookAuthKey", "apiToken", "api_token", "token", "apiKey", "api_key", "secret")
 _URL = ("apiUrl", "api_url", "uploadUrl", "url")
 _ROOM = 4096
 
 
 def find_credentials(reply: t.Any) -> dict[str, str] | None:
-    """C({api_url, token_id, token}) from a create reply, wherever they stand in it; None when there is no token."""
-    token = _find(reply, _TOKEN)
-    if not token:
+    """api_url, token_id and token from a create reply, wherever they stand in it; None when there is no token with its id."""
+    token, token_id = _find(reply, _TOKEN), _find(reply, _TOKEN_ID)
+    if not token or not token_id:
         return None
-    return {"api_url": _find(reply, _URL) or "", "token_id": _find(reply, _TOKEN_ID) or "", "token": token}
+    return {"api_url": _url(reply), "token_id": token_id, "token": token}
+
+
+def _url(reply: t.Any) -> str:
+    return _find(reply, _URL) or ""
 
 
 def _find(tree: t.Any, names: tuple[str, ...]) -> str | None:
@@ -107,12 +111,13 @@ class CredentialsFile:
             self._draft = None
 
 
-def credentials_content(reply: Raw, credentials: dict[str, str], name: str | None) -> dict[str, t.Any]:
-    return {"id": str(reply["id"]), "name": name, **credentials}
+def credentials_content(reply: Raw, credentials: dict[str, str] | None, name: str | None) -> dict[str, t.Any]:
+    """What is kept. credentials: as found in the reply. None: the whole reply, since what it may hold is shown nowhere else."""
+    return {"id": str(reply["id"]), "name": name, **(credentials or {**reply, "api_url": _url(reply)})}
 
 
 def load_credentials(path: str) -> dict[str, str]:
-    """What a credentials file holds: C(id, name, api_url, token_id, token). Raises InputError when it is none."""
+    """What a credentials file holds: id, name, api_url, token_id, token. Raises InputError when it is none."""
     try:
         with open(os.path.expanduser(path), encoding="utf-8") as file:
             content = json.load(file)

@@ -51,7 +51,8 @@ class Call:
     path: below the tenant's URL. operation, subject: what it is for, in words of messages ("update data source", "gitlab-core (id 12)").
     query: of the URL. body: sent as JSON; raw: bytes sent as they are. url: another full URL instead of the tenant's origin and path.
     auth: another than the tenant's key. timeout: seconds to connect and between two reads, instead of request_timeout.
-    expect_json: whether a success must be JSON.
+    expect_json: whether a success must be JSON, or empty. final: the statuses from 500 on with which the service refuses this very
+    operation, each with what to do; a page or the platform's own error with such a status is taken for a passing fault as ever.
     """
 
     method: str
@@ -65,6 +66,7 @@ class Call:
     auth: Auth | None = None
     timeout: float | None = None
     expect_json: bool = True
+    final: t.Mapping[int, str] = dataclasses.field(default_factory=dict)
 
     def payload(self) -> bytes | None:
         """What is sent as the body. Raises ValueError for what is no JSON."""
@@ -274,6 +276,8 @@ class Client:
         throttled = any(said in words.lower() for said in ("too many requests", "rate limit exceeded"))
         if status == 429 or (throttled and status in (400, 403, 503)):
             return "refused", error
+        if status in call.final and not broken and not (isinstance(decoded, dict) and "reply" in decoded):
+            return "final", dataclasses.replace(error, hint=call.final[status])
         if status in (502, 503, 504):
             return "gateway", error
         return ("lost" if status >= 500 and call.method == "POST" else "final"), error

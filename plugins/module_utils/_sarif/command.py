@@ -21,7 +21,8 @@ from .upload.sender import upload
 
 FINE, UNUSABLE, USAGE, NOT_ACCEPTED = 0, 1, 2, 3
 _EPILOG = f"""exit codes: {FINE} fine; {UNUSABLE} a report or an option cannot be used, nothing was sent; {USAGE} wrong command line;
-{NOT_ACCEPTED} the collector refused a report, or could not be asked, and the reports before it may have been accepted.
+{NOT_ACCEPTED} the collector refused a report, took only some of its findings, or could not be asked; the reports before it may have been
+accepted.
 
 upload needs the Python library requests, and the collector's own token: in CORTEXCLOUD_COLLECTOR_TOKEN_ID and CORTEXCLOUD_COLLECTOR_TOKEN
 (or a file that holds it, named by CORTEXCLOUD_COLLECTOR_TOKEN_FILE), or in the file of --credentials-file. A token is never given on the
@@ -133,6 +134,10 @@ def _print(result: dict[str, t.Any], command: str, as_json: bool) -> None:
         part = f" (part {row['part']} of {row['parts']})" if row["parts"] > 1 else ""
         done = "can be sent" if command == "check" else "accepted" if row["status"] and row["status"] < 300 else "not accepted"
         done = "accepted in an earlier run" if row["resumed"] else done
+        said = row["ingestion"] or {}
+        taken = None if said.get("findings") is None else f"{said['findings']} findings"
+        words = ", ".join(filter(None, [said.get("status"), taken]))
+        done += f" ({words})" if words else ""
         sys.stdout.write(f"{row['path']}{part}: {done}, {row['results']} results, {row['bytes']} bytes\n")
     for title, name in (("by level", "results_by_level"), ("changed", "normalised"), ("left out", "dropped")):
         counts = {word: count for word, count in result.get(name, {}).items() if count}

@@ -226,6 +226,16 @@ OPTIONS = (
         prepares=True,
     ),
     Option(
+        "partially_valid",
+        (
+            "What to do when the tenant takes only some findings of a document, and says so.",
+            "V(fail) fails when all documents were sent, and says how many findings of how many were taken. What was taken stays there.",
+            "V(warn) warns.",
+        ),
+        choices=("fail", "warn"),
+        default="fail",
+    ),
+    Option(
         "journal",
         (
             "A file that notes which documents were accepted, so that a run after a failure sends only the others.",
@@ -240,7 +250,7 @@ OPTIONS = (
         "receipt_dir",
         (
             "A folder for one JSON receipt for each accepted document, with time, collector, repository, branch, commit, tool, results "
-            "by level, SHA-256 and HTTP status.",
+            "by level, SHA-256, HTTP status and what the tenant said of it.",
         ),
         type="path",
         metavar="FOLDER",

@@ -28,7 +28,8 @@ def set_key(tenant: str, collector: str, query: dict[str, str], uploads: list[Up
 
 
 class Journal:
-    """One set in a journal file. Each document is `waiting`, `accepted` with an HTTP status, or `unknown`, since its answer was lost.
+    """One set in a journal file. Each document is `waiting`, `accepted` with an HTTP status and what the tenant said of it, or `unknown`,
+    since its answer was lost.
 
     The file (JSON, 0600, replaced atomically) holds unfinished sets only: a set that was sent to its end is forgotten, so that it is
     sent again when it is asked for again. It holds no secret.
@@ -39,7 +40,16 @@ class Journal:
         self._entry: Raw = {
             "about": about,
             "documents": [
-                {"path": u.path, "part": u.part, "parts": u.parts, "sha256": u.sha256, "state": WAITING, "status": None} for u in uploads
+                {
+                    "path": u.path,
+                    "part": u.part,
+                    "parts": u.parts,
+                    "sha256": u.sha256,
+                    "state": WAITING,
+                    "status": None,
+                    "ingestion": None,
+                }
+                for u in uploads
             ],
         }
         with self._changing() as sets:
@@ -48,16 +58,17 @@ class Journal:
                 self._entry = found
             sets[key] = self._entry
 
-    def state(self, number: int) -> tuple[str, int | None]:
+    def state(self, number: int) -> tuple[str, int | None, t.Any]:
+        """State, HTTP status and what the tenant said (see Ingestion.noted)."""
         document = self._entry["documents"][number]
-        return str(document.get("state")), document.get("status")
+        return str(document.get("state")), document.get("status"), document.get("ingestion")
 
     def accepted(self) -> int:
         return sum(document.get("state") == ACCEPTED for document in self._entry["documents"])
 
-    def note(self, number: int, state: str, status: int | None = None) -> None:
+    def note(self, number: int, state: str, status: int | None = None, ingestion: Raw | None = None) -> None:
         """Raises InputError when it cannot be written, BusyError when another process holds it for too long."""
-        self._entry["documents"][number].update(state=state, status=status)
+        self._entry["documents"][number].update(state=state, status=status, ingestion=ingestion)
         with self._changing() as sets:
             sets[self._key] = self._entry
 
@@ -102,8 +113,8 @@ class Receipts:
         except OSError as exc:
             raise InputError(f"receipt_dir {self.folder} cannot be written: {exc.strerror}. Nothing was sent.") from None
 
-    def write(self, upload: Upload, *, collector: str, query: dict[str, str], commit: str, status: int) -> str:
-        """Write the receipt of an accepted document. Returns its path; raises OSError."""
+    def write(self, upload: Upload, *, collector: str, query: dict[str, str], commit: str, status: int, ingestion: Raw) -> str:
+        """Write the receipt of an accepted document. ingestion: the members of Ingestion. Returns its path; raises OSError."""
         now = time.time()
         receipt = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
@@ -121,6 +132,7 @@ class Receipts:
             "results_by_level": upload.levels,
             "sha256": upload.sha256,
             "status": status,
+            "ingestion": ingestion,
         }
         name = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now)) + f"{int(now * 1000) % 1000:03d}Z-{upload.sha256[:12]}-{upload.part}"
         for attempt in range(1000):

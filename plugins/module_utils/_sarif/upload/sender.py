@@ -10,9 +10,10 @@ import typing as t
 from urllib.parse import urlsplit
 
 from ..._api import Api
-from ..._errors import ApiError, CortexError, InputError
+from ..._errors import ApiError, CortexError, InputError, PartlyDone
 from ..._http.lock import exclusive
 from ..prepare import Prepared, Upload
+from .ingestion import Ingestion
 from .journal import ACCEPTED, UNKNOWN, Journal, Receipts, set_key
 from .target import Target, find_collector, plan_target, plan_warnings, query_of
 
@@ -23,9 +24,9 @@ Row = dict[str, t.Any]
 def upload(api: Api | None, prepared: Prepared, params: dict[str, t.Any], *, expected_tenant: str | None = None) -> dict[str, t.Any]:
     """Send what was prepared, in order, and stop at the first refusal. api: None in check mode, where nothing is sent or asked.
 
-    params: the options of the target and the repository, `journal`, `receipt_dir`, `commit`, `upload_timeout`. Returns the module's
-    result, with `failed` in it once anything was accepted, refused or held up. Raises InputError, TenantError or BusyError, and then
-    nothing was sent.
+    params: the options of the target and the repository, `journal`, `receipt_dir`, `commit`, `upload_timeout`, `partially_valid`. Returns
+    the module's result, with `failed` in it once anything was accepted, refused or held up. Raises InputError, TenantError or BusyError,
+    and then nothing was sent.
     """
     query = query_of(params)
     target, warnings = plan_target(params, need=bool(api and prepared.uploads), expected_tenant=expected_tenant)
@@ -45,6 +46,7 @@ def upload(api: Api | None, prepared: Prepared, params: dict[str, t.Any], *, exp
     sender = _Sender(api, target, query, params, result)
     with sender.alone(prepared.uploads) as journal:
         sender.send(prepared.uploads, journal)
+    sender.judge()
     return result
 
 
@@ -70,16 +72,16 @@ class _Sender:
     def send(self, uploads: list[Upload], journal: Journal | None) -> None:
         rows, warnings = self.result["uploads"], self.result["warnings"]
         for number, (each, row) in enumerate(zip(uploads, rows)):
-            state, status = journal.state(number) if journal else ("", None)
+            state, status, ingestion = journal.state(number) if journal else ("", None, None)
             if state == ACCEPTED:
-                row["status"], row["resumed"] = status, True
+                row.update(status=status, resumed=True, ingestion=dataclasses.asdict(Ingestion.noted(ingestion)))
                 continue
             if state == UNKNOWN:
                 warnings.append(
                     f"{_named(row)} is sent again: in the earlier run its answer was lost, so that the tenant may hold it already."
                 )
             try:
-                row["status"] = self._post(each)
+                row.update(self._post(each))
             except CortexError as exc:
                 if isinstance(exc, InputError) and not self.result["changed"]:
                     raise
@@ -92,10 +94,10 @@ class _Sender:
                 return
             self.result["changed"] = True
             if self.receipts:
-                self._receipt(self.receipts, each, row["status"])
+                self._receipt(self.receipts, each, row)
             if journal:
                 try:
-                    journal.note(number, ACCEPTED, row["status"])
+                    journal.note(number, ACCEPTED, row["status"], row["ingestion"])
                 except CortexError as exc:
                     said = f"{exc} {_named(row)} was accepted all the same. {_so_far(rows, row)}"
                     self.result.update({"failed": True, "msg": said})
@@ -106,8 +108,28 @@ class _Sender:
             except CortexError as unwritten:
                 warnings.append(f"{unwritten} All documents were accepted; with this journal the same reports will not be sent again.")
 
-    def _post(self, each: Upload) -> int:
-        return self.api.upload_sarif(
+    def judge(self) -> None:
+        """What the tenant took of the accepted documents, once no more are sent: what is missing is a warning, or fails."""
+        partial: list[str] = []
+        for row in self.result["uploads"]:
+            ingestion = Ingestion.noted(row["ingestion"])
+            missing = ingestion.shortfall(row["results"])
+            fails = ingestion.partial and self.params.get("partially_valid") != "warn"
+            if missing:
+                (partial if fails else self.result["warnings"]).append(f"{_named(row)}: {missing}.")
+        if partial and self.result.get("failed"):
+            self.result["msg"] += f" {' '.join(partial)}"
+        elif partial:
+            how = (
+                "The tenant does not say which: compare the collector's findings with the report. With partially_valid: warn this is "
+                "no failure."
+            )
+            failure = PartlyDone(" ".join(partial).rstrip("."), how=how)
+            self.result.update({**failure.as_result(), "changed": self.result["changed"]})
+
+    def _post(self, each: Upload) -> Row:
+        """The members of its row that say what came of an accepted document."""
+        answer = self.api.upload_sarif(
             each.content(),
             collector_id=self.target.collector_id,
             upload_url=self.target.upload_url,
@@ -115,13 +137,16 @@ class _Sender:
             query=self.query,
             subject=f"{each.path}{f' (part {each.part} of {each.parts})' if each.parts > 1 else ''} to {self.target.words()}",
             timeout=self.params.get("upload_timeout"),
-        ).status
+        )
+        ingestion = Ingestion.of(answer.body, self.api.client.redactor.text)
+        return {"status": answer.status, "ingestion": dataclasses.asdict(ingestion)}
 
     def _stop(self, error: CortexError, rows: list[Row], row: Row, journal: Journal | None) -> None:
         """The result of a set of which this document was not accepted, as far as is known."""
         said, ambiguous = str(error), isinstance(error, ApiError) and error.ambiguous
         if isinstance(error, ApiError):
-            row["status"] = error.status
+            # The status of a success would have the document pass for accepted.
+            row["status"] = error.status if error.status and error.status >= 300 else None
         else:
             said = f"{_named(row)} was not accepted: {said}"
         if ambiguous:
@@ -132,10 +157,17 @@ class _Sender:
             said += f" A run with the same journal sends what is missing ({journal.accepted()} of {len(rows)} are accepted{again})."
         self.result.update({**error.as_result(), "changed": self.result["changed"], "msg": said})
 
-    def _receipt(self, receipts: Receipts, each: Upload, status: int) -> None:
+    def _receipt(self, receipts: Receipts, each: Upload, row: Row) -> None:
         collector = self.target.name or self.target.collector_name or self.target.collector_id or urlsplit(self.target.upload_url).path
         try:
-            receipts.write(each, collector=collector, query=self.query, commit=(self.params.get("commit") or "").strip(), status=status)
+            receipts.write(
+                each,
+                collector=collector,
+                query=self.query,
+                commit=(self.params.get("commit") or "").strip(),
+                status=row["status"],
+                ingestion=row["ingestion"],
+            )
         except OSError as exc:
             # The upload stands; a failure would have it sent again.
             self.result["warnings"].append(
@@ -152,6 +184,7 @@ def _row(each: Upload) -> Row:
         "results": each.results,
         "sha256": each.sha256,
         "status": None,
+        "ingestion": None,
         "resumed": False,
     }
 
@@ -171,7 +204,8 @@ def _explained(exc: ApiError, target: Target, size: int) -> ApiError:
     """The same error with advice that fits an upload."""
     hint = exc.hint
     if exc.ambiguous:
-        hint = ""
+        answered = exc.status is not None and exc.status < 300
+        hint = "Is the URL the collector's, and does no proxy or login page answer in its place?" if answered else ""
     elif exc.status in (401, 403) and target.token:
         hint = "Is this the collector's own token with its id, and is the collector enabled? A token works for its own collector only."
     elif exc.status in (400, 404):
