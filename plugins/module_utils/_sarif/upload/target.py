@@ -109,7 +109,7 @@ def _check_url(url: str, expected_tenant: str | None) -> None:
 
 
 def query_of(params: dict[str, t.Any]) -> dict[str, str]:
-    """The query of an upload: `repository_id`, `repository_url`, `branch`, as far as given (docs/api.md: upload.query). Raises InputError."""
+    """The query of an upload, as far as it is given. Raises InputError (docs/api.md: upload.query)."""
     given = {name: (params.get(name) or "").strip() for name in ("repository_id", "repository_url", "branch")}
     if given["repository_url"]:
         given["repository_url"] = plain_repository_url(given["repository_url"])
