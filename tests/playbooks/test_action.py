@@ -183,7 +183,7 @@ def test_the_plan_is_printed_though_the_task_failed(tmp_path: Path, tenant: Embe
     items = [
         {"type": "GITHUB", "name": "core", "repositories": ["c/d"]},
         {"type": "JFROG", "name": "new", "credentials": {"password": "canary-password"}},
-        {"type": "CORTEX_CLI", "name": "cli"},
+        {"type": "CORTEX_CLI", "name": "cli", "uncreatable": "fail"},
     ]
     for options in (["--check", "--diff"], ["--diff"]):
         ended = play(tmp_path, book(tmp_path, items), *options, tenant=tenant)

@@ -18,7 +18,9 @@ from playing import Ended, play, refusals
 from tenant.server import EmbeddedTenant
 
 SNYK = {"type": "SNYK", "name": "snyk-eu"}
-MAPPINGS = [{"externalProjectId": "p1", "repoId": "r1"}, {"externalProjectId": "p2", "repoId": "r2"}]
+MAPPINGS = [
+    {"externalProjectId": f"p{n}", "externalId": f"e{n}", "externalBranchName": None, "repoId": f"r{n}", "branchName": None} for n in (1, 2)
+]
 GIVEN = {"decommission_backup_dir": "retired", "onboard_file": "tenant.yml"}
 ONBOARDED = "tenant_data_sources:\n  - {type: JENKINS_SERVER, name: blue}\n"
 

@@ -94,7 +94,8 @@ def test_one_call_connects_all_entries(tmp_path: Path, tenant: EmbeddedTenant, n
         assert made["tfc"]["uniqueProperties"] == {"name": "tfc", "organization": "o", "runStage": "pre-plan"}
         assert "JENKINS_SERVER blue: install the plugin in Jenkins" in ended.output
     else:
-        assert made["snyk"]["externalProjects"] == [{"externalProjectId": "p", "repoId": "r"}]
+        nothing = dict.fromkeys(["externalBranchName", "branchName"])
+        assert made["snyk"]["externalProjects"] == [{"externalProjectId": "p", "externalId": "p", "repoId": "r", **nothing}]
         assert made["snyk"]["uniqueProperties"] == {"name": "snyk", "team": "blue", "organizationId": "o", "scanTypes": ["SAST", "SCA"]}
         assert tenant.credential_matches(made["jfrog"]["id"], "password", "canary-jfrog")
 
