@@ -90,7 +90,7 @@ def test_what_is_expected_must_be_a_list() -> None:
 
 
 def test_what_a_deletion_destroys_is_said_for_each_type() -> None:
-    """The exceptions that the vendor's page names (contract 3.5), and no other."""
+    """The exceptions that the vendor's page names (docs/api.md: delete.destroys), and no other."""
     general = TYPES["GITHUB"].destroys
     assert "findings are closed and issues resolved" in general
     own = {name: kind.destroys for name, kind in TYPES.items() if kind.destroys != general}

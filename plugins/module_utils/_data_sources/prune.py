@@ -15,7 +15,7 @@ from .view import View
 
 @dataclasses.dataclass(frozen=True)
 class Prune:
-    """The guards of interface.md: types is required, most is the number above which nothing at all is pruned."""
+    """The guards of a prune: types is required, most is the number above which nothing at all is pruned."""
 
     types: tuple[str, ...]
     most: int = 5

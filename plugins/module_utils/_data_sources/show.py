@@ -80,7 +80,7 @@ def plan_as_markdown(tenant: str, digest: str, plans: list[tuple[Plan, Item]]) -
 
 
 def destroys(plan: Plan) -> str:
-    """What goes with the instance that a plan deletes (contract 3.5)."""
+    """What goes with the instance that a plan deletes (docs/api.md: delete.destroys)."""
     kind = known((plan.before or {}).get("type"))
     return kind.destroys if kind else DESTROYED
 

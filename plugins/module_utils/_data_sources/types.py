@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# PRIVATE to the collection: floor 3, THE table of integration types (contract 4).
+# PRIVATE to the collection: floor 3, the table of integration types (docs/api.md: instance.types).
 from __future__ import annotations
 
 import dataclasses
@@ -20,7 +20,7 @@ class Input:
     type: str = "str"
 
 
-# The keys of unique_properties are assumed from what the console asks for, since no public page names them (contract 4).
+# The keys of unique_properties are assumed from what the console asks for, since no public page names them (docs/api.md: create.properties).
 INPUTS = {
     "hostname": Input("domain.hostname", "Host name of the server, with a port if needed."),
     "client_id": Input("credentials.client_id", "ID of the OAuth application, or of the key."),
@@ -37,13 +37,14 @@ INPUTS = {
 }
 
 
-# What the vendor's page on deletion names for every type, and what becomes of findings where it says nothing else (contract 3.5).
+# What the vendor's page on deletion names for every type, and what becomes of findings where it says nothing else (docs/api.md:
+# delete.destroys).
 _WITH_IT = (
     "its configuration, coverage, mapped repositories, webhooks, external projects and scans, and its repository, organization, "
     "collaborator and CI/CD assets"
 )
 DESTROYED = f"{_WITH_IT}; findings are closed and issues resolved"
-# The API has no way to change credentials (contract 3.4).
+# The API has no way to change credentials (docs/api.md: update.body).
 _IN_CONSOLE = "edit the instance in the console and enter the new ones"
 
 
