@@ -20,7 +20,8 @@ class Input:
     type: str = "str"
 
 
-# The keys of unique_properties are assumed from what the console asks for, since no public page names them (docs/api.md: create.properties).
+# The keys of unique_properties are assumed from what the console asks for, since no public page names them
+# (docs/api.md: create.properties).
 INPUTS = {
     "hostname": Input("domain.hostname", "Host name of the server, with a port if needed."),
     "client_id": Input("credentials.client_id", "ID of the OAuth application, or of the key."),
@@ -37,8 +38,8 @@ INPUTS = {
 }
 
 
-# What the vendor's page on deletion names for every type, and what becomes of findings where it says nothing else (docs/api.md:
-# delete.destroys).
+# What the vendor's page on deletion names for every type, and what becomes of findings where it says nothing
+# else (docs/api.md: delete.destroys).
 _WITH_IT = (
     "its configuration, coverage, mapped repositories, webhooks, external projects and scans, and its repository, organization, "
     "collaborator and CI/CD assets"
