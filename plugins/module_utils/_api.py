@@ -312,7 +312,7 @@ def _unwrap_item(body: t.Any) -> Raw | None:
 def _unwrap_words(body: t.Any) -> Raw:
     """What an upload came to, in any known envelope; {} when nothing is said."""
     holders = (body, body.get("reply"), body.get("data")) if isinstance(body, dict) else ()
-    return next((holder for holder in holders if isinstance(holder, dict) and "status" in holder), {})
+    return next((holder for holder in holders if isinstance(holder, dict) and {"status", "message"} & holder.keys()), {})
 
 
 def _unreadable(call: Call, answer: Answer) -> ApiError:

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from asking import Ask
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import Answer
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import command
 from tenant.server import EmbeddedTenant
 
@@ -296,3 +298,30 @@ def test_the_command_knows_a_disabled_collector(run_command: Command, tenant: Em
     tenant.disable(collector)
     code, _out, err = run_command()
     assert (code, "enable it in the console" in err, "unknown" in err) == (command.NOT_ACCEPTED, True, False)
+
+
+def test_the_command_gives_a_number_that_comes_without_a_status(
+    run_command: Command, reports: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = Answer(201, {"message": "9 findings will be ingested"}, None)
+    monkeypatch.setattr(Api, "upload_sarif", lambda *_given, **_more: said)
+    code, out, _err = run_command()
+    assert code == 0
+    assert f"{reports[0]}: accepted (9 findings), 2 results, " in out
+
+
+def test_a_collector_as_published_is_made_and_uploaded_to_with_its_file(
+    run_module: Callable[..., dict[str, Any]], tenant: EmbeddedTenant, reports: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "secure" / "semgrep.json"
+    settings = {"detectionMethod": "SAST", "fileType": "SARIF"}
+    make = Ask(run_module, tenant, "data_source", type="COLLECTOR", name="semgrep", unique_properties=settings, credentials_file=str(file))
+    made = make.ok()["data_source"]["id"]
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    assert isinstance(kept["token_id"], str)
+    options = {"path": reports, "credentials_file": str(file), "repository_url": "https://github.com/example/shop", "branch": "main"}
+    result = run_module("sarif_upload", options)
+    assert [row["ingestion"]["findings"] for row in result["uploads"]] == [2, 3]
+    assert {upload.collector_id for upload in tenant.uploads} == {made}
+    assert tenant.journal[-1].auth == kept["token_id"]
+    assert kept["token"] not in json.dumps(result)

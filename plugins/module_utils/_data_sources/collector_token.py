@@ -11,11 +11,17 @@ import tempfile
 import typing as t
 
 from .._errors import InputError
-from .fields import Raw
+from .fields import FIELDS, Raw
+
+
+def _published(option: str) -> str:
+    """The API's name of an option, which the reply has too."""
+    return next(field.api.rpartition(".")[2] for field in FIELDS if field.option == option)
+
 
 # The published names first, then those that were seen elsewhere (docs/api.md: create.collector, create.older).
-_TOKEN_ID = ("webhookAuthKeyId", "tokenId", "token_id", "apiKeyId", "api_key_id", "keyId", "key_id")
-_TOKEN = ("webhookAuthKey", "apiToken", "api_token", "token", "apiKey", "api_key", "secret")
+_TOKEN_ID = (_published("credentials.webhook_auth_key_id"), "tokenId", "token_id", "apiKeyId", "api_key_id", "keyId", "key_id")
+_TOKEN = (_published("credentials.webhook_auth_key"), "apiToken", "api_token", "token", "apiKey", "api_key", "secret")
 _URL = ("apiUrl", "api_url", "uploadUrl", "url")
 _ROOM = 4096
 

@@ -135,9 +135,8 @@ def _print(result: dict[str, t.Any], command: str, as_json: bool) -> None:
         done = "can be sent" if command == "check" else "accepted" if row["status"] and row["status"] < 300 else "not accepted"
         done = "accepted in an earlier run" if row["resumed"] else done
         said = row["ingestion"] or {}
-        taken = None if said.get("findings") is None else f"{said['findings']} findings"
-        words = ", ".join(filter(None, [said.get("status"), taken]))
-        done += f" ({words})" if words else ""
+        if said.get("findings") is not None:
+            done += f" ({', '.join(filter(None, [said['status'], str(said['findings']) + ' findings']))})"
         sys.stdout.write(f"{row['path']}{part}: {done}, {row['results']} results, {row['bytes']} bytes\n")
     for title, name in (("by level", "results_by_level"), ("changed", "normalised"), ("left out", "dropped")):
         counts = {word: count for word, count in result.get(name, {}).items() if count}
