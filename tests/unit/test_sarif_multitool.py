@@ -129,6 +129,13 @@ def test_parts_of_real_reports(validate: Validate, name: str) -> None:
     assert new(validate(documents)) == {}
 
 
+def without_offsets(value: Any) -> Any:
+    """The same without charOffset: see FAULTS."""
+    if isinstance(value, dict):
+        return {name: without_offsets(inner) for name, inner in value.items() if name != "charOffset"}
+    return [without_offsets(inner) for inner in value] if isinstance(value, list) else value
+
+
 @st.composite
 def awkward_runs(draw: st.DrawFn) -> dict[str, Any]:
     """A run with whatever is beside its results, and results that can be sent, mostly, whatever else is in them."""
@@ -141,7 +148,7 @@ def awkward_runs(draw: st.DrawFn) -> dict[str, Any]:
         risky = ("ruleId", "message", "locations")
         kept = awkward.items() if isinstance(awkward, dict) else ()
         run["results"].append({**good, **{name: value for name, value in kept if name not in risky or draw(st.integers(0, 9)) == 0}})
-    return dict(run)
+    return dict(without_offsets(run))
 
 
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")
@@ -162,6 +169,11 @@ REGION_OF = {"startLine": 9, "endLine": 9}
 FAULTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     KNOWN["SARIF1008"]: ({"region": REGION_OF, "contextRegion": {"startLine": 1, "endLine": 3}}, {}),
     KNOWN["SARIF1011"]: ({"region": REGION_OF}, {"$schema": "https://schemastore.azurewebsites.net/schemas/json/sarif-2.1.0-rtm.5.json"}),
+    # Without startLine the end is not looked at; line 1 is put in afterwards.
+    "a region of one line with an offset may end before it starts": (
+        {"region": {"charOffset": 7, "endLine": 1, "startColumn": 7, "endColumn": 1}},
+        {},
+    ),
     # A program that holds it in 32 bits cannot load the document.
     "a line over 2,147,483,647 is sent as it is": ({"region": {"startLine": 9, "endLine": 1e300}}, {}),
 }
