@@ -180,7 +180,7 @@ external_projects:
     - A mapping is identified by its project and O(%(here)sexternal_projects[].external_branch_name). The project is
       O(%(here)sexternal_projects[].external_project_id), else O(%(here)sexternal_projects[].external_id).
     - Tenants do not show them. For an existing instance only O(%(here)sexternal_projects_mode=exact) works then. What was applied last is
-      remembered in O(state_dir), so that the same list is unchanged as long as nobody changes the instance; when nothing is remembered,
+      remembered in C(state_dir), so that the same list is unchanged as long as nobody changes the instance; when nothing is remembered,
       the list may replace mappings that nobody sees, and O(%(here)smax_deselect) must be V(-1).
   type: list
   elements: dict

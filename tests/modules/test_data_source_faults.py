@@ -242,7 +242,7 @@ def test_a_collectors_token_is_kept_in_its_file_and_nowhere_else(source: Ask, te
     path = tmp_path / "kept" / "bandit.json"
     result = source.ok(**collector(credentials_file=str(path)), diff=True)
     kept = json.loads(path.read_text())
-    (token,) = tenant.state.tokens.values()
+    (token,) = list(tenant.state.tokens.values())
     assert kept == {"id": token.id, "name": "bandit", "api_url": token.api_url, "token_id": token.token_id, "token": token.token}
     assert path.stat().st_mode & 0o777 == 0o600
     assert token.token not in str(result)
@@ -262,7 +262,7 @@ def test_an_answer_without_a_token_of_a_known_form_is_kept_as_it_is(
     with EmbeddedTenant(profile=profile, rate=1000, token_names="unknown") as tenant:
         source = Ask(run_module, tenant, "data_source")
         result = source(**collector(credentials_file=str(path), **asked), diff=True)
-        (token,) = tenant.state.tokens.values()
+        (token,) = list(tenant.state.tokens.values())
         assert (result["failed"], result["changed"]) == (True, True), result
         assert f"(id {token.id}), but the answer held no token in a known form. The answer is in {path}" in result["msg"]
         assert "\n" not in result["msg"]
@@ -279,7 +279,7 @@ def test_an_answer_without_a_token_of_a_known_form_is_kept_as_it_is(
 def test_an_answer_without_a_token_of_a_known_form_is_not_returned(source: Ask, tenant: EmbeddedTenant) -> None:
     tenant.set(token_names="unknown")
     result = source(**collector(return_credentials=True))
-    (token,) = tenant.state.tokens.values()
+    (token,) = list(tenant.state.tokens.values())
     assert (result["failed"], result["changed"]) == (True, True), result
     assert "held no token in a known form. Delete it" in result["msg"]
     assert "with credentials_file" in result["msg"]
@@ -289,7 +289,7 @@ def test_an_answer_without_a_token_of_a_known_form_is_not_returned(source: Ask, 
 
 def test_a_collectors_token_is_returned_when_it_is_asked_for(source: Ask, tenant: EmbeddedTenant) -> None:
     result = source.ok(**collector(return_credentials=True))
-    (token,) = tenant.state.tokens.values()
+    (token,) = list(tenant.state.tokens.values())
     assert result["collector_credentials"] == {"api_url": token.api_url, "token_id": token.token_id, "token": token.token}
     assert str(result).count(token.token) == 1
     assert "collector_credentials" not in source.ok(**collector(return_credentials=True))

@@ -71,7 +71,7 @@ def break_off(source: Ask, tenant: EmbeddedTenant) -> str:
 
 def test_what_a_refused_scope_leaves_is_remembered_until_a_run_has_set_it(source: Ask, tenant: EmbeddedTenant, state: Path) -> None:
     made = break_off(source, tenant)
-    (found,) = remembered(tenant, state).items()
+    (found,) = list(remembered(tenant, state).items())
     assert found[0] == made
     one = found[1]
     assert (one.type, one.name, one.host) == (NEW_GITLAB["type"], NEW_GITLAB["name"], NEW_GITLAB["domain"]["hostname"])

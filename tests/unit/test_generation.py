@@ -64,7 +64,7 @@ def test_an_update_of_an_older_tenant_leaves_out_what_it_does_not_take_and_says_
     with ScriptedServer(MISSING, LIST, INSTANCE) as server:
         api = Api(client_of(server.url))
         api.list_data_sources()
-        for _ in range(2):
+        for _time in range(2):
             api.update_data_source("1", {"state": ["a/b"], "uniqueProperties": {"name": "x"}})
         assert [json.loads(request.body) for request in server.requests[2:]] == [{"state": ["a/b"]}] * 2
         (warning,) = api.client.warnings
@@ -74,7 +74,7 @@ def test_an_update_of_an_older_tenant_leaves_out_what_it_does_not_take_and_says_
 def test_an_older_tenant_is_never_asked_to_create(client_of: ClientOf) -> None:
     with ScriptedServer(MISSING, MISSING, LIST) as server:
         api = Api(client_of(server.url))
-        for _ in range(2):
+        for _time in range(2):
             with pytest.raises(CannotCreate, match=r'^SNYK "eu" cannot be created through the API: this tenant is of the previous gen'):
                 api.create_data_source({"type": "SNYK"}, 'SNYK "eu"')
         assert asked(server) == [f"POST {NEW}", f"GET {NEW}", f"GET {OLD}"]

@@ -55,7 +55,7 @@ def test_an_entry_of_the_list_never_yields_a_selection(state: Any) -> None:
 
 
 @pytest.mark.parametrize("state", [[], ["a/1", "a/2"]])
-@pytest.mark.parametrize("wish", DIFFERENT, ids=lambda wish: ",".join(wish))
+@pytest.mark.parametrize("wish", DIFFERENT, ids=",".join)
 def test_nothing_is_planned_from_an_entry_of_the_list_but_to_read_it(wish: dict[str, Any], state: list[str]) -> None:
     entry = listed(state=state, domain={"hostname": "h.example.com"})
     plan = plan_update({**ITEM, **wish}, entry)

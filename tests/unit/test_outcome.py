@@ -74,7 +74,7 @@ def test_a_status_that_is_not_reached_in_time(changed: bool, kind: type[CortexEr
     outcome.data_source = {"status": "pending"}
     with pytest.raises(CortexError, match=f"status PENDING after 0 s, not COMPLETED. {says} wait_timeout") as late:
         Writer(view, Memory(None, "t", read_only=True))._wait(outcome, "1")
-    assert type(late.value) is kind
+    assert late.type is kind
 
 
 DETAILS = {"connection": {"status": "INVALID", "message": "The token has expired", "error": "HTTP 401"}}
@@ -120,7 +120,7 @@ def test_a_warning_ends_the_wait_and_is_passed_on() -> None:
 def test_a_bad_word_ends_the_wait_at_once_and_says_why(word: str, changed: bool, kind: type[CortexError], says: str) -> None:
     with pytest.raises(CortexError) as ended:
         waited({"status": word.lower(), "status_details": DETAILS}, changed=changed)
-    assert type(ended.value) is kind
+    assert ended.type is kind
     meaning = STATUSES[word].says
     assert str(ended.value) == (
         f"{NAME} (id 1) has status {word} ({meaning}), not COMPLETED or CONNECTED{WHY}. {says}; repair it in the console, then run again."

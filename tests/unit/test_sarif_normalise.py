@@ -260,7 +260,7 @@ def test_a_line_that_is_no_number_is_left_out_of_any_number_of_results() -> None
         place = {"physicalLocation": {"artifactLocation": {"uri": "src/a.py"}, "region": region}}
         return result(locations=[place], message={"text": "x" * 500})
 
-    outcome = normalise(log(*[one() for _ in range(100)]), Options())
+    outcome = normalise(log(*[one() for _unused in range(100)]), Options())
     assert outcome.normalised["wrong_types"] == 100
     assert [r["locations"][0]["physicalLocation"]["region"] for r in sent(outcome)] == [{"startLine": 3}] * 100
 

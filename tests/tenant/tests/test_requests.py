@@ -128,7 +128,7 @@ def test_credentials_are_checked_and_forgotten(tenant: EmbeddedTenant, admin: Ca
 def test_a_collector_hands_out_its_token_once(tenant: EmbeddedTenant, admin: Caller) -> None:
     created = admin.post(INSTANCES, COLLECTOR).json()
     assert re.fullmatch("[0-9a-f]{24}", created["id"])
-    assert type(created["credentials"]["webhookAuthKeyId"]) is int
+    assert isinstance(created["credentials"]["webhookAuthKeyId"], int)
     assert created["apiUrl"] == f"{tenant.url}/public_api/appsec/v1/collectors/{created['id']}"
     for path in (INSTANCES, f"{INSTANCES}/{created['id']}"):
         assert created["credentials"]["webhookAuthKey"] not in admin.get(path).text

@@ -2,6 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE to the collection: floor 3, what becomes of a SARIF object: its members by the table of shapes, then the rules of its kind.
+# Exact types, and not isinstance(): True is no number in SARIF, and what the JSON parser makes has no subclasses.
+# pylint: disable=unidiomatic-typecheck
 from __future__ import annotations
 
 import functools

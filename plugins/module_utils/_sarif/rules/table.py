@@ -92,6 +92,7 @@ RULES: tuple[Rule, ...] = (
     Rule("duplicate_keys", "elsewhere", "a name that stands twice in an object counted as the last one", None),
 )  # fmt: skip
 
+
 def compiled(rules: t.Iterable[Rule]) -> tuple[dict[str, Kind], dict[str, Rules]]:
     """Every kind of object with its rules, and the rules of each stage of a result."""
     on = collections.defaultdict(list)
