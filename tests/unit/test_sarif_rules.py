@@ -123,6 +123,22 @@ CASES: dict[str, Case] = {
         ),
         {"results.0.locations.0.physicalLocation.region": {"startLine": 9}},
     ),
+    "context_regions": Case(
+        report(
+            {
+                "locations": [
+                    {
+                        "physicalLocation": {
+                            "artifactLocation": {"uri": "a"},
+                            "region": {"startLine": 9},
+                            "contextRegion": {"startLine": 1, "endLine": 3},
+                        }
+                    }
+                ]
+            }
+        ),
+        {"results.0.locations.0.physicalLocation": {"artifactLocation": {"uri": "a"}, "region": {"startLine": 9}}},
+    ),
     "thread_flows": Case(
         report(
             {"codeFlows": flow({"index": 0, "nestingLevel": 2})}, threadFlowLocations=[{"location": place("src/c.py"), "nestingLevel": 1}]
@@ -160,7 +176,7 @@ CASES: dict[str, Case] = {
         report({"locations": [place("https://x.example/"), place("src/b.py")]}), {"results.0.locations": [place("src/b.py")]}
     ),
     "start_lines": Case(
-        report({"locations": [{"physicalLocation": {"artifactLocation": {"uri": "a"}, "contextRegion": {"startLine": 7}}}]}), {LINE: 7}
+        report({"locations": [{"physicalLocation": {"artifactLocation": {"uri": "a"}}}]}), {LINE: 1}
     ),
     "messages_from_rules": Case(
         report({"message": {"id": "unknown"}}, rule={"shortDescription": {"text": "bad thing"}}),

@@ -109,7 +109,7 @@ def test_context_snippets_go_first() -> None:
     place = {
         "artifactLocation": {"uri": "a.py"},
         "region": {"startLine": 2, "snippet": {"text": "kept"}},
-        "contextRegion": {"startLine": 1, "snippet": {"text": "around" * 100}},
+        "contextRegion": {"startLine": 1, "endLine": 3, "snippet": {"text": "around" * 100}},
     }
     document = report({**result(), "locations": [{"physicalLocation": place}]})
     assert b"around" in normalise(document, Options()).parts[0]

@@ -101,7 +101,8 @@ def plan_pending(item: Item) -> Plan:
     step = f"the tenant's API does not create this type; {how}. The next run scopes it"
     if not get(item, "domain.hostname") and "identifier" not in item:
         step += "; give the item its identifier then"
-    return Plan("pending", pending=[{"id": None, "type": item["type"], "name": item.get("name"), "step": step}])
+    name = item.get("name", item.get("identifier"))
+    return Plan("pending", pending=[{"id": None, "type": item["type"], "name": name, "step": step}])
 
 
 def plan_create(item: Item, given: Item | None = None, *, may: bool | None = None) -> Plan:

@@ -15,6 +15,7 @@ from .rules.context import Context, Drop, Shell, as_list
 from .rules.paths import advised_root, common_folder
 from .rules.table import OBJECT_KINDS, STAGES, UNUSABLE
 
+FINAL = ("sarif-schema-2.1.0.json", "sarif-2.1.0.json")
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 EXAMPLES = 3
 
@@ -119,7 +120,8 @@ class Report:
             tools.append(shell.head["tool"]["driver"]["name"])
         _refuse(tally, self.options)
         log: Raw = {"$schema": whole.get("$schema"), "version": "2.1.0", "runs": []}
-        if not isinstance(log["$schema"], str):
+        # A draft is another schema; the final one has many addresses, with one name at their end.
+        if not isinstance(log["$schema"], str) or not log["$schema"].endswith(FINAL):
             log["$schema"] = SCHEMA
             tally.counts["schema_added"] += 1
         if isinstance(whole.get("properties"), dict):

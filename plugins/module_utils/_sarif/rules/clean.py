@@ -13,6 +13,10 @@ from urllib.parse import quote
 Raw = dict[str, t.Any]
 
 
+# Programs that read SARIF hold lines and columns in 32 bits, and cannot load a document with a larger number.
+LARGEST = 2**31 - 1
+
+
 class Noter(t.Protocol):
     """Who counts the repairs. learn: what make(*given) returns. recall: the same again, with what it noted; None if it is not known."""
 
@@ -114,12 +118,15 @@ def _integer(least: int | None) -> Check:
 
 
 def whole(value: t.Any) -> int | None:
-    """The whole number that a value is, or writes; None for any other."""
-    if isinstance(value, int):
-        return None if isinstance(value, bool) else value
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return int(value) if isinstance(value, str) and len(value) < 19 and value.isascii() and value.isdigit() else None
+    """The whole number that a value is, or writes, and that fits into 32 bits; None for any other."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    if isinstance(value, float) and not value.is_integer():
+        return None
+    if isinstance(value, str) and not (len(value) < 19 and value.isascii() and value.isdigit()):
+        return None
+    number = int(value)
+    return number if -LARGEST <= number <= LARGEST else None
 
 
 def _line(value: t.Any, noter: Noter) -> t.Any:
@@ -184,11 +191,11 @@ _SCALARS: dict[str, Check] = {
     "fingerprint": _fingerprint,
     "bag": _bag,
 }
-# (type, least): values of just this type, and not below this number, are sent as they are.
+# (type, least): values of just this type, and between this number and LARGEST, are sent as they are.
 EXACT: dict[str, tuple[type, int | None]] = {
     "text": (str, None),
     "bool": (bool, None),
-    "int": (int, None),
+    "int": (int, -LARGEST),
     "index": (int, -1),
     "natural": (int, 0),
     "positive": (int, 1),

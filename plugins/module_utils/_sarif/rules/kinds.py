@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import typing as t
 
-from .clean import EXACT, GONE, Check, Noter, Raw, check_of, not_sent, unique
+from .clean import EXACT, GONE, LARGEST, Check, Noter, Raw, check_of, not_sent, unique
 from .shape import SHAPES, Member, Shape
 
 # From an object, whose members are clean, to how many changes a rule made to it.
@@ -96,7 +96,7 @@ class Kind:
         plan = self._plans.get(names) or self._planned(names)
         for name, exact, least, check in plan.scalars:
             inner = value[name]
-            if type(inner) is not exact or (least is not None and inner < least):
+            if type(inner) is not exact or (least is not None and not least <= inner <= LARGEST):
                 _put(value, name, check(inner, noter))
         # Most of these are empty, and an empty loop takes longer than a question.
         if plan.objects:

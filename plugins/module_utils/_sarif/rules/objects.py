@@ -4,6 +4,7 @@
 # PRIVATE to the collection: floor 3, the rules for objects of a kind wherever they stand: paths, regions, messages, references.
 from __future__ import annotations
 
+import math
 import re
 import typing as t
 
@@ -47,14 +48,44 @@ def relative_paths(location: Raw, context: Context) -> int:
 
 
 def regions(region: Raw, _context: Context) -> int:
-    start, end = region.get("startLine"), region.get("endLine")
-    backwards = bool(start and end and end < start)
+    # Without a first line it is line 1, or gets that of its context.
+    start, end = region.get("startLine", 1), region.get("endLine")
+    backwards = bool(end and end < start)
     if end in (None, start) and "startColumn" in region and "endColumn" in region:
         backwards = region["endColumn"] < region["startColumn"]
     if backwards:
         region.pop("endLine", None)
         region.pop("endColumn", None)
     return int(backwards)
+
+
+def context_regions(location: Raw, context: Context) -> int:
+    """A context that does not enclose its region is left out. Before that, a region without a line gets its first one."""
+    around = location.get("contextRegion")
+    if around is None:
+        return 0
+    if "startLine" not in around:
+        # By offsets alone: the line that a region gets later need not lie within.
+        del location["contextRegion"]
+        return 1
+    region = location.setdefault("region", {})
+    if "startLine" not in region:
+        region["startLine"] = around["startLine"]
+        context.note("start_lines")
+        context.note("regions", regions(region, context))
+    first, last = _extent(region)
+    around_first, around_last = _extent(around)
+    if around_first <= first and last <= around_last and (first, last) != (around_first, around_last):
+        return 0
+    del location["contextRegion"]
+    return 1
+
+
+def _extent(region: Raw) -> tuple[tuple[int, float], tuple[int, float]]:
+    """The first and the last (line, column) of a region by lines."""
+    start: int = region["startLine"]
+    end: int = region.get("endLine", start)
+    return (start, region.get("startColumn", 1)), (end, region.get("endColumn", math.inf))
 
 
 def messages(message: Raw, context: Context) -> int:

@@ -141,7 +141,7 @@ def start_lines(result: Raw, _context: Context) -> int:
         if region is None:
             region = physical["region"] = {}
         if "startLine" not in region:
-            region["startLine"] = physical.get("contextRegion", {}).get("startLine", 1)
+            region["startLine"] = 1
             count += 1
     return count
 
