@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from playing import Ended, play
 
 from tenant.server import EmbeddedTenant
@@ -30,12 +31,24 @@ def follow(guide: str, project: Path, tenant: EmbeddedTenant) -> list[tuple[str,
     return ended
 
 
-def test_the_first_tenant(tmp_path: Path) -> None:
-    with EmbeddedTenant(rate=1000) as tenant:
+@pytest.mark.parametrize(
+    ("profile", "there"),
+    [
+        ("published", ["COLLECTOR", "GITHUB_ENTERPRISE"]),
+        ("default", ["BITBUCKET_DATACENTER", "COLLECTOR", "GITHUB_ENTERPRISE", "JENKINS_SERVER"]),
+    ],
+)
+def test_the_first_tenant(tmp_path: Path, profile: str, there: list[str]) -> None:
+    """there: the types at the end. As published, a collector alone is created, and somebody has connected GitHub Enterprise."""
+    with EmbeddedTenant(profile, rate=1000) as tenant:
+        if profile == "published":
+            tenant.add_instance("GITHUB_ENTERPRISE", identifier="storefront", hostname="github.example.com")
         runs = follow("first-tenant", tmp_path, tenant)
         assert [command.split()[0] for command, _ended in runs] == ["doctor", "onboard", "onboard", "onboard"]
         assert [ended.counts()["changed"] for _command, ended in runs] == [0, 1, 1, 0]
-        assert sorted(each["type"] for each in tenant.instances.values()) == ["BITBUCKET_DATACENTER", "COLLECTOR", "JENKINS_SERVER"]
+        assert sorted(each["type"] for each in tenant.instances.values()) == there
+        (github,) = [each for each in tenant.instances.values() if each["type"] == "GITHUB_ENTERPRISE"]
+        assert github["state"] == ["storefront/checkout", "storefront/search"]
         assert (tmp_path / ".config/cortex/bandit.json").stat().st_mode & 0o777 == 0o600
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from tenant.server import EmbeddedTenant
 ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOKS = ROOT / "playbooks"
 DATA = ROOT / "demo" / "tenant.yml"
+# What `make demo` connects in the console: before the first run, and later.
+CONSOLE = runpy.run_path(str(ROOT / "demo" / "console.py"))
 
 
 Play = Callable[..., Ended]
@@ -45,6 +48,14 @@ def tenant() -> Iterator[EmbeddedTenant]:
 def written(tmp_path: Path, text: str, name: str = "play.yml") -> Path:
     (tmp_path / name).write_text(text)
     return tmp_path / name
+
+
+@pytest.fixture
+def named(tmp_path: Path) -> Path:
+    """demo/tenant.yml for tenants that create every type and show names where others show identifiers."""
+    text = DATA.read_text()
+    assert "    identifier: " in text
+    return written(tmp_path, text.replace("    identifier: ", "    name: "), "named.yml")
 
 
 def changed_lines(output: str) -> list[str]:
@@ -84,28 +95,32 @@ def test_the_doctor_names_a_tenant_that_does_not_answer(play: Play) -> None:
 # -- onboard
 
 
-def test_a_company_is_onboarded_once_then_unchanged_and_one_edit_shows_as_one_line(
-    play: Play, tenant: EmbeddedTenant, tmp_path: Path
+def onboarded_once_then_unchanged_and_one_edit_shows_as_one_line(
+    play: Play, tenant: EmbeddedTenant, tmp_path: Path, data: Path, expected: dict[str, str]
 ) -> None:
-    wanted = yaml.safe_load(DATA.read_text())["tenant_data_sources"]
-    first = play("onboard", tenant, onboard_file=str(DATA)).fine()
+    """expected: what the first run does with each item, by its name or identifier."""
+    wanted = yaml.safe_load(data.read_text())["tenant_data_sources"]
+    assert {item.get("name") or item["identifier"] for item in wanted} == set(expected)
+    first = play("onboard", tenant, onboard_file=str(data)).fine()
     assert first.counts()["changed"] == 1
-    by_name = {i["uniqueProperties"]["name"]: i for i in tenant.instances.values()}
-    assert set(by_name) == {item["name"] for item in wanted}
-    assert by_name["gitlab-platform"]["repositoriesCount"] == 200
     for item in wanted:
-        assert re.search(rf"created\s+{item['type']}\s+{item['name']}", first.output)
-    assert (tmp_path / "bandit-collector.json").stat().st_mode & 0o777 == 0o600
+        name = item.get("name") or item["identifier"]
+        assert re.search(rf"\b{expected[name]}\s+{item['type']}\s+{name}\b", first.output), first.output
+    (gitlab,) = [i for i in tenant.instances.values() if i["type"] == "GITLAB_SELF_MANAGED"]
+    assert gitlab["repositoriesCount"] == 200
+    assert re.search(r"gitlab-platform +200 repos", first.output), first.output
+    for collector in ("bandit", "semgrep"):
+        assert (tmp_path / f"{collector}-collector.json").stat().st_mode & 0o777 == 0o600
 
     tenant.clear_journal()
-    second = play("onboard", tenant, "--diff", onboard_file=str(DATA)).fine()
+    second = play("onboard", tenant, "--diff", onboard_file=str(data)).fine()
     assert second.counts()["changed"] == 0
     assert changed_lines(second.output) == []
     assert tenant.writes == []
 
     edited = written(
         tmp_path,
-        DATA.read_text().replace("      - storefront/search\n", "      - storefront/search\n      - storefront/new\n"),
+        data.read_text().replace("      - storefront/search\n", "      - storefront/search\n      - storefront/new\n"),
         "edited.yml",
     )
     tenant.set(read_only=True)
@@ -115,11 +130,47 @@ def test_a_company_is_onboarded_once_then_unchanged_and_one_edit_shows_as_one_li
     assert tenant.write_attempts == []
 
 
-def test_onboarding_an_awkward_tenant_ends_at_the_same_place(play: Play) -> None:
+def test_a_company_is_onboarded_once_then_unchanged_and_one_edit_shows_as_one_line(
+    play: Play, tenant: EmbeddedTenant, tmp_path: Path, named: Path
+) -> None:
+    names = [item["name"] for item in yaml.safe_load(named.read_text())["tenant_data_sources"]]
+    onboarded_once_then_unchanged_and_one_edit_shows_as_one_line(play, tenant, tmp_path, named, dict.fromkeys(names, "created"))
+    assert {i["uniqueProperties"]["name"] for i in tenant.instances.values()} == set(names)
+
+
+def test_what_is_connected_in_the_console_is_found_and_scoped_and_what_is_not_waits(play: Play, tmp_path: Path) -> None:
+    first_run = {
+        "storefront": "updated",
+        "gitlab-platform": "updated",
+        "bitbucket-embedded": "unchanged",
+        "jenkins-release": "unchanged",
+        "example-infrastructure": "unchanged",
+        "example-organization": "updated",
+        "sonarqube-quality": "pending",
+        "bandit": "created",
+        "semgrep-oss": "created",
+    }
+    with EmbeddedTenant("published", rate=1000) as tenant:
+        for instance in CONSOLE["BEFORE"]:
+            tenant.add_instance(**instance)
+        onboarded_once_then_unchanged_and_one_edit_shows_as_one_line(play, tenant, tmp_path, DATA, first_run)
+        assert len(tenant.instances) == len(CONSOLE["BEFORE"]) + 2
+
+        tenant.set(read_only=False)
+        (later,) = [tenant.add_instance(**instance) for instance in CONSOLE["LATER"]]
+        ended = play("onboard", tenant, onboard_file=str(DATA)).fine()
+        assert re.search(r"\bupdated\s+SONARQUBE\s+sonarqube-quality\b", ended.output), ended.output
+        assert [mapping["externalId"] for mapping in tenant.instances[later]["externalProjects"]] == ["checkout-quality"]
+        tenant.clear_journal()
+        assert play("onboard", tenant, onboard_file=str(DATA)).fine().counts()["changed"] == 0
+        assert tenant.writes == []
+
+
+def test_onboarding_an_awkward_tenant_ends_at_the_same_place(play: Play, named: Path) -> None:
     with EmbeddedTenant(profile="awkward", rate=1000) as awkward:
-        play("onboard", awkward, onboard_file=str(DATA)).fine()
-        assert len(awkward.instances) == 7
-        assert play("onboard", awkward, onboard_file=str(DATA)).fine().counts()["changed"] == 0
+        play("onboard", awkward, onboard_file=str(named)).fine()
+        assert len(awkward.instances) == 9
+        assert play("onboard", awkward, onboard_file=str(named)).fine().counts()["changed"] == 0
 
 
 def test_a_failed_item_is_named_and_the_others_are_done(play: Play, tenant: EmbeddedTenant) -> None:
@@ -241,7 +292,7 @@ def test_a_branch_that_became_a_number_is_not_uploaded_to(play: Play, tenant: Em
 NEEDS: dict[str, dict[str, Any] | str] = {
     "doctor": {},
     "export": {"export_file": "{tmp}/export.yml"},
-    "onboard": {"onboard_file": str(DATA)},
+    "onboard": {"onboard_file": "{tmp}/named.yml"},
     "upload_sarif": {
         "sarif_path": "{tmp}/report.sarif",
         "sarif_collector_name": "bandit",
@@ -254,7 +305,7 @@ NEEDS: dict[str, dict[str, Any] | str] = {
         "decommission_id": "",
         "decommission_backup_dir": "{tmp}/retired",
     },
-    "audit": {"onboard_file": str(DATA), "audit_report_dir": "{tmp}/audit"},
+    "audit": {"onboard_file": "{tmp}/named.yml", "audit_report_dir": "{tmp}/audit"},
     "require_hosts": "a part of the others: it stops them when cortex_cloud_hosts names nobody",
 }
 
@@ -267,6 +318,7 @@ def test_no_playbook_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in PLAYBOOKS.glob("*.yml")))
+@pytest.mark.usefixtures("named")
 def test_in_check_mode_every_playbook_only_reads(play: Play, tenant: EmbeddedTenant, tmp_path: Path, name: str) -> None:
     needs = NEEDS.get(name, "has tests of its own")
     if isinstance(needs, str):
@@ -294,8 +346,10 @@ def test_a_report_is_uploaded(play: Play, tenant: EmbeddedTenant, tmp_path: Path
     assert [r["ruleId"] for r in tenant.accepted_results] == ["B101"]
 
 
-def test_what_is_exported_can_be_onboarded_and_changes_nothing(play: Play, tenant: EmbeddedTenant, tmp_path: Path) -> None:
-    play("onboard", tenant, onboard_file=str(DATA)).fine()
+def test_what_is_exported_can_be_onboarded_and_changes_nothing(
+    play: Play, tenant: EmbeddedTenant, tmp_path: Path, named: Path
+) -> None:
+    play("onboard", tenant, onboard_file=str(named)).fine()
     play("export", tenant, export_file=str(tmp_path / "export.yml")).fine()
     tenant.clear_journal()
     assert play("onboard", tenant, onboard_file=str(tmp_path / "export.yml")).fine().counts()["changed"] == 0

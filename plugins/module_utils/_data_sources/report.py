@@ -74,6 +74,8 @@ def results_of(run: Run, outcomes: list[Outcome], *, diff: bool) -> Result:
 
 def _row(outcome: Outcome) -> Result:
     shown, item = outcome.data_source or outcome.plan.before or {}, outcome.item
+    # Only items of the list have a count; an answer about one instance has the repositories themselves.
+    selected = len(shown["repositories"]) if shown.get("repositories") is not None else None
     row: Result = {
         "index": outcome.index,
         "id": shown.get("id") or item.get("id"),
@@ -83,7 +85,7 @@ def _row(outcome: Outcome) -> Result:
         "hostname": get(item, "domain.hostname") or get(shown, "domain.hostname"),
         "action": outcome.action,
         "changed": outcome.changed,
-        "repositories_count": shown.get("repositories_count"),
+        "repositories_count": shown.get("repositories_count", selected),
         "status": shown.get("status"),
         **_more(outcome),
     }
