@@ -26,6 +26,7 @@ identifier:
       types it is a word of the vendor's, such as an organization.
     - Given, it decides alone, together with O(%(here)stype). An instance that shows another one is another instance; where instances show
       none, the item is undetermined.
+    - Beside O(%(here)sid) it must be the one that the instance shows.
     - Beside the identifier of a V(COLLECTOR), another O(%(here)sname) renames it.
   type: str
 type:
