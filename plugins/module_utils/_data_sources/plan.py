@@ -315,7 +315,9 @@ def plan_update(item: Item, current: Instance, creatable: t.Callable[[str], bool
     put: Raw = {}
     # PUT replaces, and nothing public says what becomes of a field that is left out: send back all that is known.
     for field in FIELDS:
-        if field.at == ("update",) and field.option in after:
+        # A type that selects nothing, such as a collector, shows no state: none is sent to it.
+        unseen = field.option == "repositories" and current.raw.get("state") is None and not after.get("repositories")
+        if field.at == ("update",) and field.option in after and not unseen:
             value = after[field.option]
             put[field.api] = mappings_to_api(value) if field.type == "mappings" else value
     if settings.put is not None:
