@@ -93,6 +93,16 @@ def test_a_list_of_instances_is_read_without_loss(client_of: ClientOf, state: st
     assert result["warnings"] == []
 
 
+def test_a_read_that_names_none_of_the_counted_repositories_is_not_whole(client_of: ClientOf) -> None:
+    reply = {**INSTANCES[0]["reply"], "state": [], "repositoriesCount": 2546}
+    with ScriptedServer(Say(200, [listed(reply)]), Say(200, by_id(reply))) as server:
+        result = listing(fetch_data_sources(Api(client_of(server.url)), {}, details=True), "t", config=True)
+    (shown,) = result["data_sources"]
+    assert (shown["repositories_count"], shown["repositories"], shown["complete"]) == (2546, [], False)
+    (warning,) = result["warnings"]
+    assert warning.startswith('GITHUB_ENTERPRISE "bakery" (id 0f1e2d3c4b5a69788796a5b4): the tenant does not show all its repositories')
+
+
 def test_what_is_not_shown_has_a_reason_and_is_lost_indeed() -> None:
     for name, reason in NOT_SHOWN.items():
         assert reason
