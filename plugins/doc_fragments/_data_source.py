@@ -26,6 +26,7 @@ identifier:
       types it is a word of the vendor's, such as an organization.
     - Given, it decides alone, together with O(%(here)stype). An instance that shows another one is another instance; where instances show
       none, the item is undetermined.
+    - Beside O(%(here)sid) it must be the one that the instance shows.
     - Beside the identifier of a V(COLLECTOR), another O(%(here)sname) renames it.
   type: str
 type:
@@ -179,9 +180,9 @@ external_projects:
     - Mappings from a vendor's project or branch to a repository or branch of the platform.
     - A mapping is identified by its project and O(%(here)sexternal_projects[].external_branch_name). The project is
       O(%(here)sexternal_projects[].external_project_id), else O(%(here)sexternal_projects[].external_id).
-    - Tenants do not show them. For an existing instance only O(%(here)sexternal_projects_mode=exact) works then. What was applied last is
-      remembered in C(state_dir), so that the same list is unchanged as long as nobody changes the instance; when nothing is remembered,
-      the list may replace mappings that nobody sees, and O(%(here)smax_deselect) must be V(-1).
+    - Tenants do not show them. What was applied last is remembered in C(state_dir), and every mode goes on from there as long as nobody
+      changes the instance. Where nothing is remembered, only O(%(here)sexternal_projects_mode=exact) works for an existing instance; it may
+      replace mappings that nobody sees, so that O(%(here)smax_deselect) must be V(-1).
   type: list
   elements: dict
   suboptions:

@@ -270,6 +270,18 @@ def test_mappings_that_the_tenant_does_not_show_are_not_merged_into() -> None:
     assert "does not show its external_projects" in refused(wanted(external_projects=[P1]), current)
 
 
+def test_mappings_that_an_earlier_run_applied_are_merged_into_though_nobody_sees_them() -> None:
+    current = held()
+    del current["externalProjects"]
+    mapped = [{"external_project_id": p, "external_id": p, "repo_id": "r1"} for p in ("p1", "p2")]
+    applied = Instance(current, full=True, applied=mapped[:1])
+    assert not plan_update(wanted(external_projects=mapped[:1]), applied).changed
+    more = plan_update(wanted(external_projects=mapped[1:]), applied)
+    assert [m["externalId"] for m in more.put["externalProjects"]] == ["p1", "p2"]
+    fewer = plan_update(wanted(external_projects=mapped[:1], external_projects_mode="remove", max_deselect=-1), applied)
+    assert fewer.put["externalProjects"] == []
+
+
 @pytest.mark.parametrize(
     ("given", "why"),
     [

@@ -65,7 +65,8 @@ def shown_row(source: Item) -> Row:
     row.update({k: source.get(k) for k in ("status", "health", "selection_type", "repositories_count", "created_at", "updated_at")})
     row["health"] = row["health"] if row["health"] in HEALTH else "unknown"
     row["status_details"] = source.get("status_details") or {}
-    if row["repositories_count"] is None and source.get("repositories") is not None and source.get("complete"):
+    if source.get("repositories") is not None and source.get("complete"):
+        # The tenant's count may be of all repositories that the connection can see (docs/api.md: list.count).
         row["repositories_count"] = len(source["repositories"])
     return {**row, "complete": readable(source), "expected": None, "drift": None}
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from .._errors import InputError, did_you_mean
 from .fields import MANUAL, SELECTION_TYPES, Item, get, hostname_key
-from .types import TYPES
+from .types import TYPES, is_word
 
 
 def check_item(item: Item) -> list[str]:
@@ -16,7 +16,7 @@ def check_item(item: Item) -> list[str]:
         raise InputError("type or id is needed to tell which data source is meant.")
     wanted = item.get("type", "")
     if wanted and wanted not in TYPES:
-        if wanted != wanted.upper() or not wanted.replace("_", "").isalnum():
+        if not is_word(wanted):
             close = [name for name in TYPES if name == wanted.upper().replace("-", "_").replace(" ", "_")]
             raise InputError(
                 f"type {wanted!r} is no integration type.{f' Did you mean {close[0]}?' if close else ''} Known: {', '.join(TYPES)}."

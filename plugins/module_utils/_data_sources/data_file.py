@@ -15,7 +15,7 @@ import typing as t
 from .._errors import InputError
 from .._http.redaction import hide_secret_keys
 from .fields import MANUAL, SHOWN, Item, get, hostname_key
-from .types import known
+from .types import is_word, known
 
 # Recognised as masked: refused only where a creation would send it.
 PLACEHOLDER = "******** the tenant does not show it, needed only to create this data source again"
@@ -43,8 +43,10 @@ def as_config(shown: Item, *, with_id: bool = False) -> Item:
         value = shown.get(option)
         if value in (None, [], {}) or (option == "repositories" and shown.get("selection_type") != MANUAL):
             continue
-        # What reads it takes a type in the table's spelling alone.
-        config[option] = value.upper() if option == "type" else value
+        # What reads it takes a type in the table's spelling alone; without a type an item has an id.
+        spelled = _type_of(shown) if option == "type" else value
+        if spelled:
+            config[option] = spelled
     if "unique_properties" in config:
         unique = {k: v for k, v in config.pop("unique_properties").items() if k != "name" or v != config.get("name")}
         hidden = hide_secret_keys(unique)
@@ -57,10 +59,16 @@ def as_config(shown: Item, *, with_id: bool = False) -> Item:
     return config
 
 
+def _type_of(shown: Item) -> str:
+    """The type as an item can give it; empty where the tenant has a word for it that no item can."""
+    kind = str(shown.get("type") or "").upper()
+    return kind if is_word(kind) else ""
+
+
 def as_configs(shown: list[Item]) -> list[Item]:
     """The items for a whole tenant; an id only where the rest would mean more than one instance, or none."""
     keys = [
-        (str(i.get("type") or "").upper(), i.get("identifier"), i.get("name"), hostname_key(get(i, "domain.hostname") or "")) for i in shown
+        (_type_of(i), i.get("identifier"), i.get("name"), hostname_key(get(i, "domain.hostname") or "")) for i in shown
     ]
 
     def means(mine: t.Any, other: t.Any) -> bool:

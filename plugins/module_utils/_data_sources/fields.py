@@ -183,12 +183,12 @@ def from_api(raw: Raw) -> Item:
         value = get(raw, field.api)
         if value is None and field.older:
             value = get(raw, field.older)
-        if value is None or field.write_only:
+        if value is None or field.write_only or is_blank(value):
             continue
         if field.type == "mappings":
             value = [{option: m[api] for option, api in MAPPING.items() if m.get(api) is not None} for m in value if isinstance(m, dict)]
         elif field.type == "names":
-            value = [str(v) for v in value] if isinstance(value, list) else None
+            value = [str(v) for v in value if not is_blank(v)] if isinstance(value, list) else None
         elif field.type == "components":
             # Nothing but these members: under another name might stand what nobody may see.
             value = {str(name): {k: str(v[k]) for k in DETAIL if v.get(k) is not None} for name, v in _objects(value)}
@@ -208,6 +208,11 @@ def from_api(raw: Raw) -> Item:
     return item
 
 
+def is_blank(value: t.Any) -> bool:
+    """Whether it is text that says nothing: as good as not shown, and no option takes it."""
+    return isinstance(value, str) and not value.strip()
+
+
 def _objects(value: t.Any) -> list[tuple[t.Any, Raw]]:
     """The members of an object that are objects themselves."""
     return [(name, v) for name, v in value.items() if isinstance(v, dict)] if isinstance(value, dict) else []
@@ -217,7 +222,7 @@ def names_of(raw: Raw) -> list[str]:
     """The name, wherever the tenant shows it; of a collector the identifier is one (docs/api.md: instance.identifier, instance.older)."""
     collector = str(raw.get("type") or "").upper() == COLLECTOR
     shown = (raw.get("name"), raw.get("displayName"), get(raw, "uniqueProperties.name"), raw.get("uniqueIdentifier") if collector else None)
-    return list(dict.fromkeys(name for name in shown if isinstance(name, str) and name and not is_masked(name)))
+    return list(dict.fromkeys(name for name in shown if isinstance(name, str) and not is_blank(name) and not is_masked(name)))
 
 
 def is_published(raw: Raw) -> bool:

@@ -8,7 +8,7 @@ import typing as t
 
 from .._api import Api
 from .._errors import InputError
-from .fields import Item, get, hostname_key
+from .fields import Item, Raw, get, hostname_key
 from .instance import Instance
 from .types import STAGES, known
 
@@ -44,7 +44,7 @@ def fetch_data_sources(api: Api, filters: dict[str, t.Any], *, details: bool) ->
     """
     wanted = {name: value for name, value in filters.items() if value is not None and name != "id"}
     if filters.get("id"):
-        full = _full(api, filters["id"])
+        full = _full(api, filters["id"], {})
         if full is None:
             raise InputError(f"there is no data source with id {filters['id']} in this tenant.")
         return [full] if _passes(full, wanted) else []
@@ -53,7 +53,7 @@ def fetch_data_sources(api: Api, filters: dict[str, t.Any], *, details: bool) ->
         item = _shown(Instance(raw, full=False))
         verdict = _passes(item, wanted)
         if verdict is None or (details and verdict):
-            item = _full(api, str(raw["id"])) or {}
+            item = _full(api, str(raw["id"]), raw) or {}
             verdict = bool(item) and _passes(item, wanted)
         if verdict:
             found.append(item)
@@ -65,13 +65,15 @@ def _of_type(item: Item, attribute: str) -> t.Any:
     return getattr(kind, attribute) if kind else item.get("type") and "unknown"
 
 
-def _full(api: Api, instance_id: str) -> Item | None:
+def _full(api: Api, instance_id: str, listed: Raw) -> Item | None:
+    """listed: its entry in the list, with what is shown there alone; {} where the list was not read."""
     raw = api.get_data_source(instance_id)
-    return None if raw is None else _shown(Instance(raw, full=True))
+    return None if raw is None else _shown(Instance.read(raw, listed))
 
 
 def _shown(instance: Instance) -> Item:
-    return {**instance.shown, "complete": instance.complete}
+    count = {} if instance.listed_count is None else {"repositories_count": instance.listed_count}
+    return {**count, **instance.shown, "complete": instance.complete}
 
 
 def _passes(item: Item, wanted: dict[str, t.Any]) -> bool | None:

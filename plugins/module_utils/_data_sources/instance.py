@@ -8,7 +8,11 @@ import dataclasses
 import functools
 import typing as t
 
-from .fields import Item, Raw, from_api, is_published, label, names_of
+from .fields import Item, Raw, from_api, is_blank, is_published, label, names_of
+
+# What an entry of the list says of the selection is not taken over: its state is empty whatever is selected. Nor is why it had the
+# status it had then.
+_NOT_FROM_THE_LIST = ("state", "repositoriesCount", "statusDetails")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +29,12 @@ class Instance:
     full: bool
     listed_count: int | None = None
     applied: list[Item] | None = None
+
+    @classmethod
+    def read(cls, raw: Raw, listed: Raw, applied: list[Item] | None = None) -> Instance:
+        """One that was read by id, with its entry in the list: a tenant may show a name there alone. listed: {} where there is none."""
+        kept = {k: v for k, v in listed.items() if v is not None and k not in _NOT_FROM_THE_LIST}
+        return cls({**kept, **raw}, full=True, listed_count=count_of(listed), applied=applied)
 
     @property
     def id(self) -> str:
@@ -43,7 +53,7 @@ class Instance:
     def identifier(self) -> str | None:
         """What the tenant tells it apart by: a collector's name, else a word of the vendor's; None when it is not shown."""
         identifier = self.raw.get("uniqueIdentifier")
-        return identifier if isinstance(identifier, str) and identifier else None
+        return identifier if isinstance(identifier, str) and not is_blank(identifier) else None
 
     @property
     def published(self) -> bool:

@@ -8,7 +8,7 @@ import dataclasses
 import typing as t
 
 from .._errors import InputError
-from .fields import COLLECTOR, Item, get, hostname_key, label
+from .fields import COLLECTOR, Item, get, hostname_key, is_blank, label
 from .instance import Instance
 
 # What a comparison of one identifying field says: True and False, None when the tenant does not show the field, and this, when what
@@ -142,7 +142,8 @@ def _compare(item: Item, instance: Instance) -> dict[str, Verdict]:
     wanted = get(item, "domain.hostname")
     if wanted is not None:
         host = get(instance.raw, "domain.hostname")
-        verdicts["hostname"] = None if not isinstance(host, str) else hostname_key(host) == hostname_key(wanted)
+        shown = isinstance(host, str) and not is_blank(host)
+        verdicts["hostname"] = hostname_key(str(host)) == hostname_key(wanted) if shown else None
     return verdicts
 
 

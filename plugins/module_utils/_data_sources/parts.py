@@ -130,19 +130,21 @@ def plan_external_projects(item: Item, current: Instance) -> Item:
 
 def _unseen_mappings(item: Item, current: Instance) -> list[Item]:
     """What is known of mappings that the tenant does not show (docs/api.md: instance.hidden): what an earlier run applied, or nothing."""
+    if current.applied is not None:
+        return current.applied
     mode = item["external_projects_mode"]
     if mode != "exact":
         raise refused(
             current,
             f"the tenant does not show its external_projects, so mode {mode} could lose some. Use external_projects_mode: exact.",
         )
-    if current.applied is None and item["max_deselect"] != -1:
+    if item["max_deselect"] != -1:
         raise refused(
             current,
             "the tenant does not show its external_projects, and no earlier run remembers them, so the list would replace mappings "
             "that nobody sees. To allow this, set max_deselect to -1; to leave them alone, external_projects_update to on_create.",
         )
-    return current.applied or []
+    return []
 
 
 def _project_key(mapping: dict[str, str]) -> tuple[str | None, ...]:

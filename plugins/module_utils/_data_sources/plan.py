@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import typing as t
 
 from .._errors import InputError, TenantError
@@ -89,9 +90,25 @@ def plan_item(item: Item, current: Instance | None, creatable: t.Callable[[str],
                 subject=current.label,
             )
         return plan_delete(current)
+    _refuse_another_identifier(item, current)
     if item["state"] == "created":
         return Plan("none", before=current.shown, after=current.shown)
     return plan_update(item, current, creatable)
+
+
+def _refuse_another_identifier(item: Item, current: Instance) -> None:
+    """An id and an identifier that mean two instances: one of them is a mistake, and which one cannot be told."""
+    if "id" not in item or "identifier" not in item or current.identifier is None:
+        return
+    # A collector that was renamed already has the new name.
+    expected = {item["identifier"], *([item.get("name")] if current.type == COLLECTOR else [])}
+    if current.identifier not in expected:
+        given = json.dumps(item["identifier"], ensure_ascii=False)
+        raise refused(
+            current,
+            f"the item gives its id, but another identifier ({given}), so that one of the two is wrong: correct it, or leave "
+            "the identifier out. Nothing was changed.",
+        )
 
 
 def plan_pending(item: Item) -> Plan:
@@ -299,7 +316,9 @@ def plan_update(item: Item, current: Instance, creatable: t.Callable[[str], bool
     put: Raw = {}
     # PUT replaces, and nothing public says what becomes of a field that is left out: send back all that is known.
     for field in FIELDS:
-        if field.at == ("update",) and field.option in after:
+        # A type that selects nothing, such as a collector, shows no state: none is sent to it.
+        unseen = field.option == "repositories" and current.raw.get("state") is None and not after.get("repositories")
+        if field.at == ("update",) and field.option in after and not unseen:
             value = after[field.option]
             put[field.api] = mappings_to_api(value) if field.type == "mappings" else value
     if settings.put is not None:

@@ -188,6 +188,11 @@ TYPES: dict[str, IntegrationType] = {
 }
 
 
+def is_word(kind: str) -> bool:
+    """Whether it has the form of a type's name, known or not: capitals, digits and underscores."""
+    return kind == kind.upper() and kind.replace("_", "").isalnum()
+
+
 def known(name: object) -> IntegrationType | None:
     """The type of that name, whose case a tenant may spell as it likes; None for one that is not in the table, or not shown."""
     return TYPES.get(str(name or "").upper())

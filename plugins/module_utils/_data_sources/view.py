@@ -12,14 +12,11 @@ from .._api import Api
 from .._errors import InputError, TenantError
 from .._state import Memory
 from .fields import Item, Raw, get, hostname_key, label
-from .instance import Instance, count_of
+from .instance import Instance
 from .made import applied_mappings, creatable
 from .match import Match, match, proves
 from .plan import needs_full
 
-# What an entry of the list says of the selection is not taken over: its state is empty whatever is selected. Nor is why it had the
-# status it had then.
-NOT_FROM_THE_LIST = ("state", "repositoriesCount", "statusDetails")
 # A tenant may need a moment until a read shows what was written.
 SETTLE_PAUSES = (0.0, 0.5, 1.0, 2.0)
 
@@ -98,15 +95,8 @@ class View:
                 f": the tenant answered with another data source (id {raw['id']}) than the one asked for ({instance_id}).",
                 subject=subject or f"id {instance_id}",
             )
-        # What only the list shows is not lost: a tenant may show a name there alone.
-        listed = self._listed.get(instance_id, {})
-        kept = {k: v for k, v in listed.items() if v is not None and k not in NOT_FROM_THE_LIST}
-        found = self.instances[instance_id] = Instance(
-            {**kept, **raw},
-            full=True,
-            listed_count=count_of(listed),
-            applied=applied_mappings(self.memory, raw) if self.memory else None,
-        )
+        applied = applied_mappings(self.memory, raw) if self.memory else None
+        found = self.instances[instance_id] = Instance.read(raw, self._listed.get(instance_id, {}), applied)
         return found
 
     def find(self, item: Item, *, full: bool, taken: t.Container[str] = ()) -> Match:
