@@ -56,6 +56,14 @@ def test_all_as_expected_passes() -> None:
     ]
 
 
+def test_the_selected_repositories_are_counted_not_those_that_the_connection_can_see() -> None:
+    """Where all that is selected is shown; the tenant's own number may be of more (docs/api.md: list.count)."""
+    report = audited(sources=[{**GITLAB, "repositories": ["a/b", "a/c"], "repositories_count": 12}])
+    assert [s["repositories_count"] for s in report["data_sources"]] == [2]
+    part = audited(sources=[{**GITLAB, "repositories": ["a/b", "a/c"], "repositories_count": 12, "complete": False}])
+    assert [s["repositories_count"] for s in part["data_sources"]] == [12]
+
+
 def test_a_type_is_known_however_the_tenant_spells_it() -> None:
     report = audited(sources=[{**GITLAB, "type": "Gitlab_Self_Managed"}], expected=[{"type": "GITLAB_SELF_MANAGED", "name": "core"}])
     assert told(report) == []
