@@ -79,6 +79,18 @@ def test_a_partial_read_refuses_every_change(state: Any, count: int) -> None:
     assert plan_update({**ITEM, "name": "core"}, partial).action == "none"
 
 
+def test_a_read_that_names_none_of_what_the_list_counts_refuses_every_change() -> None:
+    """The count stands in the list alone, and may be larger than the selection, but not where that is empty."""
+    published = {k: v for k, v in RAW.items() if k != "repositoriesCount"}
+    none_named = Instance({**published, "state": []}, full=True, listed_count=2546)
+    some_named = Instance({**published, "state": ["a/1"]}, full=True, listed_count=2546)
+    for limit in (10, -1):
+        wish = {**ITEM, "max_deselect": limit, "repositories": ["b/1"]}
+        with pytest.raises(TenantError, match="says 2546 repositories are selected but names 0"):
+            plan_update(wish, none_named)
+        assert plan_update(wish, some_named).put["state"] == ["a/1", "b/1"]
+
+
 @pytest.mark.parametrize(
     ("fields", "complete"),
     [({}, True), ({"repositoriesCount": None}, True), ({"repositoriesCount": 1}, True), ({"state": [], "repositoriesCount": 0}, True),
