@@ -64,7 +64,8 @@ def bank(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tenant() -> Iterator[EmbeddedTenant]:
-    with EmbeddedTenant(rate=1000) as started:
+    """Every type can be created, as the vendor's guide says."""
+    with EmbeddedTenant(profile="guide", rate=1000) as started:
         yield started
 
 
@@ -120,6 +121,25 @@ def test_the_bank_is_connected_and_one_line_says_who_must_click_what(bank: Path,
     assert third.counts()["changed"] == 0
     assert tenant.writes == []
     assert "authorise" not in third.output
+
+
+def test_where_the_tenant_creates_collectors_alone_the_bank_is_told_what_to_connect(bank: Path) -> None:
+    with EmbeddedTenant(profile="published", rate=1000) as tenant:
+        for check in ([], ["--check"], []):
+            ended = play(bank, "onboard", *check, tenant=tenant, onboard_file="tenants/prod.yml", **VAULT)
+            assert (ended.code, ended.counts()["changed"]) == (0, 0), ended.output
+            assert "canary" not in ended.output
+            for name in ("ghe-core", "gitlab-core", "jenkins-blue", "tfe-prod"):
+                said = [line for line in ended.output.splitlines() if f" {name}: " in line]
+                assert len(said) == 1
+                assert "connect it in the Cortex console: Data Sources" in said[0]
+        assert tenant.instances == {}
+        tenant.add_instance("GITHUB_ENTERPRISE", identifier="bank", hostname="ghe.bank.example", protocol="https",
+                            certificate=ROOT_CA, transporter={"brokerDeviceId": "broker-7", "connectionName": "appsec-egress"})  # fmt: skip
+        ended = play(bank, "onboard", tenant=tenant, onboard_file="tenants/prod.yml", **VAULT)
+        assert (ended.code, ended.counts()["changed"]) == (0, 1), ended.output
+        (github,) = tenant.instances.values()
+        assert github["selectionType"] != "CURRENT_STATE"
 
 
 @pytest.mark.parametrize("said_by", ["the data file", "the environment", "the environment, not the data file", "the connection"])
