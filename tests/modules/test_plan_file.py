@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from bulk import Engine, RunModule, actions, item_of
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import redaction
 from tenant.server import EmbeddedTenant
 
 CORE: dict[str, Any] = {"type": "GITLAB_SELF_MANAGED", "name": "gitlab-core", "repositories": ["group/new"]}
@@ -175,3 +176,10 @@ def test_a_name_cannot_forge_a_line_of_the_plan(engine: Engine, tmp_path: Path) 
     headings = [line for line in plan.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
     assert len(headings) == 2
     assert sum(line.startswith("```") for line in plan.read_text(encoding="utf-8").splitlines()) == 2
+
+
+def test_the_plan_passes_the_gate_outward(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "outgoing", lambda text: text.replace("group/new", "seen at the gate"))
+    plan = tmp_path / "plan.md"
+    engine.apply(CORE, check=True, plan_file=str(plan))
+    assert "repositories + seen at the gate" in plan.read_text(encoding="utf-8")

@@ -127,7 +127,7 @@ def plan_writer(path: str | None) -> t.Callable[[Run], None]:
             return
         try:
             with open(path, "w", encoding="utf-8") as file:
-                file.write(plan_as_markdown(run.tenant, run.digest, run.planned))
+                file.write(run.view.api.client.redactor.text(plan_as_markdown(run.tenant, run.digest, run.planned)))
         except OSError as exc:
             raise InputError(f"plan_file {path} cannot be written ({exc.strerror}). Nothing was changed.") from None
 
