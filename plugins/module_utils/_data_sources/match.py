@@ -157,7 +157,7 @@ def _compare_name(name: str, instance: Instance) -> Verdict:
 
 def _choices(instances: list[Instance], most: int = 5) -> str:
     shown = [
-        one.label + (f" on {host}" if (host := get(one.raw, "domain.hostname")) and one.names else "") for one in instances[:most]
+        one.label + (f" on {host}" if (host := get(one.raw, "domain.hostname")) and (one.names or one.identifier) else "") for one in instances[:most]
     ]
     return ", ".join(shown) + (f" and {len(instances) - most} more" if len(instances) > most else "")
 
