@@ -113,7 +113,7 @@ def puts(monkeypatch: pytest.MonkeyPatch) -> Puts:
 
 @pytest.fixture
 def engine(puts: Puts, run_module: RunModule) -> Iterator[Engine]:
-    with EmbeddedTenant(rate=1000) as tenant:
+    with EmbeddedTenant("guide", rate=1000) as tenant:
         yield Engine(run_module, tenant)
 
 

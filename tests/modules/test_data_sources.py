@@ -207,7 +207,7 @@ def test_returned_tokens_carry_the_index_of_their_item(sources: Bulk, tenant: Em
 
 
 def test_concurrent_writes_live_with_the_tenants_limit(run_module: Any) -> None:
-    with EmbeddedTenant(rate=10) as tenant:
+    with EmbeddedTenant("guide", rate=10) as tenant:
         sources = Bulk(run_module, tenant, "data_sources", requests_per_second=8)
         sources.ok(*[{"type": "JENKINS_SERVER", "name": f"jenkins-{n}"} for n in range(8)])
         assert len(tenant.instances) == 8

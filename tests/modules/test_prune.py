@@ -87,7 +87,7 @@ def test_two_items_that_would_create_one_instance(engine: Engine, accident: Call
 def test_items_that_mean_nothing_any_more_do_not_mean_each_other(engine: Engine) -> None:
     """Two stale ids that are to be absent, and a new item beside them: nothing contradicts anything."""
     gone = [{"id": f"0123456789abcdef0123456{n}", "state": "absent"} for n in range(2)]
-    result = engine.apply(*gone, {"type": "JENKINS_SERVER", "name": "blue"})
+    result = engine.apply(*gone, {**item_of("COLLECTOR", "blue"), "return_credentials": True})
     assert actions(result) == ["unchanged", "unchanged", "created"]
 
 

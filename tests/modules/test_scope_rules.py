@@ -81,7 +81,7 @@ def test_a_new_instance_gets_what_the_plan_showed(engine: Engine) -> None:
 
 
 def test_a_tenant_that_selects_everything_after_the_consent_is_narrowed_only_with_leave(run_module: RunModule) -> None:
-    with EmbeddedTenant(consent="required", rate=1000) as tenant:
+    with EmbeddedTenant("guide", consent="required", rate=1000) as tenant:
         engine = Engine(run_module, tenant)
         item = {**CORE, "selection_type": MANUAL, "repositories_mode": "exact"}
         assert actions(engine.apply(item)) == ["created"]
