@@ -186,7 +186,8 @@ options:
     type: path
   receipt_dir:
     description: A folder for one JSON receipt for each accepted document, with time, collector, repository, branch,
-      commit, tool, results by level, SHA-256, HTTP status and what the tenant said of it.
+      commit, tool, results by level, SHA-256, HTTP status and what the tenant said of it. Receipts hold no secret
+      and may be read by everybody on the host (files 0644, a folder that is made 0755).
     type: path
   commit:
     description: The commit that was scanned, for the receipt. Without it that of the report's versionControlProvenance
