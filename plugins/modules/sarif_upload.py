@@ -194,7 +194,7 @@ options:
       is used, if there is one.
     type: str
   upload_timeout:
-    description: Seconds to wait for a connection, and for the answer to an upload.
+    description: Seconds to wait for a connection, for a document to be sent, and for the answer to it.
     type: float
     default: 300.0
   # END generated

@@ -265,7 +265,7 @@ OPTIONS = (
     ),
     Option(
         "upload_timeout",
-        ("Seconds to wait for a connection, and for the answer to an upload.",),
+        ("Seconds to wait for a connection, for a document to be sent, and for the answer to it.",),
         type="float",
         default=300.0,
         metavar="SECONDS",
