@@ -21,6 +21,8 @@ SHORT_DELETE = "/public_api/appsec/v1"
 COLLECTORS = "/public_api/appsec/v1/collectors"
 REPOSITORIES = "/public_api/appsec/v1/repositories"
 PAGE = 100
+# Of a list; a tenant with more repositories than a million has something else wrong.
+MOST_PAGES = 10_000
 HEALTHCHECK = "/public_api/v1/healthcheck"
 # (docs/api.md: upload.503, upload.disabled)
 _UPLOAD_FINAL = {503: "This is how the API refuses uploads to a disabled collector: enable it in the console."}
@@ -243,10 +245,10 @@ class Api:
         """All repositories that the tenant lists, page by page, and whether it seems to have shown them all.
 
         Some tenants ignore the offset: then the pages repeat, and the first one is all there is to be had
-        (docs/api.md: repositories.offset).
+        (docs/api.md: repositories.offset). Raises ApiError for a list without end.
         """
         found: dict[str, Raw] = {}
-        while True:
+        for _page in range(MOST_PAGES):
             query = {
                 "limit": str(PAGE),
                 "offset": str(len(found)),
@@ -258,6 +260,8 @@ class Api:
             found.update(fresh)
             if not fresh:
                 return list(found.values()), not page
+        words = f"the list has not ended after {MOST_PAGES} pages, so it is not known what the tenant holds"
+        raise ApiError("list repositories", method="GET", path=REPOSITORIES, words=words)
 
     def get_repository(self, repository_id: str) -> Raw | None:
         """One repository, or None when the tenant does not have it (docs/api.md: repository.get)."""
