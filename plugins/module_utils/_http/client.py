@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import threading
@@ -26,7 +27,7 @@ from .answers import (
     retry_after,
 )
 from .connection import Connection, is_loopback, origin_of
-from .lock import default_directory
+from .lock import default_directory, exclusive
 from .redaction import Redactor
 from .retry import Retry
 from .signing import Auth, tenant_key
@@ -41,6 +42,8 @@ try:
 except ImportError:
     REQUESTS_ERROR = traceback.format_exc()
 
+# A request with a larger body may count at the tenant long after it began to be sent: its slot is free after its answer.
+SMALL_BYTES = 100_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,8 +131,12 @@ class Client:
 
     @property
     def shared_dir(self) -> str:
-        """Where the processes of this node share their budget and their locks."""
+        """Where processes share their budget and their locks."""
         return self.connection.rate_limit_dir or default_directory()
+
+    def exclusive(self, *parts: str) -> t.ContextManager[None]:
+        """The lock of one object; see lock.py."""
+        return exclusive(self.shared_dir, *parts, warnings=self.warnings)
 
     def origin(self) -> str:
         """The tenant's checked URL. Raises InputError."""
@@ -142,13 +149,15 @@ class Client:
         self.redactor.add(request.auth.secret)
         throttle = self._throttle(target)
         retry = Retry(call.method, self.connection.retry_deadline)
+        small = len(request.payload or b"") <= SMALL_BYTES
         while True:
-            slot = self._slot(throttle)
+            slot, outcome = self._slot(throttle), ""
             retry.granted(slot)
+            leaving = functools.partial(throttle.departed, slot) if small else _nothing
             try:
-                outcome, result = self._attempt(request, retry.deadline)
+                outcome, result = self._attempt(request, retry.deadline, leaving)
             finally:
-                throttle.answered(slot)
+                throttle.answered(slot, quick=call.method == "GET" and outcome in ("done", "refused"))
             if isinstance(result, Answer):
                 return result
             pause, again = retry.after(outcome, result)
@@ -194,8 +203,8 @@ class Client:
             )
         return path or True
 
-    def _attempt(self, request: _Request, deadline: float) -> tuple[str, Answer | ApiError]:
-        """Send once. Returns a key of RETRY (or "done") and what came of it."""
+    def _attempt(self, request: _Request, deadline: float, leaving: t.Callable[[], None]) -> tuple[str, Answer | ApiError]:
+        """Send once. leaving: called when it begins to be sent. Returns a key of RETRY (or "done") and what came of it."""
         call = request.call
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": self.connection.user_agent}
         if request.payload is not None:
@@ -210,7 +219,7 @@ class Client:
         began = time.monotonic()
         # Python itself bounds the sending of a whole body by the timeout; then the answer still has its time.
         ends = max(deadline, began + request.seconds * (1 if request.payload is None else 2))
-        with watched(ends) as watch:
+        with watched(ends, leaving) as watch:
             try:
                 response = self._session().request(
                     call.method,
@@ -325,6 +334,10 @@ class Client:
             retry_after=retry_after,
             clock_skew=skew,
         )
+
+
+def _nothing() -> None:
+    pass
 
 
 @dataclasses.dataclass(frozen=True)
