@@ -25,7 +25,7 @@ def sent(
     setup: float = 0.0,
     arrange: Callable[[World], None] = lambda _world: None,
 ) -> Sent:
-    """800 requests of so many processes. clocks: how far those of further machines are off, one for each process; all else is one machine."""
+    """800 requests of so many processes. clocks: by how much that of each is off; the same number is the same machine."""
     world, state = World(ways, fixed=fixed, seed=seed, setup=setup), State()
     arrange(world)
     for number in range(processes):

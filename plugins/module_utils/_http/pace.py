@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import typing as t
 
 # The tenant counts requests per second.
 WINDOW = 1.0
@@ -134,7 +133,7 @@ class Pace:
             return window + (used.granted + LONGEST_FLIGHT if used.answered is None else used.answered)
         margin = self.margin(state, now)
         if used.answered is None:
-            return window + used.departed + (LONGEST_FLIGHT if margin is None else margin + wide * _LEAST_MARGIN)
+            return window + used.departed + (LONGEST_FLIGHT if margin is None else min(LONGEST_FLIGHT, margin + wide * _LEAST_MARGIN))
         trip = used.answered - used.departed
         late = trip if margin is None else min(margin, max(0.0, trip - min(state.trips)) * wide) + wide * _LEAST_MARGIN
         return window + used.departed + min(trip, late)
@@ -150,7 +149,7 @@ class Pace:
         return left + self.window if left + self.window > now else at
 
     def _wide(self, state: State, now: float) -> float:
-        return max(1.0, state.wide * 0.5 ** (max(0.0, now - state.refused_at) / (_NARROWER_WINDOWS * self.window)))
+        return max(1.0, state.wide * math.pow(0.5, max(0.0, now - state.refused_at) / (_NARROWER_WINDOWS * self.window)))
 
     def _cut(self, state: State, now: float) -> int:
         passed = max(0.0, now - state.cut_at)
