@@ -73,7 +73,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
 
 @pytest.fixture
 def tenant() -> Iterator[EmbeddedTenant]:
-    with EmbeddedTenant(rate=1000) as started:
+    with EmbeddedTenant("guide", rate=1000) as started:
         yield started
 
 
@@ -380,7 +380,7 @@ def test_a_blank_credential_is_empty_and_said_in_one_line(tmp_path: Path, data: 
 
 
 def test_with_a_private_authority(tmp_path: Path, data: Data) -> None:
-    with EmbeddedTenant(tls=True, rate=1000) as tenant:
+    with EmbeddedTenant("guide", tls=True, rate=1000) as tenant:
         assert tenant.ca_path
         inputs = inputs_of(tenant)
         assert Job(tmp_path / "without", data, inputs).run(named(data, "doctor")).code == 2
