@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A controller's REST API as far as the modules of awx.awx use it: lists with filters, objects, associations, surveys, approval nodes.
 
-It stores what it is sent. A project is updated when it is made and when that is asked for; as long as no update was successful, job templates
-of it are refused. What AWX itself would refuse besides is checked by the tests on what was stored.
+It stores what it is sent. A project is updated when it is made and when that is asked for; as long as no update was successful,
+job templates of it are refused. What AWX itself would refuse besides is checked by the tests on what was stored.
 """
 
 from __future__ import annotations
