@@ -87,6 +87,7 @@ def _fault(entry: t.Any, given: Row, row: Row) -> str:
     )
 
 
+# fnmatch itself remembers just a few of them on some Pythons, and each finding is compared with each exception.
 @functools.lru_cache(maxsize=10_000)
 def _pattern(wanted: str) -> re.Pattern[str]:
     return re.compile(fnmatch.translate(wanted))
