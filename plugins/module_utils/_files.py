@@ -152,7 +152,7 @@ def make_folders(directory: str, mode: int = 0o700) -> None:
         os.mkdir(directory, mode)
     except FileExistsError:
         if not os.path.isdir(directory):
-            raise
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
     else:
         if stat.S_IMODE(os.lstat(directory).st_mode) != mode:
             os.chmod(directory, mode)
