@@ -132,6 +132,19 @@ for _level in range(30):
     value = [value] * 9
 rows, faults = excuse([], [{"owner": value, "reason": {"a": value}, "expires": value, "name": value}], datetime.date(2026, 1, 1))
 assert "is no text" in faults[0]["message"], faults""",
+    "aliases in a variable": """
+from ansible.errors import AnsibleFilterError
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils import _filters
+_filters.MOST_VALUES //= 4
+value = "x"
+for _level in range(30):
+    value = {"a": [value] * 9}
+try:
+    _filters.evaluated(value)
+except AnsibleFilterError as exc:
+    assert "YAML aliases" in str(exc)
+else:
+    raise AssertionError""",
 }
 
 
