@@ -38,7 +38,8 @@ class Draft:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
         self._handle: int | None = os.open(self.path, flags, 0o600, dir_fd=folder)
         try:
-            os.fchmod(self._handle, mode)
+            if hasattr(os, "fchmod"):  # where there is none, there are no such modes
+                os.fchmod(self._handle, mode)
         except BaseException:
             self.discard()
             raise
