@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import typing as t
 from urllib.parse import quote, urlsplit
 
@@ -69,14 +70,14 @@ class Api:
         method: str,
         operation: str,
         subject: str = "",
-        instance_id: str = "",
+        instance_id: str | None = None,
         *,
         form: Form | None = None,
         body: Raw | None = None,
         expect_json: bool = True,
     ) -> Answer:
         """A call about all instances, or about one, where this tenant has them."""
-        tail = f"/{quote(instance_id, safe='')}" if instance_id else ""
+        tail = "" if instance_id is None else f"/{_segment(instance_id)}"
 
         def call() -> Call:
             if method == "POST":
@@ -189,7 +190,7 @@ class Api:
                 raise
             if self.get_data_source(instance_id, subject) is None:
                 return
-            short = f"{SHORT_DELETE}/{quote(instance_id, safe='')}"
+            short = f"{SHORT_DELETE}/{_segment(instance_id)}"
             self._ask(Call("DELETE", short, "delete data source", subject, expect_json=False))
 
     def upload_sarif(
@@ -215,7 +216,7 @@ class Api:
                 f"upload_url is on {urlsplit(upload_url).netloc}, another host than api_url: the tenant key is not sent there. "
                 "Give collector_token_id and collector_token, or collector_id instead of upload_url."
             )
-        path = urlsplit(upload_url).path if upload_url else f"{COLLECTORS}/{quote(collector_id, safe='')}"
+        path = urlsplit(upload_url).path if upload_url else f"{COLLECTORS}/{_segment(collector_id)}"
         call = Call(
             "POST",
             path,
@@ -265,7 +266,7 @@ class Api:
 
     def get_repository(self, repository_id: str) -> Raw | None:
         """One repository, or None when the tenant does not have it (docs/api.md: repository.get)."""
-        path = f"{REPOSITORIES}/{quote(repository_id, safe='')}"
+        path = f"{REPOSITORIES}/{_segment(repository_id)}"
         try:
             answer = self._ask(Call("GET", path, "read repository", f"id {repository_id}"), _unwrap_item)
         except ApiError as exc:
@@ -282,6 +283,13 @@ class Api:
 def admit(body: t.Any) -> t.Any:
     """The gate inward: every decoded response passes it before anything else looks at it. It passes all of it on."""
     return body
+
+
+def _segment(identifier: str) -> str:
+    """An id as one part of a path. Raises InputError for what is none there: dots are taken out of a URL, and it would lead elsewhere."""
+    if identifier.strip() in ("", ".", "..") or not identifier.isprintable():
+        raise InputError(f"the id {json.dumps(identifier[:80])} is none that a tenant can have: nothing was sent for it.")
+    return quote(identifier, safe="")
 
 
 def _unwrap_list(body: t.Any) -> list[t.Any] | None:

@@ -38,7 +38,8 @@ class Draft:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
         self._handle: int | None = os.open(self.path, flags, 0o600, dir_fd=folder)
         try:
-            os.fchmod(self._handle, mode)
+            if hasattr(os, "fchmod"):  # where there is none, there are no such modes
+                os.fchmod(self._handle, mode)
         except BaseException:
             self.discard()
             raise
@@ -157,7 +158,7 @@ def make_folders(directory: str, mode: int = 0o700) -> None:
         os.mkdir(directory, mode)
     except FileExistsError:
         if not os.path.isdir(directory):
-            raise
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
     else:
         if stat.S_IMODE(os.lstat(directory).st_mode) != mode:
             os.chmod(directory, mode)

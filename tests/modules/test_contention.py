@@ -271,7 +271,9 @@ def test_an_effect_nobody_asked_for_stops_the_other_updates_of_its_type(shows_mo
 
 
 @pytest.mark.usefixtures("soon")
-def test_an_effect_nobody_asked_for_on_a_new_instance_stops_them_too(shows_more: Engine, puts: Puts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_effect_nobody_asked_for_on_a_new_instance_stops_them_too(
+    shows_more: Engine, puts: Puts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     update = shows_more.tenant.state.update
     monkeypatch.setattr(
         shows_more.tenant.state, "update", lambda i, body: update(i, {**body, "externalProjects": [{"externalProjectId": "x"}]})

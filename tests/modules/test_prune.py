@@ -268,7 +268,8 @@ def test_a_renamed_item_that_names_no_host_with_prune(shows_more: Engine, accide
     shows_more.tenant.add_instance("GITLAB_SELF_MANAGED", name="other")
     renamed = {**item_of("GITLAB_SELF_MANAGED", "gitlab-renamed")}
     del renamed["domain"]
-    message = accident(shows_more, renamed, {"type": "GITLAB_SELF_MANAGED", "name": "other"}, prune=True, prune_types=["GITLAB_SELF_MANAGED"])
+    listed = {"type": "GITLAB_SELF_MANAGED", "name": "other"}
+    message = accident(shows_more, renamed, listed, prune=True, prune_types=["GITLAB_SELF_MANAGED"])
     assert "that looks like a new name" in message
 
 

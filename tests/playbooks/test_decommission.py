@@ -37,7 +37,7 @@ def tenant() -> Iterator[EmbeddedTenant]:
 def plain(tmp_path: Path) -> Iterator[EmbeddedTenant]:
     """One that answers plainly, for what has nothing to do with how it answers."""
     (tmp_path / "tenant.yml").write_text(ONBOARDED)
-    with EmbeddedTenant(rate=1000) as started:
+    with EmbeddedTenant("guide", rate=1000) as started:
         yield started
 
 
@@ -222,7 +222,7 @@ def test_several_go_in_one_call_and_one_that_cannot_be_deleted_stops_no_other(pl
     assert "- Result: NOT COMPLETE" in page
     assert "It was not there any more; nothing was done." in page
     assert [line for line in page.splitlines() if line.startswith("# ")] == [f"# Decommissioned on 127.0.0.1:{plain.port}"]
-    assert data["data_sources"][0]["name"] == hostile
+    assert data["data_sources"][0]["identifier"] == hostile
     assert not (tmp_path / "mark").exists()
 
     # The rest is another plan, with another digest.
@@ -242,7 +242,7 @@ def test_a_backup_that_cannot_be_written_deletes_nothing(plain: EmbeddedTenant, 
 
 
 def test_each_tenant_of_an_inventory_has_its_own_evidence(tmp_path: Path) -> None:
-    with EmbeddedTenant(rate=1000) as one, EmbeddedTenant(rate=1000) as two:
+    with EmbeddedTenant("guide", rate=1000) as one, EmbeddedTenant("guide", rate=1000) as two:
         hosts = {}
         for name, each in (("one", one), ("two", two)):
             each.add_instance("SNYK", name="snyk-eu")

@@ -23,7 +23,7 @@ from calling_client import OK, ClientOf, ask, refusal
 from scripted_server import Handler, Say, ScriptedServer, silence
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _api
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import ApiError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import ApiError, InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import answers as _answers
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import client as _client
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import watchdog as _watchdog
@@ -304,3 +304,24 @@ def test_a_list_without_end_is_left(client_of: ClientOf, monkeypatch: pytest.Mon
         with pytest.raises(ApiError, match="the list has not ended after 5 pages"):
             _api.Api(client_of(server.url)).list_repositories()
         assert len(server.requests) == 5
+
+
+# -- where to
+
+
+@pytest.mark.parametrize("identifier", ["", " ", ".", "..", "a\nb", "a\0", "\x7f", "\u202e"])
+def test_an_id_that_would_lead_elsewhere_is_sent_nowhere(client_of: ClientOf, identifier: str) -> None:
+    with ScriptedServer(OK) as server:
+        api = _api.Api(client_of(server.url))
+        for call in (
+            api.get_data_source,
+            api.delete_data_source,
+            api.get_repository,
+            lambda given: api.update_data_source(given, {}),
+            lambda given: api.upload_sarif(b"{}", collector_id=given, query={}),
+        ):
+            with pytest.raises(InputError, match="is none that a tenant can have: nothing was sent for it"):
+                call(identifier)
+        assert server.requests == []
+        api.get_repository("...")
+        assert server.requests[0].path.endswith("/repositories/...")

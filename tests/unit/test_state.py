@@ -228,7 +228,7 @@ def test_a_folder_that_is_a_link_is_not_followed(folder: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("where", "why"), [("/proc/self/task", "such file"), ("/proc/self/no/state", "such file"), ("{file}/state", "File exists")]
+    ("where", "why"), [("/proc/self/task", "such file"), ("/proc/self/no/state", "such file"), ("{file}/state", "Not a directory")]
 )
 def test_a_folder_that_cannot_be_written_is_a_warning(tmp_path: Path, where: str, why: str) -> None:
     """The first exists, may be entered and takes no file, as on a file system that is mounted for reading."""

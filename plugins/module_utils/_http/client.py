@@ -26,7 +26,7 @@ from .answers import (
     reason,
     retry_after,
 )
-from .connection import Connection, is_loopback, origin_of
+from .connection import Connection, origin_of
 from .lock import default_directory, exclusive
 from .redaction import Redactor
 from .retry import Retry
@@ -230,8 +230,8 @@ class Client:
                     auth=authenticate,
                     timeout=request.seconds,
                     verify=self._verify(),
-                    # What goes to this machine itself is not for a proxy, which could read the key where it is plain http.
-                    proxies={"no_proxy": parts.hostname} if is_loopback(parts.hostname or "") else None,
+                    # Plain http goes to this machine alone, and not by way of a proxy, which could read the key.
+                    proxies={"no_proxy": parts.hostname} if parts.scheme == "http" else None,
                     allow_redirects=False,
                     stream=True,
                 )

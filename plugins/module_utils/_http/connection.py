@@ -92,7 +92,7 @@ def origin_of(api_url: str, expected_tenant: str | None = None, option: str = "a
         )
     if parts.scheme not in ("https", "http"):
         raise InputError(f"{option} must start with https://, not {parts.scheme}://.")
-    if parts.scheme == "http" and not is_loopback(host):
+    if parts.scheme == "http" and not _is_loopback(host):
         raise InputError(f"{option} uses plain http to {host}: the API key would cross the network unprotected. Use https://.")
     if "/public_api" in parts.path:
         raise InputError(f"{option} must end before /public_api: the collection adds the path itself.")
@@ -112,8 +112,7 @@ def _is_host(host: str) -> bool:
     return ":" in host or all(label and label.isascii() and all(c.isalnum() or c in "-_" for c in label) for label in labels)
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a request to this host never leaves the machine."""
+def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

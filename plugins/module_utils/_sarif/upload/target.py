@@ -16,6 +16,7 @@ from ..._data_sources.find import fetch_data_sources
 from ..._errors import InputError
 from ..._http.connection import origin_of, secret_from_file
 from ..._http.signing import CollectorToken
+from ..._repository_lists import refuse_password
 from ..prepare import Upload
 
 _SCP = re.compile(r"(?:[^@/\s]+@)?([^:/@\s]+):(?!//)(.+)")
@@ -122,6 +123,7 @@ def query_of(params: dict[str, t.Any]) -> dict[str, str]:
 
 def plain_repository_url(url: str) -> str:
     """A repository's web URL, without user name, password and `.git`, from that URL, an ssh URL or `git@host:org/repo.git`."""
+    refuse_password(url, "repository_url")
     if "://" not in url:
         match = _SCP.fullmatch(url)
         if not match:
@@ -135,7 +137,7 @@ def plain_repository_url(url: str) -> str:
     scheme = "https" if parts.scheme in _TO_HTTPS else parts.scheme
     path = parts.path.rstrip("/")
     path = path[: -len(".git")] if path.endswith(".git") else path
-    if scheme not in ("http", "https") or not host or not path.strip("/"):
+    if scheme not in ("http", "https") or not host or not path.strip("/") or "@" in path:
         raise InputError("repository_url names no repository: give it as https://host/organization/repository.")
     # The port of an ssh URL is not the web server's.
     return f"{scheme}://{host}{f':{port}' if port and parts.scheme in ('http', 'https') else ''}{path}"
