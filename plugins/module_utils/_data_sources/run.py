@@ -4,7 +4,6 @@
 # PRIVATE to the collection: floor 3, one run over a list of items: read, plan all, check all, then write.
 from __future__ import annotations
 
-import concurrent.futures
 import functools
 import json
 import threading
@@ -12,6 +11,7 @@ import typing as t
 
 from .._api import Api
 from .._errors import ApiError, CortexError, InputError, PartlyDone, TenantError
+from .._http.pool import each
 from .._repository_lists import names_of, read_names
 from .._state import Memory
 from .apply import Outcome, Surprise, Writer
@@ -28,8 +28,6 @@ from .show import digest_of
 from .unscoped import forget, unscoped
 from .view import Undetermined, View
 
-# Enough to keep the tenant's rate limit busy while each request takes its time.
-WORKERS = 16
 # After these the key, not the item, is at fault: every further item would fail the same way.
 STOP = (401, 402, 403)
 
@@ -75,7 +73,7 @@ class Run:
         self._check(outcomes)
         self._read(outcomes)
         _refuse_contradictions([o for o in outcomes if o.error is None])
-        self._each([o for o in outcomes if not o.item.get("ignore")], self._plan)
+        self._each([o for o in outcomes if not o.item.get("ignore")], self._plan, reading=True)
         outcomes += self._plan_prune(outcomes)
         self._approve(outcomes)
         if not self.check_mode:
@@ -94,7 +92,8 @@ class Run:
             outcome.warnings += check_item(outcome.item)
             outcome.item = _with_candidates(outcome.item, read)
 
-        self._each(outcomes, check, workers=1)
+        for outcome in outcomes:
+            self._guard(outcome, check)
         if self.prune:
             self.prune.check([o.item for o in outcomes])
 
@@ -106,14 +105,12 @@ class Run:
         self.view.load()
         # Once each, before that, the instances whose list entry hides what the items are told apart by.
         hidden = {unread for item in items if "id" not in item for unread in unread_by(item, self.view.candidates(item))}
-        with concurrent.futures.ThreadPoolExecutor(max_workers=WORKERS) as pool:
-            for future in [pool.submit(self.view.fetch, instance_id) for instance_id in sorted(hidden)]:
-                future.result()
+        each(self.view.api.client, self.view.fetch, sorted(hidden))
         owners: dict[str, set[int]] = {}
         for outcome in outcomes:
             for instance_id in self.view.proven(outcome.item) if outcome.error is None else ():
                 owners.setdefault(instance_id, set()).add(outcome.index)
-        self._each(outcomes, lambda o: self._find(o, {i for i, indexes in owners.items() if o.index not in indexes}))
+        self._each(outcomes, lambda o: self._find(o, {i for i, indexes in owners.items() if o.index not in indexes}), reading=True)
 
     def _approve(self, outcomes: list[Outcome]) -> None:
         """Show the whole plan, and refuse it when another one is wanted."""
@@ -192,16 +189,10 @@ class Run:
                 self._counts[name] += more
             self._progress(self._counts)
 
-    def _each(self, outcomes: list[Outcome], step: t.Callable[[Outcome], t.Any], workers: int = WORKERS) -> None:
+    def _each(self, outcomes: list[Outcome], step: t.Callable[[Outcome], t.Any], *, reading: bool = False) -> None:
         """Do a step for each outcome that has not failed, several at once; a failure is recorded in the outcome."""
         todo = [o for o in outcomes if o.error is None]
-        if len(todo) < 2 or workers < 2:
-            for outcome in todo:
-                self._guard(outcome, step)
-            return
-        with concurrent.futures.ThreadPoolExecutor(max_workers=min(workers, len(todo))) as pool:
-            for future in [pool.submit(self._guard, outcome, step) for outcome in todo]:
-                future.result()
+        each(self.view.api.client, lambda outcome: self._guard(outcome, step), todo, reading=reading)
 
     def _guard(self, outcome: Outcome, step: t.Callable[[Outcome], t.Any]) -> None:
         if self._stopped:

@@ -98,6 +98,8 @@ class Client:
         self.redactor = redactor if redactor is not None else Redactor()
         self.redactor.add(connection.api_key)
         self.warnings: list[str] = []
+        # Told, by any thread, how much of how much has been read; 0: nobody knows how much there is.
+        self.on_read: t.Callable[[int, int], None] = lambda _done, _total: None
         self._key: Auth | None = None
         self._throttles: dict[str, Throttle] = {}
         self._lock = threading.Lock()
@@ -141,6 +143,10 @@ class Client:
     def origin(self) -> str:
         """The tenant's checked URL. Raises InputError."""
         return origin_of(self.connection.api_url, self.connection.expected_tenant)
+
+    def trip(self) -> float:
+        """How long the tenant's answers take of late, in seconds; 0.0 while nobody knows."""
+        return self._throttle(self.origin()).trip()
 
     def send(self, call: Call) -> Answer:
         """Send a call as often as its verb and the outcome allow. Returns the success; raises ApiError, InputError or BusyError."""
