@@ -8,6 +8,7 @@ import dataclasses
 import json
 import typing as t
 
+from .._addresses import host_key
 from .._errors import InputError, TenantError
 from .._http.redaction import alike, holds_masked, is_masked
 from .fields import (
@@ -24,7 +25,6 @@ from .fields import (
     empty_secrets,
     from_api,
     get,
-    hostname_key,
     label,
     mappings_to_api,
     to_create,
@@ -341,7 +341,7 @@ def _immutable_difference(item: Item, shown: Item) -> tuple[str, str, str] | Non
 
 def _same(option: str, held: str, wanted: str) -> bool:
     if option == "domain.hostname":
-        return hostname_key(held) == hostname_key(wanted)
+        return host_key(held) == host_key(wanted)
     if option == "self_signed_certificate":
         # PEM: line ends and blank lines say nothing.
         return held.split() == wanted.split()
@@ -396,7 +396,7 @@ def unexpected(plan: Plan, shown: Instance) -> list[str]:
         elif option == "unique_properties":
             holds = wanted if all(k in holds and alike(v, holds[k]) for k, v in wanted.items()) else None
         elif option == "domain":
-            wanted, holds = (hostname_key(v.get("hostname", "")) for v in (wanted, holds))
+            wanted, holds = (host_key(v.get("hostname", "")) for v in (wanted, holds))
         elif option == "type":
             wanted, holds = wanted.upper(), holds.upper()
         elif option == "self_signed_certificate":
