@@ -8,9 +8,7 @@ import csv
 import io
 import json
 import os
-import re
 import typing as t
-from urllib.parse import urlsplit
 
 from ._errors import InputError
 
@@ -103,10 +101,3 @@ def _column(text: str) -> list[str]:
     if not known:
         return [row[0] for row in rows]
     return [row[known[0]] for row in rows[1:] if len(row) > known[0]]
-
-
-def url_key(url: str) -> str:
-    """Two spellings of one repository's URL are one: scheme, user, case of the host, .git and a trailing slash do not matter."""
-    scp = re.fullmatch(r"[^/@:]+@([^/:]+):(?!//)(.+)", url.strip())
-    parts = urlsplit(f"ssh://{scp[1]}/{scp[2]}" if scp else url.strip() if "://" in url else f"https://{url.strip()}")
-    return f"{(parts.hostname or '').lower()}{parts.path.rstrip('/').removesuffix('.git')}"

@@ -244,7 +244,13 @@ def code_host(source: Item) -> str:
     """The host whose repositories a data source can select; empty when it does not say."""
     kind = known(source.get("type"))
     host = get(source, "domain.hostname") or (kind.host if kind else "")
-    return host_key(str(host)).partition(":")[0]
+    return host_key(str(host))
+
+
+def product_of(source: Item) -> str:
+    """Whose spelling of repositories a data source has; empty when that is not known."""
+    kind = known(source.get("type"))
+    return kind.product if kind else ""
 
 
 def is_code(source: Item) -> bool:
