@@ -34,7 +34,7 @@ from .match import denied
 from .parts import plan_external_projects, plan_selection, plan_settings, refuse_partial_read, refused
 from .scope import Scope
 from .status import status_of
-from .types import known
+from .types import known, repository_key
 
 
 @dataclasses.dataclass
@@ -391,7 +391,11 @@ def unexpected(plan: Plan, shown: Instance) -> list[str]:
             if wanted and (plan.before or {}).get(option):
                 differences.append(f"{option} is not there any more")
             continue
-        if option in ("repositories", "external_projects"):
+        if option == "repositories":
+            # A tenant may show what was just selected in its product's own spelling.
+            key = repository_key(shown.type)
+            wanted, holds = set(map(key, wanted)), set(map(key, holds))
+        elif option == "external_projects":
             wanted, holds = _as_set(wanted), _as_set(holds)
         elif option == "unique_properties":
             holds = wanted if all(k in holds and alike(v, holds[k]) for k, v in wanted.items()) else None
@@ -407,5 +411,5 @@ def unexpected(plan: Plan, shown: Instance) -> list[str]:
     return differences
 
 
-def _as_set(values: list[t.Any]) -> set[t.Any]:
-    return {v if isinstance(v, str) else tuple(v.get(k) for k in MAPPING) for v in values}
+def _as_set(mappings: list[t.Any]) -> set[t.Any]:
+    return {tuple(mapping.get(k) for k in MAPPING) for mapping in mappings}

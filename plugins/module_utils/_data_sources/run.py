@@ -26,6 +26,7 @@ from .plan import Plan, plan_delete, plan_item
 from .prune import Prune
 from .scope import resolve
 from .show import digest_of
+from .types import repository_key
 from .unscoped import forget, unscoped
 from .view import Undetermined, View
 
@@ -316,7 +317,7 @@ def _refuse_contradictions(outcomes: list[Outcome]) -> None:
         kind = item.get("type") or shown.get("type") or ""
         host = host or host_key(get(shown, "domain.hostname") or "")
         for repository in _claimed(item, current):
-            claimed = repositories.setdefault((kind, host, repository), outcome)
+            claimed = repositories.setdefault((kind, host, repository_key(kind)(repository)), outcome)
             if claimed is not outcome:
                 raise InputError(
                     f"items {claimed.index} ({label(claimed.item)}) and {outcome.index} ({label(item)}) both claim repository "

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import typing as t
 
 from .. import _addresses as code
 
@@ -212,3 +213,9 @@ def known(name: object) -> IntegrationType | None:
 
 # Role variable -> type.
 VARIABLES = {kind.variable: name for name, kind in TYPES.items() if kind.variable}
+
+
+def repository_key(kind: t.Any) -> t.Callable[[str], str]:
+    """How repositories of a type are told apart: where its product ignores case, or writes one name in two normal forms, so is it here."""
+    found = known(kind)
+    return code.path_key if found and found.product not in ("", code.CODE_COMMIT) else str
