@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import os
+import re
 import typing as t
 
 from ._addresses import repository_of
@@ -81,6 +82,7 @@ def names_of(entries: t.Iterable[t.Any], where: str) -> list[str]:
                 "give the group or project too, in a column such as full_name."
             )
         if name.strip():
+            refuse_password(name, f"{where}[{index}]")
             found.append(name.strip())
     if not found:
         raise InputError(f"{where} names no repository.")
@@ -128,3 +130,15 @@ def _column(text: str) -> list[str]:
     if not known:
         return [row[0] for row in rows]
     return [row[known[0]] for row in rows[1:] if len(row) > known[0]]
+
+
+def refuse_password(address: str, what: str) -> None:
+    """Raise InputError, which does not repeat it, for an address such as name:token@host/..., whose token would be taken for a path.
+
+    With a scheme in front it is a URL, whose user and password are left out wherever it is shown.
+    """
+    if "://" not in address and re.match(r"\s*[^/\s]*:[^/\s]*@", address):
+        raise InputError(
+            f"{what} seems to hold a password or a token in front of an @, which would be sent and shown. "
+            "Give it as https://host/organization/repository, and renew that token if others could read it."
+        )

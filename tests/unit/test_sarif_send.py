@@ -47,7 +47,12 @@ def test_repository_url(given: str, plain: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["org/repo", "https://hunter2@", "https://host.example/", "file:///srv/repo", "https://h:port/x", "hunter2"]
+    "given",
+    [
+        *("org/repo", "https://hunter2@", "https://host.example/", "file:///srv/repo", "https://h:port/x", "hunter2"),
+        *("oauth2:hunter2@host.example/org/repo.git", "me:hunter2@host.example:org/repo", "https://host.example/hunter2@x/y"),
+        *("git@host.example:hunter2@x/y", "https:/oauth2:hunter2@host.example/org/repo", "hunter2@host.example/org/repo"),
+    ],
 )
 def test_repository_url_that_is_none(given: str) -> None:
     with pytest.raises(InputError, match="repository_url") as refused:

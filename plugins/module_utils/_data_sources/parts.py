@@ -70,8 +70,9 @@ def plan_selection(item: Item, current: Instance) -> Selection:
         )
     refuse_partial_read(item, current)
     mode = item["repositories_mode"]
-    scope = resolve(item["scope_rules"], item["scope_candidates"], kept) if option == "scope_rules" else None
-    key = repository_key(current.type or item.get("type"))
+    kind = current.type or item.get("type")
+    scope = resolve(item["scope_rules"], item["scope_candidates"], kept, kind) if option == "scope_rules" else None
+    key = repository_key(kind)
     given = unique(scope.included if scope else item["repositories"], key)
     selected = _merged(kept, given, mode, key)
     _refuse_deselection(item, current, "repositories", len(set(kept)), len(set(kept) - set(selected)), selected)

@@ -292,7 +292,7 @@ def _claimed(item: Item, current: Instance | None) -> list[str]:
     if "scope_rules" not in item:
         return list(item.get("repositories", []))
     selected = current.shown.get("repositories", []) if current else []
-    return resolve(item["scope_rules"], item["scope_candidates"], selected).included
+    return resolve(item["scope_rules"], item["scope_candidates"], selected, current.type if current else item.get("type")).included
 
 
 def _refuse_contradictions(outcomes: list[Outcome]) -> None:

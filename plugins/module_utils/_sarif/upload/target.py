@@ -17,6 +17,7 @@ from ..._data_sources.find import fetch_data_sources
 from ..._errors import InputError
 from ..._http.connection import origin_of, secret_from_file
 from ..._http.signing import CollectorToken
+from ..._repository_lists import refuse_password
 from ..prepare import Upload
 
 _SCP = re.compile(r"[^:/@\s]+\.[^:/@\s]+:(?!//)(.+)")
@@ -123,6 +124,7 @@ def query_of(params: dict[str, t.Any]) -> dict[str, str]:
 
 def plain_repository_url(url: str) -> str:
     """A repository's web URL, without user name, password and `.git`, from that URL, an SSH URL or `git@host:org/repo.git`."""
+    refuse_password(url, "repository_url")
     # Where a URL is wanted, host:path can be nothing else.
     text = f"git@{url}" if _SCP.fullmatch(url) else url
     scheme = url.partition("://")[0] if "://" in url else ""
@@ -131,7 +133,7 @@ def plain_repository_url(url: str) -> str:
         port = port_of(url) if scheme in ("http", "https") else ""
     except ValueError:
         raise InputError("repository_url names no repository: give it as https://host/organization/repository.") from None
-    if not found.url or (port and not port.isdigit()) or (scheme and scheme not in (*_TO_HTTPS, "http", "https")):
+    if not found.url or "@" in found.path or (port and not port.isdigit()) or (scheme and scheme not in (*_TO_HTTPS, "http", "https")):
         raise InputError("repository_url is not a URL: give it as https://host/organization/repository.")
     return found.url
 
