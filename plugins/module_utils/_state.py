@@ -13,6 +13,7 @@ import threading
 import time
 import typing as t
 
+from ._addresses import host_key
 from ._files import Draft, make_folders, open_private
 from ._http.lock import HAS_LOCKS, file_name, hold_alone, refuse_strangers, user_folder
 
@@ -91,7 +92,8 @@ class Memory:
     def __init__(self, directory: str | None, tenant: str, *, read_only: bool = False, warnings: list[str] | None = None) -> None:
         expanded = os.path.expanduser(directory or default_directory())
         self._directory = expanded if expanded.startswith("~") else os.path.abspath(expanded)
-        self._tenant, self._name = tenant.lower(), file_name(tenant.lower())
+        self._tenant = host_key(tenant)
+        self._name = file_name(self._tenant)
         self.read_only = read_only
         self.warnings = [] if warnings is None else warnings
         self._off = False

@@ -15,6 +15,7 @@ import typing as t
 import warnings
 from urllib.parse import urlsplit
 
+from .._addresses import host_key
 from .._errors import WORDS_SHOWN, ApiError, InputError, words_of
 from .answers import (
     Unreadable,
@@ -190,7 +191,7 @@ class Client:
         return slot
 
     def _throttle(self, target: str) -> Throttle:
-        tenant = urlsplit(target).netloc.lower()
+        tenant = host_key(urlsplit(target)._replace(path="", query="", fragment="").geturl())
         with self._lock:
             if tenant not in self._throttles:
                 self._throttles[tenant] = Throttle(self.shared_dir, tenant, self.connection.requests_per_second)
