@@ -57,6 +57,10 @@ class Arranging:
         """Onboard a repository and return its asset id. `url` defaults to the one at github.com."""
         return self.state.add_repository(owner_and_name, url or f"https://github.com/{owner_and_name}", source, default_branch)
 
+    def set_repository(self, asset_id: str, **members: Any) -> None:
+        """Give a repository other members, in the API's shape (isArchived, status, lastScanDate); None takes one away."""
+        self.state.set_repository(asset_id, members)
+
     def seed(self, repositories: Iterable[dict[str, str]]) -> None:
         """Onboard repositories, each the arguments of `add_repository`, that a reset brings back."""
         self._seed = list(repositories)

@@ -4,6 +4,7 @@
 """The repositories the tenant has, and the uploads that name them."""
 from __future__ import annotations
 
+import copy
 import hashlib
 import threading
 from typing import Any
@@ -11,9 +12,21 @@ from urllib.parse import urlsplit
 
 from . import upload
 from .clock import Clock, iso
-from .problem import appsec
+from .problem import appsec, invalid
 from .stored import Stored
 from .switches import Switches
+
+# What a repository shows of its access, and how it is scanned before anybody says otherwise.
+STATUS = ("apiRead", "apiWrite", "clone", "connection", "webhookSubscription", "token")
+SCANS: dict[str, Any] = {
+    "excludedPaths": [],
+    "prScanning": {"isEnabled": True, "blockOnError": False},
+    "taggingBot": {"tagModuleBlocks": False, "tagResourceBlocks": False},
+    "scanners": {
+        "SECRETS": {"isEnabled": True, "scanOptions": {"gitHistory": False, "secretValidation": False}}, "SCA": {"isEnabled": True},
+        "IAC": {"isEnabled": True}, "GIT_HISTORY": {"isEnabled": False},
+    },
+}
 
 
 class Assets:
@@ -31,17 +44,60 @@ class Assets:
         return iso(self._clock.now() + self._switches.clock_offset)
 
     def add_repository(self, full_name: str, url: str, source: str, default_branch: str, instance_id: str | None = None) -> str:
-        """Add an asset and return its id, which has 63 hexadecimal characters, as in the vendor's sample. `instance_id`: whose it is."""
+        """Add an asset and return its id, which has 63 hexadecimal characters, as in the vendor's sample. `instance_id`: whose it is.
+
+        It was scanned just now, and everything of it is in order; set_repository() makes it otherwise.
+        """
         with self.lock:
             owner, _slash, name = full_name.rpartition("/")
             asset_id = hashlib.sha256(f"{source} {url}".encode()).hexdigest()[:63]
             self.repositories[asset_id] = {
                 "id": asset_id, "name": name, "owner": owner, "source": source, "defaultBranch": default_branch, "url": url,
-                "fullRepositoryName": full_name, "scannedBranches": [{"name": default_branch, "isPrimary": True}],
+                "fullRepositoryName": full_name, "externalId": asset_id[:8], "organizationId": owner, "projectId": owner,
+                "description": "", "isArchived": False, "isForked": False, "isPublic": False, "isBillable": True,
+                "creationDate": self.now(), "lastScanDate": self.now(), "observationTime": 0, "diskSize": 1024, "scannedBranch": default_branch,
+                "scannedBranches": [self._branch(asset_id, default_branch, primary=True)],
+                "status": {name: {"status": "VALID"} for name in STATUS}, "scanConfiguration": copy.deepcopy(SCANS),
             }
             if instance_id is not None:
                 self.repositories[asset_id]["integrationId"] = instance_id
             return asset_id
+
+    def _branch(self, asset_id: str, name: str, *, primary: bool) -> dict[str, Any]:
+        return {"id": hashlib.sha256(f"{asset_id} {name}".encode()).hexdigest()[:24], "name": name, "repositoryId": asset_id,
+                "isPrimary": primary, "lastScanDate": self.now()}
+
+    def asset(self, asset_id: str) -> dict[str, Any]:
+        """The asset itself; call under the lock. Raises 404."""
+        if asset_id not in self.repositories:
+            raise appsec(404, "404", "Resource not found")
+        return self.repositories[asset_id]
+
+    def set_repository(self, asset_id: str, members: dict[str, Any]) -> None:
+        """Give an asset other members, in the API's shape; None takes one away."""
+        with self.lock:
+            asset = self.asset(asset_id)
+            asset.update(members)
+            for name in [name for name, value in members.items() if value is None]:
+                del asset[name]
+
+    def choose_branches(self, asset_id: str, body: dict[str, Any]) -> None:
+        """Replace the scanned branches. Raises 404, and 422 for a primary branch that is not one of them."""
+        with self.lock:
+            asset, primary = self.asset(asset_id), body["primaryBranch"]
+            if primary not in body["selectedBranches"]:
+                raise invalid({"requestBody.primaryBranch": "it is none of selectedBranches"})
+            asset["scannedBranches"] = [self._branch(asset_id, name, primary=name == primary) for name in body["selectedBranches"]]
+            asset["scannedBranch"] = primary
+
+    def configure_scans(self, asset_id: str, body: dict[str, Any]) -> None:
+        """Replace the members of the scan configuration that are given, each as a whole. Raises 404."""
+        with self.lock:
+            held = self.asset(asset_id).setdefault("scanConfiguration", {})
+            held.update(copy.deepcopy(body))
+            if "scanners" in body:
+                options = held["scanners"].get("SECRETS", {}).get("scanOptions", {})
+                held["scanners"]["GIT_HISTORY"] = {"isEnabled": options.get("gitHistory", False)}
 
     def visible_to(self, kind: str, hostname: str) -> list[str]:
         """The names of the repositories of this type and host that belong to no instance yet: what a new connection can see."""

@@ -4,6 +4,7 @@
 """The operations of openapi.yaml, once a request has passed the checks."""
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections.abc import Callable
@@ -15,7 +16,6 @@ from werkzeug.exceptions import MethodNotAllowed
 from . import kinds, present, upload
 from .contract import JSON
 from .problem import Problem, appsec, gateway, invalid
-from .state import not_found
 
 if TYPE_CHECKING:
     from .server import EmbeddedTenant
@@ -178,10 +178,20 @@ class Operations:
 
     def get_repository(self, asset_id: str) -> tuple[int, Any]:
         with self.tenant.state.lock:
-            if asset_id not in self.tenant.state.repositories:
-                raise not_found()
-            asset = self._repository(self.tenant.state.repositories[asset_id])
+            asset = self._repository(self.tenant.state.asset(asset_id))
         return 200, present.envelope(self.tenant.behaviour.item_envelope, asset)
+
+    def update_branches(self, asset_id: str) -> tuple[int, Any]:
+        self.tenant.state.choose_branches(asset_id, g.document)
+        return 204, None
+
+    def get_scan_configuration(self, asset_id: str) -> tuple[int, Any]:
+        with self.tenant.state.lock:
+            return 200, copy.deepcopy(self.tenant.state.asset(asset_id).get("scanConfiguration", {}))
+
+    def update_scan_configuration(self, asset_id: str) -> tuple[int, Any]:
+        self.tenant.state.configure_scans(asset_id, g.document)
+        return 204, None
 
     def _repository(self, asset: dict[str, Any]) -> dict[str, Any]:
         return present.repository(asset, self.tenant.state.selected(asset["fullRepositoryName"]), self.tenant.behaviour)

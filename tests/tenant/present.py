@@ -154,11 +154,10 @@ def _token(token: CollectorToken, names: str) -> dict[str, Any]:
 def repository(asset: dict[str, Any], selected: bool, switches: Switches) -> dict[str, Any]:
     """A repository asset; `selected`: whether an instance has selected it."""
     if switches.fields == "mirrored":
-        return {name: asset[name] for name in MIRRORED_REPOSITORY}
-    # The one name that the schema does not have.
+        return {name: asset[name] for name in MIRRORED_REPOSITORY if name in asset}
+    # The one name that the schema does not have. What somebody said of the selection counts.
     shown = {name: value for name, value in asset.items() if name != "fullRepositoryName"}
-    valid = {"status": "VALID"}
-    return {**shown, "isSelected": selected, "isArchived": False, "status": {"connection": valid, "clone": valid}}
+    return {"isSelected": selected, **shown}
 
 
 def masked(value: Any, key: str = "") -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tenant.contract import contract
 from tenant.server import EmbeddedTenant
 
 from .calling import REPOSITORIES, Caller
@@ -49,3 +50,37 @@ def test_repository_filters_and_faults(tenant: EmbeddedTenant, admin: Caller) ->
     assert admin.get(f"{REPOSITORIES}/unknown").status_code == 404
     for query in ({"limit": 0}, {"limit": "ten"}, {"offset": -1}):
         assert admin.get(REPOSITORIES, **query).status_code == 422
+
+
+def test_every_published_member_is_shown(tenant: EmbeddedTenant, admin: Caller) -> None:
+    published = set(contract().document["components"]["schemas"]["Repository"]["properties"])
+    instance = tenant.add_instance("GITHUB", name="acme", repositories=["shop/web"])
+    [item] = admin.get(REPOSITORIES).json()
+    assert set(item) == published
+    assert item["integrationId"] == instance
+    tenant.set_repository(item["id"], isArchived=True, lastScanDate=None)
+    shown = admin.get(f"{REPOSITORIES}/{item['id']}").json()
+    assert (shown["isArchived"], "lastScanDate" in shown) == (True, False)
+
+
+def test_branches_are_chosen_as_a_whole(tenant: EmbeddedTenant, admin: Caller) -> None:
+    where = f"{REPOSITORIES}/{tenant.add_repository('shop/web')}"
+    assert admin.put(f"{where}/branches", {"selectedBranches": ["main", "rc"], "primaryBranch": "rc"}).status_code == 204
+    shown = admin.get(where).json()
+    assert [(branch["name"], branch["isPrimary"]) for branch in shown["scannedBranches"]] == [("main", False), ("rc", True)]
+    for body in ({"selectedBranches": ["main"]}, {"selectedBranches": ["main"], "primaryBranch": "rc"}):
+        assert admin.put(f"{where}/branches", body).status_code == 422
+    assert admin.put(f"{REPOSITORIES}/unknown/branches", {"selectedBranches": ["a"], "primaryBranch": "a"}).status_code == 404
+
+
+def test_a_member_of_the_scan_configuration_is_replaced_as_a_whole(tenant: EmbeddedTenant, admin: Caller) -> None:
+    where = f"{REPOSITORIES}/{tenant.add_repository('shop/web')}/scan-configuration"
+    before = admin.get(where).json()
+    assert admin.put(where, {"scanners": {"SECRETS": {"isEnabled": True, "scanOptions": {"gitHistory": True}}}}).status_code == 204
+    after = admin.get(where).json()
+    # What was left out of a member is gone; the members that were not given stay.
+    assert after["scanners"] == {"SECRETS": {"isEnabled": True, "scanOptions": {"gitHistory": True}}, "GIT_HISTORY": {"isEnabled": True}}
+    assert {**after, "scanners": None} == {**before, "scanners": None}
+    for body in ({"prScanning": {"isEnabled": True}}, {"scanners": {"GIT_HISTORY": {"isEnabled": True}}}, {"other": 1}):
+        assert admin.put(where, body).status_code == 422
+    assert admin.get(f"{REPOSITORIES}/unknown/scan-configuration").status_code == 404
