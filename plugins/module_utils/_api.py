@@ -245,8 +245,12 @@ class Api:
             raise ApiError(call.operation, subject, method="POST", path=path, status=answer.status, words=words, ambiguous=True)
         return dataclasses.replace(answer, body=_unwrap_words(answer.body))
 
-    def list_repositories(self, *, search: str | None = None, source: str | None = None) -> tuple[list[Raw], bool]:
+    def list_repositories(
+        self, *, search: str | None = None, source: str | None = None, keep: t.Callable[[Raw], Raw | None] = lambda one: one
+    ) -> tuple[list[Raw], bool]:
         """All repositories that the tenant lists, page by page, and whether it seems to have shown them all.
+
+        keep: what is kept of each one while the pages come, None for nothing, so that a long list takes no more memory than its result.
 
         Some tenants ignore the offset: then the pages repeat, and the first one is all there is to be had
         (docs/api.md: repositories.offset). Raises ApiError for a list without end.
@@ -257,23 +261,25 @@ class Api:
             query = {"limit": str(PAGE), "offset": str(offset), **filters}
             return t.cast(list[t.Any], self._ask(Call("GET", REPOSITORIES, "list repositories", query=query), _unwrap_list).body)
 
-        found: dict[str, Raw] = {}
+        kept: list[Raw] = []
+        seen: set[str] = set()
         # Pages that were asked for together, by their offset; one that does not follow on what was found is asked for anew.
         ahead: dict[int, list[t.Any]] = {}
         size, together = 0, 1
         for _page in range(MOST_PAGES):
-            at = len(found)
+            at = len(seen)
             if at not in ahead:
                 together = 1 if ahead else together
                 offsets = [at + number * size for number in range(together)]
                 ahead = dict(zip(offsets, each(self.client, page_at, offsets, reading=False)))
                 together = min(2 * together, MOST_TOGETHER) if size else 1
             page = ahead.pop(at)
-            fresh = {str(r["id"]): r for r in page if isinstance(r, dict) and r.get("id") and str(r["id"]) not in found}
-            found.update(fresh)
+            fresh = {str(r["id"]): r for r in page if isinstance(r, dict) and r.get("id") and str(r["id"]) not in seen}
+            seen.update(fresh)
+            kept += filter(None, map(keep, fresh.values()))
             if not fresh:
-                return list(found.values()), not page
-            self.client.on_read(len(found), 0)
+                return kept, not page
+            self.client.on_read(len(seen), 0)
             if len(page) < (size or PAGE):
                 together = 1  # that was the last one, it seems
             size = size or len(page)
@@ -290,6 +296,22 @@ class Api:
                 return None
             raise
         return t.cast(Raw, answer.body)
+
+    def get_scan_configuration(self, repository_id: str, subject: str = "") -> Raw:
+        """What is scanned in a repository, in the API's shape (docs/api.md: repository.scans)."""
+        path = f"{REPOSITORIES}/{_segment(repository_id)}/scan-configuration"
+        return t.cast(Raw, self._ask(Call("GET", path, "read the scan configuration of", subject), _unwrap_configuration).body)
+
+    def update_scan_configuration(self, repository_id: str, body: Raw, subject: str = "") -> None:
+        """Replace the members that are given, each as a whole. The reply is empty (docs/api.md: repository.scans)."""
+        path = f"{REPOSITORIES}/{_segment(repository_id)}/scan-configuration"
+        self._ask(Call("PUT", path, "change the scan configuration of", subject, body=body, expect_json=False))
+
+    def update_branches(self, repository_id: str, names: list[str], primary: str, subject: str = "") -> None:
+        """Replace the branches that are scanned. The reply is empty (docs/api.md: repository.branches)."""
+        path = f"{REPOSITORIES}/{_segment(repository_id)}/branches"
+        body = {"selectedBranches": names, "primaryBranch": primary}
+        self._ask(Call("PUT", path, "change the scanned branches of", subject, body=body, expect_json=False))
 
     def healthcheck(self) -> Answer:
         """Ask whether a tenant is there; its word is in the body's status (docs/api.md: tenant.health)."""
@@ -334,6 +356,18 @@ def _unwrap_item(body: t.Any) -> Raw | None:
         if body.get("id") not in (None, ""):
             return {**body, "id": str(body["id"])}
         body = body.get("data", body.get("reply"))
+    return None
+
+
+def _unwrap_configuration(body: t.Any) -> Raw | None:
+    """A scan configuration in any known envelope; None when there is none."""
+    for _depth in range(3):
+        if not isinstance(body, dict):
+            return None
+        inner = body.get("data", body.get("reply", body.get("scanConfiguration")))
+        if inner is None:
+            return body
+        body = inner
     return None
 
 

@@ -4,21 +4,80 @@
 # PRIVATE to the collection: floor 3, the repositories that the tenant knows. Reads only.
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
 import re
 import typing as t
 
 from ._addresses import repository_of
 from ._api import Api, Raw
-from ._errors import InputError
+from ._data_sources.fields import item_from, label
+from ._data_sources.instance import Instance
+from ._data_sources.match import match
+from ._errors import InputError, did_you_mean
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_URLS = ("url", "repositoryUrl", "repository_url")
+URLS = ("url", "repositoryUrl", "repository_url")
+# Made here from what the tenant shows: the newest scan of any branch, and what of its access is broken.
+SCANNED, BROKEN = "scanned_at", "broken"
+# What can be returned of a repository, when only some members are asked for; `id` always is.
+MEMBERS = (
+    *("name", "owner", "url", "source", "external_id", "organization_id", "project_id", "integration_id", "default_branch", "description"),
+    *("is_selected", "is_archived", "is_forked", "is_public", "is_billable", "creation_date", "last_scan_date", "observation_time"),
+    *("disk_size", "scanned_branch", "scanned_branches", "status", "scan_configuration", SCANNED, BROKEN),
+)
+_KEYS = ("type", "name", "identifier", "domain")
 
 
-def fetch_repositories(
-    api: Api, *, repository_id: str | None, search: str | None, url: str | None, source: str | None
-) -> tuple[list[dict[str, t.Any]], bool]:
-    """The repositories that pass every filter given, with snake_case keys, sorted by owner and name; and whether the list is whole.
+@dataclasses.dataclass
+class Wanted:
+    """Which repositories are asked for; None where it does not matter.
+
+    data_source: id of an instance. scanned_before: day before which the newest scan was, or there was none. members: what is returned of
+    each besides its id; None for all.
+    """
+
+    url: str | None = None
+    source: str | None = None
+    data_source: str | None = None
+    selected: bool | None = None
+    archived: bool | None = None
+    scanned_before: dt.date | None = None
+    unhealthy: bool | None = None
+    members: t.Collection[str] | None = None
+    # How many were left out for want of a member that the tenant does not show of them: member -> number.
+    unshown: dict[str, int] = dataclasses.field(default_factory=dict)
+
+    def keep(self, raw: Raw) -> Raw | None:
+        """The repository with keys in snake case when it passes, None otherwise."""
+        return self._cut(shown(raw)) if self._passes(raw) else None
+
+    def _passes(self, raw: Raw) -> bool:
+        if self.url is not None and not any(isinstance(raw.get(k), str) and address(raw[k]) == address(self.url) for k in URLS):
+            return False
+        if self.source and raw.get("source") is not None and str(raw["source"]).upper() != self.source.upper():
+            return False
+        if self.data_source is not None and raw.get("integrationId") != self.data_source:
+            return False
+        for name, wanted in (("isSelected", self.selected), ("isArchived", self.archived)):
+            if wanted is not None and not (self._shows(raw, name) and raw[name] == wanted):
+                return False
+        if self.unhealthy is not None and not (self._shows(raw, "status") and bool(broken(raw)) == self.unhealthy):
+            return False
+        return self.scanned_before is None or day_of(scanned_at(raw)) < self.scanned_before
+
+    def _shows(self, raw: Raw, name: str) -> bool:
+        if raw.get(name) is not None:
+            return True
+        self.unshown[name] = self.unshown.get(name, 0) + 1
+        return False
+
+    def _cut(self, one: Raw) -> Raw:
+        return one if self.members is None else {k: v for k, v in one.items() if k == "id" or k in self.members}
+
+
+def fetch_repositories(api: Api, wanted: Wanted, *, repository_id: str | None, search: str | None) -> tuple[list[Raw], bool]:
+    """The repositories that pass, with snake_case keys, sorted by owner and name; and whether the list is whole.
 
     Raises InputError for an id that does not exist.
     """
@@ -27,35 +86,109 @@ def fetch_repositories(
         one = api.get_repository(repository_id)
         if one is None:
             raise InputError(f"there is no repository with id {repository_id} in this tenant.")
-        found = [one]
+        found = [kept] if (kept := wanted.keep(one)) else []
     else:
-        found, whole = api.list_repositories(search=search, source=source)
-    if url:
-        wanted = _key(url)
-        found = [r for r in found if any(isinstance(r.get(k), str) and _key(r[k]) == wanted for k in _URLS)]
-    if source:
-        found = [r for r in found if r.get("source") is None or str(r["source"]).upper() == source.upper()]
-    shown = [_snake(r) for r in found]
-    return sorted(shown, key=lambda r: (str(r.get("owner") or ""), str(r.get("name") or ""), str(r["id"]))), whole
+        found, whole = api.list_repositories(search=search, source=wanted.source, keep=wanted.keep)
+    return sorted(found, key=lambda r: (str(r.get("owner") or ""), str(r.get("name") or ""), str(r["id"]))), whole
 
 
-def _key(url: str) -> tuple[str, str]:
+def data_source_id(api: Api, given: t.Any) -> str | None:
+    """The id of the data source that is meant by an id or by a dictionary of type, name, identifier and domain.
+
+    Raises InputError when there is none, or when it cannot be told which.
+    """
+    if given is None or isinstance(given, str):
+        return given or None
+    strange = [k for k in given if k not in (*_KEYS, "id")] if isinstance(given, dict) else [given]
+    if strange or not given:
+        said = str(strange[0] if strange else given)[:80]
+        raise InputError(f"data_source: {said} is neither an id nor one of id, {', '.join(_KEYS)}.{did_you_mean(said, _KEYS)}")
+    item = item_from(given)
+    if item.get("id"):
+        return str(item["id"])
+    listed = [Instance(raw, full=False) for raw in api.list_data_sources()]
+    result = match(item, listed)
+    if result.unread:
+        unread = set(result.unread)
+        full = [Instance.read(api.get_data_source(one.id) or one.raw, one.raw) if one.id in unread else one for one in listed]
+        result = match(item, full)
+    if result.found is None:
+        raise InputError(result.undetermined or f"there is no data source {label(item)} in this tenant.")
+    return result.found.id
+
+
+def date_from(given: str | None, option: str) -> dt.date | None:
+    """A day such as 2026-11-01, or the day of a time. Raises InputError for anything else."""
+    if not given:
+        return None
     try:
-        # A URL may be given without its scheme.
+        return dt.date.fromisoformat(given.strip()[:10])
+    except ValueError:
+        raise InputError(f"{option} is {given[:40]!r}: a day such as 2026-11-01 is needed.") from None
+
+
+def members_from(given: list[str] | None) -> list[str] | None:
+    """Raises InputError for a word that is no member."""
+    for word in given or []:
+        if word != "id" and word not in MEMBERS:
+            known = ", ".join(MEMBERS)
+            raise InputError(f"members: {word[:80]} is no member of a repository.{did_you_mean(word, MEMBERS)} Known: {known}.")
+    return given
+
+
+def broken(raw: Raw) -> list[dict[str, str]]:
+    """Which parts of a repository's access do not work, and why as far as the tenant says (docs/api.md: repository.status)."""
+    parts = raw.get("status")
+    if not isinstance(parts, dict):
+        return []
+    return [
+        {"part": _snake_key(name), "reason": str(one.get("reason") or "")}
+        for name, one in sorted(parts.items())
+        if isinstance(one, dict) and str(one.get("status")).upper() == "INVALID"
+    ]
+
+
+def scanned_at(raw: Raw) -> str:
+    """When it was last scanned, on any branch, as the tenant writes it; empty when it does not say so."""
+    branches = raw.get("scannedBranches")
+    dates = [b.get("lastScanDate") for b in branches if isinstance(b, dict)] if isinstance(branches, list) else []
+    return max((str(date) for date in (raw.get("lastScanDate"), *dates) if date), default="")
+
+
+def day_of(date: str) -> dt.date:
+    """The day of a time as tenants write it; the first of all days when there is none."""
+    try:
+        return dt.date.fromisoformat(date[:10])
+    except ValueError:
+        return dt.date.min
+
+
+def address(url: str) -> tuple[str, str]:
+    """What a URL is compared by; it may be given without its scheme."""
+    try:
         return repository_of(url if "://" in url or "@" in url else f"https://{url}").key
     except ValueError:
         return "", url
 
 
+def shown(raw: Raw) -> Raw:
+    """A repository of the API as this collection shows it."""
+    return {**_snake(raw), SCANNED: scanned_at(raw) or None, BROKEN: broken(raw)}
+
+
+def _snake_key(name: t.Any) -> str:
+    return _CAMEL.sub("_", str(name)).lower()
+
+
 def _snake(value: t.Any) -> t.Any:
     if isinstance(value, dict):
-        return {_CAMEL.sub("_", str(k)).lower(): _snake(v) for k, v in value.items()}
+        return {_snake_key(k): _snake(v) for k, v in value.items()}
     if isinstance(value, list):
         return [_snake(v) for v in value]
     return value
 
 
-def listing(found: list[Raw], whole: bool) -> dict[str, t.Any]:
+def listing(found: list[Raw], whole: bool, wanted: Wanted | None = None) -> dict[str, t.Any]:
     """The result of the module repository_info."""
     warnings = (
         []
@@ -65,4 +198,9 @@ def listing(found: list[Raw], whole: bool) -> dict[str, t.Any]:
             "and never treat this list as whole."
         ]
     )
+    unshown = wanted.unshown if wanted else {}
+    warnings += [
+        f"The tenant does not show {_snake_key(name)} of {count} repositories, which were left out: whether they pass is not known."
+        for name, count in sorted(unshown.items())
+    ]
     return {"changed": False, "repositories": found, "complete": whole, "warnings": warnings}

@@ -11,6 +11,8 @@ version_added: 1.0.0
 description:
   - Lists the repository assets of a tenant, for instance to find the ID that M(cortex_cloud.appsec.sarif_upload) takes.
   - The tenant's inventory is partial by nature. A repository that is not in it may still be selected in a data source.
+  - Filters hold for the whole list; a repository must pass every one that is given. Where the tenant does not show what a filter asks for,
+    the repository is left out, with a warning.
 options:
   id:
     description: Only the repository with this ID. It fails when there is none.
@@ -24,6 +26,30 @@ options:
   source:
     description: Only repositories from this integration type, such as V(GITHUB).
     type: str
+  data_source:
+    description:
+      - Only repositories of this data source, given by its ID, or as a dictionary of C(type), C(name), C(identifier) and C(domain), as in
+        M(cortex_cloud.appsec.data_source). A repository of which no data source is shown is not among them.
+    type: raw
+  selected:
+    description: Only repositories that are selected in a data source, or only those that are not.
+    type: bool
+  archived:
+    description: Only repositories that are archived, or only those that are not.
+    type: bool
+  scanned_before:
+    description:
+      - Only repositories whose newest scan, on any branch, was before this day (such as V(2026-11-01), in UTC), and those without any.
+    type: str
+  unhealthy:
+    description:
+      - Only repositories of whose access something is broken (RV(repositories[].broken)), or only those of which nothing is.
+    type: bool
+  members:
+    description:
+      - Return only these members of each repository, and its ID. With tens of thousands of repositories this keeps results small.
+    type: list
+    elements: str
 extends_documentation_fragment:
   - cortex_cloud.appsec._connection
   - cortex_cloud.appsec._attributes
@@ -41,6 +67,19 @@ EXAMPLES = r"""
     url: https://github.example.com/payments/ledger
   register: found
 
+- name: Which selected repositories were not scanned this month?
+  cortex_cloud.appsec.repository_info:
+    selected: true
+    archived: false
+    scanned_before: "{{ now(utc=true).strftime('%Y-%m-01') }}"
+    members: [owner, name, scanned_at]
+
+- name: What of the access to one GitLab is broken?
+  cortex_cloud.appsec.repository_info:
+    data_source: {type: GITLAB_SELF_MANAGED, domain: {hostname: gitlab.example.com}}
+    unhealthy: true
+    members: [owner, name, broken]
+
 - name: Show it
   ansible.builtin.debug:
     msg: "{{ found.repositories | map(attribute='id') | first }}"
@@ -53,6 +92,51 @@ repositories:
   type: list
   elements: dict
   sample: [{id: 6f2a, name: ledger, owner: payments, source: GITHUB, default_branch: main}]
+  contains:
+    id: {description: "The tenant's ID of the repository.", type: str, returned: always}
+    scanned_at: {description: "When it was last scanned, on any branch; null when the tenant shows no scan.", type: str, returned: always}
+    broken:
+      description: What of its access the tenant calls invalid; empty when nothing is.
+      type: list
+      elements: dict
+      returned: always
+      contains:
+        part:
+          description: C(api_read), C(api_write), C(clone), C(connection), C(webhook_subscription) or C(token).
+          type: str
+          returned: always
+        reason: {description: "The tenant's reason; empty when it gives none.", type: str, returned: always}
+      sample: [{part: token, reason: The token has expired}]
+    name: {description: "Name.", type: str, returned: when shown}
+    owner: {description: "Organization, group or project.", type: str, returned: when shown}
+    url: {description: "Address of its web page.", type: str, returned: when shown}
+    source: {description: "Integration type.", type: str, returned: when shown}
+    external_id: {description: "The vendor's ID of it.", type: str, returned: when shown}
+    organization_id: {description: "The vendor's ID of its organization.", type: str, returned: when shown}
+    project_id: {description: "The vendor's ID of its project.", type: str, returned: when shown}
+    integration_id: {description: "ID of its data source.", type: str, returned: when shown}
+    default_branch: {description: "Default branch.", type: str, returned: when shown}
+    description: {description: "Description.", type: str, returned: when shown}
+    is_selected: {description: "Whether a data source selects it.", type: bool, returned: when shown}
+    is_archived: {description: "Whether it is archived.", type: bool, returned: when shown}
+    is_forked: {description: "Whether it is a fork.", type: bool, returned: when shown}
+    is_public: {description: "Whether everybody may read it.", type: bool, returned: when shown}
+    is_billable: {description: "Whether it counts for the licence.", type: bool, returned: when shown}
+    creation_date: {description: "When it was created.", type: str, returned: when shown}
+    last_scan_date: {description: "When it was last scanned.", type: str, returned: when shown}
+    observation_time: {description: "When the tenant last saw it, as the tenant counts.", type: float, returned: when shown}
+    disk_size: {description: "Its size, as the tenant counts.", type: float, returned: when shown}
+    scanned_branch: {description: "The primary of the scanned branches.", type: str, returned: when shown}
+    scanned_branches:
+      description: The branches that are scanned, each with its name, whether it is the primary one, and its dates.
+      type: list
+      elements: dict
+      returned: when shown
+    status: {description: "Each part of its access, V(VALID) or V(INVALID), with a reason.", type: dict, returned: when shown}
+    scan_configuration:
+      description: What is scanned, in the shape of O(cortex_cloud.appsec.repository#module:scan_configuration).
+      type: dict
+      returned: when shown
 complete:
   description: Whether the tenant let all its pages be read. When false it may hold more repositories.
   returned: success
@@ -76,18 +160,41 @@ rate_limited:
   sample: {waits: 0, seconds: 0.0}
 """
 
+from typing import Any
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import CortexModule
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repositories import fetch_repositories, listing
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repositories import (
+    Wanted,
+    data_source_id,
+    date_from,
+    fetch_repositories,
+    listing,
+    members_from,
+)
 
 
 def main() -> None:
-    module = CortexModule({name: {"type": "str"} for name in ("id", "search", "url", "source")})
-    params = module.params
-    module.run(
-        lambda api: listing(
-            *fetch_repositories(api, repository_id=params["id"], search=params["search"], url=params["url"], source=params["source"])
-        )
+    module = CortexModule(
+        {
+            **{name: {"type": "str"} for name in ("id", "search", "url", "source", "scanned_before")},
+            **{name: {"type": "bool"} for name in ("selected", "archived", "unhealthy")},
+            "data_source": {"type": "raw"},
+            "members": {"type": "list", "elements": "str"},
+        }
     )
+    params = module.params
+
+    def work(api: Api) -> dict[str, Any]:
+        wanted = Wanted(
+            members=members_from(params["members"]),
+            scanned_before=date_from(params["scanned_before"], "scanned_before"),
+            **{name: params[name] for name in ("url", "source", "selected", "archived", "unhealthy")},
+        )
+        wanted.data_source = data_source_id(api, params["data_source"])
+        return listing(*fetch_repositories(api, wanted, repository_id=params["id"], search=params["search"]), wanted)
+
+    module.run(work)
 
 
 if __name__ == "__main__":

@@ -79,6 +79,14 @@ def audit_report(read: dict[str, Any], options: dict[str, Any]) -> str:
         fail_on=options.get("fail_on"),
         **unpack_options(options),
     )
+    known = read.get("known") or {}
+    if known.get("repositories") is not None:
+        evidence.known, evidence.known_whole = known["repositories"], bool(known.get("complete"))
+    else:
+        evidence.notes.append(
+            f"The tenant's list of repositories was not read: {known.get('msg') or 'it was not asked for'} Coverage rests on what the data "
+            "sources show; what is selected, scanned or broken is not known."
+        )
     if evidence.expected is not None:
         evidence.inputs["expected"] = {"given": "in the variables", "entries": len(evidence.expected)}
     if options.get("repositories"):

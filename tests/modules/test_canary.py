@@ -83,6 +83,7 @@ def tasks(tenant: EmbeddedTenant, collector: str) -> list[dict[str, Any]]:
         ("fails", "data_source_info", {"api_kye": "cnry-misspelt-api-key"}),
         ("ok", "repository_info", {}),
         ("fails", "repository_info", {"api_url": "https://user:cnry-api-url@127.0.0.1"}),
+        ("fails", "repository", {"url": "https://user:cnry-repository-url@git.example.com/a/b", "primary_branch": "main"}),
         ("ok", "tenant_info", {}),
         ("fails", "tenant_info", {"api_key": "cnry-wrong-key\nwith a line break"}),
         ("ok", "sarif_upload", {**upload, "collector_id": collector}),

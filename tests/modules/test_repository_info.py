@@ -78,7 +78,8 @@ def test_one_by_its_id_with_keys_in_snake_case(engine: Engine) -> None:
         "trunk",
         "GITLAB_SELF_MANAGED",
     )
-    assert found["scanned_branches"] == [{"name": "trunk", "is_primary": True}]
+    (branch,) = found["scanned_branches"]
+    assert (branch["name"], branch["is_primary"]) == ("trunk", True)
 
 
 def test_an_id_that_is_not_there(engine: Engine) -> None:
@@ -123,3 +124,76 @@ def test_a_viewer_may(engine: Engine) -> None:
     engine.tenant.add_repository("payments/ledger")
     result = engine.run("repository_info", {}, key="viewer")
     assert names(result) == ["payments/ledger"]
+
+
+@pytest.fixture
+def estate(engine: Engine) -> dict[str, str]:
+    """A GitLab with three repositories, one of them archived and never scanned, one with a token that has expired; and one of nobody."""
+    tenant = engine.tenant
+    core = tenant.add_instance(
+        "GITLAB_SELF_MANAGED", identifier="core", hostname="gitlab.example.com", selection_type="MANUAL_SELECTION",
+        state=["pay/a", "pay/b"], repositories=["pay/a", "pay/b", "pay/c"],
+    )  # fmt: skip
+    ids = {r["name"]: r["id"] for r in info(engine)["repositories"]}
+    tenant.set_repository(ids["a"], lastScanDate="2026-10-02T08:00:00.000Z", scannedBranches=[])
+    tenant.set_repository(ids["b"], status={"token": {"status": "INVALID", "reason": "expired"}, "apiRead": {"status": "VALID"}})
+    tenant.set_repository(ids["c"], lastScanDate=None, scannedBranches=[], isArchived=True)
+    tenant.add_repository("lab/d")
+    tenant.clear_journal()
+    return {**ids, "core": core}
+
+
+CORE = {"type": "GITLAB_SELF_MANAGED", "domain": {"hostname": "GitLab.example.com"}}
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ({"data_source": CORE}, ["pay/a", "pay/b", "pay/c"]),
+        ({"selected": True}, ["pay/a", "pay/b"]),
+        ({"selected": False}, ["lab/d", "pay/c"]),
+        ({"archived": True}, ["pay/c"]),
+        ({"scanned_before": "2026-10-03"}, ["pay/a", "pay/c"]),
+        ({"scanned_before": "2026-10-02"}, ["pay/c"]),
+        ({"unhealthy": True}, ["pay/b"]),
+        ({"unhealthy": False, "data_source": CORE}, ["pay/a", "pay/c"]),
+        ({"selected": True, "unhealthy": False}, ["pay/a"]),
+    ],
+)
+def test_filters(engine: Engine, estate: dict[str, str], filters: dict[str, Any], found: list[str]) -> None:
+    assert (names(info(engine, **filters)), info(engine, **filters)["warned"]) == (found, [])
+    if "data_source" not in filters:
+        assert len([r for r in engine.tenant.journal if "repositories" in r.path]) == 4, "two runs, two pages each"
+
+
+def test_what_is_broken_when_it_was_scanned_and_only_some_members(engine: Engine, estate: dict[str, str]) -> None:
+    (one,) = info(engine, unhealthy=True, data_source=estate["core"], members=["name", "broken", "is_selected"])["repositories"]
+    assert one == {"id": estate["b"], "name": "b", "broken": [{"part": "token", "reason": "expired"}], "is_selected": True}
+    assert info(engine, id=estate["b"])["repositories"][0]["status"]["token"] == {"status": "INVALID", "reason": "expired"}
+    (never,) = info(engine, id=estate["c"])["repositories"]
+    assert (never["scanned_at"], never["broken"], never["scan_configuration"]["pr_scanning"]) == (
+        None, [], {"is_enabled": True, "block_on_error": False},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"members": ["nmae"]}, "members: nmae is no member of a repository. Did you mean name?"),
+        ({"scanned_before": "last week"}, "scanned_before is 'last week': a day such as 2026-11-01 is needed."),
+        ({"data_source": {"type": "SNYK"}}, "there is no data source SNYK"),
+        ({"data_source": {"tpye": "SNYK"}}, "data_source: tpye is neither an id nor one of id, type, name, identifier, dom"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_meant(engine: Engine, options: dict[str, Any], said: str) -> None:
+    assert said in engine.run("repository_info", options)["msg"]
+
+
+def test_what_an_older_tenant_does_not_show_is_not_guessed(engine: Engine) -> None:
+    engine.tenant.set(fields="mirrored")
+    engine.tenant.add_repository("pay/a")
+    result = info(engine, selected=False)
+    assert (names(result), result["warned"]) == (
+        [],
+        ["The tenant does not show is_selected of 1 repositories, which were left out: whether they pass is not known."],
+    )

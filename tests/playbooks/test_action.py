@@ -20,7 +20,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from playing import play
 
-from ansible_collections.cortex_cloud.appsec.plugins.action import data_source_info, repository_info
+from ansible_collections.cortex_cloud.appsec.plugins.action import data_source_info, repository, repository_info
 from ansible_collections.cortex_cloud.appsec.plugins.action import data_sources as action
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils import _progress
 from starting import environment
@@ -91,7 +91,7 @@ def test_a_line_whenever_something_is_new(shown: list[str], act: Any) -> None:
     ]
 
 
-@pytest.mark.parametrize("kind", [action, data_source_info, repository_info])
+@pytest.mark.parametrize("kind", [action, data_source_info, repository, repository_info])
 def test_reading_is_told_too(shown: list[str], act: Any, kind: Any) -> None:
     act(telling({"read": 70, "total": 500, "waits": 0}, {"read": 300, "total": 0, "waits": 2, "seconds": 7.0}), kind=kind)
     assert shown == ["  ... alpha: 70 of 500 read", "  ... alpha: 300 read, waited 7 s for the rate limit"]

@@ -200,6 +200,7 @@ def test_a_month_as_an_auditor(project: Path, tenant: EmbeddedTenant) -> None:
         ("unexpected", 'SNYK "by-hand"'),
         ("drift", 'GITHUB_ENTERPRISE "ghe-core"'),
         ("uncovered", "https://ghe.bank.example/team-3/app-3"),
+        ("not_scanned", "GITHUB_ENTERPRISE, of a data source that is not shown"),
         ("stale", 'COLLECTOR "bandit" for https://ghe.bank.example/team-1/app-1'),
     }
     assert changes["resolved_findings"] == []
@@ -405,11 +406,15 @@ ROLE = """
 
 def test_the_role_alone(project: Path, tenant: EmbeddedTenant) -> None:
     (project / "role.yml").write_text(ROLE.replace("FAIL", "key_expiry"))
+    tenant.set(repositories_readable=False)
     ended = play(project, "role.yml", tenant=tenant, key="viewer")
     only_read(tenant, ended)
     assert ended.code == 2
     assert "1 finding fails this audit: 1 key_expiry." in ended.output
     report = report_of(project / "audit" / "localhost")
+    # A key that may not read repositories is no reason to have no report.
+    assert report["notes"][0].startswith("The tenant's list of repositories was not read: Cannot list repositories: HTTP 403")
+    assert (report["tenant_repositories"], report["repositories"]["covered"]) == (None, 1)
     assert [f["message"] for f in report["findings"]] == ["it expires on 2026-12-01, in 9 days"]
     (project / "role.yml").write_text(ROLE.replace("FAIL", "key"))
     ended = play(project, "role.yml", tenant=tenant, key="viewer")

@@ -59,6 +59,11 @@ def plays() -> list[dict[str, Any]]:
     a role that a playbook is made of."""
     mine: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
         "repository_info": ([module("repository_info")], {}),
+        # Selected by nobody, so that there is something to say in a first run.
+        "repository": (
+            [module("repository", match=["shop/a"], scan_configuration={"excluded_paths": ["vendor/"]})],
+            {},
+        ),
         "entries": ([role("vcs"), role("ci"), role("scanners")], {**VCS, **CI, **SCANNERS}),
         "sarif_collector": (
             [role("sarif_collector")],

@@ -55,7 +55,8 @@ class Assets:
                 "id": asset_id, "name": name, "owner": owner, "source": source, "defaultBranch": default_branch, "url": url,
                 "fullRepositoryName": full_name, "externalId": asset_id[:8], "organizationId": owner, "projectId": owner,
                 "description": "", "isArchived": False, "isForked": False, "isPublic": False, "isBillable": True,
-                "creationDate": self.now(), "lastScanDate": self.now(), "observationTime": 0, "diskSize": 1024, "scannedBranch": default_branch,
+                "creationDate": self.now(), "lastScanDate": self.now(), "observationTime": 0, "diskSize": 1024,
+                "scannedBranch": default_branch,
                 "scannedBranches": [self._branch(asset_id, default_branch, primary=True)],
                 "status": {name: {"status": "VALID"} for name in STATUS}, "scanConfiguration": copy.deepcopy(SCANS),
             }

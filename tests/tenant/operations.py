@@ -163,6 +163,8 @@ class Operations:
 
     def list_repositories(self) -> tuple[int, Any]:
         tenant, switches = self.tenant, self.tenant.behaviour
+        if not switches.repositories_readable:
+            raise gateway(403, "Forbidden: the role of this key has no view permission")
         sources = {source.upper() for source in g.query.get("source", [])}
         text = g.query.get("search", "").lower()
         start = g.query.get("offset", 0) if switches.offset == "honoured" else 0

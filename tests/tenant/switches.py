@@ -213,6 +213,7 @@ SWITCHES: dict[str, Switch] = {
     "upload_limit": Switch(10_000_000, (10_000_000, 10_485_760), "assumed", "largest document in bytes"),
     "oversize_status": Switch(400, (400, 413), "assumed", "status for a larger one", 413),
     "unknown_repository_status": Switch(404, (404, 400), "published", "status for a repository the tenant does not know"),
+    "repositories_readable": Switch(True, YES_NO, "for tests", "`False`: whoever asks for repositories is answered 403"),
     "any_repository": Switch(False, YES_NO, "for tests", "`True`: every repository counts as known"),
 }
 

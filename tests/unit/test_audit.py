@@ -178,7 +178,8 @@ def test_an_incomplete_read_is_said() -> None:
 def test_what_was_not_examined_is_said_with_its_reason() -> None:
     report = audited(sources=[JENKINS])
     assert report["not_examined"].keys() == {
-        "missing", "unexpected", "drift", "undetermined", "uncovered", "stale", "no_upload", "exception", "key_expiry"
+        "missing", "unexpected", "drift", "undetermined", "uncovered", "stale", "no_upload", "exception", "key_expiry",
+        "broken", "not_scanned", "unselected", "archived_selected",
     }  # fmt: skip
     assert report["data_sources"][0]["expected"] is None
     assert report["verdict"] == "pass"
@@ -203,7 +204,7 @@ def test_only_what_fail_on_names_fails_and_comes_first() -> None:
 
 @pytest.mark.parametrize("words", ["mising", ["missing", "mising"], {"missing": True}, [3]])
 def test_an_unknown_word_in_fail_on_is_refused_with_the_list(words: Any) -> None:
-    with pytest.raises(InputError, match=r"missing, unhealthy, pending, uncovered, .*, unreadable"):
+    with pytest.raises(InputError, match=r"missing, unhealthy, pending, broken, .*, unreadable"):
         fail_on_from(words)
 
 

@@ -318,6 +318,9 @@ def test_an_id_that_would_lead_elsewhere_is_sent_nowhere(client_of: ClientOf, id
             api.delete_data_source,
             api.get_repository,
             lambda given: api.update_data_source(given, {}),
+            api.get_scan_configuration,
+            lambda given: api.update_scan_configuration(given, {}),
+            lambda given: api.update_branches(given, ["main"], "main"),
             lambda given: api.upload_sarif(b"{}", collector_id=given, query={}),
         ):
             with pytest.raises(InputError, match="is none that a tenant can have: nothing was sent for it"):

@@ -26,6 +26,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.
     argument_spec,
 )
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.types import INPUTS, STAGES, TYPES, VARIABLES
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_settings import SETTINGS_SPEC, body_of
 from tenant import kinds
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,7 +68,23 @@ PARAMETERS = {
     "list_repositories source": ("repository_info", "source"),
     "list_repositories search": ("repository_info", "search"),
     "get_repository assetId": ("repository_info", "id"),
+    "update_branches assetId": ("repository", "id"),
+    "get_scan_configuration assetId": ("repository", "id"),
+    "update_scan_configuration assetId": ("repository", "id"),
 }
+
+def filled(options: dict[str, Any]) -> dict[str, Any]:
+    """A value for every option of a spec, at every level."""
+    plain = {"list": [], "bool": True}
+    return {name: filled(one["options"]) if one["type"] == "dict" else plain[one["type"]] for name, one in options.items()}
+
+
+def paths(value: Any, path: str = "") -> Iterator[str]:
+    if not isinstance(value, dict):
+        yield path
+        return
+    for name, inner in value.items():
+        yield from paths(inner, f"{path}.{name}" if path else name)
 
 
 def followed(schema: dict[str, Any]) -> dict[str, Any]:
@@ -151,7 +168,11 @@ def test_every_field_of_the_request_bodies_is_in_the_table() -> None:
 def test_every_body_that_the_document_has_is_looked_at() -> None:
     """Should the API get another operation with a body, this test asks for its fields."""
     bodies = {operation["operationId"] for operation, _parameters in operations() if "requestBody" in operation}
-    assert bodies == {"create_instance", "update_instance", "update_integration", "upload_sarif", "validate_key_post"}
+    assert bodies == {"create_instance", "update_instance", "update_integration", "upload_sarif", "validate_key_post",
+                      "update_branches", "update_scan_configuration"}  # fmt: skip
+    assert {*SCHEMAS["UpdateBranches"]["properties"]} == {"selectedBranches", "primaryBranch"}
+    body = body_of(filled(SETTINGS_SPEC["scan_configuration"]["options"]))
+    assert set(leaves(SCHEMAS["UpdateScanConfiguration"])) == set(paths(body))
     validation = DOCUMENT["paths"]["/api_keys/validate/"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert "properties" not in validation
 

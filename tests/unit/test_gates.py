@@ -31,6 +31,9 @@ OPERATIONS: dict[str, tuple[Callable[[Api], Any], Any]] = {
     "upload": (lambda api: api.upload_sarif(b"{}", collector_id="c", query={}), {}),
     "repositories": (lambda api: api.list_repositories(), {"data": []}),
     "repository": (lambda api: api.get_repository("1"), INSTANCE),
+    "scans": (lambda api: api.get_scan_configuration("1"), {"excludedPaths": []}),
+    "scan": (lambda api: api.update_scan_configuration("1", {}), {}),
+    "branches": (lambda api: api.update_branches("1", ["main"], "main"), {}),
     "health": (lambda api: api.healthcheck(), {"status": "available"}),
 }
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .kinds import Finding
+from .kinds import Finding, message_of
 
 Row = dict[str, t.Any]
 _SAID = ("kind", "subject", "repository", "message")
@@ -54,7 +54,7 @@ def _open(report: Row) -> dict[tuple[t.Any, ...], Finding]:
 
 
 def _short(each: Finding) -> Row:
-    return {k: each.get(k) for k in _SAID}
+    return {**{k: each.get(k) for k in _SAID}, "message": message_of(each)}
 
 
 def _repositories(before: Row | None, now: Row | None) -> list[Row]:

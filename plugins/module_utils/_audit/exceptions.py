@@ -28,7 +28,7 @@ def excuse(findings: list[Finding], entries: list[t.Any], today: dt.date) -> tup
     rows = [_row(number, entry, today) for number, entry in enumerate(entries)]
     valid = [row for row in rows if not row["fault"]]
     judged = []
-    for each in findings:
+    for each in [part for whole in findings for part in _parts(valid, whole)]:
         row = next((r for r in valid if _covers(r, each)), None)
         if row:
             row["used"] += 1
@@ -40,6 +40,17 @@ def excuse(findings: list[Finding], entries: list[t.Any], today: dt.date) -> tup
         for row in rows
         if row["fault"]
     ]
+
+
+def _parts(valid: list[Row], each: Finding) -> list[Finding]:
+    """A finding about many repositories as several, when exceptions name some of them; and these without a list when it is one."""
+    if not each.get("repositories") or not any(row["repository"] for row in valid):
+        return [each]
+    parts: dict[int | None, list[str]] = {}
+    for name in each["repositories"]:
+        number = next((r["number"] for r in valid if _covers(r, {**each, "repository": name})), None)
+        parts.setdefault(number, []).append(name)
+    return [{**each, "repositories": names} for names in parts.values()]
 
 
 def _row(number: int, entry: t.Any, today: dt.date) -> Row:
@@ -98,6 +109,9 @@ def _covers(row: Row, each: Finding) -> bool:
         wanted, value = row[key], each.get(key)
         if not wanted:
             continue
+        if key == "repository" and value is None and each.get("repositories"):
+            # _parts() has seen to it that it holds for all or for none.
+            value = each["repositories"][0]
         if value is None:
             return False
         # A type is the same however the tenant spells it.

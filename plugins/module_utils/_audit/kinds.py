@@ -11,6 +11,8 @@ import typing as t
 from .._errors import InputError, did_you_mean
 
 Finding = dict[str, t.Any]
+# So many names of a long list stand in a line.
+SOME = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +39,16 @@ KINDS: dict[str, Kind] = {
         "a data source is still being set up, or is being removed",
         "Do what it waits for, such as consent in a browser; look again later.",
     ),
+    "broken": Kind(
+        "Broken",
+        "the tenant cannot reach a repository as it has to: access, clone, connection, webhook or token is invalid",
+        "Renew the token or the permission that it names, in the data source or at the vendor.",
+    ),
+    "not_scanned": Kind(
+        "Not scanned",
+        "repositories are selected, and their last scan is older than audit_scan_max_age_days, or there was none",
+        "Find out in the console why they are not scanned.",
+    ),
     "uncovered": Kind(
         "Uncovered",
         "no version-control data source selects a listed repository",
@@ -54,6 +66,16 @@ KINDS: dict[str, Kind] = {
     ),
     "no_upload": Kind(
         "No upload", "there is no receipt for a listed repository", "Add the upload to its pipeline, or record why not as an exception."
+    ),
+    "unselected": Kind(
+        "Not selected",
+        "the tenant knows repositories that nobody selected, and that are not archived",
+        "Select them in their data source, or record why not as an exception.",
+    ),
+    "archived_selected": Kind(
+        "Archived, but selected",
+        "repositories are archived at their vendor, and still selected",
+        "Take them out of the selection: nothing changes in them any more.",
     ),
     "unexpected": Kind(
         "Unexpected",
@@ -98,9 +120,22 @@ def fail_on_from(value: t.Any) -> list[str]:
 
 
 def finding(kind: str, message: str, **about: t.Any) -> Finding:
-    """about: subject, type, name, hostname, id, repository, stage, index (of the expected data source), before, after."""
+    """about: subject, type, name, hostname, id, repository, stage, index (of the expected data source), before, after.
+
+    repositories: of a finding about many, their names.
+    """
     keys = ("subject", "type", "name", "hostname", "id", "repository", "stage", "index", "before", "after")
-    return {"kind": kind, **{k: about.get(k) for k in keys}, "message": message, "excused": None}
+    many = {"repositories": about["repositories"]} if about.get("repositories") else {}
+    return {"kind": kind, **{k: about.get(k) for k in keys}, **many, "message": message, "excused": None}
+
+
+def message_of(each: Finding) -> str:
+    """What a finding says, on one line."""
+    names = each.get("repositories")
+    if not names:
+        return str(each["message"])
+    more = f" and {len(names) - SOME} more" if len(names) > SOME else ""
+    return f"{len(names)} {'repository' if len(names) == 1 else 'repositories'} ({', '.join(names[:SOME])}{more}): {each['message']}"
 
 
 def day_from(value: t.Any, what: str) -> dt.date:

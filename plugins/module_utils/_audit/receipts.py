@@ -17,15 +17,23 @@ Row = dict[str, t.Any]
 
 
 def judge(
-    receipts: list[Row], sources: list[Item], wanted: list[Row] | None, listed: list[str] | None, *, today: dt.date, max_age_days: int
+    receipts: list[Row],
+    sources: list[Item],
+    wanted: list[Row] | None,
+    listed: list[str] | None,
+    *,
+    today: dt.date,
+    max_age_days: int,
+    known: list[Row] | None = None,
 ) -> tuple[Row, list[Finding]]:
     """The newest receipt of each collector and repository, whatever the branch: a branch that is gone is not stale.
 
     receipts: as sarif_upload writes them, each with its C(file). wanted: the expected data sources, None when nothing is described: then
-    the collectors of the tenant are expected. listed: repositories that should have one, if any.
+    the collectors of the tenant are expected. listed: repositories that should have one, if any. known: the tenant's own list, by whose ids
+    receipts may name a repository.
     """
     collectors = [s for s in sources if str(s.get("type") or "").upper() == "COLLECTOR"]
-    reader = Reader(sources)
+    reader = Reader(sources, known)
     newest: dict[tuple[str, str, str], Row] = {}
     counts: dict[tuple[str, str, str], int] = {}
     found: list[Finding] = []

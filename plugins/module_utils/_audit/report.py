@@ -14,6 +14,7 @@ from .changes import changes
 from .compare import compare, stages
 from .exceptions import excuse
 from .kinds import KINDS, Finding, day_from, fail_on_from, finding
+from .known import KINDS_SEEN, look
 from .receipts import judge
 from .repositories import cover
 
@@ -27,6 +28,7 @@ class Evidence:
 
     tenant: its host. inventory_host: whom the report is for. audited_at: 2026-11-22T08:00:00Z; its date is the day of the audit.
     sources: data_source_info with details. expected: items (None: nothing is described). rows, diffs: data_sources in check mode.
+    known: the tenant's repositories (None: they could not be read), known_whole: whether it showed all of them.
     repositories, receipts, exceptions: None when not examined. unreadable: (file, why). baseline: an earlier report.
     inputs: what was read from where, for the reader of the report. notes: to be said in any case.
     """
@@ -38,6 +40,8 @@ class Evidence:
     expected: list[Item] | None = None
     rows: list[Row] = dataclasses.field(default_factory=list)
     diffs: list[Row] = dataclasses.field(default_factory=list)
+    known: list[Row] | None = None
+    known_whole: bool = True
     repositories: list[str] | None = None
     receipts: list[Row] | None = None
     exceptions: list[t.Any] | None = None
@@ -46,6 +50,7 @@ class Evidence:
     inputs: Row = dataclasses.field(default_factory=dict)
     notes: list[str] = dataclasses.field(default_factory=list)
     max_age_days: int = 30
+    scan_max_age_days: int = 30
     key_expires: t.Any = None
     key_warn_days: int = 30
     fail_on: t.Any = None
@@ -58,6 +63,8 @@ def audit(evidence: Evidence) -> Row:
     wanted, shown, found = compare(evidence.expected, evidence.sources, evidence.rows, evidence.diffs)
     found += [finding("unreadable", why, subject=file) for file, why in evidence.unreadable]
     repositories, more = _repositories(evidence)
+    found += more
+    known, more = _known(evidence, today)
     found += more
     receipts, more = _receipts(evidence, wanted, today)
     found += more
@@ -86,13 +93,14 @@ def audit(evidence: Evidence) -> Row:
             for kind in KINDS
         },
         "not_examined": _not_examined(evidence),
-        "notes": list(evidence.notes),
+        "notes": [*evidence.notes, *_notes(known)],
         "inputs": evidence.inputs,
         "stages": stages(wanted, shown),
         "findings": found,
         "expected": wanted,
         "data_sources": shown,
         "repositories": repositories,
+        "tenant_repositories": known,
         "receipts": receipts,
         "exceptions": exceptions,
         "api_key": api_key,
@@ -128,6 +136,8 @@ def _not_examined(evidence: Evidence) -> dict[str, str]:
     told: dict[str, str] = {}
     if evidence.expected is None:
         told.update(dict.fromkeys(("missing", "unexpected", "drift", "undetermined"), "no data sources are described (audit_expected)"))
+    if evidence.known is None:
+        told.update(dict.fromkeys(KINDS_SEEN, "the tenant's list of repositories was not read"))
     if evidence.repositories is None:
         told["uncovered"] = "no list of repositories is given (audit_repositories)"
     if evidence.receipts is None:
@@ -142,7 +152,29 @@ def _not_examined(evidence: Evidence) -> dict[str, str]:
 
 
 def _repositories(evidence: Evidence) -> tuple[Row | None, list[Finding]]:
-    return (None, []) if evidence.repositories is None else cover(evidence.repositories, evidence.sources)
+    return (None, []) if evidence.repositories is None else cover(evidence.repositories, evidence.sources, evidence.known)
+
+
+def _known(evidence: Evidence, today: dt.date) -> tuple[Row | None, list[Finding]]:
+    if evidence.known is None:
+        return None, []
+    return look(
+        evidence.known, evidence.sources, whole=evidence.known_whole, today=today, max_age_days=evidence.scan_max_age_days
+    )
+
+
+def _notes(known: Row | None) -> list[str]:
+    if known is None:
+        return []
+    notes = []
+    if not known["complete"]:
+        notes.append(
+            f"The tenant repeats the pages of its repositories: {known['known']} were seen, and there may be more of which nothing is "
+            "known."
+        )
+    if known["selected"] and not known["dates_shown"]:
+        notes.append("The tenant shows of no repository when it was scanned: whether scans are missing is not known.")
+    return notes
 
 
 def _receipts(evidence: Evidence, wanted: list[Row], today: dt.date) -> tuple[Row | None, list[Finding]]:
@@ -150,7 +182,13 @@ def _receipts(evidence: Evidence, wanted: list[Row], today: dt.date) -> tuple[Ro
         return None, []
     expected = wanted if evidence.expected is not None else None
     return judge(
-        evidence.receipts, evidence.sources, expected, evidence.repositories, today=today, max_age_days=evidence.max_age_days
+        evidence.receipts,
+        evidence.sources,
+        expected,
+        evidence.repositories,
+        today=today,
+        max_age_days=evidence.max_age_days,
+        known=evidence.known,
     )
 
 
@@ -192,7 +230,7 @@ def verdict_line(report: Row) -> str:
 def unpack_options(options: Row) -> Row:
     """The numbers among the options, which a survey gives as text. Raises InputError."""
     told: Row = {}
-    for name in ("max_age_days", "key_warn_days"):
+    for name in ("max_age_days", "scan_max_age_days", "key_warn_days"):
         value = options.get(name)
         try:
             told[name] = int(str(value))

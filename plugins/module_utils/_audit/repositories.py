@@ -12,21 +12,29 @@ from .._data_sources.fields import Item, label
 from .._data_sources.status import HEALTH
 from .compare import code_host, is_code, product_of, readable
 from .kinds import Finding, finding
+from .known import name_of
 
 Row = dict[str, t.Any]
 _BEST = {word: place for place, word in enumerate(("healthy", "pending", "unknown", "unhealthy"))}
 
 
 class Reader:
-    """Reads what lists, receipts and data sources call a repository, with what the tenant's data sources tell of their hosts."""
+    """Reads what lists, receipts and data sources call a repository, with what the tenant's data sources tell of their hosts.
 
-    def __init__(self, sources: list[Item]) -> None:
+    known: the tenant's own list of repositories, by whose ids they are known too.
+    """
+
+    def __init__(self, sources: list[Item], known: list[Row] | None = None) -> None:
+        self._sources = {str(source["id"]): source for source in sources if source.get("id")}
+        self._known = {str(row["id"]): row for row in known or []}
         self._products = {code_host(source): product_of(source) for source in filter(is_code, sources) if code_host(source)}
         # Where a product lies below a path of its host: example.com/gitlab.
         self._roots = [host for host in self._products if "/" in host]
 
     def read(self, text: str, product: str = "") -> Repository:
         """The repository that a text means; one that names none is known by that text alone."""
+        if text in self._known:
+            return self.of_tenant(self._known[text])
         try:
             found = repository_of(text, product)
             if found.host and not found.product:
@@ -38,6 +46,15 @@ class Reader:
             if found.host == name and found.path.lower().startswith(f"{root}/"):
                 return dataclasses.replace(found, host=host, path=found.path[len(root) + 1 :])
         return found
+
+    def of_tenant(self, row: Row) -> Repository:
+        """A repository of the tenant's list."""
+        source = self._sources.get(str(row.get("integration_id") or ""), {"type": row.get("source")})
+        product = product_of(source)
+        if row.get("url"):
+            return self.read(str(row["url"]), product)
+        found = self.read(name_of(row), product)
+        return found if found.host else dataclasses.replace(found, host=code_host(source))
 
     def known_host(self, bare: Repository) -> Repository | None:
         """Of a path alone whose first part is the host of a data source: the rest of it, there."""
@@ -58,10 +75,15 @@ class Reader:
 
 
 class Coverage:
-    """What the version-control data sources of a tenant select, by path."""
+    """What the version-control data sources of a tenant select, by path.
 
-    def __init__(self, sources: list[Item]) -> None:
-        self.reader = Reader(sources)
+    known: the tenant's own list of repositories: where it shows whether one is selected, that decides (docs/api.md: repository.selected).
+    """
+
+    def __init__(self, sources: list[Item], known: list[Row] | None = None) -> None:
+        self.reader = Reader(sources, known)
+        self._by_id = {str(source["id"]): source for source in sources if source.get("id")}
+        self._told: dict[str, list[tuple[Repository, Row]]] = {}
         self._paths: dict[str, list[tuple[str, str, Item]]] = {}
         self._ends: dict[str, set[tuple[str, str]]] = {}
         self._open: list[tuple[str, Item]] = []
@@ -76,17 +98,31 @@ class Coverage:
                 self.selected[(host, path)] = text
             if not readable(source):
                 self._open.append((own, source))
+        for row in known or []:
+            if isinstance(row.get("is_selected"), bool):
+                self._take(row)
+
+    def _take(self, row: Row) -> None:
+        """What the tenant says of one repository, in place of what the data sources show."""
+        there = self.reader.of_tenant(row)
+        host, path = there.key
+        self._told.setdefault(path_key(path), []).append((there, row))
+        self._ends.setdefault(path_key(path).rpartition("/")[2], set()).add((host, path))
+        if row["is_selected"]:
+            self.selected.setdefault((host, path), name_of(row))
+        else:
+            self.selected.pop((host, path), None)
 
     def of(self, text: str) -> Row:
         """One listed repository: covered, uncovered or unknown; by which data source, and whether that is healthy."""
         wanted = self.reader.read(text)
         row: Row = {"name": text, "status": "covered", "health": None, "by": None, "id": None, "note": ""}
-        found = self._selecting(wanted)
-        there = None if found else self.reader.known_host(wanted)
+        selected, found = self._judge(wanted)
+        there = None if selected is not None else self.reader.known_host(wanted)
         if there:
-            wanted, found = there, self._selecting(there)
+            wanted, (selected, found) = there, self._judge(there)
         path = path_key(wanted.path)
-        if not found and "/" not in path:
+        if selected is None and "/" not in path:
             same = sorted(k for k in self._ends.get(path, ()) if may_be(wanted, k[0]))
             if len(same) > 1:
                 return {
@@ -95,15 +131,35 @@ class Coverage:
                     "note": f"{len(same)} selected repositories are called so: list it with its group or URL",
                 }
             if same:
-                found = self._selecting(Repository(*same[0]))
+                selected, found = self._judge(Repository(*same[0]))
                 row["note"] = f"listed by its last part alone: taken for {same[0][1]}"
         if found:
             best = min(found, key=lambda s: _BEST.get(str(s.get("health")), _BEST["unknown"]))
             return {**row, "health": best.get("health") if best.get("health") in HEALTH else "unknown", "by": label(best), "id": best["id"]}
+        if selected:
+            said = "the tenant says that it is selected, but not by which data source"
+            return {**row, "health": "unknown", "note": ". ".join(filter(None, [row["note"], said]))}
+        if selected is False:
+            said = "the tenant knows it, and nobody selected it"
+            return {**row, "status": "uncovered", "note": ". ".join(filter(None, [row["note"], said]))}
         possible = [source for own, source in self._open if may_be(wanted, own)]
         if possible:
             return {**row, "status": "unknown", "note": f"{label(possible[0])} may select it, but does not show all that it selects"}
         return {**row, "status": "uncovered"}
+
+    def _judge(self, wanted: Repository) -> tuple[bool | None, list[Item]]:
+        """Whether it is selected, and by what; None when neither the tenant's list nor a data source says so."""
+        told = [
+            row
+            for there, row in self._told.get(path_key(wanted.path), [])
+            if may_be(wanted, there.host) and there.key[1] == path_key(wanted.path, there.product)
+        ]
+        chosen = [row for row in told if row["is_selected"]]
+        if told and not chosen:
+            return False, []
+        found = [self._by_id[i] for row in chosen if (i := str(row.get("integration_id") or "")) in self._by_id]
+        found = found or self._selecting(wanted)
+        return (True if chosen or found else None), found
 
     def _selecting(self, wanted: Repository) -> list[Item]:
         """The data sources that select it; where upper and lower case count, in just this spelling."""
@@ -119,9 +175,9 @@ def may_be(one: Repository, host: str) -> bool:
     return not one.host or not host or one.host == host or (one.ssh and one.host == without_port(host))
 
 
-def cover(listed: list[str], sources: list[Item]) -> tuple[Row, list[Finding]]:
-    """The coverage of the listed repositories, and what is to be said about it."""
-    coverage = Coverage(sources)
+def cover(listed: list[str], sources: list[Item], known: list[Row] | None = None) -> tuple[Row, list[Finding]]:
+    """The coverage of the listed repositories, and what is to be said about it. known: the tenant's own list, where it could be read."""
+    coverage = Coverage(sources, known)
     unique: dict[tuple[str, str], str] = {}
     read: dict[tuple[str, str], Repository] = {}
     for text in listed:
@@ -130,7 +186,13 @@ def cover(listed: list[str], sources: list[Item]) -> tuple[Row, list[Finding]]:
         read.setdefault(one.key, one)
     rows = [coverage.of(text) for text in unique.values()]
     found = [
-        finding("uncovered", "no version-control data source selects it", subject=row["name"], repository=row["name"], stage="code")
+        finding(
+            "uncovered",
+            row["note"] or "no version-control data source selects it",
+            subject=row["name"],
+            repository=row["name"],
+            stage="code",
+        )
         if row["status"] == "uncovered"
         else finding(
             "incomplete", f"whether it is covered is not known: {row['note']}", subject=row["name"], repository=row["name"], stage="code"

@@ -12,7 +12,7 @@ import unicodedata
 from xml.etree import ElementTree
 
 from .._data_sources.status import reasons
-from .kinds import KINDS, Finding
+from .kinds import KINDS, Finding, message_of
 from .report import failing
 
 Row = dict[str, t.Any]
@@ -41,7 +41,9 @@ def _rows(report: Row) -> t.Iterator[Row]:
     for each in report["findings"]:
         state = "excused" if each["excused"] else "fails" if each["kind"] in report["fail_on"] else "open"
         about = each if each["type"] or each["repository"] else {**each, "name": each["subject"]}
-        yield {**about, "record": "finding", "state": state, "detail": each["message"], **(each["excused"] or {})}
+        for repository in each.get("repositories") or [each["repository"]]:
+            row = {"record": "finding", "state": state, "repository": repository, "detail": each["message"], **(each["excused"] or {})}
+            yield {**about, **row}
     for source in report["data_sources"]:
         state = {True: "expected", False: "unexpected", None: "present"}[source["expected"]]
         told = f"status {source['status']}, drift {source['drift']}"
@@ -109,7 +111,7 @@ def _case(group: str, name: str, findings: list[Finding], fails: set[int], skipp
     others = [f for f in findings if id(f) not in fails]
     case = _element("testcase", {"classname": group, "name": name, "time": 0})
     if bad:
-        first = f"{bad[0]['subject']}: {bad[0]['message']}" + (f" (and {len(bad) - 1} more)" if len(bad) > 1 else "")
+        first = f"{bad[0]['subject']}: {message_of(bad[0])}" + (f" (and {len(bad) - 1} more)" if len(bad) > 1 else "")
         _element("failure", {"message": first, "type": bad[0]["kind"]}, _listed(bad), inside=case)
     elif skipped:
         _element("skipped", {"message": skipped}, inside=case)
@@ -120,7 +122,7 @@ def _case(group: str, name: str, findings: list[Finding], fails: set[int], skipp
 
 def _listed(findings: list[Finding]) -> str:
     lines = [
-        f"{f['kind']}: {f['subject']}: {f['message']}" + (f" (excused until {f['excused']['expires']})" if f["excused"] else "")
+        f"{f['kind']}: {f['subject']}: {message_of(f)}" + (f" (excused until {f['excused']['expires']})" if f["excused"] else "")
         for f in findings[:SHOWN]
     ]
     return "\n".join(lines + ([f"... and {len(findings) - SHOWN} more: see report.json"] if len(findings) > SHOWN else []))

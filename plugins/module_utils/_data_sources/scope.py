@@ -102,6 +102,12 @@ def resolve(rules: list[Rule], candidates: t.Iterable[str], selected: t.Sequence
     )
 
 
+def pattern_of(pattern: str, flags: int = 0) -> re.Pattern[str]:
+    """A pattern as rules have them: * for text within a segment, ** also across segments. Raises InputError for one that is too long."""
+    _refuse_long(pattern, "the pattern")
+    return _compiled(pattern, flags)
+
+
 def _path_of(candidate: str) -> str:
     with contextlib.suppress(ValueError):
         if "://" in candidate or "@" in candidate:

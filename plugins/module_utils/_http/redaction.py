@@ -66,20 +66,25 @@ def alike(one: t.Any, other: t.Any) -> bool:
 def hide_secret_keys(value: t.Any, under_secret_key: bool = False) -> t.Any:
     """A copy of a JSON-like value with every value under a secret-looking key, at any depth, replaced by HIDDEN.
 
-    Empty values, true and false, and what is masked already stay as they are. In status_details the keys are names of components, such as
-    token: what is said of them is no secret.
+    Empty values, true and false, and what is masked already stay as they are. In status_details, and in the status of a repository, the
+    keys are names of components, such as token: what is said of them is no secret.
     """
     if isinstance(value, dict):
-        components = value.get("status_details") if not under_secret_key else None
         hidden = {k: hide_secret_keys(v, under_secret_key or looks_secret(k)) for k, v in value.items()}
-        if isinstance(components, dict):
-            hidden["status_details"] = {name: hide_secret_keys(one) for name, one in components.items()}
+        for holder in () if under_secret_key else ("status_details", "status"):
+            components = value.get(holder)
+            if isinstance(components, dict) and (holder == "status_details" or all(map(_is_component, components.values()))):
+                hidden[holder] = {name: hide_secret_keys(one) for name, one in components.items()}
         return hidden
     if isinstance(value, (list, tuple)):
         return [hide_secret_keys(v, under_secret_key) for v in value]
     if under_secret_key and value not in (None, "") and not isinstance(value, bool) and not is_masked(value):
         return HIDDEN
     return value
+
+
+def _is_component(value: t.Any) -> bool:
+    return isinstance(value, dict) and value.get("status") in ("VALID", "INVALID")
 
 
 def secrets_in(value: t.Any, under_secret_key: bool = False) -> t.Iterator[str]:

@@ -43,7 +43,7 @@ def _groups(findings: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     same: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for each in findings:
         if each["kind"] == kind:
-            plain = each["before"] is None and each["after"] is None
+            plain = each["before"] is None and each["after"] is None and not each.get("repositories")
             said = (each["message"], *(each["excused"] or {}).values()) if plain else (id(each),)
             same.setdefault(said, []).append(each)
     single = [f for some in same.values() if len(some) <= ALIKE for f in some]

@@ -39,6 +39,11 @@ def test_offset(tenant: EmbeddedTenant, admin: Caller, offset: str, second: list
     assert [f"{item['owner']}/{item['name']}" for item in admin.get(REPOSITORIES, limit=1, offset=1).json()] == second
 
 
+def test_repositories_that_a_key_may_not_read(tenant: EmbeddedTenant, admin: Caller) -> None:
+    tenant.set(repositories_readable=False)
+    assert admin.get(REPOSITORIES).status_code == 403
+
+
 def test_repository_filters_and_faults(tenant: EmbeddedTenant, admin: Caller) -> None:
     tenant.add_repository("shop/web")
     tenant.add_repository("shop/api", source="GITLAB", url="https://gitlab.com/shop/api", default_branch="trunk")

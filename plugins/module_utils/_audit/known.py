@@ -1,0 +1,112 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, what the tenant itself says of its repositories: selected, scanned, broken. Pure.
+from __future__ import annotations
+
+import datetime as dt
+import typing as t
+
+from .._data_sources.fields import Item
+from .._repositories import day_of
+from .compare import about
+from .kinds import Finding, finding
+
+Row = dict[str, t.Any]
+# What an audit reads of each repository.
+READ = ["name", "owner", "url", "source", "integration_id", "organization_id", "is_selected", "is_archived", "scanned_at", "broken"]
+COUNTS = ("known", "selected", "archived", "unselected", "archived_selected", "broken", "not_scanned", "never_scanned")
+KINDS_SEEN = ("broken", "not_scanned", "unselected", "archived_selected")
+# Of one data source many repositories are one finding; what is said of them.
+_TOLD = {
+    "unselected": "the tenant knows them, and nobody selected them",
+    "archived_selected": "they are archived, and still selected",
+}
+
+
+def name_of(row: Row) -> str:
+    """How a repository of the tenant's list is called."""
+    return "/".join(str(row[k]) for k in ("owner", "name") if row.get(k)) or str(row.get("url") or row.get("id"))
+
+
+def look(known: list[Row], sources: list[Item], *, whole: bool, today: dt.date, max_age_days: int) -> tuple[Row, list[Finding]]:
+    """The tenant's repositories in numbers, and what is to be said of them.
+
+    known: as repository_info shows them, with the members READ. whole: whether the tenant showed all. One that is selected and was not
+    scanned counts only where the tenant shows the date of any scan (docs/api.md: repository.never).
+    """
+    by_id = {str(source["id"]): source for source in sources}
+    dated = any(row.get("scanned_at") for row in known)
+    limit = today - dt.timedelta(days=max_age_days)
+    groups: dict[tuple[str, str], Row] = {}
+    listed: dict[tuple[str, str], list[str]] = {}
+    found: list[Finding] = []
+    for row in known:
+        holder = _holder(row, by_id)
+        seen = _seen(row, limit, dated)
+        organization = str(row.get("owner") or row.get("organization_id") or "").partition("/")[0]
+        group = groups.setdefault((organization, str(holder["subject"])), _empty(organization, holder))
+        for name in seen:
+            group[name] += 1
+        when = row.get("scanned_at")
+        if when and row.get("is_selected") is not False:
+            group["newest_scan"] = max(group["newest_scan"] or when, when)
+            group["oldest_scan"] = min(group["oldest_scan"] or when, when)
+        if "broken" in seen:
+            found.append(_broken(row, holder))
+        for kind in seen:
+            if kind in KINDS_SEEN and kind != "broken":
+                listed.setdefault((kind, _group(row)), []).append(name_of(row))
+    holders = {_group(row): _holder(row, by_id) for row in known}
+    told = {**_TOLD, "not_scanned": f"they are selected, and were not scanned for {max_age_days} days, or never"}
+    found += [finding(kind, told[kind], repositories=sorted(names), **holders[key]) for (kind, key), names in listed.items()]
+    rows = sorted(groups.values(), key=lambda g: (-sum(g[k] for k in KINDS_SEEN), g["organization"], str(g["data_source"])))
+    section: Row = {name: sum(g[name] for g in rows) for name in COUNTS}
+    for name, best in (("newest_scan", max), ("oldest_scan", min)):
+        section[name] = best((g[name] for g in rows if g[name]), default=None)
+    return {**section, "complete": whole, "max_age_days": max_age_days, "dates_shown": dated, "by": rows}, found
+
+
+def _seen(row: Row, limit: dt.date, dated: bool) -> list[str]:
+    """The counts in which a repository counts."""
+    selected, archived = row.get("is_selected"), bool(row.get("is_archived"))
+    when = row.get("scanned_at")
+    late = dated and selected is True and not archived and day_of(str(when or "")) < limit
+    verdicts = {
+        "known": True,
+        "selected": selected is True,
+        "archived": archived,
+        "unselected": selected is False and not archived,
+        "archived_selected": selected is True and archived,
+        "broken": bool(row.get("broken")) and selected is not False and not archived,
+        "not_scanned": late,
+        "never_scanned": late and not when,
+    }
+    return [name for name in COUNTS if verdicts[name]]
+
+
+def _group(row: Row) -> str:
+    return str(row.get("integration_id") or f"{row.get('source') or ''} ")
+
+
+def _holder(row: Row, by_id: dict[str, Item]) -> Row:
+    """The data source that a repository belongs to, as a finding names it."""
+    source = by_id.get(str(row.get("integration_id") or ""))
+    if source is not None:
+        return about(source)
+    kind, its_id = str(row.get("source") or "") or None, row.get("integration_id")
+    subject = f"data source {its_id}" if its_id else f"{kind or 'repositories'}, of a data source that is not shown"
+    return {**about({"type": kind}), "subject": subject, "id": its_id, "stage": "code"}
+
+
+def _empty(organization: str, holder: Row) -> Row:
+    counts: Row = dict.fromkeys(COUNTS, 0)
+    facts = {"organization": organization, "data_source": holder["subject"], "id": holder["id"]}
+    return {**facts, **counts, "newest_scan": None, "oldest_scan": None}
+
+
+def _broken(row: Row, holder: Row) -> Finding:
+    parts = ", ".join(f"{one['part']} ({one['reason']})" if one.get("reason") else str(one["part"]) for one in row["broken"])
+    said = f"the tenant calls invalid: {parts}"
+    facts = {**holder, "subject": name_of(row), "repository": name_of(row), "stage": "code"}
+    return finding("broken", said, **facts)

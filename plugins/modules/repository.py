@@ -1,0 +1,386 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: repository
+short_description: Say which branches of repositories are scanned, and how
+version_added: 1.0.0
+description:
+  - Sets the scanned branches and the scan configuration of one repository of a tenant, or of many in one task.
+  - Which repositories are scanned at all is what M(cortex_cloud.appsec.data_source) selects.
+  - All repositories are read and planned before the first write. Each is read anew before its change and read back after it. What a change
+    altered without being asked is an error, and no further repository is tried then.
+  - Only members that are given change. One repository's failure does not stop the others; a refused key, licence or role ends the run.
+options:
+  id:
+    description: The tenant's ID of the repository.
+    type: str
+  url:
+    description: URL of the repository. Scheme, user name, C(.git) and the form C(git@host:path) do not matter.
+    type: str
+  match:
+    description:
+      - Patterns of C(owner/name). All repositories that match one of them are meant. C(*) stands for any text within one segment of the
+        path, C(**) also across segments. Upper and lower case do not matter.
+    type: list
+    elements: str
+  data_source:
+    description:
+      - Of the repositories that match, only those of this data source, given by its ID, or as a dictionary of C(type), C(name),
+        C(identifier) and C(domain).
+    type: raw
+  scanned_branches:
+    description:
+      - The branches that are scanned, all of them. Compared as a set.
+    type: list
+    elements: str
+  primary_branch:
+    description:
+      - Which of the scanned branches is the primary one. The tenant takes the branches and the primary one together; what is not given
+        stays as it is.
+    type: str
+  scan_configuration:
+    description:
+      - What is scanned, and how. Only what is given is changed. The tenant takes each member as a whole, so what is not given of it is
+        sent as the tenant shows it; where the tenant does not show it, it has to be given.
+    type: dict
+    suboptions:
+      excluded_paths:
+        description: Paths that are not scanned, all of them. Compared as a set.
+        type: list
+        elements: str
+      pr_scanning:
+        description: Scanning of pull requests.
+        type: dict
+        suboptions:
+          is_enabled:
+            description: Whether pull requests are scanned.
+            type: bool
+          block_on_error:
+            description: Whether a pull request is blocked when its scan fails.
+            type: bool
+      tagging_bot:
+        description: The bot that adds tags to infrastructure as code.
+        type: dict
+        suboptions:
+          tag_module_blocks:
+            description: Whether it tags blocks of modules.
+            type: bool
+          tag_resource_blocks:
+            description: Whether it tags blocks of resources.
+            type: bool
+      scanners:
+        description: The scanners.
+        type: dict
+        suboptions:
+          secrets:
+            description: Search for secrets.
+            type: dict
+            suboptions:
+              is_enabled:
+                description: Whether it runs.
+                type: bool
+              scan_options:
+                description: How it runs.
+                type: dict
+                suboptions:
+                  git_history:
+                    description: Whether earlier commits are searched too.
+                    type: bool
+                  secret_validation:
+                    description: Whether it is tried out if a secret is valid.
+                    type: bool
+          sca:
+            description: Analysis of the composition (dependencies).
+            type: dict
+            suboptions:
+              is_enabled:
+                description: Whether it runs.
+                type: bool
+          iac:
+            description: Analysis of infrastructure as code.
+            type: dict
+            suboptions:
+              is_enabled:
+                description: Whether it runs.
+                type: bool
+  repositories:
+    description:
+      - Several of the above in one task, each with its own settings. No repository may be meant by two of them.
+    type: list
+    elements: dict
+    suboptions:
+      id:
+        description: The tenant's ID of the repository.
+        type: str
+      url:
+        description: URL of the repository. Scheme, user name, C(.git) and the form C(git@host:path) do not matter.
+        type: str
+      match:
+        description:
+          - Patterns of C(owner/name). All repositories that match one of them are meant. C(*) stands for any text within one segment of the
+            path, C(**) also across segments. Upper and lower case do not matter.
+        type: list
+        elements: str
+      data_source:
+        description:
+          - Of the repositories that match, only those of this data source, given by its ID, or as a dictionary of C(type), C(name),
+            C(identifier) and C(domain).
+        type: raw
+      scanned_branches:
+        description:
+          - The branches that are scanned, all of them. Compared as a set.
+        type: list
+        elements: str
+      primary_branch:
+        description:
+          - Which of the scanned branches is the primary one. The tenant takes the branches and the primary one together; what is not given
+            stays as it is.
+        type: str
+      scan_configuration:
+        description:
+          - What is scanned, and how. Only what is given is changed. The tenant takes each member as a whole, so what is not given of it is
+            sent as the tenant shows it; where the tenant does not show it, it has to be given.
+        type: dict
+        suboptions:
+          excluded_paths:
+            description: Paths that are not scanned, all of them. Compared as a set.
+            type: list
+            elements: str
+          pr_scanning:
+            description: Scanning of pull requests.
+            type: dict
+            suboptions:
+              is_enabled:
+                description: Whether pull requests are scanned.
+                type: bool
+              block_on_error:
+                description: Whether a pull request is blocked when its scan fails.
+                type: bool
+          tagging_bot:
+            description: The bot that adds tags to infrastructure as code.
+            type: dict
+            suboptions:
+              tag_module_blocks:
+                description: Whether it tags blocks of modules.
+                type: bool
+              tag_resource_blocks:
+                description: Whether it tags blocks of resources.
+                type: bool
+          scanners:
+            description: The scanners.
+            type: dict
+            suboptions:
+              secrets:
+                description: Search for secrets.
+                type: dict
+                suboptions:
+                  is_enabled:
+                    description: Whether it runs.
+                    type: bool
+                  scan_options:
+                    description: How it runs.
+                    type: dict
+                    suboptions:
+                      git_history:
+                        description: Whether earlier commits are searched too.
+                        type: bool
+                      secret_validation:
+                        description: Whether it is tried out if a secret is valid.
+                        type: bool
+              sca:
+                description: Analysis of the composition (dependencies).
+                type: dict
+                suboptions:
+                  is_enabled:
+                    description: Whether it runs.
+                    type: bool
+              iac:
+                description: Analysis of infrastructure as code.
+                type: dict
+                suboptions:
+                  is_enabled:
+                    description: Whether it runs.
+                    type: bool
+  max_narrowed:
+    description:
+      - In so many repositories less may be scanned than before (a scanner or pull requests off, a branch left out, a path excluded). A run
+        that would do so in more is refused with the numbers, before any change. V(-1) allows all.
+    type: int
+    default: 10
+  plan_digest:
+    description:
+      - Apply only the plan with this digest (RV(plan_digest) of a check-mode run); otherwise nothing is changed.
+      - A blank one, or a null, is the digest of no plan, so that nothing is changed. To apply whatever the plan is, leave it out.
+    type: str
+  plan_required:
+    description:
+      - Change nothing without O(plan_digest). In check mode, which is where the digest comes from, it means nothing.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - cortex_cloud.appsec._connection
+  - cortex_cloud.appsec._attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - The result predicts what a run would do.
+  diff_mode:
+    support: full
+    details:
+      - A list with one entry for each repository that changes.
+  idempotent:
+    support: full
+seealso:
+  - module: cortex_cloud.appsec.repository_info
+  - module: cortex_cloud.appsec.data_source
+author:
+  - The cortex_cloud.appsec contributors (@cortex-cloud-appsec)
+"""
+
+EXAMPLES = r"""
+- name: Scan the release branch of one repository too, and validate the secrets that are found
+  cortex_cloud.appsec.repository:
+    url: https://github.example.com/payments/ledger
+    scanned_branches: [main, release]
+    primary_branch: main
+    scan_configuration:
+      scanners:
+        secrets: {scan_options: {secret_validation: true}}
+
+- name: Scan the pull requests of all of payments, and block none
+  cortex_cloud.appsec.repository:
+    match: [payments/**]
+    scan_configuration:
+      pr_scanning: {is_enabled: true, block_on_error: false}
+
+- name: See what several settings would change
+  cortex_cloud.appsec.repository:
+    repositories:
+      - match: [payments/*, identity/*]
+        data_source: {type: GITHUB_ENTERPRISE, domain: {hostname: github.example.com}}
+        scan_configuration: {scanners: {iac: {is_enabled: true}}}
+      - url: https://github.example.com/web/shop
+        scan_configuration: {excluded_paths: [vendor/, testdata/]}
+  check_mode: true
+  diff: true
+  register: plan
+
+- name: Apply just that plan
+  cortex_cloud.appsec.repository:
+    repositories:
+      - match: [payments/*, identity/*]
+        data_source: {type: GITHUB_ENTERPRISE, domain: {hostname: github.example.com}}
+        scan_configuration: {scanners: {iac: {is_enabled: true}}}
+      - url: https://github.example.com/web/shop
+        scan_configuration: {excluded_paths: [vendor/, testdata/]}
+    plan_digest: "{{ plan.plan_digest }}"
+"""
+
+RETURN = r"""
+repositories:
+  description: What became of each repository, or would in check mode.
+  returned: when the tenant could be read and no guard refused
+  type: list
+  elements: dict
+  contains:
+    id: {description: "The tenant's ID.", type: str, returned: always}
+    owner: {description: "Organization, group or project.", type: str, returned: always}
+    name: {description: "Name.", type: str, returned: always}
+    url: {description: "Address of its web page.", type: str, returned: always}
+    index: {description: "Place of the item that means it in O(repositories), from 0.", type: int, returned: always}
+    action: {description: "V(updated), V(unchanged) or V(failed).", type: str, returned: always}
+    changed: {description: "Whether the tenant was changed for it.", type: bool, returned: always}
+    scanned_branches: {description: "The branches that are scanned.", type: list, elements: str, returned: when shown}
+    primary_branch: {description: "The primary one of them.", type: str, returned: when shown}
+    scan_configuration: {description: "What is scanned, in the shape of O(scan_configuration).", type: dict, returned: when shown}
+    error: {description: "Why it failed.", type: str, returned: when it failed}
+summary:
+  description: How many repositories had each action.
+  returned: with RV(repositories)
+  type: dict
+  sample: {updated: 12, unchanged: 3}
+plan_digest:
+  description: A short name for exactly this plan on this tenant, the same in check mode and for real.
+  returned: with RV(repositories)
+  type: str
+tenant:
+  description: Host of the tenant.
+  returned: with RV(repositories)
+  type: str
+api_error:
+  description: A refused or failed call of the API as data, without secrets.
+  returned: when a call of the API failed
+  type: dict
+  contains:
+    operation: {description: "What was tried.", type: str, returned: always}
+    subject: {description: "With which object.", type: str, returned: always}
+    method: {description: "HTTP method.", type: str, returned: always}
+    path: {description: "Path without the query.", type: str, returned: always}
+    status: {description: "HTTP status; null when no answer came.", type: int, returned: always}
+    message: {description: "What the API said.", type: str, returned: always}
+    outcome_unknown: {description: "Whether the request may have been carried out all the same.", type: bool, returned: always}
+rate_limited:
+  description: How often and how long (seconds) this task waited for a slot of the tenant's request budget.
+  returned: when the tenant's options were valid
+  type: dict
+  sample: {waits: 0, seconds: 0.0}
+"""
+
+from typing import Any
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import CortexModule
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_run import RepositoryRun, results_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_settings import SETTINGS_SPEC, given
+
+ONE: dict[str, Any] = {
+    "id": {"type": "str"},
+    "url": {"type": "str"},
+    "match": {"type": "list", "elements": "str"},
+    "data_source": {"type": "raw"},
+    **SETTINGS_SPEC,
+}
+
+
+def main() -> None:
+    module = CortexModule(
+        {
+            **ONE,
+            "repositories": {"type": "list", "elements": "dict", "options": ONE},
+            "max_narrowed": {"type": "int", "default": 10},
+            "plan_digest": {"type": "str"},
+            "plan_required": {"type": "bool", "default": False},
+        }
+    )
+    params = module.params
+
+    def work(api: Api) -> dict[str, Any]:
+        if params["plan_required"] and params["plan_digest"] is None and not module.check_mode:
+            raise InputError(
+                "plan_required is set and plan_digest is not given: nothing was sent. Run in check mode, have the plan looked at, and give "
+                "its digest."
+            )
+        one = given({name: params[name] for name in ONE})
+        if one and params["repositories"] is not None:
+            raise InputError(f"give {', '.join(one)} in the entries of repositories, or leave out repositories. Nothing was sent.")
+        run = RepositoryRun(
+            api,
+            check_mode=module.check_mode,
+            max_narrowed=params["max_narrowed"],
+            digest=params["plan_digest"],
+            progress=module.progress(api),
+        )
+        items = [one] if params["repositories"] is None else [given(each) for each in params["repositories"]]
+        return results_of(run, run.apply(items), diff=module._diff)
+
+    module.run(work)
+
+
+if __name__ == "__main__":
+    main()

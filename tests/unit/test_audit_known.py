@@ -1,0 +1,176 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tenant itself says of its repositories: coverage, scans, what is broken, and receipts by its ids."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from test_audit import GITLAB, Row, audited, source
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import KINDS, message_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.known import KINDS_SEEN, READ
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.tables import as_csv, as_junit
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import label
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repositories import MEMBERS
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.render import render_report
+
+ROOT = Path(__file__).resolve().parents[2]
+FRESH, OLD = "2026-11-20T08:00:00.000Z", "2026-10-01T08:00:00.000Z"
+CORE = label(GITLAB)
+EXPIRED = [{"part": "token", "reason": "expired"}]
+
+
+def repo(path: str, **more: Any) -> Row:
+    """A repository of the GitLab as repository_info shows it: selected and scanned."""
+    owner, _slash, name = path.rpartition("/")
+    shown = {"id": f"asset-{name}", "owner": owner, "name": name, "url": f"https://gitlab.example.com/{path}", "source": GITLAB["type"]}
+    return {**shown, "integration_id": GITLAB["id"], "is_selected": True, "is_archived": False, "scanned_at": FRESH, "broken": [], **more}
+
+
+def found(report: Row) -> list[tuple[str, str]]:
+    return sorted((f["kind"], f["repository"] or " ".join(f.get("repositories", [])) or f["subject"]) for f in report["findings"])
+
+
+ESTATE = [
+    repo("pay/fresh"),
+    repo("pay/old", scanned_at=OLD),
+    repo("pay/never", scanned_at=None),
+    repo("pay/free", is_selected=False, broken=EXPIRED),
+    repo("pay/gone", is_archived=True, scanned_at=None, broken=EXPIRED),
+    repo("pay/left", is_archived=True, is_selected=False),
+    repo("lab/torn", broken=EXPIRED),
+]
+NOT_SCANNED = ("not_scanned", "pay/never pay/old")
+
+
+def test_what_is_found_and_counted() -> None:
+    report = audited(sources=[GITLAB], known=ESTATE)
+    assert found(report) == [("archived_selected", "pay/gone"), ("broken", "lab/torn"), NOT_SCANNED, ("unselected", "pay/free")]
+    (torn,) = [f for f in report["findings"] if f["kind"] == "broken"]
+    assert (torn["message"], torn["id"], torn["name"]) == ("the tenant calls invalid: token (expired)", GITLAB["id"], "core")
+    seen = report["tenant_repositories"]
+    counts = {"known": 7, "selected": 5, "archived": 2, "unselected": 1, "archived_selected": 1, "broken": 1, "not_scanned": 2}
+    assert {k: seen[k] for k in (*counts, "never_scanned")} == {**counts, "never_scanned": 1}
+    assert (seen["newest_scan"], seen["oldest_scan"], seen["complete"]) == (FRESH, OLD, True)
+    assert [(g["organization"], g["data_source"], g["known"]) for g in seen["by"]] == [
+        ("pay", 'GITLAB_SELF_MANAGED "core"', 6), ("lab", 'GITLAB_SELF_MANAGED "core"', 1),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("days", "kinds"), [(51, []), (52, []), (50, ["not_scanned"])])
+def test_the_age_of_a_scan_is_counted_in_days(days: int, kinds: list[str]) -> None:
+    # 52 days before the audit; on the last day that is allowed it is not late yet.
+    report = audited(known=[repo("pay/old", scanned_at="2026-10-02T23:00:00Z")], scan_max_age_days=days, sources=[GITLAB])
+    assert [f["kind"] for f in report["findings"]] == kinds
+
+
+def test_without_any_date_nothing_is_called_unscanned_and_that_is_said() -> None:
+    report = audited(sources=[GITLAB], known=[repo("pay/never", scanned_at=None)])
+    assert (report["findings"], report["notes"]) == (
+        [],
+        ["The tenant shows of no repository when it was scanned: whether scans are missing is not known."],
+    )
+
+
+def test_what_an_older_tenant_does_not_show_is_neither_selected_nor_unselected() -> None:
+    bare = {k: v for k, v in repo("pay/a").items() if k in ("id", "owner", "name", "url", "source")}
+    report = audited(sources=[GITLAB], known=[bare])
+    assert (report["findings"], report["tenant_repositories"]["known"], report["tenant_repositories"]["selected"]) == ([], 1, 0)
+    # A whole data source may be unknown to the audit's key.
+    other = audited(sources=[], known=[repo("pay/free", is_selected=False)])
+    assert [f["subject"] for f in other["findings"]] == [f"data source {GITLAB['id']}"]
+
+
+def test_where_the_list_was_not_read_its_kinds_are_not_examined_and_coverage_stays() -> None:
+    core = {**GITLAB, "repositories": ["pay/a"], "repositories_count": 1}
+    report = audited(sources=[core], repositories=["pay/a"])
+    assert set(KINDS_SEEN) <= set(report["not_examined"])
+    assert (report["tenant_repositories"], report["repositories"]["covered"]) == (None, 1)
+    part = audited(sources=[core], known=[repo("pay/a")], known_whole=False)
+    assert part["notes"][0].startswith("The tenant repeats the pages of its repositories: 1 were seen")
+
+
+def coverage(known: list[Row], listed: list[str], *sources: Row) -> list[tuple[str, str | None]]:
+    items = audited(sources=list(sources) or [GITLAB], known=known, repositories=listed)["repositories"]["items"]
+    return [(item["status"], item["by"]) for item in items]
+
+
+def test_the_tenants_own_list_decides_and_where_it_has_nothing_the_data_sources_do() -> None:
+    stated = {**GITLAB, "repositories": ["pay/a", "pay/b"], "repositories_count": 2}
+    listed = ["pay/a", "https://gitlab.example.com/pay/a", "pay/b", "pay/c"]
+    known = [repo("pay/a", is_selected=False)]
+    assert coverage(known, listed, stated) == [("uncovered", None), ("uncovered", None), ("covered", CORE), ("uncovered", None)]
+    # One that selects everything and shows nothing: what the list has is known all the same.
+    everything = {**GITLAB, "selection_type": "CURRENT_STATE", "complete": False}
+    assert coverage([repo("pay/a")], ["pay/a", "pay/b"], everything) == [("covered", CORE), ("unknown", None)]
+
+
+@pytest.mark.parametrize("listed", ["https://gitlab.example.com/pay/c.git", "c", "gitlab.example.com/pay/c", "PAY/C", "asset-c"])
+def test_one_selected_by_the_tenants_word_alone_is_covered_however_it_is_listed(listed: str) -> None:
+    assert coverage([repo("pay/c")], [listed]) == [("covered", CORE)]
+    assert coverage([repo("pay/c", url=None)], [listed]) == [("covered", CORE)]
+    assert coverage([repo("pay/c", is_selected=False)], [listed]) == [("uncovered", None)]
+
+
+def test_one_selected_by_nobody_knows_whom_and_one_of_another_host() -> None:
+    (row,) = audited(sources=[GITLAB], known=[repo("pay/c", integration_id=None)], repositories=["pay/c"])["repositories"]["items"]
+    assert (row["status"], row["health"], row["note"]) == (
+        "covered", "unknown", "the tenant says that it is selected, but not by which data source",
+    )  # fmt: skip
+    assert coverage([repo("pay/c")], ["https://github.com/pay/c"]) == [("uncovered", None)]
+    # Two of one name: the one that is selected counts.
+    assert coverage([repo("pay/c", is_selected=False), repo("pay/c", id="2")], ["pay/c"])[0][0] == "covered"
+
+
+def test_what_is_selected_and_not_listed_is_what_the_tenant_says() -> None:
+    stated = {**GITLAB, "repositories": ["pay/a"], "repositories_count": 1}
+    known = [repo("pay/a", is_selected=False), repo("pay/b")]
+    assert audited(sources=[stated], known=known, repositories=["pay/c"])["repositories"]["not_listed"] == ["pay/b"]
+
+
+def receipt(repository: str) -> Row:
+    told = {"repository": repository, "collector": "bandit", "time": FRESH, "status": 201, "file": f"{repository}.json"}
+    return {**told, "branch": None, "commit": None, "tool": "bandit", "results": 0, "results_by_level": {}, "sha256": "0"}
+
+
+def test_a_receipt_by_the_tenants_id_is_of_its_repository() -> None:
+    bandit = source("COLLECTOR", "bandit")
+    given: Row = {"sources": [GITLAB, bandit], "repositories": ["pay/a"], "receipts": [receipt("asset-a")]}
+    assert found(audited(**given, known=[repo("pay/a")])) == []
+    assert ("no_upload", "pay/a") in found(audited(**given, known=[repo("pay/b")]))
+
+
+def test_an_exception_takes_its_repositories_out_of_the_list() -> None:
+    waiver = {"repository": "pay/o*", "kind": "not_scanned", "owner": "o", "reason": "r", "expires": "2027-01-01"}
+    report = audited(sources=[GITLAB], known=ESTATE, exceptions=[waiver])
+    late = [(f["repositories"], bool(f["excused"])) for f in report["findings"] if f["kind"] == "not_scanned"]
+    assert sorted(late) == [(["pay/never"], False), (["pay/old"], True)]
+    whole = audited(sources=[GITLAB], known=ESTATE, exceptions=[{**waiver, "repository": None, "name": "core"}])
+    (late_all,) = [f for f in whole["findings"] if f["kind"] == "not_scanned"]
+    assert (late_all["repositories"], bool(late_all["excused"])) == (["pay/never", "pay/old"], True)
+
+
+def test_the_files_name_each_repository_and_say_how_many() -> None:
+    many = [repo(f"pay/r{n}", scanned_at=OLD) for n in range(5)]
+    report = audited(sources=[GITLAB], known=many, fail_on="not_scanned")
+    (late,) = report["findings"]
+    assert message_of(late).startswith("5 repositories (pay/r0, pay/r1, pay/r2 and 2 more): they are selected, and")
+    assert as_csv(report).count(",not_scanned,") == 5
+    assert "5 repositories (pay/r0" in as_junit(report)
+    page = render_report(report)
+    assert all(f"<li>pay/r{n}" in page for n in range(5))
+    assert "5 known: 5 selected" in page
+
+
+def test_the_role_reads_just_what_the_audit_looks_at() -> None:
+    variables = yaml.safe_load((ROOT / "roles/audit/vars/main.yml").read_text(encoding="utf-8"))
+    assert variables["audit__members"] == READ
+    assert set(READ) <= set(MEMBERS)
+    page = (ROOT / "docs/audit.md").read_text(encoding="utf-8")
+    spec = (ROOT / "roles/audit/meta/argument_specs.yml").read_text(encoding="utf-8")
+    assert [kind for kind in KINDS if f"| `{kind}` |" not in page or f"V({kind})" not in spec] == []
