@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import typing as t
 from urllib.parse import quote, urlsplit
 
-from ._errors import WORDS_SHOWN, ApiError, CannotCreate, InputError, names_error, words_of
+from ._errors import ApiError, CannotCreate, InputError, names_error, words_of
 from ._http.client import Answer, Call, Client
 from ._http.redaction import secrets_in
 from ._http.signing import CollectorToken
@@ -234,8 +235,7 @@ class Api:
                 raise dataclasses.replace(exc, ambiguous=True) from None
             raise
         if names_error(answer.body):
-            said = self.client.redactor.text(words_of(answer.body))[:WORDS_SHOWN]
-            words = f"but the answer names an error: {said}"
+            words = f"but the answer names an error: {self.client.quoted(words_of(answer.body), json.dumps(answer.body))}"
             raise ApiError(call.operation, subject, method="POST", path=path, status=answer.status, words=words, ambiguous=True)
         return dataclasses.replace(answer, body=_unwrap_words(answer.body))
 

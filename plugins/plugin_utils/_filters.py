@@ -12,7 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import outgoing
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.plain import one_line, plain
 
 
 def evaluated(value: Any, *, text: bool = False) -> Any:
@@ -28,6 +28,10 @@ def evaluated(value: Any, *, text: bool = False) -> Any:
     return str(value) if text and isinstance(value, str) else value
 
 
+def plain_text(text: Any) -> str:
+    return plain(str(text))
+
+
 def told(work: Callable[..., Any]) -> Callable[..., Any]:
     """Bad input is said in one line."""
 
@@ -36,6 +40,6 @@ def told(work: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return work(*args, **kwargs)
         except InputError as exc:
-            raise AnsibleFilterError(outgoing(str(exc))) from None
+            raise AnsibleFilterError(one_line(str(exc))) from None
 
     return telling

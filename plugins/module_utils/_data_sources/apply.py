@@ -13,6 +13,7 @@ import typing as t
 
 from .._errors import ApiError, CortexError, PartlyDone, TenantError
 from .._http.lock import exclusive
+from .._http.plain import one_line
 from .._http.redaction import holds_masked, secrets_in
 from .._state import Memory
 from .collector_token import CredentialsFile, credentials_content, find_credentials
@@ -70,7 +71,7 @@ class Outcome:
         return self.collector_credentials if self.item.get("return_credentials") else None
 
     def fail(self, error: CortexError, action: str = "failed") -> None:
-        self.action, self.error, self.api_error = action, str(error), error.details()
+        self.action, self.error, self.api_error = action, one_line(str(error)), error.details()
         self.changed = self.changed or error.changed
         # An ApiError names its subject later: "Cannot update data source ...".
         self.names_item = bool(error.subject) and not isinstance(error, ApiError)
