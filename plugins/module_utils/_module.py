@@ -13,7 +13,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleFallbackNotFound, AnsibleModule, missing_required_lib
 
 from ._api import Api
-from ._errors import CortexError
+from ._errors import CortexError, Unexpected
 from ._http.client import REQUESTS_ERROR, Client
 from ._http.connection import Connection
 from ._http.plain import one_line
@@ -104,6 +104,8 @@ class CortexModule(AnsibleModule):
             result = work(api)
         except CortexError as exc:
             result = exc.as_result()
+        except Exception as exc:
+            result = Unexpected(exc).as_result()
         for text in [*(api.client.warnings if api else []), *result.pop("warnings", [])]:
             self.warn(self.redactor.line(text))
         if api:

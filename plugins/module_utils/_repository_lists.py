@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import re
 import typing as t
 from urllib.parse import urlsplit
 
+from ._admitted import parsed
 from ._errors import InputError
 
 # The full name stands before the short one: exports of GitHub and GitLab have both.
@@ -53,7 +53,7 @@ def names_in(content: bytes, path: str, where: str) -> list[str]:
         if kind == ".csv":
             entries: t.Any = _column(text)
         elif kind == ".json":
-            entries = json.loads(text)
+            entries = parsed(text)
         elif kind in (".yml", ".yaml"):
             entries = _yaml(text, where)
         else:

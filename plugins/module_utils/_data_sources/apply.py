@@ -139,7 +139,7 @@ class Writer:
                 keep.discard()
         made = Instance(reply, full=False)
         if plan.put:
-            remember(self.memory, self.api.client.redactor, item, reply)
+            remember(self.memory, self.api.client.redactor, item, made.raw)
         outcome.pending = pending_actions(item, made.id)
         outcome.data_source = {**(plan.after or {}), "id": made.id}
         self._refuse_another_identifier(item, made)

@@ -10,6 +10,7 @@ import os
 import tempfile
 import typing as t
 
+from .._admitted import parsed
 from .._errors import InputError
 from .fields import FIELDS, Raw
 
@@ -126,7 +127,7 @@ def load_credentials(path: str) -> dict[str, str]:
     """What a credentials file holds: id, name, api_url, token_id, token. Raises InputError when it is none."""
     try:
         with open(os.path.expanduser(path), encoding="utf-8") as file:
-            content = json.load(file)
+            content = parsed(file.read())
     except OSError as exc:
         raise InputError(f"credentials_file {path} cannot be read: {exc.strerror}.") from None
     except ValueError:

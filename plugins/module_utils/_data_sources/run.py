@@ -11,7 +11,7 @@ import threading
 import typing as t
 
 from .._api import Api
-from .._errors import ApiError, CortexError, InputError, PartlyDone, TenantError
+from .._errors import ApiError, CortexError, InputError, PartlyDone, TenantError, Unexpected
 from .._repository_lists import names_of, read_names
 from .._state import Memory
 from .apply import Outcome, Surprise, Writer
@@ -213,6 +213,9 @@ class Run:
             outcome.fail(exc, "undetermined" if isinstance(exc, Undetermined) else "failed")
             if isinstance(exc, ApiError) and exc.status in STOP:
                 self._stopped = f"the run ended with HTTP {exc.status} at item {outcome.index}."
+        except Exception as exc:
+            # A fault of ours about what one answer held must not take the other items' results, nor their tokens, with it.
+            outcome.fail(Unexpected(exc, subject=label(outcome.item)))
 
     def _find(self, outcome: Outcome, taken: set[str]) -> None:
         """taken: ids of the instances that other items mean beyond doubt."""

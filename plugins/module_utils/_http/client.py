@@ -14,6 +14,7 @@ import typing as t
 import warnings
 from urllib.parse import urlsplit
 
+from .._admitted import admit
 from .._errors import WORDS_SHOWN, ApiError, InputError, words_of
 from .answers import (
     TooBig,
@@ -264,6 +265,7 @@ class Client:
             where = host_of(response.headers.get("Location", "")) or "another page"
             hint = "Is api_url the API URL (https://api-...)?"
             return "final", self._error(call, f"the tenant redirects to {where}; redirects are not followed", hint, status)
+        decoded = admit(decoded)
         words = words_of(decoded, text if broken else "") or response.reason or "no explanation"
         error = self._error(
             call,

@@ -42,7 +42,8 @@ def whole(text: str) -> str:
 def transportable(value: t.Any) -> t.Any:
     """A copy of a JSON-like value that a module can hand to Ansible: whole text, and no key of Ansible's own."""
     if isinstance(value, str):
-        return whole(value)
+        # Of no type of our own: some versions of Ansible take plain text alone.
+        return str(whole(value))
     if isinstance(value, dict):
         return {_key(k): transportable(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
