@@ -196,7 +196,9 @@ def _plain(found: re.Match[str]) -> str:
         return chr(code) if code <= sys.maxunicode else found[0]
     if found["url"]:
         return bytes.fromhex(found["url"].replace("%", "")).decode("utf-8", errors="replace")
-    return html.unescape(found["html"]) if found["html"] else " "
+    if found["html"]:
+        return html.unescape(found["html"])
+    return "\b" if found[0].endswith("b") else " "
 
 
 def _merged(spans: t.Iterable[tuple[int, int]]) -> Spans:
