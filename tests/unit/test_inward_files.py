@@ -65,6 +65,15 @@ def test_no_file_ends_a_run_in_a_traceback(content: str, tmp_path: Path) -> None
     assert len(faults) == 1
 
 
+@pytest.mark.parametrize("document", [1, {}, {"state": []}, {"state": "waiting", "status": "x"}, {"state": "waiting", "ingestion": [1]}])
+def test_a_journal_with_other_documents_is_none(document: Any, tmp_path: Path) -> None:
+    path = tmp_path / "journal.json"
+    path.write_text(json.dumps({"sets": {"k": {"documents": [document]}}}), encoding="utf-8")
+    upload = SimpleNamespace(path="a", part=1, parts=1, sha256="s")
+    with pytest.raises(InputError, match="is no journal of uploads"):
+        Journal(str(path), str(tmp_path), "k", {}, [upload])  # type: ignore[list-item]
+
+
 @pytest.mark.parametrize("content", FILES, ids=range(len(FILES)))
 def test_what_was_remembered_may_be_anything(content: str, tmp_path: Path) -> None:
     folder = tmp_path / "state"
@@ -72,6 +81,7 @@ def test_what_was_remembered_may_be_anything(content: str, tmp_path: Path) -> No
     (held,) = folder.glob("*.json")
     held.write_text(content, encoding="utf-8")
     memory = Memory(str(folder), "t")
+    assert NESTED not in content or memory.all("mappings") == {}
     assert applied_mappings(memory, {"id": "1", "lastUpdateDate": "d"}) is None
     memory.put("mappings", "2", {"updated": "d", "mappings": [{"external_id": []}]})
     assert applied_mappings(memory, {"id": "2", "lastUpdateDate": "d"}) is None

@@ -215,10 +215,10 @@ def test_an_error_without_a_secret_is_told_on_one_harmless_line(client_of: Clien
 def test_looking_for_secrets_takes_time_in_proportion() -> None:
     redactor = Redactor([f"secret-number-{n}-of-many" for n in range(300)])
     for text, times in (
-        ("\\", 90_000), ("%41", 30_000), ("&amp;", 19_000), ("secret-n", 12_000), ("7365", 20_000), ("://", 70_000), ("a.", 100_000),
+        ("\\", 45_000), ("%41", 15_000), ("&amp;", 9_000), ("secret-n", 6_000), ("7365", 10_000), ("://", 70_000), ("a.", 100_000),
         ("::a", 70_000), ("#", 200_000),
     ):  # fmt: skip
         began = time.process_time()
         redactor.text(text * times)
-        # Where it grew with the square, the first of them alone would take minutes.
-        assert time.process_time() - began < 30, text
+        # Where it grew with the square, the first of them would take half a minute, and most others minutes.
+        assert time.process_time() - began < 10, text

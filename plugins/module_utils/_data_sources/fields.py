@@ -210,6 +210,10 @@ def readable(raw: Raw) -> tuple[Raw, list[str]]:
             odd.append(member)
         if not isinstance(held, Unreadable) or held or member in _KEPT:
             fit[member] = held
+    # By its name it is told from others, whatever else is not readable beside it.
+    name = get(raw, "uniqueProperties.name")
+    if isinstance(fit.get("uniqueProperties"), Unreadable) and isinstance(name, str):
+        fit["name"] = fit.get("name") or name
     return fit, odd
 
 
