@@ -4,14 +4,13 @@
 # PRIVATE to the collection: floor 3, a collector's one-time token: found in the reply, kept in a file, found again there.
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import tempfile
 import typing as t
 
 from .._admitted import parsed
 from .._errors import InputError
+from .._files import Draft, make_folders
 from .fields import FIELDS, Raw
 
 
@@ -63,7 +62,7 @@ class CredentialsFile:
 
     def __init__(self, path: str) -> None:
         self.path = os.path.abspath(os.path.expanduser(path))
-        self._draft: str | None = None
+        self._draft: Draft | None = None
 
     def refuse_existing(self) -> None:
         """Raise InputError when the file is there: it holds another collector's token, which nobody can get a second time."""
@@ -78,14 +77,10 @@ class CredentialsFile:
     def prepare(self) -> None:
         """Prove that it can be written, and hold the room on the disk. Raises InputError."""
         self.refuse_existing()
-        directory = os.path.dirname(self.path)
         try:
-            os.makedirs(directory, mode=0o700, exist_ok=True)
-            handle, self._draft = tempfile.mkstemp(prefix=".credentials-", dir=directory)  # 0600 by mkstemp
-            with os.fdopen(handle, "wb") as file:
-                file.write(b" " * _ROOM)
-                file.flush()
-                os.fsync(file.fileno())
+            make_folders(os.path.dirname(self.path))
+            self._draft = Draft(self.path, prefix=".credentials-")
+            self._draft.write(b" " * _ROOM)
         except OSError as exc:
             self.discard()
             raise InputError(
@@ -96,25 +91,13 @@ class CredentialsFile:
         """Put the content into the prepared file and give it its name."""
         if self._draft is None:
             raise RuntimeError("prepare() comes first")
-        with open(self._draft, "r+", encoding="utf-8") as file:
-            file.write(json.dumps(content, indent=2) + "\n")
-            file.truncate()
-            file.flush()
-            os.fsync(file.fileno())
-        # A link, unlike a renaming, fails when another run has made the file meanwhile: its token exists nowhere else.
-        try:
-            os.link(self._draft, self.path)
-        except FileExistsError:
-            raise
-        except OSError:  # a file system without links
-            os.rename(self._draft, self.path)
-            self._draft = None
-        self.discard()
+        self._draft.write(json.dumps(content, indent=2) + "\n")
+        # Where another run has made the file meanwhile it stays: its token exists nowhere else.
+        self._draft.publish(new=True)
 
     def discard(self) -> None:
         if self._draft:
-            with contextlib.suppress(OSError):
-                os.unlink(self._draft)
+            self._draft.discard()
             self._draft = None
 
 

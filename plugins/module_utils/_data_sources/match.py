@@ -7,8 +7,9 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from .._addresses import host_key
 from .._errors import InputError
-from .fields import COLLECTOR, Item, get, hostname_key, is_blank, label
+from .fields import COLLECTOR, Item, get, is_blank, label
 from .instance import Instance
 
 # What a comparison of one identifying field says: True and False, None when the tenant does not show the field, and this, when what
@@ -98,7 +99,7 @@ def same_new(one: Item, other: Item) -> bool:
     if "id" in one or "id" in other:  # an id never creates
         return one.get("id") == other.get("id")
     pairs = [
-        (i.get("type"), i.get("identifier", i.get("name")), hostname_key(get(i, "domain.hostname") or "") or None) for i in (one, other)
+        (i.get("type"), i.get("identifier", i.get("name")), host_key(get(i, "domain.hostname") or "") or None) for i in (one, other)
     ]
     return all(a == b or None in (a, b) for a, b in zip(*pairs))
 
@@ -119,7 +120,7 @@ def denied(item: Item, instance: Instance) -> list[str]:
 
 def contradictions(one: Instance, other: Instance) -> list[str]:
     """The identifying fields that two readings of one instance both show, and show differently."""
-    hosts = [hostname_key(get(each.raw, "domain.hostname") or "") for each in (one, other)]
+    hosts = [host_key(get(each.raw, "domain.hostname") or "") for each in (one, other)]
     shown = {
         "type": (one.type, other.type),
         "identifier": (one.identifier, other.identifier),
@@ -156,7 +157,7 @@ def _compare(item: Item, instance: Instance) -> dict[str, Verdict]:
     if wanted is not None:
         host = get(instance.raw, "domain.hostname")
         shown = isinstance(host, str) and not is_blank(host)
-        verdicts["hostname"] = hostname_key(str(host)) == hostname_key(wanted) if shown else None
+        verdicts["hostname"] = host_key(str(host)) == host_key(wanted) if shown else None
     return verdicts
 
 

@@ -10,6 +10,7 @@ import json
 import threading
 import typing as t
 
+from .._addresses import host_key
 from .._api import Api
 from .._errors import ApiError, CortexError, InputError, PartlyDone, TenantError, Unexpected
 from .._repository_lists import names_of, read_names
@@ -17,7 +18,7 @@ from .._state import Memory
 from .apply import Outcome, Surprise, Writer
 from .check import check_item
 from .collector_token import CredentialsFile
-from .fields import COLLECTOR, Item, get, hostname_key, label
+from .fields import COLLECTOR, Item, get, label
 from .instance import Instance
 from .made import made_for
 from .match import Match, same_new, unread_by
@@ -25,6 +26,7 @@ from .plan import Plan, plan_delete, plan_item
 from .prune import Prune
 from .scope import resolve
 from .show import digest_of
+from .types import repository_key
 from .unscoped import forget, unscoped
 from .view import Undetermined, View
 
@@ -293,7 +295,7 @@ def _claimed(item: Item, current: Instance | None) -> list[str]:
     if "scope_rules" not in item:
         return list(item.get("repositories", []))
     selected = current.shown.get("repositories", []) if current else []
-    return resolve(item["scope_rules"], item["scope_candidates"], selected).included
+    return resolve(item["scope_rules"], item["scope_candidates"], selected, current.type if current else item.get("type")).included
 
 
 def _refuse_contradictions(outcomes: list[Outcome]) -> None:
@@ -303,7 +305,7 @@ def _refuse_contradictions(outcomes: list[Outcome]) -> None:
     repositories: dict[tuple[str, str, str], Outcome] = {}
     for outcome in outcomes:
         item, current = outcome.item, outcome.current
-        host = hostname_key(get(item, "domain.hostname") or "")
+        host = host_key(get(item, "domain.hostname") or "")
         other = instances.setdefault(current.id, outcome) if current else next((o for o in new if same_new(o.item, item)), outcome)
         if other is not outcome:
             raise InputError(
@@ -316,9 +318,9 @@ def _refuse_contradictions(outcomes: list[Outcome]) -> None:
             continue
         shown = current.shown if current else {}
         kind = item.get("type") or shown.get("type") or ""
-        host = host or hostname_key(get(shown, "domain.hostname") or "")
+        host = host or host_key(get(shown, "domain.hostname") or "")
         for repository in _claimed(item, current):
-            claimed = repositories.setdefault((kind, host, repository), outcome)
+            claimed = repositories.setdefault((kind, host, repository_key(kind)(repository)), outcome)
             if claimed is not outcome:
                 raise InputError(
                     f"items {claimed.index} ({label(claimed.item)}) and {outcome.index} ({label(item)}) both claim repository "
