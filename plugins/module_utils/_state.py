@@ -14,6 +14,7 @@ import time
 import typing as t
 
 from ._addresses import host_key
+from ._admitted import deeper
 from ._files import Draft, make_folders, open_private
 from ._http.lock import HAS_LOCKS, file_name, hold_alone, refuse_strangers, user_folder
 
@@ -209,7 +210,9 @@ class Memory:
                 raise OSError(f"{self._name}.json was written by a newer version of the collection")
             if held["version"] != VERSION or held["tenant"] != self._tenant:
                 return {}
-            return {(str(e["section"]), str(e["key"])): Entry(e["value"], int(e["time"])) for e in held["entries"]}
+            # What is too deep was not written here, and could not be written again.
+            whole = [e for e in held["entries"] if not deeper(e)]
+            return {(str(e["section"]), str(e["key"])): Entry(e["value"], int(e["time"])) for e in whole}
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return {}
 

@@ -11,7 +11,7 @@ import typing as t
 
 from .._addresses import host_key
 from .._api import Api
-from .._errors import ApiError, CortexError, InputError, PartlyDone, TenantError
+from .._errors import ApiError, CortexError, InputError, PartlyDone, TenantError, Unexpected
 from .._http.pool import each
 from .._repository_lists import names_of, read_names
 from .._state import Memory
@@ -145,7 +145,7 @@ class Run:
             instance = self.view.instances.get(outcome.current.id, outcome.current)
             if outcome.error is not None or outcome.plan.action != "none" or outcome.warnings:
                 doubtful.add(instance.id)
-            elif instance.full and last_update(self.view.listed(instance.id)) == last_update(instance.raw):
+            elif instance.full and not instance.odd and last_update(self.view.listed(instance.id)) == last_update(instance.raw):
                 verified.append((outcome.item, outcome.plan, instance))
         self._trust.keep(verified, doubtful)
 
@@ -227,6 +227,9 @@ class Run:
             outcome.fail(exc, "undetermined" if isinstance(exc, Undetermined) else "failed")
             if isinstance(exc, ApiError) and exc.status in STOP:
                 self._stopped = f"the run ended with HTTP {exc.status} at item {outcome.index}."
+        except Exception as exc:
+            # A fault of ours about what one answer held must not take the other items' results, nor their tokens, with it.
+            outcome.fail(Unexpected(exc, subject=label(outcome.item)))
 
     def _find(self, outcome: Outcome, taken: set[str]) -> None:
         """taken: ids of the instances that other items mean beyond doubt."""
