@@ -261,10 +261,10 @@ class Api:
         # Pages that were asked for together, by their offset; one that does not follow on what was found is asked for anew.
         ahead: dict[int, list[t.Any]] = {}
         size, together = 0, 1
-        for _page in range(MOST_PAGES):
+        for page_number in range(MOST_PAGES):
             at = len(found)
             if at not in ahead:
-                together = 1 if ahead else together
+                together = 1 if ahead else min(together, MOST_PAGES - page_number)
                 offsets = [at + number * size for number in range(together)]
                 ahead = dict(zip(offsets, each(self.client, page_at, offsets, reading=False)))
                 together = min(2 * together, MOST_TOGETHER) if size else 1
