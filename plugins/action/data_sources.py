@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible.utils.display import Display
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import outgoing
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._progress import Telling
 
 
@@ -27,7 +28,7 @@ class ActionModule(Telling):
         if result.get("failed") and self._task.diff:
             # Ansible drops the diff of a failed task; here it is what says what was planned.
             for entry in result.get("diff") or []:
-                Display().display(_as_text(host, entry))
+                Display().display(outgoing(_as_text(host, entry)))
         return result
 
 

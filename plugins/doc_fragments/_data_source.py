@@ -218,6 +218,7 @@ max_deselect:
   description:
     - A change that would deselect more repositories or mappings than this, or the last one, or that narrows
       O(%(here)sselection_type), is refused with the numbers. V(-1) allows all.
+    - A selection type that the tenant does not show, or in a word that is not known, counts as the widest.
   type: int
   default: 10
 recreate:

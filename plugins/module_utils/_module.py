@@ -13,12 +13,15 @@ import typing as t
 from ansible.module_utils.basic import AnsibleFallbackNotFound, AnsibleModule, missing_required_lib
 
 from ._api import Api
-from ._errors import CortexError
+from ._errors import CortexError, Unexpected
 from ._files import open_private
 from ._http.client import REQUESTS_ERROR, Client
 from ._http.connection import Connection
-from ._http.redaction import HIDDEN, Redactor, secrets_in
+from ._http.plain import one_line
+from ._http.redaction import HIDDEN, Redactor, outgoing, secrets_in
 
+# The members of a result that are text for people.
+READ = ("msg", "diff", "hints", "api_error", "pending_actions", "exception")
 # Minimum seconds between two updates of the progress file.
 PROGRESS_SECONDS = 0.5
 COLLECTION_VERSION = "1.0.0"
@@ -108,8 +111,10 @@ class CortexModule(AnsibleModule):
             result = work(api)
         except CortexError as exc:
             result = exc.as_result()
+        except Exception as exc:
+            result = Unexpected(exc).as_result()
         for text in [*(api.client.warnings if api else []), *result.pop("warnings", [])]:
-            self.warn(self.redactor.text(text))
+            self.warn(self.redactor.line(text))
         if api:
             result["rate_limited"] = api.client.waits
             api.client.close()
@@ -140,4 +145,8 @@ class CortexModule(AnsibleModule):
             name: HIDDEN if value is not None and self.argument_spec[name].get("no_log") else value for name, value in given.items()
         }
         cleaned = {name: self.redactor.value(value) for name, value in result.items()}
+        # What Ansible shows by itself; all else is data, and stays exact.
+        cleaned.update({name: outgoing(cleaned[name]) for name in READ if name in cleaned})
+        if isinstance(cleaned.get("msg"), str):
+            cleaned["msg"] = one_line(cleaned["msg"])
         return {**cleaned, "invocation": {"module_args": self.redactor.value(invocation)}, **released}

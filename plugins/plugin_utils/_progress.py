@@ -15,6 +15,8 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.plain import one_line
+
 FIRST_LINE_AFTER = 5.0
 LINE_EVERY = 4.0
 
@@ -64,7 +66,7 @@ def _tell(host: str, path: str, over: threading.Event) -> None:
                 line += f", waited {now['seconds']:.0f} s for the rate limit"
             if line != shown:
                 shown = line
-                Display().display(f"  ... {host}: {line}")
+                Display().display(f"  {one_line(f'... {host}: {line}')}")
 
 
 def _line(now: dict[str, Any]) -> str:

@@ -185,3 +185,15 @@ def test_what_is_read_is_told(run_module: Any, tmp_path: Path, monkeypatch: pyte
     info.ok(details=True)
     told = json.loads((tmp_path / "progress").read_text(encoding="utf-8"))
     assert (told["read"], told["total"]) == (5, 5)
+
+
+def test_what_no_controller_can_read_comes_as_not_shown(run_module: Any) -> None:
+    """From ansible-core 2.19 on a result with a key of Ansible's own cannot be read, nor any with half a character in it."""
+    with EmbeddedTenant(profile="awkward", rate=1000) as tenant:
+        tenant.add_instance("SNYK", name="odd", id="o1", unique_properties={"name": "odd", "x": {"__ansible_type": "y"}})
+        tenant.add_instance("SNYK", name="cut \ud83d", id="o2")
+        result = Ask(run_module, tenant, "data_source_info")(details=True, as_config=True)
+    assert "__ansible_type" not in str(result)
+    assert [found.get("name") for found in result["data_sources"]] == ["cut \ufffd", "odd"]
+    assert str(result).encode()
+    assert any("in a form that cannot be read" in warning for warning in result["warnings"])

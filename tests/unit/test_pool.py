@@ -116,7 +116,7 @@ def test_a_page_that_does_not_follow_on_is_asked_for_anew(client_of: ClientOf) -
     """What has no id is no repository, and the next offset is what was found, as ever; a list that ends with what is known may go on."""
     offsets, found, whole = pages(client_of, 1000, without_id=150)
     assert (found, whole) == (999, False)
-    assert offsets[:4] == [0, 100, 199, 299]
+    assert sorted(offsets[:4]) == [0, 100, 199, 299]
 
 
 def test_one_page_that_cannot_be_read_fails_the_list(client_of: ClientOf) -> None:

@@ -147,7 +147,7 @@ def test_where_not_even_the_budget_is_shared_one_warning_says_both(tmp_path: Pat
     with _lock.exclusive(folder, "t", "12", warnings=warnings), _lock.exclusive(folder, "t", "13", warnings=warnings):
         pass
     assert warnings == [
-        f"{folder} cannot be shared with other jobs (File exists): this process keeps to requests_per_second on its own, and another "
+        f"{folder} cannot be shared with other jobs (Not a directory): this process keeps to requests_per_second on its own, and another "
         "job may undo its changes. Set rate_limit_dir to a folder that all jobs can write, on a file system with locks."
     ]
 

@@ -12,6 +12,7 @@ import time
 import typing as t
 
 from .._errors import ApiError, CortexError, PartlyDone, TenantError
+from .._http.plain import one_line
 from .._http.redaction import holds_masked, secrets_in
 from .._state import Memory
 from .collector_token import CredentialsFile, credentials_content, find_credentials
@@ -69,7 +70,7 @@ class Outcome:
         return self.collector_credentials if self.item.get("return_credentials") else None
 
     def fail(self, error: CortexError, action: str = "failed") -> None:
-        self.action, self.error, self.api_error = action, str(error), error.details()
+        self.action, self.error, self.api_error = action, one_line(str(error)), error.details()
         self.changed = self.changed or error.changed
         # An ApiError names its subject later: "Cannot update data source ...".
         self.names_item = bool(error.subject) and not isinstance(error, ApiError)
@@ -137,7 +138,7 @@ class Writer:
                 keep.discard()
         made = Instance(reply, full=False)
         if plan.put:
-            remember(self.memory, self.api.client.redactor, item, reply)
+            remember(self.memory, self.api.client.redactor, item, made.raw)
         outcome.pending = pending_actions(item, made.id)
         outcome.data_source = {**(plan.after or {}), "id": made.id}
         self._refuse_another_identifier(item, made)

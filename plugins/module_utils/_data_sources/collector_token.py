@@ -8,6 +8,7 @@ import json
 import os
 import typing as t
 
+from .._admitted import parsed
 from .._errors import InputError
 from .._files import Draft, make_folders
 from .fields import FIELDS, Raw
@@ -109,7 +110,7 @@ def load_credentials(path: str) -> dict[str, str]:
     """What a credentials file holds: id, name, api_url, token_id, token. Raises InputError when it is none."""
     try:
         with open(os.path.expanduser(path), encoding="utf-8") as file:
-            content = json.load(file)
+            content = parsed(file.read())
     except OSError as exc:
         raise InputError(f"credentials_file {path} cannot be read: {exc.strerror}.") from None
     except ValueError:

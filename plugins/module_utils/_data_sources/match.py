@@ -118,6 +118,19 @@ def denied(item: Item, instance: Instance) -> list[str]:
     return [field for field, verdict in _compare(item, instance).items() if verdict is False]
 
 
+def contradictions(one: Instance, other: Instance) -> list[str]:
+    """The identifying fields that two readings of one instance both show, and show differently."""
+    hosts = [host_key(get(each.raw, "domain.hostname") or "") for each in (one, other)]
+    shown = {
+        "type": (one.type, other.type),
+        "identifier": (one.identifier, other.identifier),
+        "name": (one.names, other.names),
+        "hostname": (hosts[0], hosts[1]),
+    }
+    different = [field for field, (first, second) in shown.items() if first and second and first != second and field != "name"]
+    return different if set(one.names) & set(other.names) or not (one.names and other.names) else [*different, "name"]
+
+
 def may_mean(item: Item, instance: Instance) -> bool:
     """Whether an item means an instance, as far as is shown: what is not shown may be equal."""
     if item.get("id") and instance.raw.get("id"):

@@ -7,10 +7,11 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from .._admitted import unreadable_within
 from .._errors import InputError, TenantError
 from .._http.redaction import alike, holds_masked, is_masked
 from .fields import COLLECTOR, MANUAL, MAPPING, Item, Raw, collector_settings
-from .instance import Instance
+from .instance import UNREADABLE_COUNT, Instance
 from .scope import Scope, resolve
 from .types import repository_key
 
@@ -85,14 +86,20 @@ def plan_selection(item: Item, current: Instance) -> Selection:
 
 
 def _refuse_narrowing(item: Item, current: Instance, held: str | None, wanted: str | None) -> None:
-    narrower = held in _WIDTH and wanted in _WIDTH and _WIDTH.index(wanted) > _WIDTH.index(held)
+    if wanted is None or "id" not in current.shown:
+        return
+    # A word that nobody knows, or none, may mean the widest where it is held, and the narrowest where it is wanted.
+    from_width = _WIDTH.index(held) if held in _WIDTH else 0
+    to_width = _WIDTH.index(wanted.strip().upper()) if wanted.strip().upper() in _WIDTH else len(_WIDTH)
+    narrower = wanted != held and to_width > from_width
     # A selection of all that exists now, where nothing does, loses nothing: so begins a new instance.
     empty = held == "CURRENT_STATE" and not current.shown.get("repositories") and not (current.count or current.listed_count)
     if narrower and not empty and item["max_deselect"] != -1:
         raise refused(
             current,
-            f"changing selection_type from {held} to {wanted} narrows what is covered, from now on or "
-            "at once. Set max_deselect to -1 if that is meant.",
+            f"changing selection_type from {held or 'what the tenant does not show'} to {wanted} "
+            f"{'narrows' if held in _WIDTH else 'may narrow'} what is covered, from now on or at once. Set max_deselect to -1 if that is "
+            "meant.",
         )
 
 
@@ -254,10 +261,27 @@ def _plan_seen_settings(current: Instance, given: Raw, held: Raw) -> Settings:
     return Settings(fields, None if hidden else new)
 
 
+def refuse_unreadable(current: Instance, *sent: t.Any) -> None:
+    """An update replaces these members: what is in them must be known. sent: what is made of the instance to be sent again."""
+    if current.unreadable or unreadable_within(list(sent)):
+        members = " and ".join(current.unreadable) or "some text"
+        raise TenantError(
+            f": the tenant shows {members} in a form that cannot be read, and so cannot be sent back: nothing was changed. Look at "
+            "it in the console; if it is as it should be there, please report the form.",
+            subject=current.label,
+        )
+
+
 def refuse_partial_read(item: Item, current: Instance) -> None:
     named = len(current.shown.get("repositories", []))
     count = current.listed_count if current.count is None else current.count
     if current.partial and (not named or item["max_deselect"] != -1):
+        if UNREADABLE_COUNT in (count, current.listed_count):
+            raise TenantError(
+                ": it cannot be read how many repositories the tenant says are selected, so it cannot be told whether the "
+                f"{named} that it names are all. Nothing was sent" + ("; set max_deselect to -1 if they are." if named else "."),
+                subject=current.label,
+            )
         raise TenantError(
             f": the tenant says {count} repositories are selected but names {named}. A "
             "change made from a partial list would deselect the others, so nothing was sent. Try again later"

@@ -31,7 +31,7 @@ from .fields import (
 )
 from .instance import Instance
 from .match import denied
-from .parts import plan_external_projects, plan_selection, plan_settings, refuse_partial_read, refused
+from .parts import plan_external_projects, plan_selection, plan_settings, refuse_partial_read, refuse_unreadable, refused
 from .scope import Scope
 from .status import status_of
 from .types import known, repository_key
@@ -206,6 +206,7 @@ def plan_recreate(item: Item, current: Instance, may: bool | None = None) -> Pla
     refuse_partial_read(item, current)
     selection = plan_selection(item, current)
     kept = carried_over(item, current, {**selection.fields, **plan_external_projects(item, current)})
+    refuse_unreadable(current, kept)
     lost = sorted(k for k, v in kept["unique_properties"].items() if holds_masked(v))
     if lost:
         raise refused(
@@ -313,6 +314,7 @@ def plan_update(item: Item, current: Instance, creatable: t.Callable[[str], bool
     if not current.full:
         return Plan("read", before=before)
     refuse_partial_read(item, current)
+    refuse_unreadable(current, after, settings.put)
     put: Raw = {}
     # PUT replaces, and nothing public says what becomes of a field that is left out: send back all that is known.
     for field in FIELDS:

@@ -67,4 +67,7 @@ class Prune:
                 f"{' ...' if len(found) > 10 else ''}. "
                 f"If that is meant, set prune_max to {len(found)}. Nothing was changed."
             )
+        # The list is not enough to delete by: another reading of the same instance must not contradict it.
+        read = [view.fetch_to_delete(instance.id, instance.label) for instance in found]
+        found = [instance for instance in read if instance is not None]
         return sorted(found, key=lambda instance: (instance.type, instance.label))

@@ -11,14 +11,14 @@ import typing as t
 
 from .._addresses import host_key
 from .._api import Api
-from .._errors import ApiError, CortexError, InputError, PartlyDone, TenantError
+from .._errors import ApiError, CortexError, InputError, PartlyDone, TenantError, Unexpected
 from .._http.pool import each
 from .._repository_lists import names_of, read_names
 from .._state import Memory
 from .apply import Outcome, Surprise, Writer
 from .check import check_item
 from .collector_token import CredentialsFile
-from .fields import COLLECTOR, Item, get, label
+from .fields import COLLECTOR, Item, get, label, last_update
 from .instance import Instance
 from .made import made_for
 from .match import Match, same_new, unread_by
@@ -26,6 +26,7 @@ from .plan import Plan, plan_delete, plan_item
 from .prune import Prune
 from .scope import resolve
 from .show import digest_of
+from .trusted import Trust
 from .types import repository_key
 from .unscoped import forget, unscoped
 from .view import Undetermined, View
@@ -38,8 +39,9 @@ class Run:
     """Brings one tenant to what a list of items says.
 
     full: always read the instances in full, for the result's sake, not only where planning needs it. digest: apply only the plan with
-    this digest. progress: called from any thread with the counts total, done, changed and failed, whenever they change. on_plan: called
-    with the plan, before the first write; what it raises ends the run.
+    this digest. trust_unchanged: what an earlier run found as wanted, and nobody changed since, is not read again. progress: called from
+    any thread with the counts total, done, changed and failed, whenever they change. on_plan: called with the plan, before the first
+    write; what it raises ends the run.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Run:
         full: bool = False,
         prune: Prune | None = None,
         digest: str | None = None,
+        trust_unchanged: bool = False,
         progress: t.Callable[[dict[str, int]], None] = lambda _counts: None,
         on_plan: t.Callable[[Run], None] = lambda _run: None,
     ) -> None:
@@ -61,6 +64,9 @@ class Run:
         self.planned: list[tuple[Plan, Item]] = []
         self._on_plan = on_plan
         self._writer = Writer(self.view, self.memory)
+        self._trust = Trust(self.memory, lambda: api.client.key().secret, on=trust_unchanged)
+        # Plans of what is not read again, by the index of the item.
+        self._trusted: dict[int, Plan] = {}
         self._stopped = ""
         self._lock = threading.Lock()
 
@@ -78,8 +84,10 @@ class Run:
         self._each([o for o in outcomes if not o.item.get("ignore")], self._plan, reading=True)
         outcomes += self._plan_prune(outcomes)
         self._approve(outcomes)
+        self._keep_trust(outcomes)
         if not self.check_mode:
             self._write(outcomes)
+            self._keep_trust(outcomes)
         return outcomes
 
     @property
@@ -127,6 +135,19 @@ class Run:
                 if wanted
                 else f"plan_digest is blank, which is the digest of no plan; that of this plan is {self.digest}. Nothing was changed."
             )
+
+    def _keep_trust(self, outcomes: list[Outcome]) -> None:
+        """Before the first write and after the last one: whatever is written, refused or differs is read again next time."""
+        verified, doubtful = [], set[str]()
+        for outcome in outcomes:
+            if outcome.current is None:
+                continue
+            instance = self.view.instances.get(outcome.current.id, outcome.current)
+            if outcome.error is not None or outcome.plan.action != "none" or outcome.warnings:
+                doubtful.add(instance.id)
+            elif instance.full and not instance.odd and last_update(self.view.listed(instance.id)) == last_update(instance.raw):
+                verified.append((outcome.item, outcome.plan, instance))
+        self._trust.keep(verified, doubtful)
 
     def _write(self, outcomes: list[Outcome]) -> None:
         planned = [o for o in outcomes if o.error is None]
@@ -206,11 +227,14 @@ class Run:
             outcome.fail(exc, "undetermined" if isinstance(exc, Undetermined) else "failed")
             if isinstance(exc, ApiError) and exc.status in STOP:
                 self._stopped = f"the run ended with HTTP {exc.status} at item {outcome.index}."
+        except Exception as exc:
+            # A fault of ours about what one answer held must not take the other items' results, nor their tokens, with it.
+            outcome.fail(Unexpected(exc, subject=label(outcome.item)))
 
     def _find(self, outcome: Outcome, taken: set[str]) -> None:
         """taken: ids of the instances that other items mean beyond doubt."""
         try:
-            match = self.view.find(outcome.item, full=self.full, taken=taken)
+            match = self.view.find(outcome.item, full=self.full, taken=taken, trusted=lambda listed: self._trusts(outcome, listed))
         except Undetermined:
             match = self._remembered(outcome, taken)
             if match.found is None:
@@ -219,6 +243,12 @@ class Run:
             match = match if match.found else self._remembered(outcome, taken)
         outcome.current, outcome.match = match.found, match
         outcome.warnings += filter(None, [match.warning])
+
+    def _trusts(self, outcome: Outcome, listed: Instance) -> bool:
+        plan = self._trust.plan(outcome.item, listed)
+        if plan is not None:
+            self._trusted[outcome.index] = plan
+        return plan is not None
 
     def _remembered(self, outcome: Outcome, taken: set[str]) -> Match:
         """The instance that an earlier run created for this item, whatever the tenant shows as its identifier."""
@@ -242,7 +272,7 @@ class Run:
 
     def _plan(self, outcome: Outcome) -> None:
         item = outcome.item
-        plan = plan_item(item, outcome.current, self.view.creatable)
+        plan = self._trusted.get(outcome.index) or plan_item(item, outcome.current, self.view.creatable)
         if plan.action == "read":
             plan = plan_item(item, self.view.fetch(plan.id, label(item)), self.view.creatable)
         if plan.action == "recreate" and not outcome.match.proven:

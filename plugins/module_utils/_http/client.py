@@ -16,6 +16,7 @@ import warnings
 from urllib.parse import urlsplit
 
 from .._addresses import host_key
+from .._admitted import admit
 from .._errors import WORDS_SHOWN, ApiError, InputError, words_of
 from .answers import (
     Unreadable,
@@ -45,6 +46,8 @@ except ImportError:
 
 # A request with a larger body may count at the tenant long after it began to be sent: its slot is free after its answer.
 SMALL_BYTES = 100_000
+# Characters of an answer that are looked at before a part of it is told.
+QUOTED_FROM = 100_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,6 +148,12 @@ class Client:
         """The tenant's checked URL. Raises InputError."""
         return origin_of(self.connection.api_url, self.connection.expected_tenant)
 
+    def warn_once(self, begins: str, goes_on: str = "") -> None:
+        """Warn, unless a warning begins so already. By any thread."""
+        with self._lock:
+            if not any(warning.startswith(begins) for warning in self.warnings):
+                self.warnings.append(begins + goes_on)
+
     def trip(self) -> float:
         """How long the tenant's answers take of late, in seconds; 0.0 while nobody knows."""
         return self._throttle(self.origin()).trip()
@@ -185,9 +194,8 @@ class Client:
 
     def _slot(self, throttle: Throttle) -> Slot:
         slot = throttle.wait()
-        with self._lock:
-            if throttle.warning and throttle.warning not in self.warnings:
-                self.warnings.append(throttle.warning)
+        if throttle.warning:
+            self.warn_once(throttle.warning)
         return slot
 
     def _throttle(self, target: str) -> Throttle:
@@ -294,17 +302,18 @@ class Client:
                 # A cut-off JSON text may be a passing fault; a page of HTML is the wrong host. Neither is an empty tenant.
                 page = text.lstrip().startswith("<")
                 hint = "Is api_url the API URL (https://api-...), not the console's?"
-                begins = " ".join(self.redactor.text(text).split())[:120]
+                begins = self.quoted(text, text)[:120]
                 return "final" if page else "lost", self._error(call, f"the answer is not JSON but begins: {begins}", hint, status)
             return "done", Answer(status, decoded, skew)
         if 300 <= status < 400:
             where = host_of(response.headers.get("Location", "")) or "another page"
             hint = "Is api_url the API URL (https://api-...)?"
             return "final", self._error(call, f"the tenant redirects to {where}; redirects are not followed", hint, status)
+        decoded = admit(decoded)
         words = words_of(decoded, text if broken else "") or response.reason or "no explanation"
         error = self._error(
             call,
-            words,
+            self.quoted(words, text),
             hint_for(status, skew, call.path, self.connection.api_key_type),
             status,
             retry_after(response.headers.get("Retry-After")),
@@ -321,6 +330,12 @@ class Client:
             return "gateway", error
         return ("lost" if status >= 500 and call.method == "POST" else "final"), error
 
+    def quoted(self, words: str, body: str) -> str:
+        """What the tenant says, as a message may repeat it: nothing, when it repeats a secret anywhere in its body."""
+        if self.redactor.knows(body[:QUOTED_FROM]):
+            return "(the answer repeats a secret, so it is not shown)"
+        return self.redactor.line(words[:QUOTED_FROM])[:WORDS_SHOWN]
+
     def _error(
         self,
         call: Call,
@@ -336,8 +351,8 @@ class Client:
             method=call.method,
             path=call.path,
             status=status,
-            words=self.redactor.text(words)[:WORDS_SHOWN],
-            hint=self.redactor.text(hint),
+            words=self.redactor.line(words)[:WORDS_SHOWN],
+            hint=self.redactor.line(hint),
             retry_after=retry_after,
             clock_skew=skew,
         )
