@@ -21,6 +21,7 @@ PLANTED = (".env", ".vault_pass", "tenant.env", "secure/bandit.json", "tenants/p
 # In a folder that is published, under a name that nobody can foresee.
 UNFORESEEN = "docs/notes-of-today.md"
 PUBLISHED = {
+    "extensions",
     "CHANGELOG.md", "CHANGELOG.rst", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "LICENSE", "LICENSES", "README.md",
     "REUSE.toml", "SECURITY.md", "changelogs", "docs", "examples", "meta", "playbooks", "plugins", "requirements.txt", "roles",
     "MANIFEST.json", "FILES.json",

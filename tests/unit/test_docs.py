@@ -18,6 +18,8 @@ import pytest
 import yaml
 from ansible.module_utils import basic
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _events
+
 ROOT = Path(__file__).resolve().parents[2]
 NAMESPACE = "cortex_cloud.appsec"
 MODULES = sorted(p.stem for p in (ROOT / "plugins" / "modules").glob("*.py"))
@@ -92,6 +94,15 @@ def value_faults(option: Spec, value: Any, where: str) -> Iterator[str]:
             yield from faults(option["options"], entry, f"{where}[{index}]" if isinstance(value, list) else where)
 
 
+def source_faults(sources: list[Any], where: str) -> Iterator[str]:
+    """Faults of the event sources of a rulebook."""
+    known = {*_events.VARIABLES, *_events.WATCHING}
+    for name, given in [pair for source in sources for pair in source.items() if pair[0] != "name"]:
+        if name != f"{NAMESPACE}.data_sources":
+            yield f"{where}: no event source {name}"
+        yield from (f"{where}.{name}: no argument {argument}" for argument in given or {} if argument not in known)
+
+
 def example_faults(tree: Any, where: str) -> Iterator[str]:
     """Faults of every module task, role call, role variable, connection and playbook name anywhere in a piece of YAML."""
     if isinstance(tree, list):
@@ -103,6 +114,9 @@ def example_faults(tree: Any, where: str) -> Iterator[str]:
     for key, value in tree.items():
         if not isinstance(key, str):  # YAML reads the key `on` of a pipeline as true
             yield from example_faults(value, f"{where}.{key}")
+            continue
+        if key == "sources" and isinstance(value, list):
+            yield from source_faults(value, f"{where}.{key}")
             continue
         name = key.removeprefix(f"{NAMESPACE}.")
         if name != key and name not in SPECS:
@@ -168,6 +182,8 @@ def test_the_data_file_of_the_demo_can_be_run() -> None:
             "no variable tenant_data_source",
         ),
         ("tenant_data_sources: [{type: SNYK, nmae: x}]", "no option nmae"),
+        ("{sources: [{cortex_cloud.appsec.data_sources: {intervall: 5}}]}", "no argument intervall"),
+        ("{sources: [{cortex_cloud.appsec.records: {}}]}", "no event source"),
         ("cortex_cloud_connection: {api_uri: x}", "no connection option api_uri"),
         ("ansible.builtin.import_playbook: cortex_cloud.appsec.onbord", "no playbook"),
     ],

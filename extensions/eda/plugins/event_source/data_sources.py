@@ -1,0 +1,126 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An event whenever something happens to the data sources of a Cortex Cloud tenant, or to its repositories."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+DOCUMENTATION = r"""
+---
+short_description: Watch the data sources and repositories of a Cortex Cloud tenant
+description:
+  - Looks at the tenant every few minutes and makes an event of what happened since the last look, once. It only reads.
+  - Where looking would take more than a tenth of the request budget, it looks less often.
+  - The connection is given as in the modules of this collection, or by their environment variables. No secret is in an event.
+options:
+  api_url:
+    description: API URL of the tenant, or E(CORTEXCLOUD_API_URL).
+    type: str
+  api_key_id:
+    description: ID of the key, or E(CORTEXCLOUD_API_KEY_ID).
+    type: str
+  api_key:
+    description: The key, or E(CORTEXCLOUD_API_KEY), or the file that E(CORTEXCLOUD_API_KEY_FILE) names.
+    type: str
+  api_key_type:
+    description: V(standard) or V(advanced), or E(CORTEXCLOUD_API_KEY_TYPE).
+    type: str
+    default: advanced
+  expected_tenant:
+    description: Host that O(api_url) must have, or E(CORTEXCLOUD_EXPECTED_TENANT).
+    type: str
+  validate_certs:
+    description: Whether certificates are checked; E(CORTEXCLOUD_SKIP_SSL_VERIFY) means the opposite.
+    type: bool
+    default: true
+  ca_path:
+    description: PEM file of a private authority, or E(CORTEXCLOUD_CA_PATH), E(REQUESTS_CA_BUNDLE).
+    type: str
+  request_timeout:
+    description: Seconds for one attempt of a request, or E(CORTEXCLOUD_REQUEST_TIMEOUT).
+    type: float
+    default: 30
+  retry_deadline:
+    description: Seconds for a request with all its attempts, or E(CORTEXCLOUD_RETRY_DEADLINE).
+    type: float
+    default: 120
+  requests_per_second:
+    description: Budget of all processes that share O(rate_limit_dir), or E(CORTEXCLOUD_REQUESTS_PER_SECOND).
+    type: float
+    default: 8
+  rate_limit_dir:
+    description: Folder of the shared budget, or E(CORTEXCLOUD_RATE_LIMIT_DIR).
+    type: str
+  interval:
+    description: Seconds from one look to the next.
+    type: float
+    default: 300
+  repositories:
+    description: Whether repositories are looked at too, which takes one request for each hundred of them.
+    type: bool
+    default: false
+  initial:
+    description: Whether what is there at the very first look is said to have appeared.
+    type: bool
+    default: false
+  state_file:
+    description: File of one tenant that keeps the last look, so that what happens while nothing runs is not lost. It is private.
+    type: str
+"""
+
+EXAMPLES = r"""
+- cortex_cloud.appsec.data_sources:
+    api_url: https://api-acme.xdr.eu.paloaltonetworks.com
+    interval: 300
+    repositories: true
+    state_file: /var/lib/cortex/acme.json
+"""
+
+
+def _find_collection() -> None:
+    """ansible-rulebook runs this file by its path and knows no collections: the folder they are in is added."""
+    root = next((str(folder.parent) for folder in Path(__file__).absolute().parents if folder.name == "ansible_collections"), None)
+    if root and root not in sys.path:
+        sys.path.append(root)
+
+
+async def main(queue: asyncio.Queue[Any], args: dict[str, Any]) -> None:
+    """Put events into the queue until it is cancelled. Raises an error of one line for arguments that cannot be meant."""
+    _find_collection()
+    from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _events
+    from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
+    from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import Client
+    from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import Redactor, secrets_in
+
+    interval = _events.number(300 if args.get("interval") is None else args["interval"], "interval")
+    connection = _events.connection_from(args)
+    client = Client(connection, Redactor([*secrets_in(args), connection.api_key]))
+    try:
+        watch = _events.Watch(
+            Api(client),
+            repositories=_events.yes_or_no(args.get("repositories") or False, "repositories"),
+            initial=_events.yes_or_no(args.get("initial") or False, "initial"),
+            state_file=args.get("state_file") or None,
+        )
+        while True:
+            for event in await asyncio.to_thread(watch.look):
+                await queue.put(event)
+            await asyncio.to_thread(watch.keep)
+            await asyncio.sleep(watch.pause(interval))
+    finally:
+        client.close()
+
+
+if __name__ == "__main__":
+    # For a try at the command line, with the environment variables of the modules.
+    class _Printing:
+        async def put(self, event: Any) -> None:
+            sys.stdout.write(f"{event}\n")
+            sys.stdout.flush()
+
+    asyncio.run(main(_Printing(), {"initial": True, "interval": 60}))  # type: ignore[arg-type]

@@ -1,0 +1,225 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, what happened to a tenant's data sources and repositories between two looks at it.
+from __future__ import annotations
+
+import json
+import os
+import typing as t
+
+from ._api import Api
+from ._data_sources.fields import Item, get, label
+from ._data_sources.find import fetch_data_sources
+from ._data_sources.status import reasons, status_of
+from ._errors import CortexError, InputError
+from ._files import write_private
+from ._http.connection import Connection
+from ._http.redaction import hide_secret_keys
+from ._repositories import Wanted, fetch_repositories
+
+Raw = dict[str, t.Any]
+SCHEMA = "cortex_cloud.appsec/events"
+VERSION = 1
+# Of what the tenant lets all its clients ask, no more is spent on looking.
+SHARE = 0.1
+# What is read of each repository, and what an event says of one.
+_READ = ("owner", "name", "url", "source", "integration_id", "is_selected", "is_archived", "broken")
+_SAID = ("id", "owner", "name", "url", "source")
+
+# Option of a connection -> the environment variables that stand for it, as in the modules.
+VARIABLES: dict[str, tuple[str, ...]] = {
+    "api_url": ("CORTEXCLOUD_API_URL",),
+    "api_key_id": ("CORTEXCLOUD_API_KEY_ID",),
+    "api_key": ("CORTEXCLOUD_API_KEY",),
+    "api_key_type": ("CORTEXCLOUD_API_KEY_TYPE",),
+    "validate_certs": ("CORTEXCLOUD_SKIP_SSL_VERIFY",),
+    "ca_path": ("CORTEXCLOUD_CA_PATH", "REQUESTS_CA_BUNDLE"),
+    "expected_tenant": ("CORTEXCLOUD_EXPECTED_TENANT",),
+    "request_timeout": ("CORTEXCLOUD_REQUEST_TIMEOUT",),
+    "retry_deadline": ("CORTEXCLOUD_RETRY_DEADLINE",),
+    "requests_per_second": ("CORTEXCLOUD_REQUESTS_PER_SECOND",),
+    "rate_limit_dir": ("CORTEXCLOUD_RATE_LIMIT_DIR",),
+}
+_NUMBERS = ("request_timeout", "retry_deadline", "requests_per_second")
+_YES, _NO = ("1", "true", "yes", "on", "y", "t"), ("0", "false", "no", "off", "n", "f")
+# What the event source takes besides.
+WATCHING = ("interval", "initial", "repositories", "state_file")
+
+
+def connection_from(args: Raw) -> Connection:
+    """The connection that arguments and environment give; a blank one counts as not given. Raises InputError."""
+    strange = [str(name) for name in args if name not in VARIABLES and name not in WATCHING]
+    if strange:
+        raise InputError(f"{strange[0][:80]} is no argument of this source. Known: {', '.join((*VARIABLES, *WATCHING))}.")
+    options: Raw = {}
+    for name, variables in VARIABLES.items():
+        value = args.get(name)
+        text = next((v for variable in variables if (v := os.environ.get(variable, "").strip())), "")
+        if value in (None, ""):
+            if not text:
+                continue
+            value = text.lower() not in _YES if name == "validate_certs" else text
+        options[name] = yes_or_no(value, name) if name == "validate_certs" else number(value, name) if name in _NUMBERS else str(value)
+    if options.get("api_key_type", "advanced") not in ("standard", "advanced"):
+        raise InputError("api_key_type must be standard or advanced.")
+    return Connection(**options, user_agent="cortex_cloud.appsec/events")
+
+
+def yes_or_no(value: t.Any, name: str) -> bool:
+    """Raises InputError for what is neither."""
+    word = str(value).strip().lower()
+    if word not in (*_YES, *_NO):
+        raise InputError(f"{name} is {str(value)[:40]!r}: true or false is needed.")
+    return word in _YES
+
+
+def number(value: t.Any, name: str) -> float:
+    """Raises InputError for what is no number above 0."""
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        found = 0.0
+    if not 0 < found < float("inf"):
+        raise InputError(f"{name} is {str(value)[:40]!r}: a number above 0 is needed.")
+    return found
+
+
+class Watch:
+    """Looks at a tenant again and again, and says what happened in between.
+
+    repositories: look at the tenant's repositories too. initial: say at the first look what is there already, as if it had just come.
+    state_file: where the last look is kept over restarts; None for nowhere.
+    """
+
+    def __init__(self, api: Api, *, repositories: bool, initial: bool, state_file: str | None) -> None:
+        self.api, self._repositories, self._initial, self._file = api, repositories, initial, state_file
+        self._seen = self._kept()
+        self._reachable = True
+        # Of one look, in requests; known after the first one.
+        self.requests = 1
+
+    def pause(self, interval: float) -> float:
+        """Seconds until the next look: longer than the interval where looking would take more than its share of the budget."""
+        return max(interval, self.requests / (SHARE * self.api.client.connection.requests_per_second))
+
+    def look(self) -> list[Raw]:
+        """What happened since the last look, each once. A tenant that cannot be read is an event too. Raises InputError for bad options."""
+        try:
+            now = self._read()
+        except InputError:
+            raise
+        except CortexError as exc:
+            was, self._reachable = self._reachable, False
+            return [self._event("unreachable", reason=self.api.client.redactor.text(str(exc)))] if was else []
+        events = [] if self._reachable else [self._event("recovered")]
+        self._reachable = True
+        before = self._seen if self._seen is not None else _nothing() if self._initial else now
+        events += [self._event(name, **facts) for name, facts in compare(before, now)]
+        self._seen = now
+        return events
+
+    def keep(self) -> None:
+        """Remember the last look: once its events are handed on, so that none is lost; at worst they come twice. Raises InputError."""
+        if not self._file or self._seen is None:
+            return
+        content = {"schema": SCHEMA, "version": VERSION, "tenant": self.api.tenant, **self._seen}
+        try:
+            write_private(self._file, json.dumps(content, sort_keys=True))
+        except OSError as exc:
+            raise InputError(f"state_file {self._file} cannot be written: {exc.strerror}.") from None
+
+    def _kept(self) -> Raw | None:
+        """The last look of an earlier process. What is broken is no look: the next one begins anew."""
+        if not self._file:
+            return None
+        try:
+            with open(self._file, encoding="utf-8") as file:
+                held = json.load(file)
+        except FileNotFoundError:
+            return None
+        except OSError as exc:
+            raise InputError(f"state_file {self._file} cannot be read: {exc.strerror}.") from None
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(held, dict) or held.get("schema") != SCHEMA or held.get("version") != VERSION:
+            return None
+        if held.get("tenant") != self.api.tenant:
+            said = f"state_file {self._file} is about {held.get('tenant')}, not about {self.api.tenant}"
+            raise InputError(f"{said}: give each tenant its own.")
+        parts = {name: held.get(name) for name in _nothing()}
+        whole = all(isinstance(part, dict) and all(isinstance(one, dict) for one in part.values()) for part in parts.values())
+        return parts if whole else None
+
+    def _read(self) -> Raw:
+        sources = fetch_data_sources(self.api, {}, details=False)
+        self.requests = 1
+        seen: Raw = {"data_sources": {item["id"]: _source(item) for item in sources}, "repositories": {}}
+        if self._repositories:
+            found, _whole = fetch_repositories(self.api, Wanted(members=_READ), repository_id=None, search=None)
+            self.requests += 2 + len(found) // 100
+            by_id = {item["id"]: label(item) for item in sources}
+            seen["repositories"] = {one["id"]: _repository(one, by_id) for one in found if not one.get("is_archived")}
+        return t.cast(Raw, hide_secret_keys(seen))
+
+    def _event(self, name: str, **facts: t.Any) -> Raw:
+        event: Raw = {"event": name, "tenant": self.api.tenant, **facts}
+        return {"cortex": self.api.client.redactor.value(event)}
+
+
+def _nothing() -> Raw:
+    return {"data_sources": {}, "repositories": {}}
+
+
+def _source(item: Item) -> Raw:
+    """What is remembered of a data source, and said of it in events."""
+    return {
+        **{k: item.get(k) for k in ("id", "type", "name", "identifier", "status", "selection_type", "repositories_count")},
+        "hostname": get(item, "domain.hostname"),
+        "subject": label(item),
+        "health": status_of(item.get("status")).health,
+        "reason": reasons(item.get("status_details")),
+    }
+
+
+def _repository(one: Raw, sources: dict[str, str]) -> Raw:
+    facts = {k: one.get(k) for k in _SAID}
+    holder = one.get("integration_id")
+    broken = one.get("broken") or []
+    return {**facts, "data_source": sources.get(str(holder), holder), "selected": one.get("is_selected"), "broken": broken}
+
+
+def compare(before: Raw, now: Raw) -> t.Iterator[tuple[str, Raw]]:
+    """The events between two looks, each with its facts: data sources first, then repositories, each in the order of their ids."""
+    old, new = before["data_sources"], now["data_sources"]
+    for its_id in sorted({*old, *new}):
+        was, is_now = old.get(its_id), new.get(its_id)
+        if was is None:
+            yield "appeared", {"data_source": is_now}
+        elif is_now is None:
+            yield "disappeared", {"data_source": was}
+        else:
+            yield from _changed(was, is_now)
+    held, found = before["repositories"], now["repositories"]
+    for its_id in sorted(found):
+        is_now, was = found[its_id], held.get(its_id, {})
+        if is_now["broken"] and not was.get("broken") and is_now["selected"] is not False:
+            yield "repository_broke", {"repository": is_now}
+        elif was.get("broken") and not is_now["broken"]:
+            yield "repository_healed", {"repository": is_now, "was": was["broken"]}
+
+
+def _changed(was: Raw, is_now: Raw) -> t.Iterator[tuple[str, Raw]]:
+    if was.get("status") != is_now["status"]:
+        states = {when: {k: one.get(k) for k in ("status", "health")} for when, one in (("before", was), ("after", is_now))}
+        yield "status_changed", {"data_source": is_now, **states, "reason": is_now["reason"]}
+    scope = {when: {k: one.get(k) for k in ("selection_type", "repositories_count")} for when, one in (("before", was), ("after", is_now))}
+    held, left = was.get("repositories_count"), is_now.get("repositories_count")
+    fewer = isinstance(held, int) and isinstance(left, int) and left < held
+    if fewer or _narrower(was.get("selection_type"), is_now["selection_type"]):
+        yield "scope_shrank", {"data_source": is_now, **scope}
+
+
+def _narrower(was: t.Any, is_now: t.Any) -> bool:
+    widest = ["MANUAL_SELECTION", "CURRENT_STATE", "CURRENT_STATE_AND_FUTURE"]
+    return was in widest and is_now in widest and widest.index(is_now) < widest.index(was)

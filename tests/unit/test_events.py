@@ -1,0 +1,248 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The event source as ansible-rulebook runs it: by its path, with a queue, on the embedded tenant."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _events
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from tenant.server import EmbeddedTenant
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / ".build/ansible_collections/cortex_cloud/appsec/extensions/eda/plugins/event_source/data_sources.py"
+Event = dict[str, Any]
+Step = Callable[[], Any]
+
+
+@pytest.fixture
+def tenant() -> Iterator[EmbeddedTenant]:
+    with EmbeddedTenant("published", rate=100_000) as started:
+        yield started
+
+
+@pytest.fixture
+def core(tenant: EmbeddedTenant) -> str:
+    """A GitLab that selects two of its three repositories."""
+    return tenant.add_instance(
+        "GITLAB_SELF_MANAGED", identifier="core", hostname="gitlab.example.com", selection_type="CURRENT_STATE", state=["pay/a", "pay/b"],
+        repositories=["pay/a", "pay/b", "pay/c"],
+    )  # fmt: skip
+
+
+def arguments(tenant: EmbeddedTenant, **more: Any) -> dict[str, Any]:
+    key = tenant.keys["viewer"]
+    given = {"api_url": tenant.url, "api_key_id": key.id, "api_key": key.key, "api_key_type": key.type, "requests_per_second": 10_000}
+    return {**given, "retry_deadline": 1, "interval": 0.05, **more}
+
+
+def watched(args: dict[str, Any], *steps: Step) -> list[Event]:
+    """What the source says: each step is done once the look before it is over, and a look follows it."""
+    main = runpy.run_path(str(SOURCE))["main"]
+    events: list[Event] = []
+
+    class Queue:
+        async def put(self, event: Event) -> None:
+            assert set(event) == {"cortex"}
+            events.append(event["cortex"])
+
+    looks = 0
+    real = _events.Watch.look
+
+    def look(self: _events.Watch) -> list[Event]:
+        nonlocal looks
+        found = real(self)
+        looks += 1
+        return found
+
+    async def run() -> None:
+        task = asyncio.create_task(main(Queue(), args))
+        for step in (lambda: None, *steps):
+            step()
+            # One look may be under way while the step is done; the next one has seen it.
+            until = looks + (2 if looks else 1)
+            while looks < until and not task.done():
+                await asyncio.sleep(0.005)
+        if not task.done():
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_events.Watch, "look", look)
+        asyncio.run(run())
+    return events
+
+
+def names(events: list[Event]) -> list[str]:
+    return [event["event"] for event in events]
+
+
+def test_what_happens_is_said_once_and_the_first_look_says_nothing(tenant: EmbeddedTenant, core: str) -> None:
+    ids = {asset["name"]: asset_id for asset_id, asset in tenant.state.repositories.items()}
+    details = {"connection": {"status": "INVALID", "error": "Token expired: HTTP 401"}}
+    expired = {"token": {"status": "INVALID", "reason": "expired"}}
+    events = watched(
+        arguments(tenant, repositories=True),
+        lambda: tenant.set_status(core, "ERROR", details),
+        lambda: tenant.set_repository(ids["a"], status=expired),
+        # Nobody selected it, and nobody has to know.
+        lambda: tenant.set_repository(ids["c"], status=expired),
+        lambda: tenant.set_repository(ids["a"], status={"token": {"status": "VALID"}}),
+        lambda: tenant.state.stored[core].shape.update(selectionType="MANUAL_SELECTION"),
+        lambda: tenant.add_collector("bandit"),
+        lambda: tenant.state.delete(core),
+    )
+    assert names(events) == [
+        "status_changed", "repository_broke", "repository_healed", "scope_shrank", "appeared", "disappeared",
+    ]  # fmt: skip
+    changed, broke, _healed, shrank, appeared, gone = events
+    assert changed["tenant"] == f"127.0.0.1:{tenant.port}"
+    assert changed["data_source"]["id"] == core
+    assert (changed["before"]["health"], changed["after"]) == ("healthy", {"status": "ERROR", "health": "unhealthy"})
+    assert changed["reason"] == "connection is INVALID (Token expired: HTTP 401)"
+    assert (broke["repository"]["name"], broke["repository"]["broken"]) == ("a", [{"part": "token", "reason": "expired"}])
+    assert broke["repository"]["data_source"] == changed["data_source"]["subject"]
+    assert (shrank["before"]["selection_type"], shrank["after"]["selection_type"]) == ("CURRENT_STATE", "MANUAL_SELECTION")
+    assert (appeared["data_source"]["type"], gone["data_source"]["id"]) == ("COLLECTOR", core)
+
+
+def test_fewer_repositories_are_less_scope_and_more_are_none(tenant: EmbeddedTenant, core: str) -> None:
+    tenant.set(count="selected")
+    state = tenant.state.stored[core].shape["state"]
+    events = watched(arguments(tenant), lambda: state.append("pay/c"), lambda: state.remove("pay/a"))
+    assert [(e["event"], e["before"]["repositories_count"], e["after"]["repositories_count"]) for e in events] == [("scope_shrank", 3, 2)]
+    assert not [entry for entry in tenant.journal if "repositories" in entry.path], "they were not asked for"
+
+
+def test_a_tenant_that_cannot_be_read_is_said_once_and_so_is_its_return(tenant: EmbeddedTenant, core: str) -> None:
+    args = arguments(tenant)
+    events = watched(
+        args,
+        lambda: tenant.set(licensed=False),
+        lambda: tenant.set_status(core, "DISABLED"),
+        lambda: tenant.set(licensed=True),
+    )
+    assert names(events) == ["unreachable", "recovered", "status_changed"]
+    assert "HTTP 402" in events[0]["reason"]
+    assert args["api_key"] not in json.dumps(events)
+
+
+def test_what_happens_while_nothing_runs_is_not_lost(tenant: EmbeddedTenant, core: str, tmp_path: Path) -> None:
+    file = tmp_path / "look.json"
+    args = arguments(tenant, state_file=str(file), repositories=True)
+    assert names(watched({**args, "initial": True})) == ["appeared"]
+    tenant.set_status(core, "ERROR")
+    assert names(watched(args)) == ["status_changed"]
+    assert watched({**args, "initial": True}) == []
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert args["api_key"] not in file.read_text()
+    # What is broken is no look.
+    for content in ("{", "[]", "{}", file.read_text().replace('"version": 1', '"version": 2'), file.read_text().replace("{", "[", 1)):
+        file.write_text(content)
+        tenant.set_status(core, "CONNECTED")
+        assert watched(args) == []
+    file.write_text(file.read_text().replace(f"127.0.0.1:{tenant.port}", "api-other.example.com"))
+    with pytest.raises(InputError, match=r"is about api-other.example.com, not about 127.*: give each tenant its own"):
+        watched(args)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"api_url": "http://tenant.example.com"}, "plain http"),
+        ({"intervall": 5}, "intervall is no argument of this source"),
+        ({"interval": 0}, "interval is '0': a number above 0 is needed"),
+        ({"interval": "soon"}, "interval is 'soon'"),
+        ({"repositories": "perhaps"}, "repositories is 'perhaps': true or false is needed"),
+        ({"requests_per_second": "fast"}, "requests_per_second is 'fast'"),
+        ({"api_key_type": "simple"}, "api_key_type must be standard or advanced"),
+        ({"expected_tenant": "api-other.example.com"}, "nothing was sent"),
+        ({"api_key": ""}, "an API key is required"),
+        ({"state_file": "/proc/no/such.json"}, "state_file /proc/no/such.json cannot be written"),
+    ],
+)
+def test_bad_arguments_end_it_with_one_line(tenant: EmbeddedTenant, given: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said) as told:
+        watched(arguments(tenant, **given), lambda: None)
+    assert "\n" not in str(told.value)
+
+
+def test_the_environment_stands_for_arguments_and_a_blank_one_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CORTEXCLOUD_API_URL", "https://api-x.example.com")
+    monkeypatch.setenv("CORTEXCLOUD_SKIP_SSL_VERIFY", "true")
+    monkeypatch.setenv("CORTEXCLOUD_CA_PATH", " ")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/ca.pem")
+    monkeypatch.setenv("CORTEXCLOUD_REQUEST_TIMEOUT", "7")
+    found = _events.connection_from({"api_key": "", "requests_per_second": "2"})
+    assert (found.api_url, found.validate_certs, found.ca_path) == ("https://api-x.example.com", False, "/ca.pem")
+    assert (found.request_timeout, found.requests_per_second, found.api_key) == (7.0, 2.0, "")
+    assert _events.connection_from({"validate_certs": "yes"}).validate_certs
+    # Those of the modules, and their variables.
+    modules = (ROOT / "plugins/module_utils/_module.py").read_text(encoding="utf-8")
+    assert [v for variables in _events.VARIABLES.values() for v in variables if f'"{v}"' not in modules] == []
+
+
+def test_looking_takes_a_tenth_of_the_budget_at_most(tenant: EmbeddedTenant) -> None:
+    for number in range(250):
+        tenant.add_repository(f"pay/r{number}")
+    connection = _events.connection_from({**arguments(tenant), "requests_per_second": 8})
+    api = _events.Api(_client(connection))
+    watch = _events.Watch(api, repositories=True, initial=False, state_file=None)
+    watch.look()
+    assert watch.requests >= len(tenant.journal) - 1
+    assert watch.pause(1) == pytest.approx(watch.requests / 0.8)
+    assert watch.pause(300) == 300
+
+
+def _client(connection: Any) -> Any:
+    from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import Client
+    from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import Redactor
+
+    return Client(connection, Redactor())
+
+
+def test_it_runs_without_ansible_and_finds_its_collection_by_its_own_path() -> None:
+    code = (
+        "import runpy, sys, asyncio\n"
+        "sys.modules['ansible'] = None\n"
+        f"main = runpy.run_path({str(SOURCE)!r})['main']\n"
+        "try:\n    asyncio.run(main(None, {'intervall': 1}))\n"
+        "except Exception as exc:\n    print(type(exc).__name__, exc)\n"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("InputError intervall is no argument of this source."), done.stderr
+
+
+def test_rulebooks_ask_for_events_that_there_are_and_templates_that_there_are() -> None:
+    code = (ROOT / "plugins/module_utils/_events.py").read_text(encoding="utf-8")
+    templates = (ROOT / "playbooks/vars/awx.yml").read_text(encoding="utf-8")
+    spec = yaml.safe_load(runpy.run_path(str(SOURCE))["DOCUMENTATION"])["options"]
+    assert set(spec) == {*_events.VARIABLES, *_events.WATCHING}
+    page = (ROOT / "docs/eda.md").read_text(encoding="utf-8")
+    for book in ("health", "drift"):
+        (rules,) = yaml.safe_load((ROOT / f"extensions/eda/rulebooks/{book}.yml").read_text(encoding="utf-8"))
+        (source,) = rules["sources"]
+        assert set(source["cortex_cloud.appsec.data_sources"]) <= set(spec)
+        for rule in rules["rules"]:
+            for word in rule["condition"].split('"')[1::2]:
+                assert f'"{word}"' in code or word in ("unhealthy",), word
+            for action in rule["actions"]:
+                job = action.get("run_job_template", {}).get("name", "Cortex Cloud: audit")
+                assert job.replace("Cortex Cloud", "{{ awx__prefix }}") in templates
+    events = ["appeared", "disappeared", "status_changed", "scope_shrank", "unreachable", "recovered"]
+    events += ["repository_broke", "repository_healed"]
+    assert [event for event in events if f"| `{event}` |" not in page or f'"{event}"' not in code] == []
