@@ -60,13 +60,12 @@ def watched(args: dict[str, Any], *steps: Step) -> list[Event]:
             events.append(event["cortex"])
 
     looks = 0
-    real = _events.Watch.look
+    keep = _events.Watch.keep
 
-    def look(self: _events.Watch) -> list[Event]:
+    def kept(self: _events.Watch) -> None:
         nonlocal looks
-        found = real(self)
+        keep(self)
         looks += 1
-        return found
 
     async def run() -> None:
         task = asyncio.create_task(main(Queue(), args))
@@ -82,7 +81,7 @@ def watched(args: dict[str, Any], *steps: Step) -> list[Event]:
             await task
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_events.Watch, "look", look)
+        patch.setattr(_events.Watch, "keep", kept)
         asyncio.run(run())
     return events
 
@@ -177,7 +176,7 @@ def test_what_happens_while_nothing_runs_is_not_lost(tenant: EmbeddedTenant, cor
 )
 def test_bad_arguments_end_it_with_one_line(tenant: EmbeddedTenant, given: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said) as told:
-        watched(arguments(tenant, **given), lambda: None)
+        watched(arguments(tenant, **given))
     assert "\n" not in str(told.value)
 
 
