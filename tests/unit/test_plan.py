@@ -20,7 +20,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.
     plan_update,
     unexpected,
 )
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.show import destroys
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.digest import destroys
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError, TenantError
 
 MANUAL = "MANUAL_SELECTION"

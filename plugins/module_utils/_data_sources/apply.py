@@ -17,6 +17,7 @@ from .._http.redaction import holds_masked, secrets_in
 from .._state import Memory
 from .collector_token import CredentialsFile, credentials_content, find_credentials
 from .data_file import write_backup
+from .digest import requests_of
 from .fields import COLLECTOR, MANUAL, Item, Raw, label
 from .instance import Instance
 from .lost import find_lost
@@ -94,10 +95,13 @@ class Surprise(TenantError):
 
 
 class Writer:
-    """Carries out plans against one tenant. May be used by several threads, one instance at a time in each."""
+    """Carries out plans against one tenant. May be used by several threads, one instance at a time in each.
 
-    def __init__(self, view: View, memory: Memory) -> None:
-        self.view, self.api, self.memory = view, view.api, memory
+    approved: somebody approved the plans as they are, so that nothing else is done, though the tenant changes meanwhile.
+    """
+
+    def __init__(self, view: View, memory: Memory, *, approved: bool = False) -> None:
+        self.view, self.api, self.memory, self.approved = view, view.api, memory, approved
         self._lock = threading.Lock()
         # What this run knows of types: which the tenant has created, which it refused, and a lock for the first creation of each.
         self._created: set[str] = set()
@@ -278,7 +282,7 @@ class Writer:
             found = view.find(outcome.item, full=True)
         except CortexError:
             found = Match()
-        if found.found is None:
+        if found.found is None or self.approved:
             raise refusal
         outcome.warnings += filter(None, [found.warning])
         outcome.warnings.append(f"{label(outcome.item)} was created by somebody else while this run was planning; it was taken as it is.")
@@ -314,9 +318,10 @@ class Writer:
             if current is None:
                 raise _overtaken("deleted", item, instance_id)
             # Planned anew from the read right before the write: what others changed since must not be undone.
-            outcome.take(plan_update(item, current, self.view.creatable), predicted=False)
-            if outcome.plan.action == "recreate":
+            plan = plan_update(item, current, self.view.creatable)
+            if plan.action == "recreate" or (self.approved and requests_of([plan]) != requests_of([outcome.plan])):
                 raise _overtaken("changed", item, instance_id)
+            outcome.take(plan, predicted=False)
             if outcome.plan.changed:
                 if _narrows(outcome.plan):
                     self._backup(outcome, current.shown)

@@ -76,7 +76,9 @@ FIELDS = (
     Field("updated_at", "lastUpdateDate", at=(), older="updatedAt"),
 )
 
-# What an instance shows of what a user can give, in the order in which plans and exports tell it: digests rest on that order.
+# Lists whose order means nothing.
+LISTS = tuple(f.option for f in FIELDS if f.type in ("names", "mappings"))
+# What an instance shows of what a user can give, in the order in which plans and exports tell it.
 SHOWN = tuple(dict.fromkeys(f.option.partition(".")[0] for f in FIELDS if f.at and not f.write_only))
 # What is given at creation and compared after it, but cannot be updated.
 IMMUTABLE = tuple(f.option for f in FIELDS if f.at == ("create",) and not f.write_only)

@@ -11,9 +11,10 @@ from .._errors import InputError
 from .._http.redaction import hide_secret_keys
 from .apply import Outcome
 from .data_file import as_configs, as_data_file
+from .digest import destroys
 from .fields import MANUAL, Item, get, label
 from .run import Run
-from .show import destroys, diff_of, plan_as_markdown
+from .show import diff_of, plan_as_markdown
 from .status import status_of
 from .types import known
 

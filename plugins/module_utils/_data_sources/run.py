@@ -17,6 +17,7 @@ from .._state import Memory
 from .apply import Outcome, Surprise, Writer
 from .check import check_item
 from .collector_token import CredentialsFile
+from .digest import digest_of, refuse_another
 from .fields import COLLECTOR, Item, get, hostname_key, label
 from .instance import Instance
 from .made import made_for
@@ -24,7 +25,6 @@ from .match import Match, same_new, unread_by
 from .plan import Plan, plan_delete, plan_item
 from .prune import Prune
 from .scope import resolve
-from .show import digest_of
 from .unscoped import forget, unscoped
 from .view import Undetermined, View
 
@@ -60,7 +60,7 @@ class Run:
         self.digest = ""
         self.planned: list[tuple[Plan, Item]] = []
         self._on_plan = on_plan
-        self._writer = Writer(self.view, self.memory)
+        self._writer = Writer(self.view, self.memory, approved=digest is not None)
         self._stopped = ""
         self._lock = threading.Lock()
 
@@ -118,16 +118,10 @@ class Run:
     def _approve(self, outcomes: list[Outcome]) -> None:
         """Show the whole plan, and refuse it when another one is wanted."""
         self.planned = [(o.plan, o.item) for o in outcomes if o.error is None]
-        self.digest = digest_of(self.tenant, self.planned)
+        self.digest = digest_of(self.tenant, [plan for plan, _item in self.planned])
         self._on_plan(self)
-        if self.wanted_digest is not None and self.wanted_digest.strip() != self.digest:
-            wanted = self.wanted_digest.strip()
-            raise InputError(
-                f"the plan is not the one that plan_digest names ({wanted}): it is now {self.digest}. "
-                "The tenant or the items changed since. Look at the new plan. Nothing was changed."
-                if wanted
-                else f"plan_digest is blank, which is the digest of no plan; that of this plan is {self.digest}. Nothing was changed."
-            )
+        if self.wanted_digest is not None:
+            refuse_another(self.wanted_digest, self.digest)
 
     def _write(self, outcomes: list[Outcome]) -> None:
         planned = [o for o in outcomes if o.error is None]
