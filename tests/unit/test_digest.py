@@ -88,7 +88,8 @@ AT_CREATION: dict[str, tuple[Item, Item]] = {
     "a certificate on one line": ({"self_signed_certificate": pem(b"good").replace("\n", "")}, {"self_signed_certificate": pem(b"bad")}),
     "what is no certificate": ({"self_signed_certificate": "-----good"}, {"self_signed_certificate": "-----evil"}),
     "user name": ({"credentials": {"username": "alice", "password": "s3cret"}}, {"credentials": {"username": "eve", "password": "s3cret"}}),
-    "client": ({"credentials": {"client_id": "good", "client_secret": "s3cret"}}, {"credentials": {"client_id": "evil", "client_secret": "s3cret"}}),
+    "client": ({"credentials": {"client_id": "good", "client_secret": "s3cret"}},
+               {"credentials": {"client_id": "evil", "client_secret": "s3cret"}}),
     "type": ({"credentials": {"type": "PAT", "token": "s3cret"}}, {"credentials": {"type": "OAUTH", "token": "s3cret"}}),
     "nothing and no value": ({"transporter": {"connection_name": ""}}, {"transporter": {"connection_name": " "}}),
     "no settings": ({"unique_properties": {}}, {}),
@@ -137,15 +138,21 @@ def test_the_order_of_a_list_means_nothing_and_that_of_the_requests_does() -> No
 
 
 TRICKY = st.sampled_from([
-    "", " ", "a", "b", "a b", "a=b", "a: b", "22", 22, 2, 22.0, "22.0", 1e3, "1e3", True, False, 1, 0, "true", "null", "NaN", "set", "********",
-    "(set, not shown)", "(new secret, not shown)", "of no certificate", [], {}, "[]", "{}", ["a"], '["a"]', ["a", "b"], {"a": "b"}, '{"a": "b"}',
-    "a\nb", "a\\nb", '"a\\nb"', "a\u200bb", "a\\u200bb", '"a\\u200bb"', "\ud800", "'a'", "\\", "a ", " a", "\u00e9", "e\u0301", {"a": {"b": 1}}, [None],
+    "", " ", "a", "b", "a b", "a=b", "a: b", "22", 22, 2, 22.0, "22.0", 1e3, "1e3", True, False, 1, 0, "true", "null", "NaN",
+    "set", "********",
+    "(set, not shown)", "(new secret, not shown)", "of no certificate", [], {},
+    "[]", "{}", ["a"], '["a"]', ["a", "b"],
+    {"a": "b"}, '{"a": "b"}',
+    "a\nb", "a\\nb", '"a\\nb"', "a\u200bb", "a\\u200bb", '"a\\u200bb"', "\ud800", "'a'", "\\", "a ", " a",
+    "\u00e9", "e\u0301", {"a": {"b": 1}}, [None],
 ])  # fmt: skip
-TEXTS = st.one_of(TRICKY.filter(lambda value: isinstance(value, str) and bool(value.strip())), st.text("ab=:\" \n\\[{(\u200b2", min_size=1))
+TEXTS = st.one_of(TRICKY.filter(lambda value: isinstance(value, str) and bool(value.strip())), st.text('ab=:" \n\\[{(\u200b2', min_size=1))
 SETTINGS = st.dictionaries(st.sampled_from(["a", "a.b", "a: b", "b", "apiToken", "", '"a.b"']), st.one_of(TRICKY, TEXTS), max_size=3)
 NAMES = st.lists(TEXTS, max_size=3, unique=True)
 MAPPINGS = st.dictionaries(
-    TEXTS, st.fixed_dictionaries({"external_id": TEXTS}, optional={"repo_id": TEXTS, "branch_name": st.one_of(TEXTS, st.just(""))}), max_size=2
+    TEXTS,
+    st.fixed_dictionaries({"external_id": TEXTS}, optional={"repo_id": TEXTS, "branch_name": st.one_of(TEXTS, st.just(""))}),
+    max_size=2,
 ).map(lambda found: [{"external_project_id": project, **mapping} for project, mapping in found.items()])
 TRANSPORTER = st.fixed_dictionaries({}, optional={"connection_name": TEXTS, "broker_device_id": st.one_of(TEXTS, st.just(""))})
 WISHES = st.fixed_dictionaries(
@@ -154,7 +161,9 @@ WISHES = st.fixed_dictionaries(
         "repositories": NAMES,
         "external_projects": MAPPINGS,
         "unique_properties": SETTINGS,
-        "credentials": st.fixed_dictionaries({"token": st.sampled_from(["s3cret-one", "s3cret-two"])}, optional={"username": TEXTS, "type": TEXTS}),
+        "credentials": st.fixed_dictionaries(
+            {"token": st.sampled_from(["s3cret-one", "s3cret-two"])}, optional={"username": TEXTS, "type": TEXTS}
+        ),
         "transporter": TRANSPORTER,
         "self_signed_certificate": st.one_of(TEXTS, st.sampled_from([pem(b"a"), pem(b"b"), pem(b"a") + pem(b"b"), pem(b"ab"), "-----"])),
     },
@@ -209,7 +218,9 @@ def looks_like(draw: st.DrawFn, value: Any, text_only: bool) -> Any:
 def look_alikes(draw: st.DrawFn) -> tuple[Item, Item]:
     """Two items that differ in one text or value, and there by little."""
     option = draw(st.sampled_from(["unique_properties", "unique_properties", "repositories", "external_projects", "transporter"]))
-    one: Item = {option: draw({"unique_properties": SETTINGS, "repositories": NAMES, "external_projects": MAPPINGS}.get(option, TRANSPORTER))}
+    one: Item = {
+        option: draw({"unique_properties": SETTINGS, "repositories": NAMES, "external_projects": MAPPINGS}.get(option, TRANSPORTER))
+    }
     other = copy.deepcopy(one)
     place: Any = other[option][0] if option == "external_projects" and other[option] else other[option]
     if place:
