@@ -218,6 +218,7 @@ max_deselect:
   description:
     - A change that would deselect more repositories or mappings than this, or the last one, or that narrows
       O(%(here)sselection_type), is refused with the numbers. V(-1) allows all.
+    - What a tenant has selected by itself in an instance whose creation is still without its scope is no such change.
   type: int
   default: 10
 recreate:

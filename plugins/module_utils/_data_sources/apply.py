@@ -26,7 +26,7 @@ from .match import Match
 from .plan import Plan, pending_actions, plan_item, plan_pending, plan_update, scope_item, unexpected
 from .status import reasons, status_of
 from .types import known
-from .unscoped import forget, remember
+from .unscoped import forget, remember, remembers
 from .view import SETTLE_PAUSES, View
 
 # How long an instance may take to appear in the list after a create whose answer was lost.
@@ -174,8 +174,13 @@ class Writer:
             with self._locked(instance_id):
                 waits = self._set_scope(outcome, item, self.view.settled(instance_id, label(item)))
         except CortexError as exc:
-            done = f" was created (id {instance_id}), but its scope was not set"
-            raise PartlyDone(done, exc, subject=label(item)) from None
+            done, how = f" was created (id {instance_id}), but its scope was not set", "Run again to complete it."
+            if not remembers(self.memory, instance_id):
+                how += (
+                    " No memory of it could be kept: should that run say that it narrows what is covered, set max_deselect to -1 for it "
+                    f"(id {instance_id})."
+                )
+            raise PartlyDone(done, exc, how, subject=label(item)) from None
         if waits:
             outcome.pending = pending_actions(item, instance_id, scope_waits=True)
 
@@ -183,7 +188,7 @@ class Writer:
         """Returns whether the scope of a new instance waits for a person's consent."""
         remember(self.memory, self.api.client.redactor, item, shown.raw)
         # Nobody has mapped anything in it yet, whether the tenant shows that or not.
-        plan = plan_update(scope_item(item, outcome.plan.after or {}, shown), dataclasses.replace(shown, applied=[]))
+        plan = plan_update(scope_item(item, outcome.plan.after or {}, shown), dataclasses.replace(shown, applied=[], begun=None))
         outcome.warnings += plan.warnings
         if not plan.changed:
             self._as_wanted(plan, shown.id)
@@ -318,7 +323,7 @@ class Writer:
             if current is None:
                 raise _overtaken("deleted", item, instance_id)
             # Planned anew from the read right before the write: what others changed since must not be undone.
-            plan = plan_update(item, current, self.view.creatable)
+            plan = plan_update(item, outcome.match.judged(current), self.view.creatable)
             if plan.action == "recreate" or (self.approved and requests_of([plan]) != requests_of([outcome.plan])):
                 raise _overtaken("changed", item, instance_id)
             outcome.take(plan, predicted=False)

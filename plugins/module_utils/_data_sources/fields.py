@@ -85,6 +85,10 @@ IMMUTABLE = tuple(f.option for f in FIELDS if f.at == ("create",) and not f.writ
 # The members of a request body that the tenant never shows.
 WRITE_ONLY = frozenset(f.api.partition(".")[0] for f in FIELDS if f.write_only)
 
+# Where an instance names what is selected, and all that says how much is.
+STATE = next(f.api for f in FIELDS if f.option == "repositories")
+SELECTION = tuple(f.api for f in FIELDS if f.option in ("selection_type", "repositories", "repositories_count"))
+
 # One entry of external_projects: a vendor's project or branch -> a Cortex repository or branch (docs/api.md: update.projects).
 MAPPING = {
     "external_project_id": "externalProjectId",

@@ -8,11 +8,23 @@ import dataclasses
 import functools
 import typing as t
 
-from .fields import Item, Raw, from_api, is_blank, is_published, label, names_of
+from .fields import SELECTION, STATE, Item, Raw, from_api, is_blank, is_published, label, names_of
 
 # What an entry of the list says of the selection is not taken over: its state is empty whatever is selected. Nor is why it had the
 # status it had then.
 _NOT_FROM_THE_LIST = ("state", "repositoriesCount", "statusDetails")
+
+
+@dataclasses.dataclass(frozen=True)
+class Begun:
+    """An instance that was created and whose scope nobody has set yet.
+
+    ours: an earlier run remembers that it created it. untouched: nothing at all was changed since; else the tenant has scanned it, or
+    somebody has changed what is not its selection.
+    """
+
+    ours: bool
+    untouched: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,12 +35,14 @@ class Instance:
     is selected, so that it never says anything about the selection. listed_count: of one that is full, the count beside its entry in
     the list, which is of associated repositories and need not be the number of those selected (docs/api.md: list.count).
     applied: the external_projects that an earlier run set and nobody has changed since, where the tenant does not show them.
+    begun: that its creation is still without its scope; None for all others, and for one that is not full.
     """
 
     raw: Raw
     full: bool
     listed_count: int | None = None
     applied: list[Item] | None = None
+    begun: Begun | None = None
 
     @classmethod
     def read(cls, raw: Raw, listed: Raw, applied: list[Item] | None = None) -> Instance:
@@ -81,6 +95,11 @@ class Instance:
             return from_api({k: v for k, v in self.raw.items() if k != "state"})
         unselected = self.published and self.raw.get("state") is None and not self.listed_count
         return from_api({**self.raw, "state": []} if unselected else self.raw)
+
+    def as_created(self) -> Instance:
+        """What a creation plans its scope against: nothing is selected in it yet."""
+        unscoped = {k: v for k, v in self.raw.items() if k not in SELECTION}
+        return dataclasses.replace(self, raw={**unscoped, STATE: []}, listed_count=None)
 
     @property
     def label(self) -> str:

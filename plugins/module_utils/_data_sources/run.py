@@ -243,9 +243,11 @@ class Run:
 
     def _plan(self, outcome: Outcome) -> None:
         item = outcome.item
-        plan = plan_item(item, outcome.current, self.view.creatable)
+        current = outcome.current
+        plan = plan_item(item, current and outcome.match.judged(current), self.view.creatable)
         if plan.action == "read":
-            plan = plan_item(item, self.view.fetch(plan.id, label(item)), self.view.creatable)
+            current = self.view.fetch(plan.id, label(item))
+            plan = plan_item(item, current and outcome.match.judged(current), self.view.creatable)
         if plan.action == "recreate" and not outcome.match.proven:
             alone = f": matched to id {plan.id} by its {outcome.match.by} alone, which is not enough to delete it; give its id."
             raise Undetermined(alone, subject=label(item))
