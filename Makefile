@@ -41,8 +41,8 @@ bench: .venv/.stamp-test  ## measure speed and rate limit beside the physical li
 docs: .venv/.stamp-test  ## the documentation site, in .build/docs/html
 	@.venv/bin/python scripts/docs
 
-build: .venv/.stamp-demo  ## the collection's tarball, in .build/
-	@.venv/bin/ansible-galaxy collection build --force --output-path .build .
+build: .venv/.stamp-demo  ## the collection's tarball, in .build/, from what git tracks
+	@scripts/build .build
 
 galaxy: .venv/.stamp-test  ## build the tarball and check it as Galaxy and a user would
 	@scripts/check-tarball

@@ -53,7 +53,7 @@ class Sequence:
         with tempfile.TemporaryDirectory() as directory:
             self.directory = Path(directory)
             # Duplicates are allowed, so that a second creation is seen as what it is.
-            options = {"duplicate_create": "allow", "rate": 10, "rate_window": WINDOW}
+            options = {"profile": "guide", "duplicate_create": "allow", "rate": 10, "rate_window": WINDOW}
             if self.random.random() < 0.3:
                 options["profile"] = "awkward"
                 options["put_omitted"], options["unique_properties"] = "keep", "echoed"

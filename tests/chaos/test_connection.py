@@ -29,7 +29,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def tenant() -> Iterator[EmbeddedTenant]:
-    with EmbeddedTenant(tls=True, rate=1000) as started:
+    with EmbeddedTenant("guide", tls=True, rate=1000) as started:
         yield started
 
 
@@ -118,7 +118,7 @@ def test_through_a_proxy_that_sees_no_key(tenant: EmbeddedTenant, tmp_path: Path
 
 
 def test_a_redirect_to_another_host_gets_nothing(tenant: EmbeddedTenant, tmp_path: Path) -> None:
-    with EmbeddedTenant(rate=1000) as other:
+    with EmbeddedTenant("guide", rate=1000) as other:
         tenant.fault("redirect", location=f"{other.url}/public_api/appsec/v1/data_source_instances", count=None)
         result, _said = ask(tenant, tmp_path)
         assert result["failed"]

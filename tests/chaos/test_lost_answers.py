@@ -42,8 +42,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def tenant() -> Iterator[EmbeddedTenant]:
-    with EmbeddedTenant(rate=1000, duplicate_create="allow") as started:
+def tenant(request: pytest.FixtureRequest) -> Iterator[EmbeddedTenant]:
+    with EmbeddedTenant(getattr(request, "param", "guide"), rate=1000, duplicate_create="allow") as started:
         yield started
 
 
@@ -94,13 +94,15 @@ def test_when_nothing_appears_it_is_unknown_and_not_sent_again(tenant: EmbeddedT
 
 
 @pytest.mark.parametrize(
-    ("theirs", "said"),
+    ("tenant", "theirs", "said"),
     [
-        ({"unique_properties": {"tier": "silver"}}, "shows another uniqueProperties.tier"),
-        ({"protocol": "http"}, "shows another domain.protocol"),
-        ({"hostname": "other.example.com"}, "no new data source with these fields appeared"),
-        ({"type": "GITHUB_ENTERPRISE"}, "no new data source with these fields appeared"),
+        # As published, settings are not shown.
+        ("default", {"unique_properties": {"tier": "silver"}}, "shows another uniqueProperties.tier"),
+        ("guide", {"protocol": "http"}, "shows another domain.protocol"),
+        ("guide", {"hostname": "other.example.com"}, "no new data source with these fields appeared"),
+        ("guide", {"type": "GITHUB_ENTERPRISE"}, "no new data source with these fields appeared"),
     ],
+    indirect=["tenant"],
 )
 def test_one_that_disagrees_in_any_given_field_is_somebody_elses(
     tenant: EmbeddedTenant, apply: Any, monkeypatch: pytest.MonkeyPatch, theirs: Result, said: str
@@ -173,7 +175,10 @@ def test_a_hundred_lost_answers_in_four_processes_double_nothing(tenant: Embedde
     players = [Elsewhere() for _unused in range(4)]
     try:
         for number, player in enumerate(players):
-            items = [{**ITEM, "name": f"core-{n}"} for n in range(number, 100, 4)]
+            items = [
+                {**ITEM, "name": f"core-{n}", "domain": {"hostname": f"git-{n}.example.com", "protocol": "https"}}
+                for n in range(number, 100, 4)
+            ]
             player.start("data_sources", {**connection(tenant, tmp_path), "data_sources": items})
         results = [player.finish()[0] for player in players]
     finally:

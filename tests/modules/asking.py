@@ -19,6 +19,11 @@ from tenant.server import EmbeddedTenant
 Result = dict[str, Any]
 
 
+def older(fixture: str) -> pytest.MarkDecorator:
+    """For a test of what only tenants show that answer otherwise than published: settings, mappings, a name beside the identifier."""
+    return pytest.mark.parametrize(fixture, ["default", "awkward"], indirect=True)
+
+
 class Ask:
     """ask(option=value, ...) runs the module against the tenant. The words in capitals of the API are written as they are."""
 

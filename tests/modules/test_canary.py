@@ -142,7 +142,7 @@ def included(role: str, variables: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def tenant(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedTenant]:
-    with EmbeddedTenant(rate=1000) as started:
+    with EmbeddedTenant("guide", rate=1000) as started:
         create = type(started.state).create
 
         def echoing(self: Any, body: dict[str, Any]) -> Any:

@@ -113,14 +113,21 @@ def puts(monkeypatch: pytest.MonkeyPatch) -> Puts:
 
 @pytest.fixture
 def engine(puts: Puts, run_module: RunModule) -> Iterator[Engine]:
-    with EmbeddedTenant(rate=1000) as tenant:
+    with EmbeddedTenant("guide", rate=1000) as tenant:
+        yield Engine(run_module, tenant)
+
+
+@pytest.fixture
+def shows_more(puts: Puts, run_module: RunModule) -> Iterator[Engine]:
+    """On a tenant that shows names, settings and mappings, so that an effect on them can be seen."""
+    with EmbeddedTenant(profile="default", rate=1000) as tenant:
         yield Engine(run_module, tenant)
 
 
 # The list says `state: []`, whatever is selected
 
 
-@pytest.mark.parametrize("profile", ["default", "awkward"])
+@pytest.mark.parametrize("profile", ["guide", "awkward"])
 def test_three_more_than_2546_are_2549(run_module: RunModule, profile: str) -> None:
     with EmbeddedTenant(profile=profile, rate=1000) as tenant:
         held = [f"group/r{n}" for n in range(2546)]
@@ -225,16 +232,16 @@ def test_forty_items_at_once_with_the_first_put_of_each_type_alone(engine: Engin
     assert all(one.id != other.id for one, other in overlapping)
 
 
-def test_the_next_put_goes_alone_when_the_first_item_never_came_to_its_own(engine: Engine, puts: Puts) -> None:
+def test_the_next_put_goes_alone_when_the_first_item_never_came_to_its_own(shows_more: Engine, puts: Puts) -> None:
     """A creation that the tenant refuses sends no PUT: what follows is still the first of its type."""
-    items = many(engine, ("SNYK",), 6)
+    items = many(shows_more, ("SNYK",), 6)
     for n, item in enumerate(items):
         item["external_projects"] = [{"external_project_id": f"p{n}", "external_id": f"p{n}", "repo_id": "r"}]
         del item["repositories"]
     refused_by_tenant = item_of(
         "SNYK", "never", credentials={"type": "", "token": "snyk-token"}, external_projects=[{"external_id": "x"}]
     )
-    result = engine.apply(refused_by_tenant, *items)
+    result = shows_more.apply(refused_by_tenant, *items)
     assert [row["action"] for row in result["data_sources"]] == ["failed", *["updated"] * 6], result["msg"]
     assert list(puts)[1].began >= puts[0].ended
 
@@ -248,11 +255,11 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("soon")
-def test_an_effect_nobody_asked_for_stops_the_other_updates_of_its_type(engine: Engine, puts: Puts) -> None:
-    engine.tenant.set(put_omitted="clear", unique_properties="masked")
-    hiding = many(engine, ("GITLAB",), 6, unique_properties={"apiToken": "canary"})
-    others = many(engine, ("GITHUB",), 3)
-    result = engine.apply(*hiding, *others)
+def test_an_effect_nobody_asked_for_stops_the_other_updates_of_its_type(shows_more: Engine, puts: Puts) -> None:
+    shows_more.tenant.set(put_omitted="clear", unique_properties="masked")
+    hiding = many(shows_more, ("GITLAB",), 6, unique_properties={"apiToken": "canary"})
+    others = many(shows_more, ("GITHUB",), 3)
+    result = shows_more.apply(*hiding, *others)
     assert result["failed"]
     assert result["changed"]
     assert [row["action"] for row in result["data_sources"]] == [*["failed"] * 6, *["updated"] * 3]
@@ -264,17 +271,19 @@ def test_an_effect_nobody_asked_for_stops_the_other_updates_of_its_type(engine: 
 
 
 @pytest.mark.usefixtures("soon")
-def test_an_effect_nobody_asked_for_on_a_new_instance_stops_them_too(engine: Engine, puts: Puts, monkeypatch: pytest.MonkeyPatch) -> None:
-    update = engine.tenant.state.update
+def test_an_effect_nobody_asked_for_on_a_new_instance_stops_them_too(
+    shows_more: Engine, puts: Puts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update = shows_more.tenant.state.update
     monkeypatch.setattr(
-        engine.tenant.state, "update", lambda i, body: update(i, {**body, "externalProjects": [{"externalProjectId": "x"}]})
+        shows_more.tenant.state, "update", lambda i, body: update(i, {**body, "externalProjects": [{"externalProjectId": "x"}]})
     )
     items = [item_of("SNYK", f"new-{n}", external_projects=[{"external_project_id": "p", "external_id": "p"}]) for n in range(4)]
-    result = engine.apply(*items)
+    result = shows_more.apply(*items)
     assert result["failed"]
     assert "external_projects is not as sent" in result["data_sources"][0]["error"]
     assert len(puts) == 1
-    assert len(engine.tenant.instances) == 1
+    assert len(shows_more.tenant.instances) == 1
 
 
 @pytest.mark.parametrize("status", ["licence", "role", "key"])

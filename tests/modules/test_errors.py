@@ -296,7 +296,7 @@ def test_an_unknown_type_is_the_tenants_to_judge_with_a_warning(source: Ask, ten
     assert told.startswith('Cannot create data source CHECKMARX_ONE "snyk-eu": HTTP 422')
     assert "requestBody.type" in told
     assert any("CHECKMARX_ONE is not one of the 23 types" in w for w in result["warnings"])
-    tenant.set(unknown_type="accept")
+    tenant.set(unknown_type="accept", creatable="all")
     assert source.ok(type="CHECKMARX_ONE")["changed"]
 
 

@@ -20,7 +20,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._state import 
 from tenant.server import EmbeddedTenant
 
 
-@pytest.fixture(params=["default", "awkward"])
+@pytest.fixture(params=["guide", "awkward"])
 def tenant(request: pytest.FixtureRequest) -> Iterator[EmbeddedTenant]:
     with EmbeddedTenant(profile=request.param, rate=1000) as started:
         yield started

@@ -19,7 +19,7 @@ from tenant.server import EmbeddedTenant
 CORE: dict[str, Any] = {"type": "GITLAB_SELF_MANAGED", "name": "gitlab-core", "repositories": ["group/new"]}
 
 
-@pytest.fixture(params=["default", "awkward"])
+@pytest.fixture(params=["guide", "awkward"])
 def engine(request: pytest.FixtureRequest, run_module: RunModule) -> Iterator[Engine]:
     with EmbeddedTenant(profile=request.param, rate=1000) as tenant:
         tenant.add_instance("GITLAB_SELF_MANAGED", name="gitlab-core", hostname="gitlab.example.com", selection_type="MANUAL_SELECTION",

@@ -76,7 +76,7 @@ ALL = Counter({f"finding {n}": 1 for n in range(10)})
 def test_parts_arrive_in_order_and_the_journal_forgets_a_finished_set(ask: Ask, tenant: EmbeddedTenant, tmp_path: Path) -> None:
     result = ask.ok()
     rows = [(row["part"], row["parts"], row["results"], row["status"]) for row in result["uploads"]]
-    assert rows == [(n, 5, 2, 200) for n in range(1, 6)]
+    assert rows == [(n, 5, 2, 201) for n in range(1, 6)]
     assert [row["bytes"] for row in result["uploads"]] == [upload.bytes for upload in tenant.uploads]
     assert all(row["bytes"] <= 1_300 for row in result["uploads"])
     assert numbers(tenant) == ALL
@@ -97,7 +97,7 @@ def test_part_3_of_5_is_refused(ask: Ask, tenant: EmbeddedTenant, tmp_path: Path
     monkeypatch.setattr(tenant.state, "accept", then_disable)
     result = ask()
     assert (result["failed"], result["changed"]) == (True, True), result
-    assert [row["status"] for row in result["uploads"]] == [200, 200, 403, None, None]
+    assert [row["status"] for row in result["uploads"]] == [201, 201, 503, None, None]
     big = ask.always["path"][0]
     assert f"Accepted before it: {big} part 1 of 5, {big} part 2 of 5. 2 more were not sent." in result["msg"]
     assert "A run with the same journal sends what is missing (2 of 5 are accepted)." in result["msg"]
@@ -108,7 +108,7 @@ def test_part_3_of_5_is_refused(ask: Ask, tenant: EmbeddedTenant, tmp_path: Path
     tenant.enable(collector)
     again = ask.ok()
     assert [row["resumed"] for row in again["uploads"]] == [True, True, False, False, False]
-    assert [row["status"] for row in again["uploads"]] == [200] * 5
+    assert [row["status"] for row in again["uploads"]] == [201] * 5
     assert numbers(tenant) == ALL
 
 
@@ -126,7 +126,7 @@ def test_the_connection_is_lost_in_part_4_before_the_tenant_takes_it(
     monkeypatch.setattr(tenant.state, "accept", cut_once)
     result = ask()
     tenant.violations.clear()
-    assert [row["status"] for row in result["uploads"]][:3] == [200, 200, 200]
+    assert [row["status"] for row in result["uploads"]][:3] == [201, 201, 201]
     assert "Whether the tenant took this document is unknown" in result["msg"]
     assert "(3 of 5 are accepted, this one again)" in result["msg"]
     again = ask.ok()
@@ -196,7 +196,7 @@ def test_a_journal_that_can_no_longer_be_written_hides_nothing_that_was_accepted
     monkeypatch.setattr(journal.Journal, "note" if lost else "finish", full)
     result = ask()
     assert (result["failed"], result["changed"]) == (lost, not lost), result
-    assert [row["status"] for row in result["uploads"]] == [None if lost else 200] * 5
+    assert [row["status"] for row in result["uploads"]] == [None if lost else 201] * 5
     assert any("No space left on device." in text for text in result["warnings"])
     assert ("is unknown: look at the collector's findings" in result.get("msg", "")) == lost
 
@@ -225,7 +225,7 @@ def test_receipts(ask: Ask, tenant: EmbeddedTenant, tmp_path: Path) -> None:
         "commit": "c0ffee",
         "tool": "bandit",
         "results_by_level": {"error": 0, "warning": 0, "note": 2, "none": 0},
-        "status": 200,
+        "status": 201,
         "parts": 5,
     }
     assert first["collector"] == ask.always["collector_id"]
@@ -265,7 +265,7 @@ def spent(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_the_request_budget_runs_out_after_the_first_document(ask: Ask, tenant: EmbeddedTenant, spent: dict[str, Any]) -> None:
     result = ask(**spent)
     assert (result["failed"], result["changed"]) == (True, True), result
-    assert [row["status"] for row in result["uploads"]] == [200, None, None, None, None]
+    assert [row["status"] for row in result["uploads"]] == [201, None, None, None, None]
     assert "no request could be sent for" in result["msg"]
     big = ask.always["path"][0]
     assert f"{big} part 2 of 5 was not accepted" in result["msg"]
@@ -299,7 +299,7 @@ def test_what_the_user_gave_is_refused_only_when_nothing_was_accepted(ask: Ask, 
     result = ask()
     assert (result["failed"], result["changed"]) == (True, bool(accepted)), result
     assert "the token cannot be used." in result["msg"]
-    assert [row["status"] for row in result.get("uploads", [])] == ([200, None, None, None, None] if accepted else [])
+    assert [row["status"] for row in result.get("uploads", [])] == ([201, None, None, None, None] if accepted else [])
 
 
 @pytest.mark.parametrize("accepted", [1, 2, 5])
@@ -321,7 +321,7 @@ def test_the_lock_of_the_journal_is_not_had(
         result = ask(rate_limit_dir=str(tmp_path / "rate"))
     monkeypatch.setattr(lock, "LOCK_SECONDS", waited)
     assert (result["failed"], result["changed"]) == (True, True), result
-    assert [row["status"] for row in result["uploads"]] == [200] * accepted + [None] * (5 - accepted)
+    assert [row["status"] for row in result["uploads"]] == [201] * accepted + [None] * (5 - accepted)
     assert "another process on this machine has been changing" in result["msg"]
     assert f"part {accepted} of 5 was accepted all the same" in result["msg"]
 
@@ -375,7 +375,7 @@ def run_command(ask: Ask, tenant: EmbeddedTenant, tmp_path: Path, monkeypatch: p
 def test_the_command_says_what_was_accepted_when_the_budget_runs_out(run_command: Command, spent: dict[str, Any]) -> None:
     code, result = run_command()
     assert (code, result["failed"], result["changed"]) == (3, True, True)
-    assert [row["status"] for row in result["uploads"]] == [200, None, None, None, None]
+    assert [row["status"] for row in result["uploads"]] == [201, None, None, None, None]
     assert "part 2 of 5 was not accepted" in result["msg"]
     # The budget is still spent, and nothing is sent at all: that is no fault of a report or an option.
     code, result = run_command()

@@ -72,7 +72,7 @@ def test_tenant_key_and_name(run_module: RunModule, tenant: EmbeddedTenant, para
     ]
     assert {r.severity for r in upload.results} == {"LOW"}
     (row,) = result["uploads"]
-    assert row == {**row, "path": params["path"][0], "part": 1, "parts": 1, "results": 3, "bytes": upload.bytes, "status": 200}
+    assert row == {**row, "path": params["path"][0], "part": 1, "parts": 1, "results": 3, "bytes": upload.bytes, "status": 201}
     assert result["results_by_level"] == {"error": 0, "warning": 0, "note": 3, "none": 0}
     assert result["normalised"] == {"absolute_paths": 3, "levels": 3, "rule_ids": 3, "schema_added": 1, "unused_rules": 1}
     assert result["dropped"] == {}
@@ -189,10 +189,10 @@ def test_stops_at_the_first_refusal_and_says_what_was_accepted(
     tenant.state.accept = disabled_after_the_first  # type: ignore[method-assign]
     result = run_module("sarif_upload", {**params, **connection(tenant), "path": paths, "collector_id": collector.id})
     assert (result["failed"], result["changed"], len(seen)) == (True, True, 1), result
-    assert [row["status"] for row in result["uploads"]] == [200, 403, None]
+    assert [row["status"] for row in result["uploads"]] == [201, 503, None]
     assert f"Accepted before it: {paths[0]}. 1 more were not sent." in result["msg"]
     assert "disabled" in result["msg"]
-    assert result["api_error"]["status"] == 403
+    assert result["api_error"]["status"] == 503
     assert any("adds to an earlier one or replaces it" in warning for warning in warned)
 
 

@@ -25,7 +25,7 @@ SCOPED, UNSCOPED = 40, 10
 @pytest.fixture(params=["no_state", "minimal"])
 def engine(request: pytest.FixtureRequest, run_module: RunModule) -> Iterator[Engine]:
     """A tenant whose list shows all but the repositories, and one whose list shows next to nothing."""
-    with EmbeddedTenant(rate=100_000, list_fields=request.param) as tenant:
+    with EmbeddedTenant("guide", rate=100_000, list_fields=request.param) as tenant:
         yield Engine(run_module, tenant)
 
 

@@ -42,7 +42,7 @@ EVERYTHING: dict[str, Any] = {
 }
 
 
-@pytest.fixture(params=["default", "awkward"])
+@pytest.fixture(params=["guide", "awkward"])
 def tenant(request: pytest.FixtureRequest) -> Iterator[EmbeddedTenant]:
     with EmbeddedTenant(profile=request.param, rate=1000) as started:
         yield started
@@ -75,7 +75,7 @@ def test_what_is_not_secret_is_shown_as_it_is(ask: Any, tenant: EmbeddedTenant) 
     shown = json.dumps(result)
     assert "gitlab-public-name" in shown
     assert "public-id/app" in shown
-    assert "repositories_count" in shown
+    assert "selection_type" in shown
 
 
 def strings(tree: Any) -> Iterator[str]:

@@ -34,7 +34,7 @@ def tenant(request: pytest.FixtureRequest) -> Iterator[EmbeddedTenant]:
 
 @pytest.fixture
 def plain() -> Iterator[EmbeddedTenant]:
-    with EmbeddedTenant(rate=1000, initial_selection="found") as started:
+    with EmbeddedTenant("default", rate=1000, initial_selection="found") as started:
         for name in FOUND:
             started.add_repository(name, url=f"https://gitlab.example.com/{name}", source=ITEM["type"])
         yield started

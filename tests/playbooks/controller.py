@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A controller's REST API as far as the modules of awx.awx use it: lists with filters, objects, associations, surveys, approval nodes.
 
-It stores what it is sent. What AWX itself would refuse is checked by the tests on what was stored.
+It stores what it is sent. A project is updated when it is made and when that is asked for; as long as no update was successful,
+job templates of it are refused. What AWX itself would refuse besides is checked by the tests on what was stored.
 """
 
 from __future__ import annotations
@@ -17,7 +18,11 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 Object = dict[str, Any]
 V2 = "/api/v2/"
-SPECIAL = {"workflow_job_template_nodes": ("success_nodes", "always_nodes", "failure_nodes"), "job_templates": ("credentials",)}
+SPECIAL = {
+    "workflow_job_template_nodes": ("success_nodes", "always_nodes", "failure_nodes"),
+    "job_templates": ("credentials",),
+    "projects": ("update",),
+}
 
 
 class Quiet(WSGIRequestHandler):
@@ -26,7 +31,10 @@ class Quiet(WSGIRequestHandler):
 
 
 class Controller:
-    """Use as a context manager; `kept[endpoint]` are its objects by id, `writes` what changed it."""
+    """Use as a context manager; `kept[endpoint]` are its objects by id, `writes` what changed it.
+
+    `broken`: whether an update of a project fails.
+    """
 
     def __init__(self) -> None:
         self.kept: dict[str, dict[int, Object]] = defaultdict(dict)
@@ -34,6 +42,7 @@ class Controller:
         self.surveys: dict[int, Object] = {}
         self.writes: list[str] = []
         self.tokens: set[str] = set()
+        self.broken = False
         self._next = 0
         self.add("organizations", {"name": "Default"})
         self._app = Flask("controller")
@@ -61,9 +70,17 @@ class Controller:
         self._next += 1
         url = f"{V2}{endpoint}/{self._next}/"
         related = {name: f"{url}{name}/" for name in ("survey_spec", *SPECIAL.get(endpoint, ()))}
-        self.kept[endpoint][self._next] = {"type": endpoint[:-1], **fields, "id": self._next, "url": url, "related": related,
-                                           "summary_fields": {}, "scm_revision": ""}  # fmt: skip
+        if "kind" in fields:
+            fields = {**fields, "kind": fields["kind"] or ""}
+        self.kept[endpoint][self._next] = {"type": endpoint[:-1], "scm_revision": "", **fields, "id": self._next, "url": url,
+                                           "related": related, "summary_fields": {}}  # fmt: skip
         return self.kept[endpoint][self._next]
+
+    def updated(self, project: Object) -> Object:
+        """The project's update, which is over at once."""
+        project["scm_revision"] = project["scm_revision"] if self.broken else "c0ffee1"
+        status = {"status": "failed" if self.broken else "successful", "failed": self.broken, "finished": "2026-01-01T00:00:00Z"}
+        return self.add("project_updates", {"name": project["name"], **status, "scm_revision": project["scm_revision"]})
 
     def found(self, endpoint: str) -> list[Object]:
         everything = [
@@ -81,7 +98,11 @@ class Controller:
             self.writes.append(f"{request.method} {path}")
         if not rest:
             if request.method == "POST":
-                return jsonify(self.add(endpoint, fields)), 201
+                if endpoint == "job_templates" and not self.kept["projects"][fields["project"]]["scm_revision"]:
+                    return jsonify({"playbook": ["Playbook not found for project."]}), 400
+                made = self.add(endpoint, fields)
+                running = {"current_update": {"id": self.updated(made)["id"]}} if endpoint == "projects" else {}
+                return jsonify({**made, "summary_fields": running}), 201
             results = self.found(endpoint)
             return jsonify({"count": len(results), "next": None, "results": results})
         one = self.kept[endpoint][int(rest[0])]
@@ -89,6 +110,8 @@ class Controller:
             if request.method == "POST":
                 self.surveys[one["id"]] = fields
             return jsonify(self.surveys.get(one["id"], {}))
+        if rest[1:] == ["update"]:
+            return jsonify(self.updated(one)), 202
         if rest[1:] == ["create_approval_template"]:
             approval = self.add("workflow_approval_templates", {key: fields[key] for key in ("name", "description", "timeout")})
             one["unified_job_template"] = approval["id"]

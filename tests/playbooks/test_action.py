@@ -29,7 +29,7 @@ PROGRESS = re.compile(r"(\d+) of (\d+) done, (\d+) changed, (\d+) failed")
 
 @pytest.fixture
 def tenant() -> Iterator[EmbeddedTenant]:
-    with EmbeddedTenant(rate=1000) as started:
+    with EmbeddedTenant("guide", rate=1000) as started:
         yield started
 
 

@@ -70,7 +70,7 @@ FILES = {"report.json", "report.html", "report.csv", "junit.xml"}
 
 @pytest.fixture
 def tenant() -> Iterator[EmbeddedTenant]:
-    with EmbeddedTenant(rate=1000) as started:
+    with EmbeddedTenant("guide", rate=1000) as started:
         started.add_instance(
             "GITHUB_ENTERPRISE",
             name="ghe-core",
@@ -319,7 +319,7 @@ baseline_data_sources:
 @pytest.fixture
 def fleet(tmp_path: Path) -> Iterator[Path]:
     """An inventory of two tenants that live and one that answers to nobody."""
-    with EmbeddedTenant(rate=1000, read_only=True) as alpha, EmbeddedTenant(profile="awkward", rate=1000, read_only=True) as beta:
+    with EmbeddedTenant("guide", rate=1000, read_only=True) as alpha, EmbeddedTenant(profile="awkward", rate=1000, read_only=True) as beta:
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
             dead = f"http://127.0.0.1:{unused.getsockname()[1]}"

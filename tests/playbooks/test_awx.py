@@ -67,13 +67,19 @@ def rendered(folder: Path, **variables: Any) -> Data:
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
-    return rendered(tmp_path_factory.mktemp("data"))
+def kept(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tmp_path_factory.mktemp("kept"))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory, kept: str) -> Data:
+    """With all that there is: a folder that outlives the job, and a credential to read the project."""
+    return rendered(tmp_path_factory.mktemp("data"), awx_keep_dir=kept, awx_project_scm_credential="git")
 
 
 @pytest.fixture
 def tenant() -> Iterator[EmbeddedTenant]:
-    with EmbeddedTenant(rate=1000) as started:
+    with EmbeddedTenant("guide", rate=1000) as started:
         yield started
 
 
@@ -233,6 +239,15 @@ def test_what_is_named_otherwise_is_so_everywhere(tmp_path: Path) -> None:
     assert data["controller_hosts"] == []
 
 
+def test_what_is_not_given_is_left_out(tmp_path: Path) -> None:
+    """A blank credential would be looked up as one, and no decommissioning can work without a folder for its backup."""
+    data = rendered(tmp_path)
+    assert "credential" not in data["controller_projects"][0]
+    assert [each["name"] for each in data["controller_templates"] + data["controller_workflows"] if "decommission" in each["name"]] == []
+    assert len(data["controller_templates"]) == 6
+    assert all(each["extra_vars"].keys() <= {"tenant_plan_required"} for each in data["controller_templates"])
+
+
 # -- the playbook
 
 
@@ -250,8 +265,8 @@ def test_a_missing_project_or_collection_is_said_in_one_line(tmp_path: Path) -> 
     assert "Traceback" not in ended.output
 
 
-@pytest.mark.timeout(300)  # three runs of 40 modules
-def test_with_the_real_modules_a_controller_is_set_up_once(tmp_path: Path, data: Data) -> None:
+@pytest.mark.timeout(300)  # five runs of up to 40 modules
+def test_with_the_real_modules_a_controller_is_set_up_once(tmp_path: Path, data: Data, kept: str) -> None:
     """Against a stand-in that stores what it is sent: the modules are real, the controller is not."""
     if not (REAL / "ansible_collections" / "awx" / "awx").exists():
         pytest.skip("the collection awx.awx is not there: scripts/awx-specs fetches it (54 MB)")
@@ -266,24 +281,38 @@ def test_with_the_real_modules_a_controller_is_set_up_once(tmp_path: Path, data:
         assert "Templates follow in the real run." in checked.output
         assert controller.writes == []
 
+        controller.broken = True
+        broken = setup(tmp_path, more=more)
+        assert broken.code == 2
+        assert "Project update failed. What it said is in the controller: Projects, Cortex Cloud, Jobs." in broken.output
+        controller.broken = False
         first = setup(tmp_path, more=more)
         assert first.code == 0, first.output
         assert "token-of-the-controller" not in first.output
+        assert "There are no templates for decommissioning" in first.output
         (kind,) = controller.named("credential_types").values()
         assert kind["injectors"] == data["controller_credential_types"][0]["injectors"], "templates arrive as they are"
+        assert "credential" not in next(iter(controller.kept["projects"].values()))
+        assert len(controller.kept["job_templates"]) == 6
+        (credential,) = controller.kept["credentials"].values()
+        credential["inputs"] = {"api_key": "$encrypted$"}
+
+        controller.writes.clear()
+        compared = setup(tmp_path, "--check", more=more)
+        assert "was not looked at" not in compared.output
+        assert compared.counts()["changed"] == 1, "approval nodes, which awx.awx cannot compare, and nothing else"
+        assert controller.writes == []
+
+        more_of_it = setup(tmp_path, more=more, awx_keep_dir=kept)
+        assert more_of_it.code == 0, more_of_it.output
+        assert "There are no templates for decommissioning" not in more_of_it.output
+        assert credential["inputs"] == {"api_key": "$encrypted$"}
         templates = controller.named("job_templates")
         assert list(templates) == [each["name"] for each in data["controller_templates"]]
         asking = {each["name"]: each["survey_spec"] for each in data["controller_templates"] if "survey_spec" in each}
         assert {name: controller.surveys[one["id"]] for name, one in templates.items() if one["id"] in controller.surveys} == asking
         assert list(controller.named("workflow_approval_templates")) == ["Approve the plan", "Approve the deletion"]
-        (credential,) = controller.named("credentials").values()
-        credential["inputs"] = {"api_key": "$encrypted$"}
-
-        controller.writes.clear()
-        setup(tmp_path, more=more)
-        assert credential["inputs"] == {"api_key": "$encrypted$"}
-        again = [write for write in controller.writes if "workflow_approval_templates" not in write]
-        assert again == [], "awx.awx sends approval nodes each time, and nothing else"
+        assert [each["ask_limit_on_launch"] for each in controller.kept["workflow_job_templates"].values()] == [True, True]
 
 
 # -- a job, as the controller starts it
@@ -380,7 +409,7 @@ def test_a_blank_credential_is_empty_and_said_in_one_line(tmp_path: Path, data: 
 
 
 def test_with_a_private_authority(tmp_path: Path, data: Data) -> None:
-    with EmbeddedTenant(tls=True, rate=1000) as tenant:
+    with EmbeddedTenant("guide", tls=True, rate=1000) as tenant:
         assert tenant.ca_path
         inputs = inputs_of(tenant)
         assert Job(tmp_path / "without", data, inputs).run(named(data, "doctor")).code == 2

@@ -37,7 +37,7 @@ def tenant() -> Iterator[EmbeddedTenant]:
 def plain(tmp_path: Path) -> Iterator[EmbeddedTenant]:
     """One that answers plainly, for what has nothing to do with how it answers."""
     (tmp_path / "tenant.yml").write_text(ONBOARDED)
-    with EmbeddedTenant(rate=1000) as started:
+    with EmbeddedTenant("guide", rate=1000) as started:
         yield started
 
 
@@ -242,7 +242,7 @@ def test_a_backup_that_cannot_be_written_deletes_nothing(plain: EmbeddedTenant, 
 
 
 def test_each_tenant_of_an_inventory_has_its_own_evidence(tmp_path: Path) -> None:
-    with EmbeddedTenant(rate=1000) as one, EmbeddedTenant(rate=1000) as two:
+    with EmbeddedTenant("guide", rate=1000) as one, EmbeddedTenant("guide", rate=1000) as two:
         hosts = {}
         for name, each in (("one", one), ("two", two)):
             each.add_instance("SNYK", name="snyk-eu")

@@ -46,7 +46,7 @@ MODULE = """
 
 @pytest.fixture
 def tenant() -> Iterator[EmbeddedTenant]:
-    with EmbeddedTenant(rate=1000) as started:
+    with EmbeddedTenant("guide", rate=1000) as started:
         yield started
 
 

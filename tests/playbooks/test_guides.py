@@ -69,7 +69,7 @@ def test_files_are_meant_from_the_folder_where_the_command_was_given(tmp_path: P
         "  - {type: COLLECTOR, name: b, unique_properties: {detectionMethod: SAST, fileType: SARIF}, credentials_file: kept/b.json}\n"
         "  - {type: GITLAB, name: g, repositories: [a/1], repositories_mode: remove}\n"
     )
-    with EmbeddedTenant(rate=1000) as tenant:
+    with EmbeddedTenant("guide", rate=1000) as tenant:
         tenant.add_instance("GITLAB", name="g", selection_type="MANUAL_SELECTION", state=["a/1", "a/2"])
         files = ["-e", "onboard_file=tenants/t.yml", "-e", "tenant_plan_file=plan.md", "-e", "tenant_backup_dir=backup"]
         play(tmp_path, "onboard", *files, tenant=tenant).fine()

@@ -102,7 +102,7 @@ def test_nothing_of_it_runs_when_an_export_or_a_backup_is_used(core: str, tmp_pa
     mark = tmp_path / "mark"
     # What has no visible character is no name that an item may give.
     names = [text for text in hostile(str(mark)) if text.strip()]
-    with EmbeddedTenant(rate=1000) as tenant:
+    with EmbeddedTenant("guide", rate=1000) as tenant:
         for n, text in enumerate(names):
             tenant.add_instance("JENKINS", name=text, unique_properties={"n": n, text: text, "nested": {text: [text]}})
         tenant.add_instance("GITHUB", name="hostile", selection_type="MANUAL_SELECTION", state=names)

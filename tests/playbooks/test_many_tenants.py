@@ -29,7 +29,7 @@ Fleet = dict[str, EmbeddedTenant]
 @pytest.fixture
 def fleet(tmp_path: Path) -> Iterator[Fleet]:
     with ExitStack() as stack:
-        tenants = {name: stack.enter_context(EmbeddedTenant()) for name in NAMES}
+        tenants = {name: stack.enter_context(EmbeddedTenant("guide")) for name in NAMES}
         shutil.copytree(ROOT / "examples" / "many-tenants" / "inventory", tmp_path / "inventory")
         group = tmp_path / "inventory" / "group_vars" / "tenants"
         cortex = group / "cortex.yml"
@@ -95,7 +95,7 @@ def test_each_host_of_the_example_has_its_own_connection_and_list(tmp_path: Path
 
 def test_a_data_file_for_each_host_and_the_keys_from_a_file_of_the_project(tmp_path: Path) -> None:
     """What docs/many-tenants.md shows for tenants with little in common, and for a controller."""
-    with EmbeddedTenant(rate=1000) as one, EmbeddedTenant(rate=1000) as two:
+    with EmbeddedTenant("guide", rate=1000) as one, EmbeddedTenant("guide", rate=1000) as two:
         tenants = {"one": one, "two": two}
         (tmp_path / "tenants").mkdir()
         for name in tenants:

@@ -41,7 +41,7 @@ def play(tmp_path: Path) -> Play:
 
 @pytest.fixture
 def tenant() -> Iterator[EmbeddedTenant]:
-    with EmbeddedTenant(rate=1000) as started:
+    with EmbeddedTenant("guide", rate=1000) as started:
         yield started
 
 
@@ -84,7 +84,7 @@ def test_the_doctor_says_in_one_line_what_is_wrong_with_a_key(play: Play, tenant
 
 
 def test_the_doctor_names_a_tenant_that_does_not_answer(play: Play) -> None:
-    with EmbeddedTenant(rate=1000) as gone:
+    with EmbeddedTenant("guide", rate=1000) as gone:
         pass
     ended = play("doctor", gone)
     assert ended.code == 2
@@ -221,7 +221,7 @@ def test_what_cannot_be_onboarded_is_said_before_anything_is_written(tmp_path: P
 
 
 def test_two_hosts_are_two_tenants(play: Play, tmp_path: Path) -> None:
-    with EmbeddedTenant(rate=1000) as one, EmbeddedTenant(profile="awkward", rate=1000) as two:
+    with EmbeddedTenant("guide", rate=1000) as one, EmbeddedTenant(profile="awkward", rate=1000) as two:
         hosts = {}
         for name, each in (("one", one), ("two", two)):
             key = each.keys["admin_standard"]

@@ -56,7 +56,7 @@ def report(workspace: Path, name: str = "bandit", count: int = 2) -> None:
 
 @pytest.fixture
 def tenant() -> Iterator[EmbeddedTenant]:
-    with EmbeddedTenant(rate=1000) as started:
+    with EmbeddedTenant("guide", rate=1000) as started:
         started.add_repository("example/shop")
         yield started
 

@@ -32,7 +32,7 @@ def test_the_page_can_be_followed(tmp_path: Path) -> None:
     (server / "repositories.txt").rename(tmp_path / "tenants" / "repositories.txt")
     (tmp_path / "tenants" / "tenant.yml").write_text(blocks("yaml")[0], encoding="utf-8")
     given = {**SECRETS, "onboard_file": "tenants/tenant.yml"}
-    with EmbeddedTenant(rate=1000) as tenant:
+    with EmbeddedTenant("guide", rate=1000) as tenant:
         instance = tenant.add_instance("GITLAB_SELF_MANAGED", name="gitlab-core", hostname="gitlab.example.com",
                                        selection_type="MANUAL_SELECTION", state=["old/gone"])  # fmt: skip
         checked = play(tmp_path, "onboard", "--check", "--diff", tenant=tenant, key="viewer", **given)
@@ -52,7 +52,7 @@ def test_the_refusal_on_the_page_is_the_one_that_comes(tmp_path: Path) -> None:
     (said,) = [block.strip() for block in blocks("text") if "narrows" in block]
     (tmp_path / "tenant.yml").write_text(blocks("yaml")[0], encoding="utf-8")
     (tmp_path / "repositories.txt").write_text("platform/api\n")
-    with EmbeddedTenant(rate=1000) as tenant:
+    with EmbeddedTenant("guide", rate=1000) as tenant:
         tenant.add_instance("GITLAB_SELF_MANAGED", name="gitlab-core", hostname="gitlab.example.com",
                             selection_type="CURRENT_STATE_AND_FUTURE", state=["platform/api", "other/one"])  # fmt: skip
         ended = play(tmp_path, "onboard", tenant=tenant, onboard_file="tenant.yml", **SECRETS)
@@ -69,7 +69,7 @@ def test_the_export_of_github_is_a_candidate_file_as_it_is(tmp_path: Path) -> No
     (tmp_path / "repositories.json").write_text(json.dumps([{"nameWithOwner": "payments/ledger"}, {"nameWithOwner": "payments/cards"}]))
     item = {"type": "GITHUB", "name": "github", "selection_type": "MANUAL_SELECTION", "scope_rules": [{"include": "payments/*"}],
             "scope_candidates": str(tmp_path / "repositories.json")}  # fmt: skip
-    with EmbeddedTenant(rate=1000) as tenant:
+    with EmbeddedTenant("guide", rate=1000) as tenant:
         play(tmp_path, "onboard", tenant=tenant, tenant_data_sources=[item]).fine()
         (instance,) = tenant.instances.values()
         assert instance["state"] == ["payments/ledger", "payments/cards"]

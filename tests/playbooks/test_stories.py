@@ -197,7 +197,7 @@ def test_a_tenant_that_is_there_already_is_taken_over_without_a_change(bank: Pat
 def test_an_export_of_another_tenant_is_refused_before_any_request(bank: Path, tenant: EmbeddedTenant) -> None:
     tenant.add_instance("JENKINS_SERVER", name="jenkins-blue")
     play(bank, "export", tenant=tenant, export_file="tenants/exported.yml").fine()
-    with EmbeddedTenant(rate=1000) as other:
+    with EmbeddedTenant("guide", rate=1000) as other:
         ended = play(bank, "onboard", tenant=other, onboard_file="tenants/exported.yml")
         print(f"\nan export of another tenant: {[line for line in ended.output.splitlines() if 'expected_tenant' in line][:1]}")
         assert ended.code == 2

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 # What EmbeddedTenant() takes, and `python -m tenant`.
-DEFAULT_PROFILE = "default"
+DEFAULT_PROFILE = "published"
 
 
 class SwitchError(ValueError):

@@ -258,7 +258,8 @@ def to_create(item: Item) -> Raw:
         value = get(item, field.option)
         if "create" in field.at and value is not None and field.type != "dict":
             put(body, field.api, value)
-    if collector and "name" not in item and "identifier" in item:
+    if "name" not in item and "identifier" in item:
+        # The best guess at the word that the tenant will show: a collector's is its name, an exported item has no other.
         put(body, "uniqueProperties.name", item["identifier"])
     if "domain" in body:
         # Both members are required (docs/api.md: create.body).

@@ -119,7 +119,7 @@ class Instance:
     @property
     def complete(self) -> bool:
         """Whether all repositories that are selected are known."""
-        return self.full and isinstance(self.raw.get("state"), list) and not self.partial
+        return self.full and isinstance(self.shown.get("repositories"), list) and not self.partial
 
 
 def count_of(raw: Raw) -> int | None:

@@ -160,9 +160,10 @@ def _compare_name(name: str, instance: Instance) -> Verdict:
 
 
 def _choices(instances: list[Instance], most: int = 5) -> str:
-    shown = [
-        one.label + (f" on {host}" if (host := get(one.raw, "domain.hostname")) and one.names else "") for one in instances[:most]
-    ]
+    shown = []
+    for one in instances[:most]:
+        host = get(one.raw, "domain.hostname") if one.names or one.identifier else None  # else the label is the host
+        shown.append(f"{one.label} on {host}" if host else one.label)
     return ", ".join(shown) + (f" and {len(instances) - most} more" if len(instances) > most else "")
 
 

@@ -74,7 +74,9 @@ def plan_selection(item: Item, current: Instance) -> Selection:
     selected = _merged(kept, given, mode, str)
     _refuse_deselection(item, current, "repositories", len(set(kept)), len(set(kept) - set(selected)), selected)
     if set(selected) != set(kept):
-        fields.update(repositories=selected, repositories_count=len(selected))
+        fields["repositories"] = selected
+        if current.count is not None:
+            fields["repositories_count"] = len(selected)
     return Selection(fields, list(_scope_warnings(current.label, scope, mode)) if scope else [], scope)
 
 

@@ -173,7 +173,7 @@ def plan_create(item: Item, given: Item | None = None, *, may: bool | None = Non
     if kind and item["type"] != COLLECTOR and may is None:
         # The published schema creates collectors alone, the guide every type: the first creation tells (docs/api.md: create.types).
         step = "may have to be connected in the Cortex console, should the tenant's API not create this type"
-        pending.append({"id": None, "type": item["type"], "name": item.get("name"), "step": step})
+        pending.append({"id": None, "type": item["type"], "name": item.get("name") or item.get("identifier"), "step": step})
     plan = Plan("create", post=post, after={**from_api(start), "id": None}, pending=pending)
     if any(name in item for name in ("selection_type", "repositories", "scope_rules", "external_projects")):
         # It begins with nothing selected.
