@@ -64,6 +64,8 @@ class Outcome:
     collector_credentials: dict[str, str] | None = None
     credentials_applied: bool = False
     pruned: bool = False
+    # What a person has to do about a token that is not where the item says.
+    token_missing: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
 
     @property
     def released(self) -> dict[str, str] | None:
@@ -83,7 +85,7 @@ class Outcome:
         """Adopt a plan. predicted: in check mode the prediction is the result."""
         self.plan, self.action = plan, _ACTIONS[plan.action]
         self.changed = plan.changed and predicted
-        self.data_source, self.pending = plan.after, plan.pending
+        self.data_source, self.pending = plan.after, [*plan.pending, *self.token_missing]
         self.warnings += [w for w in plan.warnings if w not in self.warnings]
         made = ["create", *(["scope"] if plan.put else [])]
         self.actions = {"create": made, "recreate": ["delete", *made], "update": ["update"], "delete": ["delete"]}.get(plan.action, [])
@@ -306,7 +308,9 @@ class Writer:
                 keep.commit(credentials_content(reply, found, outcome.item.get("name")))
             except OSError as exc:
                 unwritten = f"{made}, but its token could not be written to {keep.path} ({exc.strerror})"
-                raise PartlyDone(unwritten, how=f"{again}.", subject=subject) from None
+                if found and outcome.released:
+                    raise PartlyDone(unwritten, how="The result holds it: keep it from there.", subject=subject) from None
+                self._undo_collector(outcome, str(reply["id"]), unwritten)
         if not found:
             how = f"{again} with credentials_file, which keeps the answer as it is, or renew its token in the console."
             if keep:
@@ -315,6 +319,21 @@ class Writer:
                     f"the file away. {again}, or renew its token in the console."
                 )
             raise PartlyDone(f"{made}, but the answer held no token in a known form", how=how, subject=subject)
+
+    def _undo_collector(self, outcome: Outcome, instance_id: str, unwritten: str) -> t.NoReturn:
+        """A collector whose token nobody has is of no use: it goes, so that the next run makes it again."""
+        subject = label(outcome.item)
+        outcome.collector_credentials = None
+        try:
+            with self._locked(instance_id):
+                self.api.delete_data_source(instance_id, subject)
+                self._gone(instance_id, subject)
+        except CortexError as exc:
+            how = f"Delete it (state: absent, id: {instance_id}), make room there, and run again."
+            raise PartlyDone(f"{unwritten}, and deleting it failed", exc, how, subject=subject) from None
+        outcome.actions = [action for action in outcome.actions if action != "create"]
+        outcome.changed = bool(outcome.actions)
+        raise CortexError(f"{unwritten}, so it was deleted again. Make room there, and run again.", subject=subject)
 
     def _update(self, outcome: Outcome) -> None:
         item, instance_id = outcome.item, outcome.plan.id

@@ -8,9 +8,11 @@ import contextlib
 import json
 import os
 import tempfile
+import time
 import typing as t
 
 from .._errors import InputError
+from .._http.lock import lock_now
 from .fields import FIELDS, Raw
 
 
@@ -24,6 +26,9 @@ _TOKEN_ID = (_published("credentials.webhook_auth_key_id"), "tokenId", "token_id
 _TOKEN = (_published("credentials.webhook_auth_key"), "apiToken", "api_token", "token", "apiKey", "api_key", "secret")
 _URL = ("apiUrl", "api_url", "uploadUrl", "url")
 _ROOM = 4096
+DRAFT = ".credentials-"
+# A draft without a token that is so old (seconds), and that no run holds, was left by one that was killed.
+LEFT_BEHIND = 3600.0
 
 
 def find_credentials(reply: t.Any) -> dict[str, str] | None:
@@ -63,6 +68,7 @@ class CredentialsFile:
     def __init__(self, path: str) -> None:
         self.path = os.path.abspath(os.path.expanduser(path))
         self._draft: str | None = None
+        self._held: int | None = None
 
     def refuse_existing(self) -> None:
         """Raise InputError when the file is there: it holds another collector's token, which nobody can get a second time."""
@@ -80,7 +86,9 @@ class CredentialsFile:
         directory = os.path.dirname(self.path)
         try:
             os.makedirs(directory, mode=0o700, exist_ok=True)
-            handle, self._draft = tempfile.mkstemp(prefix=".credentials-", dir=directory)  # 0600 by mkstemp
+            _remove_left_behind(directory)
+            handle, self._draft = tempfile.mkstemp(prefix=DRAFT, dir=directory)  # 0600 by mkstemp
+            self._held = _hold(self._draft)
             with os.fdopen(handle, "wb") as file:
                 file.write(b" " * _ROOM)
                 file.flush()
@@ -111,10 +119,89 @@ class CredentialsFile:
         self.discard()
 
     def discard(self) -> None:
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
         if self._draft:
             with contextlib.suppress(OSError):
                 os.unlink(self._draft)
             self._draft = None
+
+
+def real_path(path: str) -> str:
+    """One path for all spellings of it, links followed."""
+    return os.path.realpath(os.path.expanduser(path))
+
+
+def missing_token(path: str, instance_id: str) -> str:
+    """What of a collector's token is not where its item says, as the end of a sentence; empty when it is there."""
+    if not os.path.lexists(os.path.expanduser(path)):
+        return "does not exist"
+    try:
+        held = load_credentials(path)["id"]
+    except InputError:
+        # Whoever put something else there may read it in a way of their own.
+        return ""
+    return "" if held == instance_id else f"holds the token of another collector (id {held})"
+
+
+def left_draft(path: str, instance_id: str) -> str | None:
+    """The draft with this collector's token that a run left which was killed before it gave it its name; None when there is none."""
+    for draft, content in _left(os.path.dirname(os.path.abspath(os.path.expanduser(path)))):
+        with contextlib.suppress(ValueError):
+            held = json.loads(content)
+            if isinstance(held, dict) and held.get("id") == instance_id:
+                return draft
+    return None
+
+
+def take_draft(draft: str, path: str) -> bool:
+    """Give a draft its name, unless there is such a file by now. Returns whether it was done."""
+    try:
+        os.link(draft, os.path.abspath(os.path.expanduser(path)))
+        os.unlink(draft)
+    except OSError:
+        return False
+    return True
+
+
+def _left(directory: str) -> t.Iterator[tuple[str, str]]:
+    """The drafts in a folder that no run holds, and what is in them."""
+    try:
+        names = sorted(name for name in os.listdir(directory) if name.startswith(DRAFT))
+    except OSError:
+        return
+    for draft in (os.path.join(directory, name) for name in names):
+        handle = _hold(draft)
+        if handle is None:
+            continue
+        try:
+            content = os.read(handle, 100 * _ROOM).decode("utf-8", "replace")
+        except OSError:
+            continue
+        finally:
+            os.close(handle)
+        yield draft, content
+
+
+def _remove_left_behind(directory: str) -> None:
+    """What a killed run left that holds nothing."""
+    for draft, content in _left(directory):
+        with contextlib.suppress(OSError):
+            if not content.strip() and time.time() - os.lstat(draft).st_mtime > LEFT_BEHIND:
+                os.unlink(draft)
+
+
+def _hold(draft: str) -> int | None:
+    """The draft, open and locked, so that no other run takes it for left behind; None when another run holds it, or it cannot be told."""
+    try:
+        handle = os.open(draft, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError:
+        return None
+    if lock_now(handle):
+        return handle
+    os.close(handle)
+    return None
 
 
 def credentials_content(reply: Raw, credentials: dict[str, str] | None, name: str | None) -> dict[str, t.Any]:
