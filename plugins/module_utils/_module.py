@@ -17,6 +17,7 @@ from ._errors import CortexError
 from ._http.client import REQUESTS_ERROR, Client
 from ._http.connection import Connection
 from ._http.redaction import HIDDEN, Redactor, secrets_in
+from ._texts import misread
 
 # Minimum seconds between two updates of the progress file.
 PROGRESS_SECONDS = 0.5
@@ -68,9 +69,17 @@ class CortexModule(AnsibleModule):
     def __init__(self, argument_spec: dict[str, t.Any], **kwargs: t.Any) -> None:
         self.redactor = Redactor()
         self._options_valid = False
+        self._misread: list[str] = []
         super().__init__(argument_spec={**CONNECTION_SPEC, **argument_spec}, supports_check_mode=True, **kwargs)
         self._options_valid = True
+        if self._misread:
+            self.fail_json(msg=f"{'; '.join(self._misread)}. Nothing was sent.")
         self.redactor.add(*secrets_in(self.params))
+
+    def _load_params(self) -> None:
+        """Before Ansible makes a text of everything: of 1.10 and yes it would make 1.1 and True."""
+        super()._load_params()
+        self._misread = list(misread(self.params, self.argument_spec))
 
     def api(self) -> Api:
         """The tenant these options point to. Raises InputError for options that cannot be right; asks for a key only when one is needed."""

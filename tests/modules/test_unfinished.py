@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A creation without its scope is completed by the next run, whatever the tenant selected meanwhile; nobody else's selection is narrowed."""
+"""A creation without its scope is completed by the next run, whatever the tenant selected; what anybody chose is guarded."""
 
 from __future__ import annotations
 

@@ -175,6 +175,8 @@ NOT_MEANT: list[tuple[dict[str, Any], str]] = [
     ({"decommission_name": "snyk-eu"}, "type or id is needed"),
     # An answer of 007, as a controller hands it on.
     ({"decommission_type": "SNYK", "decommission_name": 7}, "decommission_name must be text, but is a number or a truth value by now"),
+    # A name of no.
+    ({"decommission_type": "SNYK", "decommission_name": False, "decommission_hostname": "h"}, "decommission_name must be text"),
     ({"decommission_data_sources": [SNYK], "decommission_backup_dir": ""}, "decommission_backup_dir is not set"),
     ({"decommission_data_sources": [SNYK], "onboard_file": "tenants/none.yml"}, "onboard_file tenants/none.yml does not exist"),
     ({"decommission_data_sources": [SNYK], "tenant_expected_tenant": "uat.example.com"}, "expected_tenant is uat.example.com"),

@@ -281,7 +281,9 @@ def test_a_branch_that_became_a_number_is_not_uploaded_to(play: Play, tenant: Em
     variables = {"sarif_path": "report.sarif", "sarif_collector_id": "1", "sarif_repository_url": "https://github.com/example/shop"}
     ended = play("upload_sarif", tenant, "--check", sarif_branch=1.1, **variables)
     assert ended.code == 2
-    assert "sarif_branch must be text, but is the number 1.1 by now" in ended.output
+    assert "sarif_branch must be text, but is a number or a truth value by now" in ended.output
+    named = play("upload_sarif", tenant, "--check", **{**variables, "sarif_collector_id": 7, "sarif_commit": False, "sarif_branch": None})
+    assert "sarif_collector_id, sarif_commit must be text" in named.output
     assert tenant.journal == []
 
 

@@ -266,14 +266,15 @@ class Run:
             return
         draft = left_draft(path, current.id)
         if draft is not None and (self.check_mode or take_draft(draft, path)):
-            outcome.warnings.append(f"{current.label}: credentials_file {path} {missing}; an earlier run that broke off left it as a draft.")
+            left = f"{current.label}: credentials_file {path} {missing}; an earlier run that broke off left it as a draft."
+            outcome.warnings.append(left)
             return
         outcome.warnings.append(
             f"{current.label}: credentials_file {path} {missing}, and the tenant shows a token only once: see pending_actions."
         )
         step = (
-            f"its token is not in credentials_file {path}: renew it in the console and put it there, or delete the collector (state: absent, "
-            f"id: {current.id}) and run again; if the token is kept elsewhere, take credentials_file out of the item"
+            f"its token is not in credentials_file {path}: renew it in the console and put it there, or delete the collector "
+            f"(state: absent, id: {current.id}) and run again; if the token is kept elsewhere, take credentials_file out of the item"
         )
         name = outcome.item.get("name") or next(iter(current.names), None)
         outcome.token_missing = [{"id": current.id, "type": COLLECTOR, "name": name, "step": step}]
