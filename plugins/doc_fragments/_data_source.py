@@ -121,7 +121,7 @@ transporter:
   type: dict
   suboptions:
     broker_device_id:
-      description: Device ID of the broker VM.
+      description: Device ID of the broker VM. The API wants both members.
       type: str
     connection_name:
       description: Name of the transporter connection.

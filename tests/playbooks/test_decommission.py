@@ -224,7 +224,7 @@ def test_several_go_in_one_call_and_one_that_cannot_be_deleted_stops_no_other(pl
     assert "- Result: NOT COMPLETE" in page
     assert "It was not there any more; nothing was done." in page
     assert [line for line in page.splitlines() if line.startswith("# ")] == [f"# Decommissioned on 127.0.0.1:{plain.port}"]
-    assert data["data_sources"][0]["name"] == hostile
+    assert data["data_sources"][0]["identifier"] == hostile
     assert not (tmp_path / "mark").exists()
 
     # The rest is another plan, with another digest.

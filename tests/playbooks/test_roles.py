@@ -25,7 +25,7 @@ ENTRIES: dict[str, dict[str, Any]] = {
                 "hostname": "bb.example.com",
                 "token": "canary-bb",
                 "scope": ["PAY/a"],
-                "transporter": {"broker_device_id": "b1"},
+                "transporter": {"broker_device_id": "b1", "connection_name": "egress"},
             },
             {"name": "left-to-others", "ignore": True},
         ],
@@ -87,7 +87,7 @@ def test_one_call_connects_all_entries(tmp_path: Path, tenant: EmbeddedTenant, n
     assert set(made) == wanted | {"left-to-others"}
     if name == "vcs":
         assert made["gh"]["selectionType"] == "CURRENT_STATE_AND_FUTURE"
-        assert (made["bb"]["state"], made["bb"]["transporter"]) == (["PAY/a"], {"brokerDeviceId": "b1"})
+        assert (made["bb"]["state"], made["bb"]["transporter"]) == (["PAY/a"], {"brokerDeviceId": "b1", "connectionName": "egress"})
         assert tenant.credential_matches(made["ado"]["id"], "token", "canary-ado")
         assert "GITHUB gh: install the GitHub App and authorise the application in a browser" in ended.output
     elif name == "ci":

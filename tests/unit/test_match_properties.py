@@ -49,7 +49,7 @@ class Direct:
         pass
 
     def __init__(self, locks: str, **switches: Any) -> None:
-        self.switches = Switches(**switches)
+        self.switches = Switches("default", **switches)
         self.state = State(self.switches, Clock(), lambda: "https://tenant.example.com")
         connection = SimpleNamespace(state_dir=locks)
         self.client = SimpleNamespace(shared_dir=locks, redactor=Redactor(), connection=connection, warnings=[])

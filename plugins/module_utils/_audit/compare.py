@@ -50,9 +50,9 @@ def stage_of(kind: t.Any) -> str:
 def about(item: Item) -> Row:
     """What identifies a data source in a finding."""
     return {
-        "subject": label({k: item.get(k) for k in ("type", "name", "domain")}),
+        "subject": label({k: item.get(k) for k in ("type", "name", "identifier", "domain")}),
         "type": item.get("type"),
-        "name": item.get("name"),
+        "name": item.get("name") or item.get("identifier"),
         "hostname": get(item, "domain.hostname"),
         "id": item.get("id"),
         "stage": stage_of(item.get("type")),

@@ -28,8 +28,11 @@ def _words(item: Item) -> dict[str, t.Any]:
 
 def remember_made(memory: Memory, redactor: Redactor, item: Item, instance: Instance) -> None:
     """Called after a creation. Only what an item does not prove by itself need be remembered (docs/api.md: instance.identifier)."""
-    word = item.get("identifier", item.get("name"))
-    if word is not None and word in (*instance.names, instance.identifier):
+    if "identifier" in item:
+        proven = item["identifier"] == instance.identifier
+    else:
+        proven = "name" in item and item["name"] in (*instance.names, instance.identifier)
+    if proven:
         memory.forget(MADE, instance.id)
     else:
         memory.put(MADE, instance.id, redactor.value(_words(item)))
