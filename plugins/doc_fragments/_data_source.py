@@ -259,7 +259,7 @@ credentials_file:
   description:
     - File on the host that runs the module for the one-time token of a new V(COLLECTOR), as JSON, readable by its owner alone.
     - It is proven writable before the request. An existing file is never overwritten, and no two items may name one file.
-    - A collector that is there and whose file is missing is told in a warning and in C(pending_actions), as nobody can read its token again.
+    - A collector whose file is missing is told in a warning and in C(pending_actions), since nobody can read its token again.
     - A collector whose token cannot be written is deleted again.
     - When no token in a known form came, the file holds the tenant's answer, and the message says how to go on.
   type: path

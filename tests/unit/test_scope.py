@@ -13,11 +13,11 @@ from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.check import check_item
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.digest import digest_of
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import from_api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import Plan, plan_update, unexpected
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.scope import resolve
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.digest import digest_of
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.show import diff_of, plan_as_markdown
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError, TenantError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_lists import read_names

@@ -177,6 +177,9 @@ class Writer:
                 waits = self._set_scope(outcome, item, self.view.settled(instance_id, label(item)))
         except CortexError as exc:
             done, how = f" was created (id {instance_id}), but its scope was not set", "Run again to complete it."
+            if outcome.plan.action == "recreate":
+                old = "take its old id out, " if "id" in outcome.item else ""
+                how = f"Its former scope is in {_scope_kept(outcome)}: add to the item what of it is missing there, {old}and run again."
             if not remembers(self.memory, instance_id):
                 how += (
                     " No memory of it could be kept: should that run say that it narrows what is covered, set max_deselect to -1 for it "
@@ -394,9 +397,9 @@ class Writer:
             except CortexError as exc:
                 if "create" in outcome.actions:
                     raise
-                kept = f"its scope is in {outcome.backup_file}" if outcome.backup_file else "its scope is in the result's data_source"
-                how = "Take its old id out of the item and run again." if "id" in outcome.item else "Run again to complete it."
-                done = f" was deleted, but not created again; {kept}"
+                old = "take its old id out, " if "id" in outcome.item else ""
+                how = f"Add to the item what of that scope it lacks, {old}and run again."
+                done = f" was deleted, but not created again; its scope is in {_scope_kept(outcome)}"
                 raise PartlyDone(done, exc, how, subject=label(plan.before or item)) from None
 
     def _delete(self, outcome: Outcome) -> None:
@@ -463,6 +466,11 @@ def _overtaken(what: str, item: Item, instance_id: str) -> TenantError:
     """what: what somebody else did to the instance, deleted or changed."""
     said = f" (id {instance_id}) was {what} by somebody else while this run was planning. Run again."
     return TenantError(said, subject=label(item))
+
+
+def _scope_kept(outcome: Outcome) -> str:
+    """Where the scope of a deleted instance is to be found."""
+    return outcome.backup_file or "the result's data_source"
 
 
 def _narrows(plan: Plan) -> bool:
