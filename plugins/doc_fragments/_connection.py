@@ -52,7 +52,9 @@ options:
     type: str
   request_timeout:
     description:
-      - Seconds to wait for a connection, and for the tenant between two parts of an answer.
+      - Seconds to wait for a connection, for a body to be sent, and for the tenant between two parts of an answer.
+      - Whatever the other side sends meanwhile, one attempt ends at O(retry_deadline), or after O(request_timeout) if that is later
+        (twice that with a body).
       - If not set, E(CORTEXCLOUD_REQUEST_TIMEOUT) is used.
     type: float
     default: 30.0

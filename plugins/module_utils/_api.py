@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import typing as t
 from urllib.parse import quote, urlsplit
 
@@ -21,6 +22,8 @@ SHORT_DELETE = "/public_api/appsec/v1"
 COLLECTORS = "/public_api/appsec/v1/collectors"
 REPOSITORIES = "/public_api/appsec/v1/repositories"
 PAGE = 100
+# Of a list; a tenant with more repositories than a million has something else wrong.
+MOST_PAGES = 10_000
 HEALTHCHECK = "/public_api/v1/healthcheck"
 # (docs/api.md: upload.503, upload.disabled)
 _UPLOAD_FINAL = {503: "This is how the API refuses uploads to a disabled collector: enable it in the console."}
@@ -67,14 +70,14 @@ class Api:
         method: str,
         operation: str,
         subject: str = "",
-        instance_id: str = "",
+        instance_id: str | None = None,
         *,
         form: Form | None = None,
         body: Raw | None = None,
         expect_json: bool = True,
     ) -> Answer:
         """A call about all instances, or about one, where this tenant has them."""
-        tail = f"/{quote(instance_id, safe='')}" if instance_id else ""
+        tail = "" if instance_id is None else f"/{_segment(instance_id)}"
 
         def call() -> Call:
             if method == "POST":
@@ -187,7 +190,7 @@ class Api:
                 raise
             if self.get_data_source(instance_id, subject) is None:
                 return
-            short = f"{SHORT_DELETE}/{quote(instance_id, safe='')}"
+            short = f"{SHORT_DELETE}/{_segment(instance_id)}"
             self._ask(Call("DELETE", short, "delete data source", subject, expect_json=False))
 
     def upload_sarif(
@@ -213,7 +216,7 @@ class Api:
                 f"upload_url is on {urlsplit(upload_url).netloc}, another host than api_url: the tenant key is not sent there. "
                 "Give collector_token_id and collector_token, or collector_id instead of upload_url."
             )
-        path = urlsplit(upload_url).path if upload_url else f"{COLLECTORS}/{quote(collector_id, safe='')}"
+        path = urlsplit(upload_url).path if upload_url else f"{COLLECTORS}/{_segment(collector_id)}"
         call = Call(
             "POST",
             path,
@@ -243,10 +246,10 @@ class Api:
         """All repositories that the tenant lists, page by page, and whether it seems to have shown them all.
 
         Some tenants ignore the offset: then the pages repeat, and the first one is all there is to be had
-        (docs/api.md: repositories.offset).
+        (docs/api.md: repositories.offset). Raises ApiError for a list without end.
         """
         found: dict[str, Raw] = {}
-        while True:
+        for _page in range(MOST_PAGES):
             query = {
                 "limit": str(PAGE),
                 "offset": str(len(found)),
@@ -258,10 +261,12 @@ class Api:
             found.update(fresh)
             if not fresh:
                 return list(found.values()), not page
+        words = f"the list has not ended after {MOST_PAGES} pages, so it is not known what the tenant holds"
+        raise ApiError("list repositories", method="GET", path=REPOSITORIES, words=words)
 
     def get_repository(self, repository_id: str) -> Raw | None:
         """One repository, or None when the tenant does not have it (docs/api.md: repository.get)."""
-        path = f"{REPOSITORIES}/{quote(repository_id, safe='')}"
+        path = f"{REPOSITORIES}/{_segment(repository_id)}"
         try:
             answer = self._ask(Call("GET", path, "read repository", f"id {repository_id}"), _unwrap_item)
         except ApiError as exc:
@@ -278,6 +283,13 @@ class Api:
 def admit(body: t.Any) -> t.Any:
     """The gate inward: every decoded response passes it before anything else looks at it. It passes all of it on."""
     return body
+
+
+def _segment(identifier: str) -> str:
+    """An id as one part of a path. Raises InputError for what is none there: dots are taken out of a URL, and it would lead elsewhere."""
+    if identifier.strip() in ("", ".", "..") or not identifier.isprintable():
+        raise InputError(f"the id {json.dumps(identifier[:80])} is none that a tenant can have: nothing was sent for it.")
+    return quote(identifier, safe="")
 
 
 def _unwrap_list(body: t.Any) -> list[t.Any] | None:

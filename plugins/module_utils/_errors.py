@@ -126,7 +126,7 @@ class ApiError(TenantError):
 def did_you_mean(word: str, known: t.Collection[str]) -> str:
     """" Did you mean X?" for the only known word that begins so, or for a typing error in one; else empty."""
     begun = [each for each in known if word and each.startswith(word)]
-    close = begun if len(begun) == 1 else difflib.get_close_matches(word, known, 1, 0.7)
+    close = begun if len(begun) == 1 else difflib.get_close_matches(word[:100], known, 1, 0.7)
     return f" Did you mean {close[0]}?" if close else ""
 
 

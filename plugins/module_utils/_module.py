@@ -14,6 +14,7 @@ from ansible.module_utils.basic import AnsibleFallbackNotFound, AnsibleModule, m
 
 from ._api import Api
 from ._errors import CortexError
+from ._files import open_private
 from ._http.client import REQUESTS_ERROR, Client
 from ._http.connection import Connection
 from ._http.redaction import HIDDEN, Redactor, secrets_in
@@ -97,8 +98,9 @@ class CortexModule(AnsibleModule):
             nonlocal last
             if path and time.monotonic() - last > PROGRESS_SECONDS:
                 last = time.monotonic()
-                with contextlib.suppress(OSError), open(path, "w", encoding="utf-8") as file:
+                with contextlib.suppress(OSError), os.fdopen(open_private(path), "r+", encoding="utf-8") as file:
                     json.dump({**counts, **api.client.waits}, file)
+                    file.truncate()
 
         return write
 

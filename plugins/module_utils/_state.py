@@ -9,12 +9,13 @@ import contextlib
 import dataclasses
 import json
 import os
-import stat
 import threading
 import time
 import typing as t
 
-from ._http.lock import HAS_LOCKS, file_name, hold_alone, make_folders, refuse_strangers, user_folder
+from ._addresses import host_key
+from ._files import Draft, make_folders, open_private
+from ._http.lock import HAS_LOCKS, file_name, hold_alone, refuse_strangers, user_folder
 
 VERSION = 1
 # Of a whole file, and of one entry's value.
@@ -91,7 +92,8 @@ class Memory:
     def __init__(self, directory: str | None, tenant: str, *, read_only: bool = False, warnings: list[str] | None = None) -> None:
         expanded = os.path.expanduser(directory or default_directory())
         self._directory = expanded if expanded.startswith("~") else os.path.abspath(expanded)
-        self._tenant, self._name = tenant.lower(), file_name(tenant.lower())
+        self._tenant = host_key(tenant)
+        self._name = file_name(self._tenant)
         self.read_only = read_only
         self.warnings = [] if warnings is None else warnings
         self._off = False
@@ -154,9 +156,8 @@ class Memory:
         make_folders(self._directory)
         with self._folder() as folder:
             # A file of its own: a lock on the one that is replaced would be a lock on what is gone.
-            handle = _open_file(f"{self._name}.lock", os.O_RDWR | os.O_CREAT, folder)
+            handle = open_private(f"{self._name}.lock", folder=folder)
             with os.fdopen(handle, "r+", encoding="utf-8") as lock:
-                os.fchmod(handle, 0o600)
                 hold_alone(lock)
                 entries = change(self._read(folder))
                 self._write(folder, entries)
@@ -179,7 +180,7 @@ class Memory:
 
     def _read(self, folder: int) -> Entries:
         try:
-            handle = _open_file(f"{self._name}.json", os.O_RDONLY, folder)
+            handle = open_private(f"{self._name}.json", os.O_RDONLY, folder)
         except FileNotFoundError:
             return {}
         with os.fdopen(handle, "rb") as file:
@@ -197,22 +198,10 @@ class Memory:
             return {}
 
     def _write(self, folder: int, entries: Entries) -> None:
-        name, draft = f"{self._name}.json", f"{self._name}.draft"
-        # Left by a writer that was killed: whoever holds the lock is the only one that writes.
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(draft, dir_fd=folder)
-        handle = _open_file(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, folder)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                os.fchmod(handle, 0o600)
-                file.write(self._text(entries))
-                file.flush()
-                os.fsync(handle)
-            os.rename(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(draft, dir_fd=folder)
-            raise
+        # Whoever holds the lock is the only one that writes, so a draft that is there was left by a writer that was killed.
+        with Draft(f"{self._name}.json", name=f"{self._name}.draft", folder=folder) as draft:
+            draft.write(self._text(entries))
+            draft.publish()
         with contextlib.suppress(OSError):  # some file systems cannot; then a power cut may bring the old content back
             os.fsync(folder)
 
@@ -236,12 +225,3 @@ class Memory:
 def _known(section: str) -> None:
     if section not in SECTIONS:
         raise KeyError(f"no section {section} in the table of what is remembered")
-
-
-def _open_file(name: str, flags: int, folder: int) -> int:
-    """Open a regular file of the folder, made with mode 0600; what it is instead (a link, a pipe) is neither followed nor waited for."""
-    handle = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600, dir_fd=folder)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise OSError(f"{name} is no file")
-    return handle

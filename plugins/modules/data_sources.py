@@ -37,7 +37,9 @@ options:
     type: int
     default: 5
   plan_file:
-    description: File on the host that runs the module to which the plan is written as Markdown, with its digest, in check mode too.
+    description:
+      - File on the host that runs the module to which the plan is written as Markdown, with its digest, in check mode too.
+      - It is replaced as a whole and for its owner alone (V(0600)). A link is not followed but refused.
     type: path
   plan_digest:
     description:

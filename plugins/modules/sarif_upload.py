@@ -186,14 +186,15 @@ options:
     type: path
   receipt_dir:
     description: A folder for one JSON receipt for each accepted document, with time, collector, repository, branch,
-      commit, tool, results by level, SHA-256, HTTP status and what the tenant said of it.
+      commit, tool, results by level, SHA-256, HTTP status and what the tenant said of it. Receipts hold no secret
+      and may be read by everybody on the host (files 0644, a folder that is made 0755).
     type: path
   commit:
     description: The commit that was scanned, for the receipt. Without it that of the report's versionControlProvenance
       is used, if there is one.
     type: str
   upload_timeout:
-    description: Seconds to wait for a connection, and for the answer to an upload.
+    description: Seconds to wait for a connection, for a document to be sent, and for the answer to it.
     type: float
     default: 300.0
   # END generated

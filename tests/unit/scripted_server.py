@@ -106,7 +106,7 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.script.next(Request(self.command, self.path, dict(self.headers.items()), body))(self)
 
-    do_GET = do_PUT = do_POST = do_DELETE = _answer
+    do_GET = do_PUT = do_POST = do_DELETE = do_CONNECT = _answer
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: the test reads `requests`."""

@@ -10,6 +10,7 @@ import datetime
 import io
 import json
 import re
+import unicodedata
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet i
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import KINDS
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.tables import as_csv, as_junit
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_lists import names_of
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.read import (
     read_baseline,
     read_exceptions,
@@ -178,8 +180,37 @@ def test_no_cell_is_a_formula_and_every_row_is_whole() -> None:
     assert {row[0] for row in rows[1:]} == {"finding", "data_source", "repository", "receipt"}
     cells = [cell for row in rows for cell in row]
     assert not [cell for cell in cells if cell.strip()[:1] in ("=", "+", "-", "@") or cell[:1] in ("\t", "\r")]
-    for text in HOSTILE:
+    for text in (each.replace("\0", "\ufffd") for each in HOSTILE):
         assert any(cell in (text, f"'{text}") for cell in cells), text
+
+
+LEADS = ["\uff1d", "\uff0b", "\uff0d", "\uff20", "\ufeff=", "\u200b=", "\0=", " \u2066=", "\ufe62", "\t=", "\r="]
+
+
+@pytest.mark.parametrize("lead", [*LEADS, "a;=", "a;\u200b@", "a\n+", "a;b; -"])
+def test_nothing_becomes_a_formula_however_it_is_disguised_or_parted(lead: str) -> None:
+    report = audited(sources=[JENKINS], repositories=[f"{lead}HYPERLINK(1)"])
+    cells = [cell for row in csv.reader(io.StringIO(as_csv(report), newline="")) for cell in row if "HYPERLINK" in cell]
+    assert cells
+    for part in (part for cell in cells for part in re.split("[;\t\r\n]", cell) if "HYPERLINK" in part):
+        seen = next(char for char in part if char.isprintable() and not char.isspace())
+        assert unicodedata.normalize("NFKC", seen) not in "=+-@"
+
+
+def test_no_file_holds_what_ends_a_text_or_what_xml_cannot_hold() -> None:
+    report = audited(sources=[{**JENKINS, "name": "a\0b\x1b"}], expected=[{"type": "JENKINS_SERVER", "name": "a\0b\x1b\ud800"}])
+    for text in (as_csv(report), as_junit(report), render_report(report), render_fleet(fleet({"a\0": report}, "2026-11-22"))):
+        assert "\0" not in text
+    assert "a\\u0000b\\u001b" in as_junit(report)
+    assert len(list(junit(report).iter("testcase"))) == 1 + len(KINDS)
+
+
+@pytest.mark.parametrize("entry", ["oauth2:glpat-canary@gitlab.com/org/repo", "me:canary@host.example.com:org/repo.git"])
+def test_a_list_with_a_password_in_it_is_refused_without_repeating_it(entry: str) -> None:
+    with pytest.raises(InputError, match=r"names\[1\] seems to hold a password") as refused:
+        names_of(["git@host.example.com:org/repo", entry], "names")
+    assert "canary" not in str(refused.value)
+    assert names_of(["https://me:token@host/org/repo", "project/a:b@c"], "names")
 
 
 def junit(report: Row) -> ElementTree.Element:

@@ -10,7 +10,7 @@ import json
 import re
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from scripted_server import Handler, Say, ScriptedServer, cut_off, drip, hang_up, silence, zipped
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError, words_of
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import client as _client
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import answers as _answers
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import retry as _retry
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.signing import CollectorToken
 
@@ -171,7 +171,7 @@ def test_a_compressed_answer_is_read_whole_however_it_arrives(client_of: ClientO
 
 @pytest.mark.parametrize("status", [200, 400, 302])
 def test_an_answer_beyond_all_size_is_not_read_to_its_end(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
-    monkeypatch.setattr(_client, "MAX_ANSWER_BYTES", 100_000)
+    monkeypatch.setattr(_answers, "MOST_BYTES", 100_000)
     headers = {"Location": "https://elsewhere.example.com/"} if status == 302 else {}
     with ScriptedServer(Say(status, b" " * 5_000_000, headers)) as server:
         error = refusal(client_of(server.url))
@@ -214,15 +214,35 @@ def test_a_netrc_entry_never_replaces_the_signature(client_of: ClientOf, tmp_pat
     assert "x-xdr-auth-id" not in second
 
 
-def test_a_proxy_of_the_environment_is_used_and_named_when_it_does_not_answer(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
-    with ScriptedServer(OK) as proxy:
-        monkeypatch.setenv("HTTP_PROXY", proxy.url)
-        monkeypatch.setenv("http_proxy", proxy.url)
-        ask(client_of("http://127.0.0.2:9"))
-        assert [r.path for r in proxy.requests] == [f"http://127.0.0.2:9{PATH}"]
-    error = refusal(client_of("http://127.0.0.2:9"))
-    assert "the proxy for 127.0.0.2:9 does not answer" in str(error)
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
+    """The proxy that the environment names for everything; it refuses whatever it is asked for."""
+    with ScriptedServer(Say(502, "no")) as server:
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, server.url)
+            monkeypatch.setenv(name.lower(), server.url)
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        yield server
+
+
+def test_a_proxy_of_the_environment_is_used_and_named_when_it_refuses(client_of: ClientOf, proxy: ScriptedServer) -> None:
+    error = refusal(client_of("https://tenant.example.com"))
+    assert [(r.method, r.path) for r in proxy.requests] == [("CONNECT", "tenant.example.com:443")] * 3
+    assert not any("authorization" in name.lower() for r in proxy.requests for name in r.headers)
+    assert "the proxy for tenant.example.com does not answer or refuses" in str(error)
     assert "HTTPS_PROXY" in str(error)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "localhost", "[::1]"])
+def test_plain_http_goes_to_no_proxy(client_of: ClientOf, proxy: ScriptedServer, host: str) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    assert "cannot connect to" in str(refusal(client_of(f"http://{host}:{port}")))
+    with ScriptedServer(OK) as server:
+        assert ask(client_of(server.url)).body == {"id": "1"}
+    assert proxy.requests == []
 
 
 @pytest.mark.parametrize("missing", ["api_key", "api_key_id"])

@@ -36,7 +36,8 @@ TOKEN = {"collector_token_id": "17", "collector_token": "the-token"}
         ("https://abc123@host.example:8443/org/repo?x=1#y", "https://host.example:8443/org/repo"),
         ("git@host.example:org/repo.git", "https://host.example/org/repo"),
         ("host.example:org/repo", "https://host.example/org/repo"),
-        ("ssh://git@host.example:7999/org/repo.git", "https://host.example/org/repo"),
+        ("ssh://git@host.example:2222/org/repo.git", "https://host.example/org/repo"),
+        ("ssh://git@host.example:7999/org/repo.git", "https://host.example/projects/ORG/repos/repo"),
         ("git+ssh://git@host.example/org/repo", "https://host.example/org/repo"),
         ("http://localhost:8080/org/repo", "http://localhost:8080/org/repo"),
     ],
@@ -46,7 +47,12 @@ def test_repository_url(given: str, plain: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["org/repo", "https://hunter2@", "https://host.example/", "file:///srv/repo", "https://h:port/x", "hunter2"]
+    "given",
+    [
+        *("org/repo", "https://hunter2@", "https://host.example/", "file:///srv/repo", "https://h:port/x", "hunter2"),
+        *("oauth2:hunter2@host.example/org/repo.git", "me:hunter2@host.example:org/repo", "https://host.example/hunter2@x/y"),
+        *("git@host.example:hunter2@x/y", "https:/oauth2:hunter2@host.example/org/repo", "hunter2@host.example/org/repo"),
+    ],
 )
 def test_repository_url_that_is_none(given: str) -> None:
     with pytest.raises(InputError, match="repository_url") as refused:

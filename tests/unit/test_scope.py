@@ -287,3 +287,13 @@ def test_what_cannot_be_meant(given_: Raw, said: str) -> None:
     with pytest.raises(InputError) as refused:
         check_item({**ITEM, **given_})
     assert said in str(refused.value)
+
+
+def test_where_the_product_ignores_case_so_do_candidates_and_rules() -> None:
+    rules = [{"include": "platform/*"}, {"exclude": "*/LEGACY"}]
+    candidates = ["Platform/API", "https://github.com/platform/web/tree/main", "platform/legacy", "PLATFORM/web"]
+    scope = resolve(rules, candidates, ["platform/Api"], "GITHUB")
+    assert scope.included == ["platform/Api", "platform/web"], "the tenant's spelling stays"
+    assert (scope.candidates, scope.unlisted) == (3, 0)
+    exact = resolve(rules, candidates, ["platform/Api"], "AWS_CODE_COMMIT")
+    assert exact.included == ["platform/Api", "platform/web", "platform/legacy"]

@@ -228,7 +228,7 @@ def test_a_folder_that_is_a_link_is_not_followed(folder: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("where", "why"), [("/proc/self/task", "such file"), ("/proc/self/no/state", "such file"), ("{file}/state", "File exists")]
+    ("where", "why"), [("/proc/self/task", "such file"), ("/proc/self/no/state", "such file"), ("{file}/state", "Not a directory")]
 )
 def test_a_folder_that_cannot_be_written_is_a_warning(tmp_path: Path, where: str, why: str) -> None:
     """The first exists, may be entered and takes no file, as on a file system that is mounted for reading."""
@@ -309,21 +309,18 @@ print(os.getpid(), memory.warnings)
     assert set(values(folder)) == {f"{pid}-{thread}-{number}" for pid in pids for thread in range(threads) for number in range(12)}
 
 
-@pytest.mark.parametrize(("step", "stands"), [("fchmod", 1), ("fsync", 1), ("rename", 1), ("after", 2)])
+@pytest.mark.parametrize(("step", "stands"), [("fchmod", 1), ("fsync", 1), ("replace", 1), ("after", 2)])
 def test_a_killed_writer_leaves_the_old_content_or_the_new(folder: Path, step: str, stands: int) -> None:
     memory(folder).put(SECTION, "7", 1)
     code = """
 step = sys.argv[1]
 def die(*given, **more):
     os.kill(os.getpid(), signal.SIGKILL)
-def rename_and_die(*given, **more):
-    rename(*given, **more)
+def replace_and_die(*given, **more):
+    replace(*given, **more)
     die()
-rename, fchmod, calls = os.rename, os.fchmod, []
-def second(*given):  # the first is the lock's
-    calls.append(1)
-    return die() if len(calls) == 2 else fchmod(*given)
-setattr(os, "rename" if step == "after" else step, {"after": rename_and_die, "fchmod": second}.get(step, die))
+replace = os.replace
+setattr(os, "replace" if step == "after" else step, replace_and_die if step == "after" else die)
 memory.put("unscoped", "7", 2)
 """
     assert in_a_process(folder, code, step).returncode == -signal.SIGKILL

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import datetime as dt
 import fnmatch
+import functools
+import re
 import typing as t
 
 from .._errors import InputError, did_you_mean
@@ -42,7 +44,7 @@ def excuse(findings: list[Finding], entries: list[t.Any], today: dt.date) -> tup
 
 def _row(number: int, entry: t.Any, today: dt.date) -> Row:
     given = entry if isinstance(entry, dict) else {}
-    row: Row = {k: None if given.get(k) is None else str(given[k]).strip() for k in (*WHAT, *NEEDED)}
+    row: Row = {k: _word(given.get(k)) for k in (*WHAT, *NEEDED)}
     row.update(number=number, used=0, state="incomplete", fault="")
     said = ", ".join(f"{k} {row[k]}" for k in WHAT if row[k])
     row["subject"] = f"exception {number + 1}" + (f" ({said})" if said else "")
@@ -59,12 +61,20 @@ def _row(number: int, entry: t.Any, today: dt.date) -> Row:
     return row
 
 
+def _word(value: t.Any) -> str | None:
+    """A value as text. What has values of its own is no word; a few lines of YAML can make it larger than any memory."""
+    return str(value).strip() if isinstance(value, (str, int, float, dt.date)) else None
+
+
 def _fault(entry: t.Any, given: Row, row: Row) -> str:
     if not isinstance(entry, dict):
         return "it is no dictionary with what, owner, reason and expires"
-    strange = [str(k) for k in given if k not in (*WHAT, *NEEDED)]
+    strange = [str(k)[:80] for k in given if k not in (*WHAT, *NEEDED)]
     if strange:
         return f"{strange[0]} is no field of it.{did_you_mean(strange[0], (*WHAT, *NEEDED))} Known: {', '.join((*WHAT, *NEEDED))}"
+    nested = [k for k in (*WHAT, *NEEDED) if given.get(k) is not None and row[k] is None]
+    if nested:
+        return f"its {nested[0]} is no text"
     lacking = [k for k in NEEDED if not row[k]]
     if lacking:
         return f"it lacks {', '.join(lacking)}"
@@ -77,6 +87,12 @@ def _fault(entry: t.Any, given: Row, row: Row) -> str:
     )
 
 
+# fnmatch itself remembers just a few of them on some Pythons, and each finding is compared with each exception.
+@functools.lru_cache(maxsize=10_000)
+def _pattern(wanted: str) -> re.Pattern[str]:
+    return re.compile(fnmatch.translate(wanted))
+
+
 def _covers(row: Row, each: Finding) -> bool:
     for key in WHAT:
         wanted, value = row[key], each.get(key)
@@ -86,6 +102,6 @@ def _covers(row: Row, each: Finding) -> bool:
             return False
         # A type is the same however the tenant spells it.
         same = str(value).upper() == wanted.upper() if key == "type" else str(value) == wanted
-        if not (same or (key in ("name", "repository") and fnmatch.fnmatchcase(str(value), wanted))):
+        if not (same or (key in ("name", "repository") and _pattern(wanted).match(str(value)))):
             return False
     return True

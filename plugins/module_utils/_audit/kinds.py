@@ -91,8 +91,9 @@ def fail_on_from(value: t.Any) -> list[str]:
     if not isinstance(words, list):
         raise InputError(f"audit_fail_on must be a list of kinds of finding: {', '.join(KINDS)}.")
     for word in words:
-        if word not in KINDS:
-            raise InputError(f"audit_fail_on: {word} is no kind of finding.{did_you_mean(str(word), KINDS)} Known: {', '.join(KINDS)}.")
+        if not isinstance(word, str) or word not in KINDS:
+            said = str(word)[:80]
+            raise InputError(f"audit_fail_on: {said} is no kind of finding.{did_you_mean(said, KINDS)} Known: {', '.join(KINDS)}.")
     return [kind for kind in KINDS if kind in words]
 
 

@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 import csv
-import html
 import io
 import re
 import typing as t
+import unicodedata
+from xml.etree import ElementTree
 
 from .._data_sources.status import reasons
 from .kinds import KINDS, Finding
@@ -18,6 +19,8 @@ Row = dict[str, t.Any]
 COLUMNS = (
     "record", "state", "kind", "type", "name", "id", "hostname", "stage", "repository", "health", "detail", "owner", "reason", "expires"
 )  # fmt: skip
+# What begins a formula.
+_FORMULA = ("=", "+", "-", "@")
 # What XML 1.0 cannot hold at all.
 _NOT_XML = re.compile("[^\\t\\n\\r\\u0020-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 # Of one rule no more are written out: report.json has them all.
@@ -54,9 +57,16 @@ def _rows(report: Row) -> t.Iterator[Row]:
 
 
 def _cell(value: t.Any) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@") or text[:1] in ("\t", "\r") else text
+    """Text that no spreadsheet takes for a formula, also not a part of it, where one parts the file at semicolons."""
+    text = "" if value is None else str(value).replace("\0", "\ufffd")
+    text = "".join(part if part in ";\t\r\n" else _tame(part) for part in re.split(r"([;\t\r\n])", text))
+    return f"'{text}" if text[:1] in ("\t", "\r") else text
+
+
+def _tame(part: str) -> str:
+    # What is not seen (blanks, marks of direction or of byte order) may be dropped, and other widths of these signs taken for them.
+    seen = next((char for char in part if not char.isspace() and unicodedata.category(char)[0] != "C"), "")
+    return f"'{part}" if unicodedata.normalize("NFKC", seen) in _FORMULA else part
 
 
 def as_junit(report: Row) -> str:
@@ -67,37 +77,45 @@ def as_junit(report: Row) -> str:
     fails = {id(f) for f in failing(report["findings"], report["fail_on"])}
     cases = [_expected_case(entry, [f for f in report["findings"] if f["index"] == entry["index"]], fails) for entry in report["expected"]]
     suites = [("expected data sources", cases), ("rules", [_rule_case(report, kind, fails) for kind in KINDS])]
-    lines = ['<?xml version="1.0" encoding="UTF-8"?>', f"<testsuites{_counts([c for _name, some in suites for c in some])}>"]
+    root = _element("testsuites", _counts([case for _name, some in suites for case in some]))
     for name, some in suites:
-        stamp = _attribute("timestamp", report["audited_at"].rstrip("Z"))
-        lines.append(f"  <testsuite{_attribute('name', name)}{_attribute('hostname', report['tenant'])}{stamp}{_counts(some)}>")
-        lines += [line for case in some for line in case["lines"]]
-        lines.append("  </testsuite>")
-    return "\n".join([*lines, "</testsuites>", ""])
+        about = {"name": name, "hostname": report["tenant"], "timestamp": report["audited_at"].rstrip("Z"), **_counts(some)}
+        suite = _element("testsuite", about, inside=root)
+        suite.extend(some)
+    ElementTree.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _expected_case(entry: Row, findings: list[Finding], fails: set[int]) -> Row:
+def _element(tag: str, attributes: Row, text: str | None = None, *, inside: ElementTree.Element | None = None) -> ElementTree.Element:
+    """An element, the last one inside another one if that is given. What XML cannot hold at all is written as \\u0000."""
+    made = ElementTree.Element(tag, {name: _text(str(value)) for name, value in attributes.items()})
+    made.text = None if text is None else _text(text)
+    if inside is not None:
+        inside.append(made)
+    return made
+
+
+def _expected_case(entry: Row, findings: list[Finding], fails: set[int]) -> ElementTree.Element:
     return _case(f"expected.{entry['type'] or 'data_source'}", f"[{entry['index']}] {entry['subject']}", findings, fails)
 
 
-def _rule_case(report: Row, kind: str, fails: set[int]) -> Row:
+def _rule_case(report: Row, kind: str, fails: set[int]) -> ElementTree.Element:
     why = report["not_examined"].get(kind)
     return _case("rule", kind, [f for f in report["findings"] if f["kind"] == kind], fails, f"not examined: {why}" if why else "")
 
 
-def _case(group: str, name: str, findings: list[Finding], fails: set[int], skipped: str = "") -> Row:
+def _case(group: str, name: str, findings: list[Finding], fails: set[int], skipped: str = "") -> ElementTree.Element:
     bad = [f for f in findings if id(f) in fails]
     others = [f for f in findings if id(f) not in fails]
-    inside = []
+    case = _element("testcase", {"classname": group, "name": name, "time": 0})
     if bad:
         first = f"{bad[0]['subject']}: {bad[0]['message']}" + (f" (and {len(bad) - 1} more)" if len(bad) > 1 else "")
-        inside.append(f"      <failure{_attribute('message', first)}{_attribute('type', bad[0]['kind'])}>{_listed(bad)}</failure>")
+        _element("failure", {"message": first, "type": bad[0]["kind"]}, _listed(bad), inside=case)
     elif skipped:
-        inside.append(f"      <skipped{_attribute('message', skipped)}/>")
+        _element("skipped", {"message": skipped}, inside=case)
     if others:
-        inside.append(f"      <system-out>{_listed(others)}</system-out>")
-    lines = [f'    <testcase{_attribute("classname", group)}{_attribute("name", name)} time="0">', *inside, "    </testcase>"]
-    return {"failed": bool(bad), "skipped": bool(skipped) and not bad, "lines": lines}
+        _element("system-out", {}, _listed(others), inside=case)
+    return case
 
 
 def _listed(findings: list[Finding]) -> str:
@@ -105,17 +123,13 @@ def _listed(findings: list[Finding]) -> str:
         f"{f['kind']}: {f['subject']}: {f['message']}" + (f" (excused until {f['excused']['expires']})" if f["excused"] else "")
         for f in findings[:SHOWN]
     ]
-    return _text("\n".join(lines + ([f"... and {len(findings) - SHOWN} more: see report.json"] if len(findings) > SHOWN else [])))
+    return "\n".join(lines + ([f"... and {len(findings) - SHOWN} more: see report.json"] if len(findings) > SHOWN else []))
 
 
-def _counts(cases: list[Row]) -> str:
-    failed, skipped = sum(c["failed"] for c in cases), sum(c["skipped"] for c in cases)
-    return f' tests="{len(cases)}" failures="{failed}" errors="0" skipped="{skipped}" time="0"'
-
-
-def _attribute(name: str, value: t.Any) -> str:
-    return f' {name}="{_text(str(value)).replace(chr(10), "&#10;")}"'
+def _counts(cases: list[ElementTree.Element]) -> Row:
+    failed, skipped = (sum(case.find(tag) is not None for case in cases) for tag in ("failure", "skipped"))
+    return {"tests": len(cases), "failures": failed, "errors": 0, "skipped": skipped, "time": 0}
 
 
 def _text(value: str) -> str:
-    return html.escape(_NOT_XML.sub("\ufffd", value))
+    return _NOT_XML.sub(lambda char: f"\\u{ord(char[0]):04x}", value)

@@ -7,11 +7,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 import time
 import typing as t
 
 from .._errors import InputError
+from .._files import Draft, make_folders, open_private, write_private
 from .._http.lock import lock_now
 from .fields import FIELDS, Raw
 
@@ -67,7 +67,7 @@ class CredentialsFile:
 
     def __init__(self, path: str) -> None:
         self.path = os.path.abspath(os.path.expanduser(path))
-        self._draft: str | None = None
+        self._draft: Draft | None = None
         self._held: int | None = None
 
     def refuse_existing(self) -> None:
@@ -83,16 +83,12 @@ class CredentialsFile:
     def prepare(self) -> None:
         """Prove that it can be written, and hold the room on the disk. Raises InputError."""
         self.refuse_existing()
-        directory = os.path.dirname(self.path)
         try:
-            os.makedirs(directory, mode=0o700, exist_ok=True)
-            _remove_left_behind(directory)
-            handle, self._draft = tempfile.mkstemp(prefix=DRAFT, dir=directory)  # 0600 by mkstemp
-            self._held = _hold(self._draft)
-            with os.fdopen(handle, "wb") as file:
-                file.write(b" " * _ROOM)
-                file.flush()
-                os.fsync(file.fileno())
+            make_folders(os.path.dirname(self.path))
+            _remove_left_behind(os.path.dirname(self.path))
+            self._draft = Draft(self.path, prefix=DRAFT)
+            self._held = _hold(self._draft.path)
+            self._draft.write(b" " * _ROOM)
         except OSError as exc:
             self.discard()
             raise InputError(
@@ -103,28 +99,16 @@ class CredentialsFile:
         """Put the content into the prepared file and give it its name."""
         if self._draft is None:
             raise RuntimeError("prepare() comes first")
-        with open(self._draft, "r+", encoding="utf-8") as file:
-            file.write(json.dumps(content, indent=2) + "\n")
-            file.truncate()
-            file.flush()
-            os.fsync(file.fileno())
-        # A link, unlike a renaming, fails when another run has made the file meanwhile: its token exists nowhere else.
-        try:
-            os.link(self._draft, self.path)
-        except FileExistsError:
-            raise
-        except OSError:  # a file system without links
-            os.rename(self._draft, self.path)
-            self._draft = None
-        self.discard()
+        self._draft.write(json.dumps(content, indent=2) + "\n")
+        # Where another run has made the file meanwhile it stays: its token exists nowhere else.
+        self._draft.publish(new=True)
 
     def discard(self) -> None:
         if self._held is not None:
             os.close(self._held)
             self._held = None
         if self._draft:
-            with contextlib.suppress(OSError):
-                os.unlink(self._draft)
+            self._draft.discard()
             self._draft = None
 
 
@@ -145,23 +129,24 @@ def missing_token(path: str, instance_id: str) -> str:
     return "" if held == instance_id else f"holds the token of another collector (id {held})"
 
 
-def left_draft(path: str, instance_id: str) -> str | None:
-    """The draft with this collector's token that a run left which was killed before it gave it its name; None when there is none."""
+def left_draft(path: str, instance_id: str) -> tuple[str, str] | None:
+    """The draft with this collector's token that a run left which was killed before it gave it its name, and what is in it."""
     for draft, content in _left(os.path.dirname(os.path.abspath(os.path.expanduser(path)))):
         with contextlib.suppress(ValueError):
             held = json.loads(content)
             if isinstance(held, dict) and held.get("id") == instance_id:
-                return draft
+                return draft, content
     return None
 
 
-def take_draft(draft: str, path: str) -> bool:
-    """Give a draft its name, unless there is such a file by now. Returns whether it was done."""
+def take_draft(draft: str, content: str, path: str) -> bool:
+    """Make a draft the file, unless there is such a file by now. Returns whether it was done."""
     try:
-        os.link(draft, os.path.abspath(os.path.expanduser(path)))
-        os.unlink(draft)
+        write_private(os.path.abspath(os.path.expanduser(path)), content, new=True)
     except OSError:
         return False
+    with contextlib.suppress(OSError):
+        os.unlink(draft)
     return True
 
 
@@ -195,7 +180,7 @@ def _remove_left_behind(directory: str) -> None:
 def _hold(draft: str) -> int | None:
     """The draft, open and locked, so that no other run takes it for left behind; None when another run holds it, or it cannot be told."""
     try:
-        handle = os.open(draft, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        handle = open_private(draft, os.O_RDONLY)
     except OSError:
         return None
     if lock_now(handle):

@@ -4,6 +4,7 @@
 # PRIVATE to the collection: floor 3, instances in the shape that onboard takes: for an export, for a backup.
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import math
@@ -12,9 +13,11 @@ import re
 import time
 import typing as t
 
+from .._addresses import host_key
 from .._errors import InputError
+from .._files import make_folders, write_private
 from .._http.redaction import hide_secret_keys
-from .fields import MANUAL, SHOWN, Item, get, hostname_key
+from .fields import MANUAL, SHOWN, Item, get
 from .types import is_word, known
 
 # Recognised as masked: refused only where a creation would send it.
@@ -68,7 +71,7 @@ def _type_of(shown: Item) -> str:
 def as_configs(shown: list[Item]) -> list[Item]:
     """The items for a whole tenant; an id only where the rest would mean more than one instance, or none."""
     keys = [
-        (_type_of(i), i.get("identifier"), i.get("name"), hostname_key(get(i, "domain.hostname") or "")) for i in shown
+        (_type_of(i), i.get("identifier"), i.get("name"), host_key(get(i, "domain.hostname") or "")) for i in shown
     ]
 
     def means(mine: t.Any, other: t.Any) -> bool:
@@ -141,23 +144,18 @@ def write_backup(directory: str, tenant: str, shown: Item) -> str:
     name = "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", str(w))[:80] for w in words if w)
     folder = os.path.abspath(os.path.expanduser(directory))
     try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        path, handle = _new_file(folder, name)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(as_data_file(tenant, [as_config(shown)]))
-            file.flush()
-            os.fsync(file.fileno())
+        make_folders(folder)
+        return _write_new(folder, name, as_data_file(tenant, [as_config(shown)]))
     except OSError as exc:
         raise InputError(f"backup_dir {directory} cannot be written ({exc.strerror}), so nothing was changed.") from None
-    return path
 
 
-def _new_file(folder: str, name: str) -> tuple[str, int]:
-    """A file of that name, or with a number when there is one already: a backup never replaces another."""
+def _write_new(folder: str, name: str, text: str) -> str:
+    """Write a file of that name, or with a number when there is one already: a backup never replaces another. Returns its path."""
     for number in itertools.count(1):
         path = os.path.join(folder, f"{name}{f'_{number}' if number > 1 else ''}.yml")
-        try:
-            return path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            continue
+        if not os.path.lexists(path):
+            with contextlib.suppress(FileExistsError):
+                write_private(path, text, new=True)
+                return path
     raise AssertionError("unreachable")

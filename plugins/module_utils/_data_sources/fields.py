@@ -307,8 +307,3 @@ def label(item: Item) -> str:
     if item.get("id"):
         parts.append(f"(id {item['id']})")
     return " ".join(parts)
-
-
-def hostname_key(hostname: str) -> str:
-    """Two spellings of one host are one host: case, a scheme and a trailing slash do not matter."""
-    return hostname.strip().lower().split("://")[-1].rstrip("/")

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import typing as t
 
+from .._addresses import host_key
 from .._api import Api
 from .._errors import InputError
-from .fields import Item, Raw, get, hostname_key
+from .fields import Item, Raw, get
 from .instance import Instance
 from .types import STAGES, known
 
@@ -19,7 +20,7 @@ _VALUE: dict[str, t.Callable[[Item], t.Any]] = {
     "category": lambda i: _of_type(i, "category"),
     "stage": lambda i: _of_type(i, "stage"),
     "name": lambda i: i.get("name") or i.get("identifier"),
-    "hostname": lambda i: get(i, "domain.hostname") and hostname_key(i["domain"]["hostname"]),
+    "hostname": lambda i: get(i, "domain.hostname") and host_key(i["domain"]["hostname"]),
     "status": lambda i: i.get("status"),
 }
 
@@ -84,6 +85,6 @@ def _passes(item: Item, wanted: dict[str, t.Any]) -> bool | None:
         if name in ("type", "status"):
             matches = str(shown).upper() in [v.upper() for v in value]
         else:
-            matches = shown == (hostname_key(value) if name == "hostname" else value)
+            matches = shown == (host_key(value) if name == "hostname" else value)
         verdicts.append(None if shown is None else matches)
     return False if False in verdicts else None if None in verdicts else True

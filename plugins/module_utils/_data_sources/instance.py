@@ -119,7 +119,8 @@ class Instance:
     @property
     def complete(self) -> bool:
         """Whether all repositories that are selected are known."""
-        return self.full and isinstance(self.shown.get("repositories"), list) and not self.partial
+        nothing = self.raw.get("state") is None and self.listed_count == 0
+        return self.full and (nothing or isinstance(self.raw.get("state"), list)) and not self.partial
 
 
 def count_of(raw: Raw) -> int | None:

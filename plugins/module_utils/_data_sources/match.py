@@ -7,8 +7,9 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from .._addresses import host_key
 from .._errors import InputError
-from .fields import COLLECTOR, Item, get, hostname_key, is_blank, label
+from .fields import COLLECTOR, Item, get, is_blank, label
 from .instance import Instance
 
 # What a comparison of one identifying field says: True and False, None when the tenant does not show the field, and this, when what
@@ -102,7 +103,7 @@ def same_new(one: Item, other: Item) -> bool:
     if "id" in one or "id" in other:  # an id never creates
         return one.get("id") == other.get("id")
     pairs = [
-        (i.get("type"), i.get("identifier", i.get("name")), hostname_key(get(i, "domain.hostname") or "") or None) for i in (one, other)
+        (i.get("type"), i.get("identifier", i.get("name")), host_key(get(i, "domain.hostname") or "") or None) for i in (one, other)
     ]
     return all(a == b or None in (a, b) for a, b in zip(*pairs))
 
@@ -147,7 +148,7 @@ def _compare(item: Item, instance: Instance) -> dict[str, Verdict]:
     if wanted is not None:
         host = get(instance.raw, "domain.hostname")
         shown = isinstance(host, str) and not is_blank(host)
-        verdicts["hostname"] = hostname_key(str(host)) == hostname_key(wanted) if shown else None
+        verdicts["hostname"] = host_key(str(host)) == host_key(wanted) if shown else None
     return verdicts
 
 

@@ -12,6 +12,7 @@ from .._http.redaction import alike, holds_masked, is_masked
 from .fields import COLLECTOR, MANUAL, MAPPING, Item, Raw, collector_settings
 from .instance import Instance
 from .scope import Scope, resolve
+from .types import repository_key
 
 # From the widest to the narrowest.
 _WIDTH = ("CURRENT_STATE_AND_FUTURE", "CURRENT_STATE", MANUAL)
@@ -69,15 +70,18 @@ def plan_selection(item: Item, current: Instance) -> Selection:
         )
     refuse_partial_read(item, current)
     mode = item["repositories_mode"]
-    scope = resolve(item["scope_rules"], item["scope_candidates"], kept) if option == "scope_rules" else None
-    given = scope.included if scope else list(dict.fromkeys(item["repositories"]))
-    selected = _merged(kept, given, mode, str)
+    kind = current.type or item.get("type")
+    scope = resolve(item["scope_rules"], item["scope_candidates"], kept, kind) if option == "scope_rules" else None
+    key = repository_key(kind)
+    given = unique(scope.included if scope else item["repositories"], key)
+    selected = _merged(kept, given, mode, key)
     _refuse_deselection(item, current, "repositories", len(set(kept)), len(set(kept) - set(selected)), selected)
     if set(selected) != set(kept):
         fields["repositories"] = selected
         if current.count is not None:
             fields["repositories_count"] = len(selected)
-    return Selection(fields, list(_scope_warnings(current.label, scope, mode)) if scope else [], scope)
+    warnings = [*_scope_warnings(current.label, scope, mode)] if scope else [*_spelling_warnings(current.label, kept, given, key)]
+    return Selection(fields, warnings, scope)
 
 
 def plan_first_selection(item: Item, current: Instance) -> Selection:
@@ -109,6 +113,24 @@ def _refuse_narrowing(item: Item, current: Instance, held: str | None, wanted: s
             current,
             f"changing selection_type from {held} to {wanted} narrows what is covered, from now on or "
             "at once. Set max_deselect to -1 if that is meant.",
+        )
+
+
+def unique(names: t.Iterable[str], key: t.Callable[[str], str]) -> list[str]:
+    """The first spelling of each, in order."""
+    found: dict[str, str] = {}
+    for name in names:
+        found.setdefault(key(name), name)
+    return list(found.values())
+
+
+def _spelling_warnings(name: str, kept: list[str], given: list[str], key: t.Callable[[str], str]) -> t.Iterator[str]:
+    held = {key(one): one for one in kept}
+    other = [(one, held[key(one)]) for one in given if key(one) in held and one not in kept]
+    if other:
+        yield (
+            f"{name}: {other[0][0]} is selected as {other[0][1]} ({len(other)} in all are written otherwise than in the tenant). "
+            "To its product that is one repository; the tenant's spelling stays."
         )
 
 

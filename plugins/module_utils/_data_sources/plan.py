@@ -8,6 +8,7 @@ import dataclasses
 import json
 import typing as t
 
+from .._addresses import host_key
 from .._errors import InputError, TenantError
 from .._http.redaction import alike, holds_masked, is_masked
 from .fields import (
@@ -24,7 +25,6 @@ from .fields import (
     empty_secrets,
     from_api,
     get,
-    hostname_key,
     label,
     mappings_to_api,
     to_create,
@@ -42,7 +42,7 @@ from .parts import (
 )
 from .scope import Scope
 from .status import status_of
-from .types import known
+from .types import known, repository_key
 
 
 @dataclasses.dataclass
@@ -370,7 +370,7 @@ def _immutable_difference(item: Item, shown: Item) -> tuple[str, str, str] | Non
 
 def _same(option: str, held: str, wanted: str) -> bool:
     if option == "domain.hostname":
-        return hostname_key(held) == hostname_key(wanted)
+        return host_key(held) == host_key(wanted)
     if option == "self_signed_certificate":
         # PEM: line ends and blank lines say nothing.
         return held.split() == wanted.split()
@@ -420,12 +420,16 @@ def unexpected(plan: Plan, shown: Instance) -> list[str]:
             if wanted and (plan.before or {}).get(option):
                 differences.append(f"{option} is not there any more")
             continue
-        if option in ("repositories", "external_projects"):
+        if option == "repositories":
+            # A tenant may show what was just selected in its product's own spelling.
+            key = repository_key(shown.type)
+            wanted, holds = set(map(key, wanted)), set(map(key, holds))
+        elif option == "external_projects":
             wanted, holds = _as_set(wanted), _as_set(holds)
         elif option == "unique_properties":
             holds = wanted if all(k in holds and alike(v, holds[k]) for k, v in wanted.items()) else None
         elif option == "domain":
-            wanted, holds = (hostname_key(v.get("hostname", "")) for v in (wanted, holds))
+            wanted, holds = (host_key(v.get("hostname", "")) for v in (wanted, holds))
         elif option == "type":
             wanted, holds = wanted.upper(), holds.upper()
         elif option == "self_signed_certificate":
@@ -436,5 +440,5 @@ def unexpected(plan: Plan, shown: Instance) -> list[str]:
     return differences
 
 
-def _as_set(values: list[t.Any]) -> set[t.Any]:
-    return {v if isinstance(v, str) else tuple(v.get(k) for k in MAPPING) for v in values}
+def _as_set(mappings: list[t.Any]) -> set[t.Any]:
+    return {tuple(mapping.get(k) for k in MAPPING) for mapping in mappings}

@@ -8,6 +8,7 @@ import collections
 import typing as t
 
 from .._errors import InputError
+from .._files import write_private
 from .._http.redaction import hide_secret_keys
 from .apply import Outcome
 from .data_file import as_configs, as_data_file
@@ -127,8 +128,7 @@ def plan_writer(path: str | None) -> t.Callable[[Run], None]:
         if not path:
             return
         try:
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(run.view.api.client.redactor.text(plan_as_markdown(run.tenant, run.digest, run.planned)))
+            write_private(path, run.view.api.client.redactor.text(plan_as_markdown(run.tenant, run.digest, run.planned)))
         except OSError as exc:
             raise InputError(f"plan_file {path} cannot be written ({exc.strerror}). Nothing was changed.") from None
 

@@ -10,6 +10,7 @@ import json
 import threading
 import typing as t
 
+from .._addresses import host_key
 from .._api import Api
 from .._errors import ApiError, CortexError, InputError, PartlyDone, TenantError
 from .._repository_lists import names_of, read_names
@@ -18,13 +19,14 @@ from .apply import Outcome, Surprise, Writer
 from .check import check_item
 from .collector_token import CredentialsFile, left_draft, missing_token, real_path, take_draft
 from .digest import digest_of, refuse_another
-from .fields import COLLECTOR, Item, get, hostname_key, label
+from .fields import COLLECTOR, Item, get, label
 from .instance import Instance
 from .made import made_for
 from .match import Match, same_new, unread_by
 from .plan import Plan, plan_delete, plan_item
 from .prune import Prune
 from .scope import resolve
+from .types import repository_key
 from .unscoped import forget, unscoped
 from .view import Undetermined, View
 
@@ -265,7 +267,7 @@ class Run:
         if not missing:
             return
         draft = left_draft(path, current.id)
-        if draft is not None and (self.check_mode or take_draft(draft, path)):
+        if draft is not None and (self.check_mode or take_draft(*draft, path)):
             left = f"{current.label}: credentials_file {path} {missing}; an earlier run that broke off left it as a draft."
             outcome.warnings.append(left)
             return
@@ -325,7 +327,7 @@ def _claimed(item: Item, current: Instance | None) -> list[str]:
     if "scope_rules" not in item:
         return list(item.get("repositories", []))
     selected = current.shown.get("repositories", []) if current else []
-    return resolve(item["scope_rules"], item["scope_candidates"], selected).included
+    return resolve(item["scope_rules"], item["scope_candidates"], selected, current.type if current else item.get("type")).included
 
 
 def _refuse_contradictions(outcomes: list[Outcome]) -> None:
@@ -335,7 +337,7 @@ def _refuse_contradictions(outcomes: list[Outcome]) -> None:
     repositories: dict[tuple[str, str, str], Outcome] = {}
     for outcome in outcomes:
         item, current = outcome.item, outcome.current
-        host = hostname_key(get(item, "domain.hostname") or "")
+        host = host_key(get(item, "domain.hostname") or "")
         other = instances.setdefault(current.id, outcome) if current else next((o for o in new if same_new(o.item, item)), outcome)
         if other is not outcome:
             raise InputError(
@@ -348,9 +350,9 @@ def _refuse_contradictions(outcomes: list[Outcome]) -> None:
             continue
         shown = current.shown if current else {}
         kind = item.get("type") or shown.get("type") or ""
-        host = host or hostname_key(get(shown, "domain.hostname") or "")
+        host = host or host_key(get(shown, "domain.hostname") or "")
         for repository in _claimed(item, current):
-            claimed = repositories.setdefault((kind, host, repository), outcome)
+            claimed = repositories.setdefault((kind, host, repository_key(kind)(repository)), outcome)
             if claimed is not outcome:
                 raise InputError(
                     f"items {claimed.index} ({label(claimed.item)}) and {outcome.index} ({label(item)}) both claim repository "

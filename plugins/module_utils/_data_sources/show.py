@@ -61,13 +61,18 @@ def plan_as_markdown(tenant: str, digest: str, plans: list[tuple[Plan, Item]]) -
     changes = [(plan, entry) for plan, item in plans if (entry := _changes(plan, item))]
     lines += [f"{len(changes)} of {len(plans)} data sources change.", ""]
     for plan, entry in changes:
-        lines += [f"## {plan.action}: {entry['before_header' if plan.before else 'after_header']}", ""]
+        lines += [f"## {plan.action}: {_code(entry['before_header' if plan.before else 'after_header'])}", ""]
         if plan.action in _ENDS:
             lines += [f"This destroys: {destroys(plan)}.", ""]
         lines += ["```diff"]
         lines += [f"- {line}" for line in entry["before"].splitlines()] + [f"+ {line}" for line in entry["after"].splitlines()]
         lines += [*(f"  {line}" for line in scope_lines(plan.scope)), "```", ""]
     return "\n".join(lines)
+
+
+def _code(text: str) -> str:
+    """As code of Markdown, in which nothing is a link, an image or a tag."""
+    return "`" + text.replace("`", "'") + "`"
 
 
 def scope_lines(scope: Scope | None) -> list[str]:

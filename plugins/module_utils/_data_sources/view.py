@@ -8,10 +8,11 @@ import dataclasses
 import time
 import typing as t
 
+from .._addresses import host_key
 from .._api import Api
 from .._errors import InputError, TenantError
 from .._state import Memory
-from .fields import Item, Raw, get, hostname_key, label
+from .fields import Item, Raw, get, label
 from .instance import Instance
 from .made import applied_mappings, creatable
 from .match import Match, match, proves
@@ -54,7 +55,7 @@ class View:
                 self._unidentified.append(instance.id)
             if not instance.names:
                 host, hosts = get(instance.raw, "domain.hostname"), self._unproven if instance.identifier else self._hidden
-                hosts.setdefault(hostname_key(host) if isinstance(host, str) else "", []).append(instance.id)
+                hosts.setdefault(host_key(host) if isinstance(host, str) else "", []).append(instance.id)
 
     def candidates(self, item: Item) -> list[Instance]:
         """The listed instances that an item may mean, as far as words and hosts tell: with thousands of both, not each is compared with
@@ -69,7 +70,7 @@ class View:
             host = get(item, "domain.hostname")
             proven = any(proves(item, instance) for i in ids if (instance := self.instances.get(i)) is not None)
             for hosts in (self._hidden,) if proven else (self._hidden, self._unproven):
-                ids += [i for key in (hosts if host is None else {hostname_key(host), ""}) for i in hosts.get(key, [])]
+                ids += [i for key in (hosts if host is None else {host_key(host), ""}) for i in hosts.get(key, [])]
         # Another thread may find out meanwhile that one of them is gone.
         return [instance for i in dict.fromkeys(ids) if (instance := self.instances.get(i)) is not None]
 

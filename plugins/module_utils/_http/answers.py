@@ -8,6 +8,7 @@ import contextlib
 import email.utils
 import time
 import typing as t
+import zlib
 from urllib.parse import urlsplit
 
 with contextlib.suppress(ImportError):  # the client says so
@@ -17,12 +18,13 @@ with contextlib.suppress(ImportError):  # the client says so
 CLOCK_SKEW_WORTH_A_HINT = 60.0
 
 
-class TooBig(Exception):
-    pass
+# Far above any need: 100,000 repositories of one instance are 8 MB and 400,000 values.
+MOST_BYTES, MOST_VALUES = 32 * 1024 * 1024, 2_000_000
+_PIECE = 65536
 
 
-class TooSlow(Exception):
-    pass
+class Unreadable(Exception):
+    """A body that is not read, or not to its end: why, in words that follow "the answer"."""
 
 
 def host_of(url: str) -> str:
@@ -32,23 +34,46 @@ def host_of(url: str) -> str:
         return ""
 
 
-def read(response: t.Any, deadline: float, most: int) -> bytes:
-    """The whole body, at most so many bytes. Raises TooBig, and TooSlow for a server whose byte now and then never trips the read timeout.
+def read(response: t.Any) -> bytes:
+    """The whole body, of at most MOST_BYTES on the way and unpacked, and as JSON of at most about MOST_VALUES. Raises Unreadable.
 
-    deadline: of the monotonic clock.
+    It is unpacked here, since not every urllib3 has a bound for what a few bytes can become.
     """
-    chunks, size = [], 0
-    # A plain read waits until the piece asked for is full; read1 hands over what is there (urllib3 2), else the pieces must be small.
-    read1 = getattr(response.raw, "read1", None)
-    pieces = iter(lambda: read1(65536, decode_content=True), b"") if read1 else response.iter_content(512)
+    coding = (response.headers.get("Content-Encoding") or "").strip().lower()
+    if coding not in ("", "identity", "gzip", "x-gzip"):
+        raise Unreadable(f"is packed as {coding[:40]}, and only gzip was asked for")
+    # Not stream(), which in some urllib3 reads a line of any length for the size of a chunk.
+    pieces = _bounded(iter(lambda: response.raw.read(_PIECE, decode_content=False), b""))
+    content = b"".join(_bounded(_unpacked(pieces)) if coding.endswith("gzip") else pieces)
+    # Each value but the first comes after one of these. Those within texts count too: that is quicker, and refuses nothing that is real.
+    if sum(content.count(sign) for sign in (b",", b":", b"[", b"{")) > MOST_VALUES:
+        raise Unreadable(f"holds more than {MOST_VALUES} values")
+    return content
+
+
+def _bounded(pieces: t.Iterable[bytes]) -> t.Iterator[bytes]:
+    size = 0
     for piece in pieces:
         size += len(piece)
-        if size > most:
-            raise TooBig
-        if time.monotonic() > deadline:
-            raise TooSlow
-        chunks.append(piece)
-    return b"".join(chunks)
+        if size > MOST_BYTES:
+            raise Unreadable(f"is larger than {MOST_BYTES} bytes")
+        yield piece
+
+
+def _unpacked(pieces: t.Iterable[bytes]) -> t.Iterator[bytes]:
+    unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    begun = False
+    try:
+        for piece in pieces:
+            begun = True
+            while piece and not unpacker.eof:
+                yield unpacker.decompress(piece, _PIECE)
+                piece = unpacker.unconsumed_tail
+        yield unpacker.flush()
+    except zlib.error as exc:
+        raise requests.exceptions.ContentDecodingError(f"it is not gzip: {exc}") from None
+    if begun and not unpacker.eof:
+        raise requests.exceptions.ContentDecodingError("it is cut short")
 
 
 def never_sent(exc: BaseException) -> bool:

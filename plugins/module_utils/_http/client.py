@@ -14,10 +14,10 @@ import typing as t
 import warnings
 from urllib.parse import urlsplit
 
+from .._addresses import host_key
 from .._errors import WORDS_SHOWN, ApiError, InputError, words_of
 from .answers import (
-    TooBig,
-    TooSlow,
+    Unreadable,
     clock_skew,
     hint_for,
     host_of,
@@ -32,6 +32,7 @@ from .redaction import Redactor
 from .retry import Retry
 from .signing import Auth, tenant_key
 from .throttle import Slot, Throttle
+from .watchdog import adapter, watched
 
 try:
     import requests
@@ -41,7 +42,6 @@ try:
 except ImportError:
     REQUESTS_ERROR = traceback.format_exc()
 
-MAX_ANSWER_BYTES = 256 * 1024 * 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +50,8 @@ class Call:
 
     path: below the tenant's URL. operation, subject: what it is for, in words of messages ("update data source", "gitlab-core (id 12)").
     query: of the URL. body: sent as JSON; raw: bytes sent as they are. url: another full URL instead of the tenant's origin and path.
-    auth: another than the tenant's key. timeout: seconds to connect and between two reads, instead of request_timeout.
+    auth: another than the tenant's key. timeout: seconds to connect, to send the body, and between two reads, instead of
+    request_timeout.
     expect_json: whether a success must be JSON, or empty. final: the statuses from 500 on with which the service refuses this very
     operation, each with what to do; a page or the platform's own error with such a status is taken for a passing fault as ever.
     """
@@ -115,6 +116,8 @@ class Client:
             session: t.Any = requests.Session()
             # Redirects are not followed, and to look where one leads requests would read its whole body.
             session.get_redirect_target = lambda _response: None
+            for scheme in ("https://", "http://"):
+                session.mount(scheme, adapter())
             self._local.session = session
             self._sessions.append(self._local.session)
         return self._local.session
@@ -173,7 +176,7 @@ class Client:
         return slot
 
     def _throttle(self, target: str) -> Throttle:
-        tenant = urlsplit(target).netloc.lower()
+        tenant = host_key(urlsplit(target)._replace(path="", query="", fragment="").geturl())
         with self._lock:
             if tenant not in self._throttles:
                 self._throttles[tenant] = Throttle(self.shared_dir, tenant, self.connection.requests_per_second)
@@ -195,7 +198,7 @@ class Client:
     def _attempt(self, request: _Request, deadline: float) -> tuple[str, Answer | ApiError]:
         """Send once. Returns a key of RETRY (or "done") and what came of it."""
         call = request.call
-        headers = {"Accept": "application/json", "User-Agent": self.connection.user_agent}
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": self.connection.user_agent}
         if request.payload is not None:
             headers["Content-Type"] = "application/json"
 
@@ -204,45 +207,66 @@ class Client:
             prepared.headers.update(request.auth.headers())
             return prepared
 
-        def failed(words: str, hint: str = "") -> ApiError:
-            return self._error(call, words, hint)
+        parts = urlsplit(request.target)
+        began = time.monotonic()
+        # Python itself bounds the sending of a whole body by the timeout; then the answer still has its time.
+        ends = max(deadline, began + request.seconds * (1 if request.payload is None else 2))
+        with watched(ends) as watch:
+            try:
+                response = self._session().request(
+                    call.method,
+                    request.target,
+                    params=call.query,
+                    data=request.payload,
+                    headers=headers,
+                    auth=authenticate,
+                    timeout=request.seconds,
+                    verify=self._verify(),
+                    # Plain http goes to this machine alone, and not by way of a proxy, which could read the key.
+                    proxies={"no_proxy": parts.hostname} if parts.scheme == "http" else None,
+                    allow_redirects=False,
+                    stream=True,
+                )
+                with response:
+                    content, broken = read(response), None
+            except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as exc:
+                broken = exc
+            except Unreadable as exc:
+                status = response.status_code
+                return ("final" if 300 <= status < 500 else "unreadable"), self._error(call, f"the answer {exc}", "Check api_url.", status)
+            except UnicodeError:
+                raise InputError(f"api_url: {parts.netloc} is not a host name.") from None
+        lost = "lost" if watch.sent else "never sent"
+        # Where a connection ends within the headers Python takes them for complete.
+        if watch.expired:
+            words = f"the answer of {parts.netloc} was not complete after {round(ends - began, 1):g} s"
+            return lost, self._error(call, words, "Raise retry_deadline if the tenant is slow.")
+        if broken:
+            return self._broken(request, parts.netloc, broken, lost)
+        return self._classify(call, response, content.decode("utf-8", errors="replace"))
 
-        host = urlsplit(request.target).netloc
-        try:
-            response = self._session().request(
-                call.method,
-                request.target,
-                params=call.query,
-                data=request.payload,
-                headers=headers,
-                auth=authenticate,
-                timeout=request.seconds,
-                verify=self._verify(),
-                allow_redirects=False,
-                stream=True,
-            )
-            with response:
-                content = read(response, max(deadline, time.monotonic() + request.seconds), MAX_ANSWER_BYTES)
-        except requests.exceptions.SSLError as exc:
+    def _broken(self, request: _Request, host: str, exc: Exception, lost: str) -> tuple[str, ApiError]:
+        """The key of RETRY, and in words, what became of an attempt that ended with this exception of requests or urllib3.
+
+        lost: the key for an attempt of which no answer came back, by whether the request was sent at all.
+        """
+
+        def failed(words: str, hint: str = "") -> ApiError:
+            return self._error(request.call, words, hint)
+
+        if isinstance(exc, requests.exceptions.SSLError):
             hint = "For a private certificate authority set ca_path (or REQUESTS_CA_BUNDLE) to its PEM file."
             return "final", failed(f"no trusted TLS connection to {host}: {reason(exc)}", hint)
-        except requests.exceptions.ProxyError as exc:
-            return "never sent", failed(
-                f"the proxy for {host} does not answer or refuses: {reason(exc)}", "Check HTTPS_PROXY and NO_PROXY."
-            )
-        except (requests.exceptions.ConnectTimeout, requests.exceptions.ConnectionError) as exc:
+        if isinstance(exc, requests.exceptions.ProxyError):
+            words = f"the proxy for {host} does not answer or refuses: {reason(exc)}"
+            return "never sent", failed(words, "Check HTTPS_PROXY and NO_PROXY.")
+        if isinstance(exc, (requests.exceptions.ConnectTimeout, requests.exceptions.ConnectionError)):
             if never_sent(exc):
                 return "never sent", failed(f"cannot connect to {host}: {reason(exc)}", "Check api_url, the network and HTTPS_PROXY.")
-            return "lost", failed(f"the connection to {host} broke before the answer was complete: {reason(exc)}")
-        except TooBig:
-            return "final", failed(f"the answer is larger than {MAX_ANSWER_BYTES} bytes", "Check api_url.")
-        except (requests.exceptions.Timeout, TooSlow):
-            return "lost", failed(f"{host} did not answer within {request.seconds:g} s", "Raise request_timeout if the tenant is slow.")
-        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as exc:
-            return "lost", failed(f"the answer of {host} could not be read: {reason(exc)}")
-        except UnicodeError:
-            raise InputError(f"api_url: {host} is not a host name.") from None
-        return self._classify(call, response, content.decode("utf-8", errors="replace"))
+            return lost, failed(f"the connection to {host} broke before the answer was complete: {reason(exc)}")
+        if isinstance(exc, requests.exceptions.Timeout):
+            return lost, failed(f"{host} did not answer within {request.seconds:g} s", "Raise request_timeout if the tenant is slow.")
+        return "lost", failed(f"the answer of {host} could not be read: {reason(exc)}")
 
     def _classify(self, call: Call, response: t.Any, text: str) -> tuple[str, Answer | ApiError]:
         status, skew = response.status_code, clock_skew(response.headers.get("Date"))

@@ -11,6 +11,7 @@ import time
 import typing as t
 
 from .._errors import BusyError
+from .._files import make_folders, open_private
 
 try:
     from fcntl import LOCK_EX, LOCK_NB, flock
@@ -38,22 +39,6 @@ def user_folder(variable: str, otherwise: str) -> str:
     return given if os.path.isabs(given) else os.path.expanduser(otherwise)
 
 
-def make_folders(directory: str) -> None:
-    """Make a folder, and those above it that are missing, for this user alone, whatever the umask. Raises OSError."""
-    if directory.startswith("~"):
-        raise FileNotFoundError("no home folder is known")
-    if os.path.isdir(directory):
-        return
-    above = os.path.dirname(directory)
-    if above not in ("", directory):
-        make_folders(above)
-    try:
-        os.mkdir(directory, 0o700)
-    except FileExistsError:
-        if not os.path.isdir(directory):
-            raise
-
-
 def refuse_strangers(found: os.stat_result, *, own: bool) -> None:
     """Raises PermissionError for a folder in which everybody could plant files; own: in which anybody but this user could."""
     if found.st_mode & (0o022 if own else 0o002):
@@ -79,9 +64,9 @@ def file_name(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
-def open_private(path: str) -> t.TextIO:
-    """Open for reading and writing, made if missing. A planted link must not make us write elsewhere."""
-    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600), "r+", encoding="utf-8")
+def open_shared(path: str) -> t.TextIO:
+    """Open for reading and writing, made if missing. Raises OSError for what others have planted there."""
+    return os.fdopen(open_private(path), "r+", encoding="utf-8")
 
 
 def hold_alone(file: t.TextIO) -> None:
@@ -115,7 +100,7 @@ def exclusive(directory: str, *parts: str) -> t.Iterator[None]:
     """
     try:
         path = os.path.join(usable_directory(directory), f"{file_name(*parts)}.lock")
-        file = open_private(path)
+        file = open_shared(path)
     except OSError:
         yield
         return

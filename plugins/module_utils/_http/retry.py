@@ -23,6 +23,7 @@ RETRY: dict[str, tuple[str, ...]] = {
     "never sent": ("GET", "PUT", "DELETE", "POST"),
     "gateway": _REPEATABLE,  # 502, 503, 504
     "lost": _REPEATABLE,  # sent, no whole response came back
+    "unreadable": (),  # answered, in a form that is not read
     "final": (),
 }
 
@@ -55,7 +56,7 @@ class Retry:
     def failure(self, outcome: str) -> ApiError:
         """The last failure, with what came before it, and whether the tenant may have carried the call out."""
         error = self._failures[-1]
-        ambiguous = error.method != "GET" and outcome in ("gateway", "lost")
+        ambiguous = error.method != "GET" and outcome in ("gateway", "lost", "unreadable")
         unknown = "The tenant may have carried it out all the same: run again, which looks first." if ambiguous else ""
         earlier = [words for words in dict.fromkeys(each.outcome() for each in self._failures[:-1]) if words != error.outcome()]
         hint = " ".join(filter(None, [error.hint, unknown]))

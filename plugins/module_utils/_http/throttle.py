@@ -16,7 +16,7 @@ import typing as t
 import uuid
 
 from .._errors import BusyError
-from .lock import default_directory, file_name, hold_alone, open_private, usable_directory
+from .lock import default_directory, file_name, hold_alone, open_shared, usable_directory
 
 # The tenant counts requests per second.
 WINDOW = 1.0
@@ -165,7 +165,7 @@ class Throttle:
         with self._state_lock:
             if self._path is not None:
                 try:
-                    file = open_private(self._path)
+                    file = open_shared(self._path)
                     try:
                         hold_alone(file)
                         nodes, state = self._read(file)

@@ -250,7 +250,8 @@ OPTIONS = (
         "receipt_dir",
         (
             "A folder for one JSON receipt for each accepted document, with time, collector, repository, branch, commit, tool, results "
-            "by level, SHA-256, HTTP status and what the tenant said of it.",
+            "by level, SHA-256, HTTP status and what the tenant said of it. Receipts hold no secret and may be read by everybody on the "
+            "host (files 0644, a folder that is made 0755).",
         ),
         type="path",
         metavar="FOLDER",
@@ -264,7 +265,7 @@ OPTIONS = (
     ),
     Option(
         "upload_timeout",
-        ("Seconds to wait for a connection, and for the answer to an upload.",),
+        ("Seconds to wait for a connection, for a document to be sent, and for the answer to it.",),
         type="float",
         default=300.0,
         metavar="SECONDS",

@@ -17,6 +17,8 @@ Raw = dict[str, t.Any]
 
 # Characters of all that is kept in memory beside the results, rules, artifacts and the like; each of them takes some room by itself.
 LARGEST_HEAD = 20_000_000
+# A scanner writes one for each project, and each costs some kilobytes here.
+MOST_RUNS = 10_000
 _ROOM = 100
 # So deep in a run that each rule is a value of its own: runs[0].tool.extensions[0].rules[0].
 _DEPTH = 4
@@ -120,6 +122,8 @@ class _Reader:
                     raise InputError("runs stands twice: it is not clear which results are meant. Have the scanner write it once.")
                 log[name] = self.keeper.runs = []
                 for run in text.items(name):
+                    if run >= MOST_RUNS:
+                        raise InputError(f"holds more than {MOST_RUNS} runs, which are not read. Have the scanner write one for each tool.")
                     log[name].append(self._run(run))
             else:
                 log[name] = self.keeper.keep(name)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import codecs
+import collections
 import json
 import math
 import os
@@ -18,7 +19,7 @@ CHUNK = 1 << 20
 # Characters of one value (one result, one rule, ...): what has to be in memory at once.
 LARGEST_VALUE = 32_000_000
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?:"|$)|[{}\[\],:]|-?(?:NaN|Infinity)', re.DOTALL)
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?$)|[{}\[\],:]|-?(?:NaN|Infinity)', re.DOTALL)
 _SPACE = re.compile(r"[ \t\n\r]*")
 _AFTER_NUMBER = (",", "]", "}", " ", "\n", "\r", "\t")
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
@@ -115,7 +116,7 @@ class Text:
                 said = f"not JSON: {exc} {self.place(at, where)}. JSON has no such number: the scanner wrote it wrongly."
                 raise InputError(said) from None
             except ValueError:
-                number = re.compile(r"\d{4000,}").search(self.buffer, self.pos)
+                number = re.compile(r"(?<!\d)\d{4000,}").search(self.buffer, self.pos)
                 at = number.start() if number else self.pos
                 raise InputError(f"holds a number too large to read {self.place(at, where)}. No SARIF file needs that.") from None
             else:
@@ -190,9 +191,8 @@ class Text:
     def _members(self, pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
         made = dict(pairs)
         if len(made) != len(pairs):
-            names = [name for name, _value in pairs]
-            for name in made:
-                if names.count(name) > 1:
+            for name, count in collections.Counter(name for name, _value in pairs).items():
+                if count > 1:
                     self.repeated[name] = self.repeated.get(name, 0) + 1
         return made
 

@@ -83,6 +83,8 @@ def _render(name: str, **content: Any) -> str:
     policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
     environment = jinja2.Environment(
         autoescape=True,
+        # No page can hold it, and what reads one may end there.
+        finalize=lambda value: value.replace("\0", "\ufffd") if isinstance(value, str) else value,
         loader=jinja2.FileSystemLoader(HERE),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

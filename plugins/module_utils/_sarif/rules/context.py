@@ -99,6 +99,18 @@ class Context:
         self.taxonomies = [Component(e) for e in as_list(raw.get("taxonomies"))]
         self.roots = Roots(raw, options.source_root, options.path_prefix, options.strip_leading_slash)
         self.invocations = as_list(raw.get("invocations"))
+        # Each result may ask, and a report may have many of anything: what would be looked for is looked up.
+        self._named = {taxonomies: self._names(taxonomies) for taxonomies in (False, True)}
+        self._holders: dict[str, Component] = {}
+        self._guids: dict[str, t.Any] = {}
+        for component in self.components():
+            for rule_id in component.by_id:
+                self._holders.setdefault(rule_id, component)
+            for rule in component.rules:
+                if isinstance(rule, dict) and isinstance(rule.get("guid"), str):
+                    self._guids.setdefault(rule["guid"], rule)
+        self._overrides: dict[int, dict[str, str | None]] = {}
+        self._outermost: dict[int, int] = {}
         # Changes to what is sent, by the name of the rule: with and without those to the result in hand.
         self.counts: dict[str, int] = {}
         self._counts_before: dict[str, int] = {}
@@ -171,16 +183,53 @@ class Context:
 
     def define(self, component: Component, rule_id: str, rule: Raw) -> None:
         component.by_id[rule_id] = rule
+        self._holders.setdefault(rule_id, component)
 
-    def find_component(self, reference: t.Any, among: t.Sequence[Component]) -> Component | None:
-        """The component that a toolComponentReference names, by index, guid or name; the driver when there is no reference."""
+    def holder(self, rule_id: str) -> Component | None:
+        """The first component that has a rule of this id."""
+        return self._holders.get(rule_id)
+
+    def rule_of_guid(self, guid: t.Any) -> t.Any:
+        return self._guids.get(guid) if isinstance(guid, str) else None
+
+    def _among(self, taxonomies: bool) -> list[Component]:
+        return [*self.taxonomies, *self.extensions] if taxonomies else self.extensions
+
+    def _names(self, taxonomies: bool) -> tuple[list[Component], dict[tuple[str, str], int]]:
+        """The components that a reference may mean, and by guid and name where the first of each is among them."""
+        among, places = [*self._among(taxonomies), self.driver], dict[tuple[str, str], int]()
+        for place, component in enumerate(among):
+            for kind, value in (("guid", component.raw.get("guid")), ("name", component.name)):
+                if value and isinstance(value, str):
+                    places.setdefault((kind, value), place)
+        return among, places
+
+    def find_component(self, reference: t.Any, *, taxonomies: bool = False) -> Component | None:
+        """The component that a toolComponentReference names, by index, guid or name; the driver when there is no reference.
+
+        taxonomies: whether it may be one of these too; then they come first.
+        """
         if not isinstance(reference, dict):
             return self.driver
-        index, guid, name = reference.get("index"), reference.get("guid"), reference.get("name")
-        for component in [*among, self.driver]:
-            if (guid and component.raw.get("guid") == guid) or (name and component.name == name):
-                return component
-        return t.cast("Component | None", at(among, index))
+        among, places = self._named[taxonomies]
+        said = [(kind, reference.get(kind)) for kind in ("guid", "name")]
+        found = [places[kind, value] for kind, value in said if isinstance(value, str) and (kind, value) in places]
+        # The driver, the last one, has no position.
+        return among[min(found)] if found else t.cast("Component | None", at(self._among(taxonomies), reference.get("index")))
+
+    def outermost(self, index: int) -> int:
+        """The artifact in which the artifact at this position lies, if that is within another one."""
+        way = []
+        while index not in self._outermost:
+            way.append(index)
+            self._outermost[index] = index
+            parent = self.element("artifacts", index).get("parentIndex")
+            if not isinstance(parent, int) or parent < 0:
+                break
+            index = parent
+        last = self._outermost[index]
+        self._outermost.update(dict.fromkeys(way, last))
+        return last
 
     def element(self, name: str, index: t.Any) -> Raw:
         """An entry of one of the run's shared arrays (`artifacts`, `threadFlowLocations`, ...); empty when there is none."""
@@ -190,17 +239,29 @@ class Context:
     def override(self) -> str | None:
         """The level that the invocation's ruleConfigurationOverrides give the rule in hand."""
         invocation = at(self.invocations, self.invocation) or (self.invocations[0] if len(self.invocations) == 1 else None)
-        overrides = as_list(invocation.get("ruleConfigurationOverrides")) if isinstance(invocation, dict) else []
-        for entry in overrides:
+        rule_id = self.rule.get("id")
+        if not isinstance(invocation, dict) or not isinstance(rule_id, str):
+            return None
+        if id(invocation) not in self._overrides:
+            self._overrides[id(invocation)] = self._levels(invocation)
+        return self._overrides[id(invocation)].get(rule_id)
+
+    def _levels(self, invocation: Raw) -> dict[str, str | None]:
+        """The levels that an invocation gives rules, by their ids; the first counts."""
+        levels: dict[str, str | None] = {}
+        for entry in as_list(invocation.get("ruleConfigurationOverrides")):
             descriptor = entry.get("descriptor") if isinstance(entry, dict) else None
             if not isinstance(descriptor, dict):
                 continue
-            component = self.find_component(descriptor.get("toolComponent"), self.extensions)
-            named = descriptor.get("id") or (at(component.rules, descriptor.get("index")) or {}).get("id") if component else None
-            if named and named == self.rule.get("id"):
+            component = self.find_component(descriptor.get("toolComponent"))
+            named = descriptor.get("id")
+            if component and not named:
+                rule = at(component.rules, descriptor.get("index"))
+                named = rule.get("id") if isinstance(rule, dict) else None
+            if component and named and isinstance(named, str):
                 configuration = entry.get("configuration")
-                return level_of(configuration.get("level")) if isinstance(configuration, dict) else None
-        return None
+                levels.setdefault(named, level_of(configuration.get("level")) if isinstance(configuration, dict) else None)
+        return levels
 
     def relative(self, uri: str, base_id: str | None) -> str | None:
         """The path relative to the repository root, or None with a fault; every step that changed it is noted."""

@@ -12,18 +12,18 @@ from .clean import GONE, Raw
 from .context import Context, at
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\d{1,6})\}")
-_LINK = re.compile(r"\[((?:[^\]\\]|\\.)*)\]\((?:sarif|file):[^)\s]*\)", re.IGNORECASE)
+# What is escaped comes first, and no part goes beyond the next bracket, so that nothing is looked at again from each of many brackets.
+_LINK = re.compile(r"\\.|\[((?:[^\[\]\\]|\\.)*)\]\((?:sarif|file):[^)\s\[]*\)", re.IGNORECASE)
+# A text that its arguments have made longer than this is filled in no further.
+LONGEST_FILLED = 1_000_000
 
 
 def uri_from_index(location: Raw, context: Context) -> int:
     index = location.pop("index", -1)
     if location.get("uri") is not None or index < 0:
         return 0
-    artifact, seen = context.element("artifacts", index), {index}
     # What lies inside an archive is found, in the repository, where the archive is.
-    while isinstance(artifact.get("parentIndex"), int) and artifact["parentIndex"] >= 0 and artifact["parentIndex"] not in seen:
-        seen.add(artifact["parentIndex"])
-        artifact = context.element("artifacts", artifact["parentIndex"])
+    artifact = context.element("artifacts", context.outermost(index))
     own = artifact.get("location")
     if not isinstance(own, dict) or not isinstance(own.get("uri"), str):
         return 0
@@ -94,9 +94,9 @@ def messages(message: Raw, context: Context) -> int:
     identifier, arguments = message.pop("id", None), message.pop("arguments", [])
     text, changed = message.get("text", ""), 0
     if not text.strip() and identifier is not None:
-        strings = objects_in(context.rule.get("messageStrings")).get(identifier)
-        strings = strings or objects_in(context.component.raw.get("globalMessageStrings")).get(identifier)
-        strings = strings or objects_in(context.driver.raw.get("globalMessageStrings")).get(identifier) or {}
+        strings = object_in(context.rule.get("messageStrings"), identifier)
+        strings = strings or object_in(context.component.raw.get("globalMessageStrings"), identifier)
+        strings = strings or object_in(context.driver.raw.get("globalMessageStrings"), identifier)
         for name in ("text", "markdown"):
             if isinstance(strings.get(name), str):
                 message[name], changed = fill(strings[name], arguments), 1
@@ -114,10 +114,16 @@ def messages(message: Raw, context: Context) -> int:
 def fill(text: str, arguments: list[str]) -> str:
     """SARIF's placeholders: `{0}` is the first argument, `{{` a brace. One without an argument stays as it is."""
 
+    room = LONGEST_FILLED
+
     def one(match: re.Match[str]) -> str:
+        nonlocal room
         if match[1] is None:
             return match[0][0]
-        return arguments[int(match[1])] if int(match[1]) < len(arguments) else match[0]
+        if int(match[1]) >= len(arguments) or len(arguments[int(match[1])]) > room:
+            return match[0]
+        room -= len(arguments[int(match[1])])
+        return arguments[int(match[1])]
 
     return _PLACEHOLDER.sub(one, text)
 
@@ -133,10 +139,17 @@ def links(message: Raw, _context: Context) -> int:
     if "](" not in message.get("text", "") and "markdown" not in message:
         return 0
     count = 0
+
+    def one(match: re.Match[str]) -> str:
+        nonlocal count
+        if match[1] is None:
+            return match[0]
+        count += 1
+        return match[1] if match[1].strip() else "link"
+
     for name in ("text", "markdown"):
         if "](" in message.get(name, ""):
-            message[name], found = _LINK.subn(lambda match: match[1] if match[1].strip() else "link", message[name])
-            count += found
+            message[name] = _LINK.sub(one, message[name])
     return count
 
 
@@ -165,8 +178,7 @@ def shared_objects(array: str, kind: str) -> t.Callable[[Raw, Context], int]:
 def descriptor_references(reference: Raw, context: Context) -> int:
     index, changed = reference.pop("index", -1), 0
     if "id" not in reference and "guid" not in reference:
-        among = [*context.taxonomies, *context.extensions]
-        component = context.find_component(reference.get("toolComponent"), among) or context.driver
+        component = context.find_component(reference.get("toolComponent"), taxonomies=True) or context.driver
         entry = at(component.taxa or component.rules, index)
         if isinstance(entry, dict) and word(entry.get("id")):
             reference["id"], changed = entry["id"], 1
@@ -191,8 +203,10 @@ def word(value: t.Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def objects_in(value: t.Any) -> dict[str, Raw]:
-    return {k: v for k, v in value.items() if isinstance(v, dict)} if isinstance(value, dict) else {}
+def object_in(value: t.Any, name: str) -> Raw:
+    """The object of this name in another one; an empty one when there is none."""
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def score_of(value: t.Any) -> float | None:

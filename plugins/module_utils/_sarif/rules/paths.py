@@ -23,6 +23,10 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+-]+:")
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # At most so many outcomes (of paths, of shared steps) are remembered: a report with more of them must not fill the memory.
 REMEMBERED = 8_000
+# A chain of base ids is followed so far, and what it comes to may be so long: no folder of a machine that scans is.
+MOST_BASES, LONGEST_BASE = 20, 8_192
+# Folders that a run calls its root, of which so many are tried with each path.
+MOST_ROOTS = 100
 _SAFE = "/!$&'()*+,;=:@-._~"
 # A path that no step changes.
 _NAME = r"(?!\.\.?(?:/|$))[A-Za-z0-9!$&'()*+,;=@._~-]+"
@@ -59,19 +63,32 @@ class Roots:
         self.source_root, self.prefix, self.strip_slash = canonical(source_root), prefix, strip_slash
         bases = run.get("originalUriBaseIds")
         self.bases: Raw = bases if isinstance(bases, dict) else {}
+        self._found: dict[str, Path | None] = {}
         self.own = self._own(run)
         self.used: set[str] = set()
         self._idle: dict[str | None, bool] = {None: True}
 
     def base(self, base_id: str) -> Path | None:
         """The folder a base id stands for: absolute, or relative to the repository root; None when the file does not say."""
-        prefix, seen = "", set()
+        if base_id not in self._found:
+            if len(self._found) >= REMEMBERED:
+                self._found.clear()
+            base = self._find(base_id)
+            self._found[base_id] = None if base is None or len(base.text) > LONGEST_BASE else base
+        return self._found[base_id]
+
+    def _find(self, base_id: str) -> Path | None:
+        prefix, seen = "", set[str]()
         name: str | None = base_id
         while name is not None and name not in seen:
+            if len(seen) == MOST_BASES or len(prefix) > LONGEST_BASE:
+                return None
             seen.add(name)
             entry = self.bases.get(name)
             uri = entry.get("uri") if isinstance(entry, dict) else None
             if isinstance(uri, str) and uri:
+                if len(uri) > LONGEST_BASE:
+                    return None
                 path = Path(uri)
                 read_uri(path, self)
                 if path.fault:
@@ -94,7 +111,12 @@ class Roots:
             found += [(f"originalUriBaseIds.{name}", text) for name, text in absolute.items()]
         for entry in _dicts(run.get("invocations")):
             found.append(("invocations.workingDirectory", self._folder(entry.get("workingDirectory"))))
-        return [(says, root) for says, text in found if (root := canonical(text)) and not re.fullmatch(r"/|[A-Za-z]:/?", root)]
+        roots: dict[str, str] = {}
+        for says, text in found:
+            root = canonical(text)
+            if root and len(roots) < MOST_ROOTS and not re.fullmatch(r"/|[A-Za-z]:/?", root):
+                roots.setdefault(root, says)
+        return [(says, root) for root, says in roots.items()]
 
     def _folder(self, location: t.Any) -> str:
         uri = location.get("uri") if isinstance(location, dict) else None

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from .clean import Raw, kind_of, level_of
 from .context import Context, Drop, at
-from .objects import objects_in, score_of, word
+from .objects import object_in, score_of, word
 
 # -- select: which results are sent
 
@@ -34,6 +34,8 @@ def suppressed(result: Raw, context: Context) -> int:
 
 
 FLOW_STEPS = 100
+# Of a rule's id, at its slashes; a rule is looked for at so many of them, from the end.
+MOST_LEVELS = 50
 
 
 def trim_code_flows(result: Raw, context: Context) -> int:
@@ -56,7 +58,7 @@ def trim_code_flows(result: Raw, context: Context) -> int:
 def rule_id_from_reference(result: Raw, context: Context) -> int:
     reference = result.get("rule")
     if isinstance(reference, dict):
-        context.component = context.find_component(reference.get("toolComponent"), context.extensions) or context.driver
+        context.component = context.find_component(reference.get("toolComponent")) or context.driver
     else:
         reference = {}
     if word(result.get("ruleId")):
@@ -66,7 +68,7 @@ def rule_id_from_reference(result: Raw, context: Context) -> int:
         entry = at(context.component.rules, result.get("ruleIndex")) or at(context.component.rules, reference.get("index"))
         guid = reference.get("guid")
         if not entry and guid:
-            entry = next((r for c in context.components() for r in c.rules if isinstance(r, dict) and r.get("guid") == guid), None)
+            entry = context.rule_of_guid(guid)
         found = word(entry.get("id")) if isinstance(entry, dict) else ""
     if not found:
         raise Drop("no_rule")
@@ -93,19 +95,19 @@ def sub_rules(result: Raw, context: Context) -> int:
     if rule_id in context.component.by_id:
         context.rule = context.component.by_id[rule_id]
         return 0
-    for component in context.components():
-        if rule_id in component.by_id:
-            context.component, context.rule = component, component.by_id[rule_id]
-            return 0
+    component = context.holder(rule_id)
+    if component:
+        context.component, context.rule = component, component.by_id[rule_id]
+        return 0
     parent = rule_id
-    while "/" in parent:
+    for _level in range(min(MOST_LEVELS, rule_id.count("/"))):
         parent = parent.rpartition("/")[0]
-        for component in (context.component, *context.components()):
-            if parent in component.by_id:
-                copy = {k: v for k, v in component.by_id[parent].items() if k not in ("guid", "deprecatedIds", "deprecatedGuids")}
-                context.define(component, rule_id, {**copy, "id": rule_id})
-                context.component, context.rule = component, component.by_id[rule_id]
-                return 1
+        component = context.component if parent in context.component.by_id else context.holder(parent)
+        if parent and component:
+            copy = {k: v for k, v in component.by_id[parent].items() if k not in ("guid", "deprecatedIds", "deprecatedGuids")}
+            context.define(component, rule_id, {**copy, "id": rule_id})
+            context.component, context.rule = component, component.by_id[rule_id]
+            return 1
     context.component = context.driver
     return 0
 
@@ -149,7 +151,7 @@ def start_lines(result: Raw, _context: Context) -> int:
 def message_from_rule(result: Raw, context: Context) -> int:
     if "message" in result:
         return 0
-    texts = [objects_in(context.rule).get(name, {}).get("text") for name in ("shortDescription", "fullDescription")]
+    texts = [object_in(context.rule, name).get("text") for name in ("shortDescription", "fullDescription")]
     text = next((text for text in [*texts, context.rule.get("name")] if word(text).strip()), None)
     if text:
         result["message"] = context.kinds["message"].clean({"text": text}, context)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import tempfile
@@ -13,11 +14,14 @@ import time
 import typing as t
 
 from ..._errors import InputError
+from ..._files import make_folders, write_private
 from ..._http.lock import exclusive
 from ..prepare import Upload
 
 Raw = dict[str, t.Any]
 
+# Receipts are for those who have to show what was uploaded, who are seldom those who upload. They hold no secret.
+FOLDER_MODE, FILE_MODE = 0o755, 0o644
 WAITING, ACCEPTED, UNKNOWN = "waiting", "accepted", "unknown"
 
 
@@ -80,11 +84,11 @@ class Journal:
     def _changing(self) -> t.Iterator[Raw]:
         """The sets of the file, which is written again afterwards, while no other process does."""
         try:
-            os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
+            make_folders(os.path.dirname(self.path))
             with exclusive(self._locks, "journal", self.path):
                 sets = self._read()
                 yield sets
-                write_json(self.path, {"sets": sets})
+                write_private(self.path, _as_text({"sets": sets}))
         except OSError as exc:
             raise InputError(f"journal {self.path} cannot be written: {exc.strerror}. Without it a later run cannot go on.") from None
 
@@ -107,7 +111,7 @@ class Receipts:
     def __init__(self, folder: str) -> None:
         self.folder = os.path.abspath(os.path.expanduser(folder))
         try:
-            os.makedirs(self.folder, exist_ok=True)
+            make_folders(self.folder, FOLDER_MODE)
             with tempfile.TemporaryFile(dir=self.folder):
                 pass
         except OSError as exc:
@@ -135,26 +139,13 @@ class Receipts:
             "ingestion": ingestion,
         }
         name = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now)) + f"{int(now * 1000) % 1000:03d}Z-{upload.sha256[:12]}-{upload.part}"
-        for attempt in range(1000):
+        for attempt in itertools.count():
             path = os.path.join(self.folder, f"{name}{f'-{attempt}' if attempt else ''}.json")
-            if not os.path.lexists(path):
-                break
-        write_json(path, receipt, mode=0o644)
-        return path
+            with contextlib.suppress(FileExistsError):
+                write_private(path, _as_text(receipt), mode=FILE_MODE, new=True)
+                return path
+        raise AssertionError("unreachable")
 
 
-def write_json(path: str, content: t.Any, mode: int = 0o600) -> None:
-    """Replace a file as a whole, or leave it as it is. Raises OSError."""
-    handle, draft = tempfile.mkstemp(prefix=".draft-", dir=os.path.dirname(path))
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=2)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(draft, mode)
-        os.replace(draft, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(draft)
-        raise
+def _as_text(content: Raw) -> str:
+    return json.dumps(content, indent=2) + "\n"

@@ -1,0 +1,159 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 0, the one way to write a file: whole or not at all, through no link, whatever the umask.
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import uuid
+
+
+def write_private(path: str, content: str | bytes, *, mode: int = 0o600, new: bool = False) -> None:
+    """Replace a file as a whole, or leave it as it is. Its folder must be there.
+
+    new: never replace one; FileExistsError when there is one. Raises OSError, whose strerror is in words; then nothing is left behind.
+    """
+    with Draft(path, mode=mode) as draft:
+        draft.write(content)
+        draft.publish(new=new)
+
+
+class Draft:
+    """A file that has its room on the disk, but not its name yet. As a context it leaves nothing behind but what was published.
+
+    prefix: of the draft's own name, which goes on with random letters. name: the draft's whole name instead, for one who holds a lock: a
+    draft that a killed writer left is replaced. folder: a descriptor of the folder, which path is then a name in. Raises OSError.
+    """
+
+    def __init__(
+        self, path: str, *, mode: int = 0o600, prefix: str = ".draft-", name: str = "", folder: int | None = None
+    ) -> None:
+        self._target, self._folder = path, folder
+        self.path = os.path.join(os.path.dirname(path), name or prefix + uuid.uuid4().hex[:12])
+        if name:
+            self._unlink()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+        self._handle: int | None = os.open(self.path, flags, 0o600, dir_fd=folder)
+        try:
+            if hasattr(os, "fchmod"):  # where there is none, there are no such modes
+                os.fchmod(self._handle, mode)
+        except BaseException:
+            self.discard()
+            raise
+
+    def __enter__(self) -> Draft:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.discard()
+
+    def write(self, content: str | bytes) -> None:
+        """Make this the whole content, safe on the disk. May be called again."""
+        if self._handle is None:
+            raise RuntimeError("the draft is gone")
+        left = memoryview(content.encode() if isinstance(content, str) else content)
+        os.lseek(self._handle, 0, os.SEEK_SET)
+        os.ftruncate(self._handle, min(len(left), os.fstat(self._handle).st_size))
+        while left:
+            left = left[os.write(self._handle, left) :]
+        os.fsync(self._handle)
+
+    def publish(self, *, new: bool = False) -> None:
+        """Give it its name. new: FileExistsError where there is such a file."""
+        if self._handle is None:
+            raise RuntimeError("the draft is gone")
+        handle, self._handle = self._handle, None
+        try:
+            os.close(handle)  # a file system of the network may only now say that there is no room
+            if new:
+                self._link()
+            else:
+                _refuse_others(self._target, self._folder)
+                os.replace(self.path, self._target, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        except BaseException:
+            self._unlink()
+            raise
+
+    def discard(self) -> None:
+        if self._handle is not None:
+            handle, self._handle = self._handle, None
+            self._unlink()
+            with contextlib.suppress(OSError):
+                os.close(handle)
+
+    def _link(self) -> None:
+        """A link, unlike a renaming, fails when another process has made the file meanwhile."""
+        try:
+            os.link(self.path, self._target, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links
+            os.close(os.open(self._target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=self._folder))
+            os.replace(self.path, self._target, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        else:
+            self._unlink()
+
+    def _unlink(self) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(self.path, dir_fd=self._folder)
+
+
+def _refuse_others(path: str, folder: int | None = None) -> None:
+    """Raise OSError when what has this name is no file, such as a link: what it leads to is not for us to replace."""
+    try:
+        found = os.stat(path, dir_fd=folder, follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(found):
+        raise OSError(errno.EINVAL, "it is a link, and links are not followed" if stat.S_ISLNK(found) else "it is not a file")
+
+
+def open_private(path: str, flags: int = os.O_RDWR | os.O_CREAT, folder: int | None = None) -> int:
+    """A descriptor of a file that is changed in its place, made with mode 0600 if missing. Raises OSError.
+
+    What is planted there instead (a link of either kind, a pipe, a file of somebody else) is neither written to nor waited for.
+    folder: a descriptor of the folder, which path is then a name in.
+    """
+    handle = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o600, dir_fd=folder)
+    try:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, f"{os.path.basename(path)} is no file")
+        if found.st_nlink > 1:
+            raise OSError(errno.EMLINK, f"{os.path.basename(path)} has a second name")
+        # Some file systems show one owner for all they hold, so that of the folder will do.
+        if found.st_uid not in (os.geteuid(), _owner_of_folder(path, folder)):
+            raise OSError(errno.EPERM, f"{os.path.basename(path)} belongs to another user")
+        if flags & os.O_CREAT and found.st_mode & 0o777 != 0o600:
+            with contextlib.suppress(PermissionError):  # ... or one mode
+                os.fchmod(handle, 0o600)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _owner_of_folder(path: str, folder: int | None) -> int:
+    return (os.stat(os.path.dirname(path) or ".") if folder is None else os.fstat(folder)).st_uid
+
+
+def make_folders(directory: str, mode: int = 0o700) -> None:
+    """Make a folder, and those above it that are missing, with this mode whatever the umask. Raises OSError."""
+    if directory.startswith("~"):
+        raise FileNotFoundError(errno.ENOENT, "no home folder is known")
+    if os.path.isdir(directory):
+        return
+    above = os.path.dirname(directory)
+    if above not in ("", directory):
+        make_folders(above, mode)
+    try:
+        os.mkdir(directory, mode)
+    except FileExistsError:
+        if not os.path.isdir(directory):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
+    else:
+        if stat.S_IMODE(os.lstat(directory).st_mode) != mode:
+            os.chmod(directory, mode)
