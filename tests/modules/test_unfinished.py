@@ -96,6 +96,15 @@ def test_a_scan_in_between_does_not_hinder_it(tenant: EmbeddedTenant, run_module
     assert sorted(tenant.instances[made]["state"]) == WANTED
 
 
+def test_a_list_of_none_is_set_once(tenant: EmbeddedTenant, run_module: Any) -> None:
+    tenant.set(initial_selection="found")
+    source = asking(run_module, tenant)
+    made = break_off(source, repositories=[])
+    assert source.ok(**{**ITEM, "repositories": []})["actions"] == ["update"]
+    assert tenant.instances[made]["state"] == []
+    assert source.ok(**{**ITEM, "repositories": []})["actions"] == []
+
+
 def test_what_nobody_remembers_and_something_changed_is_guarded_and_the_line_says_what_to_do(
     plain: EmbeddedTenant, run_module: Any, tmp_path: Path
 ) -> None:

@@ -90,8 +90,10 @@ def plan_first_selection(item: Item, current: Instance) -> Selection:
         return plan_selection({**item, "max_deselect": -1}, current)
     selection = plan_selection(item, current.as_created())
     if selection.fields.get("selection_type") == MANUAL:
-        repositories = selection.fields.setdefault("repositories", [])
-        selection.fields["repositories_count"] = len(repositories)
+        repositories = selection.fields.pop("repositories", [])
+        selection.fields.pop("repositories_count", None)
+        if set(repositories) != set(current.shown.get("repositories", [])):
+            selection.fields.update(repositories=repositories, repositories_count=len(repositories))
     return selection
 
 
