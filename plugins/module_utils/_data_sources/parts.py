@@ -85,6 +85,28 @@ def plan_selection(item: Item, current: Instance) -> Selection:
     return Selection(fields, warnings, scope)
 
 
+def plan_first_selection(item: Item, current: Instance) -> Selection:
+    """For an instance whose creation is still without its scope: what that would have set, whatever the tenant selected by itself since."""
+    if item["repositories_mode"] == "remove":
+        return plan_selection({**item, "max_deselect": -1}, current)
+    selection = plan_selection(item, current.as_created())
+    if selection.fields.get("selection_type") == MANUAL:
+        repositories = selection.fields.pop("repositories", [])
+        selection.fields.pop("repositories_count", None)
+        if set(repositories) != set(current.shown.get("repositories", [])):
+            selection.fields.update(repositories=repositories, repositories_count=len(repositories))
+    return selection
+
+
+def plan_first_external_projects(item: Item, current: Instance) -> Item:
+    """As plan_first_selection. Mappings that the tenant shows somebody made; of those that it hides there are none if nobody touched it."""
+    if "external_projects" not in item or current.shown.get("external_projects") or not (current.begun and current.begun.untouched):
+        return plan_external_projects(item, current)
+    mode = "remove" if item["external_projects_mode"] == "remove" else "exact"
+    first = {**item, "external_projects_mode": mode, "external_projects_update": "always"}
+    return plan_external_projects(first, dataclasses.replace(current, applied=[]))
+
+
 def _refuse_narrowing(item: Item, current: Instance, held: str | None, wanted: str | None) -> None:
     if wanted is None or "id" not in current.shown:
         return
