@@ -16,10 +16,11 @@ import typing as t
 from ..._admitted import parsed
 from ..._errors import InputError
 from ..._files import make_folders, write_private
-from ..._http.lock import exclusive
 from ..prepare import Upload
 
 Raw = dict[str, t.Any]
+# Takes the names of an object; its lock is held in the context.
+Exclusive = t.Callable[..., t.ContextManager[None]]
 
 # Receipts are for those who have to show what was uploaded, who are seldom those who upload. They hold no secret.
 FOLDER_MODE, FILE_MODE = 0o755, 0o644
@@ -40,8 +41,8 @@ class Journal:
     sent again when it is asked for again. It holds no secret.
     """
 
-    def __init__(self, path: str, locks: str, key: str, about: Raw, uploads: list[Upload]) -> None:
-        self.path, self._locks, self._key = os.path.abspath(os.path.expanduser(path)), locks, key
+    def __init__(self, path: str, exclusive: Exclusive, key: str, about: Raw, uploads: list[Upload]) -> None:
+        self.path, self._exclusive, self._key = os.path.abspath(os.path.expanduser(path)), exclusive, key
         self._entry: Raw = {
             "about": about,
             "documents": [
@@ -88,7 +89,7 @@ class Journal:
         """The sets of the file, which is written again afterwards, while no other process does."""
         try:
             make_folders(os.path.dirname(self.path))
-            with exclusive(self._locks, "journal", self.path):
+            with self._exclusive("journal", self.path):
                 sets = self._read()
                 yield sets
                 write_private(self.path, _as_text({"sets": sets}))
