@@ -159,7 +159,7 @@ class Watch:
             found, _whole = fetch_repositories(self.api, Wanted(members=_READ), repository_id=None, search=None)
             self.requests += 2 + len(found) // 100
             by_id = {item["id"]: label(item) for item in sources}
-            seen["repositories"] = {one["id"]: _repository(one, by_id) for one in found if not one.get("is_archived")}
+            seen["repositories"] = {one["id"]: _repository(one, by_id) for one in found if one.get("is_archived") is not True}
         return t.cast(Raw, hide_secret_keys(seen))
 
     def _event(self, name: str, **facts: t.Any) -> Raw:

@@ -8,6 +8,7 @@ import json
 import re
 import typing as t
 
+from ._admitted import unreadable_within
 from ._errors import InputError
 
 Raw = dict[str, t.Any]
@@ -57,9 +58,9 @@ def current_of(shown: Raw) -> Raw:
     current: Raw = {}
     branches = shown.get("scanned_branches")
     if isinstance(branches, list):
-        names = [str(b["name"]) for b in branches if isinstance(b, dict) and b.get("name")]
-        primary = [str(b["name"]) for b in branches if isinstance(b, dict) and b.get("name") and b.get("is_primary")]
-        current["scanned_branches"] = sorted(names)
+        named = [b for b in branches if isinstance(b, dict) and isinstance(b.get("name"), str)]
+        primary = [b["name"] for b in named if b.get("is_primary") is True]
+        current["scanned_branches"] = sorted(b["name"] for b in named)
         current["primary_branch"] = primary[0] if primary else shown.get("scanned_branch")
     if isinstance(shown.get("scan_configuration"), dict):
         current["scan_configuration"] = configuration_of(shown["scan_configuration"])
@@ -117,10 +118,13 @@ def _branches(wanted: Raw, current: Raw, name: str) -> Raw | None:
     """Both members, since the tenant takes them together (docs/api.md: repository.branches); None when they are as wanted."""
     if "scanned_branches" not in wanted and "primary_branch" not in wanted:
         return None
-    names = sorted(set((wanted if "scanned_branches" in wanted else current).get("scanned_branches") or []))
+    names: list[str] = sorted(set((wanted if "scanned_branches" in wanted else current).get("scanned_branches") or []))
     primary = wanted.get("primary_branch", current.get("primary_branch"))
     if not names:
         raise InputError(f"{name}: scanned_branches is empty, and at least one branch is scanned. Deselect the repository instead.")
+    if unreadable_within(names) or unreadable_within(primary):
+        # What it stands for is not known, and sent back it would be another name.
+        raise InputError(f"{name}: the tenant shows a branch whose name cannot be read. Give scanned_branches and primary_branch.")
     if primary not in names:
         said = f"the primary branch {primary} is" if primary else "no primary branch is shown, and primary_branch is"
         raise InputError(f"{name}: {said} not one of scanned_branches ({', '.join(names[:5])}). Give primary_branch.")

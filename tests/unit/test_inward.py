@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import itertools
@@ -18,16 +19,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from published_tenant import DEFAULTS, NOWHERE, Quiet
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._admitted import unreadable_within
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import Evidence, audit
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, lost, report, view
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import item_from
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.find import fetch_data_sources
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.prune import Prune
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.run import Run
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import ApiError, CortexError, TenantError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import ApiError, CortexError, InputError, TenantError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import Answer, Call
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import Redactor
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repositories import fetch_repositories
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repositories import Wanted, fetch_repositories
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_settings import body_of, changes_of, current_of
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._tenant import examine
 from starting import IN_CI
 
@@ -423,15 +427,31 @@ def test_a_row_that_cannot_be_told_takes_no_other_with_it(monkeypatch: pytest.Mo
 
 # --- other readers ---
 
+REPOSITORY_MEMBERS = [
+    "id", "name", "owner", "url", "source", "integrationId", "organizationId", "isSelected", "isArchived", "lastScanDate", "scannedBranch",
+    "scannedBranches", "status", "scanConfiguration",
+]  # fmt: skip
+
 
 @settings(max_examples=1000 if IN_CI else 60)
-@given(JSON, st.sampled_from(["id", "name", "owner", "url", "source"]))
+@given(JSON, st.sampled_from(REPOSITORY_MEMBERS))
 def test_any_json_in_any_field_of_a_repository(value: Any, member: str) -> None:
-    sound = {"id": "1", "name": "n", "owner": "o", "url": "https://h/o/n", "source": "GITLAB"}
+    sound: dict[str, Any] = {**dict.fromkeys(REPOSITORY_MEMBERS), "id": "1", "name": "n", "owner": "o", "url": "https://h/o/n"}
+    sound["scannedBranches"] = [{"name": "main", "isPrimary": True}]
     tenant = Tenant({}, lambda _asked, raw: raw)
     for body in ({**sound, member: value}, value):
         pages = iter([{"data": [body, {**sound, "id": "2"}]}, {"data": []}])
         tenant.send = lambda _call, pages=pages: Answer(200, next(pages), None)  # type: ignore[method-assign, misc]
-        found, whole = fetch_repositories(Api(tenant), repository_id=None, search=None, url="https://h/o/n", source="GITLAB")  # type: ignore[arg-type]
+        found, whole = fetch_repositories(Api(tenant), Wanted(), repository_id=None, search=None)  # type: ignore[arg-type]
         assert "2" in [row["id"] for row in found]
         told({"repositories": found, "whole": whole})
+        # What the audit and the module repository make of it.
+        evidence = Evidence("t", "h", "2026-11-22", [], known=found, repositories=["o/n"], receipts=[])
+        told(audit(evidence))
+        for row in found:
+            current = current_of(row)
+            for wanted in ({"primary_branch": "main"}, {"scan_configuration": {"scanners": {"sca": {"is_enabled": False}}}}):
+                with contextlib.suppress(InputError):
+                    changes = changes_of(wanted, current, "n")
+                    assert not unreadable_within(body_of(changes.get("scan_configuration", {})))
+                    assert not unreadable_within(changes.get("scanned_branches", []))

@@ -69,7 +69,7 @@ def look(known: list[Row], sources: list[Item], *, whole: bool, today: dt.date, 
 
 def _seen(row: Row, limit: dt.date, dated: bool) -> list[str]:
     """The counts in which a repository counts."""
-    selected, archived = row.get("is_selected"), bool(row.get("is_archived"))
+    selected, archived = row.get("is_selected"), row.get("is_archived") is True
     when = row.get("scanned_at")
     late = dated and selected is True and not archived and day_of(str(when or "")) < limit
     verdicts = {
