@@ -109,6 +109,12 @@ def bank(**more: Any) -> Row:
         "diffs": diffs,
         "repositories": listed,
         "receipts": receipts,
+        "known": [
+            {"id": f"r{n}", "owner": "payments", "name": f"service-{n}", "url": f"https://ghe.bank.example/payments/service-{n}",
+             "integration_id": "6f21", "is_selected": n % 5 > 0, "is_archived": n % 30 == 1, "broken": [],
+             "scanned_at": f"2026-{8 + n % 4:02d}-20T08:00:00Z" if n % 11 else None}
+            for n in range(120)
+        ],
         "exceptions": [
             {"repository": "https://gitlab.bank.example/*", "owner": "web team", "reason": "moves to GitHub", "expires": "2026-12-31"},
             {"name": "by-hand", "owner": "", "reason": "trial", "expires": "2026-10-01"},
@@ -207,6 +213,7 @@ def test_the_verdict_comes_first_and_can_be_read_without_scripts(show: Any, page
         "Changes since 2026-10-22 08:00 UTC",
         "Data sources",
         "Repositories",
+        "What the tenant says of its repositories",
         "Uploads",
         "Exceptions",
         "What this rests on",

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,60 +28,43 @@ pytestmark = [
     pytest.mark.skipif(not RULEBOOK, reason="ansible-rulebook is not installed (tests/requirements-eda.txt, or CORTEX_ANSIBLE_RULEBOOK)"),
 ]
 
-BOOK = """
-- name: Data sources that stop working
-  hosts: all
-  sources:
-    - cortex_cloud.appsec.data_sources:
-        interval: 0.5
-        requests_per_second: 1000
-        state_file: "{{ CORTEX_LOOK }}"
-  rules:
-    - name: A data source does not work any more
-      condition: event.cortex.event == "status_changed" and event.cortex.after.health == "unhealthy"
-      action:
-        run_playbook:
-          name: answer.yml
-"""
-ANSWER = """
-- name: Answer
-  hosts: localhost
-  connection: local
-  gather_facts: false
-  tasks:
-    - name: Write the text of the ticket
-      ansible.builtin.copy:
-        content: "{{ ansible_eda.event.cortex.data_source.subject }}: {{ ansible_eda.event.cortex.reason }}"
-        dest: "{{ lookup('ansible.builtin.env', 'CORTEX_TICKET') }}"
-        mode: "0600"
-"""
+PAGE = (ROOT / "docs" / "eda.md").read_text(encoding="utf-8")
+# The two files of the guide, as written but for the pause between two looks.
+_first, BOOK, ANSWER = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 
 
 def test_a_playbook_answers_when_a_data_source_breaks(tmp_path: Path) -> None:
-    (tmp_path / "book.yml").write_text(BOOK)
-    (tmp_path / "answer.yml").write_text(ANSWER)
+    assert "interval: 300" in BOOK
+    (tmp_path / "token.yml").write_text(BOOK.replace("interval: 300", "interval: 0.5"))
+    (tmp_path / "ticket.yml").write_text(ANSWER)
     (tmp_path / "hosts.yml").write_text("all: {hosts: {localhost: {ansible_connection: local}}}\n")
     look, ticket = tmp_path / "look.json", tmp_path / "ticket.txt"
     with EmbeddedTenant("published", rate=100_000) as tenant, (tmp_path / "log").open("w") as log:
-        core = tenant.add_instance("GITLAB_SELF_MANAGED", identifier="core", hostname="gitlab.example.com")
+        core = tenant.add_instance("GITLAB_SELF_MANAGED", identifier="platform", hostname="gitlab.example.com", state=["shop/a", "shop/b"])
         key = tenant.keys["viewer"]
         environment = {
             "PATH": f"{Path(str(RULEBOOK)).parent}:{os.environ['PATH']}", "HOME": str(tmp_path), "LANG": "C.UTF-8",
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".build"), "CORTEX_LOOK": str(look),
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".build"), "CORTEX_STATE_FILE": str(look), "CORTEXCLOUD_REQUESTS_PER_SECOND": "1000",
             "CORTEX_TICKET": str(ticket),
             "CORTEXCLOUD_API_URL": tenant.url, "CORTEXCLOUD_API_KEY_ID": key.id, "CORTEXCLOUD_API_KEY": key.key,
             "CORTEXCLOUD_API_KEY_TYPE": key.type,
         }  # fmt: skip
-        command = [str(RULEBOOK), "--rulebook", "book.yml", "--inventory", "hosts.yml", "--env-vars", "CORTEX_LOOK", "--verbose"]
+        command = [str(RULEBOOK), "--rulebook", "token.yml", "--inventory", "hosts.yml", "--env-vars", "CORTEX_STATE_FILE", "--verbose"]
         running = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
             until(look.exists, running, tmp_path / "log")
-            tenant.set_status(core, "ERROR", {"connection": {"status": "INVALID", "error": "Token expired"}})
+            tenant.set_status(core, "ERROR", {"connection": {"status": "INVALID", "error": "Token expired: HTTP 401"}})
             until(lambda: ticket.exists() and ticket.read_text() != "", running, tmp_path / "log")
         finally:
             running.terminate()
             running.wait(30)
-    assert ticket.read_text().endswith(": connection is INVALID (Token expired)")
+    said = ticket.read_text().splitlines()
+    shown = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)[0].splitlines()
+    # The ticket of the guide, with this tenant's id, host and number.
+    assert said[0] == shown[0].replace("0f1e2d", core)
+    assert said[1] == shown[1].replace("api-acme.xdr.eu.paloaltonetworks.com", f"127.0.0.1:{tenant.port}")
+    assert said[2].endswith(" repositories hang on it and are not scanned until it works again.")
+    assert said[3:] == shown[3:]
     assert key.key not in (tmp_path / "log").read_text()
 
 

@@ -56,6 +56,7 @@ def test_what_is_found_and_counted() -> None:
     seen = report["tenant_repositories"]
     counts = {"known": 7, "selected": 5, "archived": 2, "unselected": 1, "archived_selected": 1, "broken": 1, "not_scanned": 2}
     assert {k: seen[k] for k in (*counts, "never_scanned")} == {**counts, "never_scanned": 1}
+    assert seen["scan_ages"] == {"within 7 days": 2, "8 to 30 days": 0, "31 to 90 days": 1, "longer ago": 0, "never": 1}
     assert (seen["newest_scan"], seen["oldest_scan"], seen["complete"]) == (FRESH, OLD, True)
     assert [(g["organization"], g["data_source"], g["known"]) for g in seen["by"]] == [
         ("pay", 'GITLAB_SELF_MANAGED "core"', 6), ("lab", 'GITLAB_SELF_MANAGED "core"', 1),

@@ -17,6 +17,8 @@ Row = dict[str, t.Any]
 READ = ["name", "owner", "url", "source", "integration_id", "organization_id", "is_selected", "is_archived", "scanned_at", "broken"]
 COUNTS = ("known", "selected", "archived", "unselected", "archived_selected", "broken", "not_scanned", "never_scanned")
 KINDS_SEEN = ("broken", "not_scanned", "unselected", "archived_selected")
+# Days since the last scan, as the report pictures them: at most so many.
+AGES = (("within 7 days", 7), ("8 to 30 days", 30), ("31 to 90 days", 90), ("longer ago", None))
 # Of one data source many repositories are one finding; what is said of them.
 _TOLD = {
     "unselected": "the tenant knows them, and nobody selected them",
@@ -57,6 +59,10 @@ def look(known: list[Row], sources: list[Item], *, whole: bool, today: dt.date, 
         for kind in seen:
             if kind in KINDS_SEEN and kind != "broken":
                 listed.setdefault((kind, _group(row)), []).append(name_of(row))
+    ages = dict.fromkeys([*(title for title, _most in AGES), "never"], 0)
+    for row in known:
+        if row.get("is_selected") is True and row.get("is_archived") is not True:
+            ages[_age(str(row.get("scanned_at") or ""), today)] += 1
     holders = {_group(row): _holder(row, by_id) for row in known}
     told = {**_TOLD, "not_scanned": f"they are selected, and were not scanned for {max_age_days} days, or never"}
     found += [finding(kind, told[kind], repositories=sorted(names), **holders[key]) for (kind, key), names in listed.items()]
@@ -64,7 +70,15 @@ def look(known: list[Row], sources: list[Item], *, whole: bool, today: dt.date, 
     section: Row = {name: sum(g[name] for g in rows) for name in COUNTS}
     for name, best in (("newest_scan", max), ("oldest_scan", min)):
         section[name] = best((g[name] for g in rows if g[name]), default=None)
-    return {**section, "complete": whole, "max_age_days": max_age_days, "dates_shown": dated, "by": rows}, found
+    return {**section, "complete": whole, "max_age_days": max_age_days, "dates_shown": dated, "scan_ages": ages, "by": rows}, found
+
+
+def _age(when: str, today: dt.date) -> str:
+    """The word of AGES for a scan."""
+    if not when:
+        return "never"
+    days = (today - day_of(when)).days
+    return next(title for title, most in AGES if most is None or days <= most)
 
 
 def _seen(row: Row, limit: dt.date, dated: bool) -> list[str]:
