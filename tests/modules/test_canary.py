@@ -84,6 +84,7 @@ def tasks(tenant: EmbeddedTenant, collector: str) -> list[dict[str, Any]]:
         ("ok", "repository_info", {}),
         ("fails", "repository_info", {"api_url": "https://user:cnry-api-url@127.0.0.1"}),
         ("ok", "tenant_info", {}),
+        ("ok", "tenant_verify", {"verify_report": "profile.yml", "verify_write": True}),
         ("fails", "tenant_info", {"api_key": "cnry-wrong-key\nwith a line break"}),
         ("ok", "sarif_upload", {**upload, "collector_id": collector}),
         (

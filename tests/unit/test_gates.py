@@ -31,6 +31,7 @@ OPERATIONS: dict[str, tuple[Callable[[Api], Any], Any]] = {
     "upload": (lambda api: api.upload_sarif(b"{}", collector_id="c", query={}), {}),
     "repositories": (lambda api: api.list_repositories(), {"data": []}),
     "repository": (lambda api: api.get_repository("1"), INSTANCE),
+    "any": (lambda api: api.ask("GET", "/x"), {"reply": {}}),
     "health": (lambda api: api.healthcheck(), {"status": "available"}),
 }
 

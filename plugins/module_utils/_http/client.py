@@ -26,6 +26,7 @@ from .answers import (
     reason,
     retry_after,
 )
+from .attempt import Attempt, Watcher
 from .connection import Connection, origin_of
 from .lock import default_directory
 from .redaction import Redactor
@@ -96,6 +97,8 @@ class Client:
         self.redactor = redactor if redactor is not None else Redactor()
         self.redactor.add(connection.api_key)
         self.warnings: list[str] = []
+        # Each is told of every attempt, when it has ended.
+        self.watchers: list[Watcher] = []
         self._key: Auth | None = None
         self._throttles: dict[str, Throttle] = {}
         self._lock = threading.Lock()
@@ -146,10 +149,14 @@ class Client:
         while True:
             slot = self._slot(throttle)
             retry.granted(slot)
+            seen = Attempt(call.method, target, call.query or {}, request.payload, call.raw is not None, slot.waited)
             try:
-                outcome, result = self._attempt(request, retry.deadline)
+                outcome, result = self._attempt(request, retry.deadline, seen)
             finally:
                 throttle.answered(slot)
+            seen.ended(outcome, result)
+            for watcher in self.watchers:
+                watcher(seen)
             if isinstance(result, Answer):
                 return result
             pause, again = retry.after(outcome, result)
@@ -195,8 +202,8 @@ class Client:
             )
         return path or True
 
-    def _attempt(self, request: _Request, deadline: float) -> tuple[str, Answer | ApiError]:
-        """Send once. Returns a key of RETRY (or "done") and what came of it."""
+    def _attempt(self, request: _Request, deadline: float, seen: Attempt) -> tuple[str, Answer | ApiError]:
+        """Send once. seen: is told what goes over the wire. Returns a key of RETRY (or "done") and what came of it."""
         call = request.call
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": self.connection.user_agent}
         if request.payload is not None:
@@ -205,6 +212,7 @@ class Client:
         def authenticate(prepared: t.Any) -> t.Any:
             # As the session's auth, so that a .netrc entry can never replace the signature.
             prepared.headers.update(request.auth.headers())
+            seen.headers = prepared.headers
             return prepared
 
         parts = urlsplit(request.target)
@@ -227,8 +235,10 @@ class Client:
                     allow_redirects=False,
                     stream=True,
                 )
+                seen.answered(response)
                 with response:
-                    content, broken = read(response), None
+                    seen.content = content = read(response)
+                    broken = None
             except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as exc:
                 broken = exc
             except Unreadable as exc:
