@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 import yaml
 from asking import Ask
-from verifying import FILLED, REPOSITORY, fill, verified
+from verifying import FILLED, ODD, REPOSITORY, fill, verified
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._verify.asking import MOST_REQUESTS
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._verify.evidence import STATEMENTS
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._verify.evidence import STATEMENTS, members
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._verify.switches import NEVER, WRITE
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._verify.switches import SWITCHES as SEEN
 from tenant.server import EmbeddedTenant
@@ -84,7 +84,7 @@ def test_nothing_wrong_is_said_of_any_combination(seed: int, tmp_path: Path) -> 
     switches = {name: chance.choice(values(name)) for name in SWITCHES if name not in ("rate", "certificate") and chance.random() < 0.5}
     # Half of the tenants would answer nothing at all.
     switches["licensed"] = chance.random() < 0.95
-    held = [what for what in FILLED if chance.random() < 0.8]
+    held = [what for what in (*FILLED, *ODD) if chance.random() < 0.6]
     with EmbeddedTenant(chance.choice(["published", "default", "awkward"]), rate=1000, **switches) as tenant:
         fill(tenant, *held)
         before = tenant.instances
@@ -192,8 +192,14 @@ def test_a_key_or_a_licence_that_is_refused_is_an_answer(tenant: EmbeddedTenant,
     assert verified(tenant, tmp_path)["seen"]["switches"]["licensed"] is False
 
 
+def test_what_looks_like_no_member_and_what_stands_in_a_free_place_is_only_counted() -> None:
+    shown = members([{"id": "1", "acme-corp": 1, "Acme": 1, "acme2": 1, "domain": {"hostname": "h", "git.acme": 1}, "uniqueProperties": {"acme": 1}}])
+    assert shown == {"domain": "object", "domain.hostname": "text", "id": "text", "others": "4 with other names", "uniqueProperties": "object"}
+
+
 def canaries() -> list[str]:
-    return [f"canary{number:02d}x{random.Random(number).randrange(10**6):06d}" for number in range(30)]
+    # Of letters alone, as names of members are.
+    return ["canary" + "".join(random.Random(number).choices("abcdefghijklmnopqrstuvwxyz", k=8)) for number in range(30)]
 
 
 def plant(tenant: EmbeddedTenant) -> list[str]:

@@ -22,8 +22,19 @@ REPOSITORY = "https://github.com/bakery/repository-1"
 FILLED = ("gitlab", "collector", "snyk", "repositories")
 
 
+# What may be there besides, and what verify must not be misled by.
+ODD = ("jenkins", "whole")
+
+
 def fill(tenant: EmbeddedTenant, *what: str) -> None:
     """Give the tenant what verify needs to see most switches, or some of it."""
+    if "whole" in what:
+        # All that it can see is selected: its numbers are the same in every reading.
+        names = [f"bakery/flour-{n}" for n in range(9)]
+        tenant.add_instance("GITHUB_ENTERPRISE", name="mill", hostname="mill.example", repositories=names, state=names)
+    if "jenkins" in what:
+        # Published for what works, and the word of older tenants.
+        tenant.add_instance("JENKINS_SERVER", name="timer", status="COMPLETED")
     if "repositories" in what:
         for number in range(80):
             tenant.add_repository(f"bakery/repository-{number}")
