@@ -193,8 +193,10 @@ def test_a_key_or_a_licence_that_is_refused_is_an_answer(tenant: EmbeddedTenant,
 
 
 def test_what_looks_like_no_member_and_what_stands_in_a_free_place_is_only_counted() -> None:
-    shown = members([{"id": "1", "acme-corp": 1, "Acme": 1, "acme2": 1, "domain": {"hostname": "h", "git.acme": 1}, "uniqueProperties": {"acme": 1}}])
-    assert shown == {"domain": "object", "domain.hostname": "text", "id": "text", "others": "4 with other names", "uniqueProperties": "object"}
+    domain = {"hostname": "h", "git.acme": 1}
+    shown = members([{"id": "1", "acme-corp": 1, "Acme": 1, "acme2": 1, "domain": domain, "uniqueProperties": {"acme": 1}}])
+    kinds = {"domain": "object", "domain.hostname": "text", "id": "text", "uniqueProperties": "object"}
+    assert shown == {**kinds, "others": "4 with other names"}
 
 
 def canaries() -> list[str]:
