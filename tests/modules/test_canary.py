@@ -222,13 +222,18 @@ def test_vvvv_with_diffs_as_json_and_ansible_runners_artifacts(tenant: EmbeddedT
     (project / "inventory").mkdir()
     (project / "inventory" / "hosts").write_text("localhost ansible_connection=local\n")
     command = [str(BIN / "ansible-runner"), "run", str(project), "-p", "play.yml", "-vvvv", "--cmdline=--diff", "--ident", "1"]
-    given = environment(project, tenant, CORTEXCLOUD_API_KEY_FILE=str(project / "env" / "key"), ANSIBLE_CALLBACK_RESULT_FORMAT="json")
+    trace = project / "trace.har"
+    given = environment(
+        project, tenant, CORTEXCLOUD_API_KEY_FILE=str(project / "env" / "key"), ANSIBLE_CALLBACK_RESULT_FORMAT="json",
+        CORTEXCLOUD_TRACE_FILE=str(trace), CORTEXCLOUD_TRACE_NAMES="keep",
+    )  # fmt: skip
     # ansible-runner notes its environment in the artifact "command": that is what the file is for.
     (project / "env" / "key").write_text(given.pop("CORTEXCLOUD_API_KEY") + "\n")
     run = subprocess.run(command, env=given, cwd=project, capture_output=True, text=True, timeout=280, check=False)
     assert len(list((project / "artifacts" / "1" / "job_events").glob("*.json"))) > 40, run.stdout[-2000:]
     for said in ("<localhost> EXEC ", '"changed": true', "+++ after"):
         assert said in run.stdout, f"not printed, so not searched: {said}"
+    assert len(json.loads(trace.read_text(encoding="utf-8"))["log"]["entries"]) > 60, "it is searched too"
     search(tenant, project, run.stdout + run.stderr)
 
     made = {one["uniqueProperties"]["name"]: instance_id for instance_id, one in tenant.instances.items()}

@@ -218,8 +218,7 @@ def plant(tenant: EmbeddedTenant) -> list[str]:
         )  # fmt: skip
     tenant.add_collector(next(left))
     tenant.add_repository(f"{next(left)}/{next(left)}")
-    for word in left:
-        tenant.add_repository(f"bakery/{word}")
+    assert list(left) == []
     return words
 
 
@@ -228,7 +227,9 @@ def test_of_thirty_names_and_secrets_none_is_in_the_profile(profile: str, run_mo
     with EmbeddedTenant(profile, rate=1000) as tenant:
         words = plant(tenant)
         ids = list(tenant.instances)
-        result = Ask(run_module, tenant, "tenant_verify").ok(verify_write=True, verify_repository_url=f"https://github.com/bakery/{words[-1]}")
+        repository = f"https://github.com/{words[-2]}/{words[-1]}"
+        result = Ask(run_module, tenant, "tenant_verify").ok(verify_write=True, verify_repository_url=repository)
+        assert len(tenant.uploads) == 1
         sent = " ".join(str(entry.response_body) for entry in tenant.journal)
     assert sum(word in sent for word in words) > 15, "the tenant shows them"
     shown = str(result["profile"]) + str(result["summary"])

@@ -33,6 +33,7 @@ from .redaction import Redactor
 from .retry import Retry
 from .signing import Auth, tenant_key
 from .throttle import Slot, Throttle
+from .trace import Trace
 from .watchdog import adapter, watched
 
 try:
@@ -99,6 +100,9 @@ class Client:
         self.warnings: list[str] = []
         # Each is told of every attempt, when it has ended.
         self.watchers: list[Watcher] = []
+        if connection.trace_file:
+            trace = Trace(connection.trace_file, connection.trace_names, self.redactor, self.warnings, lambda: self.key().secret)
+            self.watchers.append(trace.see)
         self._key: Auth | None = None
         self._throttles: dict[str, Throttle] = {}
         self._lock = threading.Lock()

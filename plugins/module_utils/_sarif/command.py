@@ -102,6 +102,8 @@ def _upload(prepared: Prepared, given: dict[str, t.Any], redactor: Redactor) -> 
         retry_deadline=_number("CORTEXCLOUD_RETRY_DEADLINE", 120.0),
         rate_limit_dir=_environment("CORTEXCLOUD_RATE_LIMIT_DIR"),
         state_dir=_environment("CORTEXCLOUD_STATE_DIR"),
+        trace_file=_environment("CORTEXCLOUD_TRACE_FILE"),
+        trace_names=_environment("CORTEXCLOUD_TRACE_NAMES") or "hide",
         expected_tenant=_environment("CORTEXCLOUD_EXPECTED_TENANT"),
         user_agent="cortex-sarif",
     )
