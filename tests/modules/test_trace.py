@@ -22,7 +22,9 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.status import STATUSES
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.types import TYPES
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import trace
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.attempt import Attempt
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.invented import KEYS, WORDS, Invented
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import Redactor
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import command
 from tenant.problem import appsec
 from tenant.server import EmbeddedTenant
@@ -127,7 +129,7 @@ def test_of_thirty_names_and_secrets_none_is_in_a_trace(
             made = {"type": "COLLECTOR", "unique_properties": {"detectionMethod": "SAST", "fileType": "SARIF"}}
             monkeypatch.setattr(type(tenant.state), "create", create)
             tenant.set(token_names="unknown")
-            Ask(run_module, tenant, "data_source", name=f"{words[4]}-{name}", **made, **options)
+            Ask(run_module, tenant, "data_source", name=f"{words[4]}-{name}", credentials_file=f"{file}.token-{name}", **made, **options)
             monkeypatch.setattr(type(tenant.state), "create", telling)
             upload = {"path": [str(tmp_path / "report.sarif")], "repository_url": f"https://github.com/{words[-2]}/{words[-1]}"}
             Ask(run_module, tenant, "sarif_upload", collector_id=collector, branch=words[6], **upload, **options).ok()
@@ -138,6 +140,8 @@ def test_of_thirty_names_and_secrets_none_is_in_a_trace(
     assert [word for word in [*names, *secrets] if word.lower() in hidden] == []
     assert sum(word in kept for word in words) > 20, "they were said"
     assert [secret for secret in secrets if secret.lower() in kept] == []
+    headers = [one for e in archive(Path(f"{file}.keep"))[1] for one in e["request"]["headers"]]
+    assert {one["value"] for one in headers if one["name"].lower() in ("authorization", "x-xdr-nonce")} == {"********"}
     _comment, entries = archive(Path(f"{file}.hide"))
     (refused,) = [e for e in entries if e["response"]["status"] == 400]
     assert json.loads(refused["response"]["content"]["text"])["message"].startswith("Not taken by word-")
@@ -200,18 +204,20 @@ def test_what_a_killed_process_left_is_gone_on_with_and_the_oldest_go_first(
     assert comment.endswith(f"; {33 - len(entries)} older entries were dropped")
 
 
-def test_threads_write_one_file(tenant: EmbeddedTenant, file: Path, tmp_path: Path) -> None:
-    def ask() -> None:
-        with api_of(tenant, tmp_path, trace_file=str(file)) as api:
-            for _unused in range(10):
-                api.healthcheck()
+def test_many_write_one_file(file: Path) -> None:
+    def write() -> None:
+        own = trace.Trace(str(file), "hide", Redactor(), warnings, lambda: "key-1")
+        for _unused in range(50):
+            own.see(Attempt("GET", "https://api.bakery.example/public_api", {}, None))
 
-    threads = [threading.Thread(target=ask) for _unused in range(4)]
+    warnings: list[str] = []
+    threads = [threading.Thread(target=write) for _unused in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(archive(file)[1]) == 40
+    assert warnings == []
+    assert len(archive(file)[1]) == 400
 
 
 def test_of_long_lists_and_large_bodies_a_part_is_kept(tenant: EmbeddedTenant, file: Path, tmp_path: Path) -> None:
