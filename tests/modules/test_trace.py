@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import stat
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -126,10 +127,11 @@ def test_of_thirty_names_and_secrets_none_is_in_a_trace(
             Ask(run_module, tenant, "repository_info", url=f"https://github.com/{words[-2]}/{words[-1]}", **options).ok()
             sent = {"type": "SNYK", "credentials": {"token": "hunter22-secret"}, "unique_properties": {"apiToken": words[5]}}
             Ask(run_module, tenant, "data_source", name=words[0], **sent, **options).refused()
-            made = {"type": "COLLECTOR", "unique_properties": {"detectionMethod": "SAST", "fileType": "SARIF"}}
             monkeypatch.setattr(type(tenant.state), "create", create)
             tenant.set(token_names="unknown")
-            Ask(run_module, tenant, "data_source", name=f"{words[4]}-{name}", credentials_file=f"{file}.token-{name}", **made, **options)
+            with api_of(tenant, tmp_path, **options) as api:
+                settings = {"name": f"{words[4]}-{name}", "detectionMethod": "SAST", "fileType": "SARIF"}
+                assert "ingestion" in api.create_data_source({"type": "COLLECTOR", "uniqueProperties": settings})
             monkeypatch.setattr(type(tenant.state), "create", telling)
             upload = {"path": [str(tmp_path / "report.sarif")], "repository_url": f"https://github.com/{words[-2]}/{words[-1]}"}
             Ask(run_module, tenant, "sarif_upload", collector_id=collector, branch=words[6], **upload, **options).ok()
@@ -212,10 +214,15 @@ def test_many_write_one_file(file: Path) -> None:
 
     warnings: list[str] = []
     threads = [threading.Thread(target=write) for _unused in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(usual)
     assert warnings == []
     assert len(archive(file)[1]) == 400
 
