@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
 import os
 import stat
-import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -206,24 +205,22 @@ def test_what_a_killed_process_left_is_gone_on_with_and_the_oldest_go_first(
     assert comment.endswith(f"; {33 - len(entries)} older entries were dropped")
 
 
-def test_many_write_one_file(file: Path) -> None:
-    def write() -> None:
-        own = trace.Trace(str(file), "hide", Redactor(), warnings, lambda: "key-1")
-        for _unused in range(50):
-            own.see(Attempt("GET", "https://api.bakery.example/public_api", {}, None))
-
+def write(path: str) -> None:
     warnings: list[str] = []
-    threads = [threading.Thread(target=write) for _unused in range(8)]
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(usual)
+    own = trace.Trace(path, "hide", Redactor(), warnings, lambda: "key-1")
+    for _unused in range(100):
+        own.see(Attempt("GET", "https://api.bakery.example/public_api", {}, None))
     assert warnings == []
+
+
+def test_many_processes_write_one_file(file: Path) -> None:
+    start = multiprocessing.get_context("fork").Process
+    processes = [start(target=write, args=(str(file),)) for _unused in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0, 0]
     assert len(archive(file)[1]) == 400
 
 
