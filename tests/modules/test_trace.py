@@ -208,7 +208,7 @@ def test_what_a_killed_process_left_is_gone_on_with_and_the_oldest_go_first(
 def write(path: str) -> None:
     warnings: list[str] = []
     own = trace.Trace(path, "hide", Redactor(), warnings, lambda: "key-1")
-    for _unused in range(100):
+    for _unused in range(200):
         own.see(Attempt("GET", "https://api.bakery.example/public_api", {}, None))
     assert warnings == []
 
@@ -221,7 +221,7 @@ def test_many_processes_write_one_file(file: Path) -> None:
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0, 0, 0]
-    assert len(archive(file)[1]) == 400
+    assert len(archive(file)[1]) == 800
 
 
 def test_of_long_lists_and_large_bodies_a_part_is_kept(tenant: EmbeddedTenant, file: Path, tmp_path: Path) -> None:
