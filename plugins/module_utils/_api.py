@@ -9,8 +9,10 @@ import json
 import typing as t
 from urllib.parse import quote, urlsplit
 
-from ._errors import WORDS_SHOWN, ApiError, CannotCreate, InputError, names_error, words_of
+from ._admitted import Unreadable, admit
+from ._errors import ApiError, CannotCreate, InputError, names_error, words_of
 from ._http.client import Answer, Call, Client
+from ._http.pool import each
 from ._http.redaction import secrets_in
 from ._http.signing import CollectorToken
 
@@ -24,6 +26,8 @@ REPOSITORIES = "/public_api/appsec/v1/repositories"
 PAGE = 100
 # Of a list; a tenant with more repositories than a million has something else wrong.
 MOST_PAGES = 10_000
+# Pages that are asked for at once, twice as many each time: so at most as many are asked for in vain as there are.
+MOST_TOGETHER = 8
 HEALTHCHECK = "/public_api/v1/healthcheck"
 # (docs/api.md: upload.503, upload.disabled)
 _UPLOAD_FINAL = {503: "This is how the API refuses uploads to a disabled collector: enable it in the console."}
@@ -52,7 +56,7 @@ class Api:
         return ("previous" if self._instances == PREVIOUS else "current") if self._seen else None
 
     def _ask(self, call: Call, form: Form | None = None) -> Answer:
-        """Send a call. What the tenant says comes in through here and nowhere else.
+        """Send a call. What the tenant says comes in through here and nowhere else, as admit() leaves it.
 
         form: takes what was asked for out of the body; when it finds nothing, the answer is refused as unreadable.
         """
@@ -237,8 +241,7 @@ class Api:
                 raise dataclasses.replace(exc, ambiguous=True) from None
             raise
         if names_error(answer.body):
-            said = self.client.redactor.text(words_of(answer.body))[:WORDS_SHOWN]
-            words = f"but the answer names an error: {said}"
+            words = f"but the answer names an error: {self.client.quoted(words_of(answer.body), json.dumps(answer.body))}"
             raise ApiError(call.operation, subject, method="POST", path=path, status=answer.status, words=words, ambiguous=True)
         return dataclasses.replace(answer, body=_unwrap_words(answer.body))
 
@@ -248,19 +251,32 @@ class Api:
         Some tenants ignore the offset: then the pages repeat, and the first one is all there is to be had
         (docs/api.md: repositories.offset). Raises ApiError for a list without end.
         """
+        filters = {name: value for name, value in (("search", search), ("source", source)) if value}
+
+        def page_at(offset: int) -> list[t.Any]:
+            query = {"limit": str(PAGE), "offset": str(offset), **filters}
+            return t.cast(list[t.Any], self._ask(Call("GET", REPOSITORIES, "list repositories", query=query), _unwrap_list).body)
+
         found: dict[str, Raw] = {}
-        for _page in range(MOST_PAGES):
-            query = {
-                "limit": str(PAGE),
-                "offset": str(len(found)),
-                **({"search": search} if search else {}),
-                **({"source": source} if source else {}),
-            }
-            page = self._ask(Call("GET", REPOSITORIES, "list repositories", query=query), _unwrap_list).body
-            fresh = {str(r["id"]): r for r in page if isinstance(r, dict) and r.get("id") and str(r["id"]) not in found}
+        # Pages that were asked for together, by their offset; one that does not follow on what was found is asked for anew.
+        ahead: dict[int, list[t.Any]] = {}
+        size, together = 0, 1
+        for page_number in range(MOST_PAGES):
+            at = len(found)
+            if at not in ahead:
+                together = 1 if ahead else min(together, MOST_PAGES - page_number)
+                offsets = [at + number * size for number in range(together)]
+                ahead = dict(zip(offsets, each(self.client, page_at, offsets, reading=False)))
+                together = min(2 * together, MOST_TOGETHER) if size else 1
+            page = ahead.pop(at)
+            fresh = {str(r["id"]): r for r in page if isinstance(r, dict) and _is_id(r.get("id")) and str(r["id"]) not in found}
             found.update(fresh)
             if not fresh:
                 return list(found.values()), not page
+            self.client.on_read(len(found), 0)
+            if len(page) < (size or PAGE):
+                together = 1  # that was the last one, it seems
+            size = size or len(page)
         words = f"the list has not ended after {MOST_PAGES} pages, so it is not known what the tenant holds"
         raise ApiError("list repositories", method="GET", path=REPOSITORIES, words=words)
 
@@ -284,11 +300,6 @@ class Api:
         return self._ask(Call("GET", HEALTHCHECK, "check the tenant's health"))
 
 
-def admit(body: t.Any) -> t.Any:
-    """The gate inward: every decoded response passes it before anything else looks at it. It passes all of it on."""
-    return body
-
-
 def _segment(identifier: str) -> str:
     """An id as one part of a path. Raises InputError for what is none there: dots are taken out of a URL, and it would lead elsewhere."""
     if identifier.strip() in ("", ".", "..") or not identifier.isprintable():
@@ -310,7 +321,7 @@ def _unwrap_list(body: t.Any) -> list[t.Any] | None:
 def _instances_in(body: t.Any) -> list[Raw] | None:
     """The list of instances; None when one has no id: an unreadable list taken for an empty one would create everything a second time."""
     items = _unwrap_list(body)
-    whole = items is not None and all(isinstance(i, dict) and i.get("id") not in (None, "") for i in items)
+    whole = items is not None and all(isinstance(i, dict) and _is_id(i.get("id")) for i in items)
     return items if whole else None
 
 
@@ -319,10 +330,17 @@ def _unwrap_item(body: t.Any) -> Raw | None:
     for _depth in range(3):
         if not isinstance(body, dict):
             return None
-        if body.get("id") not in (None, ""):
+        if _is_id(body.get("id")):
             return {**body, "id": str(body["id"])}
         body = body.get("data", body.get("reply"))
     return None
+
+
+def _is_id(value: t.Any) -> bool:
+    """Whether it is text, or a whole number, by which an object can be asked for."""
+    if isinstance(value, str):
+        return bool(value.strip()) and not isinstance(value, Unreadable)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _unwrap_words(body: t.Any) -> Raw:

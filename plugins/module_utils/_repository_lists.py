@@ -7,12 +7,12 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-import json
 import os
 import re
 import typing as t
 
 from ._addresses import repository_of
+from ._admitted import parsed
 from ._errors import InputError
 
 # The full name stands before the short one: exports of GitHub and GitLab have both.
@@ -54,7 +54,7 @@ def names_in(content: bytes, path: str, where: str) -> list[str]:
         if kind == ".csv":
             entries: t.Any = _column(text)
         elif kind == ".json":
-            entries = json.loads(text)
+            entries = parsed(text)
         elif kind in (".yml", ".yaml"):
             entries = _yaml(text, where)
         else:

@@ -14,6 +14,7 @@ import time
 import typing as t
 
 from ._addresses import host_key
+from ._admitted import deeper
 from ._files import Draft, make_folders, open_private
 from ._http.lock import HAS_LOCKS, file_name, hold_alone, refuse_strangers, user_folder
 
@@ -39,7 +40,7 @@ SECTIONS: dict[str, Section] = {
     "unscoped": Section(
         holds="instances that a run created and has not scoped yet",
         keep=1000,
-        lost="what a broken-off run created counts as any other instance: to narrow its selection needs max_deselect",
+        lost="what a broken-off run created counts as any other instance once something changes it: to narrow it needs max_deselect",
     ),
     "made": Section(
         holds="which item an instance was created for, where the tenant shows another identifier than its name",
@@ -55,6 +56,11 @@ SECTIONS: dict[str, Section] = {
         holds="types that this tenant has created",
         keep=100,
         lost="a recreation of such a type is refused until one was created",
+    ),
+    "verified": Section(
+        holds="instances that were found to be as wanted, with digests of what was wanted, and when they were changed last",
+        keep=3000,
+        lost="with trust_unchanged each data source is read once more",
     ),
     "mappings": Section(
         holds="the external_projects that were applied last, with the time of the instance's last change",
@@ -115,6 +121,17 @@ class Memory:
             return
         entry = Entry(value, int(time.time()))
         self._change(lambda entries: {**{k: e for k, e in entries.items() if k != (section, key)}, (section, key): entry})
+
+    def change(self, section: str, put: dict[str, t.Any], forget: t.Container[str]) -> None:
+        """Many at once: remember these values by their keys, and forget the keys of others. Values that are too big must not be given."""
+        _known(section)
+        now = int(time.time())
+
+        def changed(entries: Entries) -> Entries:
+            kept = {k: e for k, e in entries.items() if k[0] != section or not (k[1] in put or k[1] in forget)}
+            return {**kept, **{(section, key): Entry(value, now) for key, value in put.items()}}
+
+        self._change(changed)
 
     def forget(self, section: str, key: str) -> None:
         # Mostly there is nothing to forget, and then no lock is taken and no folder made.
@@ -193,7 +210,9 @@ class Memory:
                 raise OSError(f"{self._name}.json was written by a newer version of the collection")
             if held["version"] != VERSION or held["tenant"] != self._tenant:
                 return {}
-            return {(str(e["section"]), str(e["key"])): Entry(e["value"], int(e["time"])) for e in held["entries"]}
+            # What is too deep was not written here, and could not be written again.
+            whole = [e for e in held["entries"] if not deeper(e)]
+            return {(str(e["section"]), str(e["key"])): Entry(e["value"], int(e["time"])) for e in whole}
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return {}
 

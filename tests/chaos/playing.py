@@ -23,7 +23,8 @@ UTILS = "ansible_collections.cortex_cloud.appsec.plugins.module_utils"
 WINDOW = 0.04
 LOOK_AGAIN = 0.3
 SCALED: dict[str, dict[str, Any]] = {
-    "_http.throttle": {"WINDOW": WINDOW, "LONGEST_FLIGHT": 0.2, "LONGEST_HOLD": 0.3, "_LONGEST_SLEEP": 0.08, "_GRACE": 0.3},
+    "_http.pace": {"WINDOW": WINDOW, "LONGEST_FLIGHT": 0.2, "_LONGEST_SLEEP": 0.08, "_GRACE": 0.3},
+    "_http.throttle": {"LONGEST_FLIGHT": 0.2, "LONGEST_HOLD": 0.3},
     "_http.retry": {"LONGEST_HOLD": 0.3, "FIRST_PAUSE": 0.02, "LONGEST_PAUSE": 0.2},
     "_data_sources.apply": {"LOOK_AGAIN_SECONDS": LOOK_AGAIN, "SETTLE_PAUSES": (0.0, 0.02, 0.04, 0.08)},
     "_data_sources.view": {"SETTLE_PAUSES": (0.0, 0.02, 0.04, 0.08)},
@@ -64,10 +65,13 @@ class Here:
 
 
 class Elsewhere:
-    """Plays in a process of its own that lives until closed; started plays of several run at the same time."""
+    """Plays in a process of its own that lives until closed; started plays of several run at the same time.
 
-    def __init__(self) -> None:
-        command = [sys.executable, "-m", "chaos.worker"]
+    before: a command that starts it, such as nice.
+    """
+
+    def __init__(self, *before: str) -> None:
+        command = [*before, sys.executable, "-m", "chaos.worker"]
         environment = {"PYTHONPATH": f"{ROOT / 'tests'}:{ROOT / '.build'}", "PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
         self._process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
@@ -84,6 +88,10 @@ class Elsewhere:
     def play(self, module: str, params: dict[str, Any]) -> tuple[dict[str, Any], str]:
         self.start(module, params)
         return self.finish()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def kill(self) -> None:
         """As kill -9, a machine that is switched off or a container that runs out of memory do it."""

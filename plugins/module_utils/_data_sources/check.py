@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from .._addresses import host_key
+from .._admitted import DEEPEST, deeper
 from .._errors import InputError, did_you_mean
 from .fields import MANUAL, SELECTION_TYPES, Item, get
 from .types import TYPES, is_word
@@ -60,6 +61,8 @@ def check_item(item: Item) -> list[str]:
         if key in mapped:
             raise InputError(f"external_projects[{index}] maps project {project} a second time: a project (and branch) has one mapping.")
         mapped.add(key)
+    if deeper(item.get("unique_properties"), DEEPEST):
+        raise InputError(f"unique_properties is nested more than {DEEPEST} deep, which no tenant shows again: make it flatter.")
     if item["max_deselect"] < -1:
         raise InputError("max_deselect must be -1 (no limit) or a number from 0.")
     return warnings

@@ -9,9 +9,11 @@ import typing as t
 from .._addresses import host_key
 from .._api import Api
 from .._errors import InputError
+from .._http.pool import each
 from .fields import Item, Raw, get
-from .instance import Instance
+from .instance import UNREADABLE_COUNT, Instance
 from .types import STAGES, known
+from .view import tell_odd
 
 # Filter -> what an instance shows for it. Types decide category and stage, so that a tenant's spelling of them never matters.
 _VALUE: dict[str, t.Callable[[Item], t.Any]] = {
@@ -49,14 +51,13 @@ def fetch_data_sources(api: Api, filters: dict[str, t.Any], *, details: bool) ->
         if full is None:
             raise InputError(f"there is no data source with id {filters['id']} in this tenant.")
         return [full] if _passes(full, wanted) else []
-    found = []
-    for raw in api.list_data_sources():
-        item = _shown(Instance(raw, full=False))
-        verdict = _passes(item, wanted)
-        if verdict is None or (details and verdict):
-            item = _full(api, str(raw["id"]), raw) or {}
-            verdict = bool(item) and _passes(item, wanted)
-        if verdict:
+    listed = api.list_data_sources()
+    shown = [_shown(api, Instance(raw, full=False)) for raw in listed]
+    verdicts = [_passes(item, wanted) for item in shown]
+    found = [item for item, verdict in zip(shown, verdicts) if verdict and not details]
+    asked = [raw for raw, verdict in zip(listed, verdicts) if verdict is None or (details and verdict)]
+    for item in each(api.client, lambda raw: _full(api, str(raw["id"]), raw), asked):
+        if item is not None and _passes(item, wanted):
             found.append(item)
     return sorted(found, key=lambda i: (i.get("type") or "", i.get("name") or i.get("identifier") or "", i["id"]))
 
@@ -69,11 +70,12 @@ def _of_type(item: Item, attribute: str) -> t.Any:
 def _full(api: Api, instance_id: str, listed: Raw) -> Item | None:
     """listed: its entry in the list, with what is shown there alone; {} where the list was not read."""
     raw = api.get_data_source(instance_id)
-    return None if raw is None else _shown(Instance.read(raw, listed))
+    return None if raw is None else _shown(api, Instance.read(raw, listed))
 
 
-def _shown(instance: Instance) -> Item:
-    count = {} if instance.listed_count is None else {"repositories_count": instance.listed_count}
+def _shown(api: Api, instance: Instance) -> Item:
+    tell_odd(api, instance)
+    count = {} if instance.listed_count in (None, UNREADABLE_COUNT) else {"repositories_count": instance.listed_count}
     return {**count, **instance.shown, "complete": instance.complete}
 
 

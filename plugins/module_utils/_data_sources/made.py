@@ -74,4 +74,5 @@ def applied_mappings(memory: Memory, raw: Raw) -> list[Item] | None:
     if not isinstance(value, dict) or value.get("updated") != last_update(raw):
         return None
     mappings = value.get("mappings")
-    return mappings if isinstance(mappings, list) and all(isinstance(m, dict) for m in mappings) else None
+    whole = isinstance(mappings, list) and all(isinstance(m, dict) and all(isinstance(v, str) for v in m.values()) for m in mappings)
+    return mappings if whole else None

@@ -34,6 +34,10 @@ class Match:
     undetermined: str = ""
     warning: str = ""
 
+    def judged(self, current: Instance) -> Instance:
+        """The instance as it may be planned for: one that is not proven to be the item's is never taken for its creation."""
+        return current if self.proven or self.by == "memory" else dataclasses.replace(current, begun=None)
+
 
 def match(item: Item, instances: t.Iterable[Instance], taken: t.Container[str] = ()) -> Match:
     """Find the instance that an item without an id means, by type and every distinguishing field given.
@@ -116,6 +120,19 @@ def proves(item: Item, instance: Instance) -> bool:
 def denied(item: Item, instance: Instance) -> list[str]:
     """The identifying fields that an item gives and that the instance shows differently."""
     return [field for field, verdict in _compare(item, instance).items() if verdict is False]
+
+
+def contradictions(one: Instance, other: Instance) -> list[str]:
+    """The identifying fields that two readings of one instance both show, and show differently."""
+    hosts = [host_key(get(each.raw, "domain.hostname") or "") for each in (one, other)]
+    shown = {
+        "type": (one.type, other.type),
+        "identifier": (one.identifier, other.identifier),
+        "name": (one.names, other.names),
+        "hostname": (hosts[0], hosts[1]),
+    }
+    different = [field for field, (first, second) in shown.items() if first and second and first != second and field != "name"]
+    return different if set(one.names) & set(other.names) or not (one.names and other.names) else [*different, "name"]
 
 
 def may_mean(item: Item, instance: Instance) -> bool:

@@ -8,6 +8,7 @@ import dataclasses
 
 from .._addresses import host_key
 from .._errors import InputError
+from .._http.pool import each
 from .fields import Item, get, label
 from .instance import Instance
 from .types import TYPES
@@ -45,8 +46,7 @@ class Prune:
 
         Raises InputError when there are too many, or when one looks like the old name of a new item.
         """
-        for instance_id in [i for i, instance in view.instances.items() if not instance.type and i not in matched]:
-            view.fetch(instance_id)
+        each(view.api.client, view.fetch, [i for i, instance in view.instances.items() if not instance.type and i not in matched])
         found = [instance for i, instance in view.instances.items() if i not in matched and instance.type in self.types]
         for instance in found:
             host = host_key(get(instance.raw, "domain.hostname") or "")
@@ -67,4 +67,7 @@ class Prune:
                 f"{' ...' if len(found) > 10 else ''}. "
                 f"If that is meant, set prune_max to {len(found)}. Nothing was changed."
             )
+        # The list is not enough to delete by: another reading of the same instance must not contradict it.
+        read = [view.fetch_to_delete(instance.id, instance.label) for instance in found]
+        found = [instance for instance in read if instance is not None]
         return sorted(found, key=lambda instance: (instance.type, instance.label))

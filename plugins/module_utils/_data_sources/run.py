@@ -4,7 +4,6 @@
 # PRIVATE to the collection: floor 3, one run over a list of items: read, plan all, check all, then write.
 from __future__ import annotations
 
-import concurrent.futures
 import functools
 import json
 import threading
@@ -12,26 +11,26 @@ import typing as t
 
 from .._addresses import host_key
 from .._api import Api
-from .._errors import ApiError, CortexError, InputError, PartlyDone, TenantError
+from .._errors import ApiError, CortexError, InputError, PartlyDone, TenantError, Unexpected
+from .._http.pool import each
 from .._repository_lists import names_of, read_names
 from .._state import Memory
 from .apply import Outcome, Surprise, Writer
 from .check import check_item
-from .collector_token import CredentialsFile
-from .fields import COLLECTOR, Item, get, label
+from .collector_token import CredentialsFile, left_draft, missing_token, real_path, take_draft
+from .digest import digest_of, refuse_another
+from .fields import COLLECTOR, Item, get, label, last_update
 from .instance import Instance
 from .made import made_for
 from .match import Match, same_new, unread_by
 from .plan import Plan, plan_delete, plan_item
 from .prune import Prune
 from .scope import resolve
-from .show import digest_of
+from .trusted import Trust
 from .types import repository_key
 from .unscoped import forget, unscoped
 from .view import Undetermined, View
 
-# Enough to keep the tenant's rate limit busy while each request takes its time.
-WORKERS = 16
 # After these the key, not the item, is at fault: every further item would fail the same way.
 STOP = (401, 402, 403)
 
@@ -40,8 +39,9 @@ class Run:
     """Brings one tenant to what a list of items says.
 
     full: always read the instances in full, for the result's sake, not only where planning needs it. digest: apply only the plan with
-    this digest. progress: called from any thread with the counts total, done, changed and failed, whenever they change. on_plan: called
-    with the plan, before the first write; what it raises ends the run.
+    this digest. trust_unchanged: what an earlier run found as wanted, and nobody changed since, is not read again. progress: called from
+    any thread with the counts total, done, changed and failed, whenever they change. on_plan: called with the plan, before the first
+    write; what it raises ends the run.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Run:
         full: bool = False,
         prune: Prune | None = None,
         digest: str | None = None,
+        trust_unchanged: bool = False,
         progress: t.Callable[[dict[str, int]], None] = lambda _counts: None,
         on_plan: t.Callable[[Run], None] = lambda _run: None,
     ) -> None:
@@ -62,7 +63,10 @@ class Run:
         self.digest = ""
         self.planned: list[tuple[Plan, Item]] = []
         self._on_plan = on_plan
-        self._writer = Writer(self.view, self.memory)
+        self._writer = Writer(self.view, self.memory, approved=digest is not None)
+        self._trust = Trust(self.memory, lambda: api.client.key().secret, on=trust_unchanged)
+        # Plans of what is not read again, by the index of the item.
+        self._trusted: dict[int, Plan] = {}
         self._stopped = ""
         self._lock = threading.Lock()
 
@@ -77,11 +81,13 @@ class Run:
         self._check(outcomes)
         self._read(outcomes)
         _refuse_contradictions([o for o in outcomes if o.error is None])
-        self._each([o for o in outcomes if not o.item.get("ignore")], self._plan)
+        self._each([o for o in outcomes if not o.item.get("ignore")], self._plan, reading=True)
         outcomes += self._plan_prune(outcomes)
         self._approve(outcomes)
+        self._keep_trust(outcomes)
         if not self.check_mode:
             self._write(outcomes)
+            self._keep_trust(outcomes)
         return outcomes
 
     @property
@@ -96,7 +102,9 @@ class Run:
             outcome.warnings += check_item(outcome.item)
             outcome.item = _with_candidates(outcome.item, read)
 
-        self._each(outcomes, check, workers=1)
+        for outcome in outcomes:
+            self._guard(outcome, check)
+        _refuse_one_file(outcomes)
         if self.prune:
             self.prune.check([o.item for o in outcomes])
 
@@ -108,28 +116,33 @@ class Run:
         self.view.load()
         # Once each, before that, the instances whose list entry hides what the items are told apart by.
         hidden = {unread for item in items if "id" not in item for unread in unread_by(item, self.view.candidates(item))}
-        with concurrent.futures.ThreadPoolExecutor(max_workers=WORKERS) as pool:
-            for future in [pool.submit(self.view.fetch, instance_id) for instance_id in sorted(hidden)]:
-                future.result()
+        each(self.view.api.client, self.view.fetch, sorted(hidden))
         owners: dict[str, set[int]] = {}
         for outcome in outcomes:
             for instance_id in self.view.proven(outcome.item) if outcome.error is None else ():
                 owners.setdefault(instance_id, set()).add(outcome.index)
-        self._each(outcomes, lambda o: self._find(o, {i for i, indexes in owners.items() if o.index not in indexes}))
+        self._each(outcomes, lambda o: self._find(o, {i for i, indexes in owners.items() if o.index not in indexes}), reading=True)
 
     def _approve(self, outcomes: list[Outcome]) -> None:
         """Show the whole plan, and refuse it when another one is wanted."""
         self.planned = [(o.plan, o.item) for o in outcomes if o.error is None]
-        self.digest = digest_of(self.tenant, self.planned)
+        self.digest = digest_of(self.tenant, [plan for plan, _item in self.planned])
         self._on_plan(self)
-        if self.wanted_digest is not None and self.wanted_digest.strip() != self.digest:
-            wanted = self.wanted_digest.strip()
-            raise InputError(
-                f"the plan is not the one that plan_digest names ({wanted}): it is now {self.digest}. "
-                "The tenant or the items changed since. Look at the new plan. Nothing was changed."
-                if wanted
-                else f"plan_digest is blank, which is the digest of no plan; that of this plan is {self.digest}. Nothing was changed."
-            )
+        if self.wanted_digest is not None:
+            refuse_another(self.wanted_digest, self.digest)
+
+    def _keep_trust(self, outcomes: list[Outcome]) -> None:
+        """Before the first write and after the last one: whatever is written, refused or differs is read again next time."""
+        verified, doubtful = [], set[str]()
+        for outcome in outcomes:
+            if outcome.current is None:
+                continue
+            instance = self.view.instances.get(outcome.current.id, outcome.current)
+            if outcome.error is not None or outcome.plan.action != "none" or outcome.warnings:
+                doubtful.add(instance.id)
+            elif instance.full and not instance.odd and last_update(self.view.listed(instance.id)) == last_update(instance.raw):
+                verified.append((outcome.item, outcome.plan, instance))
+        self._trust.keep(verified, doubtful)
 
     def _write(self, outcomes: list[Outcome]) -> None:
         planned = [o for o in outcomes if o.error is None]
@@ -194,16 +207,10 @@ class Run:
                 self._counts[name] += more
             self._progress(self._counts)
 
-    def _each(self, outcomes: list[Outcome], step: t.Callable[[Outcome], t.Any], workers: int = WORKERS) -> None:
+    def _each(self, outcomes: list[Outcome], step: t.Callable[[Outcome], t.Any], *, reading: bool = False) -> None:
         """Do a step for each outcome that has not failed, several at once; a failure is recorded in the outcome."""
         todo = [o for o in outcomes if o.error is None]
-        if len(todo) < 2 or workers < 2:
-            for outcome in todo:
-                self._guard(outcome, step)
-            return
-        with concurrent.futures.ThreadPoolExecutor(max_workers=min(workers, len(todo))) as pool:
-            for future in [pool.submit(self._guard, outcome, step) for outcome in todo]:
-                future.result()
+        each(self.view.api.client, lambda outcome: self._guard(outcome, step), todo, reading=reading)
 
     def _guard(self, outcome: Outcome, step: t.Callable[[Outcome], t.Any]) -> None:
         if self._stopped:
@@ -215,11 +222,14 @@ class Run:
             outcome.fail(exc, "undetermined" if isinstance(exc, Undetermined) else "failed")
             if isinstance(exc, ApiError) and exc.status in STOP:
                 self._stopped = f"the run ended with HTTP {exc.status} at item {outcome.index}."
+        except Exception as exc:
+            # A fault of ours about what one answer held must not take the other items' results, nor their tokens, with it.
+            outcome.fail(Unexpected(exc, subject=label(outcome.item)))
 
     def _find(self, outcome: Outcome, taken: set[str]) -> None:
         """taken: ids of the instances that other items mean beyond doubt."""
         try:
-            match = self.view.find(outcome.item, full=self.full, taken=taken)
+            match = self.view.find(outcome.item, full=self.full, taken=taken, trusted=lambda listed: self._trusts(outcome, listed))
         except Undetermined:
             match = self._remembered(outcome, taken)
             if match.found is None:
@@ -228,6 +238,12 @@ class Run:
             match = match if match.found else self._remembered(outcome, taken)
         outcome.current, outcome.match = match.found, match
         outcome.warnings += filter(None, [match.warning])
+
+    def _trusts(self, outcome: Outcome, listed: Instance) -> bool:
+        plan = self._trust.plan(outcome.item, listed)
+        if plan is not None:
+            self._trusted[outcome.index] = plan
+        return plan is not None
 
     def _remembered(self, outcome: Outcome, taken: set[str]) -> Match:
         """The instance that an earlier run created for this item, whatever the tenant shows as its identifier."""
@@ -251,15 +267,41 @@ class Run:
 
     def _plan(self, outcome: Outcome) -> None:
         item = outcome.item
-        plan = plan_item(item, outcome.current, self.view.creatable)
+        current = outcome.current
+        judged = current and outcome.match.judged(current)
+        plan = self._trusted.get(outcome.index) or plan_item(item, judged, self.view.creatable)
         if plan.action == "read":
-            plan = plan_item(item, self.view.fetch(plan.id, label(item)), self.view.creatable)
+            current = self.view.fetch(plan.id, label(item))
+            plan = plan_item(item, current and outcome.match.judged(current), self.view.creatable)
         if plan.action == "recreate" and not outcome.match.proven:
             alone = f": matched to id {plan.id} by its {outcome.match.by} alone, which is not enough to delete it; give its id."
             raise Undetermined(alone, subject=label(item))
         if plan.action in ("create", "recreate") and item.get("credentials_file") and item.get("type") == "COLLECTOR":
             CredentialsFile(item["credentials_file"]).refuse_existing()
+        elif current is not None and current.type == COLLECTOR and item.get("credentials_file") and item["state"] != "absent":
+            self._look_for_token(outcome, current)
         outcome.take(plan, predicted=self.check_mode)
+
+    def _look_for_token(self, outcome: Outcome, current: Instance) -> None:
+        """A collector that is there, and whose token is not: only a person can get a new one."""
+        path = outcome.item["credentials_file"]
+        missing = missing_token(path, current.id)
+        if not missing:
+            return
+        draft = left_draft(path, current.id)
+        if draft is not None and (self.check_mode or take_draft(*draft, path)):
+            left = f"{current.label}: credentials_file {path} {missing}; an earlier run that broke off left it as a draft."
+            outcome.warnings.append(left)
+            return
+        outcome.warnings.append(
+            f"{current.label}: credentials_file {path} {missing}, and the tenant shows a token only once: see pending_actions."
+        )
+        step = (
+            f"its token is not in credentials_file {path}: renew it in the console and put it there, or delete the collector "
+            f"(state: absent, id: {current.id}) and run again; if the token is kept elsewhere, take credentials_file out of the item"
+        )
+        name = outcome.item.get("name") or next(iter(current.names), None)
+        outcome.token_missing = [{"id": current.id, "type": COLLECTOR, "name": name, "step": step}]
 
     def _plan_prune(self, outcomes: list[Outcome]) -> list[Outcome]:
         if not self.prune or any(o.error is not None for o in outcomes):
@@ -286,6 +328,21 @@ def _with_candidates(item: Item, read: t.Callable[[str], list[str]]) -> Item:
     if given is None or item["state"] == "absent" or item.get("ignore"):
         return item
     return {**item, "scope_candidates": read(given) if isinstance(given, str) else names_of(given, "scope_candidates")}
+
+
+def _refuse_one_file(outcomes: list[Outcome]) -> None:
+    """Two tokens in one file: the second would have no place, and the tenant shows it only once."""
+    kept: dict[str, Outcome] = {}
+    for outcome in outcomes:
+        path = outcome.item.get("credentials_file")
+        if not path or outcome.item["state"] == "absent" or outcome.item.get("ignore"):
+            continue
+        other = kept.setdefault(real_path(path), outcome)
+        if other is not outcome:
+            raise InputError(
+                f"items {other.index} ({label(other.item)}) and {outcome.index} ({label(outcome.item)}) name one credentials_file, "
+                f"{real_path(path)}: each collector's token needs a file of its own. Nothing was changed."
+            )
 
 
 def _claimed(item: Item, current: Instance | None) -> list[str]:

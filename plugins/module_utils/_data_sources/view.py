@@ -15,11 +15,19 @@ from .._state import Memory
 from .fields import Item, Raw, get, label
 from .instance import Instance
 from .made import applied_mappings, creatable
-from .match import Match, match, proves
+from .match import Match, contradictions, match, proves
 from .plan import needs_full
+from .unscoped import Unscoped, begun, unscoped
 
 # A tenant may need a moment until a read shows what was written.
 SETTLE_PAUSES = (0.0, 0.5, 1.0, 2.0)
+
+
+def tell_odd(api: Api, instance: Instance) -> None:
+    """One warning for each member that the tenant shows in a form that is not known."""
+    for member in instance.odd:
+        said = f"The tenant shows {member} in a form that cannot be read"
+        api.client.warn_once(said, f", first of {instance.label}: what cannot be read counts as not shown.")
 
 
 class Undetermined(TenantError):
@@ -38,13 +46,17 @@ class View:
         self._hidden: dict[str, list[str]] = {}
         self._unproven: dict[str, list[str]] = {}
         self._unidentified: list[str] = []
+        self._unscoped: dict[str, Unscoped] = {}
 
     def load(self) -> None:
         """Read the list anew; what was read by id before is forgotten."""
         listed = [Instance(raw, full=False) for raw in self.api.list_data_sources()]
+        for instance in listed:
+            tell_odd(self.api, instance)
         self.instances = {instance.id: instance for instance in listed}
         self._listed = {instance.id: instance.raw for instance in listed}
         self._by_word, self._hidden, self._unproven, self._unidentified = {}, {}, {}, []
+        self._unscoped = unscoped(self.memory) if self.memory else {}
         for instance in listed:
             for word in {*instance.names, *filter(None, [instance.identifier])}:
                 self._by_word.setdefault(word, []).append(instance.id)
@@ -53,6 +65,10 @@ class View:
             if not instance.names:
                 host, hosts = get(instance.raw, "domain.hostname"), self._unproven if instance.identifier else self._hidden
                 hosts.setdefault(host_key(host) if isinstance(host, str) else "", []).append(instance.id)
+
+    def listed(self, instance_id: str) -> Raw:
+        """Its entry in the list; {} when there is none."""
+        return self._listed.get(instance_id, {})
 
     def candidates(self, item: Item) -> list[Instance]:
         """The listed instances that an item may mean, as far as words and hosts tell: with thousands of both, not each is compared with
@@ -97,17 +113,43 @@ class View:
                 subject=subject or f"id {instance_id}",
             )
         applied = applied_mappings(self.memory, raw) if self.memory else None
-        found = self.instances[instance_id] = Instance.read(raw, self._listed.get(instance_id, {}), applied)
+        found = Instance.read(raw, self._listed.get(instance_id, {}), applied)
+        found = self.instances[instance_id] = dataclasses.replace(found, begun=begun(found, self._unscoped, time.time()))
+        tell_odd(self.api, found)
         return found
 
-    def find(self, item: Item, *, full: bool, taken: t.Container[str] = ()) -> Match:
+    def fetch_to_delete(self, instance_id: str, subject: str = "") -> Instance | None:
+        """Like fetch, for what is to be deleted. Raises TenantError when the list says that the id is another data source."""
+        found, listed = self.fetch(instance_id, subject), self._listed.get(instance_id)
+        if found is not None and listed is not None:
+            different = contradictions(Instance(listed, full=False), Instance(found.own, full=True))
+            if different:
+                raise TenantError(
+                    f": read by its id it has another {' and '.join(different)} than in the list, so it cannot be told which data source "
+                    "that id is: not deleted. Look at both in the console.",
+                    subject=found.label,
+                )
+        return found
+
+    def find(
+        self,
+        item: Item,
+        *,
+        full: bool,
+        taken: t.Container[str] = (),
+        trusted: t.Callable[[Instance], bool] = lambda _listed: False,
+    ) -> Match:
         """The instance that the item means, if any. full: read it by id, even if the list shows enough to compare.
 
-        taken: ids of instances that other items of the list mean beyond doubt.
+        taken: ids of instances that other items of the list mean beyond doubt. trusted: whether what the list shows is enough this time.
         Raises InputError for an id that does not exist and for several matches, Undetermined when it cannot be told.
         """
         if "id" in item:
-            found = self.fetch(item["id"], label(item))
+            listed = self.instances.get(item["id"])
+            if listed is not None and item["state"] == "present" and trusted(listed):
+                return Match(listed, by="id")
+            fetch = self.fetch_to_delete if item["state"] == "absent" else self.fetch
+            found = fetch(item["id"], label(item))
             if found is None and item["state"] != "absent":
                 raise InputError(
                     f"there is no data source with id {item['id']} in this tenant, and an id never creates one. "
@@ -117,8 +159,12 @@ class View:
         result = self.match(item, self.candidates(item), taken)
         if result.found is None or result.found.full or item["state"] == "created":
             return result
+        if item["state"] == "present" and trusted(result.found):
+            return result
         # What is to be deleted is shown, and named by the digest, as it is: with all that goes with it.
-        if full or item["state"] == "absent" or needs_full(item, result.found):
+        if item["state"] == "absent":
+            return dataclasses.replace(result, found=self.fetch_to_delete(result.found.id, label(item)))
+        if full or needs_full(item, result.found):
             return dataclasses.replace(result, found=self.fetch(result.found.id, label(item)))
         return result
 

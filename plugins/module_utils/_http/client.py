@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import threading
@@ -15,6 +16,7 @@ import warnings
 from urllib.parse import urlsplit
 
 from .._addresses import host_key
+from .._admitted import admit
 from .._errors import WORDS_SHOWN, ApiError, InputError, words_of
 from .answers import (
     Unreadable,
@@ -28,7 +30,7 @@ from .answers import (
 )
 from .attempt import Attempt, Watcher
 from .connection import Connection, origin_of
-from .lock import default_directory
+from .lock import default_directory, exclusive
 from .redaction import Redactor
 from .retry import Retry
 from .signing import Auth, tenant_key
@@ -44,6 +46,10 @@ try:
 except ImportError:
     REQUESTS_ERROR = traceback.format_exc()
 
+# A request with a larger body may count at the tenant long after it began to be sent: its slot is free after its answer.
+SMALL_BYTES = 100_000
+# Characters of an answer that are looked at before a part of it is told.
+QUOTED_FROM = 100_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +109,8 @@ class Client:
         if connection.trace_file:
             trace = Trace(connection.trace_file, connection.trace_names, self.redactor, self.warnings, lambda: self.key().secret)
             self.watchers.append(trace.see)
+        # Told, by any thread, how much of how much has been read; 0: nobody knows how much there is.
+        self.on_read: t.Callable[[int, int], None] = lambda _done, _total: None
         self._key: Auth | None = None
         self._throttles: dict[str, Throttle] = {}
         self._lock = threading.Lock()
@@ -136,12 +144,26 @@ class Client:
 
     @property
     def shared_dir(self) -> str:
-        """Where the processes of this node share their budget and their locks."""
+        """Where processes share their budget and their locks."""
         return self.connection.rate_limit_dir or default_directory()
+
+    def exclusive(self, *parts: str) -> t.ContextManager[None]:
+        """The lock of one object; see lock.py."""
+        return exclusive(self.shared_dir, *parts, warnings=self.warnings)
 
     def origin(self) -> str:
         """The tenant's checked URL. Raises InputError."""
         return origin_of(self.connection.api_url, self.connection.expected_tenant)
+
+    def warn_once(self, begins: str, goes_on: str = "") -> None:
+        """Warn, unless a warning begins so already. By any thread."""
+        with self._lock:
+            if not any(warning.startswith(begins) for warning in self.warnings):
+                self.warnings.append(begins + goes_on)
+
+    def trip(self) -> float:
+        """How long the tenant's answers take of late, in seconds; 0.0 while nobody knows."""
+        return self._throttle(self.origin()).trip()
 
     def send(self, call: Call) -> Answer:
         """Send a call as often as its verb and the outcome allow. Returns the success; raises ApiError, InputError or BusyError."""
@@ -150,14 +172,16 @@ class Client:
         self.redactor.add(request.auth.secret)
         throttle = self._throttle(target)
         retry = Retry(call.method, self.connection.retry_deadline)
+        small = len(request.payload or b"") <= SMALL_BYTES
         while True:
-            slot = self._slot(throttle)
+            slot, outcome = self._slot(throttle), ""
             retry.granted(slot)
+            leaving = functools.partial(throttle.departed, slot) if small else _nothing
             seen = Attempt(call.method, target, call.query or {}, request.payload, call.raw is not None, slot.waited)
             try:
-                outcome, result = self._attempt(request, retry.deadline, seen)
+                outcome, result = self._attempt(request, retry.deadline, leaving, seen)
             finally:
-                throttle.answered(slot)
+                throttle.answered(slot, quick=call.method == "GET" and outcome in ("done", "refused"))
             seen.ended(outcome, result)
             for watcher in self.watchers:
                 watcher(seen)
@@ -181,9 +205,8 @@ class Client:
 
     def _slot(self, throttle: Throttle) -> Slot:
         slot = throttle.wait()
-        with self._lock:
-            if throttle.warning and throttle.warning not in self.warnings:
-                self.warnings.append(throttle.warning)
+        if throttle.warning:
+            self.warn_once(throttle.warning)
         return slot
 
     def _throttle(self, target: str) -> Throttle:
@@ -206,8 +229,13 @@ class Client:
             )
         return path or True
 
-    def _attempt(self, request: _Request, deadline: float, seen: Attempt) -> tuple[str, Answer | ApiError]:
-        """Send once. seen: is told what goes over the wire. Returns a key of RETRY (or "done") and what came of it."""
+    def _attempt(
+        self, request: _Request, deadline: float, leaving: t.Callable[[], None], seen: Attempt
+    ) -> tuple[str, Answer | ApiError]:
+        """Send once. Returns a key of RETRY (or "done") and what came of it.
+
+        leaving: called when it begins to be sent. seen: is told what goes over the wire.
+        """
         call = request.call
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": self.connection.user_agent}
         if request.payload is not None:
@@ -223,7 +251,7 @@ class Client:
         began = time.monotonic()
         # Python itself bounds the sending of a whole body by the timeout; then the answer still has its time.
         ends = max(deadline, began + request.seconds * (1 if request.payload is None else 2))
-        with watched(ends) as watch:
+        with watched(ends, leaving) as watch:
             try:
                 response = self._session().request(
                     call.method,
@@ -293,17 +321,18 @@ class Client:
                 # A cut-off JSON text may be a passing fault; a page of HTML is the wrong host. Neither is an empty tenant.
                 page = text.lstrip().startswith("<")
                 hint = "Is api_url the API URL (https://api-...), not the console's?"
-                begins = " ".join(self.redactor.text(text).split())[:120]
+                begins = self.quoted(text, text)[:120]
                 return "final" if page else "lost", self._error(call, f"the answer is not JSON but begins: {begins}", hint, status)
             return "done", Answer(status, decoded, skew)
         if 300 <= status < 400:
             where = host_of(response.headers.get("Location", "")) or "another page"
             hint = "Is api_url the API URL (https://api-...)?"
             return "final", self._error(call, f"the tenant redirects to {where}; redirects are not followed", hint, status)
+        decoded = admit(decoded)
         words = words_of(decoded, text if broken else "") or response.reason or "no explanation"
         error = self._error(
             call,
-            words,
+            self.quoted(words, text),
             hint_for(status, skew, call.path, self.connection.api_key_type),
             status,
             retry_after(response.headers.get("Retry-After")),
@@ -320,6 +349,12 @@ class Client:
             return "gateway", error
         return ("lost" if status >= 500 and call.method == "POST" else "final"), error
 
+    def quoted(self, words: str, body: str) -> str:
+        """What the tenant says, as a message may repeat it: nothing, when it repeats a secret anywhere in its body."""
+        if self.redactor.knows(body[:QUOTED_FROM]):
+            return "(the answer repeats a secret, so it is not shown)"
+        return self.redactor.line(words[:QUOTED_FROM])[:WORDS_SHOWN]
+
     def _error(
         self,
         call: Call,
@@ -335,11 +370,15 @@ class Client:
             method=call.method,
             path=call.path,
             status=status,
-            words=self.redactor.text(words)[:WORDS_SHOWN],
-            hint=self.redactor.text(hint),
+            words=self.redactor.line(words)[:WORDS_SHOWN],
+            hint=self.redactor.line(hint),
             retry_after=retry_after,
             clock_skew=skew,
         )
+
+
+def _nothing() -> None:
+    pass
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,8 @@ from .._api import Api
 from .._errors import CortexError, InputError
 from .._http.client import Client
 from .._http.connection import Connection
-from .._http.redaction import Redactor
+from .._http.plain import one_line
+from .._http.redaction import Redactor, outgoing
 from .options import OPTIONS, Option, Options
 from .prepare import Prepared, prepare
 from .upload.sender import upload
@@ -128,10 +129,15 @@ def _number(name: str, default: float) -> float:
 
 def _print(result: dict[str, t.Any], command: str, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(json.dumps(result, indent=2) + "\n")
+        # Within JSON an escaped character is the same character.
+        sys.stdout.write(outgoing(json.dumps(result, indent=2)) + "\n")
         return
+
+    def line(text: str, stream: t.TextIO = sys.stdout) -> None:
+        stream.write(f"{one_line(text)}\n")
+
     for text in result.get("warnings", []):
-        sys.stderr.write(f"warning: {text}\n")
+        line(f"warning: {text}", sys.stderr)
     for row in result.get("uploads", []):
         part = f" (part {row['part']} of {row['parts']})" if row["parts"] > 1 else ""
         done = "can be sent" if command == "check" else "accepted" if row["status"] and row["status"] < 300 else "not accepted"
@@ -139,13 +145,13 @@ def _print(result: dict[str, t.Any], command: str, as_json: bool) -> None:
         said = row["ingestion"] or {}
         if said.get("findings") is not None:
             done += f" ({', '.join(filter(None, [said['status'], str(said['findings']) + ' findings']))})"
-        sys.stdout.write(f"{row['path']}{part}: {done}, {row['results']} results, {row['bytes']} bytes\n")
+        line(f"{row['path']}{part}: {done}, {row['results']} results, {row['bytes']} bytes")
     for title, name in (("by level", "results_by_level"), ("changed", "normalised"), ("left out", "dropped")):
         counts = {word: count for word, count in result.get(name, {}).items() if count}
         if counts:
-            sys.stdout.write(f"{title}: {', '.join(f'{word} {count}' for word, count in counts.items())}\n")
+            line(f"{title}: {', '.join(f'{word} {count}' for word, count in counts.items())}")
     if result.get("failed"):
-        sys.stderr.write(f"error: {result['msg']}\n")
+        line(f"error: {result['msg']}", sys.stderr)
 
 
 if __name__ == "__main__":

@@ -13,12 +13,14 @@ import tempfile
 import time
 import typing as t
 
+from ..._admitted import parsed
 from ..._errors import InputError
 from ..._files import make_folders, write_private
-from ..._http.lock import exclusive
 from ..prepare import Upload
 
 Raw = dict[str, t.Any]
+# Takes the names of an object; its lock is held in the context.
+Exclusive = t.Callable[..., t.ContextManager[None]]
 
 # Receipts are for those who have to show what was uploaded, who are seldom those who upload. They hold no secret.
 FOLDER_MODE, FILE_MODE = 0o755, 0o644
@@ -39,8 +41,8 @@ class Journal:
     sent again when it is asked for again. It holds no secret.
     """
 
-    def __init__(self, path: str, locks: str, key: str, about: Raw, uploads: list[Upload]) -> None:
-        self.path, self._locks, self._key = os.path.abspath(os.path.expanduser(path)), locks, key
+    def __init__(self, path: str, exclusive: Exclusive, key: str, about: Raw, uploads: list[Upload]) -> None:
+        self.path, self._exclusive, self._key = os.path.abspath(os.path.expanduser(path)), exclusive, key
         self._entry: Raw = {
             "about": about,
             "documents": [
@@ -59,6 +61,8 @@ class Journal:
         with self._changing() as sets:
             found = sets.get(key)
             if isinstance(found, dict) and isinstance(found.get("documents"), list) and len(found["documents"]) == len(uploads):
+                if not all(map(_is_document, found["documents"])):
+                    raise self._strange()
                 self._entry = found
             sets[key] = self._entry
 
@@ -85,7 +89,7 @@ class Journal:
         """The sets of the file, which is written again afterwards, while no other process does."""
         try:
             make_folders(os.path.dirname(self.path))
-            with exclusive(self._locks, "journal", self.path):
+            with self._exclusive("journal", self.path):
                 sets = self._read()
                 yield sets
                 write_private(self.path, _as_text({"sets": sets}))
@@ -95,14 +99,24 @@ class Journal:
     def _read(self) -> Raw:
         try:
             with open(self.path, encoding="utf-8") as file:
-                content = json.load(file)
+                content = parsed(file.read())
         except FileNotFoundError:
             return {}
         except ValueError:
             content = None
         if not isinstance(content, dict) or not isinstance(content.get("sets"), dict):
-            raise InputError(f"journal {self.path} is no journal of uploads: name another file, or move it away.")
+            raise self._strange()
         return t.cast(Raw, content["sets"])
+
+    def _strange(self) -> InputError:
+        return InputError(f"journal {self.path} is no journal of uploads: name another file, or move it away.")
+
+
+def _is_document(held: t.Any) -> bool:
+    if not isinstance(held, dict) or held.get("state") not in (WAITING, ACCEPTED, UNKNOWN):
+        return False
+    status, ingestion = held.get("status"), held.get("ingestion")
+    return isinstance(status, (int, type(None))) and isinstance(ingestion, (dict, type(None)))
 
 
 class Receipts:
