@@ -32,6 +32,8 @@ NUMBERS: dict[str, tuple[Any, ...]] = {
     "clock_offset": (-60.0, 30.0), "clock_skew": (120.0, 900.0), "rate": (1000, 999), "rate_window": (0.5, 1.0), "settle": (0, 1, 2, 3),
     "repositories_page": (7, 70, 100),
 }  # fmt: skip
+# Seen in tests of their own.
+ALONE = ("certificate", "retry_after", "creatable")
 # What it takes to see a switch, besides a filled tenant.
 BESIDES = {"category_filter": {"requests": "older"}, "name_shown": {"fields": "mirrored"}, "unique_properties": {"fields": "mirrored"}}
 # Values that nothing tells from others.
@@ -66,7 +68,7 @@ def test_the_tables_are_those_of_the_tenant_and_of_the_page() -> None:
     assert sorted(re.findall(r"^\| ([a-z]+\.[a-z0-9]+) \|", page, re.MULTILINE)) == sorted(STATEMENTS)
 
 
-@pytest.mark.parametrize("name", [name for name, one in SEEN.items() if one.seen != NEVER and name not in ("certificate", "retry_after")])
+@pytest.mark.parametrize("name", [name for name, one in SEEN.items() if one.seen != NEVER and name not in ALONE])
 def test_what_the_table_says_is_seen_is_seen(name: str, tmp_path: Path) -> None:
     for value in values(name):
         with EmbeddedTenant(rate=1000, **{**BESIDES.get(name, {}), name: value}) as tenant:
@@ -101,6 +103,15 @@ def test_a_certificate_and_a_refusal_for_the_limit_are_seen(tmp_path: Path) -> N
         seen = verified(tenant, tmp_path)["seen"]
     assert (seen["switches"]["certificate"], seen["switches"]["retry_after"]) == ("valid", "seconds")
     assert seen["statements"]["tenant.429"] == "contradicted"
+
+
+@pytest.mark.parametrize("value", ["collector", "all"])
+def test_what_can_be_created_is_known_once_a_run_has_tried(value: str, run_module: Any, tmp_path: Path) -> None:
+    with EmbeddedTenant(rate=1000, creatable=value) as tenant:
+        seen = verified(tenant, tmp_path)["seen"]
+        assert seen["needed"]["creatable"].startswith("an earlier run that tried")
+        Ask(run_module, tenant, "data_source", type="SNYK", name="snyk-us").ok()
+        assert verified(tenant, tmp_path)["seen"]["switches"]["creatable"] == value
 
 
 def test_reading_needs_no_more_than_a_key_that_may_view(tenant: EmbeddedTenant, tmp_path: Path) -> None:

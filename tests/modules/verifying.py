@@ -55,7 +55,7 @@ def api_of(tenant: EmbeddedTenant, folder: Path, key: str = "admin", **options: 
     client = Client(
         Connection(
             api_url=tenant.url, api_key_id=known.id, api_key=known.key, api_key_type=known.type, ca_path=tenant.ca_path,
-            requests_per_second=1000, rate_limit_dir=str(folder / "rate"), **options,
+            requests_per_second=1000, rate_limit_dir=str(folder / "rate"), state_dir=str(folder / "state"), **options,
         )
     )  # fmt: skip
     try:

@@ -8,9 +8,11 @@ import re
 import typing as t
 
 from .._api import HEALTHCHECK, INSTANCES, PREVIOUS, REPOSITORIES
+from .._data_sources.made import CREATABLE, UNCREATABLE
 from .._data_sources.status import STATUSES
 from .._data_sources.types import TYPES
 from .._http.redaction import is_masked, looks_secret
+from .._state import Memory
 from . import published as p
 from .asking import Asking, Reply, below, unwrap
 from .evidence import Evidence
@@ -40,6 +42,18 @@ def read(asking: Asking, *, sparing: bool) -> None:
         seen.says("get.404", missing.status == 404)
     _type_filter(asking, [one for _item, one in pairs] + listed)
     _category_filter(asking)
+    _tried_before(asking)
+
+
+def _tried_before(asking: Asking) -> None:
+    """What earlier runs remember of creations: verify itself tries none but a collector's."""
+    memory = Memory(asking.api.client.connection.state_dir, asking.api.tenant, read_only=True)
+    for section, value in ((CREATABLE, "all"), (UNCREATABLE, "collector")):
+        kinds = [TYPES[kind] for kind in memory.all(section) if kind in TYPES and kind != "COLLECTOR"]
+        # That one which registers itself is not created says nothing of the others.
+        if any(not kind.created_by for kind in kinds):
+            asking.evidence.see("creatable", value)
+            asking.evidence.says("create.types", True)
 
 
 def _health(asking: Asking) -> None:

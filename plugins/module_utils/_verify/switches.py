@@ -74,7 +74,10 @@ SWITCHES: dict[str, Switch] = {
     "type_filter_mismatch": Switch(READ, "a data source whose type has two words", "refuse", "the type filter in another spelling"),
     "category_filter": Switch(READ, "a tenant that takes the words of one source and refuses those of the other", "published",
                               "the words of the category filter"),
-    "creatable": Switch(NEVER, f"{_OTHERS}; the first run of onboard tells", "collector", "which types can be created"),
+    "creatable": Switch(
+        READ, "an earlier run that tried to create another type than a collector, and remembers it in state_dir", "collector",
+        "which types can be created"
+    ),
     "create_status": Switch(WRITE, _WRITE, 200, "the status of a creation"),
     "create_body": Switch(WRITE, _WRITE, "full", "the answer to a creation"),
     "duplicate_create": Switch(NEVER, _OTHERS, "409", "a second creation of the same"),
