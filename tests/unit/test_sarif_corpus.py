@@ -119,7 +119,7 @@ def test_file(name: str, schema: Any, tenant: EmbeddedTenant, tmp_path: Path) ->
         query={"repository_url": "https://h.example/o/r"},
     )
     client.close()
-    assert answer.status == 200
+    assert answer.status == 201
     assert len([r for r in tenant.accepted_results if r.collector_id == collector.id]) == file.sent
 
 

@@ -9,7 +9,7 @@ import os
 import typing as t
 
 from .._errors import InputError
-from .._files import Draft, make_folders
+from .._files import Draft, full_path, make_folders
 from .fields import FIELDS, Raw
 
 
@@ -60,7 +60,10 @@ class CredentialsFile:
     """A JSON file for one collector's token, readable by its owner alone. Made ready before the request: nothing is lost after it."""
 
     def __init__(self, path: str) -> None:
-        self.path = os.path.abspath(os.path.expanduser(path))
+        try:
+            self.path = full_path(path)
+        except OSError as exc:
+            raise InputError(f"credentials_file {path} cannot be written ({exc.strerror}): the token would be lost. Nothing was created.") from None
         self._draft: Draft | None = None
 
     def refuse_existing(self) -> None:

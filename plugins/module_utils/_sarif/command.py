@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -125,11 +126,17 @@ def _number(name: str, default: float) -> float:
 
 
 def _print(result: dict[str, t.Any], command: str, as_json: bool) -> None:
-    if as_json:
-        sys.stdout.write(json.dumps(result, indent=2) + "\n")
-        return
-    for text in result.get("warnings", []):
-        sys.stderr.write(f"warning: {text}\n")
+    """Say what came of it, as far as anybody listens: what was done is done, and the exit code says so already."""
+    warnings = [] if as_json else [f"warning: {text}" for text in result.get("warnings", [])]
+    failure = [f"error: {result['msg']}"] if result.get("failed") and not as_json else []
+    said = [json.dumps(result, indent=2)] if as_json else list(_lines(result, command))
+    _say(sys.stderr, warnings)
+    if not _say(sys.stdout, said):
+        _say(sys.stderr, ["warning: the standard output cannot be written to. This is what it would have said:", *said])
+    _say(sys.stderr, failure)
+
+
+def _lines(result: dict[str, t.Any], command: str) -> t.Iterator[str]:
     for row in result.get("uploads", []):
         part = f" (part {row['part']} of {row['parts']})" if row["parts"] > 1 else ""
         done = "can be sent" if command == "check" else "accepted" if row["status"] and row["status"] < 300 else "not accepted"
@@ -137,13 +144,30 @@ def _print(result: dict[str, t.Any], command: str, as_json: bool) -> None:
         said = row["ingestion"] or {}
         if said.get("findings") is not None:
             done += f" ({', '.join(filter(None, [said['status'], str(said['findings']) + ' findings']))})"
-        sys.stdout.write(f"{row['path']}{part}: {done}, {row['results']} results, {row['bytes']} bytes\n")
+        yield f"{row['path']}{part}: {done}, {row['results']} results, {row['bytes']} bytes"
     for title, name in (("by level", "results_by_level"), ("changed", "normalised"), ("left out", "dropped")):
         counts = {word: count for word, count in result.get(name, {}).items() if count}
         if counts:
-            sys.stdout.write(f"{title}: {', '.join(f'{word} {count}' for word, count in counts.items())}\n")
-    if result.get("failed"):
-        sys.stderr.write(f"error: {result['msg']}\n")
+            yield f"{title}: {', '.join(f'{word} {count}' for word, count in counts.items())}"
+
+
+def _say(stream: t.TextIO | None, lines: list[str]) -> bool:
+    """Write these lines; False when the stream is closed, or nobody reads it. What it cannot encode is written as an escape."""
+    if not lines:
+        return True
+    if stream is None:
+        return False
+    text = "".join(f"{line}\n" for line in lines)
+    try:
+        text = text.encode(stream.encoding or "utf-8", "backslashreplace").decode(stream.encoding or "utf-8")
+        stream.write(text)
+        stream.flush()
+    except (OSError, ValueError, LookupError):
+        # What is left in its buffer would fail again, and take the exit code with it, when the interpreter ends.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return False
+    return True
 
 
 if __name__ == "__main__":

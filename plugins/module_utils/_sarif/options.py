@@ -163,6 +163,18 @@ OPTIONS = (
         prepares=True,
     ),
     Option(
+        "on_failed_scan",
+        (
+            "What to do with a report that says that its scan failed. Findings may be missing, and the tenant may take them for fixed.",
+            "A scan failed when an invocation has C(executionSuccessful) V(false), was ended by a signal or could not start, or "
+            "has a notification of level V(error).",
+            "V(warn) sends it with a warning that names what failed. V(fail) refuses it, and nothing is sent.",
+        ),
+        choices=("warn", "fail"),
+        default="warn",
+        prepares=True,
+    ),
+    Option(
         "level_from",
         (
             "Where the level of a result comes from.",
@@ -176,7 +188,10 @@ OPTIONS = (
     ),
     Option(
         "default_location",
-        ("The file, relative to the root of the repository, for results without a location. Without it they cannot be sent.",),
+        (
+            "The file, relative to the root of the repository, for results that name no file of it: without a location, or about a folder, "
+            "an URL or the like. Without it they cannot be sent.",
+        ),
         prepares=True,
         metavar="FILE",
     ),
@@ -289,6 +304,7 @@ class Options:
     undefined_rules: str = _default("undefined_rules")
     suppressed: str = _default("suppressed")
     include_kinds: tuple[str, ...] = _default("include_kinds")
+    on_failed_scan: str = _default("on_failed_scan")
     level_from: str = _default("level_from")
     default_location: str = _default("default_location")
     max_dropped_percent: float = _default("max_dropped_percent")

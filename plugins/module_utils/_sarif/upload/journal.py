@@ -14,7 +14,7 @@ import time
 import typing as t
 
 from ..._errors import InputError
-from ..._files import make_folders, write_private
+from ..._files import full_path, make_folders, write_private
 from ..._http.lock import exclusive
 from ..prepare import Upload
 
@@ -40,7 +40,10 @@ class Journal:
     """
 
     def __init__(self, path: str, locks: str, key: str, about: Raw, uploads: list[Upload]) -> None:
-        self.path, self._locks, self._key = os.path.abspath(os.path.expanduser(path)), locks, key
+        try:
+            self.path, self._locks, self._key = full_path(path), locks, key
+        except OSError as exc:
+            raise InputError(f"journal {path} cannot be written: {exc.strerror}. Without it a later run cannot go on.") from None
         self._entry: Raw = {
             "about": about,
             "documents": [
@@ -109,8 +112,9 @@ class Receipts:
     """A folder with one JSON file for each accepted document, for those who have to show what was uploaded when."""
 
     def __init__(self, folder: str) -> None:
-        self.folder = os.path.abspath(os.path.expanduser(folder))
+        self.folder = folder
         try:
+            self.folder = full_path(folder)
             make_folders(self.folder, FOLDER_MODE)
             with tempfile.TemporaryFile(dir=self.folder):
                 pass
