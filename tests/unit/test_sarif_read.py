@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import bz2
 import codecs
+import gzip
 import json
+import lzma
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -63,6 +66,12 @@ def parse(tmp_path: Path, content: bytes) -> tuple[Head, list[Any]]:
         (codecs.BOM_UTF16_BE + TEXT.encode("utf-16-be"), True),
         (TEXT.encode("utf-16-le"), True),
         (TEXT.encode("utf-16-be"), True),
+        # marked by one program after the other
+        (codecs.BOM_UTF8 * 2 + TEXT.encode(), True),
+        (codecs.BOM_UTF16_LE * 3 + TEXT.encode("utf-16-le"), True),
+        (codecs.BOM_UTF8 + codecs.BOM_UTF16_LE + TEXT.encode("utf-16-le"), True),
+        (codecs.BOM_UTF8 + TEXT.encode("utf-16-be"), True),
+        (codecs.BOM_UTF8.decode("latin-1").encode() + TEXT.encode(), True),
     ],
 )
 @pytest.mark.parametrize("chunk", [1, 7, 1 << 20])
@@ -119,6 +128,15 @@ CUT = TEXT[: TEXT.index("größer") + 3]
         (b"[" * 100_000, ["nested too deeply"]),
         (TEXT.encode("latin-1", "replace"), [f"is not UTF-8: byte {TEXT.index(chr(246))} is wrong"]),
         (b"[]", ["no object with version and runs"]),
+        (TEXT.replace("ö", "\n").encode(), ["invalid control character at byte", "results[0].message.text. It is a line break", "as \\n:"]),
+        (TEXT.replace("ö", "\x1b").encode(), ["character at byte", "It is the character 0x1b, which JSON has in a text only as \\u001b"]),
+        (TEXT.replace("ö", "\\x").encode(), ["invalid \\escape at byte", "message.text."]),
+        (gzip.compress(TEXT.encode()), ["is compressed (gzip)", "gunzip"]),
+        (bz2.compress(TEXT.encode()), ["is compressed (bzip2)", "bunzip2"]),
+        (lzma.compress(TEXT.encode()), ["is compressed (xz)", "unxz"]),
+        (lzma.compress(TEXT.encode(), lzma.FORMAT_ALONE), ["is compressed (lzma)", "unlzma"]),
+        (b"PK\x03\x04\x14\0", ["is compressed (zip)", "unzip"]),
+        (b"\x28\xb5\x2f\xfd\x24", ["is compressed (zstd)", "unzstd"]),
         (b'{"results": []}', ["neither version nor runs"]),
         (b'{"runs": []}', ["has no version"]),
         (TEXT.encode() + b"\xc3", ["ends in the middle of a character"]),
@@ -136,6 +154,7 @@ def test_broken_files(content: bytes, words: list[str], chunk: int, tmp_path: Pa
         parse(tmp_path, content)
     assert [word for word in words if word not in str(refused.value)] == [], str(refused.value)
     assert "\n" not in str(refused.value)
+    assert " at at " not in str(refused.value)
     assert len(str(refused.value)) < 400
 
 
