@@ -71,7 +71,12 @@ def _add(to: argparse.ArgumentParser, option: Option) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    given = vars(parser().parse_args(arguments))
+    try:
+        given = vars(parser().parse_args(arguments))
+    finally:
+        # What the parser said, if anything.
+        _flush(sys.stdout)
+        _flush(sys.stderr)
     redactor = Redactor([_environment(_TOKEN) or ""])
     result: dict[str, t.Any]
     code = FINE
@@ -157,13 +162,20 @@ def _say(stream: t.TextIO | None, lines: list[str]) -> bool:
         return True
     if stream is None:
         return False
-    text = "".join(f"{line}\n" for line in lines)
+    text, encoding = "".join(f"{line}\n" for line in lines), stream.encoding or "utf-8"
+    written = False
+    with contextlib.suppress(OSError, ValueError):
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        written = True
+    return _flush(stream) and written
+
+
+def _flush(stream: t.TextIO | None) -> bool:
     try:
-        text = text.encode(stream.encoding or "utf-8", "backslashreplace").decode(stream.encoding or "utf-8")
-        stream.write(text)
-        stream.flush()
-    except (OSError, ValueError, LookupError):
-        # What is left in its buffer would fail again, and take the exit code with it, when the interpreter ends.
+        if stream:
+            stream.flush()
+    except (OSError, ValueError):
+        # What is left in its buffer would fail again when the interpreter ends, and take the exit code with it.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return False
