@@ -15,6 +15,9 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.plain import one_line
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import outgoing
+
 FIRST_LINE_AFTER = 5.0
 LINE_EVERY = 4.0
 
@@ -40,7 +43,7 @@ class ActionModule(ActionBase):
         if result.get("failed") and self._task.diff:
             # Ansible drops the diff of a failed task; here it is what says what was planned.
             for entry in result.get("diff") or []:
-                Display().display(_as_text(host, entry))
+                Display().display(outgoing(_as_text(host, entry)))
         return result
 
     @contextlib.contextmanager
@@ -73,7 +76,7 @@ def _tell(host: str, path: str, over: threading.Event) -> None:
                 line += f", waited {now['seconds']:.0f} s for the rate limit"
             if line != shown:
                 shown = line
-                Display().display(f"  ... {host}: {line}")
+                Display().display(f"  {one_line(f'... {host}: {line}')}")
 
 
 def _as_text(host: str, entry: dict[str, str]) -> str:

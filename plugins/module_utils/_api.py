@@ -9,7 +9,8 @@ import json
 import typing as t
 from urllib.parse import quote, urlsplit
 
-from ._errors import WORDS_SHOWN, ApiError, CannotCreate, InputError, names_error, words_of
+from ._admitted import Unreadable, admit
+from ._errors import ApiError, CannotCreate, InputError, names_error, words_of
 from ._http.client import Answer, Call, Client
 from ._http.redaction import secrets_in
 from ._http.signing import CollectorToken
@@ -52,7 +53,7 @@ class Api:
         return ("previous" if self._instances == PREVIOUS else "current") if self._seen else None
 
     def _ask(self, call: Call, form: Form | None = None) -> Answer:
-        """Send a call. What the tenant says comes in through here and nowhere else.
+        """Send a call. What the tenant says comes in through here and nowhere else, as admit() leaves it.
 
         form: takes what was asked for out of the body; when it finds nothing, the answer is refused as unreadable.
         """
@@ -237,8 +238,7 @@ class Api:
                 raise dataclasses.replace(exc, ambiguous=True) from None
             raise
         if names_error(answer.body):
-            said = self.client.redactor.text(words_of(answer.body))[:WORDS_SHOWN]
-            words = f"but the answer names an error: {said}"
+            words = f"but the answer names an error: {self.client.quoted(words_of(answer.body), json.dumps(answer.body))}"
             raise ApiError(call.operation, subject, method="POST", path=path, status=answer.status, words=words, ambiguous=True)
         return dataclasses.replace(answer, body=_unwrap_words(answer.body))
 
@@ -257,7 +257,7 @@ class Api:
                 **({"source": source} if source else {}),
             }
             page = self._ask(Call("GET", REPOSITORIES, "list repositories", query=query), _unwrap_list).body
-            fresh = {str(r["id"]): r for r in page if isinstance(r, dict) and r.get("id") and str(r["id"]) not in found}
+            fresh = {str(r["id"]): r for r in page if isinstance(r, dict) and _is_id(r.get("id")) and str(r["id"]) not in found}
             found.update(fresh)
             if not fresh:
                 return list(found.values()), not page
@@ -278,11 +278,6 @@ class Api:
     def healthcheck(self) -> Answer:
         """Ask whether a tenant is there; its word is in the body's status (docs/api.md: tenant.health)."""
         return self._ask(Call("GET", HEALTHCHECK, "check the tenant's health"))
-
-
-def admit(body: t.Any) -> t.Any:
-    """The gate inward: every decoded response passes it before anything else looks at it. It passes all of it on."""
-    return body
 
 
 def _segment(identifier: str) -> str:
@@ -306,7 +301,7 @@ def _unwrap_list(body: t.Any) -> list[t.Any] | None:
 def _instances_in(body: t.Any) -> list[Raw] | None:
     """The list of instances; None when one has no id: an unreadable list taken for an empty one would create everything a second time."""
     items = _unwrap_list(body)
-    whole = items is not None and all(isinstance(i, dict) and i.get("id") not in (None, "") for i in items)
+    whole = items is not None and all(isinstance(i, dict) and _is_id(i.get("id")) for i in items)
     return items if whole else None
 
 
@@ -315,10 +310,17 @@ def _unwrap_item(body: t.Any) -> Raw | None:
     for _depth in range(3):
         if not isinstance(body, dict):
             return None
-        if body.get("id") not in (None, ""):
+        if _is_id(body.get("id")):
             return {**body, "id": str(body["id"])}
         body = body.get("data", body.get("reply"))
     return None
+
+
+def _is_id(value: t.Any) -> bool:
+    """Whether it is text, or a whole number, by which an object can be asked for."""
+    if isinstance(value, str):
+        return bool(value.strip()) and not isinstance(value, Unreadable)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _unwrap_words(body: t.Any) -> Raw:

@@ -8,6 +8,7 @@ import dataclasses
 import difflib
 import json
 import re
+import traceback
 import typing as t
 
 WORDS_SHOWN = 600
@@ -70,6 +71,17 @@ class PartlyDone(CortexError):
 
     def details(self) -> dict[str, t.Any]:
         return self.cause.details() if self.cause else {}
+
+
+class Unexpected(TenantError):
+    """A fault of this collection, met in what the tenant answered: where it was met, without what was in it."""
+
+    def __init__(self, cause: BaseException, *, subject: str = "") -> None:
+        frames = traceback.extract_tb(cause.__traceback__)
+        place = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
+        said = f"an unexpected answer of the tenant ended this ({type(cause).__name__}{place})"
+        how = "What was sent before it stands: run again, which looks first, and please report this line."
+        super().__init__(f"{': ' if subject else ''}{said}. {how}", subject=subject)
 
 
 @dataclasses.dataclass(eq=False)

@@ -13,12 +13,16 @@ import typing as t
 from ansible.module_utils.basic import AnsibleFallbackNotFound, AnsibleModule, missing_required_lib
 
 from ._api import Api
-from ._errors import CortexError
+from ._errors import CortexError, Unexpected
 from ._files import open_private
 from ._http.client import REQUESTS_ERROR, Client
 from ._http.connection import Connection
-from ._http.redaction import HIDDEN, Redactor, secrets_in
+from ._http.plain import one_line
+from ._http.redaction import HIDDEN, Redactor, outgoing, secrets_in
+from ._texts import misread
 
+# The members of a result that are text for people.
+READ = ("msg", "diff", "hints", "api_error", "pending_actions", "exception")
 # Minimum seconds between two updates of the progress file.
 PROGRESS_SECONDS = 0.5
 COLLECTION_VERSION = "1.0.0"
@@ -69,9 +73,17 @@ class CortexModule(AnsibleModule):
     def __init__(self, argument_spec: dict[str, t.Any], **kwargs: t.Any) -> None:
         self.redactor = Redactor()
         self._options_valid = False
+        self._misread: list[str] = []
         super().__init__(argument_spec={**CONNECTION_SPEC, **argument_spec}, supports_check_mode=True, **kwargs)
         self._options_valid = True
+        if self._misread:
+            self.fail_json(msg=f"{'; '.join(self._misread)}. Nothing was sent.")
         self.redactor.add(*secrets_in(self.params))
+
+    def _load_params(self) -> None:
+        """Before Ansible makes a text of everything: of 1.10 and yes it would make 1.1 and True."""
+        super()._load_params()
+        self._misread = list(misread(self.params, self.argument_spec))
 
     def api(self) -> Api:
         """The tenant these options point to. Raises InputError for options that cannot be right; asks for a key only when one is needed."""
@@ -103,8 +115,10 @@ class CortexModule(AnsibleModule):
             result = work(api)
         except CortexError as exc:
             result = exc.as_result()
+        except Exception as exc:
+            result = Unexpected(exc).as_result()
         for text in [*(api.client.warnings if api else []), *result.pop("warnings", [])]:
-            self.warn(self.redactor.text(text))
+            self.warn(self.redactor.line(text))
         if api:
             result["rate_limited"] = api.client.waits
             api.client.close()
@@ -135,4 +149,8 @@ class CortexModule(AnsibleModule):
             name: HIDDEN if value is not None and self.argument_spec[name].get("no_log") else value for name, value in given.items()
         }
         cleaned = {name: self.redactor.value(value) for name, value in result.items()}
+        # What Ansible shows by itself; all else is data, and stays exact.
+        cleaned.update({name: outgoing(cleaned[name]) for name in READ if name in cleaned})
+        if isinstance(cleaned.get("msg"), str):
+            cleaned["msg"] = one_line(cleaned["msg"])
         return {**cleaned, "invocation": {"module_args": self.redactor.value(invocation)}, **released}

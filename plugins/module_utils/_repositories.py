@@ -7,9 +7,9 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ._addresses import repository_of
 from ._api import Api, Raw
 from ._errors import InputError
-from ._repository_lists import url_key
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _URLS = ("url", "repositoryUrl", "repository_url")
@@ -31,11 +31,20 @@ def fetch_repositories(
     else:
         found, whole = api.list_repositories(search=search, source=source)
     if url:
-        found = [r for r in found if any(isinstance(r.get(k), str) and url_key(r[k]) == url_key(url) for k in _URLS)]
+        wanted = _key(url)
+        found = [r for r in found if any(isinstance(r.get(k), str) and _key(r[k]) == wanted for k in _URLS)]
     if source:
         found = [r for r in found if r.get("source") is None or str(r["source"]).upper() == source.upper()]
     shown = [_snake(r) for r in found]
     return sorted(shown, key=lambda r: (str(r.get("owner") or ""), str(r.get("name") or ""), str(r["id"]))), whole
+
+
+def _key(url: str) -> tuple[str, str]:
+    try:
+        # A URL may be given without its scheme.
+        return repository_of(url if "://" in url or "@" in url else f"https://{url}").key
+    except ValueError:
+        return "", url
 
 
 def _snake(value: t.Any) -> t.Any:

@@ -4,14 +4,15 @@
 # PRIVATE to the collection: floor 3, repositories as users write them: in lists, in files, as URLs. Reads files.
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
-import json
 import os
 import re
 import typing as t
-from urllib.parse import urlsplit
 
+from ._addresses import repository_of
+from ._admitted import parsed
 from ._errors import InputError
 
 # The full name stands before the short one: exports of GitHub and GitLab have both.
@@ -53,7 +54,7 @@ def names_in(content: bytes, path: str, where: str) -> list[str]:
         if kind == ".csv":
             entries: t.Any = _column(text)
         elif kind == ".json":
-            entries = json.loads(text)
+            entries = parsed(text)
         elif kind in (".yml", ".yaml"):
             entries = _yaml(text, where)
         else:
@@ -70,16 +71,41 @@ def names_in(content: bytes, path: str, where: str) -> list[str]:
 def names_of(entries: t.Iterable[t.Any], where: str) -> list[str]:
     """The repositories that entries name, blank ones left out. Raises InputError that names the entry, or says that there is none."""
     found = []
+    short: dict[str, int] = {}
     for index, entry in enumerate(entries):
-        name = next((entry[column] for column in COLUMNS if entry.get(column)), None) if isinstance(entry, dict) else entry
+        name = _name_in(entry) if isinstance(entry, dict) else entry
         if not isinstance(name, str):
             raise InputError(f"{where}[{index}] is no repository: a text is needed, or an entry with one of {', '.join(COLUMNS)}.")
+        if isinstance(entry, dict) and "/" not in name and short.setdefault(name.strip(), index) != index:
+            raise InputError(
+                f"{where}[{index}] and [{short[name.strip()]}] are both called {name.strip()}, with nothing that tells them apart: "
+                "give the group or project too, in a column such as full_name."
+            )
         if name.strip():
             refuse_password(name, f"{where}[{index}]")
             found.append(name.strip())
     if not found:
         raise InputError(f"{where} names no repository.")
     return found
+
+
+def _name_in(entry: dict[str, t.Any]) -> t.Any:
+    """The name that an entry gives: as the platforms' own exports have it, the whole name before the last part alone.
+
+    Azure DevOps (az repos list) gives the URL of the clone, Bitbucket Data Center a project and a slug.
+    """
+    for column in COLUMNS:
+        if column == "name":
+            for url in ("remoteUrl", "webUrl", "web_url", "html_url"):
+                with contextlib.suppress(ValueError):
+                    if isinstance(entry.get(url), str):
+                        return repository_of(entry[url]).path
+            project = entry.get("project")
+            if isinstance(project, dict) and isinstance(project.get("key"), str) and isinstance(entry.get("slug"), str):
+                return f"{project['key']}/{entry['slug']}"
+        if entry.get(column):
+            return entry[column]
+    return None
 
 
 def _yaml(text: str, where: str) -> t.Any:
@@ -116,10 +142,3 @@ def refuse_password(address: str, what: str) -> None:
             f"{what} seems to hold a password or a token in front of an @, which would be sent and shown. "
             "Give it as https://host/organization/repository, and renew that token if others could read it."
         )
-
-
-def url_key(url: str) -> str:
-    """Two spellings of one repository's URL are one: scheme, user, case of the host, .git and a trailing slash do not matter."""
-    scp = re.fullmatch(r"[^/@:]+@([^/:]+):(?!//)(.+)", url.strip())
-    parts = urlsplit(f"ssh://{scp[1]}/{scp[2]}" if scp else url.strip() if "://" in url else f"https://{url.strip()}")
-    return f"{(parts.hostname or '').lower()}{parts.path.rstrip('/').removesuffix('.git')}"

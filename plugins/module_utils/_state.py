@@ -13,6 +13,8 @@ import threading
 import time
 import typing as t
 
+from ._addresses import host_key
+from ._admitted import deeper
 from ._files import Draft, make_folders, open_private
 from ._http.lock import HAS_LOCKS, file_name, hold_alone, refuse_strangers, user_folder
 
@@ -38,7 +40,7 @@ SECTIONS: dict[str, Section] = {
     "unscoped": Section(
         holds="instances that a run created and has not scoped yet",
         keep=1000,
-        lost="what a broken-off run created counts as any other instance: to narrow its selection needs max_deselect",
+        lost="what a broken-off run created counts as any other instance once something changes it: to narrow it needs max_deselect",
     ),
     "made": Section(
         holds="which item an instance was created for, where the tenant shows another identifier than its name",
@@ -91,7 +93,8 @@ class Memory:
     def __init__(self, directory: str | None, tenant: str, *, read_only: bool = False, warnings: list[str] | None = None) -> None:
         expanded = os.path.expanduser(directory or default_directory())
         self._directory = expanded if expanded.startswith("~") else os.path.abspath(expanded)
-        self._tenant, self._name = tenant.lower(), file_name(tenant.lower())
+        self._tenant = host_key(tenant)
+        self._name = file_name(self._tenant)
         self.read_only = read_only
         self.warnings = [] if warnings is None else warnings
         self._off = False
@@ -191,7 +194,9 @@ class Memory:
                 raise OSError(f"{self._name}.json was written by a newer version of the collection")
             if held["version"] != VERSION or held["tenant"] != self._tenant:
                 return {}
-            return {(str(e["section"]), str(e["key"])): Entry(e["value"], int(e["time"])) for e in held["entries"]}
+            # What is too deep was not written here, and could not be written again.
+            whole = [e for e in held["entries"] if not deeper(e)]
+            return {(str(e["section"]), str(e["key"])): Entry(e["value"], int(e["time"])) for e in whole}
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return {}
 

@@ -10,6 +10,7 @@ import typing as t
 from ._api import Api
 from ._errors import ApiError
 from ._http.answers import CLOCK_SKEW_WORTH_A_HINT
+from ._http.plain import one_line
 
 _NO_TENANT = "The host does not know a tenant's healthcheck either: perhaps api_url is not that of a tenant."
 
@@ -67,7 +68,7 @@ def _health(api: Api) -> tuple[str | None, float | None]:
         tenant_said = exc.status in (401, 402, 403) and exc.from_platform
         return "refused" if tenant_said else None, _rounded(exc.clock_skew)
     word = answer.body.get("status") if isinstance(answer.body, dict) else None
-    return word if isinstance(word, str) else None, _rounded(answer.clock_skew)
+    return one_line(word) if isinstance(word, str) else None, _rounded(answer.clock_skew)
 
 
 def _about_host(error: ApiError, healthcheck: str | None) -> ApiError:

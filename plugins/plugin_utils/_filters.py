@@ -13,7 +13,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import outgoing
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.plain import one_line, plain
 
 # A few lines of YAML with aliases can mean more values than any memory holds; a large tenant has some 400,000.
 MOST_VALUES = 4_000_000
@@ -39,6 +39,10 @@ def evaluated(value: Any, *, text: bool = False) -> Any:
     return plain(value)
 
 
+def plain_text(text: Any) -> str:
+    return plain(str(text))
+
+
 def told(work: Callable[..., Any]) -> Callable[..., Any]:
     """Bad input is said in one line."""
 
@@ -47,6 +51,6 @@ def told(work: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return work(*args, **kwargs)
         except InputError as exc:
-            raise AnsibleFilterError(outgoing(str(exc))) from None
+            raise AnsibleFilterError(one_line(str(exc))) from None
 
     return telling

@@ -146,3 +146,15 @@ def test_it_only_reads(info: Ask, tenant: EmbeddedTenant) -> None:
     assert checked["data_sources"] == real["data_sources"]
     assert checked["changed"] is real["changed"] is False
     assert tenant.write_attempts == []
+
+
+def test_what_no_controller_can_read_comes_as_not_shown(run_module: Any) -> None:
+    """From ansible-core 2.19 on a result with a key of Ansible's own cannot be read, nor any with half a character in it."""
+    with EmbeddedTenant(profile="awkward", rate=1000) as tenant:
+        tenant.add_instance("SNYK", name="odd", id="o1", unique_properties={"name": "odd", "x": {"__ansible_type": "y"}})
+        tenant.add_instance("SNYK", name="cut \ud83d", id="o2")
+        result = Ask(run_module, tenant, "data_source_info")(details=True, as_config=True)
+    assert "__ansible_type" not in str(result)
+    assert [found.get("name") for found in result["data_sources"]] == ["cut \ufffd", "odd"]
+    assert str(result).encode()
+    assert any("in a form that cannot be read" in warning for warning in result["warnings"])

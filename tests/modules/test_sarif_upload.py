@@ -203,7 +203,7 @@ def test_refusals_are_explained(run_module: RunModule, tenant: EmbeddedTenant, p
         ({"api_url": tenant.url, "collector_id": one.id}, "api_key_id (or CORTEXCLOUD_API_KEY_ID)"),
         (
             {**connection(tenant), "collector_id": one.id, "repository_url": "https://github.com/example/unknown"},
-            "Is the repository onboarded",
+            "Is the repository https://github.com/example/unknown onboarded",
         ),
         (
             {"upload_url": one.api_url, "collector_token_id": two.token_id, "collector_token": two.token},

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from test_audit import GITLAB, JENKINS, Row, audited, source
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.repositories import cover, key_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.repositories import Reader, cover
 
 FOLDER = Path(__file__).resolve().parents[2] / "plugins" / "module_utils" / "_audit"
 
@@ -33,15 +33,15 @@ def states(listed: list[str], *sources: Row) -> list[str]:
         ("Payments/Ledger.git", "", "payments/ledger"),
         ("https://job:token@GHE.example.com/Payments/ledger.git/", "ghe.example.com", "payments/ledger"),
         ("git@ghe.example.com:payments/ledger.git", "ghe.example.com", "payments/ledger"),
-        ("ghe.example.com/payments/ledger", "ghe.example.com", "payments/ledger"),
-        ("https://dev.azure.com/org/My%20Project/_git/app", "dev.azure.com", "org/my project/_git/app"),
+        ("ghe.example.com/payments/ledger", "", "ghe.example.com/payments/ledger"),
+        ("https://dev.azure.com/org/My%20Project/_git/app", "dev.azure.com", "org/my project/app"),
         ("a.b/c", "", "a.b/c"),
         ("ledger", "", "ledger"),
         ("group/sub/ledger", "", "group/sub/ledger"),
     ],
 )
 def test_two_spellings_of_one_repository_are_one(text: str, host: str, path: str) -> None:
-    assert key_of(text) == (host, path)
+    assert Reader([]).read(text).key == (host, path)
 
 
 def test_a_host_that_is_named_must_be_the_data_sources_own() -> None:
@@ -50,6 +50,33 @@ def test_a_host_that_is_named_must_be_the_data_sources_own() -> None:
     assert states(listed, core) == ["covered", "covered", "uncovered"]
     github = source("GITHUB", "cloud", repositories=["payments/ledger"], repositories_count=1)
     assert states(["https://github.com/payments/ledger", "https://gitlab.example.com/payments/ledger"], github) == ["covered", "uncovered"]
+
+
+def test_a_group_that_is_called_like_a_host_is_no_host() -> None:
+    core = selecting("acme.io/sub/api")
+    listed = ["sub/api", "https://gitlab.example.com/acme.io/sub/api", "https://acme.io/sub/api", "acme.io/sub/api"]
+    assert states(listed, core) == ["uncovered", "covered", "uncovered", "covered"]
+    # A data source's own host in front is its host, unless a group of that name is selected.
+    assert states(["gitlab.example.com/payments/ledger"], selecting("payments/ledger")) == ["covered"]
+    assert states(["gitlab.example.com/payments/ledger"], selecting("other/one")) == ["uncovered"]
+
+
+def test_the_web_pages_and_clones_of_each_product_are_its_repositories() -> None:
+    azure = source("AZURE_REPOS", "az", repositories=["Org/My Project/repo"], repositories_count=1)
+    bitbucket = source("BITBUCKET_DATACENTER", "bb", domain={"hostname": "bb.example.com"}, repositories=["PROJ/repo", "~jdoe/x"])
+    below = selecting("g/p", domain={"hostname": "example.com/gitlab"})
+    github = source("GITHUB", "gh", repositories=["org/app"], repositories_count=1)
+    listed = [
+        "https://dev.azure.com/Org/My%20Project/_git/repo",
+        "https://bb.example.com/scm/PROJ/repo.git",
+        "https://bb.example.com/users/jdoe/repos/x",
+        "https://example.com/gitlab/g/p",
+        "ssh://git@ssh.github.com:443/org/app.git",
+    ]
+    assert states(listed, azure, bitbucket, below, github) == ["covered"] * 5
+    assert states([*listed, "https://bb.example.com/projects/PROJ/repos/repo"], azure, bitbucket, below, github) == ["covered"] * 5
+    others = ["https://bb.example.com/scm/OTHER/repo", "https://example.com/g/p", "https://dev.azure.com/Org/Other/_git/repo"]
+    assert states(others, azure, bitbucket, below, github) == ["uncovered"] * 3
 
 
 def test_duplicates_are_counted_once() -> None:

@@ -67,7 +67,11 @@ def test_nothing_but_the_api_sends() -> None:
     assert set(makers_of_calls()) == {"_api.py"}
 
 
-def test_every_text_of_a_result_passes_the_gate_outward(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_text_for_people_passes_the_gate_outward(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redaction, "outgoing", lambda text: text.replace("bell", "****"))
-    assert Redactor().text("a bell") == "a ****"
-    assert Redactor().value({"a bell": ["bell", {"b": "bell"}]}) == {"a ****": ["****", {"b": "****"}]}
+    assert Redactor().text("a bell") == Redactor().line("a\nbell") == "a ****"
+
+
+def test_a_value_is_handed_on_as_it_is_but_for_what_no_controller_can_read() -> None:
+    held = {"a\x1b": ["\u202e ##vso[x]", "half \ud800", {"__ansible_type": 1}]}
+    assert Redactor().value(held) == {"a\x1b": ["\u202e ##vso[x]", "half \ufffd", {"\\u005f_ansible_type": 1}]}

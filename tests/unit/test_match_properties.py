@@ -401,4 +401,4 @@ def test_a_name_is_found_wherever_it_stands(where: str) -> None:
     wanted = raw["uniqueProperties"]["name"] if where == "uniqueProperties" else raw[where]
     result = match({"type": "SNYK", "name": wanted}, full([raw]))
     assert result.found is not None
-    assert result.found.raw is raw
+    assert result.found.raw == raw

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import typing as t
 
-from .._data_sources.fields import Item, get, hostname_key, label
+from .._addresses import host_key
+from .._data_sources.fields import Item, get, label
 from .._data_sources.instance import Instance
 from .._data_sources.match import match
 from .._data_sources.status import HEALTH, reasons, status_of
@@ -243,7 +244,13 @@ def code_host(source: Item) -> str:
     """The host whose repositories a data source can select; empty when it does not say."""
     kind = known(source.get("type"))
     host = get(source, "domain.hostname") or (kind.host if kind else "")
-    return hostname_key(str(host)).partition(":")[0]
+    return host_key(str(host))
+
+
+def product_of(source: Item) -> str:
+    """Whose spelling of repositories a data source has; empty when that is not known."""
+    kind = known(source.get("type"))
+    return kind.product if kind else ""
 
 
 def is_code(source: Item) -> bool:

@@ -7,10 +7,11 @@ from __future__ import annotations
 import datetime as dt
 import typing as t
 
+from .._addresses import Repository, path_key
 from .._data_sources.fields import Item
 from .._errors import InputError
 from .kinds import Finding, day_from, finding
-from .repositories import key_of
+from .repositories import Reader, may_be
 
 Row = dict[str, t.Any]
 
@@ -24,8 +25,9 @@ def judge(
     the collectors of the tenant are expected. listed: repositories that should have one, if any.
     """
     collectors = [s for s in sources if str(s.get("type") or "").upper() == "COLLECTOR"]
-    newest: dict[tuple[str, str], Row] = {}
-    counts: dict[tuple[str, str], int] = {}
+    reader = Reader(sources)
+    newest: dict[tuple[str, str, str], Row] = {}
+    counts: dict[tuple[str, str, str], int] = {}
     found: list[Finding] = []
     for receipt in receipts:
         fault = _fault(receipt, today)
@@ -34,11 +36,11 @@ def judge(
             continue
         source = _collector(str(receipt.get("collector") or ""), collectors)
         name = str(source.get("name") or source["id"]) if source else str(receipt.get("collector") or "")
-        key = (name, str(receipt.get("repository") or ""))
+        key = (name, *reader.read(str(receipt.get("repository") or "")).key)
         counts[key] = counts.get(key, 0) + 1
         if key not in newest or str(newest[key]["time"]) < str(receipt["time"]):
             newest[key] = receipt
-    rows = [_row(name, repository, receipt, counts[(name, repository)], today) for (name, repository), receipt in sorted(newest.items())]
+    rows = [_row(key[0], str(receipt.get("repository") or ""), receipt, counts[key], today) for key, receipt in sorted(newest.items())]
     for row in rows:
         row["stale"] = row["age_days"] > max_age_days
         if row["stale"]:
@@ -49,7 +51,7 @@ def judge(
             found.append(_stale({"collector": name, "repository": None}, "it has no receipt at all"))
     section = {"files": len(receipts), "max_age_days": max_age_days, "stale": sum(r["stale"] for r in rows), "items": rows}
     if listed is not None:
-        found += _without_upload(listed, rows)
+        found += _without_upload(listed, rows, reader)
         section["repositories_without"] = sum(f["kind"] == "no_upload" for f in found)
     return section, found
 
@@ -95,16 +97,17 @@ def _expected(collectors: list[Item], wanted: list[Row] | None) -> list[str]:
     ]
 
 
-def _without_upload(listed: list[str], rows: list[Row]) -> list[Finding]:
-    have: dict[str, set[str]] = {}
+def _without_upload(listed: list[str], rows: list[Row], reader: Reader) -> list[Finding]:
+    have: dict[str, list[Repository]] = {}
     for row in rows:
-        host, path = key_of(row["repository"] or "")
-        have.setdefault(path, set()).add(host)
-        # A list may name repositories by their last part alone.
-        have.setdefault(path.rpartition("/")[2], set()).add(host)
+        uploaded = reader.read(row["repository"] or "")
+        path = path_key(uploaded.path)
+        for end in {path, path.rpartition("/")[2]}:  # a list may name the last part alone
+            have.setdefault(end, []).append(uploaded)
     found: list[Finding] = []
-    for (host, path), text in {key_of(text): text for text in reversed(listed)}.items():
-        hosts = have.get(path, set())
-        if not hosts or (host and "" not in hosts and host not in hosts):
+    for text in {reader.read(text).key: text for text in reversed(listed)}.values():
+        wanted = reader.read(text)
+        meant = [one for one in (wanted, reader.known_host(wanted)) if one]
+        if not any(may_be(one, up.host) or may_be(up, one.host) for one in meant for up in have.get(path_key(one.path), [])):
             found.append(finding("no_upload", "there is no receipt for it", subject=text, repository=text, stage="cross_stage"))
     return sorted(found, key=lambda f: str(f["subject"]))

@@ -116,11 +116,14 @@ def baseline_fault(content: t.Any, tenant: str) -> str:
     lists = [content.get(name) for name in ("findings", "data_sources")]
     if not all(isinstance(rows, list) and all(isinstance(row, dict) for row in rows) for rows in lists):
         return "it has no findings or data sources"
-    whole = all("excused" in f for f in lists[0] or []) and all("id" in s and "subject" in s for s in lists[1] or [])
     repositories = content.get("repositories")
-    if not whole or "verdict" not in content or not (repositories is None or isinstance(repositories.get("items"), list)):
+    if not (repositories is None or (isinstance(repositories, dict) and isinstance(repositories.get("items"), list))):
         return "it is not whole"
-    return ""
+    try:
+        changes(content, content)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return "it is not whole"
+    return "" if isinstance(content["audited_at"], str) else "it does not say when it was made"
 
 
 def _not_examined(evidence: Evidence) -> dict[str, str]:

@@ -4,61 +4,90 @@
 # PRIVATE to the collection: floor 3, which listed repositories the tenant covers. Pure.
 from __future__ import annotations
 
-import re
+import dataclasses
 import typing as t
-from urllib.parse import unquote
 
+from .._addresses import Repository, host_key, path_key, repository_of, without_port
 from .._data_sources.fields import Item, label
 from .._data_sources.status import HEALTH
-from .._repository_lists import url_key
-from .compare import code_host, is_code, readable
+from .compare import code_host, is_code, product_of, readable
 from .kinds import Finding, finding
 
 Row = dict[str, t.Any]
-_SCP = re.compile(r"[^/@:\s]+@[^/:\s]+:(?!//).+")
 _BEST = {word: place for place, word in enumerate(("healthy", "pending", "unknown", "unhealthy"))}
 
 
-def key_of(text: str) -> tuple[str, str]:
-    """Host (empty when the text names none) and path of a repository, so that two spellings of one are equal.
+class Reader:
+    """Reads what lists, receipts and data sources call a repository, with what the tenant's data sources tell of their hosts."""
 
-    Text: C(group/project), C(host.example.com/group/project), a URL, or C(git@host:group/project.git). Upper and lower case do not matter.
-    """
-    text = text.strip()
-    if "://" not in text and not _SCP.fullmatch(text):
-        first, _slash, rest = text.strip("/").partition("/")
-        if "." not in first or "/" not in rest:
-            return "", unquote(text.strip("/")).removesuffix(".git").casefold()
-    host, _slash, path = url_key(text).partition("/")
-    return host.casefold(), unquote(path).strip("/").casefold()
+    def __init__(self, sources: list[Item]) -> None:
+        self._products = {code_host(source): product_of(source) for source in filter(is_code, sources) if code_host(source)}
+        # Where a product lies below a path of its host: example.com/gitlab.
+        self._roots = [host for host in self._products if "/" in host]
+
+    def read(self, text: str, product: str = "") -> Repository:
+        """The repository that a text means; one that names none is known by that text alone."""
+        try:
+            found = repository_of(text, product)
+            if found.host and not found.product:
+                found = repository_of(text, self._product(found))
+        except ValueError:
+            return Repository("", text.strip())
+        for host in self._roots:
+            name, _slash, root = host.partition("/")
+            if found.host == name and found.path.lower().startswith(f"{root}/"):
+                return dataclasses.replace(found, host=host, path=found.path[len(root) + 1 :])
+        return found
+
+    def known_host(self, bare: Repository) -> Repository | None:
+        """Of a path alone whose first part is the host of a data source: the rest of it, there."""
+        first, _slash, rest = bare.path.partition("/")
+        if bare.host or "/" not in rest or host_key(first) not in self._products:
+            return None
+        return self.read(f"https://{first}/{rest}")
+
+    def _product(self, found: Repository) -> str:
+        if found.host in self._products:
+            return self._products[found.host]
+        beside = {
+            product
+            for host, product in self._products.items()
+            if host.partition("/")[0] == found.host or (found.ssh and without_port(host) == found.host)
+        }
+        return beside.pop() if len(beside) == 1 else ""
 
 
 class Coverage:
     """What the version-control data sources of a tenant select, by path."""
 
     def __init__(self, sources: list[Item]) -> None:
-        self._paths: dict[str, list[tuple[str, Item]]] = {}
+        self.reader = Reader(sources)
+        self._paths: dict[str, list[tuple[str, str, Item]]] = {}
         self._ends: dict[str, set[tuple[str, str]]] = {}
         self._open: list[tuple[str, Item]] = []
         self.selected: dict[tuple[str, str], str] = {}
         for source in filter(is_code, sources):
-            own = code_host(source)
+            own, product = code_host(source), product_of(source)
             for text in source.get("repositories") or []:
-                host, path = key_of(text)
-                host = host or own
-                self._paths.setdefault(path, []).append((host, source))
-                self._ends.setdefault(path.rpartition("/")[2], set()).add((host, path))
+                there = self.reader.read(text, product)
+                host, path = there.host or own, path_key(there.path, product)
+                self._paths.setdefault(path_key(path), []).append((host, path, source))
+                self._ends.setdefault(path_key(path).rpartition("/")[2], set()).add((host, path))
                 self.selected[(host, path)] = text
             if not readable(source):
                 self._open.append((own, source))
 
     def of(self, text: str) -> Row:
         """One listed repository: covered, uncovered or unknown; by which data source, and whether that is healthy."""
-        host, path = key_of(text)
+        wanted = self.reader.read(text)
         row: Row = {"name": text, "status": "covered", "health": None, "by": None, "id": None, "note": ""}
-        found = self._selecting(host, path)
+        found = self._selecting(wanted)
+        there = None if found else self.reader.known_host(wanted)
+        if there:
+            wanted, found = there, self._selecting(there)
+        path = path_key(wanted.path)
         if not found and "/" not in path:
-            same = sorted(k for k in self._ends.get(path, ()) if _may_be(host, k[0]))
+            same = sorted(k for k in self._ends.get(path, ()) if may_be(wanted, k[0]))
             if len(same) > 1:
                 return {
                     **row,
@@ -66,29 +95,39 @@ class Coverage:
                     "note": f"{len(same)} selected repositories are called so: list it with its group or URL",
                 }
             if same:
-                found, row["note"] = self._selecting(*same[0]), f"listed by its last part alone: taken for {same[0][1]}"
+                found = self._selecting(Repository(*same[0]))
+                row["note"] = f"listed by its last part alone: taken for {same[0][1]}"
         if found:
-            best = min((s for _host, s in found), key=lambda s: _BEST.get(str(s.get("health")), _BEST["unknown"]))
+            best = min(found, key=lambda s: _BEST.get(str(s.get("health")), _BEST["unknown"]))
             return {**row, "health": best.get("health") if best.get("health") in HEALTH else "unknown", "by": label(best), "id": best["id"]}
-        possible = [source for own, source in self._open if _may_be(host, own)]
+        possible = [source for own, source in self._open if may_be(wanted, own)]
         if possible:
             return {**row, "status": "unknown", "note": f"{label(possible[0])} may select it, but does not show all that it selects"}
         return {**row, "status": "uncovered"}
 
-    def _selecting(self, host: str, path: str) -> list[tuple[str, Item]]:
-        return [(own, source) for own, source in self._paths.get(path, []) if _may_be(host, own)]
+    def _selecting(self, wanted: Repository) -> list[Item]:
+        """The data sources that select it; where upper and lower case count, in just this spelling."""
+        return [
+            source
+            for host, path, source in self._paths.get(path_key(wanted.path), [])
+            if may_be(wanted, host) and path == path_key(wanted.path, product_of(source))
+        ]
 
 
-def _may_be(one: str, other: str) -> bool:
-    return not one or not other or one == other
+def may_be(one: Repository, host: str) -> bool:
+    """Whether a repository can be on this host: what is not known may be, and SSH does not tell the port of the web pages."""
+    return not one.host or not host or one.host == host or (one.ssh and one.host == without_port(host))
 
 
 def cover(listed: list[str], sources: list[Item]) -> tuple[Row, list[Finding]]:
     """The coverage of the listed repositories, and what is to be said about it."""
     coverage = Coverage(sources)
     unique: dict[tuple[str, str], str] = {}
+    read: dict[tuple[str, str], Repository] = {}
     for text in listed:
-        unique.setdefault(key_of(text), text)
+        one = coverage.reader.read(text)
+        unique.setdefault(one.key, text)
+        read.setdefault(one.key, one)
     rows = [coverage.of(text) for text in unique.values()]
     found = [
         finding("uncovered", "no version-control data source selects it", subject=row["name"], repository=row["name"], stage="code")
@@ -99,14 +138,16 @@ def cover(listed: list[str], sources: list[Item]) -> tuple[Row, list[Finding]]:
         for row in rows
         if row["status"] != "covered"
     ]
-    paths: dict[str, list[str]] = {}
-    for host, path in unique:
-        paths.setdefault(path, []).append(host)
+    paths: dict[str, list[Repository]] = {}
+    for one in read.values():
+        for meant in filter(None, (one, coverage.reader.known_host(one))):
+            paths.setdefault(path_key(meant.path), []).append(meant)
     bare = {path for _host, path in unique if "/" not in path}
     extra = [
         text
         for (host, path), text in coverage.selected.items()
-        if not any(_may_be(host, h) for h in paths.get(path, [])) and path.rpartition("/")[2] not in bare
+        if not any(may_be(meant, host) for meant in paths.get(path_key(path), []))
+        and path_key(path).rpartition("/")[2] not in bare
     ]
     section = {
         "listed": len(rows),

@@ -4,8 +4,10 @@
 # PRIVATE to the collection: floor 3, what can be seen to be wrong before the tenant is asked.
 from __future__ import annotations
 
+from .._addresses import host_key
+from .._admitted import DEEPEST, deeper
 from .._errors import InputError, did_you_mean
-from .fields import MANUAL, SELECTION_TYPES, Item, get, hostname_key
+from .fields import MANUAL, SELECTION_TYPES, Item, get
 from .types import TYPES, is_word
 
 
@@ -37,7 +39,7 @@ def check_item(item: Item) -> list[str]:
     for name in ("name", "type", "id", "identifier"):
         if name in item and not item[name].strip():
             raise InputError(f"{name} is empty: leave it out or give a value.")
-    if get(item, "domain.hostname") is not None and not hostname_key(item["domain"]["hostname"]):
+    if get(item, "domain.hostname") is not None and not host_key(item["domain"]["hostname"]):
         raise InputError("domain.hostname is empty: leave it out or give a host.")
     if get(item, "unique_properties.name") is not None and "name" in item and item["unique_properties"]["name"] != item["name"]:
         raise InputError("name and unique_properties.name differ, but both mean uniqueProperties.name: give one.")
@@ -59,6 +61,8 @@ def check_item(item: Item) -> list[str]:
         if key in mapped:
             raise InputError(f"external_projects[{index}] maps project {project} a second time: a project (and branch) has one mapping.")
         mapped.add(key)
+    if deeper(item.get("unique_properties"), DEEPEST):
+        raise InputError(f"unique_properties is nested more than {DEEPEST} deep, which no tenant shows again: make it flatter.")
     if item["max_deselect"] < -1:
         raise InputError("max_deselect must be -1 (no limit) or a number from 0.")
     return warnings

@@ -13,10 +13,11 @@ import re
 import time
 import typing as t
 
+from .._addresses import host_key
 from .._errors import InputError
 from .._files import full_path, make_folders, write_private
 from .._http.redaction import hide_secret_keys
-from .fields import MANUAL, SHOWN, Item, get, hostname_key
+from .fields import MANUAL, SHOWN, Item, get
 from .types import is_word, known
 
 # Recognised as masked: refused only where a creation would send it.
@@ -70,7 +71,7 @@ def _type_of(shown: Item) -> str:
 def as_configs(shown: list[Item]) -> list[Item]:
     """The items for a whole tenant; an id only where the rest would mean more than one instance, or none."""
     keys = [
-        (_type_of(i), i.get("identifier"), i.get("name"), hostname_key(get(i, "domain.hostname") or "")) for i in shown
+        (_type_of(i), i.get("identifier"), i.get("name"), host_key(get(i, "domain.hostname") or "")) for i in shown
     ]
 
     def means(mine: t.Any, other: t.Any) -> bool:

@@ -8,6 +8,7 @@ import dataclasses
 import json
 import typing as t
 
+from .._admitted import Unreadable, count_from, unreadable_within
 from .._http.redaction import is_masked, looks_secret
 from .status import GOOD
 
@@ -76,12 +77,18 @@ FIELDS = (
     Field("updated_at", "lastUpdateDate", at=(), older="updatedAt"),
 )
 
-# What an instance shows of what a user can give, in the order in which plans and exports tell it: digests rest on that order.
+# Lists whose order means nothing.
+LISTS = tuple(f.option for f in FIELDS if f.type in ("names", "mappings"))
+# What an instance shows of what a user can give, in the order in which plans and exports tell it.
 SHOWN = tuple(dict.fromkeys(f.option.partition(".")[0] for f in FIELDS if f.at and not f.write_only))
 # What is given at creation and compared after it, but cannot be updated.
 IMMUTABLE = tuple(f.option for f in FIELDS if f.at == ("create",) and not f.write_only)
 # The members of a request body that the tenant never shows.
 WRITE_ONLY = frozenset(f.api.partition(".")[0] for f in FIELDS if f.write_only)
+
+# Where an instance names what is selected, and all that says how much is.
+STATE = next(f.api for f in FIELDS if f.option == "repositories")
+SELECTION = tuple(f.api for f in FIELDS if f.option in ("selection_type", "repositories", "repositories_count"))
 
 # One entry of external_projects: a vendor's project or branch -> a Cortex repository or branch (docs/api.md: update.projects).
 MAPPING = {
@@ -94,6 +101,25 @@ MAPPING = {
 
 # What is said of one component in status_details.
 DETAIL = ("status", "message", "error", "timestamp")
+
+def _forms() -> dict[str, t.Any]:
+    """The form of each member of an instance: a type, or the forms of its members."""
+    forms: dict[str, t.Any] = {}
+    for field in FIELDS:
+        form = "number or text" if field.type == "str" and not field.at and field.option not in ("identifier", "status") else field.type
+        for api in filter(None, (field.api, field.older)):
+            parent, _dot, leaf = api.rpartition(".")
+            if parent and parent != "uniqueProperties":
+                forms.setdefault(parent, {})[leaf] = form
+            elif not parent:
+                forms[api] = form
+    return forms
+
+
+_FORMS = _forms()
+# What an update replaces, and how much of it there is: what cannot be read there must not pass for nothing.
+REPLACED = tuple(field.api for field in FIELDS if "update" in field.at and "." not in field.api)
+_KEPT = (*REPLACED, *(field.api for field in FIELDS if field.type == "int"))
 
 # How to get there, which is no part of the instance itself.
 BEHAVIOUR: dict[str, dict[str, t.Any]] = {
@@ -176,6 +202,51 @@ def put(tree: dict[str, t.Any], path: str, value: t.Any) -> None:
     tree[leaf] = value
 
 
+def readable(raw: Raw) -> tuple[Raw, list[str]]:
+    """As much of an instance as has the form of its fields, and the members that have another.
+
+    Such a member is not shown. One that an update replaces stays as Unreadable: what is in it is not known, so it must not be replaced.
+    """
+    fit: Raw = {}
+    odd = []
+    for member, value in raw.items():
+        held = _fitting(value, _FORMS[member]) if member in _FORMS and value is not None else value
+        inner_odd = isinstance(value, dict) and isinstance(held, dict) and sum(v is not None for v in value.values()) > len(held)
+        if isinstance(held, Unreadable) or inner_odd:
+            odd.append(member)
+        if not isinstance(held, Unreadable) or held or member in _KEPT:
+            fit[member] = held
+    # By its name it is told from others, whatever else is not readable beside it.
+    name = get(raw, "uniqueProperties.name")
+    if isinstance(fit.get("uniqueProperties"), Unreadable) and isinstance(name, str):
+        fit["name"] = fit.get("name") or name
+    return fit, odd
+
+
+def _fitting(value: t.Any, form: t.Any) -> t.Any:
+    """The value, or Unreadable. form: a type of a field, or the forms of an object's members, of which each is judged alone."""
+    if isinstance(form, dict):
+        if not isinstance(value, dict):
+            return Unreadable()
+        kept = {k: _fitting(v, form[k]) if k in form else v for k, v in value.items() if v is not None}
+        return {k: v for k, v in kept.items() if not isinstance(v, Unreadable) or v}
+    if form == "str":
+        return value if isinstance(value, str) else Unreadable()
+    if form == "number or text":
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return str(value) if number else value if isinstance(value, str) else Unreadable()
+    if form == "int":
+        count = count_from(value)
+        return Unreadable() if count is None else count
+    whole = isinstance(value, dict if form in ("dict", "components", "switches") else list)
+    if form == "names":
+        whole = whole and all(isinstance(v, str) for v in value)
+    elif form == "mappings":
+        texts = (str, type(None))
+        whole = whole and all(isinstance(m, dict) and all(isinstance(m.get(k), texts) for k in MAPPING.values()) for m in value)
+    return value if whole and not (form in ("names", "mappings", "dict") and unreadable_within(value)) else Unreadable()
+
+
 def from_api(raw: Raw) -> Item:
     """An instance in the shape of the options, with just the fields that the tenant shows."""
     item: Item = {}
@@ -191,7 +262,9 @@ def from_api(raw: Raw) -> Item:
             value = [str(v) for v in value if not is_blank(v)] if isinstance(value, list) else None
         elif field.type == "components":
             # Nothing but these members: under another name might stand what nobody may see.
-            value = {str(name): {k: str(v[k]) for k in DETAIL if v.get(k) is not None} for name, v in _objects(value)}
+            value = {
+                str(name): {k: str(v[k]) for k in DETAIL if isinstance(v.get(k), (str, int, float))} for name, v in _objects(value)
+            }
         elif field.type == "switches":
             value = {str(name): v["isEnabled"] for name, v in _objects(value) if isinstance(v.get("isEnabled"), bool)}
         if value is not None:
@@ -200,12 +273,19 @@ def from_api(raw: Raw) -> Item:
     if names:
         item["name"] = names[0]
     if "selection_type" in item:
-        item["selection_type"] = _SHOWN_AS.get(item["selection_type"], item["selection_type"])
+        item["selection_type"] = _selection_type(item["selection_type"])
     if "unique_properties" not in item and (settings := collector_settings(raw)):
         item["unique_properties"] = settings
     if "id" in item:
         item["id"] = str(item["id"])
     return item
+
+
+def _selection_type(shown: str) -> str:
+    """As the table spells it, where the meaning is plain."""
+    word = shown.strip().upper()
+    word = _SHOWN_AS.get(word, word)
+    return word if word in SELECTION_TYPES else shown
 
 
 def is_blank(value: t.Any) -> bool:
@@ -301,8 +381,3 @@ def label(item: Item) -> str:
     if item.get("id"):
         parts.append(f"(id {item['id']})")
     return " ".join(parts)
-
-
-def hostname_key(hostname: str) -> str:
-    """Two spellings of one host are one host: case, a scheme and a trailing slash do not matter."""
-    return hostname.strip().lower().split("://")[-1].rstrip("/")

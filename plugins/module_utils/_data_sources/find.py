@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import typing as t
 
+from .._addresses import host_key
 from .._api import Api
 from .._errors import InputError
-from .fields import Item, Raw, get, hostname_key
-from .instance import Instance
+from .fields import Item, Raw, get
+from .instance import UNREADABLE_COUNT, Instance
 from .types import STAGES, known
+from .view import tell_odd
 
 # Filter -> what an instance shows for it. Types decide category and stage, so that a tenant's spelling of them never matters.
 _VALUE: dict[str, t.Callable[[Item], t.Any]] = {
@@ -19,7 +21,7 @@ _VALUE: dict[str, t.Callable[[Item], t.Any]] = {
     "category": lambda i: _of_type(i, "category"),
     "stage": lambda i: _of_type(i, "stage"),
     "name": lambda i: i.get("name") or i.get("identifier"),
-    "hostname": lambda i: get(i, "domain.hostname") and hostname_key(i["domain"]["hostname"]),
+    "hostname": lambda i: get(i, "domain.hostname") and host_key(i["domain"]["hostname"]),
     "status": lambda i: i.get("status"),
 }
 
@@ -50,7 +52,7 @@ def fetch_data_sources(api: Api, filters: dict[str, t.Any], *, details: bool) ->
         return [full] if _passes(full, wanted) else []
     found = []
     for raw in api.list_data_sources():
-        item = _shown(Instance(raw, full=False))
+        item = _shown(api, Instance(raw, full=False))
         verdict = _passes(item, wanted)
         if verdict is None or (details and verdict):
             item = _full(api, str(raw["id"]), raw) or {}
@@ -68,11 +70,12 @@ def _of_type(item: Item, attribute: str) -> t.Any:
 def _full(api: Api, instance_id: str, listed: Raw) -> Item | None:
     """listed: its entry in the list, with what is shown there alone; {} where the list was not read."""
     raw = api.get_data_source(instance_id)
-    return None if raw is None else _shown(Instance.read(raw, listed))
+    return None if raw is None else _shown(api, Instance.read(raw, listed))
 
 
-def _shown(instance: Instance) -> Item:
-    count = {} if instance.listed_count is None else {"repositories_count": instance.listed_count}
+def _shown(api: Api, instance: Instance) -> Item:
+    tell_odd(api, instance)
+    count = {} if instance.listed_count in (None, UNREADABLE_COUNT) else {"repositories_count": instance.listed_count}
     return {**count, **instance.shown, "complete": instance.complete}
 
 
@@ -84,6 +87,6 @@ def _passes(item: Item, wanted: dict[str, t.Any]) -> bool | None:
         if name in ("type", "status"):
             matches = str(shown).upper() in [v.upper() for v in value]
         else:
-            matches = shown == (hostname_key(value) if name == "hostname" else value)
+            matches = shown == (host_key(value) if name == "hostname" else value)
         verdicts.append(None if shown is None else matches)
     return False if False in verdicts else None if None in verdicts else True

@@ -8,11 +8,27 @@ import dataclasses
 import functools
 import typing as t
 
-from .fields import Item, Raw, from_api, is_blank, is_published, label, names_of
+from .._admitted import Unreadable, count_from
+from .fields import REPLACED, SELECTION, STATE, Item, Raw, from_api, is_blank, is_published, label, names_of, readable
+
+# A count that is there and cannot be read. It is not 0, and no list is as long.
+UNREADABLE_COUNT = -1
 
 # What an entry of the list says of the selection is not taken over: its state is empty whatever is selected. Nor is why it had the
 # status it had then.
 _NOT_FROM_THE_LIST = ("state", "repositoriesCount", "statusDetails")
+
+
+@dataclasses.dataclass(frozen=True)
+class Begun:
+    """An instance that was created and whose scope nobody has set yet.
+
+    ours: an earlier run remembers that it created it. untouched: nothing at all was changed since; else the tenant has scanned it, or
+    somebody has changed what is not its selection.
+    """
+
+    ours: bool
+    untouched: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,18 +39,34 @@ class Instance:
     is selected, so that it never says anything about the selection. listed_count: of one that is full, the count beside its entry in
     the list, which is of associated repositories and need not be the number of those selected (docs/api.md: list.count).
     applied: the external_projects that an earlier run set and nobody has changed since, where the tenant does not show them.
+    own: of one that is full, what the answer about it showed, without what is known from the list alone.
+    odd: the members that the tenant shows in a form that is not known; they are taken as not shown, and are never sent back.
+    begun: that its creation is still without its scope; None for all others, and for one that is not full.
     """
 
     raw: Raw
     full: bool
     listed_count: int | None = None
     applied: list[Item] | None = None
+    begun: Begun | None = None
+    own: Raw = dataclasses.field(default_factory=dict)
+    odd: list[str] = dataclasses.field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        raw, odd = readable(self.raw)
+        object.__setattr__(self, "odd", list(dict.fromkeys([*self.odd, *odd])))
+        object.__setattr__(self, "raw", raw)
 
     @classmethod
     def read(cls, raw: Raw, listed: Raw, applied: list[Item] | None = None) -> Instance:
         """One that was read by id, with its entry in the list: a tenant may show a name there alone. listed: {} where there is none."""
         kept = {k: v for k, v in listed.items() if v is not None and k not in _NOT_FROM_THE_LIST}
-        return cls({**kept, **raw}, full=True, listed_count=count_of(listed), applied=applied)
+        return cls({**kept, **raw}, full=True, listed_count=count_of(listed), applied=applied, own=raw)
+
+    @property
+    def unreadable(self) -> list[str]:
+        """The members that an update would replace although nobody knows what is in them."""
+        return [member for member in REPLACED if isinstance(self.raw.get(member), Unreadable)]
 
     @property
     def id(self) -> str:
@@ -82,6 +114,11 @@ class Instance:
         unselected = self.published and self.raw.get("state") is None and not self.listed_count
         return from_api({**self.raw, "state": []} if unselected else self.raw)
 
+    def as_created(self) -> Instance:
+        """What a creation plans its scope against: nothing is selected in it yet."""
+        unscoped = {k: v for k, v in self.raw.items() if k not in SELECTION}
+        return dataclasses.replace(self, raw={**unscoped, STATE: []}, listed_count=None)
+
     @property
     def label(self) -> str:
         return label(self.shown)
@@ -92,6 +129,8 @@ class Instance:
         state: t.Any = self.raw.get("state")
         if not self.full:
             return False
+        if UNREADABLE_COUNT in (self.count, self.listed_count):
+            return True
         if self.count is not None:
             return len(state) < self.count if isinstance(state, list) else state is not None or self.count != 0
         # The list's count may be larger than the selection, but where it is not 0, no name at all is a partial read.
@@ -100,9 +139,14 @@ class Instance:
     @property
     def complete(self) -> bool:
         """Whether all repositories that are selected are known."""
-        return self.full and isinstance(self.shown.get("repositories"), list) and not self.partial
+        nothing = self.raw.get("state") is None and self.listed_count == 0
+        return self.full and (nothing or isinstance(self.raw.get("state"), list)) and not self.partial
 
 
 def count_of(raw: Raw) -> int | None:
+    """How many repositories the tenant says there are; None where it says nothing, UNREADABLE_COUNT where nobody can tell what it says."""
     count = raw.get("repositoriesCount")
-    return count if isinstance(count, int) and not isinstance(count, bool) else None
+    if count is None:
+        return None
+    read = count_from(count)
+    return UNREADABLE_COUNT if read is None else read

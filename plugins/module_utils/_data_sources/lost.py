@@ -8,10 +8,11 @@ import dataclasses
 import time
 import typing as t
 
+from .._addresses import host_key
 from .._api import Api
 from .._errors import ApiError, CortexError, InputError
 from .._http.redaction import alike
-from .fields import WRITE_ONLY, Item, Raw, get, hostname_key, label
+from .fields import WRITE_ONLY, Item, Raw, get, label
 from .instance import Instance
 from .match import denied
 from .view import Undetermined, View
@@ -72,7 +73,7 @@ def disagreements(sent: t.Any, shown: t.Any, path: str = "") -> list[str]:
     if not isinstance(sent, dict) or not isinstance(shown, dict):
         same = alike(sent, shown)
         if path == "domain.hostname":
-            same = hostname_key(str(sent)) == hostname_key(str(shown))
+            same = host_key(str(sent)) == host_key(str(shown))
         elif path == "type":
             same = str(sent).upper() == str(shown).upper()
         return [] if same else [path]

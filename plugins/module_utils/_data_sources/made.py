@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
+from .._addresses import host_key
 from .._http.redaction import Redactor
 from .._state import Memory
-from .fields import Item, Raw, get, hostname_key, last_update
+from .fields import Item, Raw, get, last_update
 from .instance import Instance
 
 MADE, UNCREATABLE, CREATABLE, MAPPINGS = "made", "uncreatable", "creatable", "mappings"
@@ -22,7 +23,7 @@ def _words(item: Item) -> dict[str, t.Any]:
         "type": item.get("type"),
         "name": item.get("name"),
         "identifier": item.get("identifier"),
-        "host": hostname_key(host) if host else None,
+        "host": host_key(host) if host else None,
     }
 
 
@@ -73,4 +74,5 @@ def applied_mappings(memory: Memory, raw: Raw) -> list[Item] | None:
     if not isinstance(value, dict) or value.get("updated") != last_update(raw):
         return None
     mappings = value.get("mappings")
-    return mappings if isinstance(mappings, list) and all(isinstance(m, dict) for m in mappings) else None
+    whole = isinstance(mappings, list) and all(isinstance(m, dict) and all(isinstance(v, str) for v in m.values()) for m in mappings)
+    return mappings if whole else None

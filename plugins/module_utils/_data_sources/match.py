@@ -7,8 +7,9 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from .._addresses import host_key
 from .._errors import InputError
-from .fields import COLLECTOR, Item, get, hostname_key, is_blank, label
+from .fields import COLLECTOR, Item, get, is_blank, label
 from .instance import Instance
 
 # What a comparison of one identifying field says: True and False, None when the tenant does not show the field, and this, when what
@@ -32,6 +33,10 @@ class Match:
     unread: tuple[str, ...] = ()
     undetermined: str = ""
     warning: str = ""
+
+    def judged(self, current: Instance) -> Instance:
+        """The instance as it may be planned for: one that is not proven to be the item's is never taken for its creation."""
+        return current if self.proven or self.by == "memory" else dataclasses.replace(current, begun=None)
 
 
 def match(item: Item, instances: t.Iterable[Instance], taken: t.Container[str] = ()) -> Match:
@@ -98,7 +103,7 @@ def same_new(one: Item, other: Item) -> bool:
     if "id" in one or "id" in other:  # an id never creates
         return one.get("id") == other.get("id")
     pairs = [
-        (i.get("type"), i.get("identifier", i.get("name")), hostname_key(get(i, "domain.hostname") or "") or None) for i in (one, other)
+        (i.get("type"), i.get("identifier", i.get("name")), host_key(get(i, "domain.hostname") or "") or None) for i in (one, other)
     ]
     return all(a == b or None in (a, b) for a, b in zip(*pairs))
 
@@ -115,6 +120,19 @@ def proves(item: Item, instance: Instance) -> bool:
 def denied(item: Item, instance: Instance) -> list[str]:
     """The identifying fields that an item gives and that the instance shows differently."""
     return [field for field, verdict in _compare(item, instance).items() if verdict is False]
+
+
+def contradictions(one: Instance, other: Instance) -> list[str]:
+    """The identifying fields that two readings of one instance both show, and show differently."""
+    hosts = [host_key(get(each.raw, "domain.hostname") or "") for each in (one, other)]
+    shown = {
+        "type": (one.type, other.type),
+        "identifier": (one.identifier, other.identifier),
+        "name": (one.names, other.names),
+        "hostname": (hosts[0], hosts[1]),
+    }
+    different = [field for field, (first, second) in shown.items() if first and second and first != second and field != "name"]
+    return different if set(one.names) & set(other.names) or not (one.names and other.names) else [*different, "name"]
 
 
 def may_mean(item: Item, instance: Instance) -> bool:
@@ -143,7 +161,7 @@ def _compare(item: Item, instance: Instance) -> dict[str, Verdict]:
     if wanted is not None:
         host = get(instance.raw, "domain.hostname")
         shown = isinstance(host, str) and not is_blank(host)
-        verdicts["hostname"] = hostname_key(str(host)) == hostname_key(wanted) if shown else None
+        verdicts["hostname"] = host_key(str(host)) == host_key(wanted) if shown else None
     return verdicts
 
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from .._admitted import unreadable_within
 from .._errors import InputError, TenantError
 from .._http.redaction import alike, holds_masked, is_masked
 from .fields import COLLECTOR, MANUAL, MAPPING, Item, Raw, collector_settings
-from .instance import Instance
+from .instance import UNREADABLE_COUNT, Instance
 from .scope import Scope, resolve
+from .types import repository_key
 
 # From the widest to the narrowest.
 _WIDTH = ("CURRENT_STATE_AND_FUTURE", "CURRENT_STATE", MANUAL)
@@ -69,26 +71,75 @@ def plan_selection(item: Item, current: Instance) -> Selection:
         )
     refuse_partial_read(item, current)
     mode = item["repositories_mode"]
-    scope = resolve(item["scope_rules"], item["scope_candidates"], kept) if option == "scope_rules" else None
-    given = scope.included if scope else list(dict.fromkeys(item["repositories"]))
-    selected = _merged(kept, given, mode, str)
+    kind = current.type or item.get("type")
+    scope = resolve(item["scope_rules"], item["scope_candidates"], kept, kind) if option == "scope_rules" else None
+    key = repository_key(kind)
+    given = unique(scope.included if scope else item["repositories"], key)
+    selected = _merged(kept, given, mode, key)
     _refuse_deselection(item, current, "repositories", len(set(kept)), len(set(kept) - set(selected)), selected)
     if set(selected) != set(kept):
         fields["repositories"] = selected
         if current.count is not None:
             fields["repositories_count"] = len(selected)
-    return Selection(fields, list(_scope_warnings(current.label, scope, mode)) if scope else [], scope)
+    warnings = [*_scope_warnings(current.label, scope, mode)] if scope else [*_spelling_warnings(current.label, kept, given, key)]
+    return Selection(fields, warnings, scope)
+
+
+def plan_first_selection(item: Item, current: Instance) -> Selection:
+    """For an instance whose creation is still without its scope: what that would have set, whatever the tenant selected by itself since."""
+    if item["repositories_mode"] == "remove":
+        return plan_selection({**item, "max_deselect": -1}, current)
+    selection = plan_selection(item, current.as_created())
+    if selection.fields.get("selection_type") == MANUAL:
+        repositories = selection.fields.pop("repositories", [])
+        selection.fields.pop("repositories_count", None)
+        if set(repositories) != set(current.shown.get("repositories", [])):
+            selection.fields.update(repositories=repositories, repositories_count=len(repositories))
+    return selection
+
+
+def plan_first_external_projects(item: Item, current: Instance) -> Item:
+    """As plan_first_selection. Mappings that the tenant shows somebody made; of those that it hides there are none if nobody touched it."""
+    if "external_projects" not in item or current.shown.get("external_projects") or not (current.begun and current.begun.untouched):
+        return plan_external_projects(item, current)
+    mode = "remove" if item["external_projects_mode"] == "remove" else "exact"
+    first = {**item, "external_projects_mode": mode, "external_projects_update": "always"}
+    return plan_external_projects(first, dataclasses.replace(current, applied=[]))
 
 
 def _refuse_narrowing(item: Item, current: Instance, held: str | None, wanted: str | None) -> None:
-    narrower = held in _WIDTH and wanted in _WIDTH and _WIDTH.index(wanted) > _WIDTH.index(held)
+    if wanted is None or "id" not in current.shown:
+        return
+    # A word that nobody knows, or none, may mean the widest where it is held, and the narrowest where it is wanted.
+    from_width = _WIDTH.index(held) if held in _WIDTH else 0
+    to_width = _WIDTH.index(wanted.strip().upper()) if wanted.strip().upper() in _WIDTH else len(_WIDTH)
+    narrower = wanted != held and to_width > from_width
     # A selection of all that exists now, where nothing does, loses nothing: so begins a new instance.
     empty = held == "CURRENT_STATE" and not current.shown.get("repositories") and not (current.count or current.listed_count)
     if narrower and not empty and item["max_deselect"] != -1:
         raise refused(
             current,
-            f"changing selection_type from {held} to {wanted} narrows what is covered, from now on or "
-            "at once. Set max_deselect to -1 if that is meant.",
+            f"changing selection_type from {held or 'what the tenant does not show'} to {wanted} "
+            f"{'narrows' if held in _WIDTH else 'may narrow'} what is covered, from now on or at once. Set max_deselect to -1 if that is "
+            "meant.",
+        )
+
+
+def unique(names: t.Iterable[str], key: t.Callable[[str], str]) -> list[str]:
+    """The first spelling of each, in order."""
+    found: dict[str, str] = {}
+    for name in names:
+        found.setdefault(key(name), name)
+    return list(found.values())
+
+
+def _spelling_warnings(name: str, kept: list[str], given: list[str], key: t.Callable[[str], str]) -> t.Iterator[str]:
+    held = {key(one): one for one in kept}
+    other = [(one, held[key(one)]) for one in given if key(one) in held and one not in kept]
+    if other:
+        yield (
+            f"{name}: {other[0][0]} is selected as {other[0][1]} ({len(other)} in all are written otherwise than in the tenant). "
+            "To its product that is one repository; the tenant's spelling stays."
         )
 
 
@@ -232,10 +283,27 @@ def _plan_seen_settings(current: Instance, given: Raw, held: Raw) -> Settings:
     return Settings(fields, None if hidden else new)
 
 
+def refuse_unreadable(current: Instance, *sent: t.Any) -> None:
+    """An update replaces these members: what is in them must be known. sent: what is made of the instance to be sent again."""
+    if current.unreadable or unreadable_within(list(sent)):
+        members = " and ".join(current.unreadable) or "some text"
+        raise TenantError(
+            f": the tenant shows {members} in a form that cannot be read, and so cannot be sent back: nothing was changed. Look at "
+            "it in the console; if it is as it should be there, please report the form.",
+            subject=current.label,
+        )
+
+
 def refuse_partial_read(item: Item, current: Instance) -> None:
     named = len(current.shown.get("repositories", []))
     count = current.listed_count if current.count is None else current.count
     if current.partial and (not named or item["max_deselect"] != -1):
+        if UNREADABLE_COUNT in (count, current.listed_count):
+            raise TenantError(
+                ": it cannot be read how many repositories the tenant says are selected, so it cannot be told whether the "
+                f"{named} that it names are all. Nothing was sent" + ("; set max_deselect to -1 if they are." if named else "."),
+                subject=current.label,
+            )
         raise TenantError(
             f": the tenant says {count} repositories are selected but names {named}. A "
             "change made from a partial list would deselect the others, so nothing was sent. Try again later"

@@ -8,6 +8,7 @@ import dataclasses
 import json
 import typing as t
 
+from .._addresses import host_key
 from .._errors import InputError, TenantError
 from .._http.redaction import alike, holds_masked, is_masked
 from .fields import (
@@ -24,17 +25,25 @@ from .fields import (
     empty_secrets,
     from_api,
     get,
-    hostname_key,
     label,
     mappings_to_api,
     to_create,
 )
 from .instance import Instance
 from .match import denied
-from .parts import plan_external_projects, plan_selection, plan_settings, refuse_partial_read, refused
+from .parts import (
+    plan_external_projects,
+    plan_first_external_projects,
+    plan_first_selection,
+    plan_selection,
+    plan_settings,
+    refuse_partial_read,
+    refuse_unreadable,
+    refused,
+)
 from .scope import Scope
 from .status import status_of
-from .types import known
+from .types import known, repository_key
 
 
 @dataclasses.dataclass
@@ -206,6 +215,7 @@ def plan_recreate(item: Item, current: Instance, may: bool | None = None) -> Pla
     refuse_partial_read(item, current)
     selection = plan_selection(item, current)
     kept = carried_over(item, current, {**selection.fields, **plan_external_projects(item, current)})
+    refuse_unreadable(current, kept)
     lost = sorted(k for k, v in kept["unique_properties"].items() if holds_masked(v))
     if lost:
         raise refused(
@@ -293,8 +303,11 @@ def plan_update(item: Item, current: Instance, creatable: t.Callable[[str], bool
             f"{option} is {held} and cannot be changed to {wanted}, the API has no way. Deleting it and creating it again "
             "would destroy its findings, mappings and webhooks; recreate: when_immutable_differs does that.",
         )
-    selection, settings = plan_selection(item, current), plan_settings(item, current)
-    after = {**before, **selection.fields, **plan_external_projects(item, current), **settings.fields}
+    first = current.begun is not None and "selection_type" in item
+    selection = plan_first_selection(item, current) if first else plan_selection(item, current)
+    mappings = plan_first_external_projects(item, current) if first else plan_external_projects(item, current)
+    settings = plan_settings(item, current)
+    after = {**before, **selection.fields, **mappings, **settings.fields}
     plan = Plan(
         "none",
         before=before,
@@ -312,7 +325,12 @@ def plan_update(item: Item, current: Instance, creatable: t.Callable[[str], bool
         )
     if not current.full:
         return Plan("read", before=before)
-    refuse_partial_read(item, current)
+    refuse_unreadable(current, after, settings.put)
+    if first:
+        # What the tenant selected by itself is not kept, so that it need not be known.
+        plan.warnings += _first_scope(current, after)
+    else:
+        refuse_partial_read(item, current)
     put: Raw = {}
     # PUT replaces, and nothing public says what becomes of a field that is left out: send back all that is known.
     for field in FIELDS:
@@ -323,9 +341,23 @@ def plan_update(item: Item, current: Instance, creatable: t.Callable[[str], bool
             put[field.api] = mappings_to_api(value) if field.type == "mappings" else value
     if settings.put is not None:
         put["uniqueProperties"] = settings.put
+    elif first and current.begun and current.begun.ours:
+        # A tenant that hides values and clears what an update leaves out would lose them; the item still says what they are.
+        put.update({k: v for k, v in to_create(item).items() if k == "uniqueProperties" and not holds_masked(v)})
     if "externalProjects" not in put and current.applied:
         put["externalProjects"] = mappings_to_api(current.applied)
     return dataclasses.replace(plan, action="update", put=put)
+
+
+def _first_scope(current: Instance, after: Item) -> list[str]:
+    """That something which the tenant selected by itself goes, where it does."""
+    held, kept = current.shown.get("repositories", []), after.get("repositories", [])
+    future = current.shown.get("selection_type") == "CURRENT_STATE_AND_FUTURE" != after.get("selection_type")
+    if set(held) <= set(kept) and not future:
+        return []
+    ours = current.begun and current.begun.ours
+    why = "an earlier run created it and did not set its scope" if ours else "nothing was changed in it since it was created"
+    return [f"{current.label}: {why}, so what the tenant selected by itself ({len(held)} repositories) gives way to what the item says."]
 
 
 def _immutable_difference(item: Item, shown: Item) -> tuple[str, str, str] | None:
@@ -341,7 +373,7 @@ def _immutable_difference(item: Item, shown: Item) -> tuple[str, str, str] | Non
 
 def _same(option: str, held: str, wanted: str) -> bool:
     if option == "domain.hostname":
-        return hostname_key(held) == hostname_key(wanted)
+        return host_key(held) == host_key(wanted)
     if option == "self_signed_certificate":
         # PEM: line ends and blank lines say nothing.
         return held.split() == wanted.split()
@@ -391,12 +423,16 @@ def unexpected(plan: Plan, shown: Instance) -> list[str]:
             if wanted and (plan.before or {}).get(option):
                 differences.append(f"{option} is not there any more")
             continue
-        if option in ("repositories", "external_projects"):
+        if option == "repositories":
+            # A tenant may show what was just selected in its product's own spelling.
+            key = repository_key(shown.type)
+            wanted, holds = set(map(key, wanted)), set(map(key, holds))
+        elif option == "external_projects":
             wanted, holds = _as_set(wanted), _as_set(holds)
         elif option == "unique_properties":
             holds = wanted if all(k in holds and alike(v, holds[k]) for k, v in wanted.items()) else None
         elif option == "domain":
-            wanted, holds = (hostname_key(v.get("hostname", "")) for v in (wanted, holds))
+            wanted, holds = (host_key(v.get("hostname", "")) for v in (wanted, holds))
         elif option == "type":
             wanted, holds = wanted.upper(), holds.upper()
         elif option == "self_signed_certificate":
@@ -407,5 +443,5 @@ def unexpected(plan: Plan, shown: Instance) -> list[str]:
     return differences
 
 
-def _as_set(values: list[t.Any]) -> set[t.Any]:
-    return {v if isinstance(v, str) else tuple(v.get(k) for k in MAPPING) for v in values}
+def _as_set(mappings: list[t.Any]) -> set[t.Any]:
+    return {tuple(mapping.get(k) for k in MAPPING) for mapping in mappings}

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import dataclasses
 
+from .._addresses import host_key
 from .._errors import InputError
-from .fields import Item, get, hostname_key, label
+from .fields import Item, get, label
 from .instance import Instance
 from .types import TYPES
 from .view import View
@@ -48,9 +49,9 @@ class Prune:
             view.fetch(instance_id)
         found = [instance for i, instance in view.instances.items() if i not in matched and instance.type in self.types]
         for instance in found:
-            host = hostname_key(get(instance.raw, "domain.hostname") or "")
+            host = host_key(get(instance.raw, "domain.hostname") or "")
             for item in creations:
-                wanted = hostname_key(get(item, "domain.hostname") or "")
+                wanted = host_key(get(item, "domain.hostname") or "")
                 # A host that is not shown, or not given, may be the same.
                 if item.get("type") == instance.type and (host == wanted or not host or not wanted):
                     raise InputError(
@@ -66,4 +67,7 @@ class Prune:
                 f"{' ...' if len(found) > 10 else ''}. "
                 f"If that is meant, set prune_max to {len(found)}. Nothing was changed."
             )
+        # The list is not enough to delete by: another reading of the same instance must not contradict it.
+        read = [view.fetch_to_delete(instance.id, instance.label) for instance in found]
+        found = [instance for instance in read if instance is not None]
         return sorted(found, key=lambda instance: (instance.type, instance.label))

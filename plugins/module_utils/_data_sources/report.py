@@ -7,14 +7,15 @@ from __future__ import annotations
 import collections
 import typing as t
 
-from .._errors import InputError
+from .._errors import InputError, Unexpected
 from .._files import write_private
 from .._http.redaction import hide_secret_keys
 from .apply import Outcome
 from .data_file import as_configs, as_data_file
+from .digest import destroys
 from .fields import MANUAL, Item, get, label
 from .run import Run
-from .show import destroys, diff_of, plan_as_markdown
+from .show import diff_of, plan_as_markdown
 from .status import status_of
 from .types import known
 
@@ -47,10 +48,12 @@ def result_of(outcome: Outcome, *, diff: bool) -> Result:
 
 def results_of(run: Run, outcomes: list[Outcome], *, diff: bool) -> Result:
     """The result of the module data_sources."""
+    rows = [_told(o, _row, _least(o)) for o in outcomes]
+    diffs = [(o.index, _told(o, lambda o: diff_of(o.plan, o.item), None)) for o in outcomes] if diff else []
     counts = dict(sorted(collections.Counter(o.action for o in outcomes).items()))
     result: Result = {
         "changed": any(o.changed for o in outcomes),
-        "data_sources": [_row(o) for o in outcomes],
+        "data_sources": rows,
         "summary": counts,
         "pending_actions": [p for o in outcomes for p in o.pending],
         "plan_digest": run.digest,
@@ -58,7 +61,7 @@ def results_of(run: Run, outcomes: list[Outcome], *, diff: bool) -> Result:
         "warnings": [w for o in outcomes for w in o.warnings],
     }
     if diff:
-        result["diff"] = [{"index": o.index, **entry} for o in outcomes if (entry := diff_of(o.plan, o.item))]
+        result["diff"] = [{"index": index, **entry} for index, entry in diffs if entry]
     released = [{"index": o.index, **o.released} for o in outcomes if o.released]
     if released:
         result["released"] = {"collector_credentials": released}
@@ -71,6 +74,21 @@ def results_of(run: Run, outcomes: list[Outcome], *, diff: bool) -> Result:
             f"{len(broken)} of {len(outcomes)} data sources could not be brought to their state. {told} The others: {done or 'none'}."
         )
     return result
+
+
+def _told(outcome: Outcome, told: t.Callable[[Outcome], t.Any], otherwise: t.Any) -> t.Any:
+    """What is told of an outcome; should that fail, the outcome is a failure: whatever else the run did is told all the same."""
+    try:
+        return told(outcome)
+    except Exception as exc:
+        outcome.fail(Unexpected(exc, subject=label(outcome.item)))
+        return otherwise
+
+
+def _least(outcome: Outcome) -> Result:
+    item = outcome.item
+    return {"index": outcome.index, "id": item.get("id"), "type": item.get("type"), "name": item.get("name"), "action": "failed",
+            "changed": outcome.changed, "status": None, "repositories_count": None}  # fmt: skip
 
 
 def _row(outcome: Outcome) -> Result:

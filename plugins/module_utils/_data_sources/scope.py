@@ -4,12 +4,15 @@
 # PRIVATE to the collection: floor 3, which repositories the rules of an item include. Pure: no I/O.
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import re
 import typing as t
 
+from .._addresses import repository_of
 from .._errors import InputError
+from .types import repository_key
 
 Rule = dict[str, str]  # one of include and exclude, with its pattern
 
@@ -55,25 +58,28 @@ class Scope:
         return {**counts, "included": len(self.included), "rules": [dataclasses.asdict(v) for v in self.verdicts]}
 
 
-def resolve(rules: list[Rule], candidates: t.Iterable[str], selected: t.Iterable[str]) -> Scope:
+def resolve(rules: list[Rule], candidates: t.Iterable[str], selected: t.Sequence[str], kind: t.Any = None) -> Scope:
     """Judge each repository by the last rule that matches it; without one it is not included.
 
-    selected: what the instance, read by id, has selected. Repositories are compared as they are written, as everywhere.
-    Raises InputError for a pattern or a name that is too long to be one.
+    selected: what the instance, read by id, has selected; its spelling stays. kind: the type, whose product may ignore case, in names and
+    so in rules. A candidate may be a URL: its path counts. Raises InputError for a pattern or a name that is too long to be one.
     """
-    listed, held = dict.fromkeys(candidates), dict.fromkeys(selected)
+    key = repository_key(kind)
+    spelling = {key(name): name for name in reversed(selected)}
+    held = dict.fromkeys(spelling[key(name)] for name in selected)
+    listed = dict.fromkeys(spelling.setdefault(key(name), name) for name in map(_path_of, candidates))
     everything = list(dict.fromkeys([*held, *listed]))
     for rule in rules:
         for pattern in rule.values():
             _refuse_long(pattern, "the pattern")
     for repository in everything:
         _refuse_long(repository, "the repository")
-    compiled = [(kind, pattern, _compiled(pattern)) for rule in rules for kind, pattern in rule.items()]
+    compiled = [(verb, pattern, _compiled(pattern, 0 if key is str else re.IGNORECASE)) for rule in rules for verb, pattern in rule.items()]
     matched: list[list[str]] = [[] for _rule in compiled]
     overruled = [0] * len(compiled)
     included: list[str] = []
     for repository in everything:
-        matching = [index for index, (_kind, _pattern, regex) in enumerate(compiled) if regex.fullmatch(repository)]
+        matching = [index for index, (_verb, _pattern, regex) in enumerate(compiled) if regex.fullmatch(repository)]
         for index in matching:
             matched[index].append(repository)
         for index in matching[:-1]:
@@ -90,13 +96,20 @@ def resolve(rules: list[Rule], candidates: t.Iterable[str], selected: t.Iterable
         unlisted=len(unlisted),
         unlisted_left_out=len(unlisted & left_out),
         verdicts=[
-            Verdict(kind, pattern, len(matched[index]), overruled[index], sorted(matched[index])[:EXAMPLES])
-            for index, (kind, pattern, _regex) in enumerate(compiled)
+            Verdict(verb, pattern, len(matched[index]), overruled[index], sorted(matched[index])[:EXAMPLES])
+            for index, (verb, pattern, _regex) in enumerate(compiled)
         ],
     )
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _path_of(candidate: str) -> str:
+    with contextlib.suppress(ValueError):
+        if "://" in candidate or "@" in candidate:
+            return repository_of(candidate).path
+    return candidate
+
+
+def _compiled(pattern: str, flags: int = 0) -> re.Pattern[str]:
     """The pattern as a regular expression that needs about the square of a name's length at most, however many stars it has.
 
     From one ** to the next, and from one * to the next, the first place that fits is as good as any later one. So each such piece is
@@ -109,7 +122,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
         pieces[-1].append(part)
     names = map("n{}".format, itertools.count())
     regex = [_once(_piece(piece, names, ends=False), names) for piece in pieces[:-1]]
-    return re.compile("".join([*regex, _piece(pieces[-1], names, ends=True)]), re.DOTALL)
+    return re.compile("".join([*regex, _piece(pieces[-1], names, ends=True)]), re.DOTALL | flags)
 
 
 def _piece(parts: list[str], names: t.Iterator[str], *, ends: bool) -> str:

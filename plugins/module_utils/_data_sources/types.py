@@ -5,6 +5,9 @@
 from __future__ import annotations
 
 import dataclasses
+import typing as t
+
+from .. import _addresses as code
 
 VCS, CI_TOOL, CI_CD, VENDOR, GENERIC = "vcs", "ci_tool", "ci_cd", "vendor", "generic"
 # Category of the guide -> the stage of the software life cycle it belongs to.
@@ -57,7 +60,7 @@ class IntegrationType:
     hosting: "saas", "self_hosted", "both" or "none". person: what only a person can do, once the instance exists.
     created_by: when the API cannot create it, what does. destroys: what goes with an instance that is deleted. rotation: how its
     credentials are renewed, by a person, since the API cannot. consent: whether the tenant can use it only after somebody agreed in a
-    browser. host: where its repositories are, unless the instance names a host.
+    browser. host: where its repositories are, unless the instance names a host. product: whose spelling of repositories they have.
     """
 
     category: str
@@ -70,6 +73,7 @@ class IntegrationType:
     rotation: str = _IN_CONSOLE
     consent: bool = False
     host: str = ""
+    product: str = ""
 
     @property
     def stage(self) -> str:
@@ -94,14 +98,16 @@ _NEW_KEY = "make a new API key in the console, put it into the pipelines, delete
 
 TYPES: dict[str, IntegrationType] = {
     "GITHUB": IntegrationType(
-        VCS, "vcs_github", rotation=_AGAIN, consent=True, host="github.com",
+        VCS, "vcs_github", rotation=_AGAIN, consent=True, host="github.com", product=code.GITHUB,
         person=f"install the GitHub App and {_CONSENT} (as organization owner)",
     ),
     "GITHUB_ENTERPRISE": IntegrationType(
-        VCS, "vcs_github_enterprise", _OAUTH, "self_hosted", person=_CONSENT, rotation=f"{_IN_CONSOLE}, then {_AGAIN}", consent=True
+        VCS, "vcs_github_enterprise", _OAUTH, "self_hosted", person=_CONSENT, rotation=f"{_IN_CONSOLE}, then {_AGAIN}", consent=True,
+        product=code.GITHUB,
     ),
     "GITLAB": IntegrationType(
-        VCS, "vcs_gitlab", person=f"{_CONSENT} (scope api, Maintainer)", rotation=_AGAIN, consent=True, host="gitlab.com"
+        VCS, "vcs_gitlab", person=f"{_CONSENT} (scope api, Maintainer)", rotation=_AGAIN, consent=True, host="gitlab.com",
+        product=code.GITLAB,
     ),
     "GITLAB_SELF_MANAGED": IntegrationType(
         VCS,
@@ -111,9 +117,14 @@ TYPES: dict[str, IntegrationType] = {
         person=f"register the callback URL in GitLab, then {_CONSENT} (if it asks)",
         rotation=f"{_IN_CONSOLE}, then {_AGAIN} (if it asks)",
         consent=True,
+        product=code.GITLAB,
     ),
-    "BITBUCKET": IntegrationType(VCS, "vcs_bitbucket", person=_CONSENT, rotation=_AGAIN, consent=True, host="bitbucket.org"),
-    "BITBUCKET_DATACENTER": IntegrationType(VCS, "vcs_bitbucket_datacenter", ("hostname", "token"), "self_hosted"),
+    "BITBUCKET": IntegrationType(
+        VCS, "vcs_bitbucket", person=_CONSENT, rotation=_AGAIN, consent=True, host="bitbucket.org", product=code.BITBUCKET
+    ),
+    "BITBUCKET_DATACENTER": IntegrationType(
+        VCS, "vcs_bitbucket_datacenter", ("hostname", "token"), "self_hosted", product=code.BITBUCKET_DC
+    ),
     "AZURE_REPOS": IntegrationType(
         VCS,
         "vcs_azure_repos",
@@ -122,12 +133,14 @@ TYPES: dict[str, IntegrationType] = {
         rotation=f"{_AGAIN}; with a personal access token: {_IN_CONSOLE}",
         consent=True,
         host="dev.azure.com",
+        product=code.AZURE,
     ),
     "AWS_CODE_COMMIT": IntegrationType(
         VCS,
         "vcs_aws_code_commit",
         created_by="deploying the CloudFormation template that the console generates",
         rotation="there is no secret: the role is that of the CloudFormation stack",
+        product=code.CODE_COMMIT,
     ),
     "GITHUB_ACTIONS": IntegrationType(
         CI_TOOL, "ci_github_actions", person="paste the workflow that the console shows, with its API key as a secret", rotation=_NEW_KEY
@@ -200,3 +213,9 @@ def known(name: object) -> IntegrationType | None:
 
 # Role variable -> type.
 VARIABLES = {kind.variable: name for name, kind in TYPES.items() if kind.variable}
+
+
+def repository_key(kind: t.Any) -> t.Callable[[str], str]:
+    """How repositories of a type are told apart: where its product ignores case, or writes one name in two normal forms, so is it here."""
+    found = known(kind)
+    return code.path_key if found and found.product not in ("", code.CODE_COMMIT) else str

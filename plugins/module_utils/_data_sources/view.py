@@ -8,17 +8,27 @@ import dataclasses
 import time
 import typing as t
 
+from .._addresses import host_key
 from .._api import Api
 from .._errors import InputError, TenantError
 from .._state import Memory
-from .fields import Item, Raw, get, hostname_key, label
+from .fields import Item, Raw, get, label
 from .instance import Instance
 from .made import applied_mappings, creatable
-from .match import Match, match, proves
+from .match import Match, contradictions, match, proves
 from .plan import needs_full
+from .unscoped import Unscoped, begun, unscoped
 
 # A tenant may need a moment until a read shows what was written.
 SETTLE_PAUSES = (0.0, 0.5, 1.0, 2.0)
+
+
+def tell_odd(api: Api, instance: Instance) -> None:
+    """One warning for each member that the tenant shows in a form that is not known."""
+    for member in instance.odd:
+        said = f"The tenant shows {member} in a form that cannot be read"
+        if not any(warning.startswith(said) for warning in api.client.warnings):
+            api.client.warnings.append(f"{said}, first of {instance.label}: what cannot be read counts as not shown.")
 
 
 class Undetermined(TenantError):
@@ -37,13 +47,17 @@ class View:
         self._hidden: dict[str, list[str]] = {}
         self._unproven: dict[str, list[str]] = {}
         self._unidentified: list[str] = []
+        self._unscoped: dict[str, Unscoped] = {}
 
     def load(self) -> None:
         """Read the list anew; what was read by id before is forgotten."""
         listed = [Instance(raw, full=False) for raw in self.api.list_data_sources()]
+        for instance in listed:
+            tell_odd(self.api, instance)
         self.instances = {instance.id: instance for instance in listed}
         self._listed = {instance.id: instance.raw for instance in listed}
         self._by_word, self._hidden, self._unproven, self._unidentified = {}, {}, {}, []
+        self._unscoped = unscoped(self.memory) if self.memory else {}
         for instance in listed:
             for word in {*instance.names, *filter(None, [instance.identifier])}:
                 self._by_word.setdefault(word, []).append(instance.id)
@@ -51,7 +65,7 @@ class View:
                 self._unidentified.append(instance.id)
             if not instance.names:
                 host, hosts = get(instance.raw, "domain.hostname"), self._unproven if instance.identifier else self._hidden
-                hosts.setdefault(hostname_key(host) if isinstance(host, str) else "", []).append(instance.id)
+                hosts.setdefault(host_key(host) if isinstance(host, str) else "", []).append(instance.id)
 
     def candidates(self, item: Item) -> list[Instance]:
         """The listed instances that an item may mean, as far as words and hosts tell: with thousands of both, not each is compared with
@@ -66,7 +80,7 @@ class View:
             host = get(item, "domain.hostname")
             proven = any(proves(item, instance) for i in ids if (instance := self.instances.get(i)) is not None)
             for hosts in (self._hidden,) if proven else (self._hidden, self._unproven):
-                ids += [i for key in (hosts if host is None else {hostname_key(host), ""}) for i in hosts.get(key, [])]
+                ids += [i for key in (hosts if host is None else {host_key(host), ""}) for i in hosts.get(key, [])]
         # Another thread may find out meanwhile that one of them is gone.
         return [instance for i in dict.fromkeys(ids) if (instance := self.instances.get(i)) is not None]
 
@@ -96,7 +110,22 @@ class View:
                 subject=subject or f"id {instance_id}",
             )
         applied = applied_mappings(self.memory, raw) if self.memory else None
-        found = self.instances[instance_id] = Instance.read(raw, self._listed.get(instance_id, {}), applied)
+        found = Instance.read(raw, self._listed.get(instance_id, {}), applied)
+        found = self.instances[instance_id] = dataclasses.replace(found, begun=begun(found, self._unscoped, time.time()))
+        tell_odd(self.api, found)
+        return found
+
+    def fetch_to_delete(self, instance_id: str, subject: str = "") -> Instance | None:
+        """Like fetch, for what is to be deleted. Raises TenantError when the list says that the id is another data source."""
+        found, listed = self.fetch(instance_id, subject), self._listed.get(instance_id)
+        if found is not None and listed is not None:
+            different = contradictions(Instance(listed, full=False), Instance(found.own, full=True))
+            if different:
+                raise TenantError(
+                    f": read by its id it has another {' and '.join(different)} than in the list, so it cannot be told which data source "
+                    "that id is: not deleted. Look at both in the console.",
+                    subject=found.label,
+                )
         return found
 
     def find(self, item: Item, *, full: bool, taken: t.Container[str] = ()) -> Match:
@@ -106,7 +135,8 @@ class View:
         Raises InputError for an id that does not exist and for several matches, Undetermined when it cannot be told.
         """
         if "id" in item:
-            found = self.fetch(item["id"], label(item))
+            fetch = self.fetch_to_delete if item["state"] == "absent" else self.fetch
+            found = fetch(item["id"], label(item))
             if found is None and item["state"] != "absent":
                 raise InputError(
                     f"there is no data source with id {item['id']} in this tenant, and an id never creates one. "
@@ -117,7 +147,9 @@ class View:
         if result.found is None or result.found.full or item["state"] == "created":
             return result
         # What is to be deleted is shown, and named by the digest, as it is: with all that goes with it.
-        if full or item["state"] == "absent" or needs_full(item, result.found):
+        if item["state"] == "absent":
+            return dataclasses.replace(result, found=self.fetch_to_delete(result.found.id, label(item)))
+        if full or needs_full(item, result.found):
             return dataclasses.replace(result, found=self.fetch(result.found.id, label(item)))
         return result
 

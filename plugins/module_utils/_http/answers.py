@@ -102,7 +102,7 @@ def reason(exc: BaseException) -> str:
 def clock_skew(date: str | None) -> float | None:
     try:
         return email.utils.parsedate_to_datetime(date).timestamp() - time.time() if date else None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError, OSError, IndexError):
         return None
 
 

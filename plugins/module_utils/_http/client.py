@@ -14,6 +14,8 @@ import typing as t
 import warnings
 from urllib.parse import urlsplit
 
+from .._addresses import host_key
+from .._admitted import admit
 from .._errors import WORDS_SHOWN, ApiError, InputError, words_of
 from .answers import (
     Unreadable,
@@ -41,6 +43,8 @@ try:
 except ImportError:
     REQUESTS_ERROR = traceback.format_exc()
 
+# Characters of an answer that are looked at before a part of it is told.
+QUOTED_FROM = 100_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,7 +179,7 @@ class Client:
         return slot
 
     def _throttle(self, target: str) -> Throttle:
-        tenant = urlsplit(target).netloc.lower()
+        tenant = host_key(urlsplit(target)._replace(path="", query="", fragment="").geturl())
         with self._lock:
             if tenant not in self._throttles:
                 self._throttles[tenant] = Throttle(self.shared_dir, tenant, self.connection.requests_per_second)
@@ -278,17 +282,18 @@ class Client:
                 # A cut-off JSON text may be a passing fault; a page of HTML is the wrong host. Neither is an empty tenant.
                 page = text.lstrip().startswith("<")
                 hint = "Is api_url the API URL (https://api-...), not the console's?"
-                begins = " ".join(self.redactor.text(text).split())[:120]
+                begins = self.quoted(text, text)[:120]
                 return "final" if page else "lost", self._error(call, f"the answer is not JSON but begins: {begins}", hint, status)
             return "done", Answer(status, decoded, skew)
         if 300 <= status < 400:
             where = host_of(response.headers.get("Location", "")) or "another page"
             hint = "Is api_url the API URL (https://api-...)?"
             return "final", self._error(call, f"the tenant redirects to {where}; redirects are not followed", hint, status)
+        decoded = admit(decoded)
         words = words_of(decoded, text if broken else "") or response.reason or "no explanation"
         error = self._error(
             call,
-            words,
+            self.quoted(words, text),
             hint_for(status, skew, call.path, self.connection.api_key_type),
             status,
             retry_after(response.headers.get("Retry-After")),
@@ -305,6 +310,12 @@ class Client:
             return "gateway", error
         return ("lost" if status >= 500 and call.method == "POST" else "final"), error
 
+    def quoted(self, words: str, body: str) -> str:
+        """What the tenant says, as a message may repeat it: nothing, when it repeats a secret anywhere in its body."""
+        if self.redactor.knows(body[:QUOTED_FROM]):
+            return "(the answer repeats a secret, so it is not shown)"
+        return self.redactor.line(words[:QUOTED_FROM])[:WORDS_SHOWN]
+
     def _error(
         self,
         call: Call,
@@ -320,8 +331,8 @@ class Client:
             method=call.method,
             path=call.path,
             status=status,
-            words=self.redactor.text(words)[:WORDS_SHOWN],
-            hint=self.redactor.text(hint),
+            words=self.redactor.line(words)[:WORDS_SHOWN],
+            hint=self.redactor.line(hint),
             retry_after=retry_after,
             clock_skew=skew,
         )

@@ -9,6 +9,7 @@ import ipaddress
 import os
 from urllib.parse import urlsplit
 
+from .._addresses import host_key, port_of, without_port
 from .._errors import InputError
 
 
@@ -97,11 +98,12 @@ def origin_of(api_url: str, expected_tenant: str | None = None, option: str = "a
     if "/public_api" in parts.path:
         raise InputError(f"{option} must end before /public_api: the collection adds the path itself.")
     if expected_tenant:
-        wanted = expected_tenant.strip().lower().rstrip("/").split("://")[-1]
-        found = f"{host}:{port}" if ":" in wanted else host
-        if _bare(found) != _bare(wanted):
+        wanted, wanted_port = without_port(host_key(expected_tenant)), port_of(expected_tenant)
+        own_port = str(port or {"https": 443, "http": 80}[parts.scheme])
+        found = f"{host}:{own_port}" if wanted_port else host
+        if _bare(without_port(host_key(host))) != _bare(wanted) or (wanted_port and wanted_port != own_port):
             raise InputError(
-                f"{option} points to {found}, but expected_tenant is {wanted}: nothing was sent. Check which credential "
+                f"{option} points to {found}, but expected_tenant is {expected_tenant.strip()}: nothing was sent. Check which credential "
                 "belongs to this inventory host or survey answer."
             )
     return url.rstrip("/")

@@ -9,7 +9,12 @@ import re
 import typing as t
 from urllib.parse import quote
 
+from .disguise import Disguises
+from .plain import one_line, plain, transportable
+
 HIDDEN = "********"
+# What is nested deeper than that is shown as hidden: no tenant's answer and no item is.
+DEEPEST = 100
 
 # Words that make a key's value a secret, and endings that make it harmless again (token_id, api_key_type).
 _SECRET = re.compile(
@@ -23,7 +28,8 @@ _MASKED = re.compile(
     r"^\s*(?:[*\u2022\u25cf]{3,}.*|<?(?:redacted|masked|hidden|encrypted)>?|\$encrypted\$|VALUE_SPECIFIED_IN_NO_LOG_PARAMETER)\s*$",
     re.IGNORECASE | re.DOTALL,
 )
-_URL_USERINFO = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/@\"']+@")
+# Up to the last @: a password may hold one, and quotes.
+_URL_USERINFO = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]{0,30}://)[^\s/?#]+@")
 _URL_QUERY = re.compile(r"([?&;]([\w.-]+)=)[^&;#\s\"']+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -63,74 +69,109 @@ def alike(one: t.Any, other: t.Any) -> bool:
     return bool(one == other)
 
 
-def hide_secret_keys(value: t.Any, under_secret_key: bool = False) -> t.Any:
-    """A copy of a JSON-like value with every value under a secret-looking key, at any depth, replaced by HIDDEN.
+def hide_secret_keys(value: t.Any, under_secret_key: bool = False, depth: int = 0) -> t.Any:
+    """A copy of a JSON-like value with every value under a secret-looking key replaced by HIDDEN, and what is nested DEEPEST deep.
 
     Empty values, true and false, and what is masked already stay as they are. In status_details the keys are names of components, such as
     token: what is said of them is no secret.
     """
+    if isinstance(value, (dict, list, tuple)) and depth >= DEEPEST:
+        return HIDDEN
     if isinstance(value, dict):
         components = value.get("status_details") if not under_secret_key else None
-        hidden = {k: hide_secret_keys(v, under_secret_key or looks_secret(k)) for k, v in value.items()}
+        hidden = {k: hide_secret_keys(v, under_secret_key or looks_secret(k), depth + 1) for k, v in value.items()}
         if isinstance(components, dict):
-            hidden["status_details"] = {name: hide_secret_keys(one) for name, one in components.items()}
+            hidden["status_details"] = {name: hide_secret_keys(one, False, depth + 2) for name, one in components.items()}
         return hidden
     if isinstance(value, (list, tuple)):
-        return [hide_secret_keys(v, under_secret_key) for v in value]
+        return [hide_secret_keys(v, under_secret_key, depth + 1) for v in value]
     if under_secret_key and value not in (None, "") and not isinstance(value, bool) and not is_masked(value):
         return HIDDEN
     return value
 
 
-def secrets_in(value: t.Any, under_secret_key: bool = False) -> t.Iterator[str]:
+def secrets_in(value: t.Any, under_secret_key: bool = False, depth: int = 0) -> t.Iterator[str]:
     """Every string found under a secret-looking key, at any depth, but for the PUBLIC ones among credentials."""
+    if depth > DEEPEST:
+        return  # as deep nothing is shown either
     if isinstance(value, dict):
         for key, inner in value.items():
             if key == "credentials" and isinstance(inner, dict):
                 inner = {name: one for name, one in inner.items() if _snake(name) not in PUBLIC}
-            yield from secrets_in(inner, under_secret_key or looks_secret(key))
+            yield from secrets_in(inner, under_secret_key or looks_secret(key), depth + 1)
     elif isinstance(value, (list, tuple)):
         for inner in value:
-            yield from secrets_in(inner, under_secret_key)
+            yield from secrets_in(inner, under_secret_key, depth + 1)
     elif under_secret_key and value not in (None, "") and not isinstance(value, bool) and not is_masked(value):
         yield str(value)
 
 
 def outgoing(value: t.Any) -> t.Any:
-    """The gate outward: every text that leaves the process, alone or in a JSON-like value, passes it last. It passes all of it on."""
+    """The gate outward: every text that is read by people, alone or in a JSON-like value, passes it last, and can do nothing but be read.
+
+    Values that a module hands on as data are exact: they pass transportable alone.
+    """
+    if isinstance(value, str):
+        return plain(value)
+    if isinstance(value, dict):
+        return {outgoing(k): outgoing(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [outgoing(v) for v in value]
     return value
 
 
 class Redactor:
-    """Knows the secrets of this run and takes them out of any text or JSON-like value, as written, URL-quoted or JSON-escaped."""
+    """Knows the secrets of this run and takes them out of any text or JSON-like value, in whatever spelling they stand there."""
 
     def __init__(self, secrets: t.Iterable[str] = ()) -> None:
+        self._disguises = Disguises()
+        # Of those that are looked for as they are: as written, URL-quoted or JSON-escaped.
         self._forms: set[str] = set()
         self.add(*secrets)
 
     def add(self, *secrets: str | None) -> None:
         for secret in secrets:
             # One or two characters, or blanks, would turn every message into stars and protect nothing.
-            if secret and len(secret.strip()) > 2:
+            if secret and len(secret.strip()) > 2 and not self._disguises.add(secret.strip()):
                 for form in (secret, secret.strip()):
-                    self._forms.update((form, quote(form, safe=""), quote(form), json.dumps(form)[1:-1]))
+                    self._forms.update((form, _quoted(form, ""), _quoted(form, "/"), json.dumps(form)[1:-1]))
+
+    def knows(self, text: str) -> bool:
+        """Whether there is a known secret in it."""
+        return bool(self._disguises.find(text, deep=True)) or any(form in text for form in self._forms)
 
     def text(self, text: str) -> str:
-        for form in sorted(self._forms, key=len, reverse=True):
-            text = text.replace(form, HIDDEN)
-        text = _URL_USERINFO.sub(r"\1" + HIDDEN + "@", text)
-        text = _URL_QUERY.sub(lambda found: found.group(1) + HIDDEN if looks_secret(found.group(2)) else found.group(0), text)
-        return str(outgoing(text))
+        """Text for people."""
+        return str(outgoing(self._without_secrets(text, deep=True)))
+
+    def line(self, text: str) -> str:
+        """The same on one line."""
+        return one_line(self.text(text))
 
     def value(self, value: t.Any) -> t.Any:
         """A copy of a JSON-like value without known secrets and without anything under a secret-looking key."""
-        return self._known(hide_secret_keys(value))
+        return transportable(self._known(hide_secret_keys(value)))
 
     def _known(self, value: t.Any) -> t.Any:
         if isinstance(value, str):
-            return self.text(value)
+            return self._without_secrets(value)
         if isinstance(value, dict):
-            return {self.text(k) if isinstance(k, str) else k: self._known(v) for k, v in value.items()}
+            return {self._without_secrets(k) if isinstance(k, str) else k: self._known(v) for k, v in value.items()}
         if isinstance(value, (list, tuple)):
             return [self._known(v) for v in value]
         return value
+
+    def _without_secrets(self, text: str, *, deep: bool = False) -> str:
+        spans = self._disguises.find(text, deep=deep)
+        if spans:
+            ends = [0, *(end for _start, end in spans)]
+            text = HIDDEN.join(text[end:start] for end, start in zip(ends, [*(start for start, _end in spans), len(text)]))
+        for form in sorted(self._forms, key=len, reverse=True):
+            text = text.replace(form, HIDDEN)
+        if "://" in text:
+            text = _URL_USERINFO.sub(r"\1" + HIDDEN + "@", text)
+        return _URL_QUERY.sub(lambda found: found.group(1) + HIDDEN if looks_secret(found.group(2)) else found.group(0), text)
+
+
+def _quoted(text: str, safe: str) -> str:
+    return quote(text, safe=safe, errors="surrogatepass")

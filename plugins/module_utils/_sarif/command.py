@@ -15,7 +15,8 @@ from .._api import Api
 from .._errors import CortexError, InputError
 from .._http.client import Client
 from .._http.connection import Connection
-from .._http.redaction import Redactor
+from .._http.plain import one_line
+from .._http.redaction import Redactor, outgoing
 from .options import OPTIONS, Option, Options
 from .prepare import Prepared, prepare
 from .upload.sender import upload
@@ -132,9 +133,10 @@ def _number(name: str, default: float) -> float:
 
 def _print(result: dict[str, t.Any], command: str, as_json: bool) -> None:
     """Say what came of it, as far as anybody listens: what was done is done, and the exit code says so already."""
-    warnings = [] if as_json else [f"warning: {text}" for text in result.get("warnings", [])]
-    failure = [f"error: {result['msg']}"] if result.get("failed") and not as_json else []
-    said = [json.dumps(result, indent=2)] if as_json else list(_lines(result, command))
+    warnings = [] if as_json else [one_line(f"warning: {text}") for text in result.get("warnings", [])]
+    failure = [one_line(f"error: {result['msg']}")] if result.get("failed") and not as_json else []
+    # Within JSON an escaped character is the same character.
+    said = [outgoing(json.dumps(result, indent=2))] if as_json else list(map(one_line, _lines(result, command)))
     _say(sys.stderr, warnings)
     if not _say(sys.stdout, said):
         _say(sys.stderr, ["warning: the standard output cannot be written to. This is what it would have said:", *said])

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from typing import Any
 
 import yaml
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._admitted import parsed
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import baseline_fault
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_lists import read_names
@@ -41,7 +41,7 @@ def _parsed(content: bytes, path: str, variable: str) -> Any:
     try:
         # JSON is read as YAML too.
         return yaml.safe_load(content)
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as exc:
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as exc:
         mark = getattr(exc, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
         raise InputError(f"{variable} {path} is neither YAML nor JSON{where}.") from None
@@ -84,11 +84,11 @@ def read_receipts(folder: str) -> tuple[list[dict[str, Any]], list[tuple[str, st
             try:
                 with open(path, "rb") as file:
                     content = file.read(MOST_BYTES_OF_A_RECEIPT + 1)
-                receipt = json.loads(content) if len(content) <= MOST_BYTES_OF_A_RECEIPT else None
+                receipt = parsed(content) if len(content) <= MOST_BYTES_OF_A_RECEIPT else None
             except OSError as exc:
                 unreadable.append((shown, f"it cannot be read: {exc.strerror}"))
                 continue
-            except (ValueError, RecursionError):
+            except ValueError:
                 receipt = None
             if not isinstance(receipt, dict):
                 unreadable.append((shown, "it is no receipt of an upload"))
@@ -109,10 +109,10 @@ def read_baseline(path: str, tenant: str, host_folder: str) -> tuple[dict[str, A
     try:
         with open(place, "rb") as file:
             content = file.read()
-        report = json.loads(content)
+        report = parsed(content)
     except OSError as exc:
         return None, "", [(path, f"the baseline cannot be read: {exc.strerror}")], {}
-    except (ValueError, RecursionError):
+    except ValueError:
         return None, "", [(path, "the baseline is no JSON")], {}
     fault = baseline_fault(report, tenant)
     if fault:

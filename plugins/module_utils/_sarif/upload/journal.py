@@ -13,6 +13,7 @@ import tempfile
 import time
 import typing as t
 
+from ..._admitted import parsed
 from ..._errors import InputError
 from ..._files import full_path, make_folders, write_private
 from ..._http.lock import exclusive
@@ -62,6 +63,8 @@ class Journal:
         with self._changing() as sets:
             found = sets.get(key)
             if isinstance(found, dict) and isinstance(found.get("documents"), list) and len(found["documents"]) == len(uploads):
+                if not all(map(_is_document, found["documents"])):
+                    raise self._strange()
                 self._entry = found
             sets[key] = self._entry
 
@@ -98,14 +101,24 @@ class Journal:
     def _read(self) -> Raw:
         try:
             with open(self.path, encoding="utf-8") as file:
-                content = json.load(file)
+                content = parsed(file.read())
         except FileNotFoundError:
             return {}
         except ValueError:
             content = None
         if not isinstance(content, dict) or not isinstance(content.get("sets"), dict):
-            raise InputError(f"journal {self.path} is no journal of uploads: name another file, or move it away.")
+            raise self._strange()
         return t.cast(Raw, content["sets"])
+
+    def _strange(self) -> InputError:
+        return InputError(f"journal {self.path} is no journal of uploads: name another file, or move it away.")
+
+
+def _is_document(held: t.Any) -> bool:
+    if not isinstance(held, dict) or held.get("state") not in (WAITING, ACCEPTED, UNKNOWN):
+        return False
+    status, ingestion = held.get("status"), held.get("ingestion")
+    return isinstance(status, (int, type(None))) and isinstance(ingestion, (dict, type(None)))
 
 
 class Receipts:

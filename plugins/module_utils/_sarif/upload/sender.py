@@ -90,7 +90,7 @@ class _Sender:
                         journal.note(number, UNKNOWN)
                     except CortexError as unwritten:
                         warnings.append(str(unwritten))
-                self._stop(_explained(exc, self.target, each.size) if isinstance(exc, ApiError) else exc, rows, row, journal)
+                self._stop(_explained(exc, self.target, self.query, each.size) if isinstance(exc, ApiError) else exc, rows, row, journal)
                 return
             self.result["changed"] = True
             if self.receipts:
@@ -200,7 +200,7 @@ def _so_far(rows: list[Row], stopped: Row) -> str:
     return said + (f" {left} more were not sent." if left else "")
 
 
-def _explained(exc: ApiError, target: Target, size: int) -> ApiError:
+def _explained(exc: ApiError, target: Target, query: dict[str, str], size: int) -> ApiError:
     """The same error with advice that fits an upload."""
     hint = exc.hint
     if exc.ambiguous:
@@ -209,7 +209,8 @@ def _explained(exc: ApiError, target: Target, size: int) -> ApiError:
     elif exc.status in (401, 403) and target.token:
         hint = "Is this the collector's own token with its id, and is the collector enabled? A token works for its own collector only."
     elif exc.status in (400, 404):
-        hint = "Is the repository onboarded in this tenant, and does the collector exist?"
+        repository = query.get("repository_url") or query.get("repository_id") or ""
+        hint = f"Is the repository {repository} onboarded in this tenant, and does the collector exist?"
     elif exc.status == 413:
         hint = f"The document has {size} bytes. Have the scanner write one report for each part of the repository."
     return dataclasses.replace(exc, hint=hint)

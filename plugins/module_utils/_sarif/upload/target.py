@@ -10,6 +10,7 @@ import re
 import typing as t
 from urllib.parse import urlsplit
 
+from ..._addresses import port_of, repository_of
 from ..._api import Api
 from ..._data_sources.collector_token import load_credentials
 from ..._data_sources.find import fetch_data_sources
@@ -19,7 +20,7 @@ from ..._http.signing import CollectorToken
 from ..._repository_lists import refuse_password
 from ..prepare import Upload
 
-_SCP = re.compile(r"(?:[^@/\s]+@)?([^:/@\s]+):(?!//)(.+)")
+_SCP = re.compile(r"[^:/@\s]+\.[^:/@\s]+:(?!//)(.+)")
 _TO_HTTPS = ("ssh", "git", "git+ssh", "git+https", "ssh+git")
 
 
@@ -122,25 +123,19 @@ def query_of(params: dict[str, t.Any]) -> dict[str, str]:
 
 
 def plain_repository_url(url: str) -> str:
-    """A repository's web URL, without user name, password and `.git`, from that URL, an ssh URL or `git@host:org/repo.git`."""
+    """A repository's web URL, without user name, password and `.git`, from that URL, an SSH URL or `git@host:org/repo.git`."""
     refuse_password(url, "repository_url")
-    if "://" not in url:
-        match = _SCP.fullmatch(url)
-        if not match:
-            raise InputError("repository_url is no URL: give it as https://host/organization/repository.")
-        url = f"https://{match[1]}/{match[2].lstrip('/')}"
+    # Where a URL is wanted, host:path can be nothing else.
+    text = f"git@{url}" if _SCP.fullmatch(url) else url
+    scheme = url.partition("://")[0] if "://" in url else ""
     try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
+        found = repository_of(text)
+        port = port_of(url) if scheme in ("http", "https") else ""
     except ValueError:
-        raise InputError("repository_url is no URL: check the host and the port.") from None
-    scheme = "https" if parts.scheme in _TO_HTTPS else parts.scheme
-    path = parts.path.rstrip("/")
-    path = path[: -len(".git")] if path.endswith(".git") else path
-    if scheme not in ("http", "https") or not host or not path.strip("/") or "@" in path:
-        raise InputError("repository_url names no repository: give it as https://host/organization/repository.")
-    # The port of an ssh URL is not the web server's.
-    return f"{scheme}://{host}{f':{port}' if port and parts.scheme in ('http', 'https') else ''}{path}"
+        raise InputError("repository_url names no repository: give it as https://host/organization/repository.") from None
+    if not found.url or "@" in found.path or (port and not port.isdigit()) or (scheme and scheme not in (*_TO_HTTPS, "http", "https")):
+        raise InputError("repository_url is not a URL: give it as https://host/organization/repository.")
+    return found.url
 
 
 def plan_warnings(uploads: list[Upload], target: Target, query: dict[str, str]) -> list[str]:

@@ -1,0 +1,77 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 1, JSON of others as values that any code can handle. Pure.
+from __future__ import annotations
+
+import json
+import math
+import re
+import typing as t
+
+from ._http.plain import RESERVED, whole
+
+_COUNT = re.compile(r"\s*([0-9]{1,15})(?:\.0*)?\s*", re.ASCII)
+# Nothing that a tenant shows is nested as deep.
+DEEPEST = 40
+# What fits into 64 bits, as every other program has it.
+_LARGEST = 2**64
+
+
+class Unreadable(str):
+    """Stands for what was there and cannot be handled: repaired text, or "" for all else. Nothing that holds one is ever sent back."""
+
+    __slots__ = ()
+
+
+def admit(value: t.Any, depth: int = 0) -> t.Any:
+    """A copy of decoded JSON in which every text is whole, every number finite, every key ordinary and no value nested deeper than DEEPEST.
+
+    What is not so is Unreadable.
+    """
+    if isinstance(value, str):
+        text = whole(value)
+        return value if text == value else Unreadable(text)
+    if isinstance(value, (dict, list)):
+        if depth >= DEEPEST:
+            return Unreadable()
+        if isinstance(value, list):
+            return [admit(inner, depth + 1) for inner in value]
+        if any(not isinstance(key, str) or key.startswith(RESERVED) or whole(key) != key for key in value):
+            return Unreadable()
+        return {key: admit(inner, depth + 1) for key, inner in value.items()}
+    if value is None or isinstance(value, bool):
+        return value
+    readable = (isinstance(value, int) and abs(value) < _LARGEST) or (isinstance(value, float) and math.isfinite(value))
+    return value if readable else Unreadable()
+
+
+def unreadable_within(value: t.Any) -> bool:
+    """Whether something Unreadable is in an admitted value, at any depth."""
+    if isinstance(value, dict):
+        return any(map(unreadable_within, value.values()))
+    if isinstance(value, list):
+        return any(map(unreadable_within, value))
+    return isinstance(value, Unreadable)
+
+
+def deeper(value: t.Any, than: int = DEEPEST) -> bool:
+    """Whether objects and lists are nested in it deeper than that."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(isinstance(v, (dict, list)) and (than <= 1 or deeper(v, than - 1)) for v in inner)
+
+
+def count_from(value: t.Any) -> int | None:
+    """A number of things in any form that means one: 5000, 5000.0, " 5000 "; None for all else."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return int(value) if 0 <= value < _LARGEST and value == int(value) else None
+    found = _COUNT.fullmatch(value) if isinstance(value, str) else None
+    return int(found[1]) if found else None
+
+
+def parsed(text: str | bytes) -> t.Any:
+    """Decoded JSON, admitted. Raises ValueError for all that is none, or cannot be decoded."""
+    try:
+        return admit(json.loads(text))
+    except RecursionError:
+        raise ValueError("nested too deep") from None
