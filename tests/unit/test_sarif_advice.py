@@ -147,12 +147,12 @@ CASES = {
     ),
     "nothing to send": Case([run()], "allow_empty: true sends it", {"allow_empty": True}, [], warned=True),
     "suppressed results": Case(
-        [run(result(), result("b.py", suppressions=[{"kind": "external"}]))], "suppressed: keep sends them", {"suppressed": "keep"},
-        ["src/a.py", "b.py"], warned=True,
+        [run(result(), result("b.py", suppressions=[{"kind": "external"}]))],
+        "suppressed: keep sends them", {"suppressed": "keep"}, ["src/a.py", "b.py"], warned=True,
     ),
     "results of other kinds": Case(
-        [run(result(kind="open"), result(kind="pass"))], "(open 1, pass 1); include_kinds says which are sent", {"include_kinds": ("open",)},
-        ["src/a.py"], warned=True,
+        [run(result(kind="open"), result(kind="pass"))],
+        "(open 1, pass 1); include_kinds says which are sent", {"include_kinds": ("open",)}, ["src/a.py"], warned=True,
     ),
     "a root that the file names": Case(
         [run(result("/w/app/a.py"), originalUriBaseIds={"SRCROOT": {"uri": "file:///w/app/"}})],

@@ -63,7 +63,8 @@ def test_a_rule_whose_id_is_a_number(number: float, of_result: bool, of_rule: bo
     rule = {"id": number if of_rule else str(number), "name": "kept", "defaultConfiguration": {"level": "note"}}
     rules = ({"id": "other"}, rule)
     named = result(ruleId=number if of_result else str(number), ruleIndex=1, level=None)
-    done, run = prepared(named, {**named}, result(ruleId=None, ruleIndex=1, level=None), result(ruleId=None, rule={"id": number}), rules=rules)
+    others = result(ruleId=None, ruleIndex=1, level=None), result(ruleId=None, rule={"id": number})
+    done, run = prepared(named, {**named}, *others, rules=rules)
     assert [(r["ruleId"], r["level"]) for r in run["results"]] == [(str(number), "note")] * 3 + [(str(number), "error")]
     assert run["tool"]["driver"]["rules"] == [{**rule, "id": str(number)}]
     assert done.normalised["wrong_types"] == 2 * of_result + of_rule

@@ -173,9 +173,10 @@ def _say(stream: t.TextIO | None, lines: list[str]) -> bool:
 
 
 def _flush(stream: t.TextIO | None) -> bool:
+    if stream is None:
+        return False
     try:
-        if stream:
-            stream.flush()
+        stream.flush()
     except (OSError, ValueError):
         # What is left in its buffer would fail again when the interpreter ends, and take the exit code with it.
         with contextlib.suppress(OSError, ValueError):

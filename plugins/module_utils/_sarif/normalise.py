@@ -103,8 +103,8 @@ class Report:
 
     def close(self, whole: Raw) -> Outcome:
         """When all results were taken. whole: the log without results. Raises InputError, without the file's name, when it holds results
-        elsewhere or is no SARIF, when a scan failed and on_failed_scan is `fail`, when more than max_dropped_percent of them cannot be used, when undefined_rules is `fail` and a rule is
-        not defined, or when a run's tool has no name.
+        elsewhere or is no SARIF, when a scan failed and on_failed_scan is `fail`, when more than max_dropped_percent of the results cannot
+        be used, when undefined_rules is `fail` and a rule is not defined, or when a run's tool has no name.
         """
         tally, shells, tools, commits = self._tally, {}, [], []
         for index, raw in enumerate(_runs(whole)):
@@ -256,7 +256,7 @@ def _absolute(tally: _Tally, options: Options) -> tuple[str, str]:
     meaning = "the folder of the repository on the machine that scanned"
     given = f"and source_root is {options.source_root}" if options.source_root else "and source_root is not set"
     heads = sorted(tally.heads.items(), key=lambda entry: -entry[1][0])
-    (_head, (most, folder)), others = heads[0], heads[1:]
+    (_head, (_count, folder)), others = heads[0], heads[1:]
     common: str | None = None
     # What is taken off other paths already must be taken off further.
     for known in [*(common for _head, (_count, common) in heads), *tally.taken_off]:

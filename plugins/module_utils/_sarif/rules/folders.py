@@ -15,8 +15,10 @@ _CHECKOUTS = re.compile(
 )
 # What begins a path of a machine, and no path that begins at the root of a repository.
 _OF_MACHINES = frozenset(
-    "/home /Users /builds /github /bitbucket /var /opt /tmp /root /usr /mnt /private /srv /agent /workspace /workspaces".split()
-)
+    f"/{name}"
+    for name in ("home", "Users", "builds", "github", "bitbucket", "var", "opt", "tmp", "root", "usr", "mnt", "private", "srv", "agent",
+                 "workspace", "workspaces")
+)  # fmt: skip
 # Drive letters, also percent-encoded ones, which were decoded before, and the | of very old URIs.
 _DRIVE = re.compile(r"/*([A-Za-z])[:|](?=/|$)")
 _DRIVE_OF_HOST = re.compile(r"[A-Za-z](?::|%3[Aa]|\|)")

@@ -114,14 +114,20 @@ UNUSABLE: dict[str, tuple[str, str]] = {
     "no_location": ("have no location with a path", "Set default_location to the file they belong to."),
     "path_absolute": (
         "have an absolute path",
-        "Set source_root to the folder of the repository on the machine that scanned; or strip_leading_slash: true, if the slash stands for "
-        "the root of the repository.",
+        "Set source_root to the folder of the repository on the machine that scanned; or strip_leading_slash: true, if the slash stands "
+        "for the root of the repository.",
     ),
     "path_outside": (
         "have a path outside the repository",
         "Run the scanner from the repository root, or set path_prefix to the folder of the repository in which it ran.",
     ),
-    "path_empty": ("name a folder or nothing, not a file", "Each result needs the path of a file, or set default_location to the one they belong to."),
-    "path_other_scheme": ("are not about a file of the repository", "The collector takes findings in source files only. Set default_location to the file they belong to, if there is one."),
+    "path_empty": (
+        "name a folder or nothing, not a file",
+        "Each result needs the path of a file, or set default_location to the one they belong to.",
+    ),
+    "path_other_scheme": (
+        "are not about a file of the repository",
+        "The collector takes findings in source files only. Set default_location to the file they belong to, if there is one.",
+    ),
     "bad_level": ("have an unknown level", "Known are error, warning, note and none."),
 }
