@@ -84,7 +84,7 @@ def test_results_left_out_by_choice_are_no_fault() -> None:
     outcome = normalise(log(result(), result(kind="pass"), result(suppressions=[{"kind": "external"}])), Options())
     assert (outcome.results, outcome.dropped) == (1, {"kind_pass": 1, "suppressed": 1})
     assert outcome.warnings == [
-        "results of kinds that are no findings were left out (pass 1); include_kinds says which are sent.",
+        "results were left out by their kind (pass 1); include_kinds says which kinds are sent.",
         "suppressed results were left out (1); suppressed: keep sends them.",
     ]
     kept = normalise(log(result(suppressions=[{"kind": "external"}])), Options(suppressed="keep"))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import bz2
 import codecs
 import gzip
@@ -135,6 +136,7 @@ CUT = TEXT[: TEXT.index("größer") + 3]
         (bz2.compress(TEXT.encode()), ["is compressed (bzip2)", "bunzip2"]),
         (lzma.compress(TEXT.encode()), ["is compressed (xz)", "unxz"]),
         (lzma.compress(TEXT.encode(), lzma.FORMAT_ALONE), ["is compressed (lzma)", "unlzma"]),
+        (base64.b64encode(gzip.compress(TEXT.encode())), ["is compressed (gzip, in Base64)", "base64 -d FILE | gunzip"]),
         (b"PK\x03\x04\x14\0", ["is compressed (zip)", "unzip"]),
         (b"\x28\xb5\x2f\xfd\x24", ["is compressed (zstd)", "unzstd"]),
         (b'{"results": []}', ["neither version nor runs"]),

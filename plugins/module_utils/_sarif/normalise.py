@@ -286,7 +286,7 @@ def _warnings(tally: _Tally, options: Options) -> list[str]:
     kinds = {reason[len("kind_") :]: n for reason, n in tally.dropped.items() if reason.startswith("kind_")}
     if kinds:
         listed = ", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items()))
-        found.append(f"results of kinds that are no findings were left out ({listed}); include_kinds says which are sent.")
+        found.append(f"results were left out by their kind ({listed}); include_kinds says which kinds are sent.")
     if tally.undefined:
         found.append(
             f"rules that the file does not define were added, without a description ({len(tally.undefined)}): {_some(tally.undefined)}."

@@ -86,7 +86,7 @@ def read_head(path: str, take: Take) -> Head:
         _sarif(log)
         elsewhere = misplaced(log, sum(reader.found))
         if elsewhere:
-            said = f"{elsewhere} holds results, which SARIF has in runs[].results alone, spelt just so: they were not read"
+            said = f"{elsewhere} is no place for results, which are read from runs[].results alone, spelt just so: they were not read"
             if not sum(reader.found):
                 raise InputError(f"{said}. Have the scanner write SARIF 2.1.0.")
             warnings.append(f"{said}.")

@@ -33,7 +33,7 @@ _PACKED = (
     (b"\x1f\x8b", "gzip", "gunzip"), (b"PK\x03\x04", "zip", "unzip"), (b"PK\x05\x06", "zip", "unzip"),
     (b"\x28\xb5\x2f\xfd", "zstd", "unzstd"), (b"BZh", "bzip2", "bunzip2"), (b"\xfd7zXZ\x00", "xz", "unxz"),
     (b"7z\xbc\xaf\x27\x1c", "7z", "7z x"), (b"\x04\x22\x4d\x18", "lz4", "unlz4"), (b"\x1f\x9d", "compress", "uncompress"),
-    (b"\x5d\x00\x00", "lzma", "unlzma"), (b"Rar!", "rar", "unrar"),
+    (b"\x5d\x00\x00", "lzma", "unlzma"), (b"Rar!", "rar", "unrar"), (b"H4sI", "gzip, in Base64", "base64 -d FILE | gunzip"),
 )  # fmt: skip
 # A mark that was read as Latin-1 and written as UTF-8 again.
 _MANGLED = "\ufeff".encode().decode("latin-1").encode()

@@ -84,8 +84,7 @@ class Component:
 
     @property
     def name(self) -> str:
-        name = self.raw.get("name")
-        return name if isinstance(name, str) else ""
+        return text_of(self.raw.get("name"))
 
 
 class Context:
@@ -218,8 +217,8 @@ class Context:
         if not isinstance(reference, dict):
             return self.driver
         among, places = self._named[taxonomies]
-        said = [(kind, reference.get(kind)) for kind in ("guid", "name")]
-        found = [places[kind, value] for kind, value in said if isinstance(value, str) and (kind, value) in places]
+        said = [(kind, text_of(reference.get(kind))) for kind in ("guid", "name")]
+        found = [places[kind, value] for kind, value in said if (kind, value) in places]
         # The driver, the last one, has no position.
         return among[min(found)] if found else t.cast("Component | None", at(self._among(taxonomies), reference.get("index")))
 

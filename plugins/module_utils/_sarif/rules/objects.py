@@ -191,7 +191,8 @@ def security_severity(descriptor: Raw, _context: Context) -> int:
     score = bag.get("security-severity")
     if score is None or score_of(score) is not None:
         return 0
-    known = {"low": "3.9", "medium": "6.9", "high": "8.9", "critical": "10.0"}.get(str(score).strip().lower())
+    words = {"low": "3.9", "medium": "6.9", "moderate": "6.9", "high": "8.9", "important": "8.9", "critical": "10.0"}
+    known = words.get(str(score).strip().lower())
     if known:
         bag["security-severity"] = known
     else:
