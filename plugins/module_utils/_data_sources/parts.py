@@ -13,7 +13,7 @@ from .._http.redaction import alike, holds_masked, is_masked
 from .fields import COLLECTOR, MANUAL, MAPPING, Item, Raw, collector_settings
 from .instance import UNREADABLE_COUNT, Instance
 from .scope import Scope, resolve
-from .types import repository_key
+from .types import VCS, known, repository_key
 
 # From the widest to the narrowest.
 _WIDTH = ("CURRENT_STATE_AND_FUTURE", "CURRENT_STATE", MANUAL)
@@ -89,7 +89,7 @@ def plan_first_selection(item: Item, current: Instance) -> Selection:
     """For an instance whose creation is still without its scope: what that would have set, whatever the tenant selected by itself since."""
     if item["repositories_mode"] == "remove":
         return plan_selection({**item, "max_deselect": -1}, current)
-    selection = plan_selection(item, current.as_created())
+    selection = plan_selection({**item, "max_deselect": -1}, current.as_created())
     if selection.fields.get("selection_type") == MANUAL:
         repositories = selection.fields.pop("repositories", [])
         selection.fields.pop("repositories_count", None)
@@ -114,8 +114,13 @@ def _refuse_narrowing(item: Item, current: Instance, held: str | None, wanted: s
     from_width = _WIDTH.index(held) if held in _WIDTH else 0
     to_width = _WIDTH.index(wanted.strip().upper()) if wanted.strip().upper() in _WIDTH else len(_WIDTH)
     narrower = wanted != held and to_width > from_width
-    # A selection of all that exists now, where nothing does, loses nothing: so begins a new instance.
-    empty = held == "CURRENT_STATE" and not current.shown.get("repositories") and not (current.count or current.listed_count)
+    # A selection of all that exists now, where nothing does, loses nothing: so begins a new instance. One that is not shown may be of
+    # what is still to come, unless the type has none to show and the tenant counts nothing.
+    counts = (current.count, current.listed_count)
+    nothing = not current.shown.get("repositories") and not any(counts)
+    kind = known(current.type)
+    unseen = held is None and 0 in counts and kind is not None and kind.category != VCS
+    empty = nothing and (held == "CURRENT_STATE" or unseen)
     if narrower and not empty and item["max_deselect"] != -1:
         raise refused(
             current,

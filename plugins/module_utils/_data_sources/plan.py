@@ -325,12 +325,12 @@ def plan_update(item: Item, current: Instance, creatable: t.Callable[[str], bool
         )
     if not current.full:
         return Plan("read", before=before)
-    refuse_unreadable(current, after, settings.put)
     if first:
         # What the tenant selected by itself is not kept, so that it need not be known.
         plan.warnings += _first_scope(current, after)
     else:
         refuse_partial_read(item, current)
+    refuse_unreadable(current, after, settings.put)
     put: Raw = {}
     # PUT replaces, and nothing public says what becomes of a field that is left out: send back all that is known.
     for field in FIELDS:
