@@ -126,6 +126,11 @@ CASES = {
         "scanned: c:/repo, or a folder above it", {"source_root": "c:/repo"}, ["pay/a.py", "cart/a.py"],
         given={"source_root": "C:/repo/pay"},
     ),
+    "two roots of different files": Case(
+        [based("file:///ci/repo/services/pay/"), based("file:///ci/repo/services/cart/", "b.py")],
+        "set source_root to /ci/repo/services, or a folder above it", {"source_root": "/ci/repo/services"}, ["pay/a.py", "cart/b.py"],
+        warned=True,
+    ),
     "undefined rules": Case(
         [run(result(ruleId="R9"))], "Use undefined_rules: add", {"undefined_rules": "add"}, ["src/a.py"],
         given={"undefined_rules": "fail"},

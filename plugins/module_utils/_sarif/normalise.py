@@ -127,7 +127,7 @@ class Report:
                 )
             shells[index] = shell
             tools.append(shell.head["tool"]["driver"]["name"])
-        tally.taken_off = sorted(set(self._roots.values()))
+        tally.taken_off = sorted(root for root in set(self._roots.values()) if not is_file_system(root))
         _refuse(tally, self.options)
         log: Raw = {"$schema": whole.get("$schema"), "version": "2.1.0", "runs": []}
         # A draft is another schema; the final one has many addresses, with one name at their end.
@@ -304,6 +304,12 @@ def _warnings(tally: _Tally, options: Options) -> list[str]:
             f"paths were taken to be relative to {_some(sorted(tally.roots))}, which the file calls its root. "
             "Set source_root (and path_prefix, if the scan ran in a folder of the repository) to decide it."
         )
+    if len(tally.taken_off) > 1:
+        common = ""
+        for number, root in enumerate(tally.taken_off):
+            common = common_folder(common if number else None, f"{root}/")
+        advice = "" if is_file_system(common) else f" If they are of one repository, set source_root to {common}, or a folder above it."
+        found.append(f"paths are relative to different folders, each of which was taken for the root: {_some(tally.taken_off)}.{advice}")
     unusable = tally.unusable()
     if unusable:
         found.append(f"{unusable} of {tally.found} results could not be sent: {_reasons(tally, options)}")

@@ -119,7 +119,8 @@ OPTIONS = (
         "source_root",
         (
             "The folder of the repository on the machine that scanned. It is taken off absolute paths, so that they become relative to "
-            "the root of the repository. It need not exist where the module runs.",
+            "the root of the repository. It need not exist where the module runs, and may be spelt in any way: C(C:\\\\w\\\\app) and "
+            "C(file:///c:/w/app) are one folder.",
             "Without it the folder that the report itself calls its root is used, with a warning; where there is none, an absolute path "
             "is refused.",
         ),

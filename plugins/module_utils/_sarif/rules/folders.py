@@ -66,7 +66,7 @@ def _of_authority(rest: str) -> str:
         return rest
     host, slash, path = rest[2:].partition("/")
     if host.lower() in ("", "localhost"):
-        return slash + path
+        return f"/{path}"
     if _DRIVE_OF_HOST.fullmatch(host):
         return f"/{host}/{path}"
     # Some scanners put file:// in front of a relative path.

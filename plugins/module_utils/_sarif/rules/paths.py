@@ -238,6 +238,7 @@ def apply_base(path: Path, roots: Roots) -> int:
         return 1
     # A file system is no folder to keep: what is below none of the roots begins at the root of the repository, as Trivy writes it.
     if not inside and named and not any(below(joined, root.folder) is not None for root in roots.own):
+        path.root = folded(canonical_of(base.text))
         return 1
     path.text, path.absolute = joined, True
     return 1
