@@ -40,6 +40,7 @@ def prepared(folder: Path, *runs: dict[str, Any], options: Options | None = None
         ([], {"run": RUN}, "run"),
         ([], {"runs": None, "sarif": {"version": "2.1.0", "runs": [RUN]}}, "sarif"),
         ([], {"findings": [RESULT]}, "findings"),
+        ([], {"find\nings" + "x" * 100: [RESULT]}, "find ingsx{51}"),
         ([], {"data": {"issues": [RESULT]}}, "data"),
         ([EMPTY], {"results": [RESULT]}, "results"),
         ([{"tool": TOOL, "Results": [RESULT]}], {}, r"runs\[0\].Results"),
@@ -116,7 +117,7 @@ def noted(text: str, **more: Any) -> dict[str, Any]:
             'error "e0", error "e1", error "e2" and more',
         ),
         ({"executionSuccessful": True, "exitSignalName": "SIGKILL"}, 'exitSignalName "SIGKILL"'),
-        ({"executionSuccessful": True, "processStartFailureMessage": "no java"}, 'processStartFailureMessage "no java"'),
+        ({"executionSuccessful": True, "processStartFailureMessage": "no\njava"}, 'processStartFailureMessage "no java"'),
     ],
 )
 def test_a_failed_scan_is_warned_of_by_its_words_or_refused(

@@ -30,8 +30,8 @@ def error_of(notification: t.Any) -> Raw | None:
     message = message if isinstance(message, dict) else {"text": message}
     words = [message.get("text"), message.get("markdown"), message.get("id")]
     words.append(descriptor.get("id") if isinstance(descriptor, dict) else None)
-    said = next((text for word in words if (text := " ".join(text_of(word)[: TEXT_TOLD * 2].split()))), "")
-    return {"level": "error", "message": {"text": said[:TEXT_TOLD]}}
+    said = next((text for word in words if (text := _short(text_of(word), TEXT_TOLD))), "")
+    return {"level": "error", "message": {"text": said}}
 
 
 def failures(number: int, run: Raw) -> list[str]:
@@ -62,7 +62,7 @@ def misplaced(log: Raw, found: int) -> str:
     places += [(where, name, value) for where, run in runs for name, value in run.items() if name not in _RUN]
     for where, name, value in places:
         if _called_so(name, value) or (not found and _holds_results(value, _DEPTH)):
-            return where + name
+            return where + _short(name)
     if not found:
         for where, run in runs:
             for name, value in run.items():
@@ -96,14 +96,18 @@ def _within(value: t.Any, depth: int) -> str:
     elif isinstance(value, dict) and depth:
         for name, inner in value.items():
             if _called_so(name, inner) and _holds_results(inner, 1):
-                return f".{name}"
+                return f".{_short(name)}"
             if name not in ("rules", "properties") and (way := _within(inner, depth - 1)):
-                return f".{name}{way}"
+                return f".{_short(name)}{way}"
     return ""
 
 
 def _quoted(text: str) -> str:
-    return f'"{text[:TEXT_TOLD]}"'
+    return f'"{_short(text, TEXT_TOLD)}"'
+
+
+def _short(text: str, most: int = 60) -> str:
+    return " ".join(text[: most * 2].split())[:most]
 
 
 def _list(value: t.Any) -> list[t.Any]:

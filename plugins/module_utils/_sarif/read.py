@@ -260,7 +260,7 @@ def _refuse_other_formats(text: Text) -> None:
 def _sarif(log: Raw) -> None:
     version = log.get("version")
     if "version" not in log and "runs" not in log:
-        other = [name for name in log if name.lower() in ("version", "runs")]
+        other = [name for name in log if name.lower() in ("version", "runs")][:5]
         spelt = f" ({' and '.join(other)} are other names)" if other else ""
         raise InputError(f"is JSON but not SARIF: it has neither version nor runs{spelt}. Choose SARIF as the scanner's output format.")
     if "runs" not in log and version not in (None, "2.1.0"):
