@@ -75,7 +75,10 @@ options:
     default: 8.0
   rate_limit_dir:
     description:
-      - Folder in which the processes of this machine share the budget, one small file per tenant. By default a folder of the user's cache.
+      - Folder in which processes share the budget and the locks of instances, one small file for each. By default a folder of the user's
+        cache, which the runs of one user on one machine share.
+      - Machines and containers that are given the same folder share both, if its file system has locks and their clocks keep the time.
+        Where it cannot be used there is a warning, and neither is shared. In a folder of mode V(2770) the files are for its group.
       - If not set, E(CORTEXCLOUD_RATE_LIMIT_DIR) is used.
     type: path
   state_dir:

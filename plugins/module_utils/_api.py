@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 from ._admitted import Unreadable, admit
 from ._errors import ApiError, CannotCreate, InputError, names_error, words_of
 from ._http.client import Answer, Call, Client
+from ._http.pool import each
 from ._http.redaction import secrets_in
 from ._http.signing import CollectorToken
 
@@ -25,6 +26,8 @@ REPOSITORIES = "/public_api/appsec/v1/repositories"
 PAGE = 100
 # Of a list; a tenant with more repositories than a million has something else wrong.
 MOST_PAGES = 10_000
+# Pages that are asked for at once, twice as many each time: so at most as many are asked for in vain as there are.
+MOST_TOGETHER = 8
 HEALTHCHECK = "/public_api/v1/healthcheck"
 # (docs/api.md: upload.503, upload.disabled)
 _UPLOAD_FINAL = {503: "This is how the API refuses uploads to a disabled collector: enable it in the console."}
@@ -248,19 +251,32 @@ class Api:
         Some tenants ignore the offset: then the pages repeat, and the first one is all there is to be had
         (docs/api.md: repositories.offset). Raises ApiError for a list without end.
         """
+        filters = {name: value for name, value in (("search", search), ("source", source)) if value}
+
+        def page_at(offset: int) -> list[t.Any]:
+            query = {"limit": str(PAGE), "offset": str(offset), **filters}
+            return t.cast(list[t.Any], self._ask(Call("GET", REPOSITORIES, "list repositories", query=query), _unwrap_list).body)
+
         found: dict[str, Raw] = {}
-        for _page in range(MOST_PAGES):
-            query = {
-                "limit": str(PAGE),
-                "offset": str(len(found)),
-                **({"search": search} if search else {}),
-                **({"source": source} if source else {}),
-            }
-            page = self._ask(Call("GET", REPOSITORIES, "list repositories", query=query), _unwrap_list).body
+        # Pages that were asked for together, by their offset; one that does not follow on what was found is asked for anew.
+        ahead: dict[int, list[t.Any]] = {}
+        size, together = 0, 1
+        for page_number in range(MOST_PAGES):
+            at = len(found)
+            if at not in ahead:
+                together = 1 if ahead else min(together, MOST_PAGES - page_number)
+                offsets = [at + number * size for number in range(together)]
+                ahead = dict(zip(offsets, each(self.client, page_at, offsets, reading=False)))
+                together = min(2 * together, MOST_TOGETHER) if size else 1
+            page = ahead.pop(at)
             fresh = {str(r["id"]): r for r in page if isinstance(r, dict) and _is_id(r.get("id")) and str(r["id"]) not in found}
             found.update(fresh)
             if not fresh:
                 return list(found.values()), not page
+            self.client.on_read(len(found), 0)
+            if len(page) < (size or PAGE):
+                together = 1  # that was the last one, it seems
+            size = size or len(page)
         words = f"the list has not ended after {MOST_PAGES} pages, so it is not known what the tenant holds"
         raise ApiError("list repositories", method="GET", path=REPOSITORIES, words=words)
 

@@ -111,11 +111,14 @@ def _refuse_others(path: str, folder: int | None = None) -> None:
         raise OSError(errno.EINVAL, "it is a link, and links are not followed" if stat.S_ISLNK(found) else "it is not a file")
 
 
-def open_private(path: str, flags: int = os.O_RDWR | os.O_CREAT, folder: int | None = None) -> int:
+def open_private(
+    path: str, flags: int = os.O_RDWR | os.O_CREAT, folder: int | None = None, group: int | None = None
+) -> int:
     """A descriptor of a file that is changed in its place, made with mode 0600 if missing. Raises OSError.
 
     What is planted there instead (a link of either kind, a pipe, a file of somebody else) is neither written to nor waited for.
-    folder: a descriptor of the folder, which path is then a name in.
+    folder: a descriptor of the folder, which path is then a name in. group: the id of a group that shares the file, mode 0660; whoever
+    in it made the file is as good as this user.
     """
     handle = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o600, dir_fd=folder)
     try:
@@ -124,12 +127,14 @@ def open_private(path: str, flags: int = os.O_RDWR | os.O_CREAT, folder: int | N
             raise OSError(errno.EINVAL, f"{os.path.basename(path)} is no file")
         if found.st_nlink > 1:
             raise OSError(errno.EMLINK, f"{os.path.basename(path)} has a second name")
+        shared = group is not None and found.st_gid == group
         # Some file systems show one owner for all they hold, so that of the folder will do.
-        if found.st_uid not in (os.geteuid(), _owner_of_folder(path, folder)):
+        if not shared and found.st_uid not in (os.geteuid(), _owner_of_folder(path, folder)):
             raise OSError(errno.EPERM, f"{os.path.basename(path)} belongs to another user")
-        if flags & os.O_CREAT and found.st_mode & 0o777 != 0o600:
+        mode = 0o660 if shared else 0o600
+        if flags & os.O_CREAT and found.st_mode & 0o777 != mode:
             with contextlib.suppress(PermissionError):  # ... or one mode
-                os.fchmod(handle, 0o600)
+                os.fchmod(handle, mode)
     except BaseException:
         os.close(handle)
         raise

@@ -91,10 +91,15 @@ class CortexModule(AnsibleModule):
             self.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_ERROR)
         options = {name: self.params[name] for name in CONNECTION_SPEC if self.params[name] is not None}
         agent = f"cortex_cloud.appsec/{COLLECTION_VERSION} ansible-core/{self.ansible_version}"
-        return Api(Client(Connection(**options, user_agent=agent), self.redactor))
+        api = Api(Client(Connection(**options, user_agent=agent), self.redactor))
+        tell = self.progress(api)
+        api.client.on_read = lambda read, total: tell({"read": read, "total": total})
+        return api
 
     def progress(self, api: Api) -> t.Callable[[dict[str, int]], None]:
-        """Writes the counts of a run to the file that the action plugin named, for it to show; without one, nothing."""
+        """Writes the counts of a run to the file that the action plugin named, for it to show; without one, nothing. By one thread at a
+        time.
+        """
         path, last = os.environ.get("CORTEXCLOUD_PROGRESS_FILE"), 0.0
 
         def write(counts: dict[str, int]) -> None:

@@ -57,6 +57,11 @@ SECTIONS: dict[str, Section] = {
         keep=100,
         lost="a recreation of such a type is refused until one was created",
     ),
+    "verified": Section(
+        holds="instances that were found to be as wanted, with digests of what was wanted, and when they were changed last",
+        keep=3000,
+        lost="with trust_unchanged each data source is read once more",
+    ),
     "mappings": Section(
         holds="the external_projects that were applied last, with the time of the instance's last change",
         keep=1000,
@@ -116,6 +121,17 @@ class Memory:
             return
         entry = Entry(value, int(time.time()))
         self._change(lambda entries: {**{k: e for k, e in entries.items() if k != (section, key)}, (section, key): entry})
+
+    def change(self, section: str, put: dict[str, t.Any], forget: t.Container[str]) -> None:
+        """Many at once: remember these values by their keys, and forget the keys of others. Values that are too big must not be given."""
+        _known(section)
+        now = int(time.time())
+
+        def changed(entries: Entries) -> Entries:
+            kept = {k: e for k, e in entries.items() if k[0] != section or not (k[1] in put or k[1] in forget)}
+            return {**kept, **{(section, key): Entry(value, now) for key, value in put.items()}}
+
+        self._change(changed)
 
     def forget(self, section: str, key: str) -> None:
         # Mostly there is nothing to forget, and then no lock is taken and no folder made.

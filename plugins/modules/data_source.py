@@ -16,6 +16,15 @@ description:
   - Fields that are not given are left as they are. V(null) is the same as not given.
   - Creation and scope are two calls of the API. When the second one fails, the result is failed and changed, and the message says
     what stands.
+options:
+  trust_unchanged:
+    description:
+      - Do not read the data source again when its time of the last change (RV(data_source.updated_at)) and its number of repositories,
+        as the list shows them, are those of an earlier run that found it just as it is wanted now.
+      - On what this rests, and what is remembered, says the same option of M(cortex_cloud.appsec.data_sources). The result then shows
+        what the list shows, so that RV(data_source) has no repositories.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - cortex_cloud.appsec._connection
   - cortex_cloud.appsec._data_source
@@ -205,11 +214,12 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import
 
 
 def main() -> None:
-    module = CortexModule(argument_spec(), required_one_of=[("id", "type")])
-    item = item_from({name: value for name, value in module.params.items() if name not in CONNECTION_SPEC})
+    own = {"trust_unchanged": {"type": "bool", "default": False}}
+    module = CortexModule({**argument_spec(), **own}, required_one_of=[("id", "type")])
+    item = item_from({name: value for name, value in module.params.items() if name not in (*CONNECTION_SPEC, *own)})
 
     def work(api: Api) -> dict[str, Any]:
-        (outcome,) = Run(api, check_mode=module.check_mode, full=True).apply([item])
+        (outcome,) = Run(api, check_mode=module.check_mode, full=True, trust_unchanged=module.params["trust_unchanged"]).apply([item])
         return report.result_of(outcome, diff=module._diff)
 
     module.run(work)

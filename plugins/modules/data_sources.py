@@ -55,6 +55,16 @@ options:
       - In check mode, which is where the digest comes from, it means nothing.
     type: bool
     default: false
+  trust_unchanged:
+    description:
+      - Do not read a data source again whose time of the last change (C(lastUpdateDate)) and number of repositories, as the list
+        shows them, are those of an earlier run that found it just as it is wanted now. 500 of them then take one request.
+      - This rests on the tenant moving that time with every change, of the repositories too, which is published nowhere. Leave it off where
+        that matters more than the time, such as in an audit.
+      - What was found is remembered in O(state_dir), by runs that have this on and are not in check mode. Each write, refusal and
+        difference forgets it. Of what is not read again the result shows what the list shows.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - cortex_cloud.appsec._connection
   - cortex_cloud.appsec._data_source.items
@@ -232,6 +242,7 @@ def main() -> None:
         "plan_file": {"type": "path"},
         "plan_digest": {"type": "str"},
         "plan_required": {"type": "bool", "default": False},
+        "trust_unchanged": {"type": "bool", "default": False},
     }
     module = CortexModule(spec)
     params = module.params
@@ -247,6 +258,7 @@ def main() -> None:
             check_mode=module.check_mode,
             prune=Prune(tuple(params["prune_types"]), params["prune_max"]) if params["prune"] else None,
             digest=params["plan_digest"],
+            trust_unchanged=params["trust_unchanged"],
             progress=module.progress(api),
             on_plan=report.plan_writer(params["plan_file"]),
         )

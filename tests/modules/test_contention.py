@@ -31,10 +31,11 @@ ROUNDS = 20
 WORKER = """
 import contextlib, json, os, sys
 from conftest import run_main
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, view
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import view
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import client
 if os.environ.get("NO_LOCK"):
     view.SETTLE_PAUSES = (0.0,)
-    apply.exclusive = lambda *_parts: contextlib.nullcontext()
+    client.exclusive = lambda *_parts, **_options: contextlib.nullcontext()
 for line in sys.stdin:
     print(json.dumps(run_main("data_source", json.loads(line))), flush=True)
 """

@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from asking import Ask, older
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _module
 from tenant.server import EmbeddedTenant
 
 
@@ -146,6 +150,41 @@ def test_it_only_reads(info: Ask, tenant: EmbeddedTenant) -> None:
     assert checked["data_sources"] == real["data_sources"]
     assert checked["changed"] is real["changed"] is False
     assert tenant.write_attempts == []
+
+
+def test_details_are_read_many_at_once_and_in_order(run_module: Any) -> None:
+    """At 0.3 s there and back 60 of them take a second or two, not twenty."""
+    with EmbeddedTenant("guide", rate=1000) as tenant:
+        for number in range(60):
+            tenant.add_instance("JENKINS_SERVER", name=f"jenkins-{number:02}", id=f"j{number:02}")
+        tenant.fault("latency", seconds=0.3, count=None)
+        began = time.monotonic()
+        result = Ask(run_module, tenant, "data_source_info").ok(details=True, requests_per_second=500.0)
+        assert time.monotonic() - began < 9
+        assert [one["id"] for one in result["data_sources"]] == [f"j{number:02}" for number in range(60)]
+        assert all(one["complete"] for one in result["data_sources"])
+        assert len(tenant.journal) == 61
+
+
+def test_a_detail_that_cannot_be_read_fails_the_task(run_module: Any) -> None:
+    with EmbeddedTenant("guide", rate=1000) as tenant:
+        for number in range(60):
+            tenant.add_instance("JENKINS_SERVER", name=f"jenkins-{number:02}", id=f"j{number:02}")
+        tenant.fault("redirect", path="j07$", count=None)
+        result = Ask(run_module, tenant, "data_source_info")(details=True, requests_per_second=500.0)
+        assert result["failed"]
+        assert result["api_error"]["path"].endswith("/j07")
+        assert len(tenant.journal) < 61
+        assert "data_sources" not in result
+
+
+def test_what_is_read_is_told(run_module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, info: Ask) -> None:
+    monkeypatch.setenv("CORTEXCLOUD_PROGRESS_FILE", str(tmp_path / "progress"))
+    monkeypatch.setattr(_module, "PROGRESS_SECONDS", -1.0)
+    (tmp_path / "progress").touch()
+    info.ok(details=True)
+    told = json.loads((tmp_path / "progress").read_text(encoding="utf-8"))
+    assert (told["read"], told["total"]) == (5, 5)
 
 
 def test_what_no_controller_can_read_comes_as_not_shown(run_module: Any) -> None:

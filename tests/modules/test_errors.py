@@ -320,4 +320,7 @@ def test_the_requests_library_is_missing(tenant: EmbeddedTenant, run_module: Any
 
 def test_a_rate_limit_folder_that_cannot_be_used_is_a_warning(source: Ask, tenant: EmbeddedTenant) -> None:
     result = source.ok(rate_limit_dir="/proc/self/no")
-    assert any("rate limit cannot be shared" in w for w in result["warnings"])
+    assert [w for w in result["warnings"] if "cannot be shared with other jobs" in w] == [
+        "/proc/self/no cannot be shared with other jobs (No such file or directory): this process keeps to requests_per_second on its "
+        "own, and another job may undo its changes. Set rate_limit_dir to a folder that all jobs can write, on a file system with locks."
+    ]

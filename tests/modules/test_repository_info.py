@@ -38,7 +38,9 @@ def test_every_page_is_read(engine: Engine) -> None:
     assert names(result) == wanted
     assert result["complete"]
     assert result["warned"] == []
-    assert [entry.query["offset"] for entry in engine.tenant.journal] == ["0", "100", "200", "257"]
+    # The third and the fourth page are asked for together.
+    asked = [entry.query["offset"] for entry in engine.tenant.journal]
+    assert (asked[:2], sorted(asked[2:4]), asked[4:]) == (["0", "100"], ["200", "300"], ["257"])
 
 
 @pytest.mark.parametrize("count", [70, 100, 101, 257])

@@ -20,7 +20,9 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from playing import play
 
+from ansible_collections.cortex_cloud.appsec.plugins.action import data_source_info, repository_info
 from ansible_collections.cortex_cloud.appsec.plugins.action import data_sources as action
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils import _progress
 from starting import environment
 from tenant.server import EmbeddedTenant
 
@@ -38,8 +40,8 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The lines that the plugin writes; it is impatient here."""
     lines: list[str] = []
     monkeypatch.setattr(Display, "display", lambda _self, text, *_more, **_others: lines.append(text))
-    monkeypatch.setattr(action, "FIRST_LINE_AFTER", 0.05)
-    monkeypatch.setattr(action, "LINE_EVERY", 0.05)
+    monkeypatch.setattr(_progress, "FIRST_LINE_AFTER", 0.05)
+    monkeypatch.setattr(_progress, "LINE_EVERY", 0.05)
     return lines
 
 
@@ -47,7 +49,9 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def act(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[dict[str, Any], Any]]:
     """act(module, transport=..., diff=...) runs the plugin with a function in the module's place, which gets the task's environment."""
 
-    def run(module: Callable[[dict[str, str]], dict[str, Any]], transport: str = "local", diff: bool = False) -> tuple[dict[str, Any], Any]:
+    def run(
+        module: Callable[[dict[str, str]], dict[str, Any]], transport: str = "local", diff: bool = False, kind: Any = action
+    ) -> tuple[dict[str, Any], Any]:
         task = SimpleNamespace(environment=[{"CORTEXCLOUD_API_URL": "x"}], diff=diff, args={})
 
         def execute(_self: Any, **_arguments: Any) -> dict[str, Any]:
@@ -55,7 +59,7 @@ def act(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[dict[str, Any], 
 
         monkeypatch.setattr(ActionBase, "run", lambda *_arguments: {})
         monkeypatch.setattr(ActionBase, "_execute_module", execute)
-        plugin = action.ActionModule.__new__(action.ActionModule)
+        plugin = kind.ActionModule.__new__(kind.ActionModule)
         plugin._task, plugin._connection = task, SimpleNamespace(transport=transport)
         return plugin.run(task_vars={"inventory_hostname": "alpha"}), task
 
@@ -85,6 +89,12 @@ def test_a_line_whenever_something_is_new(shown: list[str], act: Any) -> None:
         "7 of 40 done, 7 changed, 0 failed",
         "20 of 40 done, 20 changed, 2 failed, waited 4 s for the rate limit",
     ]
+
+
+@pytest.mark.parametrize("kind", [action, data_source_info, repository_info])
+def test_reading_is_told_too(shown: list[str], act: Any, kind: Any) -> None:
+    act(telling({"read": 70, "total": 500, "waits": 0}, {"read": 300, "total": 0, "waits": 2, "seconds": 7.0}), kind=kind)
+    assert shown == ["  ... alpha: 70 of 500 read", "  ... alpha: 300 read, waited 7 s for the rate limit"]
 
 
 def test_among_many_tenants_each_line_and_each_plan_names_its_host(shown: list[str], act: Any) -> None:

@@ -37,7 +37,7 @@ KINDS: dict[str, str] = {
     "lagging_list": "the list shows what was there `seconds` ago: no newer instance, and those deleted since",
     "redirect": "302 to `location`, by default another host; nothing is carried out",
     "slow_answer": "the request is carried out; the answer comes `seconds` later",
-    "latency": "`seconds` plus up to `jitter` seconds of network, part of it before and part after; goes with every other fault",
+    "latency": "half of `seconds` of network each way, plus up to half of `jitter` seconds each; goes with every other fault",
 }
 
 
@@ -142,8 +142,8 @@ class Faults:
                         self._orders.remove(fault)
                 self.injected.append(Injected(fault.kind, method, path))
                 if fault.kind == "latency":
-                    took, share = fault.seconds + self._random.uniform(0, fault.jitter), self._random.random()
-                    before, behind = before + took * share, behind + took * (1 - share)
+                    before += fault.seconds / 2 + self._random.uniform(0, fault.jitter / 2)
+                    behind += fault.seconds / 2 + self._random.uniform(0, fault.jitter / 2)
                 else:
                     hit = fault
             return hit, before, behind

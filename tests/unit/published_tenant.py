@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import BEHAVIOUR
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.lock import exclusive
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import Redactor
 
 Raw = dict[str, Any]
@@ -26,6 +27,28 @@ def published(number: int, kind: str, **members: Any) -> Raw:
     return {"id": f"{number:024x}", "type": kind, "creationDate": DATE, "lastUpdateDate": DATE, **members}
 
 
+class Quiet:
+    """What the engine needs of a client beside sending."""
+
+    def __init__(self, folder: str) -> None:
+        self.shared_dir, self.redactor, self.warnings = folder, Redactor(), list[str]()
+        self.connection = SimpleNamespace(state_dir=folder, api_key_type="standard", requests_per_second=8.0)
+
+    def trip(self) -> float:
+        return 0.0
+
+    def on_read(self, _done: int, _total: int) -> None:
+        """Nobody looks."""
+
+    def warn_once(self, begins: str, goes_on: str = "") -> None:
+        if not any(warning.startswith(begins) for warning in self.warnings):
+            self.warnings.append(begins + goes_on)
+
+    def exclusive(self, *parts: str) -> Any:
+        # Where no lock can be had, that is no news here.
+        return exclusive(self.shared_dir, *parts, warnings=[])
+
+
 class Published:
     """Instances as reads by id show them; the list shows the same without their state, or what `listed` has for an id.
 
@@ -38,8 +61,7 @@ class Published:
     def __init__(self, *instances: Raw, listed: dict[str, Raw] | None = None, state_dir: str = NOWHERE) -> None:
         self.held = {str(one["id"]): one for one in instances}
         self.listed = listed or {}
-        connection = SimpleNamespace(state_dir=state_dir)
-        self.client = SimpleNamespace(shared_dir=state_dir, redactor=Redactor(), connection=connection, warnings=[])
+        self.client = Quiet(state_dir)
         self.writes: list[str] = []
         self.given = "{name}".format
 

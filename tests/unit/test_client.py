@@ -23,6 +23,7 @@ from scripted_server import Handler, Say, ScriptedServer, cut_off, drip, hang_up
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError, words_of
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import answers as _answers
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import retry as _retry
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import Call
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.signing import CollectorToken
 
 THROTTLED = {"reply": {"err_code": 429, "err_msg": "Too many requests.", "err_extra": None}}
@@ -383,3 +384,43 @@ JSON = st.recursive(
 @given(JSON, st.text(max_size=20))
 def test_no_shape_of_an_error_breaks_the_telling_of_it(body: Any, text: str) -> None:
     assert isinstance(words_of(body, text), str)
+
+
+# -- what the pace is told
+
+
+def shared_state(tmp_path: Path) -> Any:
+    (path,) = (tmp_path / "rate").glob("*.json")
+    return json.loads(path.read_text())
+
+
+def test_a_request_departs_when_its_connection_stands(client_of: ClientOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow name service is no part of the way."""
+    resolve = socket.getaddrinfo
+
+    def slowly(*args: Any, **more: Any) -> Any:
+        time.sleep(0.2)
+        return resolve(*args, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slowly)
+    with ScriptedServer(OK) as server:
+        client = client_of(server.url, requests_per_second=1.0)
+        for again in (False, True):
+            ask(client, "GET")
+            state = shared_state(tmp_path)
+            ((_ticket, _host, granted, departed, answered),) = state["slots"]
+            assert departed - granted < 0.2 if again else 0.2 <= departed - granted < 0.5
+            assert 0 < answered - departed < 0.2
+            assert len(state["trips"]) == 1 + again
+            assert state["trips"][-1] == pytest.approx(answered - departed, abs=0.05)
+
+
+def test_updates_are_no_measure_of_the_way_and_large_bodies_no_departure(client_of: ClientOf, tmp_path: Path) -> None:
+    with ScriptedServer(OK) as server:
+        client = client_of(server.url, requests_per_second=1.0)
+        ask(client, "PUT")
+        state = shared_state(tmp_path)
+        assert state["trips"] == []
+        assert state["slots"][0][3] is not None
+        client.send(Call("POST", PATH, "upload", raw=b"x" * 200_000))
+        assert shared_state(tmp_path)["slots"][0][3] is None

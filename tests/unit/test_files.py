@@ -189,12 +189,12 @@ def written_elsewhere(path: Path) -> Iterator[str]:
 def test_nothing_in_the_collection_writes_a_file_in_another_way() -> None:
     found = [each for path in sorted((ROOT / "plugins").rglob("*.py")) if path.name != "_files.py" for each in written_elsewhere(path)]
     assert found == [
-        # Made anew in the folder for temporary files, and the module writes to it in its place.
-        "data_sources.py: tempfile.mkstemp(prefix='cortex_cloud_progress_')",
         # What stands in for an output that nobody reads any more.
         "command.py: os.open(os.devnull, os.O_WRONLY)",
         # A folder, opened to be looked at.
         "_state.py: os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)",
+        # Made anew in the folder for temporary files, and the module writes to it in its place.
+        "_progress.py: tempfile.mkstemp(prefix='cortex_cloud_progress_')",
     ]
 
 

@@ -10,14 +10,13 @@ import dataclasses
 import itertools
 import json
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from published_tenant import DEFAULTS, NOWHERE
+from published_tenant import DEFAULTS, NOWHERE, Quiet
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, lost, report, view
@@ -81,7 +80,7 @@ def placed(raw: Raw, path: tuple[str, ...], value: Any) -> Raw:
 
 
 @dataclasses.dataclass
-class Tenant:
+class Tenant(Quiet):
     """A client whose tenant shows what a test gives: odd(operation, instance) is what each answer about one shows."""
 
     held: dict[str, Raw]
@@ -90,11 +89,8 @@ class Tenant:
     seen: list[Any] = dataclasses.field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.warnings: list[str] = []
-        self.redactor = Redactor()
+        super().__init__(NOWHERE)
         self.waits: Raw = {}
-        self.shared_dir = NOWHERE
-        self.connection = SimpleNamespace(state_dir=NOWHERE, api_key_type="standard")
 
     def origin(self) -> str:
         return "https://tenant.example.com"

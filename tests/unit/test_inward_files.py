@@ -51,7 +51,7 @@ def test_no_file_ends_a_run_in_a_traceback(content: str, tmp_path: Path) -> None
         path.write_text(content, encoding="utf-8")
     path, upload = str(tmp_path / "any.json"), SimpleNamespace(path="a", part=1, parts=1, sha256="s")
     for read in (
-        lambda: Journal(path, str(tmp_path), "k", {}, [upload]),  # type: ignore[list-item]
+        lambda: Journal(path, lambda *_parts: contextlib.nullcontext(), "k", {}, [upload]),  # type: ignore[list-item]
         lambda: load_credentials(path),
         lambda: names_in(content.encode(), path, "x"),
         lambda: read_exceptions(path),
@@ -71,7 +71,7 @@ def test_a_journal_with_other_documents_is_none(document: Any, tmp_path: Path) -
     path.write_text(json.dumps({"sets": {"k": {"documents": [document]}}}), encoding="utf-8")
     upload = SimpleNamespace(path="a", part=1, parts=1, sha256="s")
     with pytest.raises(InputError, match="is no journal of uploads"):
-        Journal(str(path), str(tmp_path), "k", {}, [upload])  # type: ignore[list-item]
+        Journal(str(path), lambda *_parts: contextlib.nullcontext(), "k", {}, [upload])  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize("content", FILES, ids=range(len(FILES)))

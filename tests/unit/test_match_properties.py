@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import copy
 import os
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
+from published_tenant import Quiet
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, view
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.apply import Outcome
@@ -23,7 +23,6 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.prune import Prune
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.run import Run
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import ApiError, InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import Redactor
 from tenant import present
 from tenant.clock import Clock
 from tenant.problem import Problem
@@ -51,8 +50,7 @@ class Direct:
     def __init__(self, locks: str, **switches: Any) -> None:
         self.switches = Switches("default", **switches)
         self.state = State(self.switches, Clock(), lambda: "https://tenant.example.com")
-        connection = SimpleNamespace(state_dir=locks)
-        self.client = SimpleNamespace(shared_dir=locks, redactor=Redactor(), connection=connection, warnings=[])
+        self.client = Quiet(locks)
         self.writes: list[str] = []
 
     def held(self) -> dict[str, dict[str, Any]]:

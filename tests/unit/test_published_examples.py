@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from published_tenant import DEFAULTS
-from scripted_server import Say, ScriptedServer
+from scripted_server import Handler, Say, ScriptedServer
 from test_completeness import NOT_SHOWN, SCHEMAS
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
@@ -81,7 +81,12 @@ def test_a_list_of_instances_is_read_without_loss(client_of: ClientOf, state: st
     """Also where the list has no repositories, as on real tenants."""
     replies = [one["reply"] for one in INSTANCES]
     answers = [{**listed(r), **({"state": []} if state == "empty" else {})} for r in replies]
-    with ScriptedServer(Say(200, answers), *(Say(200, by_id(r)) for r in replies)) as server:
+    full = {by_id(r)["id"]: by_id(r) for r in replies}
+
+    def say(handler: Handler) -> None:
+        Say(200, full.get(handler.path.rpartition("/")[2], answers))(handler)
+
+    with ScriptedServer(say) as server:
         result = listing(fetch_data_sources(Api(client_of(server.url)), {}, details=True), "t", config=True)
     found = {one["id"]: one for one in result["data_sources"]}
     for one in INSTANCES:

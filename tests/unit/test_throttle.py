@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Clock:
-    """monotonic() and sleep() that cost no time."""
+    """monotonic(), time() and sleep() that cost no time."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -40,6 +40,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     fake = Clock()
     monkeypatch.setattr(_throttle.time, "monotonic", fake.monotonic)
+    monkeypatch.setattr(_throttle.time, "time", fake.monotonic)
     monkeypatch.setattr(_throttle.time, "sleep", fake.sleep)
     return fake
 
@@ -94,7 +95,7 @@ def test_two_throttles_of_one_folder_share_one_budget_per_tenant(tmp_path: Path,
     assert clock.now == began
 
 
-def test_a_slot_is_free_one_window_after_its_answer(tmp_path: Path, clock: Clock) -> None:
+def test_a_slot_whose_departure_nobody_told_is_free_one_window_after_its_answer(tmp_path: Path, clock: Clock) -> None:
     """However long the answer took: the request may have reached the tenant at the very end of that time."""
     throttle = Throttle(str(tmp_path), "t", 2)
     slow, quick = throttle.wait(), throttle.wait()
@@ -117,12 +118,12 @@ def test_who_asked_first_goes_first(tmp_path: Path, clock: Clock) -> None:
     send_times(throttle, clock, 1)
     with throttle._state() as state:
         for waiting in ("first", "second", "third"):
-            throttle._try(state, waiting)
+            throttle.pace.take(state, waiting, clock.now)
     clock.now += 1.0
     with throttle._state() as state:
-        assert throttle._try(state, "third") > 0
-        assert throttle._try(state, "second") > 0
-        assert throttle._try(state, "first") == 0
+        assert throttle.pace.take(state, "third", clock.now) > 0
+        assert throttle.pace.take(state, "second", clock.now) > 0
+        assert throttle.pace.take(state, "first", clock.now) == 0
 
 
 def test_one_that_waits_no_more_stops_nobody(tmp_path: Path, clock: Clock) -> None:
@@ -130,7 +131,7 @@ def test_one_that_waits_no_more_stops_nobody(tmp_path: Path, clock: Clock) -> No
     throttle = Throttle(str(tmp_path), "t", 1)
     send_times(throttle, clock, 1)
     with throttle._state() as state:
-        throttle._try(state, "dead")
+        throttle.pace.take(state, "dead", clock.now)
     (next_one,) = send_times(throttle, clock, 1)
     assert next_one < 6
 
@@ -147,14 +148,29 @@ def test_after_a_429_nobody_sends_for_as_long_as_it_says(tmp_path: Path, clock: 
     assert send_times(two, clock, 1) == [4.0]
 
 
-def test_after_a_429_every_process_is_slower_and_recovers_step_by_step(tmp_path: Path, clock: Clock) -> None:
-    one, two = Throttle(str(tmp_path), "t", 8), Throttle(str(tmp_path), "t", 8)
-    slots = [one.wait() for _unused in range(8)]
+def refused_together(throttle: Throttle) -> None:
+    slots = [throttle.wait() for _unused in range(8)]
     for slot in slots:  # all of them refused: one piece of news, not eight
-        one.answered(slot)
-        one.hold(1.0, slot)
+        throttle.answered(slot)
+        throttle.hold(1.0, slot)
+
+
+def by_second(times: list[float], first: int, last: int) -> list[int]:
+    return [sum(1 for t in times if begin <= t < begin + 1) for begin in range(first, last)]
+
+
+def test_one_429_withholds_no_slots(tmp_path: Path, clock: Clock) -> None:
+    one, two = Throttle(str(tmp_path), "t", 8), Throttle(str(tmp_path), "t", 8)
+    refused_together(one)
+    assert by_second(send_times(two, clock, 40), 1, 6) == [8] * 5
+
+
+def test_after_another_429_every_process_is_slower_and_recovers_step_by_step(tmp_path: Path, clock: Clock) -> None:
+    one, two = Throttle(str(tmp_path), "t", 8), Throttle(str(tmp_path), "t", 8)
+    refused_together(one)
+    refused_together(one)
     times = send_times(two, clock, 200)
-    in_second = [sum(1 for t in times if begin <= t < begin + 1) for begin in range(1, 25)]
+    in_second = by_second(times, 2, 26)
     assert in_second[0] == 4
     assert in_second == sorted(in_second)
     assert in_second[-1] == 8
@@ -163,31 +179,47 @@ def test_after_a_429_every_process_is_slower_and_recovers_step_by_step(tmp_path:
 
 def test_an_endless_queue_is_one_clear_line(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     throttle = Throttle(str(tmp_path), "t", 1)
-    monkeypatch.setattr(throttle, "_try", lambda _state, _ticket: 1.0)
+    monkeypatch.setattr(throttle.pace, "take", lambda _state, _ticket, _now: 1.0)
     with pytest.raises(BusyError, match="no request could be sent for 900 s"):
         throttle.wait()
 
 
-def test_nodes_of_a_shared_home_do_not_disturb_each_other(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another machine, or the same after a reboot: the monotonic clocks cannot be compared, and each keeps its own budget."""
-    first = Throttle(str(tmp_path), "t", 1)
-    monkeypatch.setattr(_throttle, "_boot", lambda: "another boot")
-    other = Throttle(str(tmp_path), "t", 1)
-    clock.now = 1e9
-    first.answered(first.wait())
-    clock.now = 1000.0
-    assert send_times(other, clock, 1) == [0.0]
-    clock.now = 1e9 + 0.1
-    assert send_times(first, clock, 1) == [pytest.approx(1e9 + 1 - 1000)]
+def test_two_machines_with_one_folder_have_one_budget(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their clocks keep the time, but for a little, which is added to the window of a slot that the other one used."""
+    first = Throttle(str(tmp_path), "t", 4)
+    monkeypatch.setattr(_throttle, "host", lambda: "another machine")
+    other = Throttle(str(tmp_path), "t", 4)
+    assert send_times(first, clock, 4) == [0.0] * 4
+    assert send_times(other, clock, 5) == pytest.approx([1.05] * 4 + [2.05])
+    # Three of the other's were free by its own clock when it took its last.
+    assert send_times(first, clock, 5) == pytest.approx([2.05] * 3 + [3.05] * 2)
 
 
-def test_a_node_not_seen_for_a_day_is_forgotten(tmp_path: Path) -> None:
-    path = state_file(tmp_path)
-    path.write_text(
-        json.dumps({**json.loads(path.read_text()), "old": {"seen": time.time() - 90000}, "new": {"seen": time.time() - 80000}})
-    )
-    Throttle(str(tmp_path), "t", 4).wait()
-    assert sorted(json.loads(path.read_text())) == sorted(["new", _throttle._boot()])
+@pytest.mark.parametrize("step", [-3600.0, -3.0, 3600.0])
+def test_a_clock_that_is_set_stops_nobody_for_long(tmp_path: Path, clock: Clock, step: float) -> None:
+    throttle = Throttle(str(tmp_path), "t", 2, clock=lambda: clock.now + shift)
+    shift = 0.0
+    send_times(throttle, clock, 2)
+    throttle.hold(0.5, throttle.wait())
+    began, shift = clock.now, step
+    send_times(throttle, clock, 4)
+    assert clock.now - began <= (60 if step < -60 else 10)
+
+
+def test_a_clock_that_is_ahead_is_learned_from_one_refusal(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By 100 ms, which is more than what two machines are thought to differ by."""
+    one = Throttle(str(tmp_path), "t", 4)
+    monkeypatch.setattr(_throttle, "host", lambda: "another machine")
+    ahead = Throttle(str(tmp_path), "t", 4, clock=lambda: clock.now + 0.1)
+    send_times(ahead, clock, 4)
+    behind = send_times(one, clock, 4)
+    early = send_times(ahead, clock, 4)
+    assert early[0] - behind[0] == pytest.approx(0.95)
+    slot = one.wait()
+    one.answered(slot)
+    one.hold(1.0, slot)
+    times = send_times(one, clock, 4) + send_times(ahead, clock, 4) + send_times(one, clock, 4)
+    assert most_in_a_window(sorted(times), 0.99) == 4
 
 
 def state_file(directory: Path) -> Path:
@@ -204,15 +236,20 @@ def test_the_state_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
 
 
 def as_now(**changes: object) -> str:
-    node = {"seen": time.time(), "slots": [], "queue": [], "not_before": 0, "cut": 0, "cut_at": 0}
-    return json.dumps({_throttle._boot(): {**node, **changes}})
+    state = {"slots": [], "queue": [], "trips": [], "not_before": 0, "refused_at": 0, "wide": 1, "cut": 0, "cut_at": 0}
+    return json.dumps({"version": 2, **state, **changes})
+
+
+def used(at: float) -> list[list[object]]:
+    return [[f"x{number}", "a host", at, at, at] for number in range(9)]
 
 
 BROKEN = {
     "empty": "",
     "half written": '{"boot": {"sl',
     "another shape": "[1, 2]",
-    "a node as number": json.dumps({_throttle._boot(): 7}),
+    "of the earlier layout": json.dumps({"boot": {"seen": 1, "slots": [["x", 1e12, True]], "not_before": 1e12}}),
+    "of a later layout": as_now(version=3, not_before=1e12),
     "slots as text": as_now(slots="abc"),
     "slots as number": as_now(slots=7),
     "a slot as text": as_now(slots=["soon"]),
@@ -221,12 +258,15 @@ BROKEN = {
     "not_before as text": as_now(not_before="soon"),
     "not_before as null": as_now(not_before=None),
     "not_before not a number": as_now(not_before=float("nan")),
-    "slots not a number": as_now(slots=[["x", float("nan"), True]] * 9),
+    "slots not a number": as_now(slots=used(float("nan"))),
     "not_before far in the future": as_now(not_before=1e12),
-    "slots far in the future": as_now(slots=[["x", 1e12, True]] * 9),
+    "slots far in the future": as_now(slots=used(1e12)),
+    "trips as text": as_now(trips="long"),
+    "trips no numbers": as_now(trips=[float("nan")] * 20),
+    "trips without end": as_now(trips=[1e300] * 20),
+    "margins without end": as_now(wide=1e300, refused_at=9e9, trips=[0.1, 0.2] * 20),
     "cut beyond all": as_now(cut=10**9, cut_at=1e12),
     "cut as text": as_now(cut="much"),
-    "seen as text": as_now(seen="now"),
     "not UTF-8": None,
 }
 
@@ -236,10 +276,11 @@ def test_a_broken_state_neither_stops_nor_breaks_anything(tmp_path: Path, conten
     path, text = state_file(tmp_path), BROKEN[content]
     path.write_bytes(b"\xff\xfe\x00" if text is None else text.encode())
     clock = Clock()
-    clock.now = began = time.monotonic()
+    clock.now = began = time.time()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_throttle.time, "sleep", clock.sleep)
         patch.setattr(_throttle.time, "monotonic", clock.monotonic)
+        patch.setattr(_throttle.time, "time", clock.monotonic)
         throttle = Throttle(str(tmp_path), "t", 4)
         throttle.wait()
         throttle.wait()

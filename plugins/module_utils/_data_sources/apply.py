@@ -12,7 +12,6 @@ import time
 import typing as t
 
 from .._errors import ApiError, CortexError, PartlyDone, TenantError
-from .._http.lock import exclusive
 from .._http.plain import one_line
 from .._http.redaction import holds_masked, secrets_in
 from .._state import Memory
@@ -119,7 +118,7 @@ class Writer:
         {"create": self._create, "update": self._update, "recreate": self._recreate, "delete": self._delete}[outcome.plan.action](outcome)
 
     def _locked(self, instance_id: str) -> t.Any:
-        return exclusive(self.api.client.shared_dir, self.api.tenant, instance_id)
+        return self.api.client.exclusive(self.api.tenant, instance_id)
 
     def _backup(self, outcome: Outcome, shown: Item) -> None:
         directory = outcome.item.get("backup_dir")

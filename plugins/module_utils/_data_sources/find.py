@@ -9,6 +9,7 @@ import typing as t
 from .._addresses import host_key
 from .._api import Api
 from .._errors import InputError
+from .._http.pool import each
 from .fields import Item, Raw, get
 from .instance import UNREADABLE_COUNT, Instance
 from .types import STAGES, known
@@ -50,14 +51,13 @@ def fetch_data_sources(api: Api, filters: dict[str, t.Any], *, details: bool) ->
         if full is None:
             raise InputError(f"there is no data source with id {filters['id']} in this tenant.")
         return [full] if _passes(full, wanted) else []
-    found = []
-    for raw in api.list_data_sources():
-        item = _shown(api, Instance(raw, full=False))
-        verdict = _passes(item, wanted)
-        if verdict is None or (details and verdict):
-            item = _full(api, str(raw["id"]), raw) or {}
-            verdict = bool(item) and _passes(item, wanted)
-        if verdict:
+    listed = api.list_data_sources()
+    shown = [_shown(api, Instance(raw, full=False)) for raw in listed]
+    verdicts = [_passes(item, wanted) for item in shown]
+    found = [item for item, verdict in zip(shown, verdicts) if verdict and not details]
+    asked = [raw for raw, verdict in zip(listed, verdicts) if verdict is None or (details and verdict)]
+    for item in each(api.client, lambda raw: _full(api, str(raw["id"]), raw), asked):
+        if item is not None and _passes(item, wanted):
             found.append(item)
     return sorted(found, key=lambda i: (i.get("type") or "", i.get("name") or i.get("identifier") or "", i["id"]))
 

@@ -8,6 +8,7 @@ import dataclasses
 
 from .._addresses import host_key
 from .._errors import InputError
+from .._http.pool import each
 from .fields import Item, get, label
 from .instance import Instance
 from .types import TYPES
@@ -45,8 +46,7 @@ class Prune:
 
         Raises InputError when there are too many, or when one looks like the old name of a new item.
         """
-        for instance_id in [i for i, instance in view.instances.items() if not instance.type and i not in matched]:
-            view.fetch(instance_id)
+        each(view.api.client, view.fetch, [i for i, instance in view.instances.items() if not instance.type and i not in matched])
         found = [instance for i, instance in view.instances.items() if i not in matched and instance.type in self.types]
         for instance in found:
             host = host_key(get(instance.raw, "domain.hostname") or "")

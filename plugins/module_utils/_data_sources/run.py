@@ -4,7 +4,6 @@
 # PRIVATE to the collection: floor 3, one run over a list of items: read, plan all, check all, then write.
 from __future__ import annotations
 
-import concurrent.futures
 import functools
 import json
 import threading
@@ -13,25 +12,25 @@ import typing as t
 from .._addresses import host_key
 from .._api import Api
 from .._errors import ApiError, CortexError, InputError, PartlyDone, TenantError, Unexpected
+from .._http.pool import each
 from .._repository_lists import names_of, read_names
 from .._state import Memory
 from .apply import Outcome, Surprise, Writer
 from .check import check_item
 from .collector_token import CredentialsFile, left_draft, missing_token, real_path, take_draft
 from .digest import digest_of, refuse_another
-from .fields import COLLECTOR, Item, get, label
+from .fields import COLLECTOR, Item, get, label, last_update
 from .instance import Instance
 from .made import made_for
 from .match import Match, same_new, unread_by
 from .plan import Plan, plan_delete, plan_item
 from .prune import Prune
 from .scope import resolve
+from .trusted import Trust
 from .types import repository_key
 from .unscoped import forget, unscoped
 from .view import Undetermined, View
 
-# Enough to keep the tenant's rate limit busy while each request takes its time.
-WORKERS = 16
 # After these the key, not the item, is at fault: every further item would fail the same way.
 STOP = (401, 402, 403)
 
@@ -40,8 +39,9 @@ class Run:
     """Brings one tenant to what a list of items says.
 
     full: always read the instances in full, for the result's sake, not only where planning needs it. digest: apply only the plan with
-    this digest. progress: called from any thread with the counts total, done, changed and failed, whenever they change. on_plan: called
-    with the plan, before the first write; what it raises ends the run.
+    this digest. trust_unchanged: what an earlier run found as wanted, and nobody changed since, is not read again. progress: called from
+    any thread with the counts total, done, changed and failed, whenever they change. on_plan: called with the plan, before the first
+    write; what it raises ends the run.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Run:
         full: bool = False,
         prune: Prune | None = None,
         digest: str | None = None,
+        trust_unchanged: bool = False,
         progress: t.Callable[[dict[str, int]], None] = lambda _counts: None,
         on_plan: t.Callable[[Run], None] = lambda _run: None,
     ) -> None:
@@ -63,6 +64,9 @@ class Run:
         self.planned: list[tuple[Plan, Item]] = []
         self._on_plan = on_plan
         self._writer = Writer(self.view, self.memory, approved=digest is not None)
+        self._trust = Trust(self.memory, lambda: api.client.key().secret, on=trust_unchanged)
+        # Plans of what is not read again, by the index of the item.
+        self._trusted: dict[int, Plan] = {}
         self._stopped = ""
         self._lock = threading.Lock()
 
@@ -77,11 +81,13 @@ class Run:
         self._check(outcomes)
         self._read(outcomes)
         _refuse_contradictions([o for o in outcomes if o.error is None])
-        self._each([o for o in outcomes if not o.item.get("ignore")], self._plan)
+        self._each([o for o in outcomes if not o.item.get("ignore")], self._plan, reading=True)
         outcomes += self._plan_prune(outcomes)
         self._approve(outcomes)
+        self._keep_trust(outcomes)
         if not self.check_mode:
             self._write(outcomes)
+            self._keep_trust(outcomes)
         return outcomes
 
     @property
@@ -96,7 +102,8 @@ class Run:
             outcome.warnings += check_item(outcome.item)
             outcome.item = _with_candidates(outcome.item, read)
 
-        self._each(outcomes, check, workers=1)
+        for outcome in outcomes:
+            self._guard(outcome, check)
         _refuse_one_file(outcomes)
         if self.prune:
             self.prune.check([o.item for o in outcomes])
@@ -109,14 +116,12 @@ class Run:
         self.view.load()
         # Once each, before that, the instances whose list entry hides what the items are told apart by.
         hidden = {unread for item in items if "id" not in item for unread in unread_by(item, self.view.candidates(item))}
-        with concurrent.futures.ThreadPoolExecutor(max_workers=WORKERS) as pool:
-            for future in [pool.submit(self.view.fetch, instance_id) for instance_id in sorted(hidden)]:
-                future.result()
+        each(self.view.api.client, self.view.fetch, sorted(hidden))
         owners: dict[str, set[int]] = {}
         for outcome in outcomes:
             for instance_id in self.view.proven(outcome.item) if outcome.error is None else ():
                 owners.setdefault(instance_id, set()).add(outcome.index)
-        self._each(outcomes, lambda o: self._find(o, {i for i, indexes in owners.items() if o.index not in indexes}))
+        self._each(outcomes, lambda o: self._find(o, {i for i, indexes in owners.items() if o.index not in indexes}), reading=True)
 
     def _approve(self, outcomes: list[Outcome]) -> None:
         """Show the whole plan, and refuse it when another one is wanted."""
@@ -125,6 +130,19 @@ class Run:
         self._on_plan(self)
         if self.wanted_digest is not None:
             refuse_another(self.wanted_digest, self.digest)
+
+    def _keep_trust(self, outcomes: list[Outcome]) -> None:
+        """Before the first write and after the last one: whatever is written, refused or differs is read again next time."""
+        verified, doubtful = [], set[str]()
+        for outcome in outcomes:
+            if outcome.current is None:
+                continue
+            instance = self.view.instances.get(outcome.current.id, outcome.current)
+            if outcome.error is not None or outcome.plan.action != "none" or outcome.warnings:
+                doubtful.add(instance.id)
+            elif instance.full and not instance.odd and last_update(self.view.listed(instance.id)) == last_update(instance.raw):
+                verified.append((outcome.item, outcome.plan, instance))
+        self._trust.keep(verified, doubtful)
 
     def _write(self, outcomes: list[Outcome]) -> None:
         planned = [o for o in outcomes if o.error is None]
@@ -189,16 +207,10 @@ class Run:
                 self._counts[name] += more
             self._progress(self._counts)
 
-    def _each(self, outcomes: list[Outcome], step: t.Callable[[Outcome], t.Any], workers: int = WORKERS) -> None:
+    def _each(self, outcomes: list[Outcome], step: t.Callable[[Outcome], t.Any], *, reading: bool = False) -> None:
         """Do a step for each outcome that has not failed, several at once; a failure is recorded in the outcome."""
         todo = [o for o in outcomes if o.error is None]
-        if len(todo) < 2 or workers < 2:
-            for outcome in todo:
-                self._guard(outcome, step)
-            return
-        with concurrent.futures.ThreadPoolExecutor(max_workers=min(workers, len(todo))) as pool:
-            for future in [pool.submit(self._guard, outcome, step) for outcome in todo]:
-                future.result()
+        each(self.view.api.client, lambda outcome: self._guard(outcome, step), todo, reading=reading)
 
     def _guard(self, outcome: Outcome, step: t.Callable[[Outcome], t.Any]) -> None:
         if self._stopped:
@@ -217,7 +229,7 @@ class Run:
     def _find(self, outcome: Outcome, taken: set[str]) -> None:
         """taken: ids of the instances that other items mean beyond doubt."""
         try:
-            match = self.view.find(outcome.item, full=self.full, taken=taken)
+            match = self.view.find(outcome.item, full=self.full, taken=taken, trusted=lambda listed: self._trusts(outcome, listed))
         except Undetermined:
             match = self._remembered(outcome, taken)
             if match.found is None:
@@ -226,6 +238,12 @@ class Run:
             match = match if match.found else self._remembered(outcome, taken)
         outcome.current, outcome.match = match.found, match
         outcome.warnings += filter(None, [match.warning])
+
+    def _trusts(self, outcome: Outcome, listed: Instance) -> bool:
+        plan = self._trust.plan(outcome.item, listed)
+        if plan is not None:
+            self._trusted[outcome.index] = plan
+        return plan is not None
 
     def _remembered(self, outcome: Outcome, taken: set[str]) -> Match:
         """The instance that an earlier run created for this item, whatever the tenant shows as its identifier."""
@@ -250,7 +268,8 @@ class Run:
     def _plan(self, outcome: Outcome) -> None:
         item = outcome.item
         current = outcome.current
-        plan = plan_item(item, current and outcome.match.judged(current), self.view.creatable)
+        judged = current and outcome.match.judged(current)
+        plan = self._trusted.get(outcome.index) or plan_item(item, judged, self.view.creatable)
         if plan.action == "read":
             current = self.view.fetch(plan.id, label(item))
             plan = plan_item(item, current and outcome.match.judged(current), self.view.creatable)

@@ -27,8 +27,7 @@ def tell_odd(api: Api, instance: Instance) -> None:
     """One warning for each member that the tenant shows in a form that is not known."""
     for member in instance.odd:
         said = f"The tenant shows {member} in a form that cannot be read"
-        if not any(warning.startswith(said) for warning in api.client.warnings):
-            api.client.warnings.append(f"{said}, first of {instance.label}: what cannot be read counts as not shown.")
+        api.client.warn_once(said, f", first of {instance.label}: what cannot be read counts as not shown.")
 
 
 class Undetermined(TenantError):
@@ -66,6 +65,10 @@ class View:
             if not instance.names:
                 host, hosts = get(instance.raw, "domain.hostname"), self._unproven if instance.identifier else self._hidden
                 hosts.setdefault(host_key(host) if isinstance(host, str) else "", []).append(instance.id)
+
+    def listed(self, instance_id: str) -> Raw:
+        """Its entry in the list; {} when there is none."""
+        return self._listed.get(instance_id, {})
 
     def candidates(self, item: Item) -> list[Instance]:
         """The listed instances that an item may mean, as far as words and hosts tell: with thousands of both, not each is compared with
@@ -128,13 +131,23 @@ class View:
                 )
         return found
 
-    def find(self, item: Item, *, full: bool, taken: t.Container[str] = ()) -> Match:
+    def find(
+        self,
+        item: Item,
+        *,
+        full: bool,
+        taken: t.Container[str] = (),
+        trusted: t.Callable[[Instance], bool] = lambda _listed: False,
+    ) -> Match:
         """The instance that the item means, if any. full: read it by id, even if the list shows enough to compare.
 
-        taken: ids of instances that other items of the list mean beyond doubt.
+        taken: ids of instances that other items of the list mean beyond doubt. trusted: whether what the list shows is enough this time.
         Raises InputError for an id that does not exist and for several matches, Undetermined when it cannot be told.
         """
         if "id" in item:
+            listed = self.instances.get(item["id"])
+            if listed is not None and item["state"] == "present" and trusted(listed):
+                return Match(listed, by="id")
             fetch = self.fetch_to_delete if item["state"] == "absent" else self.fetch
             found = fetch(item["id"], label(item))
             if found is None and item["state"] != "absent":
@@ -145,6 +158,8 @@ class View:
             return Match(found, by="id")
         result = self.match(item, self.candidates(item), taken)
         if result.found is None or result.found.full or item["state"] == "created":
+            return result
+        if item["state"] == "present" and trusted(result.found):
             return result
         # What is to be deleted is shown, and named by the digest, as it is: with all that goes with it.
         if item["state"] == "absent":

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import threading
@@ -28,7 +29,7 @@ from .answers import (
     retry_after,
 )
 from .connection import Connection, origin_of
-from .lock import default_directory
+from .lock import default_directory, exclusive
 from .redaction import Redactor
 from .retry import Retry
 from .signing import Auth, tenant_key
@@ -43,6 +44,8 @@ try:
 except ImportError:
     REQUESTS_ERROR = traceback.format_exc()
 
+# A request with a larger body may count at the tenant long after it began to be sent: its slot is free after its answer.
+SMALL_BYTES = 100_000
 # Characters of an answer that are looked at before a part of it is told.
 QUOTED_FROM = 100_000
 
@@ -99,6 +102,8 @@ class Client:
         self.redactor = redactor if redactor is not None else Redactor()
         self.redactor.add(connection.api_key)
         self.warnings: list[str] = []
+        # Told, by any thread, how much of how much has been read; 0: nobody knows how much there is.
+        self.on_read: t.Callable[[int, int], None] = lambda _done, _total: None
         self._key: Auth | None = None
         self._throttles: dict[str, Throttle] = {}
         self._lock = threading.Lock()
@@ -132,12 +137,26 @@ class Client:
 
     @property
     def shared_dir(self) -> str:
-        """Where the processes of this node share their budget and their locks."""
+        """Where processes share their budget and their locks."""
         return self.connection.rate_limit_dir or default_directory()
+
+    def exclusive(self, *parts: str) -> t.ContextManager[None]:
+        """The lock of one object; see lock.py."""
+        return exclusive(self.shared_dir, *parts, warnings=self.warnings)
 
     def origin(self) -> str:
         """The tenant's checked URL. Raises InputError."""
         return origin_of(self.connection.api_url, self.connection.expected_tenant)
+
+    def warn_once(self, begins: str, goes_on: str = "") -> None:
+        """Warn, unless a warning begins so already. By any thread."""
+        with self._lock:
+            if not any(warning.startswith(begins) for warning in self.warnings):
+                self.warnings.append(begins + goes_on)
+
+    def trip(self) -> float:
+        """How long the tenant's answers take of late, in seconds; 0.0 while nobody knows."""
+        return self._throttle(self.origin()).trip()
 
     def send(self, call: Call) -> Answer:
         """Send a call as often as its verb and the outcome allow. Returns the success; raises ApiError, InputError or BusyError."""
@@ -146,13 +165,15 @@ class Client:
         self.redactor.add(request.auth.secret)
         throttle = self._throttle(target)
         retry = Retry(call.method, self.connection.retry_deadline)
+        small = len(request.payload or b"") <= SMALL_BYTES
         while True:
-            slot = self._slot(throttle)
+            slot, outcome = self._slot(throttle), ""
             retry.granted(slot)
+            leaving = functools.partial(throttle.departed, slot) if small else _nothing
             try:
-                outcome, result = self._attempt(request, retry.deadline)
+                outcome, result = self._attempt(request, retry.deadline, leaving)
             finally:
-                throttle.answered(slot)
+                throttle.answered(slot, quick=call.method == "GET" and outcome in ("done", "refused"))
             if isinstance(result, Answer):
                 return result
             pause, again = retry.after(outcome, result)
@@ -173,9 +194,8 @@ class Client:
 
     def _slot(self, throttle: Throttle) -> Slot:
         slot = throttle.wait()
-        with self._lock:
-            if throttle.warning and throttle.warning not in self.warnings:
-                self.warnings.append(throttle.warning)
+        if throttle.warning:
+            self.warn_once(throttle.warning)
         return slot
 
     def _throttle(self, target: str) -> Throttle:
@@ -198,8 +218,8 @@ class Client:
             )
         return path or True
 
-    def _attempt(self, request: _Request, deadline: float) -> tuple[str, Answer | ApiError]:
-        """Send once. Returns a key of RETRY (or "done") and what came of it."""
+    def _attempt(self, request: _Request, deadline: float, leaving: t.Callable[[], None]) -> tuple[str, Answer | ApiError]:
+        """Send once. leaving: called when it begins to be sent. Returns a key of RETRY (or "done") and what came of it."""
         call = request.call
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": self.connection.user_agent}
         if request.payload is not None:
@@ -214,7 +234,7 @@ class Client:
         began = time.monotonic()
         # Python itself bounds the sending of a whole body by the timeout; then the answer still has its time.
         ends = max(deadline, began + request.seconds * (1 if request.payload is None else 2))
-        with watched(ends) as watch:
+        with watched(ends, leaving) as watch:
             try:
                 response = self._session().request(
                     call.method,
@@ -336,6 +356,10 @@ class Client:
             retry_after=retry_after,
             clock_skew=skew,
         )
+
+
+def _nothing() -> None:
+    pass
 
 
 @dataclasses.dataclass(frozen=True)

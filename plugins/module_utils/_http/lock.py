@@ -1,12 +1,14 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# PRIVATE to the collection: floor 1, files that the processes of one node share: where they lie, and one lock for one object.
+# PRIVATE to the collection: floor 1, files that processes share: where they lie, whose they are, and one lock for one object.
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import os
+import stat
+import threading
 import time
 import typing as t
 
@@ -68,8 +70,36 @@ def file_name(*parts: str) -> str:
 
 
 def open_shared(path: str) -> t.TextIO:
-    """Open for reading and writing, made if missing. Raises OSError for what others have planted there."""
-    return os.fdopen(open_private(path), "r+", encoding="utf-8")
+    """Open for reading and writing, made if missing. Raises OSError for what others have planted there.
+
+    In a folder that gives its group to what is made in it (mode 2770, say) the file is for that group too, else for this user alone.
+    """
+    folder = os.stat(os.path.dirname(path))
+    given = stat.S_ISGID | stat.S_IWGRP
+    group = folder.st_gid if folder.st_mode & given == given else None
+    for pause in (0.01, 0.1, 0.5):
+        try:
+            return os.fdopen(open_private(path, group=group), "r+", encoding="utf-8")
+        except PermissionError:
+            if group is None:
+                raise
+            time.sleep(pause)  # whoever makes it may not have given it to the group yet
+    return os.fdopen(open_private(path, group=group), "r+", encoding="utf-8")
+
+
+def not_shared(directory: str, exc: OSError, *, budget: bool = True) -> str:
+    """The warning that a folder gives no lock, and, with budget, no common budget either: what does not hold, and what to do."""
+    lost = "this process keeps to requests_per_second on its own, and another job may undo its changes" if budget else _UNDONE
+    what = f"{_begins(directory)} ({exc.strerror or exc}): {lost}."
+    return f"{what} Set rate_limit_dir to a folder that all jobs can write, on a file system with locks."
+
+
+_saying = threading.Lock()
+_UNDONE = "another job may undo this change"
+
+
+def _begins(directory: str) -> str:
+    return f"{directory} cannot be shared with other jobs"
 
 
 def hold_alone(file: t.TextIO) -> None:
@@ -95,30 +125,31 @@ def lock_now(handle: int) -> bool:
 
 
 @contextlib.contextmanager
-def exclusive(directory: str, *parts: str) -> t.Iterator[None]:
+def exclusive(directory: str, *parts: str, warnings: list[str]) -> t.Iterator[None]:
     """Hold the lock of one object (its parts: tenant, id) against all threads and processes that use the directory.
 
-    Where locks are impossible it holds nothing: the tenant has no locks either, so what it protects is checked by reading back.
+    Where it cannot be had the work goes on without, and warnings gets one line about the directory: the tenant has no locks either.
     Raises BusyError when another process holds it for LOCK_SECONDS.
     """
-    try:
-        path = os.path.join(usable_directory(directory), f"{file_name(*parts)}.lock")
-        file = open_shared(path)
-    except OSError:
+    with contextlib.ExitStack() as held:
+        try:
+            path = os.path.join(usable_directory(directory), f"{file_name(*parts)}.lock")
+            _lock(held.enter_context(open_shared(path)), parts[-1])
+        except OSError as exc:
+            with _saying:
+                if not any(said.startswith(_begins(directory)) for said in warnings):
+                    warnings.append(not_shared(directory, exc, budget=False))
         yield
-        return
-    with file:
-        deadline = time.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                flock(file, LOCK_EX | LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise BusyError(
-                        f"another process on this machine has been changing {parts[-1]} for {LOCK_SECONDS:.0f} s. Run again."
-                    ) from None
-                time.sleep(0.05)
-            except OSError:
-                break  # no locks on this file system
-        yield
+
+
+def _lock(file: t.TextIO, what: str) -> None:
+    """Raises BusyError, and OSError where the file system has no locks."""
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            flock(file, LOCK_EX | LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise BusyError(f"another process has been changing {what} for {LOCK_SECONDS:.0f} s. Run again.") from None
+            time.sleep(0.05)

@@ -9,7 +9,8 @@ import random
 import time
 
 from .._errors import ApiError
-from .throttle import LONGEST_HOLD, Slot
+from .pace import LONGEST_HOLD
+from .throttle import Slot
 
 NEVER_SENT_ATTEMPTS = 3
 # Seconds; doubled with each attempt.

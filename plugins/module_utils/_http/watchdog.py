@@ -20,13 +20,14 @@ _LINGER = 1.0
 
 class Watch:
     """One attempt. expired: its deadline has passed. sent: its request has begun to be sent, so that nobody knows what came of it.
+    on_leaving: called each time that a request begins to be sent over a connection that stands.
 
     A read timeout is about one wait for bytes. Whoever sends one now and then, in a line of a header that never ends, is stopped by this
     alone: at the deadline the connection is shut down under whatever reads from it or writes to it.
     """
 
-    def __init__(self, deadline: float) -> None:
-        self.deadline = deadline
+    def __init__(self, deadline: float, on_leaving: t.Callable[[], None] = lambda: None) -> None:
+        self.deadline, self.on_leaving = deadline, on_leaving
         self.expired = self.sent = self._over = False
         self._connection: socket.socket | None = None
         self._lock = threading.Lock()
@@ -111,9 +112,9 @@ _of_this_thread = threading.local()
 
 
 @contextlib.contextmanager
-def watched(deadline: float) -> t.Iterator[Watch]:
+def watched(deadline: float, on_leaving: t.Callable[[], None] = lambda: None) -> t.Iterator[Watch]:
     """Whatever this thread sends through an adapter() meanwhile is over at the deadline, in seconds of the monotonic clock."""
-    watch = Watch(deadline)
+    watch = Watch(deadline, on_leaving)
     _of_this_thread.watch = watch
     _watchdog.add(watch)
     try:
@@ -159,6 +160,8 @@ def _telling(connection: t.Any) -> t.Any:
             made, watch = super()._new_conn(), _current()
             if watch:
                 watch.hold(made)
+                if watch.sent:  # without TLS the connection is made when there is something to send
+                    watch.on_leaving()
             return made
 
         def putrequest(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
@@ -167,6 +170,8 @@ def _telling(connection: t.Any) -> t.Any:
                 watch.sent = True
                 if self.sock is not None and not watch.holds:  # used before
                     watch.hold(self.sock)
+                if self.sock is not None:
+                    watch.on_leaving()
             return super().putrequest(*args, **kwargs)
 
     Connection.__name__ = connection.__name__

@@ -16,10 +16,11 @@ import typing as t
 from ..._admitted import parsed
 from ..._errors import InputError
 from ..._files import full_path, make_folders, write_private
-from ..._http.lock import exclusive
 from ..prepare import Upload
 
 Raw = dict[str, t.Any]
+# Takes the names of an object; its lock is held in the context.
+Exclusive = t.Callable[..., t.ContextManager[None]]
 
 # Receipts are for those who have to show what was uploaded, who are seldom those who upload. They hold no secret.
 FOLDER_MODE, FILE_MODE = 0o755, 0o644
@@ -40,9 +41,9 @@ class Journal:
     sent again when it is asked for again. It holds no secret.
     """
 
-    def __init__(self, path: str, locks: str, key: str, about: Raw, uploads: list[Upload]) -> None:
+    def __init__(self, path: str, exclusive: Exclusive, key: str, about: Raw, uploads: list[Upload]) -> None:
         try:
-            self.path, self._locks, self._key = full_path(path), locks, key
+            self.path, self._exclusive, self._key = full_path(path), exclusive, key
         except OSError as exc:
             raise InputError(f"journal {path} cannot be written: {exc.strerror}. Without it a later run cannot go on.") from None
         self._entry: Raw = {
@@ -91,7 +92,7 @@ class Journal:
         """The sets of the file, which is written again afterwards, while no other process does."""
         try:
             make_folders(os.path.dirname(self.path))
-            with exclusive(self._locks, "journal", self.path):
+            with self._exclusive("journal", self.path):
                 sets = self._read()
                 yield sets
                 write_private(self.path, _as_text({"sets": sets}))

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from ..._api import Api
 from ..._errors import ApiError, CortexError, InputError, PartlyDone
-from ..._http.lock import exclusive
 from ..prepare import Prepared, Upload
 from .ingestion import Ingestion
 from .journal import ACCEPTED, UNKNOWN, Journal, Receipts, set_key
@@ -65,9 +64,9 @@ class _Sender:
             return
         url = self.target.upload_url or self.api.client.origin()
         tenant, collector = urlsplit(url).netloc, self.target.collector_id or urlsplit(url).path
-        key, locks = set_key(tenant, collector, self.query, uploads), self.api.client.shared_dir
-        with exclusive(locks, key, "the uploads of this journal"):
-            yield Journal(path, locks, key, {"tenant": tenant, "collector": collector, **self.query}, uploads)
+        key, client = set_key(tenant, collector, self.query, uploads), self.api.client
+        with client.exclusive(key, "the uploads of this journal"):
+            yield Journal(path, client.exclusive, key, {"tenant": tenant, "collector": collector, **self.query}, uploads)
 
     def send(self, uploads: list[Upload], journal: Journal | None) -> None:
         rows, warnings = self.result["uploads"], self.result["warnings"]

@@ -1,0 +1,66 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, which instances were found to be as wanted and need not be read again, remembered between runs.
+from __future__ import annotations
+
+import functools
+import hashlib
+import hmac
+import json
+import typing as t
+
+from .._state import Memory
+from .fields import Item, last_update
+from .instance import Instance
+from .plan import Plan
+
+SECTION = "verified"
+
+
+class Trust:
+    """What earlier runs found by reading instances in full.
+
+    key: of the digests of items, which hold secrets; whoever has the file of the memory alone can guess none. on: whether it is used;
+    otherwise it is only kept true.
+    """
+
+    def __init__(self, memory: Memory, key: t.Callable[[], str], *, on: bool) -> None:
+        self._memory, self._key, self.on = memory, key, on
+
+    @functools.cached_property
+    def _known(self) -> dict[str, t.Any]:
+        return {instance_id: entry.value for instance_id, entry in self._memory.all(SECTION).items()}
+
+    def plan(self, item: Item, listed: Instance) -> Plan | None:
+        """Nothing to do, where an earlier run found that for the same item, and the list shows that nobody has changed the instance since;
+        None where it has to be read. listed: its entry in the list.
+        """
+        known = self._known.get(listed.id) if self.on else None
+        shown = [last_update(listed.raw), listed.count]
+        if not isinstance(known, dict) or shown[0] is None or known.get("shown") != shown or known.get("item") != self._digest(item):
+            return None
+        not_compared = known.get("not_compared")
+        return Plan("none", before=listed.shown, after=listed.shown, not_compared=not_compared if isinstance(not_compared, list) else [])
+
+    def keep(self, verified: list[tuple[Item, Plan, Instance]], doubtful: set[str]) -> None:
+        """verified: items that had nothing to do, with their instance as it was read in full. doubtful: ids that are no longer trusted."""
+        found: dict[str, t.Any] = {}
+        for item, plan, instance in verified if self.on else ():
+            updated = last_update(instance.raw)
+            if updated is not None:
+                found[instance.id] = {
+                    "item": self._digest(item),
+                    "shown": [updated, instance.listed_count],
+                    "not_compared": plan.not_compared,
+                }
+        forget = {each for each in doubtful if each in self._known}
+        if forget or any(self._known.get(each) != value for each, value in found.items()):
+            self._memory.change(SECTION, found, forget)
+            self._known.update(found)
+            for each in forget:
+                self._known.pop(each, None)
+
+    def _digest(self, item: Item) -> str:
+        text = json.dumps(item, sort_keys=True, ensure_ascii=False, default=str)
+        return hmac.new(self._key().encode(), text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()[:32]

@@ -1,0 +1,56 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 1, the same for many things: as many at once as the budget needs, in order, no failure lost.
+from __future__ import annotations
+
+import concurrent.futures
+import math
+import threading
+import typing as t
+
+from .client import Client
+
+# At once: what a quick tenant needs anyhow, what no run exceeds, and those that have their answer and are not yet asking again.
+LEAST, MOST, BETWEEN = 16, 32, 4
+
+Item = t.TypeVar("Item")
+Result = t.TypeVar("Result")
+
+
+def workers(per_second: float, trip: float) -> int:
+    """How many must ask at once so that the budget is used up. trip: seconds until an answer comes."""
+    return max(LEAST, min(MOST, math.ceil(per_second * trip) + BETWEEN))
+
+
+def each(client: Client, work: t.Callable[[Item], Result], items: t.Iterable[Item], *, reading: bool = True) -> list[Result]:
+    """What the work makes of each item, in the order of the items; several are done at once.
+
+    When one fails, no further one begins; those underway end, and of the failures that of the first item is raised. reading: the work
+    only reads, and client.on_read is told how much of it is done.
+    """
+    todo = list(items)
+    if not todo:
+        return []
+    done, counting = 0, threading.Lock()
+
+    def one(item: Item) -> Result:
+        nonlocal done
+        result = work(item)
+        if reading:
+            with counting:
+                done += 1
+                client.on_read(done, len(todo))
+        return result
+
+    if len(todo) == 1:
+        return [one(todo[0])]
+    size = min(len(todo), workers(client.connection.requests_per_second, client.trip()))
+    with concurrent.futures.ThreadPoolExecutor(max_workers=size) as pool:
+        futures = [pool.submit(one, item) for item in todo]
+        try:
+            concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_EXCEPTION)
+        finally:
+            for future in futures:
+                future.cancel()
+    return [future.result() for future in futures if not future.cancelled()]

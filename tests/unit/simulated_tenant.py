@@ -1,0 +1,175 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Processes that share a budget, the ways to a tenant and its limit, event by event on a clock of their own: the same run each time."""
+
+from __future__ import annotations
+
+import dataclasses
+import heapq
+import itertools
+import math
+import random
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.pace import Pace, State
+
+# A way to the tenant and back, in seconds, for a request that leaves at this time.
+Ways = Callable[[random.Random, float], tuple[float, float]]
+
+
+def network(there_and_back: float, jitter: float = 0.0, *, back: float | None = None) -> Ways:
+    """Half of it each way, each with up to so much jitter (back: another jitter on the way back)."""
+    return lambda luck, _now: (
+        there_and_back / 2 + luck.uniform(0, jitter),
+        there_and_back / 2 + luck.uniform(0, jitter if back is None else back),
+    )
+
+
+def changing(first: Ways, then: Ways, at: float) -> Ways:
+    return lambda luck, now: (first if now < at else then)(luck, now)
+
+
+@dataclasses.dataclass
+class Sent:
+    """What a run came to. rate: requests that were let through for each second, of these processes."""
+
+    requests: int
+    refused: int
+    took: float
+    waits: list[float]
+    by_process: Counter[int]
+    refused_at: list[float]
+
+    @property
+    def rate(self) -> float:
+        return self.requests / self.took
+
+
+@dataclasses.dataclass
+class Process:
+    """clock: how far its clock is off, in seconds. busy: how long its machine takes, at most, from a slot to the request and from the
+    answer to the state. asking: since when each idle thread wants to send, and whether its connection is still to be made.
+    """
+
+    number: int
+    pace: Pace
+    state: State
+    left: int
+    clock: float
+    busy: float
+    asking: deque[tuple[float, bool]]
+    looks_again: float = 0.0
+
+
+class Limit:
+    def __init__(self, per_second: int, *, fixed: bool) -> None:
+        self.per_second, self.fixed, self.taken = per_second, fixed, deque[float]()
+
+    def take(self, now: float) -> float | None:
+        """None, or the seconds until there is room; as tests/tenant/limit.py."""
+        opened = math.floor(now) if self.fixed else now - 1
+        while self.taken and (self.taken[0] < opened if self.fixed else self.taken[0] <= opened):
+            self.taken.popleft()
+        if len(self.taken) < self.per_second:
+            self.taken.append(now)
+            return None
+        return opened + 1 - now if self.fixed else self.taken[-self.per_second] + 1 - now
+
+
+class World:
+    """per_second: what the tenant allows. setup: the round trips that making a connection costs the first request of each thread."""
+
+    def __init__(self, ways: Ways, *, per_second: int = 10, fixed: bool = False, seed: int = 1, setup: float = 0.0) -> None:
+        self.ways, self.luck, self.setup = ways, random.Random(seed), setup
+        self.limit = Limit(per_second, fixed=fixed)
+        self.now = 1000.0
+        self.events: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
+        self.order = itertools.count()
+        self.processes: list[Process] = []
+        self.sent = Sent(0, 0, 0.0, [], Counter(), [])
+        # Seconds of the tenant's own work after it has counted a request.
+        self.work: Callable[[int], float] = lambda _number: 0.0
+        # Nobody tells when a request left, so that a slot is free one window after its answer.
+        self.answer_based = False
+        self.last = 0.0
+
+    def at(self, when: float, what: Callable[..., None], *args: Any) -> None:
+        heapq.heappush(self.events, (when, next(self.order), what, args))
+
+    def process(
+        self, state: State, requests: int, *, threads: int = 16, clock: float = 0.0, host: str = "here", busy: float = 0.0005
+    ) -> None:
+        """Sends so many requests, as many at once as it has threads."""
+        asking = deque([(self.now, self.setup > 0)] * min(threads, requests))
+        one = Process(len(self.processes), Pace(10, host), state, requests - len(asking), clock, busy, asking)
+        self.processes.append(one)
+        self.at(self.now, self.look, one)
+
+    def stranger(self, per_second: float, start: float, end: float) -> None:
+        """Another client of the tenant, which knows nothing of the budget."""
+        for number in range(int((end - start) * per_second)):
+            self.at(self.now + start + number / per_second, lambda: self.limit.take(self.now))
+
+    def run(self) -> Sent:
+        began = self.now
+        while self.events:
+            self.now, _order, what, args = heapq.heappop(self.events)
+            what(*args)
+        self.sent.took = self.last - began
+        return self.sent
+
+    def look(self, one: Process) -> None:
+        """The thread whose turn it is asks for a slot."""
+        if not one.asking or one.looks_again > self.now:
+            return
+        asked, fresh = one.asking[0]
+        ticket = f"{one.number}"
+        delay = one.pace.take(one.state, ticket, self.now + one.clock)
+        if delay > 0:
+            one.looks_again = self.now + delay
+            self.at(self.now + delay, self.look, one)
+            return
+        one.asking.popleft()
+        ticket = f"{one.number}.{next(self.order)}"
+        one.state.slots[-1].ticket = ticket
+        self.sent.waits.append(self.now - asked)
+        self.at(self.now + self.luck.uniform(0, one.busy), self.leave, one, ticket, self.now + one.clock, fresh)
+        if one.asking:
+            self.at(self.now, self.look, one)
+
+    def leave(self, one: Process, ticket: str, granted: float, fresh: bool) -> None:
+        if fresh:
+            out, back = self.ways(self.luck, self.now)
+            self.at(self.now + self.setup * (out + back), self.leave, one, ticket, granted, False)
+            return
+        if not self.answer_based:
+            one.pace.departed(one.state, ticket, self.now + one.clock)
+        out, back = self.ways(self.luck, self.now)
+        self.at(self.now + out, self.arrive, one, ticket, granted, self.now, back)
+
+    def arrive(self, one: Process, ticket: str, granted: float, left: float, back: float) -> None:
+        wait = self.limit.take(self.now)
+        if wait is None:
+            self.sent.requests += 1
+            self.sent.by_process[one.number] += 1
+            self.last = self.now
+        work = self.work(self.sent.requests) if wait is None else 0.0
+        self.at(self.now + back + work + self.luck.uniform(0, one.busy), self.answer, one, ticket, granted, left, wait, work)
+
+    def answer(self, one: Process, ticket: str, granted: float, left: float, wait: float | None, work: float) -> None:
+        now = self.now + one.clock
+        one.pace.answered(one.state, ticket, now, trip=self.now - left if not work else None)
+        if wait is not None:
+            self.sent.refused += 1
+            self.sent.refused_at.append(self.now - 1000)
+            one.pace.refused(one.state, granted, float(max(1, math.ceil(wait))), now)
+        elif one.left > 0:
+            one.left -= 1
+        else:
+            return
+        one.asking.append((self.now, False))
+        self.at(self.now, self.look, one)
+

@@ -1,0 +1,161 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the pace comes to on networks of all kinds, in simulated time (docs/api.md: tenant.limit): the tenant allows 10 in a second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from simulated_tenant import Sent, Ways, World, changing, network
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.pace import Pace, State
+
+LOOPBACK, NEAR, FAR, FARTHEST = network(0.002, 0.002), network(0.06, 0.015), network(0.4, 0.1), network(1.5)
+
+
+def sent(
+    ways: Ways,
+    *,
+    fixed: bool = False,
+    seed: int = 1,
+    processes: int = 4,
+    clocks: tuple[float, ...] = (),
+    setup: float = 0.0,
+    arrange: Callable[[World], None] = lambda _world: None,
+) -> Sent:
+    """800 requests of so many processes. clocks: by how much that of each is off; the same number is the same machine."""
+    world, state = World(ways, fixed=fixed, seed=seed, setup=setup), State()
+    arrange(world)
+    for number in range(processes):
+        clock = clocks[number] if clocks else 0.0
+        world.process(state, 800 // processes, clock=clock, host=f"clock {clock}")
+    found = world.run()
+    assert found.requests == 800
+    return found
+
+
+@pytest.mark.parametrize("fixed", [False, True], ids=["sliding", "fixed"])
+@pytest.mark.parametrize(
+    ("ways", "least", "refused"),
+    [(LOOPBACK, 9.9, 0), (NEAR, 9.9, 0), (FAR, 9.0, 1), (FARTHEST, 9.8, 0), (network(1.5, 0.1), 9.1, 0)],
+    ids=["loopback", "60 ms", "0.4 s and 0.1 s jitter each way", "1.5 s", "1.5 s and jitter"],
+)
+def test_nearly_all_of_the_budget_is_used_however_far_the_tenant_is(ways: Ways, least: float, refused: int, fixed: bool) -> None:
+    for seed in (1, 2):
+        found = sent(ways, fixed=fixed, seed=seed)
+        assert found.rate >= least
+        assert found.refused <= refused
+        # By turns, so that none is left behind.
+        assert set(found.by_process.values()) == {200}
+
+
+def test_by_answers_alone_a_far_tenant_is_asked_slowly() -> None:
+    """What the same simulation says of a slot that is free one window after its answer: what is measured here is the departures."""
+
+    def answers(world: World) -> None:
+        world.answer_based = True
+
+    assert 6.5 < sent(FAR, arrange=answers).rate < 6.9
+    assert 3.9 < sent(FARTHEST, arrange=answers).rate < 4.1
+
+
+def test_one_process_with_enough_threads_is_as_fast() -> None:
+    assert sent(FAR, processes=1).rate >= 9.0
+
+
+@pytest.mark.parametrize(
+    ("ways", "least", "refused"),
+    [
+        (network(0.4, 0.2, back=0.0), 8.3, 5),
+        (network(0.4, 0.0, back=0.2), 9.1, 0),
+        (changing(NEAR, FAR, 1020), 9.0, 1),
+        (changing(FAR, NEAR, 1020), 9.4, 4),
+        (changing(network(1.5, 0.1), NEAR, 1020), 9.4, 11),
+    ],
+    ids=["jitter outward alone", "jitter on the way back alone", "the tenant goes away", "the tenant comes near", "and from very far"],
+)
+def test_what_the_spread_of_round_trips_does_not_tell_costs_little(ways: Ways, least: float, refused: int) -> None:
+    found = sent(ways)
+    assert found.rate >= least
+    assert found.refused <= refused
+
+
+def test_making_connections_is_no_departure() -> None:
+    """Three round trips pass before the first request of a thread leaves; as departures they would let all come at once."""
+    assert sent(FAR, setup=3).refused <= 2
+    assert sent(network(1.5, 0.1), setup=3).refused <= 2
+
+
+def test_long_work_of_the_tenant_makes_no_margin_silly() -> None:
+    """Each third request, an update say, keeps the tenant at work for two seconds."""
+
+    def works(world: World) -> None:
+        world.work = lambda number: 2.0 if number % 3 == 0 else 0.0
+
+    found = sent(NEAR, arrange=works)
+    assert found.rate >= 9.7
+    assert found.refused <= 1
+
+
+@pytest.mark.parametrize("fixed", [False, True], ids=["sliding", "fixed"])
+def test_another_client_with_half_of_the_budget_leaves_most_of_the_other_half(fixed: bool) -> None:
+    found = sent(NEAR, fixed=fixed, arrange=lambda world: world.stranger(5, 0, 400))
+    assert found.rate >= 3.5
+    assert found.refused <= 20
+
+
+def test_two_machines_have_one_budget() -> None:
+    found = sent(NEAR, clocks=(0.0, 0.0001, 0.0, 0.0001))
+    assert found.refused == 0
+    assert found.rate >= 9.4
+
+
+def test_clocks_that_are_100_ms_apart_cost_a_few_refusals() -> None:
+    found = sent(NEAR, clocks=(0.0, 0.1, 0.0, 0.1))
+    assert found.refused <= 4
+    assert found.rate >= 9.0
+
+
+def used(state: State, pace: Pace, *, left: float | None, answered: float | None) -> float:
+    """When a slot is free that was taken at 100."""
+    state.slots = []
+    assert pace.take(state, "x", 100.0) == 0
+    if left is not None:
+        pace.departed(state, "x", left)
+    if answered is not None:
+        pace.answered(state, "x", answered, trip=None)
+    return pace.free_at(state, state.slots[0], 100.0)
+
+
+def test_never_later_than_one_window_after_the_answer() -> None:
+    pace, known = Pace(1, "here"), State(trips=[0.4, 0.6] * 5)
+    for state in (State(), known, State(trips=[0.0001, 4.0] * 50, wide=8.0, refused_at=100.0)):
+        for late in (0.0001, 0.001, 0.3, 0.41, 0.6, 2.0, 60.0):
+            assert used(state, pace, left=100.0, answered=100 + late) <= 101 + late
+            assert used(state, pace, left=None, answered=100 + late) == 101 + late
+            assert used(state, pace, left=100.0, answered=100 + late) >= 101
+
+
+def test_which_of_the_bounds_counts() -> None:
+    pace, known, none = Pace(1, "here"), State(trips=[0.4, 0.6] * 5), State()
+    assert used(none, pace, left=100.0, answered=None) == 106
+    assert used(none, pace, left=None, answered=None) == 106
+    assert used(none, pace, left=100.0, answered=100.5) == 101.5
+    # Half of the spread of 0.2 s, or what it took longer than the shortest.
+    assert used(known, pace, left=100.0, answered=None) == pytest.approx(101.103)
+    assert used(known, pace, left=100.0, answered=100.6) == pytest.approx(101.103)
+    assert used(known, pace, left=100.0, answered=100.45) == pytest.approx(101.053)
+    assert used(known, pace, left=100.2, answered=100.6) == pytest.approx(101.203)
+    # On another machine the clock may differ.
+    assert Pace(1, "there").free_at(known, known.slots[0], 100.0) == pytest.approx(101.253)
+
+
+def test_after_a_refusal_the_margins_are_wider_and_slowly_narrower_again() -> None:
+    pace, state = Pace(10, "here"), State(trips=[0.4, 0.6] * 5)
+    assert pace.margin(state, 100.0) == pytest.approx(0.1)
+    pace.refused(state, 100.0, 1.0, 100.0)
+    assert pace.margin(state, 101.0) == pytest.approx(0.2)
+    assert 0.1 < (pace.margin(state, 131.0) or 0) < 0.2
+    assert pace.margin(state, 161.0) == pytest.approx(0.1)
