@@ -36,6 +36,7 @@ GCC = {"originalUriBaseIds": {"PWD": {"uri": "file:///home/ci/app/build/"}}}
         (".\\src/b.py", None, {}, {}, "src/b.py"),
         ("src/odd%5Cname", None, {}, {}, "src/odd%5Cname"),
         ("src\\..\\b.py", None, {}, {}, "b.py"),
+        ("a|/b.py", None, {}, {}, "a%7C/b.py"),
         ("a/../b", None, {}, {}, "b"),
         # base ids
         ("src/a.py", "%SRCROOT%", {}, {}, "src/a.py"),

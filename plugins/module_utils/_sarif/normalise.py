@@ -237,7 +237,8 @@ def _percent(unusable: int, tally: _Tally) -> str:
 
 
 def _failed(tally: _Tally) -> str:
-    return f"the report says that its scan failed, so that findings may be missing ({len(tally.failures)}): {_some(tally.failures, '; ')}"
+    said = "the report says that its scan failed, or met errors, so that findings may be missing"
+    return f"{said} ({len(tally.failures)}): {_some(tally.failures, '; ')}"
 
 
 def _reasons(tally: _Tally, options: Options) -> str:

@@ -19,8 +19,10 @@ _OF_MACHINES = frozenset(
     for name in ("home", "Users", "builds", "github", "bitbucket", "var", "opt", "tmp", "root", "usr", "mnt", "private", "srv", "agent",
                  "workspace", "workspaces")
 )  # fmt: skip
-# Drive letters, also percent-encoded ones, which were decoded before, and the | of very old URIs.
-_DRIVE = re.compile(r"/*([A-Za-z])[:|](?=/|$)")
+# Drive letters, also percent-encoded ones, which were decoded before.
+_DRIVE = re.compile(r"/*([A-Za-z]):(?=/|$)")
+# ... and as very old URIs have them.
+_DRIVE_OF_URI = re.compile(r"/*([A-Za-z])[:|](?=/|$)")
 _DRIVE_OF_HOST = re.compile(r"[A-Za-z](?::|%3[Aa]|\|)")
 # \\?\C:\w, \\.\C:\w, \??\C:\w and \\?\UNC\server\share, with forward slashes.
 _DEVICE = re.compile(r"/+(?:[?.]|\?\?)/+(?:(?P<share>UNC/+)|(?=[A-Za-z]:))", re.IGNORECASE)
@@ -41,8 +43,9 @@ def spelt(text: str, encoded: bool = True) -> Spelt:
 
     In a URI a backslash cannot stand for itself, so it divides folders; one in a POSIX name is written %5C.
     """
+    drives = _DRIVE
     if text[:5].lower() == "file:":
-        rest, encoded = _of_authority(text[5:].replace("\\", "/")), True
+        rest, encoded, drives = _of_authority(text[5:].replace("\\", "/")), True, _DRIVE_OF_URI
     else:
         rest = text.replace("\\", "/") if encoded or not text.startswith("/") else text
     plain = unquote(rest, errors="surrogateescape") if encoded and "%" in rest else rest
@@ -50,7 +53,7 @@ def spelt(text: str, encoded: bool = True) -> Spelt:
     device = _DEVICE.match(windows)
     if device:
         windows = plain = ("//" if device["share"] else "") + windows[device.end() :]
-    drive = _DRIVE.match(windows)
+    drive = drives.match(windows)
     if drive:
         return Spelt(f"{drive[1].upper()}:{windows[drive.end() :]}", True)
     if windows.startswith("//"):
