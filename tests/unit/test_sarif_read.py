@@ -8,9 +8,11 @@ from __future__ import annotations
 import base64
 import bz2
 import codecs
+import errno
 import gzip
 import json
 import lzma
+import tempfile
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -296,3 +298,15 @@ def test_names_with_odd_characters_stay_on_one_line(tmp_path: Path) -> None:
     for missing in (f"{tmp_path}/a\nb", f"{tmp_path}/a\nb*", "a\0b"):
         with pytest.raises(InputError, match=r"path: .*a\\"):
             find_files([missing])
+
+
+def test_a_machine_without_a_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    path = tmp_path / "report.sarif"
+    path.write_text(TEXT, encoding="utf-8")
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_get_default_tempdir", none)
+    with pytest.raises(InputError, match=r"in any temporary folder: No usable temporary directory found\. Nothing was sent"):
+        prepare([str(path)], Options())
