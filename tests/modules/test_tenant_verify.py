@@ -54,7 +54,7 @@ def alike(name: str, said: Any, tenant: EmbeddedTenant) -> bool:
     if name == "repositories_envelope":
         meant = {"as_list": tenant.switches["list_envelope"]}
         return bool(meant.get(said, said) == meant.get(true, true))
-    return type(said) is type(true) and bool(said == true)
+    return type(said) is type(true) and bool(said == true)  # pylint: disable=unidiomatic-typecheck
 
 
 def wrong(seen: dict[str, Any], tenant: EmbeddedTenant) -> dict[str, Any]:

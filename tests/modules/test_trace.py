@@ -178,7 +178,7 @@ def test_it_never_stops_a_run_and_touches_nothing_else(
         assert warned.startswith(f"trace_file {tmp_path / name} is not written ({why}")
         assert warned.endswith("The run goes on without it.")
     assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "mine"
-    monkeypatch.setattr(trace.Trace, "entry", lambda *_: 1 / 0)
+    monkeypatch.setattr(trace.Trace, "entry", lambda *_args: 1 / 0)
     (warned,) = info.ok(trace_file=str(tmp_path / "x.har"))["warnings"]
     assert "is not written (ZeroDivisionError)" in warned
 
