@@ -16,8 +16,8 @@ LONGEST_FLIGHT = 5.0
 # A waiting process looks again at least so often (seconds), and is taken for dead when it is so much later than it said.
 _LONGEST_SLEEP = 2.0
 _GRACE = 3.0
-# Round trips that are remembered, and how many of them are needed to know the spread; the longest of each thirty is no part of it.
-_TRIPS, _ENOUGH, _OUTLIERS = 100, 10, 30
+# Round trips that are remembered, and how many of them are needed to know the spread; the longest of each hundred is no part of it.
+_TRIPS, _ENOUGH, _OUTLIERS = 200, 10, 100
 # Seconds: what two clocks of one machine, and those of two that keep the time, may differ by.
 _LEAST_MARGIN, _SKEW = 0.003, 0.05
 # Each refusal doubles the margins up to so many times; they are half as wide again after so many windows without one.
