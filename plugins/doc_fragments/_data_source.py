@@ -219,6 +219,7 @@ max_deselect:
     - A change that would deselect more repositories or mappings than this, or the last one, or that narrows
       O(%(here)sselection_type), is refused with the numbers. V(-1) allows all.
     - A selection type that the tenant does not show, or in a word that is not known, counts as the widest.
+    - What a tenant has selected by itself in an instance whose creation is still without its scope is no such change.
   type: int
   default: 10
 recreate:
@@ -258,7 +259,9 @@ wait_timeout:
 credentials_file:
   description:
     - File on the host that runs the module for the one-time token of a new V(COLLECTOR), as JSON, readable by its owner alone.
-    - It is proven writable before the request. An existing file is never overwritten.
+    - It is proven writable before the request. An existing file is never overwritten, and no two items may name one file.
+    - A collector whose file is missing is told in a warning and in C(pending_actions), since nobody can read its token again.
+    - A collector whose token cannot be written is deleted again.
     - When no token in a known form came, the file holds the tenant's answer, and the message says how to go on.
   type: path
 return_credentials:

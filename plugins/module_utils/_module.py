@@ -19,6 +19,7 @@ from ._http.client import REQUESTS_ERROR, Client
 from ._http.connection import Connection
 from ._http.plain import one_line
 from ._http.redaction import HIDDEN, Redactor, outgoing, secrets_in
+from ._texts import misread
 
 # The members of a result that are text for people.
 READ = ("msg", "diff", "hints", "api_error", "pending_actions", "exception")
@@ -72,9 +73,17 @@ class CortexModule(AnsibleModule):
     def __init__(self, argument_spec: dict[str, t.Any], **kwargs: t.Any) -> None:
         self.redactor = Redactor()
         self._options_valid = False
+        self._misread: list[str] = []
         super().__init__(argument_spec={**CONNECTION_SPEC, **argument_spec}, supports_check_mode=True, **kwargs)
         self._options_valid = True
+        if self._misread:
+            self.fail_json(msg=f"{'; '.join(self._misread)}. Nothing was sent.")
         self.redactor.add(*secrets_in(self.params))
+
+    def _load_params(self) -> None:
+        """Before Ansible makes a text of everything: of 1.10 and yes it would make 1.1 and True."""
+        super()._load_params()
+        self._misread = list(misread(self.params, self.argument_spec))
 
     def api(self) -> Api:
         """The tenant these options point to. Raises InputError for options that cannot be right; asks for a key only when one is needed."""

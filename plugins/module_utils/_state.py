@@ -40,7 +40,7 @@ SECTIONS: dict[str, Section] = {
     "unscoped": Section(
         holds="instances that a run created and has not scoped yet",
         keep=1000,
-        lost="what a broken-off run created counts as any other instance: to narrow its selection needs max_deselect",
+        lost="what a broken-off run created counts as any other instance once something changes it: to narrow it needs max_deselect",
     ),
     "made": Section(
         holds="which item an instance was created for, where the tenant shows another identifier than its name",

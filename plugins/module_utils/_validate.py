@@ -11,6 +11,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ._data_sources.check import check_item
 from ._data_sources.fields import argument_spec, item_from
 from ._errors import InputError, did_you_mean
+from ._texts import as_text, misread
 
 
 def _told(error: t.Any) -> str:
@@ -33,8 +34,13 @@ def validate_items(items: t.Any, variable: str = "tenant_data_sources") -> list[
         if not isinstance(item, dict):
             faults.append(f"{where} must be a dictionary of options.")
             continue
-        if isinstance(item.get("name"), str):
-            where += f" ({item['name']})"
+        name = as_text(item.get("name"))
+        if name is not None:
+            where += f" ({name})"
+        lost = list(misread(item, argument_spec(in_list=True)))
+        if lost:
+            faults += [f"{where}: {fault}." for fault in lost]
+            continue
         result = validator.validate(item)
         if result.error_messages:
             faults += [f"{where}: {_told(error)}" for error in result.errors]

@@ -44,6 +44,9 @@ options:
   plan_digest:
     description:
       - Apply only the plan with this digest (RV(plan_digest) of a check-mode run); otherwise nothing is changed.
+      - It covers the very requests that are sent, what each of them replaces, and what goes with a deletion. Of a secret it covers only
+        that it is set; the plan shows all else.
+      - Given, an instance that somebody changes between the plan and its update is not changed either.
       - A blank one, or a null, is the digest of no plan, so that nothing is changed. To apply whatever the plan is, leave it out.
     type: str
   plan_required:

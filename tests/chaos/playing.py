@@ -65,10 +65,13 @@ class Here:
 
 
 class Elsewhere:
-    """Plays in a process of its own that lives until closed; started plays of several run at the same time."""
+    """Plays in a process of its own that lives until closed; started plays of several run at the same time.
 
-    def __init__(self) -> None:
-        command = [sys.executable, "-m", "chaos.worker"]
+    before: a command that starts it, such as nice.
+    """
+
+    def __init__(self, *before: str) -> None:
+        command = [*before, sys.executable, "-m", "chaos.worker"]
         environment = {"PYTHONPATH": f"{ROOT / 'tests'}:{ROOT / '.build'}", "PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
         self._process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
@@ -85,6 +88,10 @@ class Elsewhere:
     def play(self, module: str, params: dict[str, Any]) -> tuple[dict[str, Any], str]:
         self.start(module, params)
         return self.finish()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def kill(self) -> None:
         """As kill -9, a machine that is switched off or a container that runs out of memory do it."""

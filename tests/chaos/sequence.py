@@ -57,6 +57,8 @@ class Sequence:
             if self.random.random() < 0.3:
                 options["profile"] = "awkward"
                 options["put_omitted"], options["unique_properties"] = "keep", "echoed"
+            # What a new instance selects by itself, at its creation or when it is scanned.
+            options["initial_selection"] = self.random.choice(["nothing", "found", "future", "manual"])
             with EmbeddedTenant(**options) as tenant:
                 self.tenant = tenant
                 self._arrange()
@@ -79,6 +81,8 @@ class Sequence:
         for number in range(choose.randint(1, 3)):
             name, host = f"core-{number}", f"git-{number}.example.com"
             repositories = [f"team/{number}-{n}" for n in range(choose.randint(0, 3))]
+            for there in [*repositories, f"found/{number}-0", f"found/{number}-1"]:
+                tenant.add_repository(there, url=f"https://{host}/{there}", source="GITLAB_SELF_MANAGED")
             item: Item = {
                 "type": "GITLAB_SELF_MANAGED",
                 "name": name,
@@ -121,7 +125,7 @@ class Sequence:
         (self.directory / "report.sarif").write_text(json.dumps(document))
 
     def _order_faults(self) -> None:
-        choose, kinds = self.random, list(KINDS)
+        choose, kinds = self.random, [*KINDS, "partial_scope"]
         drawn = [kinds[self.seed % len(kinds)], *choose.choices(kinds, k=choose.randint(0, 3))]
         if "lagging_list" in drawn:
             time.sleep(LONGEST_LAG)
@@ -133,6 +137,9 @@ class Sequence:
                 options["seconds"] = choose.choice([0.02, 0.1, 2 * LOOK_AGAIN])
             elif kind == "lagging_list":
                 options.update(seconds=choose.uniform(0.02, LONGEST_LAG), after=choose.randint(0, 1))
+            elif kind == "partial_scope":
+                # The scope of a new instance does not arrive: the run ends between the two requests of a creation.
+                kind, options = "html_500", {"method": "PUT", "count": 2}
             elif kind == "slow_answer":
                 options["seconds"] = choose.choice([0.02, 0.35])
             elif kind == "latency":
@@ -254,6 +261,8 @@ class Sequence:
             one = held.get((item["type"], item["name"]))
             assert one is not None, f"{item['name']} is missing"
             assert set(item.get("repositories", [])) <= set(one["state"]), f"{item['name']} lacks a repository"
+            found = [name for name in one["state"] if name.startswith("found/")]
+            assert not found, f"{item['name']} has kept what the tenant selected by itself: {found}"
         if not (self.directory / "collector.json").exists():
             assert any("known whether it was created" in said or "token" in said for said in self.told), "a token was lost without a word"
         for result in self._apply(self.wanted):

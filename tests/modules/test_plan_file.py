@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from bulk import Engine, RunModule, actions, item_of
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import redaction
 from tenant.server import EmbeddedTenant
 
@@ -123,9 +124,30 @@ def test_where_a_digest_is_required_nothing_is_changed_without_one(engine: Engin
     assert engine.tenant.journal == []
     # The check is where the digest comes from.
     digest = engine.apply(CORE, plan_required=True, check=True)["plan_digest"]
-    assert engine.apply(CORE, plan_required=True, plan_digest="b" * 16)["failed"]
+    assert engine.apply(CORE, plan_required=True, plan_digest="b" * 32)["failed"]
     assert engine.writes() == []
     assert actions(engine.apply(CORE, plan_required=True, plan_digest=digest)) == ["updated"]
+
+
+def test_an_approved_plan_is_not_applied_to_what_changed_while_it_was_made(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody approved what the update would be now; without an approval it is made to fit."""
+    digest, write = engine.apply(CORE, check=True)["plan_digest"], apply.Writer._update
+
+    def late(self: Any, outcome: Any) -> None:
+        changed_by_another(engine)
+        write(self, outcome)
+
+    monkeypatch.setattr(apply.Writer, "_update", late)
+    result = engine.apply(CORE, plan_digest=digest)
+    assert "was changed by somebody else while this run was planning. Run again." in result["msg"]
+    assert engine.writes() == []
+    assert actions(engine.apply(CORE)) == ["updated"]
+
+
+def test_the_digest_of_an_earlier_version_applies_nothing(engine: Engine) -> None:
+    result = engine.apply(CORE, plan_digest="a123456789abcdef")
+    assert "plan_digest a123456789abcdef is of an earlier version of this collection" in result["msg"]
+    assert engine.writes() == []
 
 
 def test_the_new_plan_is_written_when_the_digest_is_another(engine: Engine, tmp_path: Path) -> None:

@@ -235,6 +235,7 @@ def test_deleted_but_not_made_again(engine: Engine, monkeypatch: pytest.MonkeyPa
     assert engine.tenant.instances == {}
     assert "was deleted, but not created again" in result["msg"]
     assert "no more licences" in result["msg"]
+    assert result["msg"].endswith("Add to the item what of that scope it lacks, take its old id out, and run again.")
     if backup:
         assert result["backup_file"] in result["msg"]
         scope = yaml.safe_load(Path(result["backup_file"]).read_text(encoding="utf-8"))["tenant_data_sources"][0]
@@ -243,11 +244,25 @@ def test_deleted_but_not_made_again(engine: Engine, monkeypatch: pytest.MonkeyPa
     assert sorted(scope["repositories"]) == ["PAY/a", "PAY/b", "PAY/c"]
 
     monkeypatch.setattr(engine.tenant.state, "create", create)
-    # The advice is to run again: the item alone then has to be enough, or to say what is missing.
+    # As the line says: the item, with the scope from there and without the old id.
     again = {**scope, **{k: v for k, v in MOVED.items() if k != "recreate"}}
     again = {k: v for k, v in again.items() if k in ("type", "name", "domain", "credentials", "selection_type", "repositories")}
     monkeypatch.setattr(apply, "SETTLE_PAUSES", (0.0, 0.0))
     assert actions(engine.apply(again)) == ["created"]
+    assert sorted(new(engine)["state"]) == ["PAY/a", "PAY/b", "PAY/c"]
+
+
+def test_made_again_without_its_scope(engine: Engine) -> None:
+    """What was carried over from the old one is not in the item, so that the next run could not know it."""
+    old_id = old(engine)
+    engine.tenant.fault("html_500", method="PUT")
+    result = engine.one(by_host(MOVED, old_id))
+    made = new(engine)["id"]
+    assert f"was created (id {made}), but its scope was not set" in result["msg"]
+    assert "Its former scope is in the result's data_source: add to the item what of it is missing there, take its old id" in result["msg"]
+    scope = {k: v for k, v in result["data_source"].items() if k in ("selection_type", "repositories")}
+    again = {k: v for k, v in MOVED.items() if k not in ("recreate", "id")}
+    assert actions(engine.apply({**again, **scope})) == ["updated"]
     assert sorted(new(engine)["state"]) == ["PAY/a", "PAY/b", "PAY/c"]
 
 

@@ -51,7 +51,7 @@ def names(tenant: EmbeddedTenant) -> set[str]:
 
 
 def digest_in(ended: Ended) -> str:
-    (digest,) = re.findall(r"Digest: ([0-9a-f]{16})", ended.output)
+    (digest,) = re.findall(r"Digest: ([0-9a-f]{32})", ended.output)
     return str(digest)
 
 
@@ -175,6 +175,8 @@ NOT_MEANT: list[tuple[dict[str, Any], str]] = [
     ({"decommission_name": "snyk-eu"}, "type or id is needed"),
     # An answer of 007, as a controller hands it on.
     ({"decommission_type": "SNYK", "decommission_name": 7}, "decommission_name must be text, but is a number or a truth value by now"),
+    # A name of no.
+    ({"decommission_type": "SNYK", "decommission_name": False, "decommission_hostname": "h"}, "decommission_name must be text"),
     ({"decommission_data_sources": [SNYK], "decommission_backup_dir": ""}, "decommission_backup_dir is not set"),
     ({"decommission_data_sources": [SNYK], "onboard_file": "tenants/none.yml"}, "onboard_file tenants/none.yml does not exist"),
     ({"decommission_data_sources": [SNYK], "tenant_expected_tenant": "uat.example.com"}, "expected_tenant is uat.example.com"),
@@ -252,7 +254,7 @@ def test_each_tenant_of_an_inventory_has_its_own_evidence(tmp_path: Path) -> Non
         inventory.write_text(yaml.safe_dump({"tenants": {"hosts": hosts}}))
         given: dict[str, Any] = {"decommission_data_sources": [SNYK], "decommission_backup_dir": "retired", "cortex_cloud_hosts": "tenants"}
         checked = play(tmp_path, "decommission", "--check", inventory=str(inventory), **given).fine()
-        digests = re.findall(r"^ok: \[(one|two)\](?:(?!^ok: ).)*?Digest: ([0-9a-f]{16})", checked.output, re.MULTILINE | re.DOTALL)
+        digests = re.findall(r"^ok: \[(one|two)\](?:(?!^ok: ).)*?Digest: ([0-9a-f]{32})", checked.output, re.MULTILINE | re.DOTALL)
         assert len(set(digests)) == 2
         # A digest is of one tenant: the other one refuses it.
         one_digest = dict(digests)["one"]

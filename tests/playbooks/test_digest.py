@@ -9,6 +9,7 @@ A controller writes each answer as `name: !unsafe 'text'`, and ansible-core 2.19
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 from cores import CORES, programs
 from playing import Ended, play
 
+from starting import BIN
 from tenant.server import EmbeddedTenant
 
 NOT_THE_PLAN = {
@@ -102,4 +104,24 @@ def test_nothing_is_deleted_without_the_confirmed_digest(core: str, tenant: Embe
     )  # fmt: skip
     all_refused(ended, names, tenant)
     assert ended.output.count("decommission_confirm=") >= len(names) - 1
+    assert len(tenant.instances) == 1
+
+
+def test_a_data_file_cannot_approve_its_own_plan(tenant: EmbeddedTenant, tmp_path: Path) -> None:
+    sources = "tenant_data_sources: [{type: JENKINS_SERVER, name: blue}]\n"
+    (tmp_path / "list.yml").write_text(sources, encoding="utf-8")
+    checked = play(tmp_path, "onboard", "-e", "onboard_file=list.yml", "-e", "tenant_plan_digest=", "--check", tenant=tenant)
+    (digest,) = set(re.findall(r"that of this plan is (\w+)\.", checked.output))
+    own = tmp_path / "own.yml"
+    own.write_text(f"{sources}tenant_plan_digest: {digest}\n", encoding="utf-8")
+    vault = tmp_path / "vault"
+    vault.write_text("the-vault-password", encoding="utf-8")
+    subprocess.run([BIN / "ansible-vault", "encrypt", own, "--vault-password-file", vault], check=True, capture_output=True)
+    options = ["-e", "onboard_file=own.yml", "--vault-password-file", str(vault)]
+    refused = play(tmp_path, "onboard", *options, "-e", "tenant_plan_required=true", tenant=tenant)
+    assert "onboard_file own.yml sets tenant_plan_digest, so whoever writes it would approve their own plan" in refused.output
+    gone = play(tmp_path, "decommission", *options, tenant=tenant, decommission_type="JENKINS_SERVER", decommission_name="blue")
+    assert "onboard_file own.yml sets tenant_plan_digest" in gone.output
+    assert tenant.writes == []
+    play(tmp_path, "onboard", "-e", "onboard_file=list.yml", "-e", f"tenant_plan_digest={digest}", tenant=tenant).fine()
     assert len(tenant.instances) == 1

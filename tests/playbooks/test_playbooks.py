@@ -281,7 +281,9 @@ def test_a_branch_that_became_a_number_is_not_uploaded_to(play: Play, tenant: Em
     variables = {"sarif_path": "report.sarif", "sarif_collector_id": "1", "sarif_repository_url": "https://github.com/example/shop"}
     ended = play("upload_sarif", tenant, "--check", sarif_branch=1.1, **variables)
     assert ended.code == 2
-    assert "sarif_branch must be text, but is the number 1.1 by now" in ended.output
+    assert "sarif_branch must be text, but is a number or a truth value by now" in ended.output
+    named = play("upload_sarif", tenant, "--check", **{**variables, "sarif_collector_id": 7, "sarif_commit": False, "sarif_branch": None})
+    assert "sarif_collector_id, sarif_commit must be text" in named.output
     assert tenant.journal == []
 
 
@@ -326,6 +328,9 @@ def test_in_check_mode_every_playbook_only_reads(play: Play, tenant: EmbeddedTen
     (tmp_path / "report.sarif").write_text(json.dumps(REPORT))
     tenant.add_repository("example/shop")
     collector = tenant.add_collector("bandit")
+    # Its token is where the data file says, or a run would tell that it is missing.
+    kept = {"id": collector.id, "token_id": collector.token_id, "token": collector.token}
+    (tmp_path / "bandit-collector.json").write_text(json.dumps(kept))
     tenant.add_instance("JENKINS_SERVER", name="jenkins-release")
     tenant.set(read_only=True)
     variables = {k: v.replace("{tmp}", str(tmp_path)) for k, v in needs.items()}

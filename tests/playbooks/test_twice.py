@@ -35,7 +35,8 @@ SCANNERS = {
 ITEMS = [
     {"type": "GITLAB_SELF_MANAGED", "name": "platform", "domain": {"hostname": "gitlab.example.com", "protocol": "https"},
      "selection_type": MANUAL, "repositories": ["shop/a", "shop/b"], "repositories_mode": "exact"},
-    {"type": "COLLECTOR", "name": "bandit", "credentials_file": "bandit.json"},
+    # As the role made it, whose name for it is the extra variable's.
+    {"type": "COLLECTOR", "name": "bandit", "credentials_file": "checkov.json"},
     {"type": "SEMGREP", "name": "semgrep", "credentials": {"token": "canary"}},
 ]  # fmt: skip
 # They read alone, so that a first run of theirs leaves nothing for a second one: they come with the second run of the others.

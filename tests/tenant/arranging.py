@@ -10,6 +10,9 @@ from typing import Any
 from .auth import CollectorToken
 from .state import State
 
+# Seconds.
+YEAR = 365 * 86400.0
+
 
 class Arranging:
     """The arranging methods of EmbeddedTenant."""
@@ -28,7 +31,7 @@ class Arranging:
         `external_projects` and `status_details` are in the API's shape, `scan_types` is like {"SAST": True}; `id` when the test
         wants a certain one. `identifier` is its uniqueIdentifier, otherwise as the switch identifier_given says. `repositories`:
         what the connection can see; they become assets of the instance, and without `selection_type` and `state` the switch
-        initial_selection says what is selected.
+        initial_selection says what is selected. One with a `selection_type` is a year old, and somebody chose that selection today.
         """
         properties = dict(unique_properties or {})
         if name is not None:
@@ -41,6 +44,8 @@ class Arranging:
         for key, value in (("status", status), ("domain", domain), ("transporter", transporter), ("selectionType", selection_type)):
             if value:
                 shape[key] = value
+        if selection_type:
+            shape["createdAt"] = self.state.now(ago=YEAR)
         visible = list(repositories)
         with self.state.lock:
             stored = self.state.store(shape, id, identifier=identifier, certificate=certificate, repositories=visible,

@@ -27,8 +27,8 @@ class Assets:
         self.uploads: list[upload.Upload] = []
         self.accepted: list[upload.AcceptedResult] = []
 
-    def now(self) -> str:
-        return iso(self._clock.now() + self._switches.clock_offset)
+    def now(self, ago: float = 0.0) -> str:
+        return iso(self._clock.now() + self._switches.clock_offset - ago)
 
     def add_repository(self, full_name: str, url: str, source: str, default_branch: str, instance_id: str | None = None) -> str:
         """Add an asset and return its id, which has 63 hexadecimal characters, as in the vendor's sample. `instance_id`: whose it is."""

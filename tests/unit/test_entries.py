@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import pytest
@@ -114,13 +115,17 @@ def test_variables_of_others_and_empty_ones_are_passed_over() -> None:
         ({"vcs_github": "x"}, "vcs_github must be a list of entries"),
         ({"vcs_github": ["x"]}, "vcs_github[0] must be a dictionary with at least a name."),
         ({"vcs_github": [{"name": "a"}, {"scope": "all"}]}, "vcs_github[1] has no name."),
-        ({"vcs_github": [{"name": 7}]}, "vcs_github[0] has no name."),
+        ({"vcs_github": [{"name": 1.1}]}, "vcs_github[0]: name is a number with a point by now, and what was written is not known"),
+        ({"vcs_github": [{"name": True}]}, "vcs_github[0]: name is a truth value by now"),
+        ({"vcs_github": [{"name": datetime.date(2024, 1, 1)}]}, "vcs_github[0]: name is a date by now"),
+        ({"vcs_github": [{"id": 1.5}]}, "vcs_github[0]: id is a number with a point by now"),
+        ({"vcs_github": [{"name": "a", "scope": ["a/b", 7.5]}]}, "vcs_github[0] (a): scope[1] is a number with a point by now"),
         ({"vcs_github": [{"name": "a"}, {"name": "b", "scpoe": "all"}]}, "vcs_github[1] (b): scpoe is no input of it. Did you mean scope?"),
         ({"vcs_github": [{"name": "a", "token": "canary"}]}, "vcs_github[0] (a): token is no input of it."),
         ({"vcs_github": [{"name": "a", "type": "GITLAB"}]}, "vcs_github[0] (a): type is no input of it."),
         ({"vcs_github": [{"name": "a", "scope": "everything"}]}, "vcs_github[0] (a): scope must be all, all_and_future or a list"),
         ({"vcs_github": [{"name": "a", "scope": {"x": 1}}]}, "vcs_github[0] (a): scope must be"),
-        ({"vcs_github": [{"name": "a", "scope": ["a/b", 7]}]}, "vcs_github[0] (a): scope must be"),
+        ({"vcs_github": [{"name": "a", "scope": ["a/b", []]}]}, "vcs_github[0] (a): scope must be"),
         ({"vcs_github": [{"name": "a", "scope": "all", "repositories": []}]}, "vcs_github[0] (a): scope stands for"),
         ({"scanners_snyk": [{"name": "a", "token": "canary", "credentials": {"token": "canary"}}]},
          "scanners_snyk[0] (a): token and credentials.token mean the same: give one."),
@@ -190,3 +195,8 @@ def test_the_items_that_are_given_are_not_changed_by_the_check() -> None:
     check_item(whole)
     assert whole == {**item, **defaults}
     assert item_from(whole)["name"] == "x"
+
+
+def test_a_whole_number_is_the_text_that_it_was() -> None:
+    (item,) = items_of({"vcs_github": [{"name": 123, "scope": ["a/b", 7]}]})
+    assert (item["name"], item["repositories"]) == ("123", ["a/b", "7"])

@@ -17,6 +17,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.cortex_cloud.appsec.plugins.filter.appsec import FILTERS, FilterModule
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._data_file import names_set
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated, told
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._items import project_path
 
@@ -89,3 +90,22 @@ def test_loading_them_loads_no_other_file() -> None:
     loaded = done.stdout.split()
     assert [name for name in loaded if name.startswith(f"{OURS}.")] == [f"{OURS}.filter", f"{OURS}.filter.appsec"]
     assert not {"requests", "yaml", "ansible"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("tenant_plan_digest: x\n", ["tenant_plan_digest"]),
+        ('{"tenant_plan_digest": "x", "other": 1}', ["tenant_plan_digest", "other"]),
+        ("? tenant_plan_digest\n: x\n", ["tenant_plan_digest"]),
+        ('"tenant_plan_\\x64igest": x\n', ["tenant_plan_digest"]),
+        ("a: &a {tenant_plan_digest: x}\n<<: *a\n", ["a", "tenant_plan_digest"]),
+        ("a: &a {tenant_plan_digest: x}\n<<: [*a]\nsecret: !vault x\n", ["a", "tenant_plan_digest", "secret"]),
+        ("a: {tenant_plan_digest: x}\n", ["a"]),
+        ("", []),
+        ("- tenant_plan_digest: x", ["tenant_plan_digest"]),
+        ("a: [", []),
+    ],
+)
+def test_the_names_that_a_data_file_sets_are_told_however_they_are_written(text: str, names: list[str]) -> None:
+    assert names_set(text) == names

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.check import check_item
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.digest import destroys
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.match import match
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import (
@@ -20,7 +21,6 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.
     plan_update,
     unexpected,
 )
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.show import destroys
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError, TenantError
 
 MANUAL = "MANUAL_SELECTION"

@@ -17,6 +17,7 @@ from .._http.redaction import holds_masked, secrets_in
 from .._state import Memory
 from .collector_token import CredentialsFile, credentials_content, find_credentials
 from .data_file import write_backup
+from .digest import requests_of
 from .fields import COLLECTOR, MANUAL, Item, Raw, label
 from .instance import Instance
 from .lost import find_lost
@@ -25,7 +26,7 @@ from .match import Match
 from .plan import Plan, pending_actions, plan_item, plan_pending, plan_update, scope_item, unexpected
 from .status import reasons, status_of
 from .types import known
-from .unscoped import forget, remember
+from .unscoped import forget, remember, remembers
 from .view import SETTLE_PAUSES, View
 
 # How long an instance may take to appear in the list after a create whose answer was lost.
@@ -63,6 +64,8 @@ class Outcome:
     collector_credentials: dict[str, str] | None = None
     credentials_applied: bool = False
     pruned: bool = False
+    # What a person has to do about a token that is not where the item says.
+    token_missing: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
 
     @property
     def released(self) -> dict[str, str] | None:
@@ -82,7 +85,7 @@ class Outcome:
         """Adopt a plan. predicted: in check mode the prediction is the result."""
         self.plan, self.action = plan, _ACTIONS[plan.action]
         self.changed = plan.changed and predicted
-        self.data_source, self.pending = plan.after, plan.pending
+        self.data_source, self.pending = plan.after, [*plan.pending, *self.token_missing]
         self.warnings += [w for w in plan.warnings if w not in self.warnings]
         made = ["create", *(["scope"] if plan.put else [])]
         self.actions = {"create": made, "recreate": ["delete", *made], "update": ["update"], "delete": ["delete"]}.get(plan.action, [])
@@ -94,10 +97,13 @@ class Surprise(TenantError):
 
 
 class Writer:
-    """Carries out plans against one tenant. May be used by several threads, one instance at a time in each."""
+    """Carries out plans against one tenant. May be used by several threads, one instance at a time in each.
 
-    def __init__(self, view: View, memory: Memory) -> None:
-        self.view, self.api, self.memory = view, view.api, memory
+    approved: somebody approved the plans as they are, so that nothing else is done, though the tenant changes meanwhile.
+    """
+
+    def __init__(self, view: View, memory: Memory, *, approved: bool = False) -> None:
+        self.view, self.api, self.memory, self.approved = view, view.api, memory, approved
         self._lock = threading.Lock()
         # What this run knows of types: which the tenant has created, which it refused, and a lock for the first creation of each.
         self._created: set[str] = set()
@@ -170,8 +176,16 @@ class Writer:
             with self._locked(instance_id):
                 waits = self._set_scope(outcome, item, self.view.settled(instance_id, label(item)))
         except CortexError as exc:
-            done = f" was created (id {instance_id}), but its scope was not set"
-            raise PartlyDone(done, exc, subject=label(item)) from None
+            done, how = f" was created (id {instance_id}), but its scope was not set", "Run again to complete it."
+            if outcome.plan.action == "recreate":
+                old = "take its old id out, " if "id" in outcome.item else ""
+                how = f"Its former scope is in {_scope_kept(outcome)}: add to the item what of it is missing there, {old}and run again."
+            if not remembers(self.memory, instance_id):
+                how += (
+                    " No memory of it could be kept: should that run say that it narrows what is covered, set max_deselect to -1 for it "
+                    f"(id {instance_id})."
+                )
+            raise PartlyDone(done, exc, how, subject=label(item)) from None
         if waits:
             outcome.pending = pending_actions(item, instance_id, scope_waits=True)
 
@@ -179,7 +193,7 @@ class Writer:
         """Returns whether the scope of a new instance waits for a person's consent."""
         remember(self.memory, self.api.client.redactor, item, shown.raw)
         # Nobody has mapped anything in it yet, whether the tenant shows that or not.
-        plan = plan_update(scope_item(item, outcome.plan.after or {}, shown), dataclasses.replace(shown, applied=[]))
+        plan = plan_update(scope_item(item, outcome.plan.after or {}, shown), dataclasses.replace(shown, applied=[], begun=None))
         outcome.warnings += plan.warnings
         if not plan.changed:
             self._as_wanted(plan, shown.id)
@@ -278,7 +292,7 @@ class Writer:
             found = view.find(outcome.item, full=True)
         except CortexError:
             found = Match()
-        if found.found is None:
+        if found.found is None or self.approved:
             raise refusal
         outcome.warnings += filter(None, [found.warning])
         outcome.warnings.append(f"{label(outcome.item)} was created by somebody else while this run was planning; it was taken as it is.")
@@ -297,7 +311,9 @@ class Writer:
                 keep.commit(credentials_content(reply, found, outcome.item.get("name")))
             except OSError as exc:
                 unwritten = f"{made}, but its token could not be written to {keep.path} ({exc.strerror})"
-                raise PartlyDone(unwritten, how=f"{again}.", subject=subject) from None
+                if found and outcome.released:
+                    raise PartlyDone(unwritten, how="The result holds it: keep it from there.", subject=subject) from None
+                self._undo_collector(outcome, str(reply["id"]), unwritten)
         if not found:
             how = f"{again} with credentials_file, which keeps the answer as it is, or renew its token in the console."
             if keep:
@@ -307,6 +323,21 @@ class Writer:
                 )
             raise PartlyDone(f"{made}, but the answer held no token in a known form", how=how, subject=subject)
 
+    def _undo_collector(self, outcome: Outcome, instance_id: str, unwritten: str) -> t.NoReturn:
+        """A collector whose token nobody has is of no use: it goes, so that the next run makes it again."""
+        subject = label(outcome.item)
+        outcome.collector_credentials = None
+        try:
+            with self._locked(instance_id):
+                self.api.delete_data_source(instance_id, subject)
+                self._gone(instance_id, subject)
+        except CortexError as exc:
+            how = f"Delete it (state: absent, id: {instance_id}), make room there, and run again."
+            raise PartlyDone(f"{unwritten}, and deleting it failed", exc, how, subject=subject) from None
+        outcome.actions = [action for action in outcome.actions if action != "create"]
+        outcome.changed = bool(outcome.actions)
+        raise CortexError(f"{unwritten}, so it was deleted again. Make room there, and run again.", subject=subject)
+
     def _update(self, outcome: Outcome) -> None:
         item, instance_id = outcome.item, outcome.plan.id
         with self._locked(instance_id):
@@ -314,9 +345,10 @@ class Writer:
             if current is None:
                 raise _overtaken("deleted", item, instance_id)
             # Planned anew from the read right before the write: what others changed since must not be undone.
-            outcome.take(plan_update(item, current, self.view.creatable), predicted=False)
-            if outcome.plan.action == "recreate":
+            plan = plan_update(item, outcome.match.judged(current), self.view.creatable)
+            if plan.action == "recreate" or (self.approved and requests_of([plan]) != requests_of([outcome.plan])):
                 raise _overtaken("changed", item, instance_id)
+            outcome.take(plan, predicted=False)
             if outcome.plan.changed:
                 if _narrows(outcome.plan):
                     self._backup(outcome, current.shown)
@@ -365,9 +397,9 @@ class Writer:
             except CortexError as exc:
                 if "create" in outcome.actions:
                     raise
-                kept = f"its scope is in {outcome.backup_file}" if outcome.backup_file else "its scope is in the result's data_source"
-                how = "Take its old id out of the item and run again." if "id" in outcome.item else "Run again to complete it."
-                done = f" was deleted, but not created again; {kept}"
+                old = "take its old id out, " if "id" in outcome.item else ""
+                how = f"Add to the item what of that scope it lacks, {old}and run again."
+                done = f" was deleted, but not created again; its scope is in {_scope_kept(outcome)}"
                 raise PartlyDone(done, exc, how, subject=label(plan.before or item)) from None
 
     def _delete(self, outcome: Outcome) -> None:
@@ -434,6 +466,11 @@ def _overtaken(what: str, item: Item, instance_id: str) -> TenantError:
     """what: what somebody else did to the instance, deleted or changed."""
     said = f" (id {instance_id}) was {what} by somebody else while this run was planning. Run again."
     return TenantError(said, subject=label(item))
+
+
+def _scope_kept(outcome: Outcome) -> str:
+    """Where the scope of a deleted instance is to be found."""
+    return outcome.backup_file or "the result's data_source"
 
 
 def _narrows(plan: Plan) -> bool:

@@ -4,13 +4,16 @@
 # PRIVATE to the collection: floor 3, a collector's one-time token: found in the reply, kept in a file, found again there.
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import time
 import typing as t
 
 from .._admitted import parsed
 from .._errors import InputError
-from .._files import Draft, make_folders
+from .._files import Draft, make_folders, open_private, write_private
+from .._http.lock import lock_now
 from .fields import FIELDS, Raw
 
 
@@ -24,6 +27,9 @@ _TOKEN_ID = (_published("credentials.webhook_auth_key_id"), "tokenId", "token_id
 _TOKEN = (_published("credentials.webhook_auth_key"), "apiToken", "api_token", "token", "apiKey", "api_key", "secret")
 _URL = ("apiUrl", "api_url", "uploadUrl", "url")
 _ROOM = 4096
+DRAFT = ".credentials-"
+# A draft without a token that is so old (seconds), and that no run holds, was left by one that was killed.
+LEFT_BEHIND = 3600.0
 
 
 def find_credentials(reply: t.Any) -> dict[str, str] | None:
@@ -63,6 +69,7 @@ class CredentialsFile:
     def __init__(self, path: str) -> None:
         self.path = os.path.abspath(os.path.expanduser(path))
         self._draft: Draft | None = None
+        self._held: int | None = None
 
     def refuse_existing(self) -> None:
         """Raise InputError when the file is there: it holds another collector's token, which nobody can get a second time."""
@@ -79,7 +86,9 @@ class CredentialsFile:
         self.refuse_existing()
         try:
             make_folders(os.path.dirname(self.path))
-            self._draft = Draft(self.path, prefix=".credentials-")
+            _remove_left_behind(os.path.dirname(self.path))
+            self._draft = Draft(self.path, prefix=DRAFT)
+            self._held = _hold(self._draft.path)
             self._draft.write(b" " * _ROOM)
         except OSError as exc:
             self.discard()
@@ -96,9 +105,89 @@ class CredentialsFile:
         self._draft.publish(new=True)
 
     def discard(self) -> None:
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
         if self._draft:
             self._draft.discard()
             self._draft = None
+
+
+def real_path(path: str) -> str:
+    """One path for all spellings of it, links followed."""
+    return os.path.realpath(os.path.expanduser(path))
+
+
+def missing_token(path: str, instance_id: str) -> str:
+    """What of a collector's token is not where its item says, as the end of a sentence; empty when it is there."""
+    if not os.path.lexists(os.path.expanduser(path)):
+        return "does not exist"
+    try:
+        held = load_credentials(path)["id"]
+    except InputError:
+        # Whoever put something else there may read it in a way of their own.
+        return ""
+    return "" if held == instance_id else f"holds the token of another collector (id {held})"
+
+
+def left_draft(path: str, instance_id: str) -> tuple[str, str] | None:
+    """The draft with this collector's token that a run left which was killed before it gave it its name, and what is in it."""
+    for draft, content in _left(os.path.dirname(os.path.abspath(os.path.expanduser(path)))):
+        with contextlib.suppress(ValueError):
+            held = json.loads(content)
+            if isinstance(held, dict) and held.get("id") == instance_id:
+                return draft, content
+    return None
+
+
+def take_draft(draft: str, content: str, path: str) -> bool:
+    """Make a draft the file, unless there is such a file by now. Returns whether it was done."""
+    try:
+        write_private(os.path.abspath(os.path.expanduser(path)), content, new=True)
+    except OSError:
+        return False
+    with contextlib.suppress(OSError):
+        os.unlink(draft)
+    return True
+
+
+def _left(directory: str) -> t.Iterator[tuple[str, str]]:
+    """The drafts in a folder that no run holds, and what is in them."""
+    try:
+        names = sorted(name for name in os.listdir(directory) if name.startswith(DRAFT))
+    except OSError:
+        return
+    for draft in (os.path.join(directory, name) for name in names):
+        handle = _hold(draft)
+        if handle is None:
+            continue
+        try:
+            content = os.read(handle, 100 * _ROOM).decode("utf-8", "replace")
+        except OSError:
+            continue
+        finally:
+            os.close(handle)
+        yield draft, content
+
+
+def _remove_left_behind(directory: str) -> None:
+    """What a killed run left that holds nothing."""
+    for draft, content in _left(directory):
+        with contextlib.suppress(OSError):
+            if not content.strip() and time.time() - os.lstat(draft).st_mtime > LEFT_BEHIND:
+                os.unlink(draft)
+
+
+def _hold(draft: str) -> int | None:
+    """The draft, open and locked, so that no other run takes it for left behind; None when another run holds it, or it cannot be told."""
+    try:
+        handle = open_private(draft, os.O_RDONLY)
+    except OSError:
+        return None
+    if lock_now(handle):
+        return handle
+    os.close(handle)
+    return None
 
 
 def credentials_content(reply: Raw, credentials: dict[str, str] | None, name: str | None) -> dict[str, t.Any]:

@@ -9,6 +9,7 @@ import os
 import typing as t
 
 from .._errors import InputError, did_you_mean
+from .._texts import as_text, not_text
 from .fields import MANUAL, Item, argument_spec, get, put
 from .types import INPUTS, TYPES, VARIABLES
 
@@ -50,8 +51,15 @@ def _item(variable: str, kind: str, index: int, entry: t.Any) -> Item:
     where = f"{variable}[{index}]"
     if not isinstance(entry, dict):
         raise InputError(f"{where} must be a dictionary with at least a name.")
-    if isinstance(entry.get("name"), str):
-        where += f" ({entry['name']})"
+    if isinstance(entry.get("scope"), list):
+        entry = {**entry, "scope": [r if as_text(r) is None else as_text(r) for r in entry["scope"]]}
+    for key, value in entry.items():
+        if key in ("name", "id") and not_text(value):
+            raise InputError(f"{where}: {key} {not_text(value)}.")
+    name = as_text(entry.get("name"))
+    if name is not None:
+        entry = {**entry, "name": name}
+        where += f" ({name})"
     elif "id" not in entry:
         raise InputError(f"{where} has no name.")
     inputs = (*TYPES[kind].inputs, "scope")
@@ -96,4 +104,5 @@ def _scope(where: str, entry: Item, scope: t.Any) -> Item:
         return {"selection_type": _SCOPES[scope]}
     if isinstance(scope, list) and all(isinstance(r, str) for r in scope):
         return {"selection_type": MANUAL, "repositories": scope}
-    raise InputError(f"{where}: scope must be all, all_and_future or a list of repositories.")
+    lost = next((f"scope[{i}] {why}" for i, r in enumerate(scope) if (why := not_text(r))), None) if isinstance(scope, list) else None
+    raise InputError(f"{where}: {lost}." if lost else f"{where}: scope must be all, all_and_future or a list of repositories.")

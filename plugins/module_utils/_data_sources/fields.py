@@ -77,12 +77,18 @@ FIELDS = (
     Field("updated_at", "lastUpdateDate", at=(), older="updatedAt"),
 )
 
-# What an instance shows of what a user can give, in the order in which plans and exports tell it: digests rest on that order.
+# Lists whose order means nothing.
+LISTS = tuple(f.option for f in FIELDS if f.type in ("names", "mappings"))
+# What an instance shows of what a user can give, in the order in which plans and exports tell it.
 SHOWN = tuple(dict.fromkeys(f.option.partition(".")[0] for f in FIELDS if f.at and not f.write_only))
 # What is given at creation and compared after it, but cannot be updated.
 IMMUTABLE = tuple(f.option for f in FIELDS if f.at == ("create",) and not f.write_only)
 # The members of a request body that the tenant never shows.
 WRITE_ONLY = frozenset(f.api.partition(".")[0] for f in FIELDS if f.write_only)
+
+# Where an instance names what is selected, and all that says how much is.
+STATE = next(f.api for f in FIELDS if f.option == "repositories")
+SELECTION = tuple(f.api for f in FIELDS if f.option in ("selection_type", "repositories", "repositories_count"))
 
 # One entry of external_projects: a vendor's project or branch -> a Cortex repository or branch (docs/api.md: update.projects).
 MAPPING = {

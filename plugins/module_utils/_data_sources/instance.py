@@ -9,7 +9,7 @@ import functools
 import typing as t
 
 from .._admitted import Unreadable, count_from
-from .fields import REPLACED, Item, Raw, from_api, is_blank, is_published, label, names_of, readable
+from .fields import REPLACED, SELECTION, STATE, Item, Raw, from_api, is_blank, is_published, label, names_of, readable
 
 # A count that is there and cannot be read. It is not 0, and no list is as long.
 UNREADABLE_COUNT = -1
@@ -17,6 +17,18 @@ UNREADABLE_COUNT = -1
 # What an entry of the list says of the selection is not taken over: its state is empty whatever is selected. Nor is why it had the
 # status it had then.
 _NOT_FROM_THE_LIST = ("state", "repositoriesCount", "statusDetails")
+
+
+@dataclasses.dataclass(frozen=True)
+class Begun:
+    """An instance that was created and whose scope nobody has set yet.
+
+    ours: an earlier run remembers that it created it. untouched: nothing at all was changed since; else the tenant has scanned it, or
+    somebody has changed what is not its selection.
+    """
+
+    ours: bool
+    untouched: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,12 +41,14 @@ class Instance:
     applied: the external_projects that an earlier run set and nobody has changed since, where the tenant does not show them.
     own: of one that is full, what the answer about it showed, without what is known from the list alone.
     odd: the members that the tenant shows in a form that is not known; they are taken as not shown, and are never sent back.
+    begun: that its creation is still without its scope; None for all others, and for one that is not full.
     """
 
     raw: Raw
     full: bool
     listed_count: int | None = None
     applied: list[Item] | None = None
+    begun: Begun | None = None
     own: Raw = dataclasses.field(default_factory=dict)
     odd: list[str] = dataclasses.field(default_factory=list)
 
@@ -99,6 +113,11 @@ class Instance:
             return from_api({k: v for k, v in self.raw.items() if k != "state"})
         unselected = self.published and self.raw.get("state") is None and not self.listed_count
         return from_api({**self.raw, "state": []} if unselected else self.raw)
+
+    def as_created(self) -> Instance:
+        """What a creation plans its scope against: nothing is selected in it yet."""
+        unscoped = {k: v for k, v in self.raw.items() if k not in SELECTION}
+        return dataclasses.replace(self, raw={**unscoped, STATE: []}, listed_count=None)
 
     @property
     def label(self) -> str:

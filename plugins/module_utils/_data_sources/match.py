@@ -34,6 +34,10 @@ class Match:
     undetermined: str = ""
     warning: str = ""
 
+    def judged(self, current: Instance) -> Instance:
+        """The instance as it may be planned for: one that is not proven to be the item's is never taken for its creation."""
+        return current if self.proven or self.by == "memory" else dataclasses.replace(current, begun=None)
+
 
 def match(item: Item, instances: t.Iterable[Instance], taken: t.Container[str] = ()) -> Match:
     """Find the instance that an item without an id means, by type and every distinguishing field given.

@@ -13,7 +13,7 @@ from .._http.redaction import alike, holds_masked, is_masked
 from .fields import COLLECTOR, MANUAL, MAPPING, Item, Raw, collector_settings
 from .instance import UNREADABLE_COUNT, Instance
 from .scope import Scope, resolve
-from .types import repository_key
+from .types import VCS, known, repository_key
 
 # From the widest to the narrowest.
 _WIDTH = ("CURRENT_STATE_AND_FUTURE", "CURRENT_STATE", MANUAL)
@@ -85,6 +85,28 @@ def plan_selection(item: Item, current: Instance) -> Selection:
     return Selection(fields, warnings, scope)
 
 
+def plan_first_selection(item: Item, current: Instance) -> Selection:
+    """For an instance whose creation is still without its scope: what that would have set, whatever the tenant selected by itself since."""
+    if item["repositories_mode"] == "remove":
+        return plan_selection({**item, "max_deselect": -1}, current)
+    selection = plan_selection({**item, "max_deselect": -1}, current.as_created())
+    if selection.fields.get("selection_type") == MANUAL:
+        repositories = selection.fields.pop("repositories", [])
+        selection.fields.pop("repositories_count", None)
+        if set(repositories) != set(current.shown.get("repositories", [])):
+            selection.fields.update(repositories=repositories, repositories_count=len(repositories))
+    return selection
+
+
+def plan_first_external_projects(item: Item, current: Instance) -> Item:
+    """As plan_first_selection. Mappings that the tenant shows somebody made; of those that it hides there are none if nobody touched it."""
+    if "external_projects" not in item or current.shown.get("external_projects") or not (current.begun and current.begun.untouched):
+        return plan_external_projects(item, current)
+    mode = "remove" if item["external_projects_mode"] == "remove" else "exact"
+    first = {**item, "external_projects_mode": mode, "external_projects_update": "always"}
+    return plan_external_projects(first, dataclasses.replace(current, applied=[]))
+
+
 def _refuse_narrowing(item: Item, current: Instance, held: str | None, wanted: str | None) -> None:
     if wanted is None or "id" not in current.shown:
         return
@@ -92,8 +114,13 @@ def _refuse_narrowing(item: Item, current: Instance, held: str | None, wanted: s
     from_width = _WIDTH.index(held) if held in _WIDTH else 0
     to_width = _WIDTH.index(wanted.strip().upper()) if wanted.strip().upper() in _WIDTH else len(_WIDTH)
     narrower = wanted != held and to_width > from_width
-    # A selection of all that exists now, where nothing does, loses nothing: so begins a new instance.
-    empty = held == "CURRENT_STATE" and not current.shown.get("repositories") and not (current.count or current.listed_count)
+    # A selection of all that exists now, where nothing does, loses nothing: so begins a new instance. One that is not shown may be of
+    # what is still to come, unless the type has none to show and the tenant counts nothing.
+    counts = (current.count, current.listed_count)
+    nothing = not current.shown.get("repositories") and not any(counts)
+    kind = known(current.type)
+    unseen = held is None and 0 in counts and kind is not None and kind.category != VCS
+    empty = nothing and (held == "CURRENT_STATE" or unseen)
     if narrower and not empty and item["max_deselect"] != -1:
         raise refused(
             current,

@@ -31,7 +31,16 @@ from .fields import (
 )
 from .instance import Instance
 from .match import denied
-from .parts import plan_external_projects, plan_selection, plan_settings, refuse_partial_read, refuse_unreadable, refused
+from .parts import (
+    plan_external_projects,
+    plan_first_external_projects,
+    plan_first_selection,
+    plan_selection,
+    plan_settings,
+    refuse_partial_read,
+    refuse_unreadable,
+    refused,
+)
 from .scope import Scope
 from .status import status_of
 from .types import known, repository_key
@@ -294,8 +303,11 @@ def plan_update(item: Item, current: Instance, creatable: t.Callable[[str], bool
             f"{option} is {held} and cannot be changed to {wanted}, the API has no way. Deleting it and creating it again "
             "would destroy its findings, mappings and webhooks; recreate: when_immutable_differs does that.",
         )
-    selection, settings = plan_selection(item, current), plan_settings(item, current)
-    after = {**before, **selection.fields, **plan_external_projects(item, current), **settings.fields}
+    first = current.begun is not None and "selection_type" in item
+    selection = plan_first_selection(item, current) if first else plan_selection(item, current)
+    mappings = plan_first_external_projects(item, current) if first else plan_external_projects(item, current)
+    settings = plan_settings(item, current)
+    after = {**before, **selection.fields, **mappings, **settings.fields}
     plan = Plan(
         "none",
         before=before,
@@ -313,7 +325,11 @@ def plan_update(item: Item, current: Instance, creatable: t.Callable[[str], bool
         )
     if not current.full:
         return Plan("read", before=before)
-    refuse_partial_read(item, current)
+    if first:
+        # What the tenant selected by itself is not kept, so that it need not be known.
+        plan.warnings += _first_scope(current, after)
+    else:
+        refuse_partial_read(item, current)
     refuse_unreadable(current, after, settings.put)
     put: Raw = {}
     # PUT replaces, and nothing public says what becomes of a field that is left out: send back all that is known.
@@ -325,9 +341,23 @@ def plan_update(item: Item, current: Instance, creatable: t.Callable[[str], bool
             put[field.api] = mappings_to_api(value) if field.type == "mappings" else value
     if settings.put is not None:
         put["uniqueProperties"] = settings.put
+    elif first and current.begun and current.begun.ours:
+        # A tenant that hides values and clears what an update leaves out would lose them; the item still says what they are.
+        put.update({k: v for k, v in to_create(item).items() if k == "uniqueProperties" and not holds_masked(v)})
     if "externalProjects" not in put and current.applied:
         put["externalProjects"] = mappings_to_api(current.applied)
     return dataclasses.replace(plan, action="update", put=put)
+
+
+def _first_scope(current: Instance, after: Item) -> list[str]:
+    """That something which the tenant selected by itself goes, where it does."""
+    held, kept = current.shown.get("repositories", []), after.get("repositories", [])
+    future = current.shown.get("selection_type") == "CURRENT_STATE_AND_FUTURE" != after.get("selection_type")
+    if set(held) <= set(kept) and not future:
+        return []
+    ours = current.begun and current.begun.ours
+    why = "an earlier run created it and did not set its scope" if ours else "nothing was changed in it since it was created"
+    return [f"{current.label}: {why}, so what the tenant selected by itself ({len(held)} repositories) gives way to what the item says."]
 
 
 def _immutable_difference(item: Item, shown: Item) -> tuple[str, str, str] | None:

@@ -17,7 +17,8 @@ from .._repository_lists import names_of, read_names
 from .._state import Memory
 from .apply import Outcome, Surprise, Writer
 from .check import check_item
-from .collector_token import CredentialsFile
+from .collector_token import CredentialsFile, left_draft, missing_token, real_path, take_draft
+from .digest import digest_of, refuse_another
 from .fields import COLLECTOR, Item, get, label, last_update
 from .instance import Instance
 from .made import made_for
@@ -25,7 +26,6 @@ from .match import Match, same_new, unread_by
 from .plan import Plan, plan_delete, plan_item
 from .prune import Prune
 from .scope import resolve
-from .show import digest_of
 from .trusted import Trust
 from .types import repository_key
 from .unscoped import forget, unscoped
@@ -63,7 +63,7 @@ class Run:
         self.digest = ""
         self.planned: list[tuple[Plan, Item]] = []
         self._on_plan = on_plan
-        self._writer = Writer(self.view, self.memory)
+        self._writer = Writer(self.view, self.memory, approved=digest is not None)
         self._trust = Trust(self.memory, lambda: api.client.key().secret, on=trust_unchanged)
         # Plans of what is not read again, by the index of the item.
         self._trusted: dict[int, Plan] = {}
@@ -104,6 +104,7 @@ class Run:
 
         for outcome in outcomes:
             self._guard(outcome, check)
+        _refuse_one_file(outcomes)
         if self.prune:
             self.prune.check([o.item for o in outcomes])
 
@@ -125,16 +126,10 @@ class Run:
     def _approve(self, outcomes: list[Outcome]) -> None:
         """Show the whole plan, and refuse it when another one is wanted."""
         self.planned = [(o.plan, o.item) for o in outcomes if o.error is None]
-        self.digest = digest_of(self.tenant, self.planned)
+        self.digest = digest_of(self.tenant, [plan for plan, _item in self.planned])
         self._on_plan(self)
-        if self.wanted_digest is not None and self.wanted_digest.strip() != self.digest:
-            wanted = self.wanted_digest.strip()
-            raise InputError(
-                f"the plan is not the one that plan_digest names ({wanted}): it is now {self.digest}. "
-                "The tenant or the items changed since. Look at the new plan. Nothing was changed."
-                if wanted
-                else f"plan_digest is blank, which is the digest of no plan; that of this plan is {self.digest}. Nothing was changed."
-            )
+        if self.wanted_digest is not None:
+            refuse_another(self.wanted_digest, self.digest)
 
     def _keep_trust(self, outcomes: list[Outcome]) -> None:
         """Before the first write and after the last one: whatever is written, refused or differs is read again next time."""
@@ -272,15 +267,41 @@ class Run:
 
     def _plan(self, outcome: Outcome) -> None:
         item = outcome.item
-        plan = self._trusted.get(outcome.index) or plan_item(item, outcome.current, self.view.creatable)
+        current = outcome.current
+        judged = current and outcome.match.judged(current)
+        plan = self._trusted.get(outcome.index) or plan_item(item, judged, self.view.creatable)
         if plan.action == "read":
-            plan = plan_item(item, self.view.fetch(plan.id, label(item)), self.view.creatable)
+            current = self.view.fetch(plan.id, label(item))
+            plan = plan_item(item, current and outcome.match.judged(current), self.view.creatable)
         if plan.action == "recreate" and not outcome.match.proven:
             alone = f": matched to id {plan.id} by its {outcome.match.by} alone, which is not enough to delete it; give its id."
             raise Undetermined(alone, subject=label(item))
         if plan.action in ("create", "recreate") and item.get("credentials_file") and item.get("type") == "COLLECTOR":
             CredentialsFile(item["credentials_file"]).refuse_existing()
+        elif current is not None and current.type == COLLECTOR and item.get("credentials_file") and item["state"] != "absent":
+            self._look_for_token(outcome, current)
         outcome.take(plan, predicted=self.check_mode)
+
+    def _look_for_token(self, outcome: Outcome, current: Instance) -> None:
+        """A collector that is there, and whose token is not: only a person can get a new one."""
+        path = outcome.item["credentials_file"]
+        missing = missing_token(path, current.id)
+        if not missing:
+            return
+        draft = left_draft(path, current.id)
+        if draft is not None and (self.check_mode or take_draft(*draft, path)):
+            left = f"{current.label}: credentials_file {path} {missing}; an earlier run that broke off left it as a draft."
+            outcome.warnings.append(left)
+            return
+        outcome.warnings.append(
+            f"{current.label}: credentials_file {path} {missing}, and the tenant shows a token only once: see pending_actions."
+        )
+        step = (
+            f"its token is not in credentials_file {path}: renew it in the console and put it there, or delete the collector "
+            f"(state: absent, id: {current.id}) and run again; if the token is kept elsewhere, take credentials_file out of the item"
+        )
+        name = outcome.item.get("name") or next(iter(current.names), None)
+        outcome.token_missing = [{"id": current.id, "type": COLLECTOR, "name": name, "step": step}]
 
     def _plan_prune(self, outcomes: list[Outcome]) -> list[Outcome]:
         if not self.prune or any(o.error is not None for o in outcomes):
@@ -307,6 +328,21 @@ def _with_candidates(item: Item, read: t.Callable[[str], list[str]]) -> Item:
     if given is None or item["state"] == "absent" or item.get("ignore"):
         return item
     return {**item, "scope_candidates": read(given) if isinstance(given, str) else names_of(given, "scope_candidates")}
+
+
+def _refuse_one_file(outcomes: list[Outcome]) -> None:
+    """Two tokens in one file: the second would have no place, and the tenant shows it only once."""
+    kept: dict[str, Outcome] = {}
+    for outcome in outcomes:
+        path = outcome.item.get("credentials_file")
+        if not path or outcome.item["state"] == "absent" or outcome.item.get("ignore"):
+            continue
+        other = kept.setdefault(real_path(path), outcome)
+        if other is not outcome:
+            raise InputError(
+                f"items {other.index} ({label(other.item)}) and {outcome.index} ({label(outcome.item)}) name one credentials_file, "
+                f"{real_path(path)}: each collector's token needs a file of its own. Nothing was changed."
+            )
 
 
 def _claimed(item: Item, current: Instance | None) -> list[str]:

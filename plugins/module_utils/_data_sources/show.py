@@ -4,16 +4,15 @@
 # PRIVATE to the collection: floor 3, a plan as people read it.
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
+import re
 import typing as t
 
 from .._http.redaction import HIDDEN, hide_secret_keys, is_masked
-from .fields import SHOWN, Item, Raw, get, label
+from .digest import destroys, fingerprint
+from .fields import FIELDS, LISTS, SHOWN, Item, Raw, get, label
 from .plan import Plan
 from .scope import Scope
-from .types import DESTROYED, known
 
 _ENDS = {"delete": "deleted", "recreate": "deleted and created again"}
 
@@ -38,14 +37,15 @@ def _changes(plan: Plan, item: Item) -> dict[str, t.Any] | None:
     lines_after: list[str] = []
     for option in SHOWN:
         held, wanted = before.get(option), after.get(option)
-        if held == wanted:
+        if _equal(held, wanted):
             continue
-        shown = _list_lines if option in ("repositories", "external_projects") else _value_lines
+        shown = _list_lines if option in LISTS else _value_lines
         removed, added = shown(option, held, wanted)
         lines_before += removed
         lines_after += added
-    if plan.post:
-        lines_after += [f"{'.'.join(path)}: (set, not shown)" for path in _write_only(plan.post)]
+    if plan.action in _ENDS:
+        lines_before += _count_lines(before)
+    lines_after += [*_sent_lines(plan.post, after), *_settings_lines(plan.put, after)]
     name = label(plan.before or plan.after or item)
     return {
         "before_header": name if plan.before else f"{name} (absent)",
@@ -53,15 +53,6 @@ def _changes(plan: Plan, item: Item) -> dict[str, t.Any] | None:
         "before": "".join(f"{line}\n" for line in lines_before),
         "after": "".join(f"{line}\n" for line in lines_after),
     }
-
-
-def digest_of(tenant: str, plans: list[tuple[Plan, Item]]) -> str:
-    """A short name for exactly this plan on this tenant: the same in check mode and for real; without secrets."""
-    # Without the rules' counts: what is applied is the list, however many candidates there were.
-    told = [_changes(plan, item) for plan, item in plans if plan.changed]
-    digest = hashlib.sha256(json.dumps([tenant, told], sort_keys=True).encode()).hexdigest()[:16]
-    # Begins with a letter: a controller hands it on as YAML, where digits alone would be a number and no text any more.
-    return f"{'abcdef'[int(digest[0], 16) % 6]}{digest[1:]}"
 
 
 def plan_as_markdown(tenant: str, digest: str, plans: list[tuple[Plan, Item]]) -> str:
@@ -84,12 +75,6 @@ def _code(text: str) -> str:
     return "`" + text.replace("`", "'") + "`"
 
 
-def destroys(plan: Plan) -> str:
-    """What goes with the instance that a plan deletes (docs/api.md: delete.destroys)."""
-    kind = known((plan.before or {}).get("type"))
-    return kind.destroys if kind else DESTROYED
-
-
 def scope_lines(scope: Scope | None) -> list[str]:
     """What each of the scope_rules matched, and what they mean for what is selected."""
     if scope is None:
@@ -110,37 +95,80 @@ def scope_lines(scope: Scope | None) -> list[str]:
 def _value_lines(option: str, held: t.Any, wanted: t.Any) -> tuple[list[str], list[str]]:
     if not isinstance(held or {}, dict) or not isinstance(wanted or {}, dict):
         return _line(option, held, "held"), _line(option, wanted, "new")
+    if not held and not wanted:
+        # None at all, and none in it, are two things.
+        return _line(option, held, "held"), _line(option, wanted, "new")
     held, wanted = held or {}, wanted or {}
-    keys = [k for k in sorted({*held, *wanted}) if held.get(k) != wanted.get(k)]
+    keys = [k for k in sorted({*held, *wanted}) if not _equal(held.get(k), wanted.get(k))]
     return (
-        [line for k in keys for line in _line(f"{option}.{k}", held.get(k), "held")],
-        [line for k in keys for line in _line(f"{option}.{k}", wanted.get(k), "new")],
+        [line for k in keys for line in _line(option, held.get(k), "held", k)],
+        [line for k in keys for line in _line(option, wanted.get(k), "new", k)],
     )
 
 
-def _line(path: str, value: t.Any, which: str) -> list[str]:
+def _equal(one: t.Any, other: t.Any) -> bool:
+    """Equal to the tenant: to Python 1 and true are one, in JSON they are two."""
+    return one is other or _json(one) == _json(other)
+
+
+def _line(option: str, value: t.Any, which: str, key: str | None = None) -> list[str]:
+    """which: "held" or "new". key: of a dictionary of the option."""
     if value is None:
         return []
-    shown = next(iter(hide_secret_keys({path.rsplit(".", 1)[-1]: value}).values()))
+    path = option if key is None else f"{option}.{_word(key, among='.:')}"
+    shown = next(iter(hide_secret_keys({key or option: value}).values()))
     if shown == HIDDEN or is_masked(value):
         # Two equal lines would be no difference.
         return [f"{path}: ({which} secret, not shown)"]
-    return [f"{path}: {fingerprint(shown) if path == 'self_signed_certificate' else _text(shown)}"]
+    return [f"{path}: {fingerprint(shown) if option == 'self_signed_certificate' else _text(shown)}"]
 
 
-def fingerprint(certificate: str) -> str:
-    """How a PEM certificate is shown: the SHA-256 of what is in it, as browsers and openssl write it; of its text if it is no PEM."""
-    body = "".join(line for line in certificate.split("\n") if line.strip() and not line.startswith("-----"))
-    try:
-        content = base64.b64decode("".join(body.split()), validate=True)
-    except ValueError:
-        content = "".join(certificate.split()).encode()
-    digest = hashlib.sha256(content).hexdigest().upper()
-    return "SHA-256 " + ":".join(digest[i : i + 2] for i in range(0, len(digest), 2))
+def _sent_lines(post: Raw, after: Item) -> list[str]:
+    """What a creation sends and no instance shows: of credentials those that are secret are only named."""
+    lines = []
+    for field in FIELDS:
+        value = get(post, field.api)
+        if "create" not in field.at or value is None or (not field.write_only and get(after, field.option) is not None):
+            continue
+        lines.append(f"{field.option}: (set, not shown)" if field.secret else f"{field.option}: {_text(value)}")
+    return sorted(lines)
+
+
+def _settings_lines(put: Raw, after: Item) -> list[str]:
+    """The settings that an update sends and of which the tenant shows nothing, so that they are no change that could be seen."""
+    (field,) = (field for field in FIELDS if field.type == "dict")
+    sent, shown = get(put, field.api) or {}, after.get(field.option) or {}
+    unseen = {k: v for k, v in sent.items() if k not in shown and not (k == "name" and v == after.get("name"))}
+    return _value_lines(field.option, None, unseen)[1] if unseen else []
+
+
+def _count_lines(before: Item) -> list[str]:
+    """How many repositories go with an instance of which not all are named."""
+    count, named = before.get("repositories_count"), before.get("repositories")
+    return [] if count is None or (named is not None and len(named) == count) else [f"repositories_count: {count}"]
+
+
+_PLAIN_FIRST = re.compile(r"""[^\s"'\[{(]""")
 
 
 def _text(value: t.Any) -> str:
-    return value if isinstance(value, str) and value.isprintable() else json.dumps(value, sort_keys=True, ensure_ascii=False)
+    """A value so that no two look alike: a text as it is where it can be taken for nothing else, all others as JSON."""
+    if isinstance(value, str) and value.isprintable() and _PLAIN_FIRST.match(value) and not value[-1].isspace():
+        try:
+            json.loads(value)
+        except ValueError:
+            return value
+    return _json(value)
+
+
+def _word(text: str, among: str = "") -> str:
+    """A text that stands among others: it has no blank, and none of the characters that part them."""
+    return text if _text(text) == text and not any(char.isspace() or char in among for char in text) else _json(text)
+
+
+def _json(value: t.Any) -> str:
+    shown = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in shown)
 
 
 def _list_lines(option: str, held: t.Any, wanted: t.Any) -> tuple[list[str], list[str]]:
@@ -156,8 +184,6 @@ def _list_lines(option: str, held: t.Any, wanted: t.Any) -> tuple[list[str], lis
 
 
 def _entry(value: t.Any) -> str:
-    return _text(value) if isinstance(value, str) else " ".join(f"{k}={_text(v)}" for k, v in sorted(value.items()))
-
-
-def _write_only(post: Raw) -> list[tuple[str, ...]]:
-    return [("credentials", k) for k in sorted(get(post, "credentials") or {})]
+    if isinstance(value, str):
+        return _text(value)
+    return " ".join(f"{k}={_word(v, among='=') if isinstance(v, str) else _json(v)}" for k, v in sorted(value.items()))

@@ -1,17 +1,24 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# PRIVATE to the collection: floor 3, which instances were created and not scoped yet, remembered between runs.
+# PRIVATE to the collection: floor 3, which instances were created and not scoped yet: as remembered between runs, and by their times.
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import re
 import typing as t
 
 from .._http.redaction import Redactor
 from .._state import Memory
-from .fields import Item, Raw, get
+from .fields import MANUAL, Item, Raw, from_api, get
+from .instance import Begun, Instance
 
 SECTION = "unscoped"
+# A creation may take so many seconds, from the time that the tenant notes for it to that of the last change it makes by itself.
+ONE_MOMENT = 5.0
+# How long (seconds) a creation that nobody remembers may wait for its scope. What is older has been used as it is.
+FRESH = 86400.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +26,8 @@ class Unscoped:
     """An instance that a run created, and whose scope it did not see set.
 
     type, name, host: as the item gave them. selection_type: what the tenant selected by itself, and repositories: how many; None where
-    it did not show that. time: when it was created, in seconds since 1970.
+    it did not show that. created, updated: when it was created and changed last, as the tenant writes it. time: when it was created, in
+    seconds since 1970.
     """
 
     type: str
@@ -27,22 +35,30 @@ class Unscoped:
     host: str | None
     selection_type: str | None
     repositories: int | None
+    created: str | None
+    updated: str | None
     time: int
 
 
 def remember(memory: Memory, redactor: Redactor, item: Item, instance: Raw) -> None:
     """Called with what a creation answered or left behind, and again when a read shows more of it. No secret is kept."""
-    state, selection_type = instance.get("state"), instance.get("selectionType")
+    shown = from_api(instance)
     value: t.Any = {
         "type": item["type"],
         "name": item.get("name"),
         "host": get(item, "domain.hostname"),
-        "selection_type": str(selection_type) if selection_type else None,
-        "repositories": len(state) if isinstance(state, list) else None,
+        "selection_type": _text(shown.get("selection_type")),
+        "repositories": len(shown["repositories"]) if "repositories" in shown else None,
+        "created": _text(shown.get("created_at")),
+        "updated": _text(shown.get("updated_at")),
     }
     known, value = memory.get(SECTION, str(instance["id"])), redactor.value(value)
     if known is None or known.value != value:
         memory.put(SECTION, str(instance["id"]), value)
+
+
+def remembers(memory: Memory, instance_id: str) -> bool:
+    return memory.get(SECTION, instance_id) is not None
 
 
 def forget(memory: Memory, instance_id: str) -> None:
@@ -62,11 +78,52 @@ def unscoped(memory: Memory) -> dict[str, Unscoped]:
                 host=_text(value["host"]),
                 selection_type=_text(value["selection_type"]),
                 repositories=None if value["repositories"] is None else int(value["repositories"]),
+                created=_text(value.get("created")),
+                updated=_text(value.get("updated")),
                 time=entry.time,
             )
         except (KeyError, TypeError, ValueError):
             continue
     return found
+
+
+def begun(instance: Instance, remembered: dict[str, Unscoped], now: float) -> Begun | None:
+    """Whether an instance is what a creation left without its scope. remembered: by id. now: in seconds since 1970.
+
+    What a scan changes is no sign that somebody touched it: how many repositories are selected, the status, and the time of the last
+    change. So of one that is remembered only these count: that it is the same instance, by id, type and time of creation, and that its
+    selection is of the type that the tenant began with, and no list that somebody chose. Of one that nobody remembers: that it was
+    created within a day, and never changed since.
+    """
+    shown = instance.shown
+    if not instance.full or (shown.get("selection_type") == MANUAL and shown.get("repositories")):
+        return None
+    created, updated = (_text(shown.get(option)) for option in ("created_at", "updated_at"))
+    untouched = _one_moment(created, updated)
+    one = remembered.get(instance.id)
+    same = one is not None and one.type.upper() == instance.type and (one.created == created or None in (one.created, created))
+    if one is not None and same and shown.get("selection_type") in (one.selection_type, *([] if one.selection_type else ["CURRENT_STATE"])):
+        return Begun(ours=True, untouched=untouched or (updated is not None and updated == one.updated))
+    fresh = abs(now - (_seconds(created) or 0.0)) < FRESH
+    return Begun(ours=False, untouched=True) if untouched and fresh else None
+
+
+def _one_moment(one: str | None, other: str | None) -> bool:
+    times = [_seconds(text) for text in (one, other)]
+    return times[0] is not None and times[1] is not None and abs(times[1] - times[0]) <= ONE_MOMENT
+
+
+def _seconds(text: str | None) -> float | None:
+    """A time as tenants write it, as seconds since 1970: ISO 8601, or a number of seconds or milliseconds. None if it is neither."""
+    if text is None:
+        return None
+    if re.fullmatch(r"\d{9,14}(\.\d+)?", text):
+        return float(text) / (1000.0 if float(text) > 1e11 else 1.0)
+    found = re.fullmatch(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)?", text)
+    try:
+        return datetime.datetime.fromisoformat(f"{found[1]}{(found[3] or 'Z').replace('Z', '+00:00')}").timestamp() if found else None
+    except ValueError:
+        return None
 
 
 def _text(value: t.Any) -> str | None:

@@ -17,6 +17,7 @@ from .instance import Instance
 from .made import applied_mappings, creatable
 from .match import Match, contradictions, match, proves
 from .plan import needs_full
+from .unscoped import Unscoped, begun, unscoped
 
 # A tenant may need a moment until a read shows what was written.
 SETTLE_PAUSES = (0.0, 0.5, 1.0, 2.0)
@@ -45,6 +46,7 @@ class View:
         self._hidden: dict[str, list[str]] = {}
         self._unproven: dict[str, list[str]] = {}
         self._unidentified: list[str] = []
+        self._unscoped: dict[str, Unscoped] = {}
 
     def load(self) -> None:
         """Read the list anew; what was read by id before is forgotten."""
@@ -54,6 +56,7 @@ class View:
         self.instances = {instance.id: instance for instance in listed}
         self._listed = {instance.id: instance.raw for instance in listed}
         self._by_word, self._hidden, self._unproven, self._unidentified = {}, {}, {}, []
+        self._unscoped = unscoped(self.memory) if self.memory else {}
         for instance in listed:
             for word in {*instance.names, *filter(None, [instance.identifier])}:
                 self._by_word.setdefault(word, []).append(instance.id)
@@ -110,7 +113,8 @@ class View:
                 subject=subject or f"id {instance_id}",
             )
         applied = applied_mappings(self.memory, raw) if self.memory else None
-        found = self.instances[instance_id] = Instance.read(raw, self._listed.get(instance_id, {}), applied)
+        found = Instance.read(raw, self._listed.get(instance_id, {}), applied)
+        found = self.instances[instance_id] = dataclasses.replace(found, begun=begun(found, self._unscoped, time.time()))
         tell_odd(self.api, found)
         return found
 

@@ -112,6 +112,15 @@ def hold_alone(file: t.TextIO) -> None:
             time.sleep(0.001)
 
 
+def lock_now(handle: int) -> bool:
+    """Lock an open file, unless another has; closing it lets it go."""
+    try:
+        flock(handle, LOCK_EX | LOCK_NB)
+    except (OSError, NameError):  # NameError: no POSIX locks
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def exclusive(directory: str, *parts: str, warnings: list[str]) -> t.Iterator[None]:
     """Hold the lock of one object (its parts: tenant, id) against all threads and processes that use the directory.

@@ -139,10 +139,14 @@ class Throttle:
                 except OSError as exc:
                     self._alone(os.path.dirname(self._path), exc)
                 else:
-                    with file:
+                    try:
                         yield state
                         with contextlib.suppress(OSError):  # a full disk: the budget is as large as before, the run goes on
                             self._write(file, state)
+                            file.flush()
+                    finally:
+                        with contextlib.suppress(OSError):  # which tries once more to write what had no room
+                            file.close()
                     return
             yield self._local
 

@@ -107,13 +107,13 @@ def test_an_instance_that_somebody_connected(tenant: EmbeddedTenant, admin: Call
         state=["bakery/oven"], external_projects=[{"externalId": "e"}], transporter=BROKER,
         certificate="certificate-text", scan_types={"SCA": False},
     )
-    at = tenant.instances[held]["createdAt"]
+    made, at = (tenant.instances[held][name] for name in ("createdAt", "updatedAt"))
     expected = {
         "id": held, "type": "GITHUB_ENTERPRISE", "typeCategory": "DEFAULT", "uniqueIdentifier": "bakery", "instanceVersion": "1.0.0",
         "domain": {"hostname": "git.bakery.example", "protocol": "https"}, "scanTypes": {"SCA": {"isEnabled": False}},
         "selectionType": "MANUAL_SELECTION", "state": ["bakery/oven"], "status": "CONNECTED", "selfSignedCertificate": "certificate-text",
         "statusDetails": {"connection": {"status": "VALID", "timestamp": at}}, "transporter": BROKER,
-        "tenantId": tenant.state.tenant_id, "creationDate": at, "lastUpdateDate": at,
+        "tenantId": tenant.state.tenant_id, "creationDate": made, "lastUpdateDate": at,
     }
     assert admin.get(f"{INSTANCES}/{held}").json() == expected
     assert admin.get(INSTANCES).json() == [{**expected, "state": [], "repositoriesCount": 1}]

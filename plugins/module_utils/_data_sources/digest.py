@@ -1,0 +1,131 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, what an approval covers: the requests of a plan, without their secrets, and their digest. Pure.
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import typing as t
+
+from .._errors import InputError
+from .._http.redaction import looks_secret
+from .fields import FIELDS, LISTS, SHOWN, Raw, get, put
+from .plan import Plan
+from .types import DESTROYED, known
+
+DIGITS = 32
+_METHODS = {"create": "POST", "update": "PUT", "recreate": "DELETE, POST", "delete": "DELETE"}
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*")
+
+
+def digest_of(tenant: str, plans: t.Iterable[Plan]) -> str:
+    """A name for exactly these requests to this tenant: 32 hexadecimal digits, the same in check mode and for real."""
+    digest = hashlib.sha256(canonical([tenant, requests_of(plans)]).encode()).hexdigest()[:DIGITS]
+    # Begins with a letter: a controller hands it on as YAML, where digits alone would be a number and no text any more.
+    return f"{'abcdef'[int(digest[0], 16) % 6]}{digest[1:]}"
+
+
+def refuse_another(wanted: str, digest: str) -> None:
+    """Raises InputError unless the digest that was given is that of this plan."""
+    wanted = wanted.strip()
+    if wanted == digest:
+        return
+    if not wanted:
+        raise InputError(f"plan_digest is blank, which is the digest of no plan; that of this plan is {digest}. Nothing was changed.")
+    if re.fullmatch("[0-9a-f]{16}", wanted):
+        raise InputError(
+            f"plan_digest {wanted} is of an earlier version of this collection, whose digests did not cover all that is sent: plan again, "
+            "and have the new plan approved. Nothing was changed."
+        )
+    raise InputError(
+        f"the plan is not the one that plan_digest names ({wanted}): it is now {digest}. "
+        "The tenant or the items changed since. Look at the new plan. Nothing was changed."
+    )
+
+
+def canonical(value: t.Any) -> str:
+    """One text for each JSON value: keys sorted, no blanks, and a number is never a text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def requests_of(plans: t.Iterable[Plan]) -> list[Raw]:
+    """What the plans send, in their order: method, id, type and bodies, and what each request replaces or takes away.
+
+    A secret is the word "set", so that two plans that differ in secrets alone are the same. A certificate is its fingerprint. The order
+    within a list of repositories or mappings means nothing, so these are sorted.
+    """
+    return [_request(plan) for plan in plans if plan.changed]
+
+
+def _request(plan: Plan) -> Raw:
+    before, after = plan.before or {}, plan.after or {}
+    ends = plan.action in ("delete", "recreate")
+    request: Raw = {
+        "method": _METHODS[plan.action],
+        "id": before.get("id"),
+        "type": before.get("type") or after.get("type"),
+        "post": _open_body(plan.post),
+        "put": _open_body(plan.put),
+        "replaces": {o: _open(o, before[o]) for o in SHOWN if o in before and (ends or before[o] != after.get(o))},
+    }
+    if ends:
+        request.update(destroys=destroys(plan), repositories=before.get("repositories_count"))
+    return request
+
+
+def destroys(plan: Plan) -> str:
+    """What goes with the instance that a plan deletes (docs/api.md: delete.destroys)."""
+    kind = known((plan.before or {}).get("type"))
+    return kind.destroys if kind else DESTROYED
+
+
+def _open_body(body: Raw) -> Raw:
+    """A request body without its secrets."""
+    shown: Raw = {}
+    for field in FIELDS:
+        value = get(body, field.api)
+        if value is not None:
+            put(shown, field.api, "set" if field.secret else _open(field.option, value))
+    for name, value in body.items():
+        # What is no field of the table, or is given as null.
+        shown.setdefault(name, _without_secrets(value))
+    return shown
+
+
+def _open(option: str, value: t.Any) -> t.Any:
+    if option == "self_signed_certificate" and isinstance(value, str):
+        return fingerprint(value)
+    if option in LISTS and isinstance(value, list):
+        return sorted(value, key=canonical)
+    return _without_secrets(value)
+
+
+def _without_secrets(value: t.Any, secret: bool = False) -> t.Any:
+    if isinstance(value, dict):
+        return {key: _without_secrets(inner, secret or looks_secret(key)) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_secrets(inner, secret) for inner in value]
+    return "set" if secret and value not in (None, "") and not isinstance(value, bool) else value
+
+
+def fingerprint(certificate: str) -> str:
+    """How a PEM certificate is shown: the SHA-256 of what is in it, as browsers and openssl write it; of a chain, one for each.
+
+    What is no PEM certificate is named by the SHA-256 of its text, blanks and line ends left out.
+    """
+    bodies, rest = _PEM.findall(certificate.strip()), _PEM.sub("", certificate.strip())
+    try:
+        contents = [base64.b64decode("".join(body.split()), validate=True) for body in bodies]
+    except ValueError:
+        contents = []
+    if rest or not contents:
+        return f"of no certificate, SHA-256 {_colons(''.join(certificate.split()).encode('utf-8', 'surrogatepass'))}"
+    return ", ".join(f"SHA-256 {_colons(content)}" for content in contents)
+
+
+def _colons(content: bytes) -> str:
+    digest = hashlib.sha256(content).hexdigest().upper()
+    return ":".join(digest[i : i + 2] for i in range(0, len(digest), 2))

@@ -1,0 +1,43 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 0, texts that YAML has turned into something else.
+from __future__ import annotations
+
+import typing as t
+
+LOST = "by now, and what was written is not known any more: write it in quotes"
+
+
+def as_text(value: t.Any) -> str | None:
+    """A text, or a whole number as the text that it most likely was (123); None for all that YAML may have changed: 1.10, yes, a date."""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def not_text(value: t.Any) -> str:
+    """What a value is that should be a text, as the end of a sentence; empty if it is one, or may be taken for one. Never the value."""
+    if as_text(value) is not None or isinstance(value, (dict, list, tuple, type(None))):
+        return ""
+    kind = "truth value" if isinstance(value, bool) else "number with a point" if isinstance(value, float) else "date"
+    return f"is a {kind} {LOST}"
+
+
+def misread(values: t.Any, spec: dict[str, t.Any], path: str = "") -> t.Iterator[str]:
+    """For each option of an argument spec that is text, at any depth, and whose value is none any more: where, and what it is instead."""
+    if not isinstance(values, dict):
+        return
+    for name, option in spec.items():
+        yield from _misread(values.get(name), option, f"{path}{name}")
+
+
+def _misread(value: t.Any, option: dict[str, t.Any], path: str) -> t.Iterator[str]:
+    kind = option.get("type", "str")
+    if kind in ("str", "path") and (why := not_text(value)):
+        yield f"{path} {why}"
+    elif kind == "dict" and "options" in option:
+        yield from misread(value, option["options"], f"{path}.")
+    elif kind == "list" and isinstance(value, (list, tuple)):
+        for index, inner in enumerate(value):
+            yield from _misread(inner, {**option, "type": option.get("elements", "str")}, f"{path}[{index}]")
