@@ -166,6 +166,21 @@ def test_a_collector_is_known_however_the_upload_named_it(said: str) -> None:
     assert report["receipts"]["items"][0]["collector"] == "bandit"
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("https://git.example.com/Org/App", "https://git.example.com/org/app"),
+        ("git@git.example.com:Org/App.git", "https://git.example.com/org/app/"),
+        ("https://dev.azure.com/Org/Shop/_git/api", "git@ssh.dev.azure.com:v3/org/shop/api"),
+    ],
+)
+def test_receipts_of_one_repository_are_together_however_it_is_written(old: str, new: str) -> None:
+    report = judged(receipt("2020-01-01", repository=old), receipt("2026-11-20", repository=new), repositories=[old, new])
+    (row,) = report["receipts"]["items"]
+    assert (row["repository"], row["uploads"], row["stale"]) == (new, 2, False)
+    assert [f for f in report["findings"] if f["kind"] == "no_upload"] == []
+
+
 def test_an_expected_collector_without_any_receipt_is_stale() -> None:
     expected = [{"type": "COLLECTOR", "name": "bandit"}, {"type": "COLLECTOR", "name": "gone"}]
     report = judged(expected=expected)
