@@ -179,7 +179,7 @@ def test_options_of_the_tenant_role_reach_the_call(tmp_path: Path, tenant: Embed
     ended = play(tmp_path, written(tmp_path, [role("ci")], **options), tenant=tenant).fine()
     assert ended.counts()["changed"] == 1
     assert {i["uniqueProperties"]["name"] for i in tenant.instances.values()} == {"blue", "green"}
-    assert "delete: JENKINS_SERVER" in (tmp_path / "plan.md").read_text(encoding="utf-8")
+    assert "delete: `JENKINS_SERVER" in (tmp_path / "plan.md").read_text(encoding="utf-8")
     (backup,) = (tmp_path / "backups").iterdir()
     assert "forgotten" in backup.read_text(encoding="utf-8")
 
