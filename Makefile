@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tenant test test-matrix lint unit sanity bench docs build galaxy release pyz clean
+.PHONY: help demo tenant test test-profile test-matrix lint unit sanity bench docs build galaxy release pyz clean
 MAKEFLAGS += --no-print-directory
 
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build
@@ -22,6 +22,9 @@ tenant: .venv/.stamp-demo  ## start the embedded tenant alone and print the vari
 # What the tests need is installed by the script, beside the sanity tests, which need less.
 test: .venv/.stamp-demo  ## everything that can be checked: lint, unit, sanity (what CI runs)
 	@scripts/test lint unit sanity
+
+test-profile: .venv/.stamp-test  ## the engine against a tenant that answers as in PROFILE=tenant-profile.yml (docs/verify.md)
+	@TENANT_PROFILE="$(abspath $(PROFILE))" .venv/bin/python -m pytest -q tests/modules/test_profiles.py
 
 test-matrix: .venv/.stamp-test  ## tests and sanity on each supported ansible-core (CORES="2.19 2.20": just those; about 45 minutes)
 	@scripts/test-matrix $(CORES)

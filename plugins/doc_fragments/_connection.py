@@ -88,6 +88,23 @@ options:
       - If not set, E(CORTEXCLOUD_STATE_DIR) is used, then the folder C(cortex_cloud_appsec) in E(XDG_STATE_HOME), by default
         V(~/.local/state).
     type: path
+  trace_file:
+    description:
+      - File to which every request and answer of this and of later tasks is added, as an HTTP Archive (HAR 1.2), which the developer
+        tools of browsers open. It is for its owner alone (V(0600)). Give a full path; a playbook of a collection runs in another folder.
+      - Secrets are taken out, and of a SARIF report only its size and digest are kept. Above 20 MB the oldest entries are dropped.
+      - When it cannot be written there is a warning, and the run goes on.
+      - If not set, E(CORTEXCLOUD_TRACE_FILE) is used.
+    type: path
+  trace_names:
+    description:
+      - With V(hide), names, hosts, repositories and ids in O(trace_file) are replaced by invented ones, the same for the same with one key,
+        so that the file can be attached to a public issue. Words of messages that may be names are replaced too.
+      - With V(keep) they stay.
+      - If not set, E(CORTEXCLOUD_TRACE_NAMES) is used.
+    type: str
+    choices: [hide, keep]
+    default: hide
 requirements:
   - requests >= 2.28 on the host and interpreter that run the module
 notes:

@@ -313,6 +313,10 @@ class Api:
         body = {"selectedBranches": names, "primaryBranch": primary}
         self._ask(Call("PUT", path, "change the scanned branches of", subject, body=body, expect_json=False))
 
+    def ask(self, method: str, path: str, body: Raw | None = None, query: dict[str, str] | None = None) -> Answer:
+        """The answer to any call, in its envelope: for what looks at how a tenant answers. Raises ApiError."""
+        return self._ask(Call(method, path, "verify the tenant", query=query, body=body, expect_json=method == "GET"))
+
     def healthcheck(self) -> Answer:
         """Ask whether a tenant is there; its word is in the body's status (docs/api.md: tenant.health)."""
         return self._ask(Call("GET", HEALTHCHECK, "check the tenant's health"))

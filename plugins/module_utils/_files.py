@@ -162,3 +162,11 @@ def make_folders(directory: str, mode: int = 0o700) -> None:
     else:
         if stat.S_IMODE(os.lstat(directory).st_mode) != mode:
             os.chmod(directory, mode)
+
+
+def full_path(path: str) -> str:
+    """The absolute path, with the home folder for ~. Raises OSError where nobody knows it: a folder called ~ is nobody's home."""
+    expanded = os.path.expanduser(path)
+    if expanded.split(os.sep, 1)[0] == "~":
+        raise FileNotFoundError(errno.ENOENT, "no home folder is known")
+    return os.path.abspath(expanded)

@@ -62,6 +62,13 @@ CONNECTION_SPEC: dict[str, dict[str, t.Any]] = {
     "requests_per_second": {"type": "float", "default": 8.0, "fallback": (environment, ["CORTEXCLOUD_REQUESTS_PER_SECOND"])},
     "rate_limit_dir": {"type": "path", "fallback": (environment, ["CORTEXCLOUD_RATE_LIMIT_DIR"])},
     "state_dir": {"type": "path", "fallback": (environment, ["CORTEXCLOUD_STATE_DIR"])},
+    "trace_file": {"type": "path", "fallback": (environment, ["CORTEXCLOUD_TRACE_FILE"])},
+    "trace_names": {
+        "type": "str",
+        "choices": ["hide", "keep"],
+        "default": "hide",
+        "fallback": (environment, ["CORTEXCLOUD_TRACE_NAMES"]),
+    },
 }
 
 

@@ -76,8 +76,9 @@ options:
     type: str
   source_root:
     description:
-      - The folder of the repository on the machine that scanned. It is taken off absolute paths, so that they become
-        relative to the root of the repository. It need not exist where the module runs.
+      - 'The folder of the repository on the machine that scanned. It is taken off absolute paths, so that they become
+        relative to the root of the repository. It need not exist where the module runs, and may be spelt in any way:
+        C(C:\\w\\app) and C(file:///c:/w/app) are one folder.'
       - Without it the folder that the report itself calls its root is used, with a warning; where there is none,
         an absolute path is refused.
     type: str
@@ -119,6 +120,18 @@ options:
     default:
       - fail
       - review
+  on_failed_scan:
+    description:
+      - What to do with a report that says that its scan failed. Findings may be missing, and the tenant may take
+        them for fixed.
+      - A scan failed when an invocation has C(executionSuccessful) V(false), was ended by a signal or could not start,
+        or has a notification of level V(error).
+      - V(warn) sends it with a warning that names what failed. V(fail) refuses it, and nothing is sent.
+    type: str
+    choices:
+      - warn
+      - fail
+    default: warn
   level_from:
     description:
       - Where the level of a result comes from.
@@ -131,8 +144,8 @@ options:
       - security_severity
     default: sarif
   default_location:
-    description: The file, relative to the root of the repository, for results without a location. Without it they
-      cannot be sent.
+    description: 'The file, relative to the root of the repository, for results that name no file of it: without a
+      location, or about a folder, an URL or the like. Without it they cannot be sent.'
     type: str
   max_dropped_percent:
     description:

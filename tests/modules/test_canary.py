@@ -85,6 +85,7 @@ def tasks(tenant: EmbeddedTenant, collector: str) -> list[dict[str, Any]]:
         ("fails", "repository_info", {"api_url": "https://user:cnry-api-url@127.0.0.1"}),
         ("fails", "repository", {"url": "https://user:cnry-repository-url@git.example.com/a/b", "primary_branch": "main"}),
         ("ok", "tenant_info", {}),
+        ("ok", "tenant_verify", {"verify_report": "profile.yml", "verify_write": True}),
         ("fails", "tenant_info", {"api_key": "cnry-wrong-key\nwith a line break"}),
         ("ok", "sarif_upload", {**upload, "collector_id": collector}),
         (
@@ -222,13 +223,18 @@ def test_vvvv_with_diffs_as_json_and_ansible_runners_artifacts(tenant: EmbeddedT
     (project / "inventory").mkdir()
     (project / "inventory" / "hosts").write_text("localhost ansible_connection=local\n")
     command = [str(BIN / "ansible-runner"), "run", str(project), "-p", "play.yml", "-vvvv", "--cmdline=--diff", "--ident", "1"]
-    given = environment(project, tenant, CORTEXCLOUD_API_KEY_FILE=str(project / "env" / "key"), ANSIBLE_CALLBACK_RESULT_FORMAT="json")
+    trace = project / "trace.har"
+    given = environment(
+        project, tenant, CORTEXCLOUD_API_KEY_FILE=str(project / "env" / "key"), ANSIBLE_CALLBACK_RESULT_FORMAT="json",
+        CORTEXCLOUD_TRACE_FILE=str(trace), CORTEXCLOUD_TRACE_NAMES="keep",
+    )  # fmt: skip
     # ansible-runner notes its environment in the artifact "command": that is what the file is for.
     (project / "env" / "key").write_text(given.pop("CORTEXCLOUD_API_KEY") + "\n")
     run = subprocess.run(command, env=given, cwd=project, capture_output=True, text=True, timeout=280, check=False)
     assert len(list((project / "artifacts" / "1" / "job_events").glob("*.json"))) > 40, run.stdout[-2000:]
     for said in ("<localhost> EXEC ", '"changed": true', "+++ after"):
         assert said in run.stdout, f"not printed, so not searched: {said}"
+    assert len(json.loads(trace.read_text(encoding="utf-8"))["log"]["entries"]) > 60, "it is searched too"
     search(tenant, project, run.stdout + run.stderr)
 
     made = {one["uniqueProperties"]["name"]: instance_id for instance_id, one in tenant.instances.items()}

@@ -112,6 +112,8 @@ def test_the_environment_fills_what_is_not_given_and_an_empty_variable_does_not(
         "SKIP_SSL_VERIFY",
         "RATE_LIMIT_DIR",
         "STATE_DIR",
+        "TRACE_FILE",
+        "TRACE_NAMES",
     ):
         monkeypatch.setenv(f"CORTEXCLOUD_{name}", "")
     result = run_module("data_source_info", {})

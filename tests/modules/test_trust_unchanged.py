@@ -73,7 +73,6 @@ def test_500_unchanged_take_one_request(run_module: Any, tenant: EmbeddedTenant)
     assert trusting(*items) == 1
     assert trusting.result["summary"] == {"unchanged": 500}
     assert trusting(*items, check=True) == 1
-    assert trusting(*items, trust=False) == 501
 
 
 def test_it_is_off_by_default_and_remembers_nothing_then(trusting: Trusting) -> None:

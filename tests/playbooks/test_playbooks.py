@@ -92,6 +92,30 @@ def test_the_doctor_names_a_tenant_that_does_not_answer(play: Play) -> None:
     assert "Traceback" not in ended.output
 
 
+# -- verify
+
+
+def test_verify_tells_a_person_what_it_saw_and_names_nobody(play: Play, tenant: EmbeddedTenant, tmp_path: Path) -> None:
+    tenant.set(offset="ignored")
+    tenant.add_instance("SNYK", name="snyk-bakery", hostname="snyk.bakery.example")
+    for name in ("bakery/oven", "bakery/till"):
+        tenant.add_repository(name)
+    ended = play("verify", tenant, verify_write="true", verify_repository_url="https://github.com/bakery/oven").fine()
+    assert ended.counts()["changed"] == 0
+    for line in (
+        "works        creating, updating and deleting a collector: yes",
+        "works        uploading a report: yes",
+        "different    paging through repositories (offset: ignored): the list of repositories may be incomplete",
+        "profile      tenant-profile.yml, which holds no name, id, host, repository or key",
+    ):
+        assert line in ended.output, ended.output
+    assert re.search(r"asked        \d+ requests in \d+\.\d s, one collector made and deleted", ended.output)
+    assert [one["type"] for one in tenant.instances.values()] == ["SNYK"]
+    written = (tmp_path / "tenant-profile.yml").read_text()
+    assert yaml.safe_load(written)["switches"]["offset"] == "ignored"
+    assert "bakery" not in written + ended.output
+
+
 # -- onboard
 
 
@@ -293,6 +317,7 @@ def test_a_branch_that_became_a_number_is_not_uploaded_to(play: Play, tenant: Em
 # What each needs to run against a tenant that holds what demo/tenant.yml describes; a reason where it cannot.
 NEEDS: dict[str, dict[str, Any] | str] = {
     "doctor": {},
+    "verify": {},
     "export": {"export_file": "{tmp}/export.yml"},
     "onboard": {"onboard_file": "{tmp}/named.yml"},
     "upload_sarif": {

@@ -179,9 +179,18 @@ def test_options_of_the_tenant_role_reach_the_call(tmp_path: Path, tenant: Embed
     ended = play(tmp_path, written(tmp_path, [role("ci")], **options), tenant=tenant).fine()
     assert ended.counts()["changed"] == 1
     assert {i["uniqueProperties"]["name"] for i in tenant.instances.values()} == {"blue", "green"}
-    assert "delete: JENKINS_SERVER" in (tmp_path / "plan.md").read_text(encoding="utf-8")
+    assert "delete: `JENKINS_SERVER" in (tmp_path / "plan.md").read_text(encoding="utf-8")
     (backup,) = (tmp_path / "backups").iterdir()
     assert "forgotten" in backup.read_text(encoding="utf-8")
+
+
+def test_what_the_role_found_unchanged_is_not_read_again(tmp_path: Path, tenant: EmbeddedTenant) -> None:
+    known = {"name": "core", "hostname": "core.example.com", "selection_type": "MANUAL_SELECTION", "state": ["team/one"]}
+    tenant.add_instance("BITBUCKET_DATACENTER", **known)
+    item = {"type": "BITBUCKET_DATACENTER", "name": "core", "repositories": ["team/one"]}
+    options = {"tenant_data_sources": [item], "tenant_trust_unchanged": True}
+    play(tmp_path, written(tmp_path, [role("tenant"), role("tenant")], **options), tenant=tenant).fine()
+    assert [entry.path.rpartition("/")[2] == "data_source_instances" for entry in tenant.journal] == [True, False, True]
 
 
 # tenant_expected_tenant, the connection's expected_tenant -> the tenants that are named, beside the environment's.

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from .profile import read_profile
 from .server import EmbeddedTenant
 from .switches import DEFAULT_PROFILE, PROFILES, SwitchError, table
 
@@ -31,6 +32,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--tls", action="store_true", help="serve HTTPS with a private CA made for this run")
     parser.add_argument("--profile", default=DEFAULT_PROFILE, metavar="NAME",
                         help=f"set of switches to start from: {', '.join(PROFILES)} (default: {DEFAULT_PROFILE})")
+    parser.add_argument("--profile-file", metavar="FILE.yml",
+                        help="a profile that cortex_cloud.appsec.verify wrote: what it knows, on top of --profile")
     parser.add_argument("--set", action="append", default=[], metavar="SWITCH=VALUE", help="set one switch; may be repeated")
     parser.add_argument("--seed", metavar="FILE.yml", help="repositories to onboard: {repositories: [owner/name, ...]}")
     parser.add_argument("--env-file", metavar="FILE", help="write all variables to FILE (mode 0600) and print nothing secret")
@@ -117,7 +120,7 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: asked.set())
     tenant = None
     try:
-        settings: dict[str, Any] = chosen(options.set)
+        settings: dict[str, Any] = {**(read_profile(options.profile_file) if options.profile_file else {}), **chosen(options.set)}
         tenant = EmbeddedTenant(options.profile, options.tls, port=options.port, **settings)
         if options.seed:
             tenant.seed(read_seed(options.seed))

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _addresses as code
@@ -112,6 +113,7 @@ FORMS = {
 }  # fmt: skip
 
 
+@settings(max_examples=1000 if os.environ.get("CI") else 40)
 @given(st.data())
 def test_forms_of_one_repository_are_one_and_different_repositories_stay_different(data: st.DataObject) -> None:
     product, parts, forms = data.draw(st.sampled_from(sorted(FORMS.values())))

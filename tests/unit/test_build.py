@@ -67,6 +67,7 @@ def test_the_tarball_has_what_users_need_and_nothing_that_lies_about(copy: Path,
     assert [name for name in names if name.endswith(".png")] == []
 
 
+@pytest.mark.skipif(not os.environ.get("CI"), reason="builds once more: set CI=true")
 def test_even_without_the_script_no_usual_secret_is_built(copy: Path, tmp_path: Path) -> None:
     run(copy, "ansible-galaxy", "collection", "build", "--output-path", str(tmp_path))
     names = names_in(tmp_path)

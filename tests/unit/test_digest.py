@@ -232,7 +232,7 @@ def look_alikes(draw: st.DrawFn) -> tuple[Item, Item]:
     return one, other
 
 
-@settings(max_examples=5000 if IN_CI else 400)
+@settings(max_examples=5000 if IN_CI else 80)
 @given(st.booleans(), st.one_of(st.tuples(WISHES, WISHES), look_alikes()))
 def test_one_digest_means_the_same_requests_and_the_same_look(update: bool, pair: tuple[Item, Item]) -> None:
     plans = [planned(item, update) for item in pair]

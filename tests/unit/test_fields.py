@@ -80,7 +80,8 @@ def test_no_field_is_written_twice() -> None:
 
 def test_the_names_of_the_api_stand_in_the_table_alone() -> None:
     """A second list of the same fields is the bug this table is there to prevent."""
-    owners = {"fields.py"}
+    # What an answer is held against is not taken from the table that may be wrong.
+    owners = {"fields.py", "published.py", "invented.py"}
     specific = {f.api.rsplit(".", 1)[-1] for f in FIELDS if "_" in f.option and f.type == "str"} - {"selectionType"}
     assert "clientSecret" in specific
     found = [

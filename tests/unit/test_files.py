@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import errno
 import os
+import pwd
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _files
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.collector_token import CredentialsFile
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.data_file import write_backup
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._files import Draft, make_folders, open_private, write_private
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._files import Draft, full_path, make_folders, open_private, write_private
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._state import Memory
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -188,11 +189,33 @@ def written_elsewhere(path: Path) -> Iterator[str]:
 def test_nothing_in_the_collection_writes_a_file_in_another_way() -> None:
     found = [each for path in sorted((ROOT / "plugins").rglob("*.py")) if path.name != "_files.py" for each in written_elsewhere(path)]
     assert found == [
+        # What stands in for an output that nobody reads any more.
+        "command.py: os.open(os.devnull, os.O_WRONLY)",
         # A folder, opened to be looked at.
         "_state.py: os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)",
         # Made anew in the folder for temporary files, and the module writes to it in its place.
         "_progress.py: tempfile.mkstemp(prefix='cortex_cloud_progress_')",
     ]
+
+
+@pytest.mark.parametrize(("home", "path"), [(None, "~/x/y"), ("~", "~/x/y"), ("~", "~")])
+def test_what_lies_below_an_unknown_home_is_written_nowhere(
+    home: str | None, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HOME") if home is None else monkeypatch.setenv("HOME", home)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    with pytest.raises(FileNotFoundError, match="no home folder is known"):
+        full_path(path)
+    with pytest.raises(InputError, match="no home folder is known"):
+        CredentialsFile(path)
+    with pytest.raises(InputError, match=r"no home folder is known.*nothing was changed"):
+        write_backup(path, "t", {"id": "1"})
+    assert full_path("~x/y") == str(tmp_path / "~x" / "y"), "a name of its own"
+    assert names(tmp_path) == []
 
 
 def tasks(node: object) -> Iterator[dict[str, object]]:

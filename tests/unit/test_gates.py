@@ -34,6 +34,7 @@ OPERATIONS: dict[str, tuple[Callable[[Api], Any], Any]] = {
     "scans": (lambda api: api.get_scan_configuration("1"), {"excludedPaths": []}),
     "scan": (lambda api: api.update_scan_configuration("1", {}), {}),
     "branches": (lambda api: api.update_branches("1", ["main"], "main"), {}),
+    "any": (lambda api: api.ask("GET", "/x"), {"reply": {}}),
     "health": (lambda api: api.healthcheck(), {"status": "available"}),
 }
 

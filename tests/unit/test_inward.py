@@ -283,14 +283,14 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=3000 if IN_CI else 120)
+@settings(max_examples=3000 if IN_CI else 40)
 @given(st.sampled_from(OPERATIONS), st.sampled_from(PATHS), JSON, st.sampled_from([*ITEMS, "prune"]))
 def test_any_json_in_any_field_of_any_answer(operation: str, path: tuple[str, ...], value: Any, wish: str) -> None:
     brought(tenant_of(operation, path, value), wish, operation)
     read_by_all(tenant_of(operation, path, value))
 
 
-@settings(max_examples=3000 if IN_CI else 60)
+@settings(max_examples=3000 if IN_CI else 30)
 @given(st.sampled_from(OPERATIONS), JSON, st.sampled_from([*ITEMS, "prune"]))
 def test_any_json_as_any_answer(operation: str, body: Any, wish: str) -> None:
     tenant = tenant_of("none", ("id",), None)
@@ -433,7 +433,7 @@ REPOSITORY_MEMBERS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=1000 if IN_CI else 60)
+@settings(max_examples=1000 if IN_CI else 30)
 @given(JSON, st.sampled_from(REPOSITORY_MEMBERS))
 def test_any_json_in_any_field_of_a_repository(value: Any, member: str) -> None:
     sound: dict[str, Any] = {**dict.fromkeys(REPOSITORY_MEMBERS), "id": "1", "name": "n", "owner": "o", "url": "https://h/o/n"}

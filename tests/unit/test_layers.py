@@ -19,7 +19,7 @@ UTILS = ROOT / "plugins" / "module_utils"
 PACKAGE = "ansible_collections.cortex_cloud.appsec.plugins.module_utils"
 
 # As in the table of the architecture. Any other file says in its fourth line on which floor it lives.
-FIXED = {"_errors": 0, "_http": 1, "_api": 2, "_data_sources": 3, "_sarif": 3, "_audit": 3, "_module": 4}
+FIXED = {"_errors": 0, "_http": 1, "_api": 2, "_data_sources": 3, "_sarif": 3, "_audit": 3, "_verify": 3, "_module": 4}
 SAID = re.compile(r"# PRIVATE to the collection: floor ([0-4]), \S")
 # Above them: what only runs on the controller; modules, filters, look-ups (what may the user say); action plugins (what does the user see).
 UPPER = {"plugin_utils": 4, "modules": 5, "filter": 5, "lookup": 5, "action": 6}

@@ -39,7 +39,7 @@ def sent(
 @pytest.mark.parametrize("fixed", [False, True], ids=["sliding", "fixed"])
 @pytest.mark.parametrize(
     ("ways", "least", "refused"),
-    [(LOOPBACK, 9.9, 0), (NEAR, 9.9, 0), (FAR, 9.0, 1), (FARTHEST, 9.8, 0), (network(1.5, 0.1), 9.1, 0)],
+    [(LOOPBACK, 9.9, 0), (NEAR, 9.8, 0), (FAR, 9.0, 1), (FARTHEST, 9.8, 0), (network(1.5, 0.1), 9.0, 0)],
     ids=["loopback", "60 ms", "0.4 s and 0.1 s jitter each way", "1.5 s", "1.5 s and jitter"],
 )
 def test_nearly_all_of_the_budget_is_used_however_far_the_tenant_is(ways: Ways, least: float, refused: int, fixed: bool) -> None:
@@ -68,7 +68,7 @@ def test_one_process_with_enough_threads_is_as_fast() -> None:
 @pytest.mark.parametrize(
     ("ways", "least", "refused"),
     [
-        (network(0.4, 0.2, back=0.0), 8.3, 5),
+        (network(0.4, 0.2, back=0.0), 8.1, 5),
         (network(0.4, 0.0, back=0.2), 9.1, 0),
         (changing(NEAR, FAR, 1020), 9.0, 1),
         (changing(FAR, NEAR, 1020), 9.4, 4),
@@ -80,6 +80,13 @@ def test_what_the_spread_of_round_trips_does_not_tell_costs_little(ways: Ways, l
     found = sent(ways)
     assert found.rate >= least
     assert found.refused <= refused
+
+
+def test_on_a_busy_machine_little_is_refused() -> None:
+    """Delays of 15 ms each way on average and now and then far more, as where more runs than processors wait for each other."""
+    found = sent(lambda luck, _now: (0.002 + luck.expovariate(66), 0.002 + luck.expovariate(66)))
+    assert found.rate >= 9.5
+    assert found.refused == 0
 
 
 def test_making_connections_is_no_departure() -> None:
@@ -143,13 +150,13 @@ def test_which_of_the_bounds_counts() -> None:
     assert used(none, pace, left=100.0, answered=None) == 106
     assert used(none, pace, left=None, answered=None) == 106
     assert used(none, pace, left=100.0, answered=100.5) == 101.5
-    # Half of the spread of 0.2 s, or what it took longer than the shortest.
-    assert used(known, pace, left=100.0, answered=None) == pytest.approx(101.103)
-    assert used(known, pace, left=100.0, answered=100.6) == pytest.approx(101.103)
-    assert used(known, pace, left=100.0, answered=100.45) == pytest.approx(101.053)
-    assert used(known, pace, left=100.2, answered=100.6) == pytest.approx(101.203)
+    # Half of the spread of 0.2 s, or what it took longer than the shortest; and 10 ms.
+    assert used(known, pace, left=100.0, answered=None) == pytest.approx(101.11)
+    assert used(known, pace, left=100.0, answered=100.6) == pytest.approx(101.11)
+    assert used(known, pace, left=100.0, answered=100.45) == pytest.approx(101.06)
+    assert used(known, pace, left=100.2, answered=100.6) == pytest.approx(101.21)
     # On another machine the clock may differ.
-    assert Pace(1, "there").free_at(known, known.slots[0], 100.0) == pytest.approx(101.253)
+    assert Pace(1, "there").free_at(known, known.slots[0], 100.0) == pytest.approx(101.26)
 
 
 def test_after_a_refusal_the_margins_are_wider_and_slowly_narrower_again() -> None:

@@ -83,7 +83,10 @@ def test_max_dropped_percent(percent: float, passes: bool) -> None:
 def test_results_left_out_by_choice_are_no_fault() -> None:
     outcome = normalise(log(result(), result(kind="pass"), result(suppressions=[{"kind": "external"}])), Options())
     assert (outcome.results, outcome.dropped) == (1, {"kind_pass": 1, "suppressed": 1})
-    assert outcome.warnings == ["suppressed results were left out (1); suppressed: keep sends them."]
+    assert outcome.warnings == [
+        "results were left out by their kind (pass 1); include_kinds says which kinds are sent.",
+        "suppressed results were left out (1); suppressed: keep sends them.",
+    ]
     kept = normalise(log(result(suppressions=[{"kind": "external"}])), Options(suppressed="keep"))
     assert sent(kept)[0]["suppressions"] == [{"kind": "external"}]
     rejected = normalise(log(result(suppressions=[{"kind": "external", "status": "rejected"}])), Options())

@@ -9,10 +9,16 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.paths import Roots, advised_root, common_folder
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.folders import advised_root, common_folder
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.paths import Roots
 
 CI = {"originalUriBaseIds": {"SRCROOT": {"uri": "file:///home/ci/app/"}}}
 SUB = {"originalUriBaseIds": {"%SRCROOT%": {"uri": "file:///home/ci/app/sub/"}}}
+BELOW = {"originalUriBaseIds": {"PROJECTROOT": {"uri": "file:///C:/code/proj/"}, "SRCROOT": {"uri": "src/", "uriBaseId": "PROJECTROOT"}}}
+# The same without a chain, and by names that say nothing.
+APART = {"originalUriBaseIds": {"HERE": {"uri": "file:///w/repo/lib/a/"}, "THERE": {"uri": "file:///w/repo/"}, "HOME": {"uri": "file:///w/"}}}
+DISK = {"originalUriBaseIds": {"ROOTPATH": {"uri": "file:///"}, "SRCROOT": {"uri": "w/repo/", "uriBaseId": "ROOTPATH"}}}
+MAPPED = {**CI, "versionControlProvenance": [{"mappedTo": {"uri": "sub", "uriBaseId": "TOP"}}, {"mappedTo": {"uri": "file:///home/ci/"}}]}
 GCC = {"originalUriBaseIds": {"PWD": {"uri": "file:///home/ci/app/build/"}}}
 
 
@@ -24,7 +30,13 @@ GCC = {"originalUriBaseIds": {"PWD": {"uri": "file:///home/ci/app/build/"}}}
         ("src/my%20file%.py", None, {}, {}, "src/my%20file%25.py"),
         ("src/a#b?[c].py", None, {}, {}, "src/a%23b%3F%5Bc%5D.py"),
         ("src\\app\\a.cs", None, {}, {}, "src/app/a.cs"),
-        ("src/odd\\name", None, {}, {}, "src/odd%5Cname"),
+        # ... where a backslash, which a URI cannot hold, divides folders, and %5C is one of a name
+        ("src\\main/java\\A.java", None, {}, {}, "src/main/java/A.java"),
+        ("src/app\\a.cs", None, {}, {}, "src/app/a.cs"),
+        (".\\src/b.py", None, {}, {}, "src/b.py"),
+        ("src/odd%5Cname", None, {}, {}, "src/odd%5Cname"),
+        ("src\\..\\b.py", None, {}, {}, "b.py"),
+        ("a|/b.py", None, {}, {}, "a%7C/b.py"),
         ("a/../b", None, {}, {}, "b"),
         # base ids
         ("src/a.py", "%SRCROOT%", {}, {}, "src/a.py"),
@@ -36,6 +48,21 @@ GCC = {"originalUriBaseIds": {"PWD": {"uri": "file:///home/ci/app/build/"}}}
         ("a.c", "LOOP", {"originalUriBaseIds": {"LOOP": {"uriBaseId": "LOOP", "uri": "x/"}}}, {}, "x/a.c"),
         ("../usb.c", "PWD", GCC, {"source_root": "/home/ci/app"}, "usb.c"),
         ("usb.c", "PWD", GCC, {}, "usb.c"),
+        # ... below others
+        ("drivers/d.c", "SRCROOT", BELOW, {}, "src/drivers/d.c"),
+        ("drivers/d.c", "SRCROOT", BELOW, {"source_root": "c:\\code\\proj"}, "src/drivers/d.c"),
+        ("drivers/d.c", "SRCROOT", BELOW, {"source_root": "/elsewhere"}, "src/drivers/d.c"),
+        ("d.c", "PROJECTROOT", BELOW, {}, "d.c"),
+        ("../lib/d%2Bc", "SRCROOT", BELOW, {}, "lib/d%2Bc"),
+        ("C:/Code/proj/src/d.c", None, BELOW, {}, "src/d.c"),
+        ("a.py", "HERE", APART, {}, "lib/a/a.py"),
+        ("../b.py", "HERE", APART, {}, "lib/b.py"),
+        ("c.py", "THERE", APART, {}, "c.py"),
+        ("file:///w/repo/lib/a/a.py", None, APART, {}, "lib/a/a.py"),
+        ("a.py", "SRCROOT", DISK, {}, "a.py"),
+        ("w/repo/a.py", "ROOTPATH", DISK, {}, "a.py"),
+        ("w/repo/a.py", "ROOTPATH", DISK, {"source_root": "/w"}, "repo/a.py"),
+        ("a.py", "SRCROOT", MAPPED, {}, "app/a.py"),
         # absolute
         ("file:///home/ci/app/src/a%20b.py", None, {}, {"source_root": "/home/ci/app"}, "src/a%20b.py"),
         ("file:/home/ci/app/a.py", None, {}, {"source_root": "/home/ci/app/"}, "a.py"),
@@ -47,6 +74,8 @@ GCC = {"originalUriBaseIds": {"PWD": {"uri": "file:///home/ci/app/build/"}}}
         ("C:\\work\\app\\src\\A.cs", None, {}, {"source_root": "C:/work/app"}, "src/A.cs"),
         ("file://server/share/app/a.c", None, {}, {"source_root": "\\\\server\\share\\app"}, "a.c"),
         ("/a.py", None, {}, {"source_root": "/"}, "a.py"),
+        ("file://./src/a.py", None, {}, {}, "src/a.py"),
+        ("file:////home/ci/app/a.py", None, {}, {"source_root": "/home/ci/app"}, "a.py"),
         # options
         ("/src/a.py", None, {}, {"strip_slash": True}, "src/a.py"),
         ("/BOOT-INF\\classes\\x.js", None, {}, {"strip_slash": True}, "BOOT-INF/classes/x.js"),
@@ -58,6 +87,54 @@ def test_relative(uri: str, base: str | None, run: dict[str, Any], options: dict
     assert Roots(run, **options).resolve(uri, base).uri == expected
 
 
+SPELLINGS = (
+    "C:/w/app",
+    "c:\\w\\app\\",
+    "/C:/w/app",
+    "C:\\w/app",
+    "file:///C:/w/app",
+    "file:/C:/w/app",
+    "file://C:/w/app",
+    "file://C:\\w\\app",
+    "file:///c%3A/w/app",
+    "file:///C:\\w\\app",
+    "file://C%3A/w/app",
+    "file://localhost/C:/w/app",
+    "file:///C|/w/app",
+    "file:C:/w/app",
+    "FILE:///C:/w/app/",
+    "\\\\?\\C:\\w\\app",
+    "//?/C:/w/app",
+    "\\\\.\\C:\\w\\app",
+    "\\??\\C:\\w\\app",
+    "file:///\\\\?\\C:\\w\\app",
+    "file:////?/C:/w/app",
+    "C:/w/x/../app",
+)
+SHARE_SPELLINGS = (
+    "\\\\server\\share\\app",
+    "//server/share/app",
+    "file://server/share/app",
+    "file:////server/share/app",
+    "file://///Server/Share/app",
+    "file:\\\\server\\share\\app",
+    "\\\\?\\UNC\\server\\share\\app",
+    "//?/unc/server/share/app",
+)
+
+
+@pytest.mark.parametrize("spellings", [SPELLINGS, SHARE_SPELLINGS])
+def test_one_folder_in_any_spelling(spellings: tuple[str, ...]) -> None:
+    """Whatever the scanner and the user write: the same file, and no other folder whose name begins alike."""
+    for written in spellings:
+        for given in spellings:
+            roots = Roots({}, source_root=given)
+            for separator in "/\\":
+                found = roots.resolve(f"{written.rstrip(separator)}{separator}src{separator}a.py", None)
+                assert (found.uri, found.fault) == ("src/a.py", ""), (written, given)
+            assert roots.resolve(f"{written.rstrip('/' + chr(92))}2/a.py", None).fault == "path_absolute"
+
+
 @pytest.mark.parametrize(
     ("uri", "base", "run", "options", "fault"),
     [
@@ -65,6 +142,8 @@ def test_relative(uri: str, base: str | None, run: dict[str, Any], options: dict
         ("/home/ci/application/a.py", None, {}, {"source_root": "/home/ci/app"}, "path_absolute"),
         ("C:/work/a.cs", None, {}, {"strip_slash": True}, "path_absolute"),
         ("../usb.c", "PWD", GCC, {}, "path_absolute"),
+        ("../d.c", "HERE", {"originalUriBaseIds": {"HERE": {"uri": "file:///w/repo/"}}}, {}, "path_absolute"),
+        ("../../d.c", "SRCROOT", BELOW, {}, "path_outside"),
         # two folders that contradict each other are no evidence
         ("/one/a.c", None, {"originalUriBaseIds": {"A": {"uri": "/one"}, "B": {"uri": "/two"}}}, {}, "path_absolute"),
         # a root of / would make every absolute path look relative
@@ -92,6 +171,13 @@ def test_own_evidence_is_named() -> None:
     roots = Roots(CI, source_root="/home/ci/app")
     roots.resolve("/home/ci/app/a.py", None)
     assert roots.used == set()
+
+
+def test_a_base_that_is_the_root_by_its_name_is_no_guess_and_one_by_its_place_is() -> None:
+    for run, base, used in ((BELOW, "SRCROOT", set()), (APART, "HERE", {"/w/repo (originalUriBaseIds.THERE)"})):
+        roots = Roots(run)
+        assert roots.resolve("a.py", base).uri
+        assert roots.used == used
 
 
 @pytest.mark.parametrize(

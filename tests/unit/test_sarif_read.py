@@ -5,8 +5,14 @@
 
 from __future__ import annotations
 
+import base64
+import bz2
 import codecs
+import errno
+import gzip
 import json
+import lzma
+import tempfile
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -63,6 +69,12 @@ def parse(tmp_path: Path, content: bytes) -> tuple[Head, list[Any]]:
         (codecs.BOM_UTF16_BE + TEXT.encode("utf-16-be"), True),
         (TEXT.encode("utf-16-le"), True),
         (TEXT.encode("utf-16-be"), True),
+        # marked by one program after the other
+        (codecs.BOM_UTF8 * 2 + TEXT.encode(), True),
+        (codecs.BOM_UTF16_LE * 3 + TEXT.encode("utf-16-le"), True),
+        (codecs.BOM_UTF8 + codecs.BOM_UTF16_LE + TEXT.encode("utf-16-le"), True),
+        (codecs.BOM_UTF8 + TEXT.encode("utf-16-be"), True),
+        (codecs.BOM_UTF8.decode("latin-1").encode() + TEXT.encode(), True),
     ],
 )
 @pytest.mark.parametrize("chunk", [1, 7, 1 << 20])
@@ -119,6 +131,16 @@ CUT = TEXT[: TEXT.index("größer") + 3]
         (b"[" * 100_000, ["nested too deeply"]),
         (TEXT.encode("latin-1", "replace"), [f"is not UTF-8: byte {TEXT.index(chr(246))} is wrong"]),
         (b"[]", ["no object with version and runs"]),
+        (TEXT.replace("ö", "\n").encode(), ["invalid control character at byte", "results[0].message.text. It is a line break", "as \\n:"]),
+        (TEXT.replace("ö", "\x1b").encode(), ["character at byte", "It is the character 0x1b, which JSON has in a text only as \\u001b"]),
+        (TEXT.replace("ö", "\\x").encode(), ["invalid \\escape at byte", "message.text."]),
+        (gzip.compress(TEXT.encode()), ["is compressed (gzip)", "gunzip"]),
+        (bz2.compress(TEXT.encode()), ["is compressed (bzip2)", "bunzip2"]),
+        (lzma.compress(TEXT.encode()), ["is compressed (xz)", "unxz"]),
+        (lzma.compress(TEXT.encode(), lzma.FORMAT_ALONE), ["is compressed (lzma)", "unlzma"]),
+        (base64.b64encode(gzip.compress(TEXT.encode())), ["is compressed (gzip, in Base64)", "base64 -d FILE | gunzip"]),
+        (b"PK\x03\x04\x14\0", ["is compressed (zip)", "unzip"]),
+        (b"\x28\xb5\x2f\xfd\x24", ["is compressed (zstd)", "unzstd"]),
         (b'{"results": []}', ["neither version nor runs"]),
         (b'{"runs": []}', ["has no version"]),
         (TEXT.encode() + b"\xc3", ["ends in the middle of a character"]),
@@ -136,6 +158,7 @@ def test_broken_files(content: bytes, words: list[str], chunk: int, tmp_path: Pa
         parse(tmp_path, content)
     assert [word for word in words if word not in str(refused.value)] == [], str(refused.value)
     assert "\n" not in str(refused.value)
+    assert " at at " not in str(refused.value)
     assert len(str(refused.value)) < 400
 
 
@@ -275,3 +298,15 @@ def test_names_with_odd_characters_stay_on_one_line(tmp_path: Path) -> None:
     for missing in (f"{tmp_path}/a\nb", f"{tmp_path}/a\nb*", "a\0b"):
         with pytest.raises(InputError, match=r"path: .*a\\"):
             find_files([missing])
+
+
+def test_a_machine_without_a_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    path = tmp_path / "report.sarif"
+    path.write_text(TEXT, encoding="utf-8")
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_get_default_tempdir", none)
+    with pytest.raises(InputError, match=r"in any temporary folder: No usable temporary directory found\. Nothing was sent"):
+        prepare([str(path)], Options())

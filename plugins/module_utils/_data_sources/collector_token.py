@@ -12,7 +12,7 @@ import typing as t
 
 from .._admitted import parsed
 from .._errors import InputError
-from .._files import Draft, make_folders, open_private, write_private
+from .._files import Draft, full_path, make_folders, open_private, write_private
 from .._http.lock import lock_now
 from .fields import FIELDS, Raw
 
@@ -67,7 +67,11 @@ class CredentialsFile:
     """A JSON file for one collector's token, readable by its owner alone. Made ready before the request: nothing is lost after it."""
 
     def __init__(self, path: str) -> None:
-        self.path = os.path.abspath(os.path.expanduser(path))
+        try:
+            self.path = full_path(path)
+        except OSError as exc:
+            said = f"credentials_file {path} cannot be written ({exc.strerror}): the token would be lost. Nothing was created."
+            raise InputError(said) from None
         self._draft: Draft | None = None
         self._held: int | None = None
 

@@ -15,7 +15,7 @@ import typing as t
 
 from .._addresses import host_key
 from .._errors import InputError
-from .._files import make_folders, write_private
+from .._files import full_path, make_folders, write_private
 from .._http.redaction import hide_secret_keys
 from .fields import MANUAL, SHOWN, Item, get
 from .types import is_word, known
@@ -142,8 +142,8 @@ def write_backup(directory: str, tenant: str, shown: Item) -> str:
     """Write one instance as a data file for onboard, 0600, before something is taken away from it. Returns the path; raises InputError."""
     words = [tenant, shown.get("type"), shown.get("name"), shown["id"], time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())]
     name = "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", str(w))[:80] for w in words if w)
-    folder = os.path.abspath(os.path.expanduser(directory))
     try:
+        folder = full_path(directory)
         make_folders(folder)
         return _write_new(folder, name, as_data_file(tenant, [as_config(shown)]))
     except OSError as exc:

@@ -34,7 +34,7 @@ class Trust:
 
     def plan(self, item: Item, listed: Instance) -> Plan | None:
         """Nothing to do, where an earlier run found that for the same item, and the list shows that nobody has changed the instance since;
-        None where it has to be read. listed: its entry in the list.
+        None where it has to be read (docs/api.md: instance.changed). listed: its entry in the list.
         """
         known = self._known.get(listed.id) if self.on else None
         shown = [last_update(listed.raw), listed.count]

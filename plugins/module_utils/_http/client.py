@@ -28,12 +28,14 @@ from .answers import (
     reason,
     retry_after,
 )
+from .attempt import Attempt, Watcher
 from .connection import Connection, origin_of
 from .lock import default_directory, exclusive
 from .redaction import Redactor
 from .retry import Retry
 from .signing import Auth, tenant_key
 from .throttle import Slot, Throttle
+from .trace import Trace
 from .watchdog import adapter, watched
 
 try:
@@ -102,6 +104,11 @@ class Client:
         self.redactor = redactor if redactor is not None else Redactor()
         self.redactor.add(connection.api_key)
         self.warnings: list[str] = []
+        # Each is told of every attempt, when it has ended.
+        self.watchers: list[Watcher] = []
+        if connection.trace_file:
+            trace = Trace(connection.trace_file, connection.trace_names, self.redactor, self.warnings, lambda: self.key().secret)
+            self.watchers.append(trace.see)
         # Told, by any thread, how much of how much has been read; 0: nobody knows how much there is.
         self.on_read: t.Callable[[int, int], None] = lambda _done, _total: None
         self._key: Auth | None = None
@@ -170,10 +177,14 @@ class Client:
             slot, outcome = self._slot(throttle), ""
             retry.granted(slot)
             leaving = functools.partial(throttle.departed, slot) if small else _nothing
+            seen = Attempt(call.method, target, call.query or {}, request.payload, call.raw is not None, slot.waited)
             try:
-                outcome, result = self._attempt(request, retry.deadline, leaving)
+                outcome, result = self._attempt(request, retry.deadline, leaving, seen)
             finally:
                 throttle.answered(slot, quick=call.method == "GET" and outcome in ("done", "refused"))
+            seen.ended(outcome, result)
+            for watcher in self.watchers:
+                watcher(seen)
             if isinstance(result, Answer):
                 return result
             pause, again = retry.after(outcome, result)
@@ -218,8 +229,13 @@ class Client:
             )
         return path or True
 
-    def _attempt(self, request: _Request, deadline: float, leaving: t.Callable[[], None]) -> tuple[str, Answer | ApiError]:
-        """Send once. leaving: called when it begins to be sent. Returns a key of RETRY (or "done") and what came of it."""
+    def _attempt(
+        self, request: _Request, deadline: float, leaving: t.Callable[[], None], seen: Attempt
+    ) -> tuple[str, Answer | ApiError]:
+        """Send once. Returns a key of RETRY (or "done") and what came of it.
+
+        leaving: called when it begins to be sent. seen: is told what goes over the wire.
+        """
         call = request.call
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": self.connection.user_agent}
         if request.payload is not None:
@@ -228,6 +244,7 @@ class Client:
         def authenticate(prepared: t.Any) -> t.Any:
             # As the session's auth, so that a .netrc entry can never replace the signature.
             prepared.headers.update(request.auth.headers())
+            seen.headers = prepared.headers
             return prepared
 
         parts = urlsplit(request.target)
@@ -250,8 +267,10 @@ class Client:
                     allow_redirects=False,
                     stream=True,
                 )
+                seen.answered(response)
                 with response:
-                    content, broken = read(response), None
+                    seen.content = content = read(response)
+                    broken = None
             except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as exc:
                 broken = exc
             except Unreadable as exc:

@@ -32,6 +32,8 @@ class Connection:
     requests_per_second: float = 8.0
     rate_limit_dir: str | None = None
     state_dir: str | None = None
+    trace_file: str | None = None
+    trace_names: str = "hide"
     user_agent: str = "cortex_cloud.appsec"
 
     def check(self) -> None:
@@ -39,6 +41,8 @@ class Connection:
         for name, most in (("request_timeout", 3600), ("retry_deadline", 86400), ("requests_per_second", 10000)):
             if not 0 < getattr(self, name) <= most:
                 raise InputError(f"{name} must be a number above 0 and at most {most}.")
+        if self.trace_names not in ("hide", "keep"):
+            raise InputError("trace_names (or CORTEXCLOUD_TRACE_NAMES) must be hide or keep.")
 
 
 def secret_from_file(variable: str) -> str:

@@ -35,10 +35,13 @@ def default_directory() -> str:
 def user_folder(variable: str, otherwise: str) -> str:
     """The folder that this XDG variable names, which counts only when absolute, else this one under HOME.
 
-    It begins with ~ when nobody knows the home folder; make_folders() refuses that.
+    It begins with ~ when nobody knows the home folder, or it would be one of whatever folder a job runs in; make_folders() refuses that.
     """
     given = os.environ.get(variable, "")
-    return given if os.path.isabs(given) else os.path.expanduser(otherwise)
+    if os.path.isabs(given):
+        return given
+    expanded = os.path.expanduser(otherwise)
+    return expanded if os.path.isabs(expanded) else otherwise
 
 
 def refuse_strangers(found: os.stat_result, *, own: bool) -> None:

@@ -16,10 +16,12 @@ LONGEST_FLIGHT = 5.0
 # A waiting process looks again at least so often (seconds), and is taken for dead when it is so much later than it said.
 _LONGEST_SLEEP = 2.0
 _GRACE = 3.0
-# Round trips that are remembered, and how many of them are needed to know the spread; the longest of each thirty is no part of it.
-_TRIPS, _ENOUGH, _OUTLIERS = 100, 10, 30
-# Seconds: what two clocks of one machine, and those of two that keep the time, may differ by.
-_LEAST_MARGIN, _SKEW = 0.003, 0.05
+# Round trips that are remembered, and how many of them are needed to know the spread; the longest of each hundred is no part of it.
+_TRIPS, _ENOUGH, _OUTLIERS = 200, 10, 100
+# Seconds: what a busy machine puts between noting that a request leaves and its leaving; by how much two clocks may differ.
+_LEAST_MARGIN, _SKEW = 0.01, 0.05
+# Up to so many seconds the whole of the spread is allowed for: it costs little, and a busy machine's delays are not alike each way.
+_WHOLE_SPREAD = 0.1
 # Each refusal doubles the margins up to so many times; they are half as wide again after so many windows without one.
 _WIDEST, _NARROWER_WINDOWS = 8.0, 60
 # A second refusal within so many windows means that others use the budget: half of the slots are withheld, and one comes back each time
@@ -65,8 +67,8 @@ class Pace:
     A request that leaves at d1 and takes o1 to the tenant, and the next one of its slot, at d2 and with o2, are a window apart there when
     d2 >= d1 + window + (o1 - o2). Nobody sees o1 and o2, but what they can differ by is known from the round trips r: it is at most
     r1 less the shortest round trip, and about half of their spread, since what varies does so on both ways. So a slot is free one
-    window and the smaller of the two after its request left; never later than one window after the answer, which is safe whatever
-    happens on the way; and while too few round trips are known, just then.
+    window, the smaller of the two, and a little, after its request left; never later than one window after the answer, which is safe
+    whatever happens on the way; and while too few round trips are known, just then.
     """
 
     def __init__(self, per_second: float, host: str) -> None:
@@ -135,7 +137,10 @@ class Pace:
         if used.answered is None:
             return window + used.departed + (LONGEST_FLIGHT if margin is None else min(LONGEST_FLIGHT, margin + wide * _LEAST_MARGIN))
         trip = used.answered - used.departed
-        late = trip if margin is None else min(margin, max(0.0, trip - min(state.trips)) * wide) + wide * _LEAST_MARGIN
+        if margin is None:
+            return window + used.answered
+        most = max(margin, min(2 * margin, _WHOLE_SPREAD))
+        late = min(most, wide * max(0.0, trip - min(state.trips))) + wide * _LEAST_MARGIN
         return window + used.departed + min(trip, late)
 
     def _look_at(self, state: State, used: Used, now: float) -> float:

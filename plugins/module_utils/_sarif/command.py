@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -71,7 +72,12 @@ def _add(to: argparse.ArgumentParser, option: Option) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    given = vars(parser().parse_args(arguments))
+    try:
+        given = vars(parser().parse_args(arguments))
+    finally:
+        # What the parser said, if anything.
+        _flush(sys.stdout)
+        _flush(sys.stderr)
     redactor = Redactor([_environment(_TOKEN) or ""])
     result: dict[str, t.Any]
     code = FINE
@@ -103,6 +109,8 @@ def _upload(prepared: Prepared, given: dict[str, t.Any], redactor: Redactor) -> 
         retry_deadline=_number("CORTEXCLOUD_RETRY_DEADLINE", 120.0),
         rate_limit_dir=_environment("CORTEXCLOUD_RATE_LIMIT_DIR"),
         state_dir=_environment("CORTEXCLOUD_STATE_DIR"),
+        trace_file=_environment("CORTEXCLOUD_TRACE_FILE"),
+        trace_names=_environment("CORTEXCLOUD_TRACE_NAMES") or "hide",
         expected_tenant=_environment("CORTEXCLOUD_EXPECTED_TENANT"),
         user_agent="cortex-sarif",
     )
@@ -126,16 +134,18 @@ def _number(name: str, default: float) -> float:
 
 
 def _print(result: dict[str, t.Any], command: str, as_json: bool) -> None:
-    if as_json:
-        # Within JSON an escaped character is the same character.
-        sys.stdout.write(outgoing(json.dumps(result, indent=2)) + "\n")
-        return
+    """Say what came of it, as far as anybody listens: what was done is done, and the exit code says so already."""
+    warnings = [] if as_json else [one_line(f"warning: {text}") for text in result.get("warnings", [])]
+    failure = [one_line(f"error: {result['msg']}")] if result.get("failed") and not as_json else []
+    # Within JSON an escaped character is the same character.
+    said = [outgoing(json.dumps(result, indent=2))] if as_json else list(map(one_line, _lines(result, command)))
+    _say(sys.stderr, warnings)
+    if not _say(sys.stdout, said):
+        _say(sys.stderr, ["warning: the standard output cannot be written to. This is what it would have said:", *said])
+    _say(sys.stderr, failure)
 
-    def line(text: str, stream: t.TextIO = sys.stdout) -> None:
-        stream.write(f"{one_line(text)}\n")
 
-    for text in result.get("warnings", []):
-        line(f"warning: {text}", sys.stderr)
+def _lines(result: dict[str, t.Any], command: str) -> t.Iterator[str]:
     for row in result.get("uploads", []):
         part = f" (part {row['part']} of {row['parts']})" if row["parts"] > 1 else ""
         done = "can be sent" if command == "check" else "accepted" if row["status"] and row["status"] < 300 else "not accepted"
@@ -143,13 +153,38 @@ def _print(result: dict[str, t.Any], command: str, as_json: bool) -> None:
         said = row["ingestion"] or {}
         if said.get("findings") is not None:
             done += f" ({', '.join(filter(None, [said['status'], str(said['findings']) + ' findings']))})"
-        line(f"{row['path']}{part}: {done}, {row['results']} results, {row['bytes']} bytes")
+        yield f"{row['path']}{part}: {done}, {row['results']} results, {row['bytes']} bytes"
     for title, name in (("by level", "results_by_level"), ("changed", "normalised"), ("left out", "dropped")):
         counts = {word: count for word, count in result.get(name, {}).items() if count}
         if counts:
-            line(f"{title}: {', '.join(f'{word} {count}' for word, count in counts.items())}")
-    if result.get("failed"):
-        line(f"error: {result['msg']}", sys.stderr)
+            yield f"{title}: {', '.join(f'{word} {count}' for word, count in counts.items())}"
+
+
+def _say(stream: t.TextIO | None, lines: list[str]) -> bool:
+    """Write these lines; False when the stream is closed, or nobody reads it. What it cannot encode is written as an escape."""
+    if not lines:
+        return True
+    if stream is None:
+        return False
+    text, encoding = "".join(f"{line}\n" for line in lines), stream.encoding or "utf-8"
+    written = False
+    with contextlib.suppress(OSError, ValueError):
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        written = True
+    return _flush(stream) and written
+
+
+def _flush(stream: t.TextIO | None) -> bool:
+    if stream is None:
+        return False
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        # What is left in its buffer would fail again when the interpreter ends, and take the exit code with it.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -6,18 +6,21 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import math
 import typing as t
 
 from .._errors import InputError
+from .complete import failures
 from .options import Options
 from .rules.clean import GONE, LEVELS, Raw
 from .rules.context import Context, Drop, Shell, as_list
-from .rules.paths import advised_root, common_folder
+from .rules.folders import advised_root, common_folder, head_of, is_file_system, of_a_machine
 from .rules.table import OBJECT_KINDS, STAGES, UNUSABLE
 
 FINAL = ("sarif-schema-2.1.0.json", "sarif-2.1.0.json")
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 EXAMPLES = 3
+MOST_HEADS = 100
 
 
 @dataclasses.dataclass
@@ -53,8 +56,12 @@ class _Tally:
     levels: dict[str, int] = dataclasses.field(default_factory=lambda: dict.fromkeys(LEVELS, 0))
     undefined: dict[str, None] = dataclasses.field(default_factory=dict)
     examples: dict[str, list[str]] = dataclasses.field(default_factory=dict)
-    common: str | None = None
+    # Of absolute paths that cannot be used: by their first folder, how many and the folder that contains them all.
+    heads: dict[str, tuple[int, str]] = dataclasses.field(default_factory=dict)
     roots: set[str] = dataclasses.field(default_factory=set)
+    # Folders that were taken off paths as source_root, or as what the file calls its root.
+    taken_off: list[str] = dataclasses.field(default_factory=list)
+    failures: list[str] = dataclasses.field(default_factory=list)
     contradicting: dict[str, None] = dataclasses.field(default_factory=dict)
 
     def unusable(self) -> int:
@@ -70,11 +77,12 @@ class Report:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.contexts: dict[int, Context] = {}
+        self._roots: dict[str, str] = {}
         self._tally = _Tally()
 
     def run(self, number: int, raw: Raw) -> Context:
         """The run of this number, whose results follow. raw: as far as it was read; it may be completed until close()."""
-        context = self.contexts[number] = Context(raw, self.options, OBJECT_KINDS, STAGES)
+        context = self.contexts[number] = Context(raw, self.options, OBJECT_KINDS, STAGES, self._roots)
         return context
 
     def take(self, run: int, number: int, written: t.Any) -> Sendable | None:
@@ -95,12 +103,13 @@ class Report:
 
     def close(self, whole: Raw) -> Outcome:
         """When all results were taken. whole: the log without results. Raises InputError, without the file's name, when it holds results
-        elsewhere or is no SARIF, when more than max_dropped_percent of them cannot be used, when undefined_rules is `fail` and a rule is
-        not defined, or when a run's tool has no name.
+        elsewhere or is no SARIF, when a scan failed and on_failed_scan is `fail`, when more than max_dropped_percent of the results cannot
+        be used, when undefined_rules is `fail` and a rule is not defined, or when a run's tool has no name.
         """
         tally, shells, tools, commits = self._tally, {}, [], []
         for index, raw in enumerate(_runs(whole)):
             context = self.contexts.get(index) or self.run(index, raw)
+            tally.failures += failures(index, raw)
             _collect(context, tally)
             if not context.sent and not self.options.allow_empty:
                 tally.counts["empty_runs"] += 1
@@ -118,6 +127,7 @@ class Report:
                 )
             shells[index] = shell
             tools.append(shell.head["tool"]["driver"]["name"])
+        tally.taken_off = sorted(root for root in set(self._roots.values()) if not is_file_system(root))
         _refuse(tally, self.options)
         log: Raw = {"$schema": whole.get("$schema"), "version": "2.1.0", "runs": []}
         # A draft is another schema; the final one has many addresses, with one name at their end.
@@ -186,7 +196,10 @@ def prepare_result(written: t.Any, context: Context) -> Raw:
 
 def _example(tally: _Tally, drop: Drop, where: str) -> None:
     if drop.reason == "path_absolute":
-        tally.common = common_folder(tally.common, drop.shown)
+        head = head_of(drop.shown)
+        head = head if head in tally.heads or len(tally.heads) < MOST_HEADS else ""
+        count, common = tally.heads.get(head, (0, None))
+        tally.heads[head] = count + 1, common_folder(common, drop.shown)
     examples = tally.examples.setdefault(drop.reason, [])
     if drop.unusable and len(examples) < EXAMPLES:
         examples.append(f'{where} "{drop.shown[:200]}"' if drop.shown else where)
@@ -202,6 +215,8 @@ def _collect(context: Context, tally: _Tally) -> None:
 
 
 def _refuse(tally: _Tally, options: Options) -> None:
+    if tally.failures and options.on_failed_scan == "fail":
+        raise InputError(f"{_failed(tally)}. Scan again, or set on_failed_scan: warn to send what was found.")
     if tally.undefined and options.undefined_rules == "fail":
         raise InputError(
             f"results name rules that the file does not define ({len(tally.undefined)}): {_some(tally.undefined)}. "
@@ -211,8 +226,19 @@ def _refuse(tally: _Tally, options: Options) -> None:
     if unusable and unusable * 100 > options.max_dropped_percent * tally.found:
         raise InputError(
             f"{unusable} of {tally.found} results cannot be sent: {_reasons(tally, options)} "
-            f"(max_dropped_percent is {options.max_dropped_percent:g}.)"
+            f"(max_dropped_percent is {options.max_dropped_percent:g}{_percent(unusable, tally)}.)"
         )
+
+
+def _percent(unusable: int, tally: _Tally) -> str:
+    """What max_dropped_percent would send all others; empty when there are none."""
+    sent = sum(tally.levels.values())
+    return f"; {math.ceil(unusable * 100 / tally.found)} sends the other {sent} without them" if sent else ""
+
+
+def _failed(tally: _Tally) -> str:
+    said = "the report says that its scan failed, or met errors, so that findings may be missing"
+    return f"{said} ({len(tally.failures)}): {_some(tally.failures, '; ')}"
 
 
 def _reasons(tally: _Tally, options: Options) -> str:
@@ -222,22 +248,46 @@ def _reasons(tally: _Tally, options: Options) -> str:
         if not count:
             continue
         if reason == "path_absolute":
-            what, advice = _absolute(tally.common or "", options)
+            what, advice = _absolute(tally, options)
         parts.append(f"{count} {what} (first: {', '.join(tally.examples[reason])}). {advice}")
     return " ".join(parts)
 
 
-def _absolute(common: str, options: Options) -> tuple[str, str]:
+def _absolute(tally: _Tally, options: Options) -> tuple[str, str]:
     meaning = "the folder of the repository on the machine that scanned"
-    if not common.strip("/"):
-        return "have an absolute path", f"The collector needs paths relative to the repository root: set source_root to {meaning}."
     given = f"and source_root is {options.source_root}" if options.source_root else "and source_root is not set"
-    advice = f"Set source_root to {meaning}: {advised_root(common)}, or a folder above it."
-    return f'have an absolute path below "{common}/", {given}', advice
+    heads = sorted(tally.heads.items(), key=lambda entry: -entry[1][0])
+    (_head, (_count, folder)), others = heads[0], heads[1:]
+    common: str | None = None
+    # What is taken off other paths already must be taken off further.
+    for known in [*(common for _head, (_count, common) in heads), *tally.taken_off]:
+        common = common_folder(common, f"{known}/")
+    slashes = all(head[:1] in ("", "/") and head[:2] != "//" for head in tally.heads)
+    slashes = slashes and not all(of_a_machine(head) for head in tally.heads)
+    advice = []
+    if common and not is_file_system(common):
+        advice.append(f"Set source_root to {meaning}: {advised_root(common)}, or a folder above it.")
+    elif not tally.taken_off and not slashes and not is_file_system(folder):
+        said = f"Set source_root to {meaning}: {advised_root(folder)}, or a folder above it."
+        left = sum(count for _head, (count, _folder) in others)
+        percent = math.ceil(left * 100 / tally.found)
+        advice.append(f"{said} The other {left} are in other places; max_dropped_percent: {percent} leaves them out." if left else said)
+    if slashes:
+        advice.append("Where the slash stands for the root of the repository, set strip_leading_slash: true.")
+    if not advice:
+        advice.append("They are no files of the repository.")
+    where = f' below "{folder}/"' if folder and not others else ""
+    return f"have an absolute path{where}, {given}", " ".join(advice)
 
 
 def _warnings(tally: _Tally, options: Options) -> list[str]:
     found = []
+    if tally.failures:
+        found.append(f"{_failed(tally)}. on_failed_scan: fail refuses such a report.")
+    kinds = {reason[len("kind_") :]: n for reason, n in tally.dropped.items() if reason.startswith("kind_")}
+    if kinds:
+        listed = ", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items()))
+        found.append(f"results were left out by their kind ({listed}); include_kinds says which kinds are sent.")
     if tally.undefined:
         found.append(
             f"rules that the file does not define were added, without a description ({len(tally.undefined)}): {_some(tally.undefined)}."
@@ -255,12 +305,18 @@ def _warnings(tally: _Tally, options: Options) -> list[str]:
             f"paths were taken to be relative to {_some(sorted(tally.roots))}, which the file calls its root. "
             "Set source_root (and path_prefix, if the scan ran in a folder of the repository) to decide it."
         )
+    if len(tally.taken_off) > 1:
+        common = ""
+        for number, root in enumerate(tally.taken_off):
+            common = common_folder(common if number else None, f"{root}/")
+        advice = "" if is_file_system(common) else f" If they are of one repository, set source_root to {common}, or a folder above it."
+        found.append(f"paths are relative to different folders, each of which was taken for the root: {_some(tally.taken_off)}.{advice}")
     unusable = tally.unusable()
     if unusable:
         found.append(f"{unusable} of {tally.found} results could not be sent: {_reasons(tally, options)}")
     return found
 
 
-def _some(names: t.Iterable[str]) -> str:
+def _some(names: t.Iterable[str], between: str = ", ") -> str:
     listed = list(names)
-    return ", ".join(listed[:5]) + (f" and {len(listed) - 5} more" if len(listed) > 5 else "")
+    return between.join(listed[:5]) + (f" and {len(listed) - 5} more" if len(listed) > 5 else "")

@@ -119,7 +119,8 @@ OPTIONS = (
         "source_root",
         (
             "The folder of the repository on the machine that scanned. It is taken off absolute paths, so that they become relative to "
-            "the root of the repository. It need not exist where the module runs.",
+            "the root of the repository. It need not exist where the module runs, and may be spelt in any way: C(C:\\\\w\\\\app) and "
+            "C(file:///c:/w/app) are one folder.",
             "Without it the folder that the report itself calls its root is used, with a warning; where there is none, an absolute path "
             "is refused.",
         ),
@@ -163,6 +164,18 @@ OPTIONS = (
         prepares=True,
     ),
     Option(
+        "on_failed_scan",
+        (
+            "What to do with a report that says that its scan failed. Findings may be missing, and the tenant may take them for fixed.",
+            "A scan failed when an invocation has C(executionSuccessful) V(false), was ended by a signal or could not start, or "
+            "has a notification of level V(error).",
+            "V(warn) sends it with a warning that names what failed. V(fail) refuses it, and nothing is sent.",
+        ),
+        choices=("warn", "fail"),
+        default="warn",
+        prepares=True,
+    ),
+    Option(
         "level_from",
         (
             "Where the level of a result comes from.",
@@ -176,7 +189,10 @@ OPTIONS = (
     ),
     Option(
         "default_location",
-        ("The file, relative to the root of the repository, for results without a location. Without it they cannot be sent.",),
+        (
+            "The file, relative to the root of the repository, for results that name no file of it: without a location, or about a folder, "
+            "an URL or the like. Without it they cannot be sent.",
+        ),
         prepares=True,
         metavar="FILE",
     ),
@@ -289,6 +305,7 @@ class Options:
     undefined_rules: str = _default("undefined_rules")
     suppressed: str = _default("suppressed")
     include_kinds: tuple[str, ...] = _default("include_kinds")
+    on_failed_scan: str = _default("on_failed_scan")
     level_from: str = _default("level_from")
     default_location: str = _default("default_location")
     max_dropped_percent: float = _default("max_dropped_percent")

@@ -18,7 +18,8 @@ from .normalise import Report
 from .options import Options
 from .read import read_head, read_results
 from .rules.clean import LEVELS
-from .rules.paths import Path, Roots, add_prefix, collapse_dots, is_absolute, percent_encode
+from .rules.folders import is_absolute
+from .rules.paths import Path, Roots, add_prefix, collapse_dots, percent_encode
 from .text import Text
 
 _WRITTEN = "Did the scanner write its report there, on the host where this runs?"
@@ -198,7 +199,8 @@ def _one(path: str, options: Options, done: Prepared, totals: dict[str, collecti
         about = document.size, document.sha256, document.results, counts, outcome.tools, outcome.commit
         done.uploads.append(Upload(name, part, len(documents), *about, document.content))
     if not documents:
+        left_out = "".join(f", {count} {reason}" for reason, count in outcome.dropped.items())
         done.warnings.append(
-            f"{name}: not sent, because it holds no result to send ({outcome.found} found). "
+            f"{name}: not sent, because it holds no result to send ({outcome.found} found{left_out}). "
             "An empty report may close every finding of an earlier one; allow_empty: true sends it."
         )

@@ -10,6 +10,7 @@ import re
 import typing as t
 
 from .._errors import InputError
+from .complete import FAILURES, NOTIFICATIONS, TOLD, error_of, misplaced
 from .rules.shape import SHAPES
 from .text import Text
 
@@ -26,7 +27,7 @@ _DEPTH = 4
 _NEEDED = {
     *("artifacts", "originalUriBaseIds", "logicalLocations", "threadFlowLocations", "addresses", "webRequests", "webResponses"),
     *("externalPropertyFileReferences", "results", "ruleConfigurationOverrides", "workingDirectory", "globalMessageStrings"),
-    *("locations", "properties"),
+    *("locations", "properties", *FAILURES),
 }
 _UNUSED = frozenset(name for kind in ("run", "invocation", "toolComponent") for name in SHAPES[kind].left_out) - _NEEDED
 
@@ -82,7 +83,14 @@ def read_head(path: str, take: Take) -> Head:
             warnings.append(f"names that stand twice in one object, of which the last counts: {names}.")
         if text.halves:
             warnings.append(f"{text.halves} texts held half a character, which became U+FFFD.")
-        return Head(_sarif(log), reader.found, {name: n for name, n in counts.items() if n}, warnings, reader.taken)
+        _sarif(log)
+        elsewhere = misplaced(log, sum(reader.found))
+        if elsewhere:
+            said = f"{elsewhere} is no place for results, which are read from runs[].results alone, spelt just so: they were not read"
+            if not sum(reader.found):
+                raise InputError(f"{said}. Have the scanner write SARIF 2.1.0.")
+            warnings.append(f"{said}.")
+        return Head(log, reader.found, {name: n for name, n in counts.items() if n}, warnings, reader.taken)
 
 
 def read_results(path: str, take: Take, runs: list[Raw]) -> list[int]:
@@ -174,10 +182,7 @@ class _Keeper:
         """inside: the list that it belongs to, under whose name its size counts."""
         sign = self.text.peek() if depth else ""
         if sign == "{":
-            return {
-                name: self._drop(f"{where}.{name}", depth - 1) if name in _UNUSED else self.keep(f"{where}.{name}", depth - 1, inside)
-                for name in self.text.members(where)
-            }
+            return {name: self._member(f"{where}.{name}", name, depth - 1, inside) for name in self.text.members(where)}
         if sign == "[":
             slim, whole = where.endswith("].artifacts"), where.endswith((".rules", ".taxa"))
             return [
@@ -187,6 +192,21 @@ class _Keeper:
         value = self.text.value(where)
         self._count(inside or where, self.text.taken)
         return value
+
+    def _member(self, where: str, name: str, depth: int, inside: str) -> t.Any:
+        if name in NOTIFICATIONS and self.text.peek() == "[":
+            return self._errors(where)
+        return self._drop(where, depth) if name in _UNUSED else self.keep(where, depth, inside)
+
+    def _errors(self, where: str) -> list[t.Any]:
+        """The first notifications that are errors: some scanners write thousands, of every file that they read."""
+        kept: list[t.Any] = []
+        for number in self.text.items(where):
+            error = error_of(self.text.value(f"{where}[{number}]"))
+            if error and len(kept) <= TOLD:
+                kept.append(error)
+                self._count(where, self.text.taken)
+        return kept
 
     def _artifact(self, where: str, number: int) -> t.Any:
         """An artifact without its contents, hashes and properties."""
@@ -209,9 +229,11 @@ class _Keeper:
         self.sizes[where] += size + _ROOM
         if self.total <= LARGEST_HEAD:
             return
-        if self.runs is None:
-            raise InputError(f"is not SARIF as far as it was read ({LARGEST_HEAD / 1e6:.0f} MB without runs).")
         name, size = self.sizes.most_common(1)[0]
+        if self.runs is None:
+            raise InputError(
+                f"is not SARIF as far as it was read ({LARGEST_HEAD / 1e6:.0f} MB without runs): {name} alone takes {size / 1e6:.0f} MB."
+            )
         raise InputError(
             f"holds more than {LARGEST_HEAD / 1e6:.0f} MB beside its results, which is not read: {name} alone takes {size / 1e6:.0f} MB. "
             "Have the scanner write only the rules in use, and neither logs nor embedded files."
@@ -235,10 +257,14 @@ def _refuse_other_formats(text: Text) -> None:
         )
 
 
-def _sarif(log: Raw) -> Raw:
+def _sarif(log: Raw) -> None:
     version = log.get("version")
     if "version" not in log and "runs" not in log:
-        raise InputError("is JSON but not SARIF: it has neither version nor runs. Choose SARIF as the scanner's output format.")
+        other = [name for name in log if name.lower() in ("version", "runs")][:5]
+        spelt = f" ({' and '.join(other)} are other names)" if other else ""
+        raise InputError(f"is JSON but not SARIF: it has neither version nor runs{spelt}. Choose SARIF as the scanner's output format.")
+    if "runs" not in log and version not in (None, "2.1.0"):
+        raise InputError("is JSON but not SARIF: it has no runs. Choose SARIF as the scanner's output format.")
     if version is None:
         raise InputError('has no version: the collector takes "2.1.0" only, and guessing it could misread the file. Use a newer scanner.')
     if version != "2.1.0":
@@ -246,4 +272,3 @@ def _sarif(log: Raw) -> Raw:
             f"is SARIF {str(version)[:20]!r}; the collector takes only 2.1.0. Convert it: "
             "sarif-multitool rewrite FILE --sarif-output-version Current --output NEW."
         )
-    return log

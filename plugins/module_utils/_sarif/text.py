@@ -28,6 +28,30 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs
          (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))  # fmt: skip
 
 
+# What a file begins with that a program has packed: (bytes, what it is, what unpacks it).
+_PACKED = (
+    (b"\x1f\x8b", "gzip", "gunzip"), (b"PK\x03\x04", "zip", "unzip"), (b"PK\x05\x06", "zip", "unzip"),
+    (b"\x28\xb5\x2f\xfd", "zstd", "unzstd"), (b"BZh", "bzip2", "bunzip2"), (b"\xfd7zXZ\x00", "xz", "unxz"),
+    (b"7z\xbc\xaf\x27\x1c", "7z", "7z x"), (b"\x04\x22\x4d\x18", "lz4", "unlz4"), (b"\x1f\x9d", "compress", "uncompress"),
+    (b"\x5d\x00\x00", "lzma", "unlzma"), (b"Rar!", "rar", "unrar"), (b"H4sI", "gzip, in Base64", "base64 -d FILE | gunzip"),
+)  # fmt: skip
+# A mark that was read as Latin-1 and written as UTF-8 again.
+_MANGLED = "\ufeff".encode().decode("latin-1").encode()
+
+
+def _encoding(start: bytes) -> tuple[str, int]:
+    """The encoding of a file that begins so, and the length of the byte order marks before its text: some programs add one to another."""
+    encoding, marks = "", 0
+    while True:
+        rest = start[marks:]
+        mark, found = next((pair for pair in (*_BOMS, (_MANGLED, "utf-8")) if rest.startswith(pair[0])), (b"", ""))
+        if not mark:
+            break
+        encoding, marks = found, marks + len(mark)
+    # A mark of UTF-8 is put in front of anything; the other ones are not.
+    return encoding if encoding not in ("", "utf-8") else json.detect_encoding(start[marks:][:4]), marks
+
+
 class Text:
     """A window on a JSON file: `buffer[pos:]` is what was read from the file and not yet taken.
 
@@ -48,11 +72,15 @@ class Text:
             self._file = open(path, "rb")  # noqa: SIM115 (closed by close)
         except (OSError, ValueError) as exc:
             raise InputError(f"cannot be read: {getattr(exc, 'strerror', None) or exc}.") from None
-        start = self._file.read(4)
-        mark, self.encoding = next((pair for pair in _BOMS if start.startswith(pair[0])), (b"", json.detect_encoding(start)))
-        self.has_mark = bool(mark)
-        self._before = self._fed = len(mark)
-        self._file.seek(len(mark))
+        start = self._file.read(64)
+        kind, command = next(((kind, command) for magic, kind, command in _PACKED if start.startswith(magic)), ("", ""))
+        if kind:
+            self._file.close()
+            raise InputError(f"is compressed ({kind}), and is not read so. Unpack it first, with {command} for example.")
+        self.encoding, marks = _encoding(start)
+        self.has_mark = marks > 0
+        self._before = self._fed = marks
+        self._file.seek(marks)
         self._characters = codecs.getincrementaldecoder(self.encoding)("strict")
         # Names that stand twice are looked for near the beginning only, since that costs as much as reading; a scanner that
         # writes them does so all over its report.
@@ -181,7 +209,14 @@ class Text:
             return InputError(
                 f"not JSON: the file ends {self.place(len(self.buffer), where)}. Was it cut off (the scanner stopped, the disk was full)?"
             )
-        return InputError(f"not JSON: {exc.msg[:1].lower()}{exc.msg[1:]} {self.place(exc.pos, where)}.")
+        # Some of these messages expect a position to follow.
+        what = re.sub(r"[\s:]*(?:\bat)?[\s:]*$", "", exc.msg)
+        sign = self.buffer[exc.pos : exc.pos + 1]
+        said = f"not JSON: {what[:1].lower()}{what[1:]} {self.place(exc.pos, where)}."
+        if exc.msg.startswith("Invalid control character"):
+            name = {"\n": "a line break", "\r": "a line break", "\t": "a tab"}.get(sign, f"the character {ord(sign or ' '):#04x}")
+            said += f" It is {name}, which JSON has in a text only as {json.dumps(sign)[1:-1]}: the scanner wrote it wrongly."
+        return InputError(said)
 
     def place(self, position: int, where: str = "") -> str:
         """A position of the buffer as `at byte 12 inside runs[0].results[3]`; where: the JSON path of what begins at pos."""

@@ -234,6 +234,8 @@ def test_the_command_writes_a_private_file(command: Callable[..., Running], tmp_
     (["--set", "ofset=ignored"], "tenant: no switch named 'ofset'; did you mean offset"),
     (["--set", "offset"], "tenant: --set offset: write SWITCH=VALUE"),
     (["--profile", "x"], "tenant: no profile named 'x'; known: published, guide, default, awkward"),
+    (["--profile-file", "missing.yml"], "tenant: --profile-file missing.yml: No such file or directory"),
+    (["--profile-file", "seed.yml"], "tenant: --profile-file seed.yml: not a profile; "),
     (["--seed", "missing.yml"], "tenant: --seed missing.yml: No such file or directory"),
     (["--seed", "seed.yml"], "tenant: --seed seed.yml: repositories[1]: "),
     (["--env-file", "missing/tenant.env"], "tenant: --env-file missing/tenant.env: No such file or directory"),

@@ -59,7 +59,9 @@ class Spool:
 
 
 def _no_room(exc: OSError) -> str:
+    # Where there is none, asking for its name would fail like this.
+    where = tempfile.tempdir or "any temporary folder"
     return (
-        f"cannot be prepared in {tempfile.gettempdir()}: {exc.strerror}. Nothing was sent. Prepared reports need about as much room as "
-        "the reports; set TMPDIR to a folder that has it."
+        f"cannot be prepared in {where}: {exc.strerror}. Nothing was sent. Prepared reports need about as much room as the reports; set "
+        "TMPDIR to a folder that has it."
     )

@@ -46,12 +46,18 @@ GONE: t.Final = _Gone()
 LEVELS = ("error", "warning", "note", "none")
 KINDS = ("fail", "review", "open", "informational", "notApplicable", "pass")
 
+# Without blanks, hyphens and underscores.
 _LEVEL_WORDS = {
-    "error": "error", "high": "error", "critical": "error",
-    "warning": "warning", "medium": "warning",
-    "note": "note", "low": "note", "info": "note",
-    "none": "none",
-}  # fmt: skip
+    word: level
+    for level, words in {
+        "error": "error err high veryhigh critical fatal blocker important emergency alert crit",
+        "warning": "warning warn medium moderate major",
+        "note": "note notice low verylow minor info information informational informative trivial hint suggestion recommendation",
+        "none": "none",
+    }.items()
+    for word in words.split()
+}
+_BETWEEN_WORDS = re.compile(r"[\s_-]+")
 _GUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-5][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}")
 _LANGUAGE = re.compile(r"[a-zA-Z]{2}(-[a-zA-Z]{2})?")
 _DOTTED = re.compile(r"[0-9]+(\.[0-9]+){3}")
@@ -63,14 +69,25 @@ def level_of(word: t.Any) -> str | None:
     """The SARIF level that a word means, in any case and with the usual severity words; None when it means none."""
     if word in LEVELS:
         return t.cast(str, word)
-    return _LEVEL_WORDS.get(word.strip().lower()) if isinstance(word, str) else None
+    return _LEVEL_WORDS.get(_plain(word)) if isinstance(word, str) else None
+
+
+def _plain(word: str) -> str:
+    return _BETWEEN_WORDS.sub("", word[:40]).lower()
 
 
 def kind_of(word: t.Any) -> str | None:
     """The SARIF result kind a word means, in any case; `fail` when absent, None when it is no kind."""
     if word is None:
         return "fail"
-    return next((k for k in KINDS if isinstance(word, str) and word.strip().lower() == k.lower()), None)
+    plain = _plain(word) if isinstance(word, str) else ""
+    return next((kind for kind in KINDS if kind.lower() == plain), None)
+
+
+def text_of(value: t.Any) -> str:
+    """The text that a name or an id is, or that a number writes; empty for anything else."""
+    # pylint: disable-next=unidiomatic-typecheck; True is no number in SARIF
+    return value if type(value) is str else str(value) if type(value) in (int, float) else ""
 
 
 def not_sent(value: t.Any, noter: Noter) -> t.Any:
@@ -103,10 +120,27 @@ def _scalar(check: Check, value: t.Any, noter: Noter) -> t.Any:
     return not_sent(value, noter) if got is GONE else got
 
 
-def _text(value: t.Any, _noter: Noter) -> t.Any:
+def _text(value: t.Any, noter: Noter) -> t.Any:
     if isinstance(value, str):
         return value
-    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else GONE
+    text = text_of(value)
+    if text:
+        noter.note("wrong_types")
+    return text or GONE
+
+
+def _argument(value: t.Any, noter: Noter) -> str:
+    """A text, or the JSON of what is none: its place in the list is what a message names it by."""
+    if isinstance(value, str):
+        return value
+    noter.note("wrong_types")
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _level(value: t.Any, noter: Noter) -> t.Any:
+    meant = level_of(value)
+    noter.note("level_words", int(bool(meant) and meant != value))
+    return meant or GONE
 
 
 def _integer(least: int | None) -> Check:
@@ -182,7 +216,7 @@ _SCALARS: dict[str, Check] = {
     "line": _line,
     "rank": _rank,
     "bool": lambda value, _noter: value if isinstance(value, bool) else GONE,
-    "level": lambda value, _noter: level_of(value) or GONE,
+    "level": _level,
     "kind": lambda value, _noter: kind_of(value) or GONE,
     "guid": _matching(_GUID),
     "language": _matching(_LANGUAGE),
@@ -207,4 +241,4 @@ def check_of(kind: str) -> Check:
     """The check of a scalar of this kind, or of words joined by |."""
     if "|" in kind:
         return functools.partial(_word, {word.lower(): word for word in kind.split("|")})
-    return functools.partial(_scalar, _SCALARS[kind])
+    return _argument if kind == "argument" else functools.partial(_scalar, _SCALARS[kind])

@@ -8,8 +8,10 @@ import collections
 import dataclasses
 import typing as t
 
+from ..._errors import InputError
 from ..options import Options
-from .clean import Raw, level_of, whole
+from .clean import Raw, level_of, text_of, whole
+from .folders import common_folder, is_file_system
 from .kinds import Kind, Rules
 from .paths import REMEMBERED, Roots
 
@@ -73,8 +75,8 @@ class Component:
         self.repeated = 0
         self.contradicting: list[str] = []
         for rule in self.rules:
-            rule_id = rule.get("id") if isinstance(rule, dict) else None
-            if isinstance(rule_id, str) and rule_id and self.by_id.setdefault(rule_id, rule) is not rule:
+            rule_id = text_of(rule.get("id")) if isinstance(rule, dict) else ""
+            if rule_id and self.by_id.setdefault(rule_id, rule) is not rule:
                 if self.by_id[rule_id] == rule:
                     self.repeated += 1
                 else:
@@ -82,15 +84,18 @@ class Component:
 
     @property
     def name(self) -> str:
-        name = self.raw.get("name")
-        return name if isinstance(name, str) else ""
+        return text_of(self.raw.get("name"))
 
 
 class Context:
     """What the rules know of one run, and of the result in hand. The raw run is never changed."""
 
-    def __init__(self, raw: Raw, options: Options, kinds: t.Mapping[str, Kind], stages: t.Mapping[str, Rules]) -> None:
+    def __init__(
+        self, raw: Raw, options: Options, kinds: t.Mapping[str, Kind], stages: t.Mapping[str, Rules], roots: dict[str, str] | None = None
+    ) -> None:
+        """roots: by each path of the report, the folder that its root was on the machine that scanned; one for all runs."""
         self.raw, self.options, self.kinds, self.stages = raw, options, kinds, stages
+        self._roots = {} if roots is None else roots
         self._known: dict[tuple[t.Any, ...], tuple[t.Any, list[tuple[str, int]], list[tuple[str, str]]]] = {}
         tool = raw.get("tool")
         tool = tool if isinstance(tool, dict) else {}
@@ -109,7 +114,7 @@ class Context:
             for rule in component.rules:
                 if isinstance(rule, dict) and isinstance(rule.get("guid"), str):
                     self._guids.setdefault(rule["guid"], rule)
-        self._overrides: dict[int, dict[str, str | None]] = {}
+        self._overrides: dict[int, dict[str, str]] = {}
         self._outermost: dict[int, int] = {}
         # Changes to what is sent, by the name of the rule: with and without those to the result in hand.
         self.counts: dict[str, int] = {}
@@ -212,8 +217,8 @@ class Context:
         if not isinstance(reference, dict):
             return self.driver
         among, places = self._named[taxonomies]
-        said = [(kind, reference.get(kind)) for kind in ("guid", "name")]
-        found = [places[kind, value] for kind, value in said if isinstance(value, str) and (kind, value) in places]
+        said = [(kind, text_of(reference.get(kind))) for kind in ("guid", "name")]
+        found = [places[kind, value] for kind, value in said if (kind, value) in places]
         # The driver, the last one, has no position.
         return among[min(found)] if found else t.cast("Component | None", at(self._among(taxonomies), reference.get("index")))
 
@@ -239,28 +244,29 @@ class Context:
     def override(self) -> str | None:
         """The level that the invocation's ruleConfigurationOverrides give the rule in hand."""
         invocation = at(self.invocations, self.invocation) or (self.invocations[0] if len(self.invocations) == 1 else None)
-        rule_id = self.rule.get("id")
-        if not isinstance(invocation, dict) or not isinstance(rule_id, str):
+        rule_id = text_of(self.rule.get("id"))
+        if not isinstance(invocation, dict) or not rule_id:
             return None
         if id(invocation) not in self._overrides:
             self._overrides[id(invocation)] = self._levels(invocation)
         return self._overrides[id(invocation)].get(rule_id)
 
-    def _levels(self, invocation: Raw) -> dict[str, str | None]:
-        """The levels that an invocation gives rules, by their ids; the first counts."""
-        levels: dict[str, str | None] = {}
+    def _levels(self, invocation: Raw) -> dict[str, str]:
+        """The levels that an invocation gives rules, by their ids; the first counts that is one."""
+        levels: dict[str, str] = {}
         for entry in as_list(invocation.get("ruleConfigurationOverrides")):
             descriptor = entry.get("descriptor") if isinstance(entry, dict) else None
             if not isinstance(descriptor, dict):
                 continue
             component = self.find_component(descriptor.get("toolComponent"))
-            named = descriptor.get("id")
+            named = text_of(descriptor.get("id"))
             if component and not named:
-                rule = at(component.rules, descriptor.get("index"))
-                named = rule.get("id") if isinstance(rule, dict) else None
-            if component and named and isinstance(named, str):
-                configuration = entry.get("configuration")
-                levels.setdefault(named, level_of(configuration.get("level")) if isinstance(configuration, dict) else None)
+                rule = at(component.rules, descriptor.get("index")) or self.rule_of_guid(descriptor.get("guid"))
+                named = text_of(rule.get("id")) if isinstance(rule, dict) else ""
+            configuration = entry.get("configuration")
+            level = level_of(configuration.get("level")) if isinstance(configuration, dict) else None
+            if component and named and level:
+                levels.setdefault(named, level)
         return levels
 
     def relative(self, uri: str, base_id: str | None) -> str | None:
@@ -271,6 +277,10 @@ class Context:
             return None
         for name in resolved.changes:
             self.note(name)
+        if resolved.root:
+            known = self._roots.setdefault(resolved.uri, resolved.root)
+            if known != resolved.root:
+                raise InputError(_one_of_two(resolved.uri, known, resolved.root))
         return resolved.uri
 
     # -- what is sent beside the results
@@ -278,6 +288,9 @@ class Context:
     def use(self, component: Component, rule_id: str, rule: Raw) -> None:
         """This rule is sent."""
         if rule_id not in component.used:
+            if "id" in rule and rule["id"] != rule_id:
+                rule = {**rule, "id": rule_id}
+                self.note("wrong_types")
             component.used[rule_id] = len(self.rules_used)
             self.rules_used.append((component, rule))
 
@@ -323,7 +336,16 @@ class Context:
         return out
 
     def _taxon_used(self, taxon: Raw) -> bool:
-        return any(isinstance(key, str) and key in self.taxa_used for key in (taxon.get("id"), taxon.get("guid")))
+        return any(key and key in self.taxa_used for key in map(text_of, (taxon.get("id"), taxon.get("guid"))))
+
+
+def _one_of_two(uri: str, one: str, other: str) -> str:
+    """Why a report is refused in which two files would become one."""
+    said = f"two files would become {uri[:200]}: one below {one}, one below {other}, since the file calls both the root."
+    common = common_folder(common_folder(None, f"{one}/"), f"{other}/")
+    if is_file_system(common):
+        return f"{said} No source_root holds both: have the scanner write a report for each."
+    return f"{said} Set source_root to the folder of the repository on the machine that scanned: {common}, or a folder above it."
 
 
 def at(items: t.Sequence[t.Any], index: t.Any) -> t.Any:

@@ -8,7 +8,7 @@ import math
 import re
 import typing as t
 
-from .clean import GONE, Raw
+from .clean import GONE, Raw, text_of
 from .context import Context, at
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\d{1,6})\}")
@@ -180,8 +180,8 @@ def descriptor_references(reference: Raw, context: Context) -> int:
     if "id" not in reference and "guid" not in reference:
         component = context.find_component(reference.get("toolComponent"), taxonomies=True) or context.driver
         entry = at(component.taxa or component.rules, index)
-        if isinstance(entry, dict) and word(entry.get("id")):
-            reference["id"], changed = entry["id"], 1
+        if isinstance(entry, dict) and text_of(entry.get("id")):
+            reference["id"], changed = text_of(entry["id"]), 1
     context.taxa_used.update(reference[name] for name in ("id", "guid") if name in reference)
     return changed
 
@@ -191,7 +191,8 @@ def security_severity(descriptor: Raw, _context: Context) -> int:
     score = bag.get("security-severity")
     if score is None or score_of(score) is not None:
         return 0
-    known = {"low": "3.9", "medium": "6.9", "high": "8.9", "critical": "10.0"}.get(str(score).strip().lower())
+    words = {"low": "3.9", "medium": "6.9", "moderate": "6.9", "high": "8.9", "important": "8.9", "critical": "10.0"}
+    known = words.get(str(score).strip().lower())
     if known:
         bag["security-severity"] = known
     else:

@@ -9,16 +9,14 @@ import re
 import typing as t
 from urllib.parse import quote, unquote
 
+from .folders import absolute, below, canonical, folded, is_file_system, join, spelt
+
 Raw = dict[str, t.Any]
 
-# Base ids that mean the repository root by convention, whatever value the file gives them (Trivy writes file:/// for ROOTPATH).
+# Base ids that mean the repository root by convention.
 _ROOT_NAMES = ("SRCROOT", "ROOTPATH", "PROJECTROOT", "REPOROOT", "REPO_ROOT", "SOURCEROOT")
-# Where the usual CI systems check a repository out: for the advice in an error, never for a path.
-_CHECKOUTS = re.compile(
-    r"(?:/home/runner/work/[^/]+/[^/]+|[A-Za-z]:/a/[^/]+/[^/]+|/builds/[^/]+/[^/]+|/github/workspace|/var/jenkins_home/workspace/[^/]+"
-    r"|/bitbucket/pipelines/agent/build)(?=/|$)"
-)
-_DRIVE = re.compile(r"[A-Za-z]:")
+# Base ids of folders that are no part of a repository: the differences to them say nothing.
+_PERSONAL = ("HOME", "USERPROFILE", "TEMP", "TMP", "TMPDIR")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+-]+:")
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # At most so many outcomes (of paths, of shared steps) are remembered: a report with more of them must not fill the memory.
@@ -35,21 +33,37 @@ _PLAIN = re.compile(f"{_NAME}(?:/{_NAME})*")
 
 @dataclasses.dataclass
 class Path:
-    """One path on its way: `text` absolute and decoded, or relative and as written. `fault`: why it cannot be used."""
+    """One path on its way: `text` absolute and decoded, or relative and as written. `fault`: why it cannot be used.
+
+    root: the folder of the machine that the repository's root is known to be for it, or empty.
+    """
 
     text: str
     base_id: str | None = None
     absolute: bool = False
     fault: str = ""
+    root: str = ""
 
 
 class Resolved(t.NamedTuple):
-    """uri: relative to the repository root, or None. changes: names of the rules that changed it. fault, shown: why and what it was."""
+    """uri: relative to the repository root, or None. changes: names of the rules that changed it. fault, shown: why and what it was.
+
+    root: as in Path.
+    """
 
     uri: str | None
     changes: tuple[str, ...] = ()
     fault: str = ""
     shown: str = ""
+    root: str = ""
+
+
+class Root(t.NamedTuple):
+    """A folder that a run calls its root. says: where. named: in so many words, by the name of a base id."""
+
+    says: str
+    folder: str
+    named: bool
 
 
 class Roots:
@@ -66,26 +80,25 @@ class Roots:
         self._found: dict[str, Path | None] = {}
         self.own = self._own(run)
         self.used: set[str] = set()
-        self._idle: dict[str | None, bool] = {None: True}
+        self._homes: dict[str, tuple[Root, str] | None] = {}
+        self._idle: dict[str | None, str | None] = {None: ""}
 
     def base(self, base_id: str) -> Path | None:
         """The folder a base id stands for: absolute, or relative to the repository root; None when the file does not say."""
         if base_id not in self._found:
             if len(self._found) >= REMEMBERED:
                 self._found.clear()
-            base = self._find(base_id)
+            base = self._find({"uriBaseId": base_id})
             self._found[base_id] = None if base is None or len(base.text) > LONGEST_BASE else base
         return self._found[base_id]
 
-    def _find(self, base_id: str) -> Path | None:
+    def _find(self, location: t.Any) -> Path | None:
+        """The folder that an artifactLocation stands for, with that of its base id, of the base id's base id, and so on."""
         prefix, seen = "", set[str]()
-        name: str | None = base_id
-        while name is not None and name not in seen:
-            if len(seen) == MOST_BASES or len(prefix) > LONGEST_BASE:
-                return None
-            seen.add(name)
-            entry = self.bases.get(name)
-            uri = entry.get("uri") if isinstance(entry, dict) else None
+        for _step in range(MOST_BASES + 1):
+            if not isinstance(location, dict):
+                break
+            uri, name = location.get("uri"), location.get("uriBaseId")
             if isinstance(uri, str) and uri:
                 if len(uri) > LONGEST_BASE:
                     return None
@@ -94,110 +107,140 @@ class Roots:
                 if path.fault:
                     return None
                 if path.absolute:
-                    return Path(_join(path.text, unquote(prefix)), absolute=True)
-                prefix = _join(path.text, prefix)
-            parent = entry.get("uriBaseId") if isinstance(entry, dict) else None
-            name = parent if isinstance(parent, str) else None
+                    return Path(join(path.text, unquote(prefix, errors="surrogateescape")), absolute=True)
+                prefix = join(path.text, prefix)
+            if not isinstance(name, str) or name in seen:
+                break
+            if len(prefix) > LONGEST_BASE:
+                return None
+            seen.add(name)
+            location = self.bases.get(name)
+        else:
+            return None
         return Path(prefix) if prefix else None
 
-    def _own(self, run: Raw) -> list[tuple[str, str]]:
-        """(where the run says so, folder) of every folder that the run itself calls its root, the most telling first."""
-        found = []
-        for entry in _dicts(run.get("versionControlProvenance")):
-            found.append(("versionControlProvenance", self._folder(entry.get("mappedTo"))))
-        absolute = {name: base.text for name in self.bases if (base := self.base(name)) and base.absolute}
-        found += [(f"originalUriBaseIds.{name}", text) for name, text in absolute.items() if is_root_name(name)]
-        if len(absolute) == 1:
-            found += [(f"originalUriBaseIds.{name}", text) for name, text in absolute.items()]
-        for entry in _dicts(run.get("invocations")):
-            found.append(("invocations.workingDirectory", self._folder(entry.get("workingDirectory"))))
-        roots: dict[str, str] = {}
-        for says, text in found:
-            root = canonical(text)
-            if root and len(roots) < MOST_ROOTS and not re.fullmatch(r"/|[A-Za-z]:/?", root):
-                roots.setdefault(root, says)
-        return [(says, root) for root, says in roots.items()]
+    def _own(self, run: Raw) -> list[Root]:
+        """The folders that the run itself calls its root, the most telling first; of those that lie within another one, that one."""
+        mapped = [(self._folder(entry.get("mappedTo")), "versionControlProvenance", False)
+                  for entry in _dicts(run.get("versionControlProvenance"))]  # fmt: skip
+        found = list(dict.fromkeys(_outermost(mapped)))
+        bases = [(base.text, name, is_root_name(name)) for name in self.bases if (base := self.base(name)) and base.absolute]
+        bases = [entry for entry in bases if entry[1].strip("%").upper() not in _PERSONAL] or bases
+        outermost = _outermost([(folder, f"originalUriBaseIds.{name}", named) for folder, name, named in bases])
+        known = [root for root, (_folder, _name, named) in zip(outermost, bases) if named]
+        apart = dict.fromkeys(root for root in outermost if root.folder)
+        found += [*known, *(apart if len(apart) == 1 else ())]
+        found += [Root("invocations.workingDirectory", canonical_of(self._folder(entry.get("workingDirectory"))), False)
+                  for entry in _dicts(run.get("invocations"))]  # fmt: skip
+        roots: dict[str, Root] = {}
+        for root in found:
+            if len(roots) < MOST_ROOTS and not is_file_system(root.folder):
+                roots.setdefault(folded(root.folder), root)
+        return list(roots.values())
 
     def _folder(self, location: t.Any) -> str:
-        uri = location.get("uri") if isinstance(location, dict) else None
-        if not isinstance(uri, str):
-            return ""
-        path = Path(uri)
-        read_uri(path, self)
-        return path.text if path.absolute else ""
+        path = self._find(location)
+        return path.text if path and path.absolute else ""
+
+    def home(self, base_id: str) -> tuple[Root, str] | None:
+        """The run's root in which the folder of this base id lies, and the way from there to it."""
+        if base_id not in self._homes:
+            if len(self._homes) >= REMEMBERED:
+                self._homes.clear()
+            base, self._homes[base_id] = self.base(base_id), None
+            if base and base.absolute:
+                text = canonical_of(base.text)
+                self._homes[base_id] = next(((root, rest) for root in self.own if (rest := below(text, root.folder)) is not None), None)
+        return self._homes[base_id]
 
     def resolve(self, uri: str, base_id: str | None) -> Resolved:
-        if not self.prefix and _PLAIN.fullmatch(uri) and self._adds_nothing(base_id):
-            return Resolved(uri, () if base_id is None else ("uri_base_ids",))
+        if not self.prefix and _PLAIN.fullmatch(uri) and (root := self._adds_nothing(base_id)) is not None:
+            return Resolved(uri, () if base_id is None else ("uri_base_ids",), root=root)
         path, changes = Path(uri, base_id), []
         for name, step in STEPS:
             if step(path, self):
                 changes.append(name)
             if path.fault:
                 return Resolved(None, fault=path.fault, shown=path.text if path.absolute else uri)
-        return Resolved(path.text, tuple(changes))
+        return Resolved(path.text, tuple(changes), root=path.root)
 
-    def _adds_nothing(self, base_id: str | None) -> bool:
-        """Whether a relative path with this base id is relative to the repository root."""
+    def _adds_nothing(self, base_id: str | None) -> str | None:
+        """Where a relative path with this base id is relative to the repository root as it stands: that root, as in Path. Else None."""
         if base_id not in self._idle:
             base = self.base(base_id) if base_id is not None else None
             if len(self._idle) >= REMEMBERED:
                 self._idle.clear()
-            self._idle[base_id] = base is None or (base.absolute and is_root_name(base_id or "") and not self.source_root)
+            idle: str | None = "" if base is None else None
+            if base_id is not None and base and base.absolute and not self.source_root:
+                home = self.home(base_id)
+                if home and home[0].named and not home[1]:
+                    idle = folded(home[0].folder)
+            self._idle[base_id] = idle
         return self._idle[base_id]
+
+    def use(self, root: Root, path: Path, *, assumed: bool) -> None:
+        """This path is relative to this root. assumed: so that the user should know."""
+        path.root = folded(root.folder)
+        if assumed:
+            self.used.add(f"{root.folder} ({root.says})")
 
 
 def is_root_name(base_id: str) -> bool:
     return base_id.strip("%").upper() in _ROOT_NAMES
 
 
-def canonical(folder: str) -> str:
-    """An absolute folder with forward slashes, without dots and without a slash at the end; empty for an empty one."""
-    text = folder.strip()
-    if _DRIVE.match(text) or "/" not in text:
-        text = text.replace("\\", "/")
-    return _absolute(text) if text else ""
+def canonical_of(path: str) -> str:
+    """As canonical(), of a path that was read; empty for an empty one."""
+    return absolute(path) if path else ""
 
 
-def is_absolute(folder: str) -> bool:
-    return folder.startswith(("/", "\\\\")) or bool(_DRIVE.match(folder))
+def _outermost(folders: list[tuple[str, str, bool]]) -> list[Root]:
+    """For each (folder, where the run says so, named) the outermost folder of them in which it lies; a file system is none."""
+    plain = [(canonical_of(folder), says, named) for folder, says, named in folders]
+    # What lies within a folder follows it in this order.
+    order = sorted(range(len(plain)), key=lambda n: (folded(plain[n][0]) + "/", not plain[n][2]))
+    roots, key, root = [Root("", "", False)] * len(plain), "", Root("", "", False)
+    for number in order:
+        folder, says, named = plain[number]
+        if is_file_system(folder):
+            continue
+        if not key or not (folded(folder) + "/").startswith(key):
+            key, root = folded(folder) + "/", Root(says, folder, named)
+        roots[number] = root
+    return roots
 
 
 def read_uri(path: Path, _roots: Roots) -> int:
     """file: URIs, drive letters and backslashes become plain paths; another scheme is no file of the repository."""
     text = path.text
-    if text[:5].lower() == "file:":
-        rest = text[5:]
-        if rest.startswith("//"):
-            host, slash, rest = rest[2:].partition("/")
-            rest = slash + rest if host.lower() in ("", "localhost") else f"//{host}{slash}{rest}"
-        path.text = unquote(rest, errors="surrogateescape") if rest.startswith("/") else rest
-        if re.match(r"/[A-Za-z]:", path.text):
-            path.text = path.text[1:]
-    # A POSIX name may hold a backslash: it divides folders only where no slash does.
-    if _DRIVE.match(path.text) or "/" not in path.text[1:]:
-        path.text = path.text.replace("\\", "/")
-    path.absolute = is_absolute(path.text)
-    if path.absolute and text[:5].lower() != "file:":
-        path.text = unquote(path.text, errors="surrogateescape")
+    path.text, path.absolute = spelt(text)
     if not path.absolute and _SCHEME.match(path.text):
         path.fault = "path_other_scheme"
     return int(path.text != text)
 
 
 def apply_base(path: Path, roots: Roots) -> int:
-    """The folder of uriBaseId is put in front; an id that means the repository root, or that the file does not define, adds nothing."""
+    """The folder of uriBaseId is put in front, as far as it lies below the run's root; an id that the file does not define adds nothing."""
     if path.base_id is None or path.absolute:
         return int(path.base_id is not None)
     base = roots.base(path.base_id)
     if base is None:
         return 1
     if not base.absolute:
-        path.text = _join(base.text, path.text)
+        path.text = join(base.text, path.text)
         return 1
-    joined = _absolute(_join(base.text, unquote(path.text, errors="surrogateescape")))
-    if not is_root_name(path.base_id) or (roots.source_root and _below(joined, roots.source_root) is not None):
-        path.text, path.absolute = joined, True
+    named, home = is_root_name(path.base_id), roots.home(path.base_id)
+    joined = absolute(join(base.text, unquote(path.text, errors="surrogateescape")))
+    inside = roots.source_root and below(joined, roots.source_root) is not None
+    if not inside and home and (named or below(joined, home[0].folder) is not None):
+        roots.use(home[0], path, assumed=not home[0].named)
+        path.text = join(quote(home[1], safe=_SAFE, errors="surrogateescape"), path.text)
+        return 1
+    # A file system is no folder to keep: what is below none of the roots begins at the root of the repository, as Trivy writes it.
+    if not inside and named and not any(below(joined, root.folder) is not None for root in roots.own):
+        path.root = folded(canonical_of(base.text))
+        return 1
+    path.text, path.absolute = joined, True
     return 1
 
 
@@ -205,14 +248,13 @@ def strip_root(path: Path, roots: Roots) -> int:
     """An absolute path loses source_root, or else the folder that the run itself calls its root."""
     if not path.absolute:
         return 0
-    path.text = _absolute(path.text)
-    known = [("source_root", roots.source_root)] if roots.source_root else []
-    for says, root in [*known, *roots.own]:
-        rest = _below(path.text, root)
+    path.text = absolute(path.text)
+    known = [Root("source_root", roots.source_root, False)] if roots.source_root else []
+    for root in [*known, *roots.own]:
+        rest = below(path.text, root.folder)
         if rest is not None:
             path.text, path.absolute = quote(rest, safe=_SAFE, errors="surrogateescape"), False
-            if says != "source_root":
-                roots.used.add(f"{root} ({says})")
+            roots.use(root, path, assumed=root.says != "source_root")
             return 1
     return 0
 
@@ -232,7 +274,7 @@ def add_prefix(path: Path, roots: Roots) -> int:
     """path_prefix is put in front."""
     if not roots.prefix:
         return 0
-    path.text = _join(quote(roots.prefix, safe=_SAFE), path.text)
+    path.text = join(quote(roots.prefix, safe=_SAFE), path.text)
     return 1
 
 
@@ -275,48 +317,6 @@ STEPS: tuple[tuple[str, t.Callable[[Path, Roots], int]], ...] = (
     ("dot_segments", collapse_dots),
     ("encoded_paths", percent_encode),
 )
-
-
-def common_folder(folder: str | None, path: str) -> str:
-    """The folder that contains both the paths seen so far (None: none yet) and this one."""
-    parent = path.rpartition("/")[0]
-    if folder is None:
-        return parent
-    same = 0
-    ours, theirs = folder.split("/"), parent.split("/")
-    while same < min(len(ours), len(theirs)) and ours[same] == theirs[same]:
-        same += 1
-    return "/".join(ours[:same])
-
-
-def advised_root(folder: str) -> str:
-    """What to advise as source_root for paths below `folder`: the checkout folder of a usual CI system, or the folder itself."""
-    checkout = _CHECKOUTS.match(folder)
-    return checkout[0] if checkout else folder
-
-
-def _absolute(text: str) -> str:
-    lead = "//" if text.startswith("//") else "/" if text.startswith("/") else ""
-    parts: list[str] = []
-    for part in text.split("/"):
-        if part == "..":
-            del parts[-1:]
-        elif part not in ("", "."):
-            parts.append(part)
-    return lead + "/".join(parts)
-
-
-def _below(path: str, root: str) -> str | None:
-    """The rest of an absolute path below a root; None when it is elsewhere. Windows does not tell upper from lower case."""
-    root = root.rstrip("/")
-    ours, theirs = (path, root) if root.startswith("/") and not root.startswith("//") else (path.lower(), root.lower())
-    if ours == theirs:
-        return ""
-    return path[len(root) + 1 :] if ours.startswith(theirs + "/") else None
-
-
-def _join(folder: str, rest: str) -> str:
-    return f"{folder.rstrip('/')}/{rest}" if folder and rest else folder or rest
 
 
 def _dicts(value: t.Any) -> list[Raw]:

@@ -4,7 +4,7 @@
 # PRIVATE to the collection: floor 3, the rules for a result: whether it is sent, which rule it means, its place, message and level.
 from __future__ import annotations
 
-from .clean import Raw, kind_of, level_of
+from .clean import Raw, kind_of, level_of, text_of
 from .context import Context, Drop, at
 from .objects import object_in, score_of, word
 
@@ -12,7 +12,7 @@ from .objects import object_in, score_of, word
 
 
 def absent(result: Raw, _context: Context) -> int:
-    if result.get("baselineState") == "absent":
+    if text_of(result.get("baselineState")).strip().lower() == "absent":
         raise Drop("absent", unusable=False)
     return 0
 
@@ -27,7 +27,7 @@ def kinds(result: Raw, context: Context) -> int:
 def suppressed(result: Raw, context: Context) -> int:
     suppressions = result.get("suppressions")
     listed = suppressions if isinstance(suppressions, list) else []
-    accepted = [s for s in listed if isinstance(s, dict) and s.get("status") in (None, "accepted")]
+    accepted = [s for s in listed if isinstance(s, dict) and (text_of(s.get("status")).strip().lower() or "accepted") == "accepted"]
     if context.options.suppressed == "drop" and accepted and len(accepted) == len(listed):
         raise Drop("suppressed", unusable=False)
     return 0
@@ -61,15 +61,20 @@ def rule_id_from_reference(result: Raw, context: Context) -> int:
         context.component = context.find_component(reference.get("toolComponent")) or context.driver
     else:
         reference = {}
-    if word(result.get("ruleId")):
+    named = result.get("ruleId")
+    if named and isinstance(named, str):
         return 0
-    found = word(reference.get("id"))
+    if text_of(named):
+        result["ruleId"] = text_of(named)
+        context.note("wrong_types")
+        return 0
+    found = text_of(reference.get("id"))
     if not found:
         entry = at(context.component.rules, result.get("ruleIndex")) or at(context.component.rules, reference.get("index"))
         guid = reference.get("guid")
         if not entry and guid:
             entry = context.rule_of_guid(guid)
-        found = word(entry.get("id")) if isinstance(entry, dict) else ""
+        found = text_of(entry.get("id")) if isinstance(entry, dict) else ""
     if not found:
         raise Drop("no_rule")
     result["ruleId"] = found
@@ -82,7 +87,7 @@ def rule_indices(result: Raw, context: Context) -> int:
     for index in (result.pop("ruleIndex", None), reference.get("index")):
         if index is not None and index != -1:
             entry = at(context.component.rules, index)
-            named = word(entry.get("id")) if isinstance(entry, dict) else ""
+            named = text_of(entry.get("id")) if isinstance(entry, dict) else ""
             wrong += named != rule_id and not (named and rule_id.startswith(f"{named}/"))
     # The position of a rule changes once unused ones are left out, so that only the id names it.
     if isinstance(reference.get("toolComponent"), dict) and rule_id in context.component.by_id:
@@ -125,13 +130,18 @@ def locations(result: Raw, context: Context) -> int:
     return len(found) - len(good)
 
 
+# Of these the report says that no file is meant. A path that is one, and that no option makes relative, would be hidden by another.
+PLACELESS = ("no_location", "path_empty", "path_other_scheme")
+
+
 def default_location(result: Raw, context: Context) -> int:
-    if "locations" in result or not context.options.default_location:
+    if not context.options.default_location or any(reason not in PLACELESS for reason, _shown in context.faults):
         return 0
-    if any(reason != "no_location" for reason, _shown in context.faults):
+    found = result.get("locations", [])
+    if any("artifactLocation" in entry.get("physicalLocation", ()) for entry in found):
         return 0
     place = {"artifactLocation": {"uri": context.options.default_location}, "region": {"startLine": 1}}
-    result["locations"] = [{"physicalLocation": place}]
+    result["locations"] = [{**(found[0] if found else {}), "physicalLocation": place}, *found[1:]]
     return 1
 
 

@@ -42,7 +42,7 @@ result: ruleId=text ruleIndex=int rule=reportingDescriptorReference kind=kind le
   stacks=stack[]! codeFlows=codeFlow[] relatedLocations=location[]! suppressions=suppression[]! baselineState=new|unchanged|updated|absent
   rank=rank workItemUris=uri[]! provenance=resultProvenance fixes=fix[]! taxa=reportingDescriptorReference[]! webRequest=webRequest
   webResponse=webResponse properties=bag -attachments -graphs -graphTraversals -hostedViewerUri
-message: *text=text markdown=text id=text arguments=text[] properties=bag
+message: *text=text markdown=text id=text arguments=argument[] properties=bag
 multiformatMessageString: *text=text markdown=text properties=bag
 location: id=index physicalLocation=physicalLocation logicalLocations=logicalLocation[]! message=message annotations=region[]!
   relationships=locationRelationship[]! properties=bag
@@ -56,7 +56,7 @@ logicalLocation: name=text index=int fullyQualifiedName=text decoratedName=text 
 address: absoluteAddress=index relativeAddress=int length=int kind=text name=text fullyQualifiedName=text offsetFromParent=int index=int
   parentIndex=int properties=bag
 stack: message=message *frames=stackFrame[] properties=bag
-stackFrame: location=location module=text threadId=int parameters=text[] properties=bag
+stackFrame: location=location module=text threadId=int parameters=argument[] properties=bag
 codeFlow: message=message *threadFlows=threadFlow[]+ properties=bag
 threadFlow: id=text message=message initialState=multiformatMessageString{} immutableState=multiformatMessageString{}
   *locations=threadFlowLocation[]+ properties=bag

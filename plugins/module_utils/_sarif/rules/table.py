@@ -13,7 +13,7 @@ from .kinds import Kind, Rules, kinds_of
 from .shape import SHAPES
 
 _PATH_SAYS = {
-    "file_uris": "file: URIs, drive letters and backslashes became plain paths",
+    "file_uris": "file: URIs, drive letters and backslashes became plain paths with slashes",
     "uri_base_ids": "the folder of uriBaseId was put in front of the path, and the base id left out",
     "absolute_paths": "source_root, or the folder the report itself calls its root, was taken off an absolute path",
     "leading_slashes": "a leading slash was taken off (strip_leading_slash)",
@@ -61,13 +61,13 @@ RULES: tuple[Rule, ...] = (
          objects.descriptor_references),
     Rule("security_severities", "reportingDescriptor", "a security-severity that is no number became one, or was left out",
          objects.security_severity, when="properties"),
-    Rule("default_locations", "finding", "default_location was given to a result without a location",
-         results.default_location, when="-locations"),
+    Rule("default_locations", "finding", "default_location was given to a result without a file",
+         results.default_location),
     Rule("other_locations", "finding", "further locations outside the repository were left out", results.locations),
     Rule("start_lines", "finding", "a location without a line got that of its context, or line 1", results.start_lines),
     Rule("messages_from_rules", "finding", "a result without a message got the rule's description",
          results.message_from_rule, when="-message"),
-    Rule("level_words", "finding", "a level in another spelling, such as HIGH, became SARIF's",
+    Rule("level_words", "finding", "a level in another word or spelling, such as HIGH or notice, became SARIF's",
          results.level_words, when="level"),
     Rule("levels", "finding", "a missing level was taken from the rule, or is warning",
          results.level_from_rule, when="-level"),
@@ -112,12 +112,22 @@ UNUSABLE: dict[str, tuple[str, str]] = {
     "no_rule": ("name no rule", "Use a newer version of the scanner: each result needs a ruleId."),
     "no_message": ("have no message and no described rule", "Each result needs message.text."),
     "no_location": ("have no location with a path", "Set default_location to the file they belong to."),
-    "path_absolute": ("have an absolute path", "Set source_root."),
+    "path_absolute": (
+        "have an absolute path",
+        "Set source_root to the folder of the repository on the machine that scanned; or strip_leading_slash: true, if the slash stands "
+        "for the root of the repository.",
+    ),
     "path_outside": (
         "have a path outside the repository",
         "Run the scanner from the repository root, or set path_prefix to the folder of the repository in which it ran.",
     ),
-    "path_empty": ("name a folder or nothing, not a file", "Each result needs the path of a file."),
-    "path_other_scheme": ("are not about a file of the repository", "The collector takes findings in source files only."),
+    "path_empty": (
+        "name a folder or nothing, not a file",
+        "Each result needs the path of a file, or set default_location to the one they belong to.",
+    ),
+    "path_other_scheme": (
+        "are not about a file of the repository",
+        "The collector takes findings in source files only. Set default_location to the file they belong to, if there is one.",
+    ),
     "bad_level": ("have an unknown level", "Known are error, warning, note and none."),
 }

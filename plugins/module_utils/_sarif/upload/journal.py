@@ -15,7 +15,7 @@ import typing as t
 
 from ..._admitted import parsed
 from ..._errors import InputError
-from ..._files import make_folders, write_private
+from ..._files import full_path, make_folders, write_private
 from ..prepare import Upload
 
 Raw = dict[str, t.Any]
@@ -42,7 +42,10 @@ class Journal:
     """
 
     def __init__(self, path: str, exclusive: Exclusive, key: str, about: Raw, uploads: list[Upload]) -> None:
-        self.path, self._exclusive, self._key = os.path.abspath(os.path.expanduser(path)), exclusive, key
+        try:
+            self.path, self._exclusive, self._key = full_path(path), exclusive, key
+        except OSError as exc:
+            raise InputError(f"journal {path} cannot be written: {exc.strerror}. Without it a later run cannot go on.") from None
         self._entry: Raw = {
             "about": about,
             "documents": [
@@ -123,8 +126,9 @@ class Receipts:
     """A folder with one JSON file for each accepted document, for those who have to show what was uploaded when."""
 
     def __init__(self, folder: str) -> None:
-        self.folder = os.path.abspath(os.path.expanduser(folder))
+        self.folder = folder
         try:
+            self.folder = full_path(folder)
             make_folders(self.folder, FOLDER_MODE)
             with tempfile.TemporaryFile(dir=self.folder):
                 pass
