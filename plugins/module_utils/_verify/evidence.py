@@ -18,6 +18,7 @@ STATEMENTS = (
     "tenant.url", "tenant.base", "tenant.limit", "tenant.429", "tenant.health", "tenant.refuses", "key.standard", "key.advanced",
     "key.window", "key.401", "key.402", "key.roles", "key.validate", "error.gateway", "error.service", "error.unknown", "error.body",
     "instance.members", "instance.identifier", "instance.hidden", "instance.older", "instance.status", "instance.details",
+    "instance.changed",
     "instance.selection", "instance.state", "instance.types", "list.bare", "list.envelope", "list.state", "list.count", "list.filter",
     "list.category", "get.root", "get.404", "create.types", "create.body", "create.200", "create.collector", "create.older",
     "create.properties", "create.duplicate", "create.begins", "create.consent", "create.themselves", "update.body", "update.replaces",
@@ -25,6 +26,8 @@ STATEMENTS = (
     "previous.404", "previous.update", "previous.members", "upload.call", "upload.size", "upload.query", "upload.unknown",
     "upload.token", "upload.document", "upload.runs", "upload.level", "upload.201", "upload.accepted", "upload.400", "upload.503",
     "upload.disabled", "upload.again", "repositories.list", "repositories.page", "repositories.offset", "repository.get",
+    "repository.members", "repository.status", "repository.never", "repository.selected", "repository.scans", "repository.scanners",
+    "repository.branches",
 )  # fmt: skip
 
 # The name of a member as APIs write it. Any other may be somebody's name.

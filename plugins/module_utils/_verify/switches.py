@@ -112,5 +112,6 @@ SWITCHES: dict[str, Switch] = {
     "unknown_repository_status": Switch(
         NEVER, "it would take an upload that names a repository nobody has", 404, "an upload for an unknown repository"
     ),
+    "repositories_readable": Switch(NEVER, "it is of the key, not of the tenant", True, "whether this key may read repositories"),
     "any_repository": Switch(NEVER, "it would take an upload that names a repository nobody has", False, "whether each repository counts"),
 }  # fmt: skip
