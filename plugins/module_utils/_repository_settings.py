@@ -40,7 +40,8 @@ SETTINGS_SPEC: Raw = {
         "options": {
             "excluded_paths": {"type": "list", "elements": "str"},
             **{name: {"type": "dict", "options": _switches(parts)} for name, parts in WHOLE.items()},
-            "scanners": {"type": "dict", "options": {name: _scanner(options) for name, options in SCANNERS.items()}},
+            # One of them is named secrets, and looks for them.
+            "scanners": {"type": "dict", "options": {name: {**_scanner(options), "no_log": False} for name, options in SCANNERS.items()}},
         },
     },
 }

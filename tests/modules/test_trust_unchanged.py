@@ -27,8 +27,9 @@ def item(number: int = 0, **more: Any) -> dict[str, Any]:
 def fill(tenant: EmbeddedTenant, count: int) -> None:
     for number in range(count):
         host, manual = f"bitbucket-{number}.example.com", "MANUAL_SELECTION"
-        tenant.add_instance(KIND, id=f"i{number}", name=f"bitbucket-{number}",
-            hostname=host, selection_type=manual, state=[f"team/{number}"])
+        tenant.add_instance(
+            KIND, id=f"i{number}", name=f"bitbucket-{number}", hostname=host, selection_type=manual, state=[f"team/{number}"]
+        )
 
 
 @pytest.fixture

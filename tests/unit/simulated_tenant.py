@@ -172,4 +172,3 @@ class World:
             return
         one.asking.append((self.now, False))
         self.at(self.now, self.look, one)
-

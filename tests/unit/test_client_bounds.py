@@ -155,13 +155,13 @@ def test_no_thread_and_no_file_stays_behind(client_of: ClientOf, monkeypatch: py
     monkeypatch.setattr(_watchdog, "_LINGER", 0.05)
     with ScriptedServer(*[OK] * 20, silence, Say(200, "x", {"Connection": "close"})) as server:
         client = client_of(server.url, request_timeout=5, retry_deadline=0.2)
-        for _ in range(10):
+        for _time in range(10):
             ask(client)
         before = len(os.listdir("/proc/self/fd"))
-        for _ in range(10):
+        for _time in range(10):
             ask(client)
         assert watching() == 1
-        for _ in range(5):
+        for _time in range(5):
             refusal(client_of(server.url, request_timeout=0.2, retry_deadline=0.2), "POST")
         assert len(os.listdir("/proc/self/fd")) <= before + 5
     end = time.monotonic() + 10
@@ -218,7 +218,7 @@ def test_only_gzip_is_asked_for_and_only_once_packed_is_taken(client_of: ClientO
     with ScriptedServer(packed(gzip.compress(b'{"id": "1"}')), *other) as server:
         client = client_of(server.url)
         assert ask(client).body == {"id": "1"}
-        said = [str(refusal(client, "POST")) for _ in range(3)]
+        said = [str(refusal(client, "POST")) for _time in range(3)]
         assert [r.headers["Accept-Encoding"] for r in server.requests] == ["gzip"] * 4
     for words, coding in zip(said, ("gzip, gzip", "br", "deflate")):
         assert f"the answer is packed as {coding}, and only gzip was asked for" in words

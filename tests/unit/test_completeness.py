@@ -73,6 +73,7 @@ PARAMETERS = {
     "update_scan_configuration assetId": ("repository", "id"),
 }
 
+
 def filled(options: dict[str, Any]) -> dict[str, Any]:
     """A value for every option of a spec, at every level."""
     plain = {"list": [], "bool": True}

@@ -110,7 +110,7 @@ def _without_upload(listed: list[str], rows: list[Row], reader: Reader) -> list[
     for row in rows:
         uploaded = reader.read(row["repository"] or "")
         path = path_key(uploaded.path)
-        for end in {path, path.rpartition("/")[2]}:  # a list may name the last part alone
+        for end in dict.fromkeys((path, path.rpartition("/")[2])):  # a list may name the last part alone
             have.setdefault(end, []).append(uploaded)
     found: list[Finding] = []
     for text in {reader.read(text).key: text for text in reversed(listed)}.values():

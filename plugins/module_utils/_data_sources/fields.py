@@ -102,6 +102,7 @@ MAPPING = {
 # What is said of one component in status_details.
 DETAIL = ("status", "message", "error", "timestamp")
 
+
 def _forms() -> dict[str, t.Any]:
     """The form of each member of an instance: a type, or the forms of its members."""
     forms: dict[str, t.Any] = {}

@@ -280,7 +280,8 @@ def _token_names(one: Raw) -> str | None:
 
 def _findings(message: t.Any) -> int | None:
     """The number in "... N findings will be ingested"."""
-    parts = str(message).split(" findings will be ingested")[0].split() if " findings will be ingested" in str(message) else []
+    before, found, _after = str(message).partition(" findings will be ingested")
+    parts = before.split() if found else []
     return int(parts[-1]) if parts and parts[-1].isdigit() else None
 
 
