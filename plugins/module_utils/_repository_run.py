@@ -172,8 +172,8 @@ class RepositoryRun:
         if 0 <= self.max_narrowed < len(fewer):
             some = "; ".join(f"{target.name}: {', '.join(less[:EXAMPLES])}" for target, less in fewer[:EXAMPLES])
             raise InputError(
-                f"in {len(fewer)} repositories less would be scanned than now, and max_narrowed is {self.max_narrowed} ({some}). Set "
-                f"max_narrowed to {len(fewer)} if that is meant. Nothing was changed."
+                f"in {len(fewer)} repositories less would be scanned than now, and max_narrowed is {self.max_narrowed} ({some}). "
+                f"To allow this, set max_narrowed to {len(fewer)}. Nothing was changed."
             )
 
     def _digest_of(self, targets: list[Target]) -> str:

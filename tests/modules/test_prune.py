@@ -116,7 +116,7 @@ def test_several_instances_match(either: Engine, accident: Callable[..., str]) -
 def test_the_last_repository_removed(either: Engine, accident: Callable[..., str]) -> None:
     gitlab(either, repositories=1)
     message = accident(either, {**CORE, "repositories": ["group/r0"], "repositories_mode": "remove"})
-    assert "this would deselect the last of its 1 repositories. If that is meant, set max_deselect to -1." in message
+    assert "this would deselect the last of its 1 repositories. To allow this, set max_deselect to -1." in message
 
 
 def test_an_empty_exact_list(either: Engine, accident: Callable[..., str]) -> None:

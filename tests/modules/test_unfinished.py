@@ -114,7 +114,7 @@ def test_what_nobody_remembers_and_something_changed_is_guarded_and_the_line_say
     shutil.rmtree(tmp_path / "state")
     said = source.refused(**ITEM)
     assert f"(id {made}): changing selection_type from CURRENT_STATE to {MANUAL} narrows what is covered" in said
-    assert "Set max_deselect to -1" in said
+    assert "set max_deselect to -1" in said
     source.ok(**ITEM, max_deselect=-1, repositories_mode="exact")
     assert sorted(plain.instances[made]["state"]) == WANTED
 

@@ -112,7 +112,7 @@ def test_a_selection_of_all_is_not_narrowed_without_leave() -> None:
     """After a person's consent a tenant may select everything; rules are then a narrowing like any list."""
     everything = {**holding("a/1", "b/1", "b/2"), "selectionType": "CURRENT_STATE"}
     item = wanting({"include": "a/*"}, candidates=["a/1", "b/1"], mode="exact", selection_type=MANUAL)
-    with pytest.raises(InputError, match=r"narrows what is covered.*Set max_deselect to -1"):
+    with pytest.raises(InputError, match=r"narrows what is covered.*set max_deselect to -1"):
         update(item, everything)
     assert update({**item, "max_deselect": -1}, everything).put == {"selectionType": MANUAL, "state": ["a/1"]}
     with pytest.raises(InputError, match="scope_rules needs selection_type MANUAL_SELECTION; it is CURRENT_STATE"):

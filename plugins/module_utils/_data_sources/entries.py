@@ -36,7 +36,7 @@ def items_of(variables: dict[str, t.Any]) -> list[Item]:
 
 
 def absolute_paths(items: list[t.Any], base: str) -> list[t.Any]:
-    """The items with the files and folders that they name meant from C(base), an absolute path; C(~) and C($) are left to the module."""
+    """The items with the files and folders that they name relative to C(base), an absolute path; C(~) and C($) are left to the module."""
     # "raw" is the one option that takes a list or a file.
     paths = [name for name, option in argument_spec(in_list=True).items() if option["type"] in ("path", "raw")]
 

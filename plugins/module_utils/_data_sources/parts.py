@@ -125,8 +125,8 @@ def _refuse_narrowing(item: Item, current: Instance, held: str | None, wanted: s
         raise refused(
             current,
             f"changing selection_type from {held or 'what the tenant does not show'} to {wanted} "
-            f"{'narrows' if held in _WIDTH else 'may narrow'} what is covered, from now on or at once. Set max_deselect to -1 if that is "
-            "meant.",
+            f"{'narrows' if held in _WIDTH else 'may narrow'} what is covered, from now on or at once. To allow this, set "
+            "max_deselect to -1.",
         )
 
 
@@ -228,12 +228,12 @@ def _refuse_deselection(item: Item, current: Instance, what: str, held: int, rem
         raise refused(
             current,
             f"this would deselect {removed} of {held} {what}, more than max_deselect ({limit}). "
-            f"If that is meant, set max_deselect to {removed}, or to -1 for no limit.",
+            f"To allow this, set max_deselect to {removed}, or to -1 for no limit.",
         )
     if removed == held and not left:
         raise refused(
             current,
-            f"this would deselect the last of its {held} {what}. If that is meant, set max_deselect to -1.",
+            f"this would deselect the last of its {held} {what}. To allow this, set max_deselect to -1.",
         )
 
 

@@ -65,7 +65,7 @@ class Prune:
             raise InputError(
                 f"prune would delete {len(found)} data sources, more than prune_max ({self.most}): {names}"
                 f"{' ...' if len(found) > 10 else ''}. "
-                f"If that is meant, set prune_max to {len(found)}. Nothing was changed."
+                f"To allow this, set prune_max to {len(found)}. Nothing was changed."
             )
         # The list is not enough to delete by: another reading of the same instance must not contradict it.
         read = [view.fetch_to_delete(instance.id, instance.label) for instance in found]

@@ -136,7 +136,7 @@ def hint_for(status: int, skew: float | None, path: str, key_type: str) -> str:
         )
     if status == 403:
         return (
-            "The key is valid but may not do this: its role needs Data Sources and Integrations View/Edit "
+            "The key is valid, but its role lacks the permission: it needs Data Sources and Integrations View/Edit "
             "(Instance Administrator or AppSec Admin have it)."
         )
     if status == 404 and path.endswith("/data_source_instances"):

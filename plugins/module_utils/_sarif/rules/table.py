@@ -59,7 +59,7 @@ RULES: tuple[Rule, ...] = (
          objects.shared_objects("webResponses", "webResponse"), when="index parentIndex"),
     Rule("descriptor_references", "reportingDescriptorReference", "the position of a rule or taxon became its id",
          objects.descriptor_references),
-    Rule("security_severities", "reportingDescriptor", "a security-severity that is no number became one, or was left out",
+    Rule("security_severities", "reportingDescriptor", "a security-severity that is not a number became one, or was left out",
          objects.security_severity, when="properties"),
     Rule("default_locations", "finding", "default_location was given to a result without a file",
          results.default_location),
