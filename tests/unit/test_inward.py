@@ -22,7 +22,7 @@ from published_tenant import DEFAULTS, NOWHERE, Quiet
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._admitted import unreadable_within
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import Evidence, audit
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, lost, report, view
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import create, lost, report, view
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import item_from
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.find import fetch_data_sources
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.prune import Prune
@@ -167,9 +167,8 @@ OWN = {"CURRENT_STATE", "CURRENT_STATE_AND_FUTURE", "MANUAL_SELECTION", "https",
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apply, "SETTLE_PAUSES", (0.0,))
     monkeypatch.setattr(view, "SETTLE_PAUSES", (0.0,))
-    monkeypatch.setattr(apply, "LOOK_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(create, "LOOK_AGAIN_SECONDS", 0.0)
     monkeypatch.setattr(lost, "FIRST_PAUSE", 0.0)
 
 

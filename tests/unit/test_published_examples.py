@@ -18,7 +18,7 @@ from scripted_server import Handler, Say, ScriptedServer
 from test_completeness import NOT_SHOWN, SCHEMAS
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, view
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import view
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.collector_token import load_credentials
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.find import fetch_data_sources
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.report import listing, result_of
@@ -39,7 +39,6 @@ ClientOf = Callable[..., Any]
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(view, "SETTLE_PAUSES", (0.0,))
-    monkeypatch.setattr(apply, "SETTLE_PAUSES", (0.0,))
 
 
 def by_id(reply: dict[str, Any]) -> dict[str, Any]:

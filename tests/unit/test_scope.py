@@ -13,10 +13,11 @@ from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.check import check_item
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.differences import unexpected
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.digest import digest_of
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import from_api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import Plan, plan_update, unexpected
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import Plan, plan_update
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.scope import resolve
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.show import diff_of, plan_as_markdown
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError, TenantError
@@ -189,7 +190,7 @@ def test_applying_gives_the_resolved_set_and_applying_again_plans_nothing(
     assert set(plan.put.get("state", state)) == wanted
     held = {**current, **plan.put, "repositoriesCount": len(plan.put.get("state", state))}
     assert from_api(held) == plan.after
-    assert unexpected(plan, Instance(held, full=True)) == []
+    assert unexpected(plan.before, plan.after, Instance(held, full=True)) == []
     assert update(item, held).action == "none"
 
 

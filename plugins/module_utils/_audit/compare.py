@@ -170,7 +170,7 @@ def _match(item: Item, sources: list[Item]) -> tuple[str, str]:
         result = match(item, shown)
     except InputError as exc:
         return "", str(exc)
-    return (result.found.id, "") if result.found else ("", result.undetermined)
+    return (result.instance.id, "") if result.instance else ("", result.undetermined)
 
 
 def _drift(entry: Row, row: Row, diff: Row) -> tuple[str | None, list[Finding]]:

@@ -17,7 +17,7 @@ from .._addresses import host_key
 from .._errors import InputError
 from .._files import full_path, make_folders, write_private
 from .._http.redaction import hide_secret_keys
-from .fields import MANUAL, SHOWN, Item, get
+from .fields import MANUAL, REPORTED, Item, get
 from .types import is_word, known
 
 # Recognised as masked: refused only where a creation would send it.
@@ -42,7 +42,7 @@ def as_config(shown: Item, *, with_id: bool = False) -> Item:
     config: Item = {"id": shown["id"]} if with_id else {}
     if shown.get("identifier"):
         config["identifier"] = shown["identifier"]
-    for option in SHOWN:
+    for option in REPORTED:
         value = shown.get(option)
         if value in (None, [], {}) or (option == "repositories" and shown.get("selection_type") != MANUAL):
             continue
@@ -56,7 +56,7 @@ def as_config(shown: Item, *, with_id: bool = False) -> Item:
         if unique:
             config["unique_properties"] = {k: v if v == hidden[k] else PLACEHOLDER for k, v in unique.items()}
     kind = known(shown.get("type"))
-    secrets = [option.partition(".")[2] for option in (kind.takes if kind else ()) if option.startswith("credentials.")]
+    secrets = [option.partition(".")[2] for option in (kind.creation_options if kind else ()) if option.startswith("credentials.")]
     if secrets:
         config["credentials"] = dict.fromkeys(secrets, PLACEHOLDER)
     return config

@@ -12,7 +12,7 @@ import typing as t
 
 from .._errors import InputError
 from .._http.redaction import looks_secret
-from .fields import FIELDS, LISTS, SHOWN, Raw, get, put
+from .fields import FIELDS, LISTS, REPORTED, Raw, get, put
 from .plan import Plan
 from .types import DESTROYED, known
 
@@ -69,7 +69,7 @@ def _request(plan: Plan) -> Raw:
         "type": before.get("type") or after.get("type"),
         "post": _open_body(plan.post),
         "put": _open_body(plan.put),
-        "replaces": {o: _open(o, before[o]) for o in SHOWN if o in before and (ends or before[o] != after.get(o))},
+        "replaces": {o: _open(o, before[o]) for o in REPORTED if o in before and (ends or before[o] != after.get(o))},
     }
     if ends:
         request.update(destroys=destroys(plan), repositories=before.get("repositories_count"))

@@ -80,7 +80,7 @@ FIELDS = (
 # Lists whose order means nothing.
 LISTS = tuple(f.option for f in FIELDS if f.type in ("names", "mappings"))
 # What an instance shows of what a user can give, in the order in which plans and exports tell it.
-SHOWN = tuple(dict.fromkeys(f.option.partition(".")[0] for f in FIELDS if f.at and not f.write_only))
+REPORTED = tuple(dict.fromkeys(f.option.partition(".")[0] for f in FIELDS if f.at and not f.write_only))
 # What is given at creation and compared after it, but cannot be updated.
 IMMUTABLE = tuple(f.option for f in FIELDS if f.at == ("create",) and not f.write_only)
 # The members of a request body that the tenant never shows.

@@ -76,7 +76,7 @@ def _full(api: Api, instance_id: str, listed: Raw) -> Item | None:
 def _shown(api: Api, instance: Instance) -> Item:
     tell_odd(api, instance)
     count = {} if instance.listed_count in (None, UNREADABLE_COUNT) else {"repositories_count": instance.listed_count}
-    return {**count, **instance.shown, "complete": instance.complete}
+    return {**count, **instance.reported, "complete": instance.complete}
 
 
 def _passes(item: Item, wanted: dict[str, t.Any]) -> bool | None:

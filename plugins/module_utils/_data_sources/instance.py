@@ -104,7 +104,7 @@ class Instance:
         return count_of(self.raw)
 
     @functools.cached_property
-    def shown(self) -> Item:
+    def reported(self) -> Item:
         """In the shape of the options, with just the fields that are shown; repositories only if it is full.
 
         Where nothing is selected, a tenant need not show a state; that nothing is, the count in the list says.
@@ -121,7 +121,7 @@ class Instance:
 
     @property
     def label(self) -> str:
-        return label(self.shown)
+        return label(self.reported)
 
     @property
     def partial(self) -> bool:

@@ -8,11 +8,10 @@ import dataclasses
 import time
 import typing as t
 
-from .._addresses import host_key
 from .._api import Api
 from .._errors import ApiError, CortexError, InputError
-from .._http.redaction import alike
-from .fields import WRITE_ONLY, Item, Raw, get, label
+from .differences import disagreements
+from .fields import Item, Raw, get, label
 from .instance import Instance
 from .match import denied
 from .view import Undetermined, View
@@ -59,23 +58,10 @@ def _look(api: Api, item: Item, post: Raw, known: t.Callable[[], t.Container[str
         found = view.match(item, [view.instances[one.id] for one in new if one.id in view.instances])
     except (InputError, Undetermined) as exc:  # several, or one that hides what it is told apart by
         return None, str(exc).rstrip(".")
-    if found.found is None:
+    if found.instance is None:
         return None, "no new data source with these fields appeared"
-    differing = disagreements(post, found.found.raw)
+    differing = disagreements(post, found.instance.raw)
     if found.warning or differing:
         why = f"shows another {' and '.join(differing)}" if differing else "does not show all that it is told apart by"
-        return None, f"a new data source (id {found.found.id}) {why}"
-    return found.found, ""
-
-
-def disagreements(sent: t.Any, shown: t.Any, path: str = "") -> list[str]:
-    """The fields in which an instance is not what a create body asked for. What it does not show, or shows masked, is no disagreement."""
-    if not isinstance(sent, dict) or not isinstance(shown, dict):
-        same = alike(sent, shown)
-        if path == "domain.hostname":
-            same = host_key(str(sent)) == host_key(str(shown))
-        elif path == "type":
-            same = str(sent).upper() == str(shown).upper()
-        return [] if same else [path]
-    keys = [k for k in sent if shown.get(k) is not None and not (path == "" and k in WRITE_ONLY)]
-    return [field for key in keys for field in disagreements(sent[key], shown[key], f"{path}.{key}" if path else str(key))]
+        return None, f"a new data source (id {found.instance.id}) {why}"
+    return found.instance, ""

@@ -22,12 +22,15 @@ Verdict = t.Union[bool, str, None]
 class Match:
     """Which instance an item means.
 
-    found: the one, if any. by: what tells it apart ("id", "identifier", "name", "hostname", "type" or "memory"). proven: whether all that
-    the item gives agrees; if not, it may be adopted, but nothing of it be deleted. unread: ids that must be read in full before it can be
-    told. undetermined: why it cannot be told at all. warning: on what the match rests when a given field is not shown.
+    instance: the one, if any.
+    by: what tells it apart: "id", "identifier", "name", "hostname", "type" or "memory".
+    proven: whether all that the item gives agrees; if not, it may be adopted, but nothing of it be deleted.
+    unread: ids that must be read in full before it can be told.
+    undetermined: why it cannot be told at all; empty when it can.
+    warning: on what the match rests when a field that the item gives is not reported.
     """
 
-    found: Instance | None = None
+    instance: Instance | None = None
     by: str = ""
     proven: bool = True
     unread: tuple[str, ...] = ()
@@ -35,27 +38,27 @@ class Match:
     warning: str = ""
 
     def judged(self, current: Instance) -> Instance:
-        """The instance as it may be planned for: one that is not proven to be the item's is never taken for its creation."""
+        """The instance as it may be planned for: one that is not proven to be the item's is never claimed for its creation."""
         return current if self.proven or self.by == "memory" else dataclasses.replace(current, begun=None)
 
 
-def match(item: Item, instances: t.Iterable[Instance], taken: t.Container[str] = ()) -> Match:
+def match(item: Item, instances: t.Iterable[Instance], claimed: t.Container[str] = ()) -> Match:
     """Find the instance that an item without an id means, by type and every distinguishing field given.
 
-    taken: ids of instances that other items mean beyond doubt: those count only if all that this item gives agrees.
+    claimed: ids of instances that other items mean beyond doubt: those count only if all that this item gives agrees.
 
     An identifier decides alone. Of a collector it is the name: with another name beside it, the collector is to be renamed, and one that
     has the new name already is the one. Raises InputError when several match.
     """
     if "identifier" in item and "name" in item and item.get("type") == COLLECTOR:
         instances = list(instances)
-        renamed = _match({**item, "identifier": item["name"]}, instances, taken)
-        if renamed.found or renamed.unread:
+        renamed = _match({**item, "identifier": item["name"]}, instances, claimed)
+        if renamed.instance or renamed.unread:
             return renamed
-    return _match(item, instances, taken)
+    return _match(item, instances, claimed)
 
 
-def _match(item: Item, instances: t.Iterable[Instance], taken: t.Container[str]) -> Match:
+def _match(item: Item, instances: t.Iterable[Instance], claimed: t.Container[str]) -> Match:
     sure, partly, unread = [], [], []
     for instance in instances:
         verdicts = _compare(item, instance)
@@ -65,7 +68,7 @@ def _match(item: Item, instances: t.Iterable[Instance], taken: t.Container[str])
             sure.append(instance)
         elif None in verdicts.values() and not instance.full:
             unread.append(instance.id)
-        elif instance.id not in taken:
+        elif instance.id not in claimed:
             partly.append((instance, verdicts))
     if unread:
         return Match(unread=tuple(unread))

@@ -50,7 +50,7 @@ def refused(current: Instance, why: str) -> InputError:
 
 
 def plan_selection(item: Item, current: Instance) -> Selection:
-    held, kept = current.shown.get("selection_type"), current.shown.get("repositories")
+    held, kept = current.reported.get("selection_type"), current.reported.get("repositories")
     wanted = item.get("selection_type", held)
     if current.full:
         _refuse_narrowing(item, current, held, wanted)
@@ -93,14 +93,14 @@ def plan_first_selection(item: Item, current: Instance) -> Selection:
     if selection.fields.get("selection_type") == MANUAL:
         repositories = selection.fields.pop("repositories", [])
         selection.fields.pop("repositories_count", None)
-        if set(repositories) != set(current.shown.get("repositories", [])):
+        if set(repositories) != set(current.reported.get("repositories", [])):
             selection.fields.update(repositories=repositories, repositories_count=len(repositories))
     return selection
 
 
 def plan_first_external_projects(item: Item, current: Instance) -> Item:
     """As plan_first_selection. Mappings that the tenant shows somebody made; of those that it hides there are none if nobody touched it."""
-    if "external_projects" not in item or current.shown.get("external_projects") or not (current.begun and current.begun.untouched):
+    if "external_projects" not in item or current.reported.get("external_projects") or not (current.begun and current.begun.untouched):
         return plan_external_projects(item, current)
     mode = "remove" if item["external_projects_mode"] == "remove" else "exact"
     first = {**item, "external_projects_mode": mode, "external_projects_update": "always"}
@@ -108,7 +108,7 @@ def plan_first_external_projects(item: Item, current: Instance) -> Item:
 
 
 def _refuse_narrowing(item: Item, current: Instance, held: str | None, wanted: str | None) -> None:
-    if wanted is None or "id" not in current.shown:
+    if wanted is None or "id" not in current.reported:
         return
     # A word that nobody knows, or none, may mean the widest where it is held, and the narrowest where it is wanted.
     from_width = _WIDTH.index(held) if held in _WIDTH else 0
@@ -117,7 +117,7 @@ def _refuse_narrowing(item: Item, current: Instance, held: str | None, wanted: s
     # A selection of all that exists now, where nothing does, loses nothing: so begins a new instance. One that is not shown may be of
     # what is still to come, unless the type has none to show and the tenant counts nothing.
     counts = (current.count, current.listed_count)
-    nothing = not current.shown.get("repositories") and not any(counts)
+    nothing = not current.reported.get("repositories") and not any(counts)
     kind = known(current.type)
     unseen = held is None and 0 in counts and kind is not None and kind.category != VCS
     empty = nothing and (held == "CURRENT_STATE" or unseen)
@@ -160,10 +160,10 @@ def _scope_warnings(name: str, scope: Scope, mode: str) -> t.Iterator[str]:
 
 def plan_external_projects(item: Item, current: Instance) -> Item:
     """The external_projects that it sets of the instance; empty when they stay as they are."""
-    new = "id" not in current.shown
+    new = "id" not in current.reported
     if "external_projects" not in item or (item.get("external_projects_update") == "on_create" and not new):
         return {}
-    kept = current.shown.get("external_projects")
+    kept = current.reported.get("external_projects")
     if kept is None:
         kept = [] if new else _unseen_mappings(item, current)
     mode, given = item["external_projects_mode"], item["external_projects"]
@@ -237,53 +237,69 @@ def _refuse_deselection(item: Item, current: Instance, what: str, held: int, rem
         )
 
 
-def plan_settings(item: Item, current: Instance) -> Settings:
-    given = dict(item.get("unique_properties", {}))
-    if "id" not in current.shown:
-        return Settings({})  # a new instance has them from its creation
-    # Of other types a name is a word of ours; what tells them apart cannot be changed.
-    renamed = current.type == COLLECTOR and "name" in item and item["name"] not in current.names
-    if current.settings is None:
-        return _plan_unseen_settings(item, current, given, renamed)
+def changed_settings(item: Item, current: Instance) -> Raw:
+    """What the item gives of unique_properties and differs from what is reported, with the new name of a collector. Of other types a name
+    is a word of ours; what tells them apart cannot be changed.
+    """
+    collector = current.type == COLLECTOR
+    given = {k: v for k, v in item.get("unique_properties", {}).items() if k != "name" or collector}
+    renamed = collector and "name" in item and item["name"] not in current.names
     if renamed:
         given["name"] = item["name"]
-    elif "name" in given and current.type != COLLECTOR:
-        given.pop("name")
-    return _plan_seen_settings(current, given, current.settings)
-
-
-def _plan_unseen_settings(item: Item, current: Instance, given: Raw, renamed: bool) -> Settings:
-    """The tenant hides them, but for what a collector shows at its root (docs/api.md: instance.hidden)."""
-    seen = collector_settings(current.raw)
-    unseen = sorted(k for k in given if k not in seen and k != "name")
-    differing = {k: v for k, v in given.items() if k in seen and v != seen[k]}
-    always = item.get("update_unique_properties") == "always" and any(not holds_masked(given[k]) for k in unseen)
-    not_compared = [f"unique_properties.{k}" for k in unseen]
-    if not (renamed or differing or always):
-        return Settings({}, not_compared=not_compared)
-    known = {**({"name": next(iter(current.names), None)} if current.type == COLLECTOR else {}), **seen}
-    put = {**known, **{k: v for k, v in given.items() if not holds_masked(v)}, **({"name": item["name"]} if renamed else {})}
-    fields: Item = {"unique_properties": {**seen, **differing}} if differing else {}
-    if renamed:
-        fields["name"] = item["name"]
-    return Settings(fields, put, not_compared=not_compared, always=always)
-
-
-def _plan_seen_settings(current: Instance, given: Raw, held: Raw) -> Settings:
+    if current.settings is None:
+        seen = collector_settings(current.raw)
+        return {k: v for k, v in given.items() if (k == "name" and renamed) or (k in seen and v != seen[k])}
+    reported = current.settings
     # A placeholder for what is not there says nothing; for what is there it stands for the value the tenant has.
-    differing = sorted(k for k, v in given.items() if not (is_masked(v) if k not in held else alike(held[k], v)))
-    new = {**held, **{k: v for k, v in given.items() if not holds_masked(v)}}
-    new.update({k: v for k, v in given.items() if k in differing})
+    return {k: v for k, v in given.items() if not (is_masked(v) if k not in reported else alike(reported[k], v))}
+
+
+def hidden_settings(item: Item, current: Instance) -> list[str]:
+    """The keys of unique_properties that the item gives and the tenant never reports, sorted (docs/api.md: instance.hidden)."""
+    if current.settings is not None:
+        return []
+    seen = collector_settings(current.raw)
+    return sorted(k for k in item.get("unique_properties", {}) if k not in seen and k != "name")
+
+
+def sends_settings_anyway(item: Item, current: Instance) -> bool:
+    """Whether what cannot be compared is sent with each run, since the item asks for that."""
+    given = item.get("unique_properties", {})
+    sent = any(not holds_masked(given[k]) for k in hidden_settings(item, current))
+    return item.get("update_unique_properties") == "always" and sent
+
+
+def plan_settings(item: Item, current: Instance) -> Settings:
+    changes = changed_settings(item, current)
+    if current.settings is not None:
+        return _plan_seen_settings(item, current, changes, current.settings)
+    hidden, always = hidden_settings(item, current), sends_settings_anyway(item, current)
+    not_compared = [f"unique_properties.{k}" for k in hidden]
+    if not (changes or always):
+        return Settings({}, not_compared=not_compared)
+    # All are replaced together: what a collector shows at its root is sent back.
+    seen = collector_settings(current.raw)
+    name = {"name": next(iter(current.names), None)} if current.type == COLLECTOR else {}
+    given = {k: v for k, v in item.get("unique_properties", {}).items() if not holds_masked(v)}
+    new_name = {"name": changes["name"]} if "name" in changes else {}
+    differing = {k: v for k, v in changes.items() if k != "name"}
+    fields = {**({"unique_properties": {**seen, **differing}} if differing else {}), **new_name}
+    return Settings(fields, {**name, **seen, **given, **new_name}, not_compared=not_compared, always=always)
+
+
+def _plan_seen_settings(item: Item, current: Instance, changes: Raw, reported: Raw) -> Settings:
+    given = {k: v for k, v in item.get("unique_properties", {}).items() if k != "name"}
+    new = {**reported, **{k: v for k, v in given.items() if not holds_masked(v)}, **changes}
     hidden = sorted(k for k, v in new.items() if holds_masked(v))
-    if differing and hidden:
+    if changes and hidden:
         raise refused(
             current,
-            f"unique_properties.{differing[0]} should change, but all keys are replaced together, and of "
+            f"unique_properties.{min(changes)} should change, but all keys are replaced together, and of "
             f"{', '.join(hidden)} only a placeholder is known, so it would be lost. Give the real value too.",
         )
-    fields: Item = {"unique_properties": new} if differing else {}
-    if "name" in differing:
-        fields["name"] = given["name"]
+    fields: Item = {"unique_properties": new} if changes else {}
+    if "name" in changes:
+        fields["name"] = changes["name"]
     # With a hidden value among them they cannot be sent back; left out, they stay or are cleared, and the read-back tells.
     return Settings(fields, None if hidden else new)
 
@@ -300,7 +316,7 @@ def refuse_unreadable(current: Instance, *sent: t.Any) -> None:
 
 
 def refuse_partial_read(item: Item, current: Instance) -> None:
-    named = len(current.shown.get("repositories", []))
+    named = len(current.reported.get("repositories", []))
     count = current.listed_count if current.count is None else current.count
     if current.partial and (not named or item["max_deselect"] != -1):
         if UNREADABLE_COUNT in (count, current.listed_count):

@@ -10,10 +10,10 @@ import typing as t
 from .._errors import InputError, Unexpected
 from .._files import write_private
 from .._http.redaction import hide_secret_keys
-from .apply import Outcome
 from .data_file import as_configs, as_data_file
 from .digest import destroys
 from .fields import MANUAL, Item, get, label
+from .outcome import Outcome
 from .run import Run
 from .show import diff_of, plan_as_markdown
 from .status import status_of

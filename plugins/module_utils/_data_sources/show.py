@@ -10,7 +10,7 @@ import typing as t
 
 from .._http.redaction import HIDDEN, hide_secret_keys, is_masked
 from .digest import destroys, fingerprint
-from .fields import FIELDS, LISTS, SHOWN, Item, Raw, get, label
+from .fields import FIELDS, LISTS, REPORTED, Item, Raw, get, label
 from .plan import Plan
 from .scope import Scope
 
@@ -35,7 +35,7 @@ def _changes(plan: Plan, item: Item) -> dict[str, t.Any] | None:
     before, after = plan.before or {}, plan.after or {}
     lines_before: list[str] = []
     lines_after: list[str] = []
-    for option in SHOWN:
+    for option in REPORTED:
         held, wanted = before.get(option), after.get(option)
         if _equal(held, wanted):
             continue

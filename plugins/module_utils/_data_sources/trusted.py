@@ -41,7 +41,8 @@ class Trust:
         if not isinstance(known, dict) or shown[0] is None or known.get("shown") != shown or known.get("item") != self._digest(item):
             return None
         not_compared = known.get("not_compared")
-        return Plan("none", before=listed.shown, after=listed.shown, not_compared=not_compared if isinstance(not_compared, list) else [])
+        not_compared = not_compared if isinstance(not_compared, list) else []
+        return Plan("none", before=listed.reported, after=listed.reported, not_compared=not_compared)
 
     def keep(self, verified: list[tuple[Item, Plan, Instance]], doubtful: set[str]) -> None:
         """verified: items that had nothing to do, with their instance as it was read in full. doubtful: ids that are no longer trusted."""

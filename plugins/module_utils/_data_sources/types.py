@@ -84,7 +84,7 @@ class IntegrationType:
         return "EXTERNAL_VENDOR_INTEGRATIONS" if self.category == VENDOR else "DEFAULT"
 
     @property
-    def takes(self) -> tuple[str, ...]:
+    def creation_options(self) -> tuple[str, ...]:
         """The options that its creation wants, as far as the console tells."""
         return tuple(INPUTS[name].option for name in self.inputs)
 

@@ -95,7 +95,7 @@ def begun(instance: Instance, remembered: dict[str, Unscoped], now: float) -> Be
     selection is of the type that the tenant began with, and no list that somebody chose. Of one that nobody remembers: that it was
     created within a day, and never changed since.
     """
-    shown = instance.shown
+    shown = instance.reported
     if not instance.full or (shown.get("selection_type") == MANUAL and shown.get("repositories")):
         return None
     created, updated = (_text(shown.get(option)) for option in ("created_at", "updated_at"))

@@ -12,11 +12,11 @@ from .._addresses import host_key
 from .._api import Api
 from .._errors import InputError, TenantError
 from .._state import Memory
+from .differences import needs_full
 from .fields import Item, Raw, get, label
 from .instance import Instance
 from .made import applied_mappings, creatable
 from .match import Match, contradictions, match, proves
-from .plan import needs_full
 from .unscoped import Unscoped, begun, unscoped
 
 # A tenant may need a moment until a read shows what was written.
@@ -136,12 +136,12 @@ class View:
         item: Item,
         *,
         full: bool,
-        taken: t.Container[str] = (),
+        claimed: t.Container[str] = (),
         trusted: t.Callable[[Instance], bool] = lambda _listed: False,
     ) -> Match:
         """The instance that the item means, if any. full: read it by id, even if the list shows enough to compare.
 
-        taken: ids of instances that other items of the list mean beyond doubt. trusted: whether what the list shows is enough this time.
+        claimed: ids of instances that other items of the list mean beyond doubt. trusted: whether what the list shows is enough this time.
         Raises InputError for an id that does not exist and for several matches, Undetermined when it cannot be told.
         """
         if "id" in item:
@@ -156,29 +156,30 @@ class View:
                     "Correct it, or leave it out to create."
                 )
             return Match(found, by="id")
-        result = self.match(item, self.candidates(item), taken)
-        if result.found is None or result.found.full or item["state"] == "created":
+        result = self.match(item, self.candidates(item), claimed)
+        if result.instance is None or result.instance.full or item["state"] == "created":
             return result
-        if item["state"] == "present" and trusted(result.found):
+        if item["state"] == "present" and trusted(result.instance):
             return result
         # What is to be deleted is shown, and named by the digest, as it is: with all that goes with it.
         if item["state"] == "absent":
-            return dataclasses.replace(result, found=self.fetch_to_delete(result.found.id, label(item)))
-        if full or needs_full(item, result.found):
-            return dataclasses.replace(result, found=self.fetch(result.found.id, label(item)))
+            return dataclasses.replace(result, instance=self.fetch_to_delete(result.instance.id, label(item)))
+        if full or needs_full(item, result.instance):
+            return dataclasses.replace(result, instance=self.fetch(result.instance.id, label(item)))
         return result
 
-    def match(self, item: Item, among: list[Instance], taken: t.Container[str] = ()) -> Match:
+    def match(self, item: Item, among: list[Instance], claimed: t.Container[str] = ()) -> Match:
         """Like find, by identity alone; instances whose list entry hides an identifying field are read by id."""
-        result = match(item, among, taken)
+        result = match(item, among, claimed)
         if result.unread:
             for instance_id in result.unread:
                 self.fetch(instance_id)
-            result = match(item, [now for one in among if (now := self.instances.get(one.id)) is not None], taken)
+            result = match(item, [now for one in among if (now := self.instances.get(one.id)) is not None], claimed)
         if result.undetermined:
             raise Undetermined(result.undetermined)
         if not result.proven and item["state"] == "absent":
-            why = result.warning or f"{label(item)}: matched to id {result.found.id if result.found else ''} by its {result.by} alone."
+            matched = result.instance.id if result.instance else ""
+            why = result.warning or f"{label(item)}: matched to id {matched} by its {result.by} alone."
             raise Undetermined(f"{why} That is not enough to delete it; give its id.")
         return result
 
@@ -194,3 +195,11 @@ class View:
             lost = f" (id {instance_id}) was written, but the tenant does not show it. Run again to see what stands."
             raise TenantError(lost, subject=subject)
         return shown
+
+    def gone(self, instance_id: str, subject: str) -> None:
+        """Read again after a deletion. Raises TenantError when the tenant still shows the instance after a few times."""
+        for pause in SETTLE_PAUSES:
+            time.sleep(pause)
+            if self.api.get_data_source(instance_id, subject) is None:
+                return
+        raise TenantError(" was deleted, but the tenant still shows it. Look in the console, then run again.", subject=subject)
