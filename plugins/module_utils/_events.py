@@ -8,6 +8,7 @@ import json
 import os
 import typing as t
 
+from ._admitted import Raw
 from ._api import Api
 from ._data_sources.fields import Item, get, label
 from ._data_sources.find import fetch_data_sources
@@ -18,7 +19,6 @@ from ._http.connection import Connection
 from ._http.redaction import hide_secret_keys
 from ._repositories import Wanted, fetch_repositories
 
-Raw = dict[str, t.Any]
 SCHEMA = "cortex_cloud.appsec/events"
 VERSION = 1
 # Of what the tenant lets all its clients ask, no more is spent on looking.

@@ -10,7 +10,8 @@ import re
 import typing as t
 
 from ._addresses import repository_of
-from ._api import Api, Raw
+from ._admitted import Raw
+from ._api import Api
 from ._data_sources.fields import item_from, label
 from ._data_sources.instance import Instance
 from ._data_sources.match import match

@@ -22,7 +22,7 @@ from published_tenant import DEFAULTS, NOWHERE, Quiet
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._admitted import unreadable_within
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import Evidence, audit
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import create, lost, report, view
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import create, lost, results, view
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import item_from
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.find import fetch_data_sources
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.prune import Prune
@@ -207,7 +207,7 @@ def brought(tenant: Tenant, wish: str, operation: str) -> None:
         if tenant.sent:
             raise AssertionError(f"{exc}: {tenant.sent}") from exc
         return
-    result = report.results_of(run, outcomes, diff=True)
+    result = results.results_of(run, outcomes, diff=True)
     assert "unexpected answer" not in told(result), result["msg"]
     assert outcomes[0].error is None, outcomes[0].error
     assert ("PUT", "2") in [(method, number) for method, number, _body in tenant.sent]
@@ -248,9 +248,9 @@ def read_by_all(tenant: Tenant) -> None:
         except CortexError as exc:
             told(exc.as_result())
             continue
-        listing = report.listing(found, "tenant.example.com", config=True)
-        told(listing)
-        listing["data_file"].encode()
+        shown = results.inventory(found, "tenant.example.com", config=True)
+        told(shown)
+        shown["data_file"].encode()
     try:
         told(examine(api))
     except CortexError as exc:
@@ -404,7 +404,7 @@ def test_a_fault_with_one_answer_is_that_items_failure_alone(monkeypatch: pytest
     given_items = [ITEMS["merge"], ITEMS["collector"], {"type": "SNYK", "name": "sound", **MANUAL, "repositories": ["s/new"]}]
     run = Run(Api(tenant), check_mode=False)  # type: ignore[arg-type]
     outcomes = run.apply([item_from({**DEFAULTS, **item}) for item in given_items])
-    result = report.results_of(run, outcomes, diff=True)
+    result = results.results_of(run, outcomes, diff=True)
     assert [o.error is None for o in outcomes] == [False, True, True]
     assert result["released"]["collector_credentials"][0]["token"] == "the-token"
     assert 'GITLAB_SELF_MANAGED "core": an unexpected answer of the tenant' in result["msg"]
@@ -418,7 +418,7 @@ def test_a_row_that_cannot_be_told_takes_no_other_with_it(monkeypatch: pytest.Mo
     run = Run(Api(tenant), check_mode=False)  # type: ignore[arg-type]
     outcomes = run.apply([item_from({**DEFAULTS, **ITEMS[wish]}) for wish in ("merge", "collector")])
     outcomes[0].data_source = {"repositories": 5}
-    result = report.results_of(run, outcomes, diff=True)
+    result = results.results_of(run, outcomes, diff=True)
     assert [row["action"] for row in result["data_sources"]] == ["failed", "created"]
     assert result["released"]["collector_credentials"][0]["token"] == "the-token"
     assert result["failed"] is True

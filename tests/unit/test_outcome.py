@@ -15,7 +15,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.outcome import Outcome
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.pending import to_complete
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import plan_item
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.report import results_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.results import results_of
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.status import GOOD, STATUSES
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.view import Undetermined
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.wait import wait_for_status

@@ -10,11 +10,11 @@ import os
 import time
 import typing as t
 
-from .._admitted import parsed
+from .._admitted import Raw, parsed
 from .._errors import InputError
 from .._files import Draft, full_path, make_folders, open_private, write_private
 from .._http.lock import lock_now
-from .fields import FIELDS, Raw
+from .fields import FIELDS
 
 
 def _published(option: str) -> str:

@@ -11,7 +11,7 @@ from .fields import Item, get, label
 from .instance import Instance
 from .match import same_new
 from .outcome import Outcome
-from .scope import resolve
+from .scope import scope_of
 from .types import repository_key
 
 
@@ -67,4 +67,4 @@ def _claimed(item: Item, current: Instance | None) -> list[str]:
     if "scope_rules" not in item:
         return list(item.get("repositories", []))
     selected = current.reported.get("repositories", []) if current else []
-    return resolve(item["scope_rules"], item["scope_candidates"], selected, current.type if current else item.get("type")).included
+    return scope_of(item["scope_rules"], item["scope_candidates"], selected, current.type if current else item.get("type")).included

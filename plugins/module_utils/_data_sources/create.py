@@ -10,10 +10,11 @@ import re
 import threading
 import typing as t
 
+from .._admitted import Raw
 from .._errors import ApiError, CortexError, PartlyDone, TenantError
 from .._http.redaction import holds_masked, secrets_in
 from .collector_token import CredentialsFile, credentials_content, find_credentials
-from .fields import COLLECTOR, Item, Raw, label
+from .fields import COLLECTOR, Item, label
 from .instance import Instance
 from .lost import find_lost
 from .made import remember_creatable, remember_made

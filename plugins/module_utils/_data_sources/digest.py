@@ -10,9 +10,10 @@ import json
 import re
 import typing as t
 
+from .._admitted import Raw
 from .._errors import InputError
 from .._http.redaction import looks_secret
-from .fields import FIELDS, LISTS, REPORTED, Raw, get, put
+from .fields import FIELDS, LISTS, REPORTED, get, put
 from .plan import Plan
 from .types import DESTROYED, known
 

@@ -8,12 +8,11 @@ import dataclasses
 import json
 import typing as t
 
-from .._admitted import Unreadable, count_from, unreadable_within
+from .._admitted import Raw, Unreadable, count_from, unreadable_within
 from .._http.redaction import is_masked, looks_secret
 from .status import GOOD
 
 Item = dict[str, t.Any]  # what the user wants, option-shaped; a key that was not given is not there
-Raw = dict[str, t.Any]  # an instance as the API shows it
 
 MODES = ("merge", "exact", "remove")
 SELECTION_TYPES = ("CURRENT_STATE", "CURRENT_STATE_AND_FUTURE", "MANUAL_SELECTION")

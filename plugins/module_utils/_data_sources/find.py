@@ -7,10 +7,11 @@ from __future__ import annotations
 import typing as t
 
 from .._addresses import host_key
+from .._admitted import Raw
 from .._api import Api
 from .._errors import InputError
 from .._http.pool import each
-from .fields import Item, Raw, get
+from .fields import Item, get
 from .instance import UNREADABLE_COUNT, Instance
 from .types import STAGES, known
 from .view import tell_odd

@@ -8,8 +8,8 @@ import dataclasses
 import functools
 import typing as t
 
-from .._admitted import Unreadable, count_from
-from .fields import REPLACED, SELECTION, STATE, Item, Raw, from_api, is_blank, is_published, label, names_of, readable
+from .._admitted import Raw, Unreadable, count_from
+from .fields import REPLACED, SELECTION, STATE, Item, from_api, is_blank, is_published, label, names_of, readable
 
 # A count that is there and cannot be read. It is not 0, and no list is as long.
 UNREADABLE_COUNT = -1
@@ -76,6 +76,11 @@ class Instance:
     def type(self) -> str:
         """In capitals, however the tenant spells it; empty when it is not shown."""
         return str(self.raw.get("type") or "").upper()
+
+    @property
+    def new(self) -> bool:
+        """Whether it is still to be created."""
+        return self.raw.get("id") is None
 
     @property
     def names(self) -> list[str]:

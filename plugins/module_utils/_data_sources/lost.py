@@ -8,10 +8,11 @@ import dataclasses
 import time
 import typing as t
 
+from .._admitted import Raw
 from .._api import Api
 from .._errors import ApiError, CortexError, InputError
 from .differences import disagreements
-from .fields import Item, Raw, get, label
+from .fields import Item, get, label
 from .instance import Instance
 from .match import denied
 from .view import Undetermined, View

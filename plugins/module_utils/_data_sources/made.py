@@ -8,9 +8,10 @@ from __future__ import annotations
 import typing as t
 
 from .._addresses import host_key
+from .._admitted import Raw
 from .._http.redaction import Redactor
 from .._state import Memory
-from .fields import Item, Raw, get, last_update
+from .fields import Item, get, last_update
 from .instance import Instance
 
 MADE, UNCREATABLE, CREATABLE, MAPPINGS = "made", "uncreatable", "creatable", "mappings"

@@ -15,7 +15,7 @@ from .instance import Instance
 # What a comparison of one identifying field says: True and False, None when the tenant does not show the field, and this, when what
 # it shows proves nothing: an identifier of the vendor's that is not the name that the item gives.
 UNPROVEN: t.Final = "unproven"
-Verdict = t.Union[bool, str, None]
+Agreement = t.Union[bool, str, None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,15 +61,15 @@ def match(item: Item, instances: t.Iterable[Instance], claimed: t.Container[str]
 def _match(item: Item, instances: t.Iterable[Instance], claimed: t.Container[str]) -> Match:
     sure, partly, unread = [], [], []
     for instance in instances:
-        verdicts = _compare(item, instance)
-        if False in verdicts.values():
+        agreements = _compare(item, instance)
+        if False in agreements.values():
             continue
-        if all(verdict is True for verdict in verdicts.values()):
+        if all(agreement is True for agreement in agreements.values()):
             sure.append(instance)
-        elif None in verdicts.values() and not instance.full:
+        elif None in agreements.values() and not instance.full:
             unread.append(instance.id)
         elif instance.id not in claimed:
-            partly.append((instance, verdicts))
+            partly.append((instance, agreements))
     if unread:
         return Match(unread=tuple(unread))
     if len(sure) > 1:
@@ -78,17 +78,17 @@ def _match(item: Item, instances: t.Iterable[Instance], claimed: t.Container[str
         return Match(sure[0], by=next((key for key in ("identifier", "name", "hostname") if key in _compare(item, sure[0])), "type"))
     known = [(one, v) for one, v in partly if True in (v.get("name"), v.get("hostname"))]
     if len(known) == 1 and len(partly) == 1:
-        one, verdicts = known[0]
-        by = "name" if verdicts.get("name") is True else "hostname"
-        hidden = ", ".join(key for key, verdict in verdicts.items() if verdict is None)
+        one, agreements = known[0]
+        by = "name" if agreements.get("name") is True else "hostname"
+        hidden = ", ".join(key for key, agreement in agreements.items() if agreement is None)
         warning = f"{label(item)}: the tenant does not show its {hidden}; matched to id {one.id} by the rest." if hidden else ""
         return Match(one, by=by, proven=False, warning=warning)
     return Match(undetermined=_undetermined(item, partly)) if partly else Match()
 
 
-def _undetermined(item: Item, partly: list[tuple[Instance, dict[str, Verdict]]]) -> str:
+def _undetermined(item: Item, partly: list[tuple[Instance, dict[str, Agreement]]]) -> str:
     choices, count = _choices([one for one, _verdicts in partly]), len(partly)
-    hidden = sorted({key for _one, verdicts in partly for key, verdict in verdicts.items() if verdict is None})
+    hidden = sorted({key for _one, agreements in partly for key, agreement in agreements.items() if agreement is None})
     if hidden:
         return (
             f"the tenant does not show the {' and '.join(hidden)} of {count} data source(s) ({choices}), "
@@ -115,14 +115,14 @@ def proves(item: Item, instance: Instance) -> bool:
     """Whether an instance is the item's beyond doubt: by id, by identifier, or by a name that it shows."""
     if "id" in item:
         return bool(item["id"] == instance.id)
-    verdicts = _compare(item, instance)
-    named = "identifier" in verdicts or "name" in verdicts
-    return named and all(verdict is True for verdict in verdicts.values())
+    agreements = _compare(item, instance)
+    named = "identifier" in agreements or "name" in agreements
+    return named and all(agreement is True for agreement in agreements.values())
 
 
 def denied(item: Item, instance: Instance) -> list[str]:
     """The identifying fields that an item gives and that the instance shows differently."""
-    return [field for field, verdict in _compare(item, instance).items() if verdict is False]
+    return [field for field, agreement in _compare(item, instance).items() if agreement is False]
 
 
 def contradictions(one: Instance, other: Instance) -> list[str]:
@@ -147,28 +147,28 @@ def may_mean(item: Item, instance: Instance) -> bool:
 
 def unread_by(item: Item, instances: t.Iterable[Instance]) -> list[str]:
     """The ids of those among listed instances that must be read in full before it can be told whether the item means them."""
-    return [one.id for one in instances if None in (verdicts := _compare(item, one)).values() and False not in verdicts.values()]
+    return [one.id for one in instances if None in (agreements := _compare(item, one)).values() and False not in agreements.values()]
 
 
-def _compare(item: Item, instance: Instance) -> dict[str, Verdict]:
+def _compare(item: Item, instance: Instance) -> dict[str, Agreement]:
     """For each identifying field that counts: what it says (see UNPROVEN)."""
-    verdicts: dict[str, Verdict] = {}
+    agreements: dict[str, Agreement] = {}
     if "type" in item:
-        verdicts["type"] = instance.type == item["type"].upper() if instance.type else None
+        agreements["type"] = instance.type == item["type"].upper() if instance.type else None
     if "identifier" in item:
-        verdicts["identifier"] = instance.identifier == item["identifier"] if instance.identifier else None
-        return verdicts
+        agreements["identifier"] = instance.identifier == item["identifier"] if instance.identifier else None
+        return agreements
     if "name" in item:
-        verdicts["name"] = _compare_name(item["name"], instance)
+        agreements["name"] = _compare_name(item["name"], instance)
     wanted = get(item, "domain.hostname")
     if wanted is not None:
         host = get(instance.raw, "domain.hostname")
         shown = isinstance(host, str) and not is_blank(host)
-        verdicts["hostname"] = host_key(str(host)) == host_key(wanted) if shown else None
-    return verdicts
+        agreements["hostname"] = host_key(str(host)) == host_key(wanted) if shown else None
+    return agreements
 
 
-def _compare_name(name: str, instance: Instance) -> Verdict:
+def _compare_name(name: str, instance: Instance) -> Agreement:
     if name in (*instance.names, instance.identifier):
         return True
     if instance.names:

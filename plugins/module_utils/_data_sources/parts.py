@@ -7,12 +7,12 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .._admitted import unreadable_within
+from .._admitted import Raw, unreadable_within
 from .._errors import InputError, TenantError
 from .._http.redaction import alike, holds_masked, is_masked
-from .fields import COLLECTOR, MANUAL, MAPPING, Item, Raw, collector_settings
+from .fields import COLLECTOR, MANUAL, MAPPING, Item, collector_settings
 from .instance import UNREADABLE_COUNT, Instance
-from .scope import Scope, resolve
+from .scope import Scope, scope_of
 from .types import VCS, known, repository_key
 
 # From the widest to the narrowest.
@@ -21,9 +21,11 @@ _WIDTH = ("CURRENT_STATE_AND_FUTURE", "CURRENT_STATE", MANUAL)
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
-    """What an item makes of an instance's selection.
+    """What an item changes of an instance's selection.
 
-    fields: those of the instance that it sets, option-shaped. scope: what the item's scope_rules came to.
+    fields: those of the instance that it sets, option-shaped.
+    warnings: for the user, one line each.
+    scope: what the item's scope_rules came to.
     """
 
     fields: Item
@@ -33,10 +35,12 @@ class Selection:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What an item makes of an instance's name and unique_properties.
+    """What an item changes of an instance's name and unique_properties.
 
-    fields: those of the instance that it sets, option-shaped. put: the uniqueProperties that a PUT carries; None for none.
-    not_compared: what is given and cannot be compared, since the tenant never shows it. always: whether that is sent all the same.
+    fields: those of the instance that it sets, option-shaped.
+    put: the uniqueProperties that a PUT carries, whether they change or not; None for none.
+    not_compared: what is given and cannot be compared, since the tenant never reports it.
+    always: whether that is sent all the same.
     """
 
     fields: Item
@@ -50,21 +54,26 @@ def refused(current: Instance, why: str) -> InputError:
 
 
 def plan_selection(item: Item, current: Instance) -> Selection:
-    held, kept = current.reported.get("selection_type"), current.reported.get("repositories")
-    wanted = item.get("selection_type", held)
+    """What an item changes of the selection of an instance.
+
+    Raises InputError where too much would be deselected or narrowed, or no manual selection is there to list repositories
+    in; TenantError where the tenant does not report all that is selected.
+    """
+    before, selected = current.reported.get("selection_type"), current.reported.get("repositories")
+    desired = item.get("selection_type", before)
     if current.full:
-        _refuse_narrowing(item, current, held, wanted)
-    fields: Item = {} if wanted is None else {"selection_type": wanted}
+        _refuse_narrowing(item, current, before, desired)
+    fields: Item = {} if desired is None else {"selection_type": desired}
     option = next((name for name in ("repositories", "scope_rules") if name in item), None)
     if option is None:
         return Selection(fields)
-    if wanted != MANUAL:
+    if desired != MANUAL:
         raise refused(
             current,
-            f"{option} needs selection_type {MANUAL}; it is {wanted or 'not known'} and none was "
+            f"{option} needs selection_type {MANUAL}; it is {desired or 'not known'} and none was "
             f"given. Add selection_type: {MANUAL}.",
         )
-    if kept is None:
+    if selected is None:
         raise TenantError(
             ": the tenant does not show which repositories are selected, so the list cannot be changed without losing some.",
             subject=current.label,
@@ -72,30 +81,32 @@ def plan_selection(item: Item, current: Instance) -> Selection:
     refuse_partial_read(item, current)
     mode = item["repositories_mode"]
     kind = current.type or item.get("type")
-    scope = resolve(item["scope_rules"], item["scope_candidates"], kept, kind) if option == "scope_rules" else None
+    scope = scope_of(item["scope_rules"], item["scope_candidates"], selected, kind) if option == "scope_rules" else None
     key = repository_key(kind)
     given = unique(scope.included if scope else item["repositories"], key)
-    selected = _merged(kept, given, mode, key)
-    _refuse_deselection(item, current, "repositories", len(set(kept)), len(set(kept) - set(selected)), selected)
-    if set(selected) != set(kept):
-        fields["repositories"] = selected
+    after = _merged(selected, given, mode, key)
+    _refuse_deselection(item, current, "repositories", len(set(selected)), len(set(selected) - set(after)), after)
+    if set(after) != set(selected):
+        fields["repositories"] = after
         if current.count is not None:
-            fields["repositories_count"] = len(selected)
-    warnings = [*_scope_warnings(current.label, scope, mode)] if scope else [*_spelling_warnings(current.label, kept, given, key)]
-    return Selection(fields, warnings, scope)
+            fields["repositories_count"] = len(after)
+    if scope:
+        return Selection(fields, list(_scope_warnings(current.label, scope, mode)), scope)
+    return Selection(fields, list(_spelling_warnings(current.label, selected, given, key)))
 
 
 def plan_first_selection(item: Item, current: Instance) -> Selection:
-    """For an instance whose creation is still without its scope: what that would have set, whatever the tenant selected by itself since."""
+    """For an instance whose creation is still without its scope: what that would have set, whatever the tenant selected since."""
     if item["repositories_mode"] == "remove":
         return plan_selection({**item, "max_deselect": -1}, current)
     selection = plan_selection({**item, "max_deselect": -1}, current.as_created())
-    if selection.fields.get("selection_type") == MANUAL:
-        repositories = selection.fields.pop("repositories", [])
-        selection.fields.pop("repositories_count", None)
-        if set(repositories) != set(current.reported.get("repositories", [])):
-            selection.fields.update(repositories=repositories, repositories_count=len(repositories))
-    return selection
+    if selection.fields.get("selection_type") != MANUAL:
+        return selection
+    fields = {k: v for k, v in selection.fields.items() if k not in ("repositories", "repositories_count")}
+    repositories = selection.fields.get("repositories", [])
+    if set(repositories) != set(current.reported.get("repositories", [])):
+        fields.update(repositories=repositories, repositories_count=len(repositories))
+    return dataclasses.replace(selection, fields=fields)
 
 
 def plan_first_external_projects(item: Item, current: Instance) -> Item:
@@ -107,40 +118,47 @@ def plan_first_external_projects(item: Item, current: Instance) -> Item:
     return plan_external_projects(first, dataclasses.replace(current, applied=[]))
 
 
-def _refuse_narrowing(item: Item, current: Instance, held: str | None, wanted: str | None) -> None:
-    if wanted is None or "id" not in current.reported:
+def _refuse_narrowing(item: Item, current: Instance, before: str | None, desired: str | None) -> None:
+    """before, desired: the selection types; None where the tenant does not report one, and the item gives none."""
+    if desired is None or current.new or item["max_deselect"] == -1:
         return
-    # A word that nobody knows, or none, may mean the widest where it is held, and the narrowest where it is wanted.
-    from_width = _WIDTH.index(held) if held in _WIDTH else 0
-    to_width = _WIDTH.index(wanted.strip().upper()) if wanted.strip().upper() in _WIDTH else len(_WIDTH)
-    narrower = wanted != held and to_width > from_width
-    # A selection of all that exists now, where nothing does, loses nothing: so begins a new instance. One that is not shown may be of
-    # what is still to come, unless the type has none to show and the tenant counts nothing.
+    # A word that nobody knows, or none, may mean the widest where it is there, and the narrowest where it is desired.
+    word = desired.strip().upper()
+    from_width = _WIDTH.index(before) if before in _WIDTH else 0
+    to_width = _WIDTH.index(word) if word in _WIDTH else len(_WIDTH)
+    if desired == before or to_width <= from_width or _covers_nothing(current, before):
+        return
+    raise refused(
+        current,
+        f"changing selection_type from {before or 'what the tenant does not show'} to {desired} "
+        f"{'narrows' if before in _WIDTH else 'may narrow'} what is covered, from now on or at once. To allow this, set "
+        "max_deselect to -1.",
+    )
+
+
+def _covers_nothing(current: Instance, selection_type: str | None) -> bool:
+    """Whether nothing is lost with a selection of all that exists now, because nothing does: so begins a new instance.
+
+    A selection type that is not reported may be of what is still to come, unless the type has none to report and the
+    tenant counts nothing.
+    """
     counts = (current.count, current.listed_count)
-    nothing = not current.reported.get("repositories") and not any(counts)
     kind = known(current.type)
-    unseen = held is None and 0 in counts and kind is not None and kind.category != VCS
-    empty = nothing and (held == "CURRENT_STATE" or unseen)
-    if narrower and not empty and item["max_deselect"] != -1:
-        raise refused(
-            current,
-            f"changing selection_type from {held or 'what the tenant does not show'} to {wanted} "
-            f"{'narrows' if held in _WIDTH else 'may narrow'} what is covered, from now on or at once. To allow this, set "
-            "max_deselect to -1.",
-        )
+    unseen = selection_type is None and 0 in counts and kind is not None and kind.category != VCS
+    return not current.reported.get("repositories") and not any(counts) and (selection_type == "CURRENT_STATE" or unseen)
 
 
 def unique(names: t.Iterable[str], key: t.Callable[[str], str]) -> list[str]:
     """The first spelling of each, in order."""
-    found: dict[str, str] = {}
+    spelling: dict[str, str] = {}
     for name in names:
-        found.setdefault(key(name), name)
-    return list(found.values())
+        spelling.setdefault(key(name), name)
+    return list(spelling.values())
 
 
-def _spelling_warnings(name: str, kept: list[str], given: list[str], key: t.Callable[[str], str]) -> t.Iterator[str]:
-    held = {key(one): one for one in kept}
-    other = [(one, held[key(one)]) for one in given if key(one) in held and one not in kept]
+def _spelling_warnings(name: str, selected: list[str], given: list[str], key: t.Callable[[str], str]) -> t.Iterator[str]:
+    spelling = {key(one): one for one in selected}
+    other = [(one, spelling[key(one)]) for one in given if key(one) in spelling and one not in selected]
     if other:
         yield (
             f"{name}: {other[0][0]} is selected as {other[0][1]} ({len(other)} in all are written otherwise than in the tenant). "
@@ -160,24 +178,23 @@ def _scope_warnings(name: str, scope: Scope, mode: str) -> t.Iterator[str]:
 
 def plan_external_projects(item: Item, current: Instance) -> Item:
     """The external_projects that it sets of the instance; empty when they stay as they are."""
-    new = "id" not in current.reported
-    if "external_projects" not in item or (item.get("external_projects_update") == "on_create" and not new):
+    if "external_projects" not in item or (item.get("external_projects_update") == "on_create" and not current.new):
         return {}
-    kept = current.reported.get("external_projects")
-    if kept is None:
-        kept = [] if new else _unseen_mappings(item, current)
+    before = current.reported.get("external_projects")
+    if before is None:
+        before = [] if current.new else _unseen_mappings(item, current)
     mode, given = item["external_projects_mode"], item["external_projects"]
     if mode == "remove":
-        merged = [m for m in kept if not any(all(m.get(k) == v for k, v in g.items()) for g in given)]
+        merged = [m for m in before if not any(all(m.get(k) == v for k, v in g.items()) for g in given)]
     else:
-        merged = _merged(kept, given, mode, _project_key)
+        merged = _merged(before, given, mode, _project_key)
         # A mapping that is there and one given for the same project: what is given wins, what it does not name stays.
         merged = [{**m, **next((g for g in given if _project_key(g) == _project_key(m)), {})} for m in merged]
-    removed = sum(1 for m in kept if not any(_project_key(m) == _project_key(n) for n in merged))
-    _refuse_deselection(item, current, "external_projects", len(kept), removed, merged)
-    if len(merged) == len(kept) and all(m in kept for m in merged):
+    removed = sum(1 for m in before if not any(_project_key(m) == _project_key(n) for n in merged))
+    _refuse_deselection(item, current, "external_projects", len(before), removed, merged)
+    if len(merged) == len(before) and all(m in before for m in merged):
         return {}
-    unsendable = next((m for m in merged if m not in kept and not m.get("external_id")), None)
+    unsendable = next((m for m in merged if m not in before and not m.get("external_id")), None)
     if unsendable is not None:
         raise refused(
             current,
@@ -211,29 +228,30 @@ def _project_key(mapping: dict[str, str]) -> tuple[str | None, ...]:
     return (project, mapping.get("external_branch_name")) if project else ("", *(mapping.get(k) for k in MAPPING))
 
 
-def _merged(kept: list[t.Any], given: list[t.Any], mode: str, key: t.Callable[[t.Any], t.Any]) -> list[t.Any]:
+def _merged(current: list[t.Any], given: list[t.Any], mode: str, key: t.Callable[[t.Any], t.Any]) -> list[t.Any]:
     """The tenant's spelling and order for what stays, then what is new in the order given."""
-    in_kept, in_given = {key(v) for v in kept}, {key(v) for v in given}
+    current_keys, given_keys = {key(v) for v in current}, {key(v) for v in given}
     if mode == "remove":
-        return [v for v in kept if key(v) not in in_given]
-    stays = kept if mode == "merge" else [v for v in kept if key(v) in in_given]
-    return [*stays, *(v for v in given if key(v) not in in_kept)]
+        return [v for v in current if key(v) not in given_keys]
+    stays = current if mode == "merge" else [v for v in current if key(v) in given_keys]
+    return [*stays, *(v for v in given if key(v) not in current_keys)]
 
 
-def _refuse_deselection(item: Item, current: Instance, what: str, held: int, removed: int, left: list[t.Any]) -> None:
+def _refuse_deselection(item: Item, current: Instance, what: str, count: int, removed: int, left: list[t.Any]) -> None:
+    """what: the option. count: how many there are; removed: how many of them go. left: those that are there afterwards."""
     limit = item["max_deselect"]
     if limit == -1 or not removed:
         return
     if removed > limit:
         raise refused(
             current,
-            f"this would deselect {removed} of {held} {what}, more than max_deselect ({limit}). "
+            f"this would deselect {removed} of {count} {what}, more than max_deselect ({limit}). "
             f"To allow this, set max_deselect to {removed}, or to -1 for no limit.",
         )
-    if removed == held and not left:
+    if removed == count and not left:
         raise refused(
             current,
-            f"this would deselect the last of its {held} {what}. To allow this, set max_deselect to -1.",
+            f"this would deselect the last of its {count} {what}. To allow this, set max_deselect to -1.",
         )
 
 

@@ -8,6 +8,7 @@ import dataclasses
 import json
 import typing as t
 
+from .._admitted import Raw
 from .._errors import InputError, TenantError
 from .._http.redaction import holds_masked, is_masked
 from .differences import immutable_difference, needs_full
@@ -17,7 +18,6 @@ from .fields import (
     MANUAL,
     WRITE_ONLY,
     Item,
-    Raw,
     collector_settings,
     empty_secrets,
     from_api,

@@ -14,7 +14,7 @@ from .._addresses import repository_of
 from .._errors import InputError
 from .types import repository_key
 
-Rule = dict[str, str]  # one of include and exclude, with its pattern
+ScopeRule = dict[str, str]  # one of include and exclude, with its pattern
 
 EXAMPLES = 3
 # No platform has names so long, and no rule needs to be: it bounds what comparing them can take.
@@ -58,7 +58,7 @@ class Scope:
         return {**counts, "included": len(self.included), "rules": [dataclasses.asdict(v) for v in self.verdicts]}
 
 
-def resolve(rules: list[Rule], candidates: t.Iterable[str], selected: t.Sequence[str], kind: t.Any = None) -> Scope:
+def scope_of(rules: list[ScopeRule], candidates: t.Iterable[str], selected: t.Sequence[str], kind: t.Any = None) -> Scope:
     """Judge each repository by the last rule that matches it; without one it is not included.
 
     selected: what the instance, read by id, has selected; its spelling stays. kind: the type, whose product may ignore case, in names and

@@ -8,9 +8,10 @@ import json
 import re
 import typing as t
 
+from .._admitted import Raw
 from .._http.redaction import HIDDEN, hide_secret_keys, is_masked
 from .digest import destroys, fingerprint
-from .fields import FIELDS, LISTS, REPORTED, Item, Raw, get, label
+from .fields import FIELDS, LISTS, REPORTED, Item, get, label
 from .plan import Plan
 from .scope import Scope
 

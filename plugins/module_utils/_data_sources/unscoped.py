@@ -9,9 +9,10 @@ import datetime
 import re
 import typing as t
 
+from .._admitted import Raw
 from .._http.redaction import Redactor
 from .._state import Memory
-from .fields import MANUAL, Item, Raw, from_api, get
+from .fields import MANUAL, Item, from_api, get
 from .instance import Begun, Instance
 
 SECTION = "unscoped"

@@ -9,11 +9,12 @@ import time
 import typing as t
 
 from .._addresses import host_key
+from .._admitted import Raw
 from .._api import Api
 from .._errors import InputError, TenantError
 from .._state import Memory
 from .differences import needs_full
-from .fields import Item, Raw, get, label
+from .fields import Item, get, label
 from .instance import Instance
 from .made import applied_mappings, creatable
 from .match import Match, contradictions, match, proves

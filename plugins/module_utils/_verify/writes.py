@@ -8,6 +8,7 @@ import json
 import secrets
 import typing as t
 
+from .._admitted import Raw
 from .._api import INSTANCES, SHORT_DELETE
 from .._data_sources.collector_token import find_credentials
 from .._data_sources.fields import COLLECTOR_SETTINGS
@@ -16,7 +17,7 @@ from .._http.redaction import secrets_in
 from .._http.signing import CollectorToken
 from . import published as p
 from .asking import FOR_DELETION, Asking, Enough, Reply, below, unwrap
-from .reads import Raw, whole, words
+from .reads import whole, words
 
 PREFIX = "cortex-cloud-appsec-verify-"
 # Reads after the creation during which it may settle.
