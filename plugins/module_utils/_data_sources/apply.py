@@ -19,7 +19,8 @@ from .write import Writes
 class Writer:
     """Carries out plans against one tenant. May be used by several threads, one instance at a time in each.
 
-    approved: somebody approved the plans as they are, so that nothing else is done, though the tenant changes meanwhile.
+    approved: somebody approved the plans as they are, so that nothing else is done, though the tenant changes
+        meanwhile.
     """
 
     def __init__(self, view: View, memory: Memory, *, approved: bool = False) -> None:

@@ -12,19 +12,20 @@ from .types import TYPES, is_word
 
 
 def check_item(item: Item) -> list[str]:
-    """Refuse what cannot be meant, before any request. Returns warnings; changes nothing; raises InputError."""
+    """Refuse what cannot be meant, before any request. Returns warnings; changes nothing; raises InputError.
+    """
     warnings = []
     if not item.get("id") and not item.get("type"):
         raise InputError("type or id is needed to tell which data source is meant.")
-    wanted = item.get("type", "")
-    if wanted and wanted not in TYPES:
-        if not is_word(wanted):
-            close = [name for name in TYPES if name == wanted.upper().replace("-", "_").replace(" ", "_")]
+    kind = item.get("type", "")
+    if kind and kind not in TYPES:
+        if not is_word(kind):
+            close = [name for name in TYPES if name == kind.upper().replace("-", "_").replace(" ", "_")]
             raise InputError(
-                f"type {wanted!r} is no integration type.{f' Did you mean {close[0]}?' if close else ''} Known: {', '.join(TYPES)}."
+                f"type {kind!r} is no integration type.{f' Did you mean {close[0]}?' if close else ''} Known: {', '.join(TYPES)}."
             )
         warnings.append(
-            f"type {wanted} is not one of the {len(TYPES)} types the vendor's guide names: sent as it is.{did_you_mean(wanted, TYPES)} "
+            f"type {kind} is not one of the {len(TYPES)} types the vendor's guide names: sent as it is.{did_you_mean(kind, TYPES)} "
             f"Known: {', '.join(TYPES)}."
         )
     if item["state"] == "absent" and not any(get(item, o) for o in ("id", "identifier", "name", "domain.hostname")):

@@ -16,7 +16,9 @@ from .types import repository_key
 
 
 def refuse_one_file(outcomes: list[Outcome]) -> None:
-    """Two tokens in one file: the second would have no place, and the tenant shows it only once. Raises InputError."""
+    """Two tokens in one file: the second would have no place, and the tenant shows it only once. Raises
+    InputError.
+    """
     owners: dict[str, Outcome] = {}
     for outcome in outcomes:
         path = outcome.item.get("credentials_file")

@@ -42,14 +42,16 @@ _COLLECTOR_SETTINGS = (
 class Creator:
     """Creates instances of one tenant. May be used by several threads.
 
-    approved: somebody approved the plans as they are, so that nothing else is done, though the tenant changes meanwhile.
+    approved: somebody approved the plans as they are, so that nothing else is done, though the tenant changes
+        meanwhile.
     """
 
     def __init__(self, writes: Writes, *, approved: bool) -> None:
         self.writes, self.view, self.api, self.memory = writes, writes.view, writes.api, writes.memory
         self.approved = approved
         self._lock = threading.Lock()
-        # What this run knows of types: which the tenant has created, which it refused, and a lock for the first creation of each.
+        # What this run knows of types: which the tenant has created, which it refused, and a lock for the
+        # first creation of each.
         self._created: set[str] = set()
         self._uncreatable: dict[str, ApiError] = {}
         self._alone: dict[str, threading.Lock] = {}
@@ -58,7 +60,8 @@ class Creator:
         """Create the instance, scope it, and wait for its status.
 
         item: of a recreation the item with what is carried over.
-        Returns whether it was created. If not, it is there already, or cannot be created: the outcome has another plan.
+        Returns whether it was created. If not, it is there already, or cannot be created: the outcome has
+        another plan.
         Raises CortexError; PartlyDone when it was created and the rest was not done.
         """
         keep = CredentialsFile(item["credentials_file"]) if item.get("credentials_file") and item["type"] == COLLECTOR else None
@@ -92,7 +95,9 @@ class Creator:
         return True
 
     def _refuse_another_identifier(self, item: Item, made: Instance) -> None:
-        """What tells the new instance apart is not what the item says: the next run finds it by what is remembered."""
+        """What tells the new instance apart is not what the item says: the next run finds it by what is
+        remembered.
+        """
         desired = item.get("identifier", item.get("name") if item["type"] == COLLECTOR else None)
         if desired is None or made.identifier in (None, desired):
             return
@@ -107,7 +112,9 @@ class Creator:
     # -- the request
 
     def _post(self, outcome: Outcome, item: Item, post: Raw) -> Raw | None:
-        """Create. Returns the reply, or what was found in its place; None when the outcome has another plan now."""
+        """Create. Returns the reply, or what was found in its place; None when the outcome has another plan
+        now.
+        """
         before = set(self.view.instances)
         for _attempt in range(LOST_COLLECTORS):
             try:
@@ -118,7 +125,8 @@ class Creator:
                 if not exc.ambiguous:
                     raise
                 lost = exc
-            # Sent again only when what it made is gone: a collector's token came with the answer, and nothing else can show it.
+            # Sent again only when what it made is gone: a collector's token came with the answer, and nothing
+            # else can show it.
             made = find_lost(self.api, item, post, lambda: before | set(self.view.instances), lost, LOOK_AGAIN_SECONDS)
             if item["type"] != COLLECTOR:
                 outcome.warnings.append(f"The answer to creating {label(item)} was lost; what it made was found (id {made.id}).")
@@ -128,7 +136,8 @@ class Creator:
         raise TenantError(lost_again, subject=label(item))
 
     def _first_of_type(self, item: Item, post: Raw) -> Raw:
-        """Create. The first creation of a type goes alone: should the tenant not create it, that is asked once (docs/api.md: create.types).
+        """Create. The first creation of a type goes alone: should the tenant not create it, that is asked
+        once (docs/api.md: create.types).
 
         Raises ApiError.
         """
@@ -152,7 +161,9 @@ class Creator:
         return reply
 
     def _replanned(self, outcome: Outcome, item: Item, refusal: ApiError) -> bool:
-        """Give the outcome another plan where the refusal means that there is nothing to create. Returns whether it does."""
+        """Give the outcome another plan where the refusal means that there is nothing to create. Returns
+        whether it does.
+        """
         kind = item["type"]
         if known(kind) and kind != COLLECTOR and _refuses_type(refusal):
             remember_creatable(self.memory, kind, False)
@@ -221,7 +232,9 @@ class Creator:
         )
 
     def _undo_collector(self, outcome: Outcome, instance_id: str, unwritten: str) -> t.NoReturn:
-        """A collector whose token nobody has is of no use: it is deleted, so that the next run makes it again."""
+        """A collector whose token nobody has is of no use: it is deleted, so that the next run makes it
+        again.
+        """
         subject = label(outcome.item)
         outcome.collector_credentials = None
         try:
@@ -259,7 +272,10 @@ class Creator:
             outcome.pending = to_complete(item, instance_id, scope_waits=True)
 
     def _set_scope(self, outcome: Outcome, item: Item, current: Instance) -> bool:
-        """Returns whether the scope of a new instance waits for a person's consent. current: as it is before that."""
+        """Returns whether the scope of a new instance waits for a person's consent.
+
+        current: as it is before that.
+        """
         remember(self.memory, self.api.client.redactor, item, current.raw)
         # Nobody has mapped anything in it yet, whether the tenant shows that or not.
         unmapped = dataclasses.replace(current, applied=[], begun=None)
@@ -269,7 +285,8 @@ class Creator:
             self.writes.scoped(plan, current.id)
             return bool(plan.pending)
         if "uniqueProperties" in outcome.plan.post:
-            # A tenant that hides values and clears what an update leaves out would lose them; here they are still known.
+            # A tenant that hides values and clears what an update leaves out would lose them; here they are
+            # still known.
             visible = {k: v for k, v in (current.settings or {}).items() if not holds_masked(v)}
             plan.put["uniqueProperties"] = {**visible, **outcome.plan.post["uniqueProperties"]}
         try:
@@ -286,6 +303,8 @@ class Creator:
 
 
 def _refuses_type(refusal: ApiError) -> bool:
-    """Whether it is about the type of the data source ("requestBody.type: ..."), and not about a member such as credentials.type."""
+    """Whether it is about the type of the data source ("requestBody.type: ..."), and not about a member such
+    as credentials.type.
+    """
     names_type = re.search(r"(?:^|[\s\[;(])(?:(?:request)?body\.)?type\s*:|[\"'`]type[\"'`]", refusal.words, re.IGNORECASE)
     return refusal.status == 422 and names_type is not None

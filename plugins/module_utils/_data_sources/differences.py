@@ -38,7 +38,8 @@ def same(option: str, one: t.Any, other: t.Any) -> bool:
 
 
 def immutable_difference(item: Item, reported: Item) -> Difference | None:
-    """The first field that differs and cannot be updated; one that is not reported is unknown, not different."""
+    """The first field that differs and cannot be updated; one that is not reported is unknown, not different.
+    """
     for option in IMMUTABLE:
         desired, current = get(item, option), get(reported, option)
         if desired is None or current is None or same(option, current, desired):
@@ -52,8 +53,8 @@ def immutable_difference(item: Item, reported: Item) -> Difference | None:
 def needs_full(item: Item, listed: Instance) -> bool:
     """Whether an instance must be read by id before an item can be planned.
 
-    An entry of the list never says what is selected or mapped. What it does report is enough to see that nothing has
-    to be done, but not to change something: an update replaces what the entry may leave out.
+    An entry of the list never says what is selected or mapped. What it does report is enough to see that
+    nothing has to be done, but not to change something: an update replaces what the entry may leave out.
     """
     if listed.full:
         return False
@@ -73,7 +74,8 @@ def needs_full(item: Item, listed: Instance) -> bool:
 
 
 def unexpected(before: Item | None, after: Item | None, current: Instance) -> list[str]:
-    """How an instance that was read back differs from the plan. Fields that change by themselves are left out.
+    """How an instance that was read back differs from the plan. Fields that change by themselves are left
+    out.
 
     before, after: of the plan, option-shaped.
     current: as it was read after the write.

@@ -21,19 +21,22 @@ FIRST_PAUSE = 1.0
 
 
 def find_lost(api: Api, item: Item, post: Raw, known: t.Callable[[], t.Container[str]], lost: ApiError, seconds: float) -> Instance:
-    """The instance that a create made although no success was seen, in full; looked for during so many seconds.
+    """The instance that a create made although no success was seen, in full; looked for during so many
+    seconds.
 
-    post: the body that was sent. known: the ids that were there before it, or that this run made since. Only an instance is taken that is
-    none of them and that agrees with every field given. Raises lost with what was found instead when there is not exactly one.
+    post: the body that was sent.
+    known: the ids that were there before it, or that this run made since. Only an instance is taken that is
+        none of them and that agrees with every field given. Raises lost with what was found instead when
+        there is not exactly one.
     """
     deadline, pause = time.monotonic() + seconds, FIRST_PAUSE
     while True:
         try:
-            found, doubt = _look(api, item, post, known)
+            made, doubt = _look(api, item, post, known)
         except CortexError as exc:
-            found, doubt = None, f"looking for it failed ({exc})"
-        if found is not None:
-            return found
+            made, doubt = None, f"looking for it failed ({exc})"
+        if made is not None:
+            return made
         left = deadline - time.monotonic()
         if left <= 0:
             raise dataclasses.replace(
@@ -56,13 +59,13 @@ def _look(api: Api, item: Item, post: Raw, known: t.Callable[[], t.Container[str
         if not denied(item, instance):
             view.fetch(instance.id, label(item))
     try:
-        found = view.match(item, [view.instances[one.id] for one in new if one.id in view.instances])
+        match = view.match(item, [view.instances[one.id] for one in new if one.id in view.instances])
     except (InputError, Undetermined) as exc:  # several, or one that hides what it is told apart by
         return None, str(exc).rstrip(".")
-    if found.instance is None:
+    if match.instance is None:
         return None, "no new data source with these fields appeared"
-    differing = disagreements(post, found.instance.raw)
-    if found.warning or differing:
+    differing = disagreements(post, match.instance.raw)
+    if match.warning or differing:
         why = f"shows another {' and '.join(differing)}" if differing else "does not show all that it is told apart by"
-        return None, f"a new data source (id {found.instance.id}) {why}"
-    return found.instance, ""
+        return None, f"a new data source (id {match.instance.id}) {why}"
+    return match.instance, ""

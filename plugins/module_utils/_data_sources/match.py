@@ -12,8 +12,9 @@ from .._errors import InputError
 from .fields import COLLECTOR, Item, get, is_blank, label
 from .instance import Instance
 
-# What a comparison of one identifying field says: True and False, None when the tenant does not show the field, and this, when what
-# it shows proves nothing: an identifier of the vendor's that is not the name that the item gives.
+# What a comparison of one identifying field says: True and False, None when the tenant does not show the
+# field, and this, when what it shows proves nothing: an identifier of the vendor's that is not the name that
+# the item gives.
 UNPROVEN: t.Final = "unproven"
 Agreement = t.Union[bool, str, None]
 
@@ -38,17 +39,21 @@ class Match:
     warning: str = ""
 
     def judged(self, current: Instance) -> Instance:
-        """The instance as it may be planned for: one that is not proven to be the item's is never claimed for its creation."""
+        """The instance as it may be planned for: one that is not proven to be the item's is never claimed for
+        its creation.
+        """
         return current if self.proven or self.by == "memory" else dataclasses.replace(current, begun=None)
 
 
 def match(item: Item, instances: t.Iterable[Instance], claimed: t.Container[str] = ()) -> Match:
     """Find the instance that an item without an id means, by type and every distinguishing field given.
 
-    claimed: ids of instances that other items mean beyond doubt: those count only if all that this item gives agrees.
+    claimed: ids of instances that other items mean beyond doubt: those count only if all that this item gives
+        agrees.
 
-    An identifier decides alone. Of a collector it is the name: with another name beside it, the collector is to be renamed, and one that
-    has the new name already is the one. Raises InputError when several match.
+    An identifier decides alone. Of a collector it is the name: with another name beside it, the collector is
+    to be renamed, and one that has the new name already is the one.
+    Raises InputError when several match.
     """
     if "identifier" in item and "name" in item and item.get("type") == COLLECTOR:
         instances = list(instances)
@@ -102,7 +107,9 @@ def _undetermined(item: Item, partly: list[tuple[Instance, dict[str, Agreement]]
 
 
 def same_new(one: Item, other: Item) -> bool:
-    """Whether two items that match nothing yet would mean the same instance once it exists: what one of them leaves open may be equal."""
+    """Whether two items that match nothing yet would mean the same instance once it exists: what one of them
+    leaves open may be equal.
+    """
     if "id" in one or "id" in other:  # an id never creates
         return one.get("id") == other.get("id")
     pairs = [
@@ -128,13 +135,13 @@ def denied(item: Item, instance: Instance) -> list[str]:
 def contradictions(one: Instance, other: Instance) -> list[str]:
     """The identifying fields that two readings of one instance both show, and show differently."""
     hosts = [host_key(get(each.raw, "domain.hostname") or "") for each in (one, other)]
-    shown = {
+    fields = {
         "type": (one.type, other.type),
         "identifier": (one.identifier, other.identifier),
         "name": (one.names, other.names),
         "hostname": (hosts[0], hosts[1]),
     }
-    different = [field for field, (first, second) in shown.items() if first and second and first != second and field != "name"]
+    different = [field for field, (first, second) in fields.items() if first and second and first != second and field != "name"]
     return different if set(one.names) & set(other.names) or not (one.names and other.names) else [*different, "name"]
 
 
@@ -146,7 +153,9 @@ def may_mean(item: Item, instance: Instance) -> bool:
 
 
 def unread_by(item: Item, instances: t.Iterable[Instance]) -> list[str]:
-    """The ids of those among listed instances that must be read in full before it can be told whether the item means them."""
+    """The ids of those among listed instances that must be read in full before it can be told whether the
+    item means them.
+    """
     return [one.id for one in instances if None in (agreements := _compare(item, one)).values() and False not in agreements.values()]
 
 
@@ -160,11 +169,11 @@ def _compare(item: Item, instance: Instance) -> dict[str, Agreement]:
         return agreements
     if "name" in item:
         agreements["name"] = _compare_name(item["name"], instance)
-    wanted = get(item, "domain.hostname")
-    if wanted is not None:
+    desired = get(item, "domain.hostname")
+    if desired is not None:
         host = get(instance.raw, "domain.hostname")
-        shown = isinstance(host, str) and not is_blank(host)
-        agreements["hostname"] = host_key(str(host)) == host_key(wanted) if shown else None
+        reported = isinstance(host, str) and not is_blank(host)
+        agreements["hostname"] = host_key(str(host)) == host_key(desired) if reported else None
     return agreements
 
 
@@ -177,11 +186,11 @@ def _compare_name(name: str, instance: Instance) -> Agreement:
 
 
 def _choices(instances: list[Instance], most: int = 5) -> str:
-    shown = []
+    choices = []
     for one in instances[:most]:
         host = get(one.raw, "domain.hostname") if one.names or one.identifier else None  # else the label is the host
-        shown.append(f"{one.label} on {host}" if host else one.label)
-    return ", ".join(shown) + (f" and {len(instances) - most} more" if len(instances) > most else "")
+        choices.append(f"{one.label} on {host}" if host else one.label)
+    return ", ".join(choices) + (f" and {len(instances) - most} more" if len(instances) > most else "")
 
 
 def _separator(item: Item, instances: list[Instance]) -> str:

@@ -56,8 +56,8 @@ def refused(current: Instance, why: str) -> InputError:
 def plan_selection(item: Item, current: Instance) -> Selection:
     """What an item changes of the selection of an instance.
 
-    Raises InputError where too much would be deselected or narrowed, or no manual selection is there to list repositories
-    in; TenantError where the tenant does not report all that is selected.
+    Raises InputError where too much would be deselected or narrowed, or no manual selection is there to list
+    repositories in; TenantError where the tenant does not report all that is selected.
     """
     before, selected = current.reported.get("selection_type"), current.reported.get("repositories")
     desired = item.get("selection_type", before)
@@ -96,7 +96,9 @@ def plan_selection(item: Item, current: Instance) -> Selection:
 
 
 def plan_first_selection(item: Item, current: Instance) -> Selection:
-    """For an instance whose creation is still without its scope: what that would have set, whatever the tenant selected since."""
+    """For an instance whose creation is still without its scope: what that would have set, whatever the
+    tenant selected since.
+    """
     if item["repositories_mode"] == "remove":
         return plan_selection({**item, "max_deselect": -1}, current)
     selection = plan_selection({**item, "max_deselect": -1}, current.as_created())
@@ -110,7 +112,9 @@ def plan_first_selection(item: Item, current: Instance) -> Selection:
 
 
 def plan_first_external_projects(item: Item, current: Instance) -> Item:
-    """As plan_first_selection. Mappings that the tenant shows somebody made; of those that it hides there are none if nobody touched it."""
+    """As plan_first_selection. Mappings that the tenant shows somebody made; of those that it hides there are
+    none if nobody touched it.
+    """
     if "external_projects" not in item or current.reported.get("external_projects") or not (current.begun and current.begun.untouched):
         return plan_external_projects(item, current)
     mode = "remove" if item["external_projects_mode"] == "remove" else "exact"
@@ -119,10 +123,13 @@ def plan_first_external_projects(item: Item, current: Instance) -> Item:
 
 
 def _refuse_narrowing(item: Item, current: Instance, before: str | None, desired: str | None) -> None:
-    """before, desired: the selection types; None where the tenant does not report one, and the item gives none."""
+    """before, desired: the selection types; None where the tenant does not report one, and the item gives
+        none.
+    """
     if desired is None or current.new or item["max_deselect"] == -1:
         return
-    # A word that nobody knows, or none, may mean the widest where it is there, and the narrowest where it is desired.
+    # A word that nobody knows, or none, may mean the widest where it is there, and the narrowest where it is
+    # desired.
     word = desired.strip().upper()
     from_width = _WIDTH.index(before) if before in _WIDTH else 0
     to_width = _WIDTH.index(word) if word in _WIDTH else len(_WIDTH)
@@ -137,10 +144,11 @@ def _refuse_narrowing(item: Item, current: Instance, before: str | None, desired
 
 
 def _covers_nothing(current: Instance, selection_type: str | None) -> bool:
-    """Whether nothing is lost with a selection of all that exists now, because nothing does: so begins a new instance.
+    """Whether nothing is lost with a selection of all that exists now, because nothing does: so begins a new
+    instance.
 
-    A selection type that is not reported may be of what is still to come, unless the type has none to report and the
-    tenant counts nothing.
+    A selection type that is not reported may be of what is still to come, unless the type has none to report
+    and the tenant counts nothing.
     """
     counts = (current.count, current.listed_count)
     kind = known(current.type)
@@ -188,7 +196,8 @@ def plan_external_projects(item: Item, current: Instance) -> Item:
         merged = [m for m in before if not any(all(m.get(k) == v for k, v in g.items()) for g in given)]
     else:
         merged = _merged(before, given, mode, _project_key)
-        # A mapping that is there and one given for the same project: what is given wins, what it does not name stays.
+        # A mapping that is there and one given for the same project: what is given wins, what it does not
+        # name stays.
         merged = [{**m, **next((g for g in given if _project_key(g) == _project_key(m)), {})} for m in merged]
     removed = sum(1 for m in before if not any(_project_key(m) == _project_key(n) for n in merged))
     _refuse_deselection(item, current, "external_projects", len(before), removed, merged)
@@ -204,7 +213,9 @@ def plan_external_projects(item: Item, current: Instance) -> Item:
 
 
 def _unseen_mappings(item: Item, current: Instance) -> list[Item]:
-    """What is known of mappings that the tenant does not show (docs/api.md: instance.hidden): what an earlier run applied, or nothing."""
+    """What is known of mappings that the tenant does not show (docs/api.md: instance.hidden): what an earlier
+    run applied, or nothing.
+    """
     if current.applied is not None:
         return current.applied
     mode = item["external_projects_mode"]
@@ -238,7 +249,7 @@ def _merged(current: list[t.Any], given: list[t.Any], mode: str, key: t.Callable
 
 
 def _refuse_deselection(item: Item, current: Instance, what: str, count: int, removed: int, left: list[t.Any]) -> None:
-    """what: the option. count: how many there are; removed: how many of them go. left: those that are there afterwards."""
+    """what: the option. count: how many there are, removed: how many go, left: which are there then."""
     limit = item["max_deselect"]
     if limit == -1 or not removed:
         return
@@ -256,8 +267,8 @@ def _refuse_deselection(item: Item, current: Instance, what: str, count: int, re
 
 
 def changed_settings(item: Item, current: Instance) -> Raw:
-    """What the item gives of unique_properties and differs from what is reported, with the new name of a collector. Of other types a name
-    is a word of ours; what tells them apart cannot be changed.
+    """What the item gives of unique_properties and differs from what is reported, with the new name of a
+    collector. Of other types a name is a word of ours; what tells them apart cannot be changed.
     """
     collector = current.type == COLLECTOR
     given = {k: v for k, v in item.get("unique_properties", {}).items() if k != "name" or collector}
@@ -268,12 +279,15 @@ def changed_settings(item: Item, current: Instance) -> Raw:
         seen = collector_settings(current.raw)
         return {k: v for k, v in given.items() if (k == "name" and renamed) or (k in seen and v != seen[k])}
     reported = current.settings
-    # A placeholder for what is not there says nothing; for what is there it stands for the value the tenant has.
+    # A placeholder for what is not there says nothing; for what is there it stands for the value the tenant
+    # has.
     return {k: v for k, v in given.items() if not (is_masked(v) if k not in reported else alike(reported[k], v))}
 
 
 def hidden_settings(item: Item, current: Instance) -> list[str]:
-    """The keys of unique_properties that the item gives and the tenant never reports, sorted (docs/api.md: instance.hidden)."""
+    """The keys of unique_properties that the item gives and the tenant never reports, sorted
+    (docs/api.md: instance.hidden).
+    """
     if current.settings is not None:
         return []
     seen = collector_settings(current.raw)
@@ -318,12 +332,15 @@ def _plan_seen_settings(item: Item, current: Instance, changes: Raw, reported: R
     fields: Item = {"unique_properties": new} if changes else {}
     if "name" in changes:
         fields["name"] = changes["name"]
-    # With a hidden value among them they cannot be sent back; left out, they stay or are cleared, and the read-back tells.
+    # With a hidden value among them they cannot be sent back; left out, they stay or are cleared, and the
+    # read-back tells.
     return Settings(fields, None if hidden else new)
 
 
 def refuse_unreadable(current: Instance, *sent: t.Any) -> None:
-    """An update replaces these members: what is in them must be known. sent: what is made of the instance to be sent again."""
+    """An update replaces these members: what is in them must be known. sent: what is made of the instance to
+    be sent again.
+    """
     if current.unreadable or unreadable_within(list(sent)):
         members = " and ".join(current.unreadable) or "some text"
         raise TenantError(

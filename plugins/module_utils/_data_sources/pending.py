@@ -30,7 +30,8 @@ def to_connect(item: Item) -> Pending:
 
 
 def perhaps_to_connect(item: Item) -> Pending:
-    """For a type of which nobody knows yet whether the tenant's API creates it (docs/api.md: create.types)."""
+    """For a type of which nobody knows yet whether the tenant's API creates it (docs/api.md: create.types).
+    """
     return pending(item, "may have to be connected in the Cortex console, should the tenant's API not create this type")
 
 
@@ -47,7 +48,10 @@ def to_complete(item: Item, instance_id: str | None, *, scope_waits: bool = Fals
 
 
 def to_renew(item: Item, instance_id: str, name: str | None) -> Pending:
-    """For a collector whose token is not where its item says: only a person can get a new one. name: as the tenant reports it."""
+    """For a collector whose token is not where its item says: only a person can get a new one.
+
+    name: as the tenant reports it.
+    """
     step = (
         f"its token is not in credentials_file {item['credentials_file']}: renew it in the console and put it there, or delete the "
         f"collector (state: absent, id: {instance_id}) and run again; if the token is kept elsewhere, take credentials_file out of the "
@@ -57,6 +61,9 @@ def to_renew(item: Item, instance_id: str, name: str | None) -> Pending:
 
 
 def awaits_consent(reported: Item) -> bool:
-    """Whether the tenant says that nobody has agreed to the connection yet. reported: an instance, option-shaped."""
+    """Whether the tenant says that nobody has agreed to the connection yet.
+
+    reported: an instance, option-shaped.
+    """
     kind = known(reported.get("type"))
     return bool(kind and kind.consent and status_of(reported.get("status")).waits)

@@ -52,7 +52,8 @@ class Plan:
 
     action: "create", "update", "recreate", "delete" or "none"; "pending" when only a person can connect it.
     post, put: request bodies, in the API's shape.
-    before, after: the instance, option-shaped (None: there is none). after is a prediction, without write-only fields.
+    before, after: the instance, option-shaped (None: there is none). after is a prediction, without
+        write-only fields.
     warnings: for the user, one line each.
     pending: what a person has to do.
     item: of a recreation, the item together with what is carried over.
@@ -110,7 +111,9 @@ def plan_item(item: Item, current: Instance | None, creatable: Creatable = lambd
 
 
 def _refuse_another_identifier(item: Item, current: Instance) -> None:
-    """An id and an identifier that mean two instances: one of them is a mistake, and which one cannot be told."""
+    """An id and an identifier that mean two instances: one of them is a mistake, and which one cannot be
+    told.
+    """
     if "id" not in item or "identifier" not in item or current.identifier is None:
         return
     # A collector that was renamed already has the new name.
@@ -146,7 +149,8 @@ def plan_create(item: Item, given: Item | None = None, *, may: bool | None = Non
     start: Raw = {"id": None, **{k: v for k, v in post.items() if k not in WRITE_ONLY}}
     pending = to_complete(item, None)
     if kind and item["type"] != COLLECTOR and may is None:
-        # The published schema creates collectors alone, the guide every type: the first creation tells (docs/api.md: create.types).
+        # The published schema creates collectors alone, the guide every type: the first creation tells
+        # (docs/api.md: create.types).
         pending.append(perhaps_to_connect(item))
     plan = Plan("create", post=post, after={**from_api(start), "id": None}, pending=pending)
     if not any(option in item for option in _SCOPE):
@@ -195,11 +199,12 @@ def _masked_paths(tree: t.Any, path: str = "") -> t.Iterator[str]:
 
 
 def plan_recreate(item: Item, current: Instance, may: bool | None = None) -> Plan:
-    """Delete and create again, because an immutable field differs; scope, mappings and settings are carried over.
+    """Delete and create again, because an immutable field differs; scope, mappings and settings are carried
+    over.
 
     may: whether the tenant creates its type, if known.
-    Raises InputError when the new one could not be made without a person or without credentials, and for all that an
-    update would refuse; TenantError for a partial read.
+    Raises InputError when the new one could not be made without a person or without credentials, and for all
+    that an update would refuse; TenantError for a partial read.
     """
     _refuse_recreate(item, current, may)
     selection = plan_selection(item, current)
@@ -237,10 +242,11 @@ def _refuse_recreate(item: Item, current: Instance, may: bool | None) -> None:
 
 
 def carried_over(item: Item, current: Instance, changes: Item) -> Item:
-    """The item for a new instance in the place of this one: what is given, and what the old one holds of all else.
+    """The item for a new instance in the place of this one: what is given, and what the old one holds of all
+    else.
 
-    changes: what an update would set of selection and mappings, option-shaped. The scope_rules have done their work
-    there: the new one gets the lists.
+    changes: what an update would set of selection and mappings, option-shaped. The scope_rules have done
+        their work there: the new one gets the lists.
     """
     reported = current.reported
     kept: Item = {k: v for k, v in item.items() if k not in ("id", "scope_rules", "scope_candidates")}
@@ -271,8 +277,8 @@ def plan_update(item: Item, current: Instance, creatable: Creatable = lambda _ty
     """Bring an existing instance to what the item says. Fields not given stay.
 
     current: as needs_full() wants it; from an entry of the list nothing is planned that changes something.
-    Raises InputError for what cannot or must not be done: an immutable field that differs, too many deselections;
-    TenantError for a partial read.
+    Raises InputError for what cannot or must not be done: an immutable field that differs, too many
+    deselections; TenantError for a partial read.
     """
     if needs_full(item, current):
         raise ValueError("planned from an entry of the list that is not enough")
@@ -312,7 +318,8 @@ def plan_update(item: Item, current: Instance, creatable: Creatable = lambda _ty
     if settings.put is not None:
         put["uniqueProperties"] = settings.put
     elif first and current.begun and current.begun.ours:
-        # A tenant that hides values and clears what an update leaves out would lose them; the item still says what they are.
+        # A tenant that hides values and clears what an update leaves out would lose them; the item still says
+        # what they are.
         put.update({k: v for k, v in to_create(item).items() if k == "uniqueProperties" and not holds_masked(v)})
     # What the tenant selected by itself is not kept, so that it need not be known.
     warnings = [*plan.warnings, *(_first_scope(current, after) if first else [])]
@@ -320,8 +327,8 @@ def plan_update(item: Item, current: Instance, creatable: Creatable = lambda _ty
 
 
 def _update_body(current: Instance, after: Item) -> Raw:
-    """The PUT body without uniqueProperties. PUT replaces, and nothing public says what becomes of a field that is left out: all that is
-    known is sent back.
+    """The PUT body without uniqueProperties. PUT replaces, and nothing public says what becomes of a field
+    that is left out: all that is known is sent back.
     """
     put: Raw = {}
     for field in FIELDS:

@@ -47,7 +47,10 @@ def result_of(outcome: Outcome, *, diff: bool) -> Result:
 
 
 def results_of(run: Run, outcomes: list[Outcome], *, diff: bool) -> Result:
-    """The result of the module data_sources. diff: whether it has the diffs, each with the index of its item."""
+    """The result of the module data_sources.
+
+    diff: whether it has the diffs, each with the index of its item.
+    """
     rows = [_or_failed(o, _row, _least_row(o)) for o in outcomes]
     diffs = [_or_failed(o, _indexed_diff, None) for o in outcomes] if diff else []
     counts = dict(sorted(collections.Counter(o.action for o in outcomes).items()))
@@ -70,7 +73,10 @@ def results_of(run: Run, outcomes: list[Outcome], *, diff: bool) -> Result:
 
 
 def _failure(outcomes: list[Outcome], counts: dict[str, int]) -> Result:
-    """The message that names each outcome that is a failure; empty when there is none. counts: outcomes by action."""
+    """The message that names each outcome that is a failure; empty when there is none.
+
+    counts: outcomes by action.
+    """
     broken = [o for o in outcomes if o.action in BROKEN]
     if not broken:
         return {}
@@ -81,7 +87,9 @@ def _failure(outcomes: list[Outcome], counts: dict[str, int]) -> Result:
 
 
 def _or_failed(outcome: Outcome, part: t.Callable[[Outcome], t.Any], otherwise: t.Any) -> t.Any:
-    """A part of the result; should making it fail, the outcome is a failure: whatever else the run did is reported all the same."""
+    """A part of the result; should making it fail, the outcome is a failure: whatever else the run did is
+    reported all the same.
+    """
     try:
         return part(outcome)
     except Exception as exc:
@@ -182,7 +190,9 @@ def inventory(items: list[Item], tenant: str, *, config: bool) -> Result:
 
 
 def summary(items: list[Item]) -> Result:
-    """How many instances there are, in all and by each way to group them; a field that is not reported counts as "unknown"."""
+    """How many instances there are, in all and by each way to group them; a field that is not reported counts
+    as "unknown".
+    """
 
     def by(value: t.Callable[[Item], t.Any]) -> dict[str, int]:
         return dict(sorted(collections.Counter(str(value(i) or "unknown") for i in items).items()))

@@ -16,7 +16,7 @@ from .._repository_lists import read_names, repository_names
 from .._state import Memory
 from .apply import Writer
 from .check import check_item
-from .collector_token import CredentialsFile, left_draft, missing_token, take_draft
+from .collector_token import CredentialsFile, left_draft, missing_token, publish_draft
 from .contradictions import refuse_contradictions, refuse_one_file
 from .digest import digest_of, refuse_another
 from .fields import COLLECTOR, Item, label, last_update
@@ -39,10 +39,11 @@ STOP = (401, 402, 403)
 class Run:
     """Brings one tenant to what a list of items says.
 
-    full: always read the instances in full, for the result's sake, not only where planning needs it. digest: apply only the plan with
-    this digest. trust_unchanged: what an earlier run found as wanted, and nobody changed since, is not read again. progress: called from
-    any thread with the counts total, done, changed and failed, whenever they change. on_plan: called with the plan, before the first
-    write; what it raises ends the run.
+    full: always read the instances in full, for the result's sake, not only where planning needs it.
+    digest: apply only the plan with this digest.
+    trust_unchanged: what an earlier run found as wanted, and nobody changed since, is not read again.
+    progress: called from any thread with the counts total, done, changed and failed, whenever they change.
+    on_plan: called with the plan, before the first write; what it raises ends the run.
     """
 
     def __init__(
@@ -74,11 +75,12 @@ class Run:
         self._lock = threading.Lock()
 
     def apply(self, items: list[Item]) -> list[Outcome]:
-        """Plan all before the first write; one item's failure does not stop the others. In check mode nothing is written.
+        """Plan all before the first write; one item's failure does not stop the others. In check mode nothing
+        is written.
 
         Returns an outcome for each item, then one for each pruned instance.
-        Raises InputError when items contradict each other, when the prune guards object and when the plan is not the one
-        that was approved; ApiError when the tenant cannot be read.
+        Raises InputError when items contradict each other, when the prune guards object and when the plan is
+        not the one that was approved; ApiError when the tenant cannot be read.
         """
         outcomes = self._checked(items)
         self._read(outcomes)
@@ -114,7 +116,9 @@ class Run:
     # -- read
 
     def _read(self, outcomes: list[Outcome]) -> None:
-        """Find the instance that each item means, and read it by id where the list is not enough to plan from."""
+        """Find the instance that each item means, and read it by id where the list is not enough to plan
+        from.
+        """
         items = [o.item for o in outcomes if o.error is None]
         if not items:
             return
@@ -149,7 +153,9 @@ class Run:
         return plan is not None
 
     def _remembered(self, outcome: Outcome, claimed: set[str]) -> Match:
-        """The instance that an earlier run created for this item, whatever the tenant shows as its identifier."""
+        """The instance that an earlier run created for this item, whatever the tenant shows as its
+        identifier.
+        """
         item = outcome.item
         ids = [i for i in made_for(self.memory, item) if i in self.view.instances and i not in claimed]
         current = self.view.fetch(ids[0], label(item)) if len(ids) == 1 and item["state"] != "absent" else None
@@ -207,7 +213,7 @@ class Run:
             return
         draft = left_draft(path, current.id)
         where = f"{current.label}: credentials_file {path} {missing}"
-        if draft is not None and (self.check_mode or take_draft(*draft, path)):
+        if draft is not None and (self.check_mode or publish_draft(*draft, path)):
             outcome.warnings.append(f"{where}; an earlier run that broke off left it as a draft.")
             return
         outcome.warnings.append(f"{where}, and the tenant shows a token only once: see pending_actions.")
@@ -225,7 +231,9 @@ class Run:
         self._keep_trust(outcomes)
 
     def _keep_trust(self, outcomes: list[Outcome]) -> None:
-        """Before the first write and after the last one: whatever is written, refused or differs is read again next time."""
+        """Before the first write and after the last one: whatever is written, refused or differs is read
+        again next time.
+        """
         verified, doubtful = [], set[str]()
         for outcome in outcomes:
             if outcome.current is None:
@@ -259,7 +267,9 @@ class Run:
         self._keep_trust(outcomes)
 
     def _write_each(self, writes: list[Outcome]) -> None:
-        """The first PUT of each type goes alone: should the tenant do something else than it was sent, it does so once."""
+        """The first PUT of each type goes alone: should the tenant do something else than it was sent, it
+        does so once.
+        """
         tried: set[str] = set()
         while True:
             alone = {o.type: o for o in reversed(writes) if o.plan.put and o.type not in tried and o.type not in self._surprised}
@@ -271,7 +281,9 @@ class Run:
         self._each(writes, self._carry_out)
 
     def _forget_scoped(self, planned: list[Outcome]) -> None:
-        """An instance that is as its item says was scoped after all: by a request whose answer was lost, or by a person."""
+        """An instance that is as its item says was scoped after all: by a request whose answer was lost, or
+        by a person.
+        """
         remembered = unscoped(self.memory)
         for outcome in planned:
             plan, before = outcome.plan, outcome.plan.before
@@ -305,7 +317,9 @@ class Run:
             self._progress(self._counts)
 
     def _each(self, outcomes: list[Outcome], step: t.Callable[[Outcome], t.Any], *, reading: bool = False) -> None:
-        """Do a step for each outcome that has not failed, several at once; a failure is recorded in the outcome."""
+        """Do a step for each outcome that has not failed, several at once; a failure is recorded in the
+        outcome.
+        """
         todo = [o for o in outcomes if o.error is None]
         each(self.view.api.client, lambda outcome: self._guard(outcome, step), todo, reading=reading)
 
@@ -320,12 +334,16 @@ class Run:
             if isinstance(exc, ApiError) and exc.status in STOP:
                 self._stopped = f"the run ended with HTTP {exc.status} at item {outcome.index}."
         except Exception as exc:
-            # A fault of ours about what one answer held must not take the other items' results, nor their tokens, with it.
+            # A fault of ours about what one answer held must not take the other items' results, nor their
+            # tokens, with it.
             outcome.fail(Unexpected(exc, subject=label(outcome.item)))
 
 
 def _with_candidates(item: Item, read: t.Callable[[str], list[str]]) -> Item:
-    """The item with the candidates themselves in the place of their file. read: reads such a file."""
+    """The item with the candidates themselves in the place of their file.
+
+    read: reads such a file.
+    """
     given = item.get("scope_candidates")
     if given is None or item["state"] == "absent" or item.get("ignore"):
         return item

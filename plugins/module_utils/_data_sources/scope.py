@@ -27,7 +27,11 @@ _REGEX = {"**/": "(?:.*?/)??", "**": ".*?", "*": "[^/]*?"}
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """What came of one rule. matched: repositories it matches; overruled: those of them that a later rule decides; a few examples."""
+    """What came of one rule.
+
+    matched: repositories it matches.
+    overruled: those of them that a later rule decides; a few examples.
+    """
 
     rule: str
     pattern: str
@@ -40,8 +44,10 @@ class Verdict:
 class Scope:
     """What the rules make of the candidates together with what is selected now.
 
-    included: without doubles, selected ones first. left_out: selected ones that the rules do not include. unlisted: selected ones that are
-    no candidates; unlisted_left_out: those of them that the rules do not include either.
+    included: without doubles, selected ones first.
+    left_out: selected ones that the rules do not include.
+    unlisted: selected ones that are no candidates.
+    unlisted_left_out: those of them that the rules do not include either.
     """
 
     candidates: int
@@ -61,14 +67,16 @@ class Scope:
 def scope_of(rules: list[ScopeRule], candidates: t.Iterable[str], selected: t.Sequence[str], kind: t.Any = None) -> Scope:
     """Judge each repository by the last rule that matches it; without one it is not included.
 
-    selected: what the instance, read by id, has selected; its spelling stays. kind: the type, whose product may ignore case, in names and
-    so in rules. A candidate may be a URL: its path counts. Raises InputError for a pattern or a name that is too long to be one.
+    selected: what the instance, read by id, has selected; its spelling stays.
+    kind: the type, whose product may ignore case, in names and so in rules. A candidate may be a URL: its
+        path counts.
+    Raises InputError for a pattern or a name that is too long to be one.
     """
     key = repository_key(kind)
     spelling = {key(name): name for name in reversed(selected)}
-    held = dict.fromkeys(spelling[key(name)] for name in selected)
+    current = dict.fromkeys(spelling[key(name)] for name in selected)
     listed = dict.fromkeys(spelling.setdefault(key(name), name) for name in map(_path_of, candidates))
-    everything = list(dict.fromkeys([*held, *listed]))
+    everything = list(dict.fromkeys([*current, *listed]))
     for rule in rules:
         for pattern in rule.values():
             _refuse_long(pattern, "the pattern")
@@ -86,11 +94,11 @@ def scope_of(rules: list[ScopeRule], candidates: t.Iterable[str], selected: t.Se
             overruled[index] += 1
         if matching and compiled[matching[-1]][0] == "include":
             included.append(repository)
-    left_out = set(held).difference(included)
-    unlisted = set(held).difference(listed)
+    left_out = set(current).difference(included)
+    unlisted = set(current).difference(listed)
     return Scope(
         candidates=len(listed),
-        selected=len(held),
+        selected=len(current),
         included=included,
         left_out=len(left_out),
         unlisted=len(unlisted),
@@ -103,7 +111,9 @@ def scope_of(rules: list[ScopeRule], candidates: t.Iterable[str], selected: t.Se
 
 
 def pattern_of(pattern: str, flags: int = 0) -> re.Pattern[str]:
-    """A pattern as rules have them: * for text within a segment, ** also across segments. Raises InputError for one that is too long."""
+    """A pattern as rules have them: * for text within a segment, ** also across segments. Raises InputError
+    for one that is too long.
+    """
     _refuse_long(pattern, "the pattern")
     return _compiled(pattern, flags)
 
@@ -116,10 +126,12 @@ def _path_of(candidate: str) -> str:
 
 
 def _compiled(pattern: str, flags: int = 0) -> re.Pattern[str]:
-    """The pattern as a regular expression that needs about the square of a name's length at most, however many stars it has.
+    """The pattern as a regular expression that needs about the square of a name's length at most, however
+    many stars it has.
 
-    From one ** to the next, and from one * to the next, the first place that fits is as good as any later one. So each such piece is
-    taken where it first fits, and not tried again elsewhere when something after it does not fit: that is what _once() says.
+    From one ** to the next, and from one * to the next, the first place that fits is as good as any later
+    one. So each such piece is taken where it first fits, and not tried again elsewhere when something after
+    it does not fit: that is what _once() says.
     """
     pieces: list[list[str]] = [[]]
     for part in _PARTS.findall(pattern):
@@ -132,7 +144,10 @@ def _compiled(pattern: str, flags: int = 0) -> re.Pattern[str]:
 
 
 def _piece(parts: list[str], names: t.Iterator[str], *, ends: bool) -> str:
-    """What stands from one ** to the next. ends: with it the name has to end, so that what follows its last * has one place only."""
+    """What stands from one ** to the next.
+
+    ends: with it the name has to end, so that what follows its last * has one place only.
+    """
     last = max((at for at, part in enumerate(parts) if part == "*"), default=-1)
     regex, star = "", ""
     for at, part in enumerate(parts):

@@ -14,9 +14,11 @@ from .view import View
 
 
 def wait_for_status(view: View, outcome: Outcome, instance_id: str) -> None:
-    """Look again until the status is one of the item's wait_for_status, for wait_timeout seconds; at once where it does not ask to wait.
+    """Look again until the status is one of the item's wait_for_status, for wait_timeout seconds; at once
+    where it does not ask to wait.
 
-    Raises PartlyDone when something was changed before and the status does not come, TenantError when nothing was.
+    Raises PartlyDone when something was changed before and the status does not come, TenantError when nothing
+    was.
     """
     item = outcome.item
     if not item.get("wait"):

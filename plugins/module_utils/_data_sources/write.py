@@ -34,13 +34,18 @@ class Writes:
         return self.api.client.exclusive(self.api.tenant, instance_id)
 
     def back_up(self, outcome: Outcome, current: Item) -> None:
-        """current: the instance before the write, option-shaped. Raises InputError when the folder cannot be written."""
+        """current: the instance before the write, option-shaped.
+
+        Raises InputError when the folder cannot be written.
+        """
         directory = outcome.item.get("backup_dir")
         if directory and outcome.backup_file is None:
             outcome.backup_file = write_backup(directory, self.api.tenant, current)
 
     def put(self, outcome: Outcome, plan: Plan, instance_id: str, action: str) -> None:
-        """Send the plan's PUT. action: how the outcome names it, "update" or "scope".
+        """Send the plan's PUT.
+
+        action: how the outcome names it, "update" or "scope".
 
         Raises ApiError for a refusal, Surprise when what is read back is not what was planned.
         """
