@@ -26,7 +26,7 @@ def read_names(given: t.Sequence[t.Any] | str, where: str) -> tuple[list[str], b
     Raises InputError that names the option and the file.
     """
     if not isinstance(given, str):
-        return repository_names(given, where) if given else [], None
+        return names_of(given, where) if given else [], None
     path = os.path.abspath(os.path.expanduser(given))
     try:
         with open(path, "rb") as file:
@@ -65,10 +65,10 @@ def names_in(content: bytes, path: str, where: str) -> list[str]:
         entries = next(iter(entries.values()))
     if not isinstance(entries, list):
         raise InputError(f"{where} must hold a list of repositories.")
-    return repository_names(entries, where)
+    return names_of(entries, where)
 
 
-def repository_names(entries: t.Iterable[t.Any], where: str) -> list[str]:
+def names_of(entries: t.Iterable[t.Any], where: str) -> list[str]:
     """The repositories that entries name, blank ones left out. Raises InputError that names the entry, or says that there is none."""
     found = []
     short: dict[str, int] = {}

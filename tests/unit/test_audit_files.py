@@ -23,7 +23,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet i
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import KINDS
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.tables import as_csv, as_junit
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_lists import repository_names
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_lists import names_of
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.read import (
     read_baseline,
     read_exceptions,
@@ -208,9 +208,9 @@ def test_no_file_holds_what_ends_a_text_or_what_xml_cannot_hold() -> None:
 @pytest.mark.parametrize("entry", ["oauth2:glpat-canary@gitlab.com/org/repo", "me:canary@host.example.com:org/repo.git"])
 def test_a_list_with_a_password_in_it_is_refused_without_repeating_it(entry: str) -> None:
     with pytest.raises(InputError, match=r"names\[1\] seems to hold a password") as refused:
-        repository_names(["git@host.example.com:org/repo", entry], "names")
+        names_of(["git@host.example.com:org/repo", entry], "names")
     assert "canary" not in str(refused.value)
-    assert repository_names(["https://me:token@host/org/repo", "project/a:b@c"], "names")
+    assert names_of(["https://me:token@host/org/repo", "project/a:b@c"], "names")
 
 
 def junit(report: Row) -> ElementTree.Element:

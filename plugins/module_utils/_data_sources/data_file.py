@@ -59,7 +59,7 @@ def as_config(reported: Item, *, with_id: bool = False) -> Item:
         if unique:
             config["unique_properties"] = {k: v if v == hidden[k] else PLACEHOLDER for k, v in unique.items()}
     kind = known(reported.get("type"))
-    secrets = [option.partition(".")[2] for option in (kind.creation_options if kind else ()) if option.startswith("credentials.")]
+    secrets = [option.partition(".")[2] for option in (kind.credentials if kind else ())]
     if secrets:
         config["credentials"] = dict.fromkeys(secrets, PLACEHOLDER)
     return config

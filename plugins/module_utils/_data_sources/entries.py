@@ -10,14 +10,14 @@ import typing as t
 
 from .._errors import InputError, did_you_mean
 from .._texts import as_text, not_text
-from .fields import MANUAL, Item, argument_spec, get, put
+from .fields import CREDENTIALS, MANUAL, Item, argument_spec, get, put
 from .types import INPUTS, TYPES, VARIABLES
 
 _SCOPES = {"all": "CURRENT_STATE", "all_and_future": "CURRENT_STATE_AND_FUTURE"}
 
 
 def items_of(variables: dict[str, t.Any]) -> list[Item]:
-    """The data_sources items that role variables such as C(vcs_github_enterprise) stand for, in the order of
+    """The data_sources items that role variables such as vcs_github_enterprise stand for, in the order of
     the type table.
 
     An entry has a name, the inputs of its type, a scope, and any other option of a data source, which passes
@@ -39,8 +39,8 @@ def items_of(variables: dict[str, t.Any]) -> list[Item]:
 
 
 def absolute_paths(items: list[t.Any], base: str) -> list[t.Any]:
-    """The items with the files and folders that they name relative to C(base), an absolute path; C(~) and
-    C($) are left to the module.
+    """The items with the files and folders that they name relative to base, an absolute path; ~ and $ are
+    left to the module.
     """
     # "raw" is the one option that takes a list or a file.
     paths = [name for name, option in argument_spec(in_list=True).items() if option["type"] in ("path", "raw")]
@@ -81,7 +81,7 @@ def _item(variable: str, kind: str, index: int, entry: t.Any) -> Item:
                 f"{where}: {key} is no input of it.{did_you_mean(key, [*inputs, *options])} "
                 f"Inputs: name, {', '.join(inputs)}; and the options of data_source."
             )
-        if value is None and key in INPUTS and INPUTS[key].option.startswith("credentials."):
+        if value is None and key in INPUTS and INPUTS[key].option in CREDENTIALS:
             # Given without a value: a creation refuses it, as it refuses an empty one.
             item.setdefault("credentials", {})
         if value is None or key == "scope":

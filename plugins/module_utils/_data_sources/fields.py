@@ -15,8 +15,9 @@ from .status import GOOD
 Item = dict[str, t.Any]  # what the user wants, option-shaped; a key that was not given is not there
 
 MODES = ("merge", "exact", "remove")
-SELECTION_TYPES = ("CURRENT_STATE", "CURRENT_STATE_AND_FUTURE", "MANUAL_SELECTION")
 MANUAL = "MANUAL_SELECTION"
+# From the widest to the narrowest.
+SELECTION_TYPES = ("CURRENT_STATE_AND_FUTURE", "CURRENT_STATE", MANUAL)
 # Words that the tenant shows for one of them, but never takes.
 _SHOWN_AS = {"CURRENT_STATE_PENDING": "CURRENT_STATE"}
 COLLECTOR = "COLLECTOR"
@@ -85,6 +86,8 @@ LISTS = tuple(f.option for f in FIELDS if f.type in ("names", "mappings"))
 REPORTED = tuple(dict.fromkeys(f.option.partition(".")[0] for f in FIELDS if f.at and not f.write_only))
 # What is given at creation and compared after it, but cannot be updated.
 IMMUTABLE = tuple(f.option for f in FIELDS if f.at == ("create",) and not f.write_only)
+# The options that are sent at creation and never shown again.
+CREDENTIALS = frozenset(f.option for f in FIELDS if f.write_only)
 # The members of a request body that the tenant never shows.
 WRITE_ONLY = frozenset(f.api.partition(".")[0] for f in FIELDS if f.write_only)
 
@@ -280,7 +283,7 @@ def from_api(raw: Raw) -> Item:
             value = {str(name): v["isEnabled"] for name, v in _objects(value) if isinstance(v.get("isEnabled"), bool)}
         if value is not None:
             put(item, field.option, value)
-    names = names_of(raw)
+    names = reported_names(raw)
     if names:
         item["name"] = names[0]
     if "selection_type" in item:
@@ -309,7 +312,7 @@ def _objects(value: t.Any) -> list[tuple[t.Any, Raw]]:
     return [(name, v) for name, v in value.items() if isinstance(v, dict)] if isinstance(value, dict) else []
 
 
-def names_of(raw: Raw) -> list[str]:
+def reported_names(raw: Raw) -> list[str]:
     """The name, wherever the tenant shows it; of a collector the identifier is one
     (docs/api.md: instance.identifier, instance.older).
     """

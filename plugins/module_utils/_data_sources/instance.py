@@ -9,7 +9,7 @@ import functools
 import typing as t
 
 from .._admitted import Raw, Unreadable, count_from
-from .fields import REPLACED, SELECTION, STATE, Item, from_api, is_blank, is_published, label, names_of, readable
+from .fields import REPLACED, SELECTION, STATE, Item, from_api, is_blank, is_published, label, readable, reported_names
 
 # A count that is there and cannot be read. It is not 0, and no list is as long.
 UNREADABLE_COUNT = -1
@@ -92,7 +92,7 @@ class Instance:
 
     @property
     def names(self) -> list[str]:
-        return names_of(self.raw)
+        return reported_names(self.raw)
 
     @property
     def identifier(self) -> str | None:

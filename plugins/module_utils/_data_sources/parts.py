@@ -10,13 +10,10 @@ import typing as t
 from .._admitted import Raw, unreadable_within
 from .._errors import InputError, TenantError
 from .._http.redaction import alike, holds_masked, is_masked
-from .fields import COLLECTOR, MANUAL, MAPPING, Item, collector_settings
+from .fields import COLLECTOR, MANUAL, MAPPING, SELECTION_TYPES, Item, collector_settings
 from .instance import UNREADABLE_COUNT, Instance
 from .scope import Scope, scope_of
 from .types import VCS, known, repository_key
-
-# From the widest to the narrowest.
-_WIDTH = ("CURRENT_STATE_AND_FUTURE", "CURRENT_STATE", MANUAL)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,14 +128,14 @@ def _refuse_narrowing(item: Item, current: Instance, before: str | None, desired
     # A word that nobody knows, or none, may mean the widest where it is there, and the narrowest where it is
     # desired.
     word = desired.strip().upper()
-    from_width = _WIDTH.index(before) if before in _WIDTH else 0
-    to_width = _WIDTH.index(word) if word in _WIDTH else len(_WIDTH)
+    from_width = SELECTION_TYPES.index(before) if before in SELECTION_TYPES else 0
+    to_width = SELECTION_TYPES.index(word) if word in SELECTION_TYPES else len(SELECTION_TYPES)
     if desired == before or to_width <= from_width or _covers_nothing(current, before):
         return
     raise refused(
         current,
         f"changing selection_type from {before or 'what the tenant does not show'} to {desired} "
-        f"{'narrows' if before in _WIDTH else 'may narrow'} what is covered, from now on or at once. To allow this, set "
+        f"{'narrows' if before in SELECTION_TYPES else 'may narrow'} what is covered, from now on or at once. To allow this, set "
         "max_deselect to -1.",
     )
 

@@ -220,7 +220,7 @@ def plan_recreate(item: Item, current: Instance, may: bool | None = None) -> Pla
 def _refuse_recreate(item: Item, current: Instance, may: bool | None) -> None:
     kind = known(item.get("type") or current.type)
     collector = current.type == COLLECTOR
-    missing = [o for o in (kind.creation_options if kind else ()) if o.startswith("credentials.") and not get(item, o)]
+    missing = [option for option in (kind.credentials if kind else ()) if not get(item, option)]
     lost = sorted(k for k, v in _settings_carried_over(item, current).items() if holds_masked(v))
     why = ""
     if kind is None or kind.created_by or kind.consent:

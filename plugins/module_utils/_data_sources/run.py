@@ -12,7 +12,7 @@ import typing as t
 from .._api import Api
 from .._errors import ApiError, CortexError, PartlyDone, TenantError, Unexpected
 from .._http.pool import each
-from .._repository_lists import read_names, repository_names
+from .._repository_lists import names_of, read_names
 from .._state import Memory
 from .apply import Writer
 from .check import check_item
@@ -347,4 +347,4 @@ def _with_candidates(item: Item, read: t.Callable[[str], list[str]]) -> Item:
     given = item.get("scope_candidates")
     if given is None or item["state"] == "absent" or item.get("ignore"):
         return item
-    return {**item, "scope_candidates": read(given) if isinstance(given, str) else repository_names(given, "scope_candidates")}
+    return {**item, "scope_candidates": read(given) if isinstance(given, str) else names_of(given, "scope_candidates")}

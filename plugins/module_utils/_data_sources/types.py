@@ -8,6 +8,7 @@ import dataclasses
 import typing as t
 
 from .. import _addresses as code
+from .fields import CREDENTIALS
 
 VCS, CI_TOOL, CI_CD, VENDOR, GENERIC = "vcs", "ci_tool", "ci_cd", "vendor", "generic"
 # Category of the guide -> the stage of the software life cycle it belongs to.
@@ -98,6 +99,11 @@ class IntegrationType:
     def creation_options(self) -> tuple[str, ...]:
         """The options that its creation wants, as far as the console tells."""
         return tuple(INPUTS[name].option for name in self.inputs)
+
+    @property
+    def credentials(self) -> tuple[str, ...]:
+        """Those of them that the tenant never gives back."""
+        return tuple(option for option in self.creation_options if option in CREDENTIALS)
 
 
 _CONSENT = "authorise the application in a browser: Cortex console, Data Sources, this instance"
