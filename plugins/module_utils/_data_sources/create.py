@@ -18,7 +18,7 @@ from .fields import COLLECTOR, Item, label
 from .instance import Instance
 from .lost import find_lost
 from .made import remember_creatable, remember_made
-from .match import Match
+from .match import Match, expected_identifier
 from .outcome import Outcome
 from .pending import to_complete
 from .plan import Plan, plan_item, plan_pending, plan_update, scope_item
@@ -98,8 +98,7 @@ class Creator:
         """What tells the new instance apart is not what the item says: the next run finds it by what is
         remembered.
         """
-        desired = item.get("identifier", item.get("name") if item["type"] == COLLECTOR else None)
-        if desired is None or made.identifier in (None, desired):
+        if expected_identifier(item) is None or made.identifier in (None, expected_identifier(item)):
             return
         remember_made(self.memory, self.api.client.redactor, item, made)
         current = json.dumps(made.identifier, ensure_ascii=False)

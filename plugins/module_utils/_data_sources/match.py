@@ -118,6 +118,12 @@ def same_new(one: Item, other: Item) -> bool:
     return all(a == b or None in (a, b) for a, b in zip(*pairs))
 
 
+def expected_identifier(item: Item) -> str | None:
+    """The identifier that the item's instance has to have; None when the item does not say."""
+    name = item.get("name") if item.get("type") == COLLECTOR else None
+    return t.cast("str | None", item.get("identifier", name))
+
+
 def proves(item: Item, instance: Instance) -> bool:
     """Whether an instance is the item's beyond doubt: by id, by identifier, or by a name that it shows."""
     if "id" in item:

@@ -22,7 +22,7 @@ from .digest import digest_of, refuse_another
 from .fields import COLLECTOR, Item, label, last_update
 from .instance import Instance
 from .made import made_for
-from .match import Match, unread_by
+from .match import Match, expected_identifier, unread_by
 from .outcome import Outcome
 from .pending import to_renew
 from .plan import Plan, plan_delete, plan_item
@@ -161,8 +161,7 @@ class Run:
         current = self.view.fetch(ids[0], label(item)) if len(ids) == 1 and item["state"] != "absent" else None
         if current is None:
             return Match()
-        desired = item.get("identifier", item.get("name") if item.get("type") == COLLECTOR else None)
-        if desired in (None, current.identifier):
+        if expected_identifier(item) in (None, current.identifier):
             return Match(current, by="memory", proven=False)
         identifier = json.dumps(current.identifier, ensure_ascii=False)
         if item.get("type") == COLLECTOR:
