@@ -21,13 +21,13 @@ FIRST_PAUSE = 1.0
 
 
 def find_lost(api: Api, item: Item, post: Raw, known: t.Callable[[], t.Container[str]], lost: ApiError, seconds: float) -> Instance:
-    """The instance that a create made although no success was seen, in full; looked for during so many
-    seconds.
+    """The instance that a create made although no success was seen, in full.
 
+    It counts only if it is none of the known ones and agrees with every field given.
     post: the body that was sent.
-    known: the ids that were there before it, or that this run made since. Only an instance is taken that is
-        none of them and that agrees with every field given. Raises lost with what was found instead when
-        there is not exactly one.
+    known: the ids that were there before it, or that this run made since.
+    seconds: how long it is looked for.
+    Raises lost with what was found instead when there is not exactly one.
     """
     deadline, pause = time.monotonic() + seconds, FIRST_PAUSE
     while True:

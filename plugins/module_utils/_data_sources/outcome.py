@@ -28,9 +28,9 @@ class Outcome:
     action: created, updated, unchanged, deleted, pending, failed or undetermined (in check mode: what would
         become of it).
     changed: the tenant was, or would be, changed; true together with an error when only part was done.
-    error: one line.
-    names_item: whether it begins with the item's name.
-    api_error: the same as data.
+    error: one line; None when nothing failed.
+    names_item: whether error begins with the item's name.
+    api_error: a refused call as data.
     data_source: option-shaped, secrets not yet hidden.
     actions: the calls that changed the tenant, or would: create, scope, update, delete.
     token_missing: what a person has to do about a token that is not where the item says.

@@ -29,8 +29,9 @@ _REGEX = {"**/": "(?:.*?/)??", "**": ".*?", "*": "[^/]*?"}
 class Verdict:
     """What came of one rule.
 
-    matched: repositories it matches.
-    overruled: those of them that a later rule decides; a few examples.
+    matched: how many repositories it matches.
+    overruled: how many of them a later rule decides.
+    examples: a few of those that it matches.
     """
 
     rule: str
@@ -44,9 +45,9 @@ class Verdict:
 class Scope:
     """What the rules make of the candidates together with what is selected now.
 
-    included: without doubles, selected ones first.
+    included: the repositories, without doubles, selected ones first. All else is numbers of repositories.
     left_out: selected ones that the rules do not include.
-    unlisted: selected ones that are no candidates.
+    unlisted: selected ones that are not candidates.
     unlisted_left_out: those of them that the rules do not include either.
     """
 

@@ -143,7 +143,7 @@ class _Collector:
         seen = self.seen
         try:
             answer = self.asking.api.upload_sarif(
-                json.dumps(report()).encode(), collector_id=self.id, token=token, query={"repository_url": repository_url}
+                json.dumps(sarif_report()).encode(), collector_id=self.id, token=token, query={"repository_url": repository_url}
             )
         except ApiError as exc:
             seen.form("upload", exc.status)
@@ -286,7 +286,7 @@ def _findings(message: t.Any) -> int | None:
     return int(parts[-1]) if parts and parts[-1].isdigit() else None
 
 
-def report() -> Raw:
+def sarif_report() -> Raw:
     """A report of two results, about files that no repository has."""
     rule = "cortex-cloud-appsec-verify"
 
