@@ -26,10 +26,10 @@ test: .venv/.stamp-demo  ## everything that can be checked: lint, unit, sanity (
 test-profile: .venv/.stamp-test  ## the engine against a tenant that answers as in PROFILE=tenant-profile.yml (docs/verify.md)
 	@TENANT_PROFILE="$(abspath $(PROFILE))" .venv/bin/python -m pytest -q tests/modules/test_profiles.py
 
-test-matrix: .venv/.stamp-test  ## tests and sanity on each supported ansible-core (CORES="2.19 2.20": just those; about 45 minutes)
+test-matrix: .venv/.stamp-test  ## tests and sanity on each supported ansible-core (CORES="2.19 2.20/3.12": just those; about 45 minutes)
 	@scripts/test-matrix $(CORES)
 
-lint: .venv/.stamp-test  ## ruff, mypy, yamllint, shellcheck, ansible-lint, antsibull-changelog, antsibull-docs
+lint: .venv/.stamp-test  ## ruff, mypy, yamllint, shellcheck, actionlint, zizmor, ansible-lint, reuse, antsibull
 	@scripts/test lint
 
 unit: .venv/.stamp-test  ## pytest: unit, module, playbook and tenant tests
