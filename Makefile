@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tenant test test-profile test-matrix lint unit sanity bench docs build galaxy release pyz clean
+.PHONY: help demo tenant test test-profile test-matrix lint unit sanity integration bench docs build galaxy release pyz clean
 MAKEFLAGS += --no-print-directory
 
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build
@@ -37,6 +37,9 @@ unit: .venv/.stamp-test  ## pytest: unit, module, playbook and tenant tests
 
 sanity: .venv/.stamp-test  ## ansible-test sanity on a copy under .build/
 	@scripts/test sanity
+
+integration: .venv/.stamp-test  ## ansible-test integration on a copy under .build/, with the embedded tenant
+	@ANSIBLE_TEST=integration WORK=$(CURDIR)/.build/integration scripts/sanity --venv --requirements --python default
 
 bench: .venv/.stamp-test  ## measure speed and rate limit beside the physical limit and rivals (about 15 minutes)
 	@for bench in scripts/bench-*; do .venv/bin/python "$$bench" || exit 1; done
