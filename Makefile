@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tenant test test-profile test-matrix lint unit sanity integration bench docs build galaxy release pyz clean
+.PHONY: help demo tenant check test test-profile test-matrix lint unit sanity integration bench docs build galaxy release pyz clean
 MAKEFLAGS += --no-print-directory
 
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build
@@ -18,6 +18,9 @@ demo: .venv/.stamp-demo  ## onboard a tenant of your own machine as code, twice,
 
 tenant: .venv/.stamp-demo  ## start the embedded tenant alone and print the variables to export (Ctrl-C stops it)
 	@PYTHONPATH=tests .venv/bin/python -m tenant $(ARGS)
+
+check: .venv/.stamp-test  ## between two edits, within a minute: ruff, mypy, the unit tests that the change touches
+	@.venv/bin/python scripts/check
 
 # What the tests need is installed by the script, beside the sanity tests, which need less.
 test: .venv/.stamp-demo  ## everything that can be checked: lint, unit, sanity (what CI runs)
