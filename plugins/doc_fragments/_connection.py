@@ -106,6 +106,7 @@ options:
     choices: [hide, keep]
     default: hide
 requirements:
+  - Python >= 3.9 on the host that runs the module
   - requests >= 2.28 on the host and interpreter that run the module
 notes:
   - The modules connect to the tenant over HTTPS from the host that they run on, usually V(localhost). E(HTTPS_PROXY) and E(NO_PROXY) are honoured.

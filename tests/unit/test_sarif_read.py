@@ -257,8 +257,8 @@ def nested(depth: int, inmost: str = "") -> str:
     return TEXT.replace('"note"', '"note", "properties": {"deep": ' + "[" * depth + inmost + "]" * depth + "}")
 
 
-# The middle one can be parsed, but not walked through to mend the half character in it.
-@pytest.mark.parametrize(("depth", "inmost"), [(20_000, ""), (2_000, '"\\ud800"'), (100_000, "")])
+# The first can be parsed, but not walked through to mend the half character in it. From 3.14 on Python reads as deep as its stack is.
+@pytest.mark.parametrize(("depth", "inmost"), [(2_000, '"\\ud800"'), (100_000, "")])
 def test_deep_nesting_is_refused_with_one_line(tmp_path: Path, depth: int, inmost: str) -> None:
     (tmp_path / "deep.sarif").write_text(nested(depth, inmost), encoding="utf-8")
     with pytest.raises(InputError, match=r"deep.sarif: is nested too deeply to be a SARIF file\.$"):
