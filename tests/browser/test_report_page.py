@@ -25,8 +25,9 @@ sync_api = pytest.importorskip("playwright.sync_api", reason=INSTALL)
 axe_api = pytest.importorskip("axe_playwright_python.sync_playwright", reason=INSTALL)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium was found: install one, or name it in CHROMIUM")
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet import fleet  # noqa: E402
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import Evidence, audit  # noqa: E402
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.evidence import Evidence  # noqa: E402
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet import fleet, summary  # noqa: E402
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import audit  # noqa: E402
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.render import render_fleet, render_report  # noqa: E402
 
 Row = dict[str, Any]
@@ -139,7 +140,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             expected=[{"type": "GITHUB", "name": "cloud"}],
         )
     )
-    everything = {"bank": bank(), "small": fine, "gone": "Cannot list data sources: cannot connect to api-gone.example.com."}
+    gone = "Cannot list data sources: cannot connect to api-gone.example.com."
+    everything: dict[str, Row | str] = {"bank": summary(bank()), "small": summary(fine), "gone": gone}
     texts = {
         "report": render_report(bank()),
         "small": render_report(fine),

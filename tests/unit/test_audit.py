@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.compare import without_secrets
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet import fleet, folder_of
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import KINDS, fail_on_from
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.evidence import Evidence
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet import fleet, folder_of, summary
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import KINDS, days_from, fail_on_from
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import (
-    Evidence,
     audit,
     baseline_fault,
     failing,
-    unpack_options,
 )
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.status import HEALTH
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
@@ -208,12 +207,11 @@ def test_an_unknown_word_in_fail_on_is_refused_with_the_list(words: Any) -> None
         fail_on_from(words)
 
 
-@pytest.mark.parametrize(
-    "options", [{"max_age_days": "x", "key_warn_days": 1}, {"max_age_days": -1, "key_warn_days": 1}, {"max_age_days": None}]
-)
-def test_a_number_that_is_none_is_refused(options: Row) -> None:
+@pytest.mark.parametrize("days", ["x", -1, None, "", 1.5])
+def test_a_number_that_is_none_is_refused(days: Any) -> None:
     with pytest.raises(InputError, match="audit_max_age_days is"):
-        unpack_options(options)
+        days_from(days, "audit_max_age_days")
+    assert days_from("30", "audit_max_age_days") == 30
 
 
 def test_the_audit_keeps_no_secret_and_sees_differences_of_any_size() -> None:
@@ -351,7 +349,7 @@ def test_a_baseline_that_cannot_be_compared_is_named(change: Row, said: str) -> 
 
 def test_the_worst_come_first_and_a_dead_tenant_is_not_audited() -> None:
     sick = audited(sources=[{**JENKINS, "health": "unhealthy", "status": "ERROR"}], fail_on=["unhealthy"])
-    page = fleet({"fine": audited(sources=[JENKINS]), "dead": "cannot connect", "sick": sick}, "2026-11-22T08:00:00Z")
+    page = fleet({"fine": summary(audited(sources=[JENKINS])), "dead": "cannot connect", "sick": summary(sick)}, "2026-11-22T08:00:00Z")
     assert [(h["host"], h["verdict"]) for h in page["hosts"]] == [("dead", "not_audited"), ("sick", "fail"), ("fine", "pass")]
     assert page["hosts"][0]["message"] == "cannot connect"
     assert page["counts"] == {"not_audited": 1, "fail": 1, "attention": 0, "pass": 1}

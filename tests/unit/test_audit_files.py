@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 import pytest
 from test_audit import GITLAB, JENKINS, Row, audited
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet import fleet
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet import fleet, summary
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import KINDS
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.tables import as_csv, as_junit
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
@@ -199,7 +199,7 @@ def test_nothing_becomes_a_formula_however_it_is_disguised_or_parted(lead: str) 
 
 def test_no_file_holds_what_ends_a_text_or_what_xml_cannot_hold() -> None:
     report = audited(sources=[{**JENKINS, "name": "a\0b\x1b"}], expected=[{"type": "JENKINS_SERVER", "name": "a\0b\x1b\ud800"}])
-    for text in (as_csv(report), as_junit(report), render_report(report), render_fleet(fleet({"a\0": report}, "2026-11-22"))):
+    for text in (as_csv(report), as_junit(report), render_report(report), render_fleet(fleet({"a\0": summary(report)}, "2026-11-22"))):
         assert "\0" not in text
     assert "a\\u0000b\\u001b" in as_junit(report)
     assert len(list(junit(report).iter("testcase"))) == 1 + len(KINDS)
@@ -274,7 +274,7 @@ def test_every_file_says_why_a_data_source_is_unwell() -> None:
 
 def test_a_pending_data_source_is_counted_on_the_page() -> None:
     report = audited(sources=[{**JENKINS, "status": "TEMPORARY", "health": "pending"}])
-    for html in (render_report(report), render_fleet(fleet({"x": report}, "2026-11-22"))):
+    for html in (render_report(report), render_fleet(fleet({"x": summary(report)}, "2026-11-22"))):
         page = " ".join(Page(html).text.split())
         assert "1 data source, 1 pending" in page
         assert "0 healthy, 0 unhealthy, 1 pending, 0 unknown" in page
@@ -310,7 +310,8 @@ class Page(HTMLParser):
 @pytest.mark.parametrize("kind", ["report", "fleet"])
 def test_hostile_names_stay_text_on_a_page(kind: str) -> None:
     report = hostile_report()
-    html = render_report(report) if kind == "report" else render_fleet(fleet({HOSTILE[6]: report, HOSTILE[7]: HOSTILE[7]}, "2026-11-22"))
+    page_of_all = fleet({HOSTILE[6]: summary(report), HOSTILE[7]: HOSTILE[7]}, "2026-11-22")
+    html = render_report(report) if kind == "report" else render_fleet(page_of_all)
     page = Page(html)
     assert page.tags.count("script") == 1
     assert page.tags.count("style") == 1

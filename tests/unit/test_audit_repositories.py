@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from test_audit import GITLAB, JENKINS, Row, audited, source
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.repositories import Reader, cover
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.evidence import Evidence
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.repositories import Reader, coverage
 
 FOLDER = Path(__file__).resolve().parents[2] / "plugins" / "module_utils" / "_audit"
 
@@ -21,8 +22,14 @@ def selecting(*repositories: str, **more: Any) -> Row:
     return {**GITLAB, "repositories": list(repositories), "repositories_count": len(repositories), **more}
 
 
+def cover(listed: list[str], sources: list[Row]) -> Row:
+    """The section repositories of a report."""
+    content: Row = coverage(Evidence("api-x", "x", "2026-11-22", sources, repositories=listed)).content
+    return content
+
+
 def states(listed: list[str], *sources: Row) -> list[str]:
-    section, _found = cover(listed, list(sources))
+    section = cover(listed, list(sources))
     return [row["status"] for row in section["items"]]
 
 
@@ -80,7 +87,7 @@ def test_the_web_pages_and_clones_of_each_product_are_its_repositories() -> None
 
 
 def test_duplicates_are_counted_once() -> None:
-    section, _found = cover(["a/b", "A/B.git", "a/c"], [selecting("a/b")])
+    section = cover(["a/b", "A/B.git", "a/c"], [selecting("a/b")])
     assert (section["listed"], section["duplicates"], section["covered"], section["uncovered"]) == (2, 1, 1, 1)
 
 
@@ -109,17 +116,17 @@ def test_the_healthiest_data_source_counts_and_unknown_is_not_healthy() -> None:
     sick = selecting("a/b", id="sick", health="unhealthy")
     odd = selecting("a/b", id="odd", health="unknown")
     new = selecting("a/b", id="new", health="pending")
-    section, _found = cover(["a/b"], [sick, odd])
+    section = cover(["a/b"], [sick, odd])
     assert (section["covered"], section["covered_healthy"], section["items"][0]["health"]) == (1, 0, "unknown")
-    section, _found = cover(["a/b"], [sick, odd, new])
+    section = cover(["a/b"], [sick, odd, new])
     assert (section["covered_healthy"], section["items"][0]["health"]) == (0, "pending")
-    section, _found = cover(["a/b"], [new, sick, odd, selecting("a/b")])
+    section = cover(["a/b"], [new, sick, odd, selecting("a/b")])
     assert section["covered_healthy"] == 1
 
 
 def test_a_name_without_its_group_is_taken_only_when_it_is_the_only_one() -> None:
     core = selecting("payments/ledger", "archive/ledger", "payments/cards")
-    section, _found = cover(["cards", "ledger", "other"], [core])
+    section = cover(["cards", "ledger", "other"], [core])
     assert [row["status"] for row in section["items"]] == ["covered", "unknown", "uncovered"]
     assert "taken for payments/cards" in section["items"][0]["note"]
     assert "2 selected repositories are called so" in section["items"][1]["note"]
@@ -127,7 +134,7 @@ def test_a_name_without_its_group_is_taken_only_when_it_is_the_only_one() -> Non
 
 def test_what_the_tenant_selects_beside_the_list_is_said() -> None:
     core = selecting("a/b", "a/c", "a/d")
-    section, _found = cover(["https://gitlab.example.com/a/b", "c"], [core])
+    section = cover(["https://gitlab.example.com/a/b", "c"], [core])
     assert section["not_listed"] == ["a/d"]
 
 

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 import typing as t
 
-from .kinds import Finding, message_of
+from .kinds import Row, message_of
 
-Row = dict[str, t.Any]
 _SAID = ("kind", "subject", "repository", "message")
 
 
@@ -41,19 +40,19 @@ def changes(now: Row, before: Row) -> Row:
     return result
 
 
-def _key(each: Finding) -> tuple[t.Any, ...]:
+def _key(each: Row) -> tuple[t.Any, ...]:
     return tuple(each.get(k) for k in ("kind", "type", "name", "hostname", "repository", "subject"))
 
 
-def _keyed(each: Finding) -> Finding:
+def _keyed(each: Row) -> Row:
     return {**each, "key": _key(each)}
 
 
-def _open(report: Row) -> dict[tuple[t.Any, ...], Finding]:
+def _open(report: Row) -> dict[tuple[t.Any, ...], Row]:
     return {_key(f): f for f in report["findings"] if not f["excused"]}
 
 
-def _short(each: Finding) -> Row:
+def _short(each: Row) -> Row:
     return {**{k: each.get(k) for k in _SAID}, "message": message_of(each)}
 
 

@@ -4,6 +4,7 @@
 # PRIVATE to the collection: floor 3, exceptions: who answers for which finding, why, and until when. Pure.
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import fnmatch
 import functools
@@ -11,20 +12,21 @@ import re
 import typing as t
 
 from .._errors import InputError, did_you_mean
-from .kinds import KINDS, Finding, day_from, finding
+from .kinds import KINDS, Finding, Row, Section, day_from
 
-Row = dict[str, t.Any]
 WHAT = ("kind", "type", "name", "repository")
 NEEDED = ("owner", "reason", "expires")
 
 
-def excuse(findings: list[Finding], entries: list[t.Any], today: dt.date) -> tuple[list[Row], list[Finding]]:
-    """The exceptions with their state; and the findings, "excused" in those that a valid exception covers, with what is wrong
-    with exceptions at their end: findings that nothing excuses.
+def excuse(findings: list[Finding], entries: list[t.Any] | None, today: dt.date) -> Section:
+    """The section exceptions: each with its state; and all findings, excused in those that a valid exception covers, with what is
+    wrong with exceptions at their end: findings that nothing excuses.
 
     An entry: what (kind, type, name, repository; all given must match; name and repository may be patterns with *), owner, reason,
     expires (the last day on which it holds). One that is expired or incomplete excuses nothing.
     """
+    if entries is None:
+        return Section("exceptions", None, findings)
     rows = [_row(number, entry, today) for number, entry in enumerate(entries)]
     valid = [row for row in rows if not row["fault"]]
     judged = []
@@ -32,25 +34,23 @@ def excuse(findings: list[Finding], entries: list[t.Any], today: dt.date) -> tup
         row = next((r for r in valid if _covers(r, each)), None)
         if row:
             row["used"] += 1
-        judged.append({**each, "excused": {k: row[k] for k in NEEDED}} if row else each)
+        judged.append(dataclasses.replace(each, excused={k: row[k] for k in NEEDED}) if row else each)
     for row in valid:
         row["state"] = "used" if row["used"] else "unused"
-    return rows, judged + [
-        finding("exception", row["fault"], subject=row["subject"], type=row["type"], name=row["name"], repository=row["repository"])
-        for row in rows
-        if row["fault"]
-    ]
+    about = [{k: row[k] for k in ("subject", "type", "name", "repository")} for row in rows]
+    faults = [Finding("exception", row["fault"], **which) for row, which in zip(rows, about) if row["fault"]]
+    return Section("exceptions", rows, judged + faults)
 
 
 def _parts(valid: list[Row], each: Finding) -> list[Finding]:
     """A finding about many repositories as several, when exceptions name some of them; and these without a list when it is one."""
-    if not each.get("repositories") or not any(row["repository"] for row in valid):
+    if not each.repositories or not any(row["repository"] for row in valid):
         return [each]
     parts: dict[int | None, list[str]] = {}
-    for name in each["repositories"]:
-        number = next((r["number"] for r in valid if _covers(r, {**each, "repository": name})), None)
+    for name in each.repositories:
+        number = next((r["number"] for r in valid if _covers(r, dataclasses.replace(each, repository=name))), None)
         parts.setdefault(number, []).append(name)
-    return [{**each, "repositories": names} for names in parts.values()]
+    return [dataclasses.replace(each, repositories=names) for names in parts.values()]
 
 
 def _row(number: int, entry: t.Any, today: dt.date) -> Row:
@@ -106,12 +106,12 @@ def _pattern(wanted: str) -> re.Pattern[str]:
 
 def _covers(row: Row, each: Finding) -> bool:
     for key in WHAT:
-        wanted, value = row[key], each.get(key)
+        wanted, value = row[key], getattr(each, key)
         if not wanted:
             continue
-        if key == "repository" and value is None and each.get("repositories"):
+        if key == "repository" and value is None and each.repositories:
             # _parts() has seen to it that it holds for all or for none.
-            value = each["repositories"][0]
+            value = each.repositories[0]
         if value is None:
             return False
         # A type is the same however the tenant spells it.

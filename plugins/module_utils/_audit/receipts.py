@@ -5,42 +5,32 @@
 from __future__ import annotations
 
 import datetime as dt
-import typing as t
 
 from .._addresses import Repository, path_key
 from .._data_sources.fields import Item
 from .._errors import InputError
-from .kinds import Finding, day_from, finding
+from .evidence import Evidence
+from .kinds import Finding, Row, Section, day_from
 from .repositories import Reader, may_be
 
-Row = dict[str, t.Any]
 
+def receipts(evidence: Evidence, wanted: list[Row]) -> Section:
+    """The section receipts: the newest one of each collector and repository, whatever the branch: a branch that is gone is not stale.
 
-def judge(
-    receipts: list[Row],
-    sources: list[Item],
-    wanted: list[Row] | None,
-    listed: list[str] | None,
-    *,
-    today: dt.date,
-    max_age_days: int,
-    known: list[Row] | None = None,
-) -> tuple[Row, list[Finding]]:
-    """The newest receipt of each collector and repository, whatever the branch: a branch that is gone is not stale.
-
-    receipts: as sarif_upload writes them, each with its C(file). wanted: the expected data sources, None when nothing is described: then
-    the collectors of the tenant are expected. listed: repositories that should have one, if any. known: the tenant's own list, by whose ids
-    receipts may name a repository.
+    wanted: the expected data sources. When nothing is described, the collectors of the tenant are expected.
     """
+    if evidence.receipts is None:
+        return Section("receipts", None)
+    sources, today, max_age_days = evidence.sources, evidence.today, evidence.max_age_days
     collectors = [s for s in sources if str(s.get("type") or "").upper() == "COLLECTOR"]
-    reader = Reader(sources, known)
+    reader = Reader(sources, evidence.known)
     newest: dict[tuple[str, str, str], Row] = {}
     counts: dict[tuple[str, str, str], int] = {}
     found: list[Finding] = []
-    for receipt in receipts:
+    for receipt in evidence.receipts:
         fault = _fault(receipt, today)
         if fault:
-            found.append(finding("unreadable", fault, subject=receipt["file"]))
+            found.append(Finding("unreadable", fault, subject=receipt["file"]))
             continue
         source = _collector(str(receipt.get("collector") or ""), collectors)
         name = str(source.get("name") or source["id"]) if source else str(receipt.get("collector") or "")
@@ -54,14 +44,15 @@ def judge(
         if row["stale"]:
             found.append(_stale(row, f"its newest receipt is {row['age_days']} days old, more than {max_age_days}"))
     uploading = {row["collector"] for row in rows}
-    for name in _expected(collectors, wanted):
+    for name in _expected(collectors, None if evidence.expected is None else wanted):
         if name not in uploading:
             found.append(_stale({"collector": name, "repository": None}, "it has no receipt at all"))
-    section = {"files": len(receipts), "max_age_days": max_age_days, "stale": sum(r["stale"] for r in rows), "items": rows}
-    if listed is not None:
-        found += _without_upload(listed, rows, reader)
-        section["repositories_without"] = sum(f["kind"] == "no_upload" for f in found)
-    return section, found
+    section = {"files": len(evidence.receipts), "max_age_days": max_age_days, "stale": sum(r["stale"] for r in rows), "items": rows}
+    if evidence.repositories is not None:
+        without = _without_upload(evidence.repositories, rows, reader)
+        section["repositories_without"] = len(without)
+        found += without
+    return Section("receipts", section, found)
 
 
 def _fault(receipt: Row, today: dt.date) -> str:
@@ -90,7 +81,7 @@ def _row(name: str, repository: str, receipt: Row, uploads: int, today: dt.date)
 
 def _stale(row: Row, message: str) -> Finding:
     subject = " ".join(filter(None, [f'COLLECTOR "{row["collector"]}"', row["repository"] and f"for {row['repository']}"]))
-    return finding(
+    return Finding(
         "stale", message, subject=subject, type="COLLECTOR", name=row["collector"], repository=row["repository"], stage="cross_stage"
     )
 
@@ -117,5 +108,5 @@ def _without_upload(listed: list[str], rows: list[Row], reader: Reader) -> list[
         wanted = reader.read(text)
         meant = [one for one in (wanted, reader.known_host(wanted)) if one]
         if not any(may_be(one, up.host) or may_be(up, one.host) for one in meant for up in have.get(path_key(one.path), [])):
-            found.append(finding("no_upload", "there is no receipt for it", subject=text, repository=text, stage="cross_stage"))
-    return sorted(found, key=lambda f: str(f["subject"]))
+            found.append(Finding("no_upload", "there is no receipt for it", subject=text, repository=text, stage="cross_stage"))
+    return sorted(found, key=lambda f: str(f.subject))

@@ -5,16 +5,15 @@
 from __future__ import annotations
 
 import dataclasses
-import typing as t
 
 from .._addresses import Repository, host_key, path_key, repository_of, without_port
 from .._data_sources.fields import Item, label
 from .._data_sources.status import HEALTH
 from .compare import code_host, is_code, product_of, readable
-from .kinds import Finding, finding
+from .evidence import Evidence
+from .kinds import Finding, Row, Section
 from .known import name_of
 
-Row = dict[str, t.Any]
 _BEST = {word: place for place, word in enumerate(("healthy", "pending", "unknown", "unhealthy"))}
 
 
@@ -175,39 +174,27 @@ def may_be(one: Repository, host: str) -> bool:
     return not one.host or not host or one.host == host or (one.ssh and one.host == without_port(host))
 
 
-def cover(listed: list[str], sources: list[Item], known: list[Row] | None = None) -> tuple[Row, list[Finding]]:
-    """The coverage of the listed repositories, and what is to be said about it. known: the tenant's own list, where it could be read."""
-    coverage = Coverage(sources, known)
+def coverage(evidence: Evidence) -> Section:
+    """The section repositories: which of the listed ones the tenant covers."""
+    if evidence.repositories is None:
+        return Section("repositories", None)
+    listed, seen = evidence.repositories, Coverage(evidence.sources, evidence.known)
     unique: dict[tuple[str, str], str] = {}
     read: dict[tuple[str, str], Repository] = {}
     for text in listed:
-        one = coverage.reader.read(text)
+        one = seen.reader.read(text)
         unique.setdefault(one.key, text)
         read.setdefault(one.key, one)
-    rows = [coverage.of(text) for text in unique.values()]
-    found = [
-        finding(
-            "uncovered",
-            row["note"] or "no version-control data source selects it",
-            subject=row["name"],
-            repository=row["name"],
-            stage="code",
-        )
-        if row["status"] == "uncovered"
-        else finding(
-            "incomplete", f"whether it is covered is not known: {row['note']}", subject=row["name"], repository=row["name"], stage="code"
-        )
-        for row in rows
-        if row["status"] != "covered"
-    ]
+    rows = [seen.of(text) for text in unique.values()]
+    found = [_open(row) for row in rows if row["status"] != "covered"]
     paths: dict[str, list[Repository]] = {}
     for one in read.values():
-        for meant in filter(None, (one, coverage.reader.known_host(one))):
+        for meant in filter(None, (one, seen.reader.known_host(one))):
             paths.setdefault(path_key(meant.path), []).append(meant)
     bare = {path for _host, path in unique if "/" not in path}
     extra = [
         text
-        for (host, path), text in coverage.selected.items()
+        for (host, path), text in seen.selected.items()
         if not any(may_be(meant, host) for meant in paths.get(path_key(path), []))
         and path_key(path).rpartition("/")[2] not in bare
     ]
@@ -221,4 +208,12 @@ def cover(listed: list[str], sources: list[Item], known: list[Row] | None = None
         "items": rows,
         "not_listed": sorted(extra),
     }
-    return section, found
+    return Section("repositories", section, found)
+
+
+def _open(row: Row) -> Finding:
+    """What is to be said of a listed repository that is not covered, or of which that is not known."""
+    about = {"subject": row["name"], "repository": row["name"], "stage": "code"}
+    if row["status"] == "uncovered":
+        return Finding("uncovered", row["note"] or "no version-control data source selects it", **about)
+    return Finding("incomplete", f"whether it is covered is not known: {row['note']}", **about)

@@ -12,10 +12,9 @@ import unicodedata
 from xml.etree import ElementTree
 
 from .._data_sources.status import reasons
-from .kinds import KINDS, Finding, message_of
+from .kinds import KINDS, Row, message_of
 from .report import failing
 
-Row = dict[str, t.Any]
 COLUMNS = (
     "record", "state", "kind", "type", "name", "id", "hostname", "stage", "repository", "health", "detail", "owner", "reason", "expires"
 )  # fmt: skip
@@ -97,7 +96,7 @@ def _element(tag: str, attributes: Row, text: str | None = None, *, inside: Elem
     return made
 
 
-def _expected_case(entry: Row, findings: list[Finding], fails: set[int]) -> ElementTree.Element:
+def _expected_case(entry: Row, findings: list[Row], fails: set[int]) -> ElementTree.Element:
     return _case(f"expected.{entry['type'] or 'data_source'}", f"[{entry['index']}] {entry['subject']}", findings, fails)
 
 
@@ -106,7 +105,7 @@ def _rule_case(report: Row, kind: str, fails: set[int]) -> ElementTree.Element:
     return _case("rule", kind, [f for f in report["findings"] if f["kind"] == kind], fails, f"not examined: {why}" if why else "")
 
 
-def _case(group: str, name: str, findings: list[Finding], fails: set[int], skipped: str = "") -> ElementTree.Element:
+def _case(group: str, name: str, findings: list[Row], fails: set[int], skipped: str = "") -> ElementTree.Element:
     bad = [f for f in findings if id(f) in fails]
     others = [f for f in findings if id(f) not in fails]
     case = _element("testcase", {"classname": group, "name": name, "time": 0})
@@ -120,7 +119,7 @@ def _case(group: str, name: str, findings: list[Finding], fails: set[int], skipp
     return case
 
 
-def _listed(findings: list[Finding]) -> str:
+def _listed(findings: list[Row]) -> str:
     lines = [
         f"{f['kind']}: {f['subject']}: {message_of(f)}" + (f" (excused until {f['excused']['expires']})" if f["excused"] else "")
         for f in findings[:SHOWN]
