@@ -41,6 +41,8 @@ from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.render
         ("r.csv", "repository\na/b\nc/d\n"),
         ("r.csv", "\ufeffFull_Name,Name\na/b,b\nc/d,d\n"),
         ("r.csv", "id;url\n1;a/b\n2;c/d\n"),
+        ("r.csv", "Project ID,Name,Path with namespace\n1,b,a/b\n2,d,c/d\n"),
+        ("r.csv", "ID\tName\tWeb URL\n1\tb\ta/b\n2\td\tc/d\n"),
         ("r.csv", "a/b,whatever\nc/d,more\n\n"),
         ("r.txt", "# the list\na/b\n\n  c/d\r\n"),
         ("r.json", '["a/b", "c/d"]'),
@@ -63,6 +65,7 @@ def test_a_list_of_repositories_in_any_of_its_forms(tmp_path: Path, name: str, t
     [
         ("gone.csv", None, "cannot be read: No such file or directory"),
         ("r.csv", "repository\n", "names no repository"),
+        ("r.csv", "No.,Projekt,Team\n1,a/b,x\n2,c/d,y\n", r"Its columns: No\., Projekt, Team\. One of these is needed: web_url, .*name"),
         ("r.json", '{"a": [], "b": []}', "must hold a list"),
         ("r.yml", "- [a", "is no valid YML"),
         ("r.yml", "- {owner: x}", r"r.yml\[0\] is no repository"),
@@ -76,6 +79,17 @@ def test_a_list_that_is_none_is_refused_in_one_line(tmp_path: Path, name: str, t
         read_repositories(str(tmp_path / name))
     assert "\n" not in str(raised.value)
     assert "audit_repositories" in str(raised.value)
+
+
+def test_the_url_of_a_repository_comes_before_its_name_since_it_tells_the_host(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("name,url\nb,https://git.example.com/a/b\n")
+    assert read_repositories(str(tmp_path / "r.csv"))[0] == ["https://git.example.com/a/b"]
+    github = {"full_name": "a/b", "url": "https://api.github.com/repos/a/b", "html_url": "https://github.com/a/b"}
+    azure = {"name": "b", "url": "https://dev.azure.com/o/1/_apis/git/repositories/2", "webUrl": "https://dev.azure.com/o/p/_git/b"}
+    assert read_repositories([github, azure])[0] == ["https://github.com/a/b", "https://dev.azure.com/o/p/_git/b"]
+    assert read_repositories([{**github, "html_url": None}])[0] == ["a/b"]
+    # As candidates of a scope they are named as the platform spells them.
+    assert names_of([github, azure], "scope_candidates") == ["a/b", "o/p/b"]
 
 
 def test_exceptions_come_from_a_file_or_the_variables(tmp_path: Path) -> None:

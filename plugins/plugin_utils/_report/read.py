@@ -49,7 +49,7 @@ def _parsed(content: bytes, path: str, variable: str) -> Any:
 
 def read_repositories(given: Any) -> Read:
     """The names or URLs of repositories, from a list or a file: CSV, JSON, YAML or one in each line. Raises InputError."""
-    names, content = read_names(given if isinstance(given, (list, tuple)) else str(given), "audit_repositories")
+    names, content = read_names(given if isinstance(given, (list, tuple)) else str(given), "audit_repositories", urls=True)
     return names, {"given": "in the variables", "entries": len(names)} if content is None else _origin(str(given), content, len(names))
 
 
