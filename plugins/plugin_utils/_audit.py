@@ -106,7 +106,7 @@ def given_files(options: Options, host: str, audited_at: str) -> Evidence:
         evidence.receipts, unreadable, evidence.inputs["receipts"] = read_receipts(options.receipts_dir)
         evidence.unreadable += unreadable
     if options.exceptions:
-        evidence.exceptions, evidence.inputs["exceptions"] = read_exceptions(options.exceptions)
+        evidence.exceptions, evidence.exception_lines, evidence.inputs["exceptions"] = read_exceptions(options.exceptions)
     return evidence
 
 

@@ -242,6 +242,7 @@ def test_an_exception_holds_on_its_last_day() -> None:
     [
         ({"expires": "2026-11-21"}, "expired on 2026-11-21"),
         ({"expires": "soon"}, "its expires is 'soon'"),
+        ({"expires": "2027-02-30"}, "its expires is 2027-02-30: there is no such day."),
         ({"expires": None}, "it lacks expires"),
         ({"owner": ""}, "it lacks owner"),
         ({"reason": None}, "it lacks reason"),
@@ -283,7 +284,46 @@ def test_names_may_be_patterns_and_an_exception_never_excuses_an_exception() -> 
     assert [f["kind"] for f in report["findings"] if not f["excused"]] == ["exception"]
 
 
+@pytest.mark.parametrize(
+    ("wanted", "excused"),
+    [
+        ("lab/*", True), ("LAB/Toy", True), ("https://gitlab.example.com/lab/*", True), ("gitlab.example.com/lab/toy", True),
+        ("git@gitlab.example.com:lab/toy.git", True), ("*/toy", True), ("lab/t?y", True),
+        ("https://github.com/lab/*", False), ("lab", False), ("toy", False), ("lab/[t", False), ("abc/*", False),
+    ],
+)  # fmt: skip
+def test_a_repository_of_an_exception_is_the_same_as_a_path_or_a_url(wanted: str, excused: bool) -> None:
+    waiver = {"repository": wanted, "owner": "o", "reason": "r", "expires": "2026-12-31"}
+    report = audited(sources=[GITLAB], repositories=["https://gitlab.example.com/Lab/Toy"], exceptions=[waiver])
+    assert [bool(f["excused"]) for f in report["findings"]] == [excused]
+
+
+@pytest.mark.parametrize(
+    ("change", "remarks"),
+    [
+        ({"expires": "2027-06-30"}, []),
+        ({"expires": "2026-11-30"}, ["it ends in 8 days"]),
+        ({"name": "*", "expires": "2099-12-31"}, ["it covers every name", "it holds for more than a year, until 2099-12-31"]),
+        ({"name": None, "repository": "*/*", "expires": "2027-06-30"}, ["it covers every repository"]),
+    ],
+)
+def test_broad_long_and_soon_ending_exceptions_are_pointed_out(change: Row, remarks: list[str]) -> None:
+    (row,) = excusing({**GOOD, **change})["exceptions"]
+    assert row["remarks"] == remarks
+
+
 # -- changes
+
+
+def test_a_list_of_names_and_one_of_urls_are_the_same_repositories() -> None:
+    core = {**GITLAB, "repositories": ["a/b"], "repositories_count": 1}
+    first = audited(sources=[core], repositories=["a/b", "c/d"])
+    urls = ["https://gitlab.example.com/A/b", "https://gitlab.example.com/c/d", "https://github.com/c/d"]
+    changes = audited(sources=[core], repositories=urls, baseline=first)["changes"]
+    # Of two that have one path the plain name is neither.
+    assert [f["repository"] for f in changes["new_findings"]] == ["https://github.com/c/d", "https://gitlab.example.com/c/d"]
+    changes = audited(sources=[core], repositories=urls[:2], baseline=first)["changes"]
+    assert (changes["total"], changes["repositories_changed"]) == (0, [])
 
 
 def test_the_second_audit_says_what_changed() -> None:

@@ -98,6 +98,12 @@ def test_exceptions_come_from_a_file_or_the_variables(tmp_path: Path) -> None:
     expected = [{"name": "x", "expires": datetime.date(2026, 12, 31)}]
     assert read_exceptions(str(tmp_path / "w.yml"))[0] == read_exceptions(str(tmp_path / "named.yml"))[0] == expected
     assert read_exceptions(expected)[0] == expected
+    (tmp_path / "dates.yml").write_text("# held by the board\n- {name: x, expires: 2026-12-31}\n- name: y\n  expires: 2027-02-30\n")
+    entries, lines, _origin = read_exceptions(str(tmp_path / "dates.yml"))
+    assert ([each["expires"] for each in entries], lines) == ([datetime.date(2026, 12, 31), "2027-02-30"], [2, 3])
+    entries[1].update(owner="o", reason="r")
+    faults = [f["message"] for f in audited(exceptions=entries, exception_lines=lines)["findings"]]
+    assert faults[1:] == ["its expires is 2027-02-30: there is no such day. (line 3)"]
     (tmp_path / "empty.yml").write_text("# none any more\n")
     assert read_exceptions(str(tmp_path / "empty.yml"))[0] == []
     (tmp_path / "text.yml").write_text("just words")

@@ -19,8 +19,8 @@ class Evidence:
     tenant: its host. inventory_host: whom the report is for. audited_at: 2026-11-22T08:00:00Z; its date is the day of the audit.
     sources: data_source_info with details. expected: items (None: nothing is described). rows, diffs: data_sources in check mode.
     known: the tenant's repositories (None: they could not be read), known_whole: whether it showed all of them.
-    repositories, receipts, exceptions: None when not examined. unreadable: (file, why). baseline: an earlier report.
-    inputs: what was read from where, for the reader of the report. notes: to be said in any case.
+    repositories, receipts, exceptions: None when not examined. exception_lines: the line of each in their file. unreadable: (file, why).
+    baseline: an earlier report. inputs: what was read from where, for the reader of the report. notes: to be said in any case.
     """
 
     tenant: str
@@ -35,6 +35,7 @@ class Evidence:
     repositories: list[str] | None = None
     receipts: list[Row] | None = None
     exceptions: list[t.Any] | None = None
+    exception_lines: list[int] = dataclasses.field(default_factory=list)
     baseline: Row | None = None
     unreadable: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     inputs: Row = dataclasses.field(default_factory=dict)

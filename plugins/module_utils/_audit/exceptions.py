@@ -11,27 +11,36 @@ import functools
 import re
 import typing as t
 
+from .._addresses import path_key
 from .._errors import InputError, did_you_mean
 from .kinds import KINDS, Finding, Row, Section, day_from
+from .repositories import Reader, may_be
 
 WHAT = ("kind", "type", "name", "repository")
 NEEDED = ("owner", "reason", "expires")
+# Days for which an exception is long, and before its end.
+LONG, SOON = 366, 30
 
 
-def excuse(findings: list[Finding], entries: list[t.Any] | None, today: dt.date) -> Section:
+def excuse(
+    findings: list[Finding], entries: list[t.Any] | None, today: dt.date, reader: Reader, lines: t.Sequence[int] = ()
+) -> Section:
     """The section exceptions: each with its state; and all findings, excused in those that a valid exception covers, with what is
     wrong with exceptions at their end: findings that nothing excuses.
 
     An entry: what (kind, type, name, repository; all given must match; name and repository may be patterns with *), owner, reason,
-    expires (the last day on which it holds). One that is expired or incomplete excuses nothing.
+    expires (the last day on which it holds). One that is expired or incomplete excuses nothing. lines: of the file, for each entry.
     """
     if entries is None:
         return Section("exceptions", None, findings)
     rows = [_row(number, entry, today) for number, entry in enumerate(entries)]
+    for row, line in zip(rows, lines):
+        row["line"] = line
+        row["fault"] += f" (line {line})" if row["fault"] else ""
     valid = [row for row in rows if not row["fault"]]
     judged = []
-    for each in [part for whole in findings for part in _parts(valid, whole)]:
-        row = next((r for r in valid if _covers(r, each)), None)
+    for each in [part for whole in findings for part in _parts(valid, whole, reader)]:
+        row = next((r for r in valid if _covers(r, each, reader)), {})
         if row:
             row["used"] += 1
         judged.append(dataclasses.replace(each, excused={k: row[k] for k in NEEDED}) if row else each)
@@ -42,13 +51,13 @@ def excuse(findings: list[Finding], entries: list[t.Any] | None, today: dt.date)
     return Section("exceptions", rows, judged + faults)
 
 
-def _parts(valid: list[Row], each: Finding) -> list[Finding]:
+def _parts(valid: list[Row], each: Finding, reader: Reader) -> list[Finding]:
     """A finding about many repositories as several, when exceptions name some of them; and these without a list when it is one."""
     if not each.repositories or not any(row["repository"] for row in valid):
         return [each]
     parts: dict[int | None, list[str]] = {}
     for name in each.repositories:
-        number = next((r["number"] for r in valid if _covers(r, dataclasses.replace(each, repository=name))), None)
+        number = next((r["number"] for r in valid if _covers(r, dataclasses.replace(each, repository=name), reader)), None)
         parts.setdefault(number, []).append(name)
     return [dataclasses.replace(each, repositories=names) for names in parts.values()]
 
@@ -56,7 +65,7 @@ def _parts(valid: list[Row], each: Finding) -> list[Finding]:
 def _row(number: int, entry: t.Any, today: dt.date) -> Row:
     given = entry if isinstance(entry, dict) else {}
     row: Row = {k: _word(given.get(k)) for k in (*WHAT, *NEEDED)}
-    row.update(number=number, used=0, state="incomplete", fault="")
+    row.update(number=number, line=None, used=0, state="incomplete", fault="", remarks=[])
     said = ", ".join(f"{k} {row[k]}" for k in WHAT if row[k])
     row["subject"] = f"exception {number + 1}" + (f" ({said})" if said else "")
     row["fault"] = _fault(entry, given, row)
@@ -69,7 +78,7 @@ def _row(number: int, entry: t.Any, today: dt.date) -> Row:
     row["expires"] = last.isoformat()
     if last < today:
         return {**row, "state": "expired", "fault": f"it expired on {last} ({row['owner']}: {row['reason']})"}
-    return row
+    return {**row, "remarks": _remarks(row, today)}
 
 
 def _word(value: t.Any) -> str | None:
@@ -104,7 +113,7 @@ def _pattern(wanted: str) -> re.Pattern[str]:
     return re.compile(fnmatch.translate(wanted))
 
 
-def _covers(row: Row, each: Finding) -> bool:
+def _covers(row: Row, each: Finding, reader: Reader) -> bool:
     for key in WHAT:
         wanted, value = row[key], getattr(each, key)
         if not wanted:
@@ -114,8 +123,41 @@ def _covers(row: Row, each: Finding) -> bool:
             value = each.repositories[0]
         if value is None:
             return False
-        # A type is the same however the tenant spells it.
-        same = str(value).upper() == wanted.upper() if key == "type" else str(value) == wanted
-        if not (same or (key in ("name", "repository") and _pattern(wanted).match(str(value)))):
+        if not _means(key, wanted, str(value), reader):
             return False
     return True
+
+
+def _means(key: str, wanted: str, value: str, reader: Reader) -> bool:
+    """Whether what an exception says is what a finding is about."""
+    if key == "type":  # the same however the tenant spells it
+        return value.upper() == wanted.upper()
+    if key == "repository":
+        return _means_repository(wanted, value, reader)
+    return value == wanted or bool(key == "name" and _pattern(wanted).match(value))
+
+
+def _means_repository(wanted: str, value: str, reader: Reader) -> bool:
+    """A repository is the same as a path or a URL, in any case; so lab/* is also https://git.example.com/Lab/toy."""
+    said, one = reader.read(wanted), reader.read(value)
+    for meant in filter(None, (said, reader.known_host(said))):
+        if may_be(meant, one.host) or may_be(one, meant.host):
+            path, pattern = path_key(one.path, one.product), path_key(meant.path, one.product)
+            if path == pattern or _pattern(pattern).match(path):
+                return True
+    return False
+
+
+def _remarks(row: Row, today: dt.date) -> list[str]:
+    """What a reader should know of an exception that holds."""
+    last = dt.date.fromisoformat(row["expires"])
+    left = (last - today).days
+    patterns = [row[key] for key in ("name", "repository") if row[key]]
+    told = []
+    if patterns and all(not pattern.strip("*/") for pattern in patterns):
+        told.append(f"it covers every {'repository' if row['repository'] else 'name'}")
+    if left > LONG:
+        told.append(f"it holds for more than a year, until {last}")
+    if left <= SOON:
+        told.append(f"it ends in {left} days" if left else "it ends today")
+    return told

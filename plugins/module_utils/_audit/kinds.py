@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import re
 import typing as t
 
 from .._errors import InputError, did_you_mean
@@ -177,9 +178,12 @@ def day_from(value: t.Any, what: str) -> dt.date:
         return value.date()
     if isinstance(value, dt.date):
         return value
+    text = str(value).strip()[:10]
     try:
-        return dt.date.fromisoformat(str(value).strip()[:10])
+        return dt.date.fromisoformat(text)
     except ValueError:
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+            raise InputError(f"{what} is {text}: there is no such day.") from None
         raise InputError(f"{what} is {str(value)[:40]!r}: a date such as 2026-12-31 is needed.") from None
 
 

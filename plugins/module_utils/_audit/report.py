@@ -13,7 +13,7 @@ from .exceptions import excuse
 from .kinds import KINDS, Finding, Row, Section, day_from, fail_on_from
 from .known import KINDS_SEEN, notes, tenant_repositories
 from .receipts import receipts
-from .repositories import coverage
+from .repositories import Reader, coverage
 
 SCHEMA, SCHEMA_VERSION = "cortex_cloud.appsec/audit", 1
 
@@ -33,7 +33,7 @@ def audit(evidence: Evidence) -> Row:
     ]
     found = [each for section in sections for each in section.findings]
     found += [Finding("unreadable", why, subject=file) for file, why in evidence.unreadable]
-    waived = excuse(found, evidence.exceptions, evidence.today)
+    waived = excuse(found, evidence.exceptions, evidence.today, Reader(evidence.sources, evidence.known), evidence.exception_lines)
     findings = [each.as_json() for each in sorted(waived.findings, key=lambda each: _rank(each, fail_on))]
     verdict, headline = _judge(findings, fail_on)
     report: Row = {

@@ -29,9 +29,15 @@ class Reader:
         self._products = {code_host(source): product_of(source) for source in filter(is_code, sources) if code_host(source)}
         # Where a product lies below a path of its host: example.com/gitlab.
         self._roots = [host for host in self._products if "/" in host]
+        self._have_read: dict[tuple[str, str], Repository] = {}
 
     def read(self, text: str, product: str = "") -> Repository:
         """The repository that a text means; one that names none is known by that text alone."""
+        if (text, product) not in self._have_read:
+            self._have_read[text, product] = self._read(text, product)
+        return self._have_read[text, product]
+
+    def _read(self, text: str, product: str) -> Repository:
         if text in self._known:
             return self.of_tenant(self._known[text])
         try:

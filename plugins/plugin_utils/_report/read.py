@@ -37,14 +37,36 @@ def _origin(path: str, content: bytes, count: int) -> dict[str, Any]:
     return {"file": path, "sha256": hashlib.sha256(content).hexdigest(), "entries": count}
 
 
-def _parsed(content: bytes, path: str, variable: str) -> Any:
+class _Loader(yaml.SafeLoader):
+    """A date that no calendar has stays the text that it is: what it stands in is told, with its line."""
+
+    def construct_yaml_timestamp(self, node: yaml.ScalarNode) -> Any:
+        try:
+            return super().construct_yaml_timestamp(node)
+        except ValueError:
+            return node.value
+
+
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_yaml_timestamp)
+
+
+def _list_of(content: bytes, path: str, variable: str) -> tuple[list[Any], list[int]]:
+    """The list in a YAML or JSON file, alone or as the one value of a dictionary, and the line of each entry. Raises InputError."""
     try:
-        # JSON is read as YAML too.
-        return yaml.safe_load(content)
+        loader = _Loader(content)  # JSON is read as YAML too
+        node = loader.get_single_node()
+        entries = None if node is None else loader.construct_document(node)
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as exc:
         mark = getattr(exc, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
         raise InputError(f"{variable} {path} is neither YAML nor JSON{where}.") from None
+    if isinstance(entries, dict) and len(entries) == 1:
+        entries, node = next(iter(entries.values())), node.value[0][1]
+    if entries is None:
+        return [], []
+    if not isinstance(entries, list):
+        raise InputError(f"{variable} {path} does not hold a list.")
+    return entries, [each.start_mark.line + 1 for each in node.value]
 
 
 def read_repositories(given: Any) -> Read:
@@ -53,19 +75,14 @@ def read_repositories(given: Any) -> Read:
     return names, {"given": "in the variables", "entries": len(names)} if content is None else _origin(str(given), content, len(names))
 
 
-def read_exceptions(given: Any) -> Read:
-    """The entries of exceptions, from a list or a YAML file. Raises InputError."""
+def read_exceptions(given: Any) -> tuple[list[Any], list[int], dict[str, Any]]:
+    """The entries of exceptions, from a list or a YAML file, and in the file the line of each. Raises InputError."""
     if isinstance(given, (list, tuple)):
-        return list(given), {"given": "in the variables", "entries": len(given)}
+        return list(given), [], {"given": "in the variables", "entries": len(given)}
     path = str(given)
     content = _content(path, "audit_exceptions")
-    entries = _parsed(content, path, "audit_exceptions")
-    if isinstance(entries, dict) and len(entries) == 1:
-        entries = next(iter(entries.values()))
-    entries = [] if entries is None else entries
-    if not isinstance(entries, list):
-        raise InputError(f"audit_exceptions {path} does not hold a list.")
-    return entries, _origin(path, content, len(entries))
+    entries, lines = _list_of(content, path, "audit_exceptions")
+    return entries, lines, _origin(path, content, len(entries))
 
 
 def read_receipts(folder: str) -> tuple[list[dict[str, Any]], list[tuple[str, str]], dict[str, Any]]:
