@@ -35,6 +35,9 @@ options:
     description: C(audit_scan_max_age_days).
     type: int
     default: 30
+  branches:
+    description: C(audit_branches).
+    type: raw
   exceptions:
     description: C(audit_exceptions).
     type: raw

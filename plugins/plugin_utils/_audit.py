@@ -15,7 +15,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.compare import NOT_READ, without_secrets
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.evidence import Evidence
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet import folder_of
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import day_from, days_from, fail_on_from
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import day_from, days_from, fail_on_from, words_from
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.tables import as_csv, as_junit
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._files import full_path, make_folders, write_private
@@ -58,6 +58,7 @@ class Options:
     receipts_dir: str = ""
     max_age_days: Any = 30
     scan_max_age_days: Any = 30
+    branches: Any = None
     exceptions: Any = None
     baseline: str = ""
     key_expires: Any = None
@@ -70,6 +71,7 @@ class Options:
         fail_on_from(self.fail_on)
         for name in ("max_age_days", "scan_max_age_days", "key_warn_days"):
             setattr(self, name, days_from(getattr(self, name), f"audit_{name}"))
+        self.branches = words_from(self.branches, "audit_branches")
         for name in ("today", "key_expires"):
             if getattr(self, name):
                 day_from(getattr(self, name), f"audit_{name}")
@@ -94,6 +96,7 @@ def given_files(options: Options, host: str, audited_at: str) -> Evidence:
         expected=options.expected or None,
         max_age_days=options.max_age_days,
         scan_max_age_days=options.scan_max_age_days,
+        branches=options.branches,
         key_expires=options.key_expires or None,
         key_warn_days=options.key_warn_days,
         fail_on=options.fail_on,

@@ -62,6 +62,22 @@ def test_what_is_found_and_counted() -> None:
     ]  # fmt: skip
 
 
+def test_a_token_that_expired_is_one_finding_with_the_list_of_what_it_breaks() -> None:
+    many = [repo(f"pay/r{n}", broken=EXPIRED) for n in range(3)]
+    other = repo("pay/x", broken=[{"part": "webhook", "reason": ""}])
+    report = audited(sources=[GITLAB], known=[*many, other], fail_on="broken")
+    assert [(f["subject"], f.get("repositories"), f["message"]) for f in report["findings"]] == [
+        ('GITLAB_SELF_MANAGED "core"', ["pay/r0", "pay/r1", "pay/r2"], "the tenant calls invalid: token (expired)"),
+        ("pay/x", None, "the tenant calls invalid: webhook"),
+    ]
+    # What changed is said of each repository.
+    changes = audited(sources=[GITLAB], known=[*many[:2], other], baseline=report)["changes"]
+    assert ([f["repository"] for f in changes["resolved_findings"]], changes["new_findings"]) == (["pay/r2"], [])
+    waiver = {"repository": "pay/r1", "owner": "o", "reason": "r", "expires": "2027-01-01"}
+    parts = audited(sources=[GITLAB], known=many, exceptions=[waiver])["findings"]
+    assert [(f["repositories"], bool(f["excused"])) for f in parts] == [(["pay/r0", "pay/r2"], False), (["pay/r1"], True)]
+
+
 @pytest.mark.parametrize(("days", "kinds"), [(51, []), (52, []), (50, ["not_scanned"])])
 def test_the_age_of_a_scan_is_counted_in_days(days: int, kinds: list[str]) -> None:
     # 52 days before the audit; on the last day that is allowed it is not late yet.

@@ -50,7 +50,12 @@ class _Identity:
     def __init__(self, reports: list[Row]) -> None:
         sources = [{**s, "domain": {"hostname": s.get("hostname")}} for report in reports for s in report["data_sources"]]
         self._reader = Reader(sources)
-        names = [f["repository"] for report in reports for f in report["findings"] if f.get("repository")]
+        names = [
+            name
+            for report in reports
+            for each in report["findings"]
+            for name in filter(None, [each.get("repository"), *(each.get("repositories") or [])])
+        ]
         names += [row["name"] for report in reports for row in (report.get("repositories") or {"items": []})["items"]]
         self._hosts: dict[str, set[str]] = {}
         for name in names:
@@ -64,13 +69,13 @@ class _Identity:
         return (host or next(iter(hosts), "") if len(hosts) == 1 else host), path
 
     def findings(self, report: Row) -> dict[tuple[t.Any, ...], Row]:
-        """The findings of a report by what they are about."""
+        """The findings of a report by what they are about; one about many repositories is one for each of them."""
         keyed = {}
         for each in report["findings"]:
-            about = (each.get("subject"), each.get("hostname"))
-            if each.get("repository"):
-                about = self.of(each["repository"])
-            keyed[(each.get("kind"), each.get("type"), each.get("name"), *about)] = each
+            single = [{**each, "repository": name, "repositories": None} for name in each.get("repositories") or []]
+            for one in single or [each]:
+                about = self.of(one["repository"]) if one.get("repository") else (one.get("subject"), one.get("hostname"))
+                keyed[(one.get("kind"), one.get("type"), one.get("name"), *about)] = one
         return keyed
 
     def coverage(self, before: Row, now: Row) -> list[Row]:

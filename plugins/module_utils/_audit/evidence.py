@@ -20,7 +20,8 @@ class Evidence:
     sources: data_source_info with details. expected: items (None: nothing is described). rows, diffs: data_sources in check mode.
     known: the tenant's repositories (None: they could not be read), known_whole: whether it showed all of them.
     repositories, receipts, exceptions: None when not examined. exception_lines: the line of each in their file. unreadable: (file, why).
-    baseline: an earlier report. inputs: what was read from where, for the reader of the report. notes: to be said in any case.
+    branches: names or patterns of those whose uploads count; none given: the default branch. baseline: an earlier report. inputs: what
+    was read from where, for the reader of the report. notes: to be said in any case.
     """
 
     tenant: str
@@ -41,6 +42,7 @@ class Evidence:
     inputs: Row = dataclasses.field(default_factory=dict)
     notes: list[str] = dataclasses.field(default_factory=list)
     max_age_days: int = 30
+    branches: list[str] = dataclasses.field(default_factory=list)
     scan_max_age_days: int = 30
     key_expires: t.Any = None
     key_warn_days: int = 30

@@ -62,7 +62,8 @@ KINDS: dict[str, Kind] = {
     ),
     "stale": Kind(
         "Stale",
-        "the newest receipt of a collector for a repository is too old, or an expected collector has none",
+        "the newest receipt of a collector for a repository is too old, of a branch that does not count, or of a collector that is not "
+        "there; or an expected collector has none",
         "Find out why the pipeline no longer uploads.",
     ),
     "no_upload": Kind(
@@ -108,14 +109,20 @@ KINDS: dict[str, Kind] = {
 }
 
 
+def words_from(value: t.Any, what: str) -> list[str]:
+    """Words from a list or from text with commas. what: the value, as the InputError calls it that is raised for anything else."""
+    words = value.replace(",", " ").split() if isinstance(value, str) else value or []
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise InputError(f"{what} must be a list of words, or text with commas between them.")
+    return words
+
+
 def fail_on_from(value: t.Any) -> list[str]:
     """The kinds that fail the audit, from a list or from text with commas. Raises InputError for a word that is no kind."""
-    words = value.replace(",", " ").split() if isinstance(value, str) else value or []
-    if not isinstance(words, list):
-        raise InputError(f"audit_fail_on must be a list of kinds of finding: {', '.join(KINDS)}.")
+    words = words_from(value, f"audit_fail_on (any of {', '.join(KINDS)})")
     for word in words:
-        if not isinstance(word, str) or word not in KINDS:
-            said = str(word)[:80]
+        if word not in KINDS:
+            said = word[:80]
             raise InputError(f"audit_fail_on: {said} is no kind of finding.{did_you_mean(said, KINDS)} Known: {', '.join(KINDS)}.")
     return [kind for kind in KINDS if kind in words]
 

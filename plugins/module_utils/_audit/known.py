@@ -13,7 +13,10 @@ from .evidence import Evidence
 from .kinds import Finding, Row, Section
 
 # What an audit reads of each repository.
-READ = ["name", "owner", "url", "source", "integration_id", "organization_id", "is_selected", "is_archived", "scanned_at", "broken"]
+READ = [
+    *("name", "owner", "url", "source", "integration_id", "organization_id", "default_branch"),
+    *("is_selected", "is_archived", "scanned_at", "broken"),
+]
 COUNTS = ("known", "selected", "archived", "unselected", "archived_selected", "broken", "not_scanned", "never_scanned")
 KINDS_SEEN = ("broken", "not_scanned", "unselected", "archived_selected")
 # Days since the last scan, as the report pictures them: at most so many.
@@ -44,7 +47,7 @@ def tenant_repositories(evidence: Evidence) -> Section:
     limit = today - dt.timedelta(days=max_age_days)
     groups: dict[tuple[str, str], Row] = {}
     listed: dict[tuple[str, str], list[str]] = {}
-    found: list[Finding] = []
+    broken: dict[tuple[str, str], list[Row]] = {}
     for row in known:
         holder = _holder(row, by_id)
         seen = _seen(row, limit, dated)
@@ -57,7 +60,7 @@ def tenant_repositories(evidence: Evidence) -> Section:
             group["newest_scan"] = max(group["newest_scan"] or when, when)
             group["oldest_scan"] = min(group["oldest_scan"] or when, when)
         if "broken" in seen:
-            found.append(_broken(row, holder))
+            broken.setdefault((_group(row), _reasons(row)), []).append(row)
         for kind in seen:
             if kind in KINDS_SEEN and kind != "broken":
                 listed.setdefault((kind, _group(row)), []).append(name_of(row))
@@ -67,6 +70,7 @@ def tenant_repositories(evidence: Evidence) -> Section:
             ages[_age(str(row.get("scanned_at") or ""), today)] += 1
     holders = {_group(row): _holder(row, by_id) for row in known}
     told = {**_TOLD, "not_scanned": f"they are selected, and were not scanned for {max_age_days} days, or never"}
+    found = [_broken(some, said, holders[key]) for (key, said), some in broken.items()]
     found += [Finding(kind, told[kind], repositories=sorted(names), **holders[key]) for (kind, key), names in listed.items()]
     rows = sorted(groups.values(), key=lambda g: (-sum(g[k] for k in KINDS_SEEN), g["organization"], str(g["data_source"])))
     section: Row = {name: sum(g[name] for g in rows) for name in COUNTS}
@@ -135,8 +139,13 @@ def _empty(organization: str, holder: Row) -> Row:
     return {**facts, **counts, "newest_scan": None, "oldest_scan": None}
 
 
-def _broken(row: Row, holder: Row) -> Finding:
-    parts = ", ".join(f"{one['part']} ({one['reason']})" if one.get("reason") else str(one["part"]) for one in row["broken"])
-    said = f"the tenant calls invalid: {parts}"
-    facts = {**holder, "subject": name_of(row), "repository": name_of(row), "stage": "code"}
-    return Finding("broken", said, **facts)
+def _reasons(row: Row) -> str:
+    return ", ".join(f"{one['part']} ({one['reason']})" if one.get("reason") else str(one["part"]) for one in row["broken"])
+
+
+def _broken(rows: list[Row], reasons: str, holder: Row) -> Finding:
+    """One finding for all repositories of a data source that are broken for the same reason, such as its token."""
+    said = f"the tenant calls invalid: {reasons}"
+    if len(rows) > 1:
+        return Finding("broken", said, repositories=sorted(map(name_of, rows)), **holder)
+    return Finding("broken", said, **{**holder, "subject": name_of(rows[0]), "repository": name_of(rows[0]), "stage": "code"})

@@ -6,13 +6,12 @@ from __future__ import annotations
 
 import typing as t
 
+from . import known, receipts
 from .changes import changes
 from .compare import data_sources, stages
 from .evidence import Evidence
 from .exceptions import excuse
 from .kinds import KINDS, Finding, Row, Section, day_from, fail_on_from
-from .known import KINDS_SEEN, notes, tenant_repositories
-from .receipts import receipts
 from .repositories import Reader, coverage
 
 SCHEMA, SCHEMA_VERSION = "cortex_cloud.appsec/audit", 1
@@ -22,13 +21,13 @@ def audit(evidence: Evidence) -> Row:
     """The report, as report.json holds it. Raises InputError for options that cannot be meant."""
     fail_on = fail_on_from(evidence.fail_on)
     expected, shown = data_sources(evidence)
-    known = tenant_repositories(evidence)
+    repositories, uploads = known.tenant_repositories(evidence), receipts.receipts(evidence, expected.content)
     sections = [
         expected,
         shown,
         coverage(evidence),
-        known,
-        receipts(evidence, expected.content),
+        repositories,
+        uploads,
         api_key(evidence),
     ]
     found = [each for section in sections for each in section.findings]
@@ -47,7 +46,7 @@ def audit(evidence: Evidence) -> Row:
         "fail_on": fail_on,
         "counts": {kind: _counts([f for f in findings if f["kind"] == kind]) for kind in KINDS},
         "not_examined": _not_examined(evidence),
-        "notes": [*evidence.notes, *notes(known)],
+        "notes": [*evidence.notes, *known.notes(repositories), *receipts.notes(uploads)],
         "inputs": evidence.inputs,
         "stages": stages(expected.content, shown.content),
         "findings": findings,
@@ -98,7 +97,7 @@ def _not_examined(evidence: Evidence) -> dict[str, str]:
     if evidence.expected is None:
         told.update(dict.fromkeys(("missing", "unexpected", "drift", "undetermined"), "no data sources are described (audit_expected)"))
     if evidence.known is None:
-        told.update(dict.fromkeys(KINDS_SEEN, "the tenant's list of repositories was not read"))
+        told.update(dict.fromkeys(known.KINDS_SEEN, "the tenant's list of repositories was not read"))
     if evidence.repositories is None:
         told["uncovered"] = "no list of repositories is given (audit_repositories)"
     if evidence.receipts is None:

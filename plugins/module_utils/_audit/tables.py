@@ -52,9 +52,9 @@ def _rows(report: Row) -> t.Iterator[Row]:
         told = f"by {each['by']}" if each["by"] else each["note"]
         yield {"record": "repository", "state": each["status"], "repository": each["name"], "health": each["health"], "detail": told}
     for each in (report["receipts"] or {}).get("items", []):
-        told = f"newest upload {each['time']}, {each['age_days']} days old, {each['results']} results, sha256 {each['sha256']}"
-        state = "stale" if each["stale"] else "fresh"
-        yield {"record": "receipt", "state": state, "name": each["collector"], "repository": each["repository"], "detail": told}
+        told = f"newest receipt {each['time']}, {each['age_days']} days old, {each['results']} results, sha256 {each['sha256']}"
+        told += f"; {each['why']}" if each["why"] else ""
+        yield {"record": "receipt", "state": each["state"], "name": each["collector"], "repository": each["repository"], "detail": told}
 
 
 def _cell(value: t.Any) -> str:
