@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from typing import Any
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.evidence import Evidence
@@ -16,7 +17,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.plain import one_line
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import outgoing
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import CONNECTION_SPEC
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._audit import Options, add_baseline, given_files, write_report
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._audit import Options, add_earlier, given_files, made_by, write_report
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._progress import Telling
 
@@ -44,7 +45,8 @@ class ActionModule(Telling):
         connection = {name: value for name, value in args.items() if name in CONNECTION_SPEC}
         self._read(evidence, {**connection, **({"expected_tenant": options.tenants[0]} if options.tenants else {})})
         if options.baseline:
-            add_baseline(evidence, options.baseline)
+            add_earlier(evidence, options)
+        evidence.made_by = made_by(str(args.get("api_key_id") or os.environ.get("CORTEXCLOUD_API_KEY_ID", "")), os.environ)
         report = outgoing(audit(evidence))
         folder, check_mode = options.folder(host), self._task.check_mode
         if not check_mode:

@@ -17,6 +17,9 @@ options:
     description: The expected data sources, without their secrets.
     type: list
     elements: dict
+  expected_file:
+    description: The data file that O(expected) comes from, if it is one.
+    type: path
   tenants:
     description: The hosts that the description, the connection and the environment name. More than one is refused.
     type: list

@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -20,9 +23,11 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.tables 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._files import full_path, make_folders, write_private
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._validate import validate_items
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._version import VERSION
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.read import (
-    read_baseline,
+    origin_of,
+    read_earlier,
     read_exceptions,
     read_receipts,
     read_repositories,
@@ -30,6 +35,13 @@ from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.read i
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.render import render_fleet, render_report
 
 FAULTS_SHOWN = 10
+# The page of the job that makes a report: automation controller, GitLab, GitHub, Jenkins.
+JOBS = (
+    "{AWX_HOST}/#/jobs/playbook/{JOB_ID}",
+    "{CI_JOB_URL}",
+    "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}",
+    "{BUILD_URL}",
+)
 
 
 def audit_items(items: Any, variable: str = "audit_expected") -> list[dict[str, Any]]:
@@ -38,21 +50,39 @@ def audit_items(items: Any, variable: str = "audit_expected") -> list[dict[str, 
     # Secrets are left out before anything else happens: no message, file or variable of the audit can hold one.
     kept = [{k: evaluated(item[k], text=True) for k in item if k not in NOT_READ} if isinstance(item, dict) else item for item in items]
     faults = validate_items(kept, variable)
+    if variable == "audit_expected":
+        faults = [fault for index, item in enumerate(kept) for fault in _not_evaluated(item, f"{variable}[{index}]")] or faults
     if faults:
         more = f" And {len(faults) - FAULTS_SHOWN} more." if len(faults) > FAULTS_SHOWN else ""
         raise AnsibleFilterError(" ".join(faults[:FAULTS_SHOWN]) + more)
     return [without_secrets(item) for item in kept]
 
 
+def _not_evaluated(value: Any, where: str) -> Iterator[str]:
+    """Where templates stand that nobody evaluated: from_yaml leaves them as they are, and the tenant would differ from each."""
+    if isinstance(value, str) and re.search(r"{{|{%", value):
+        yield (
+            f"{where} is still a template: from_yaml evaluates none. Name the file as onboard_file instead of setting audit_expected, or "
+            "load it with vars_files."
+        )
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _not_evaluated(inner, f"{where}.{key}")
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _not_evaluated(inner, f"{where}[{index}]")
+
+
 @dataclasses.dataclass
 class Options:
     """What an audit was asked for; each is the role's variable of this name with audit_ before it.
 
-    tenants: the hosts that the description, the connection and the environment name.
+    expected_file: that expected comes from, if it is one. tenants: the hosts that the description, the connection and the environment name.
     """
 
     report_dir: str
     expected: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    expected_file: str = ""
     tenants: list[str] = dataclasses.field(default_factory=list)
     repositories: Any = None
     receipts_dir: str = ""
@@ -102,7 +132,7 @@ def given_files(options: Options, host: str, audited_at: str) -> Evidence:
         fail_on=options.fail_on,
     )
     if options.expected:
-        evidence.inputs["expected"] = {"given": "in the variables", "entries": len(options.expected)}
+        evidence.inputs["expected"] = _origin_of_expected(options)
     if options.repositories:
         evidence.repositories, evidence.inputs["repositories"] = read_repositories(options.repositories)
     if options.receipts_dir:
@@ -113,25 +143,48 @@ def given_files(options: Options, host: str, audited_at: str) -> Evidence:
     return evidence
 
 
-def add_baseline(evidence: Evidence, path: str) -> None:
-    """The earlier report of this tenant, which must be known by now."""
-    evidence.baseline, note, unreadable, origin = read_baseline(path, evidence.tenant, folder_of(evidence.inventory_host))
-    evidence.unreadable += unreadable
-    evidence.notes += [note] if note else []
-    evidence.inputs.update({"baseline": origin} if origin else {})
+def _origin_of_expected(options: Options) -> dict[str, Any]:
+    """The file, as it is; otherwise the list as it was compared, so that the same list has the same hash."""
+    if options.expected_file:
+        return origin_of(options.expected_file, len(options.expected), "onboard_file")
+    content = json.dumps(options.expected, sort_keys=True, ensure_ascii=False)
+    return {"given": "in the variables", "entries": len(options.expected), "sha256": sha256(content)}
+
+
+def add_earlier(evidence: Evidence, options: Options) -> None:
+    """The earlier reports of this tenant, which must be known by now."""
+    host_folder = folder_of(evidence.inventory_host)
+    found = read_earlier(options.baseline, evidence.tenant, host_folder, evidence.audited_at, options.folder(evidence.inventory_host))
+    evidence.baseline, evidence.history = found.baseline, found.history
+    evidence.unreadable += found.unreadable
+    evidence.notes += found.notes
+    evidence.inputs.update({"baseline": found.origin} if found.origin else {})
+
+
+def made_by(api_key_id: str, environment: Mapping[str, str]) -> dict[str, Any]:
+    """With what a report is made: the collection, the key (its id alone), and the job, where a controller or a pipeline names one."""
+    job = ""
+    for form in JOBS:
+        names = re.findall(r"{(\w+)}", form)
+        if not job and all(environment.get(name) for name in names):
+            job = form.format(**{name: environment[name].rstrip("/") for name in names})
+    return {
+        "collection": f"cortex_cloud.appsec {VERSION}",
+        "api_key_id": api_key_id or None,
+        "job": job if re.match(r"https?://", job) else None,
+    }
 
 
 def write_report(folder: str, report: dict[str, Any]) -> None:
-    """Write the files of a report. Raises InputError where that cannot be done."""
-    write_files(
-        folder,
-        {
-            "report.json": _as_text(report),
-            "report.html": render_report(report),
-            "report.csv": as_csv(report),
-            "junit.xml": as_junit(report),
-        },
-    )
+    """Write the files of a report, and SHA256SUMS of them, which sha256sum --check reads. Raises InputError where that cannot be done."""
+    files = {
+        "report.json": _as_text(report),
+        "report.html": render_report(report),
+        "report.csv": as_csv(report),
+        "junit.xml": as_junit(report),
+    }
+    sums = "".join(f"{sha256(content)}  {name}\n" for name, content in files.items())
+    write_files(folder, {**files, "SHA256SUMS": sums})
 
 
 def write_fleet(folder: str, page: dict[str, Any]) -> None:
@@ -149,6 +202,10 @@ def write_files(folder: str, files: dict[str, str]) -> None:
             write_private(path, content)
     except OSError as exc:
         raise InputError(f"audit_report_dir: {path} cannot be written: {exc.strerror}.") from None
+
+
+def sha256(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _as_text(content: dict[str, Any]) -> str:

@@ -197,7 +197,7 @@ def test_only_what_fail_on_names_fails_and_comes_first() -> None:
     report = audited(sources=[sick], expected=expected, fail_on=["unhealthy"])
     assert told(report) == [("unhealthy", "blue"), ("missing", "gone"), ("unexpected", "blue")]
     assert [f["kind"] for f in failing(report["findings"], report["fail_on"])] == ["unhealthy"]
-    assert report["headline"] == "1 finding fails this audit: 1 unhealthy."
+    assert report["headline"] == "1 finding fails this audit: 1 unhealthy. And 2 that do not fail it."
     assert audited(sources=[sick], expected=expected, fail_on="drift, stale")["verdict"] == "attention"
 
 

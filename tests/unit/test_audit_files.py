@@ -17,6 +17,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from ansible.errors import AnsibleFilterError
 from test_audit import GITLAB, JENKINS, Row, audited
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet import fleet, summary
@@ -24,8 +25,11 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds i
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.tables import as_csv, as_junit
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_lists import names_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._version import VERSION
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._audit import audit_items, made_by
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.read import (
-    read_baseline,
+    Earlier,
+    read_earlier,
     read_exceptions,
     read_receipts,
     read_repositories,
@@ -127,21 +131,64 @@ def test_receipts_are_found_in_sub_folders_and_broken_ones_are_named(tmp_path: P
         read_receipts(str(tmp_path / "gone"))
 
 
-def test_a_baseline_is_a_file_or_a_folder_of_hosts_and_a_missing_one_is_only_said(tmp_path: Path) -> None:
-    (tmp_path / "x").mkdir()
-    (tmp_path / "x" / "report.json").write_text(json.dumps(audited(sources=[JENKINS])))
-    for path in (tmp_path, tmp_path / "x" / "report.json"):
-        report, note, unreadable, origin = read_baseline(str(path), "api-x", "x")
-        assert (note, unreadable) == ("", [])
-        assert report is not None
-        assert origin["audited_at"] == "2026-11-22T08:00:00Z"
-    assert read_baseline(str(tmp_path / "gone.json"), "api-x", "x")[1:3] == (
-        f"The baseline {tmp_path / 'gone.json'} does not exist: changes are not shown. A first audit has none.",
-        [],
-    )
-    assert "is about api-x" in read_baseline(str(tmp_path), "api-y", "x")[2][0][1]
-    (tmp_path / "x" / "report.json").write_text("{")
-    assert "is no JSON" in read_baseline(str(tmp_path), "api-x", "x")[2][0][1]
+def earlier(path: Path, tenant: str = "api-x", own: str = "/nowhere") -> Earlier:
+    return read_earlier(str(path), tenant, "x", "2026-11-22T08:00:00Z", own)
+
+
+def test_a_baseline_is_a_file_and_a_missing_one_is_only_said(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text(json.dumps(audited(sources=[JENKINS])))
+    found = earlier(tmp_path / "report.json")
+    assert (found.notes, found.unreadable, len(found.history)) == ([], [], 1)
+    assert found.baseline is not None
+    assert found.origin["audited_at"] == "2026-11-22T08:00:00Z"
+    assert earlier(tmp_path / "gone.json").notes == [
+        f"The baseline {tmp_path / 'gone.json'} does not exist: changes are not shown. A first audit has none."
+    ]
+    assert "is about api-x" in earlier(tmp_path / "report.json", "api-y").unreadable[0][1]
+    (tmp_path / "report.json").write_text("{")
+    assert "is no JSON" in earlier(tmp_path / "report.json").unreadable[0][1]
+
+
+def test_of_a_folder_of_dated_folders_the_newest_earlier_report_is_the_baseline(tmp_path: Path) -> None:
+    def keep(folder: str, **more: Any) -> Path:
+        (tmp_path / folder / "x").mkdir(parents=True)
+        (tmp_path / folder / "x" / "report.json").write_text(json.dumps(audited(sources=[JENKINS], repositories=["a/b"], **more)))
+        return tmp_path / folder / "x"
+
+    keep("2026-08", audited_at="2026-08-20T08:00:00Z")
+    keep("late", audited_at="2026-10-20T08:00:00Z")
+    keep("2026-09", audited_at="2026-09-20T08:00:00Z")
+    keep("future", audited_at="2026-12-01T08:00:00Z")
+    keep("other", audited_at="2026-11-01T08:00:00Z", tenant="api-y")
+    own = keep("2026-11", audited_at="2026-11-20T08:00:00Z")
+    found = earlier(tmp_path, own=str(own))
+    assert (found.origin["file"], found.unreadable) == (str(tmp_path / "late" / "x" / "report.json"), [])
+    assert [point["audited_at"][:7] for point in found.history] == ["2026-08", "2026-09", "2026-10"]
+    assert [(point["listed"], point["covered"], point["fresh"]) for point in found.history] == [(1, 0, None)] * 3
+    # A damaged one is said; of another tenant alone there is none.
+    (tmp_path / "late" / "x" / "report.json").write_text("{")
+    found = earlier(tmp_path, own=str(own))
+    assert (found.origin["audited_at"][:7], found.unreadable[0][0]) == ("2026-09", str(tmp_path / "late" / "x" / "report.json"))
+    (note,) = earlier(tmp_path / "other", "api-x").notes
+    assert note.endswith("A first audit has none. 1 of other tenants were passed over.")
+
+
+def test_what_the_controller_or_the_pipeline_says_of_the_job_is_kept() -> None:
+    awx = {"AWX_HOST": "https://awx.example.com/", "JOB_ID": "7", "CI_JOB_URL": "https://gitlab.example.com/-/jobs/1"}
+    assert made_by("17", awx)["job"] == "https://awx.example.com/#/jobs/playbook/7"
+    assert made_by("17", {"JOB_ID": "7", "CI_JOB_URL": "https://gitlab.example.com/-/jobs/1"})["job"] == "https://gitlab.example.com/-/jobs/1"
+    odd = made_by("", {"BUILD_URL": "javascript:alert(1)"})
+    assert odd == {"collection": f"cortex_cloud.appsec {VERSION}", "api_key_id": None, "job": None}
+
+
+def test_a_template_that_nobody_evaluated_is_refused_with_its_place() -> None:
+    items = [{"type": "SNYK", "name": "x"}, {"type": "GITHUB_ENTERPRISE", "name": "g", "domain": {"hostname": "{{ ghe_host }}"}}]
+    with pytest.raises(AnsibleFilterError) as refused:
+        audit_items(items)
+    assert str(refused.value).startswith("audit_expected[1].domain.hostname is still a template: from_yaml evaluates none.")
+    # What is left out may hold any; and what Ansible has evaluated itself is as it was meant.
+    assert audit_items([{**items[0], "credentials": {"token": "{{ vault_token }}"}}])
+    assert audit_items(items, "tenant_data_sources")
 
 
 # -- written

@@ -166,6 +166,10 @@ def test_an_exception_takes_its_repositories_out_of_the_list() -> None:
     report = audited(sources=[GITLAB], known=ESTATE, exceptions=[waiver])
     late = [(f["repositories"], bool(f["excused"])) for f in report["findings"] if f["kind"] == "not_scanned"]
     assert sorted(late) == [(["pay/never"], False), (["pay/old"], True)]
+    for pattern, excused in (("https://gitlab.example.com/*", True), ("https://github.com/*", False)):
+        # A name without a host is at that of its data source.
+        there = audited(sources=[GITLAB], known=ESTATE, exceptions=[{**waiver, "repository": pattern}])
+        assert [bool(f["excused"]) for f in there["findings"] if f["kind"] == "not_scanned"] == [excused]
     whole = audited(sources=[GITLAB], known=ESTATE, exceptions=[{**waiver, "repository": None, "name": "core"}])
     (late_all,) = [f for f in whole["findings"] if f["kind"] == "not_scanned"]
     assert (late_all["repositories"], bool(late_all["excused"])) == (["pay/never", "pay/old"], True)

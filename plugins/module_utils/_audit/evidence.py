@@ -20,8 +20,9 @@ class Evidence:
     sources: data_source_info with details. expected: items (None: nothing is described). rows, diffs: data_sources in check mode.
     known: the tenant's repositories (None: they could not be read), known_whole: whether it showed all of them.
     repositories, receipts, exceptions: None when not examined. exception_lines: the line of each in their file. unreadable: (file, why).
-    branches: names or patterns of those whose uploads count; none given: the default branch. baseline: an earlier report. inputs: what
-    was read from where, for the reader of the report. notes: to be said in any case.
+    branches: names or patterns of those whose uploads count; none given: the default branch. baseline: an earlier report.
+    history: point_of earlier reports, the oldest first. inputs: what was read from where, made_by: with what, for the reader of the
+    report. notes: to be said in any case.
     """
 
     tenant: str
@@ -38,8 +39,10 @@ class Evidence:
     exceptions: list[t.Any] | None = None
     exception_lines: list[int] = dataclasses.field(default_factory=list)
     baseline: Row | None = None
+    history: list[Row] = dataclasses.field(default_factory=list)
     unreadable: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     inputs: Row = dataclasses.field(default_factory=dict)
+    made_by: Row = dataclasses.field(default_factory=dict)
     notes: list[str] = dataclasses.field(default_factory=list)
     max_age_days: int = 30
     branches: list[str] = dataclasses.field(default_factory=list)

@@ -11,7 +11,7 @@ import functools
 import re
 import typing as t
 
-from .._addresses import path_key
+from .._addresses import Repository, path_key
 from .._errors import InputError, did_you_mean
 from .kinds import KINDS, Finding, Row, Section, day_from
 from .repositories import Reader, may_be
@@ -123,23 +123,20 @@ def _covers(row: Row, each: Finding, reader: Reader) -> bool:
             value = each.repositories[0]
         if value is None:
             return False
-        if not _means(key, wanted, str(value), reader):
+        if key == "repository":
+            same = _means_repository(wanted, reader.of_source(str(value), each.type, each.hostname), reader)
+        elif key == "type":  # the same however the tenant spells it
+            same = str(value).upper() == wanted.upper()
+        else:
+            same = str(value) == wanted or bool(key == "name" and _pattern(wanted).match(str(value)))
+        if not same:
             return False
     return True
 
 
-def _means(key: str, wanted: str, value: str, reader: Reader) -> bool:
-    """Whether what an exception says is what a finding is about."""
-    if key == "type":  # the same however the tenant spells it
-        return value.upper() == wanted.upper()
-    if key == "repository":
-        return _means_repository(wanted, value, reader)
-    return value == wanted or bool(key == "name" and _pattern(wanted).match(value))
-
-
-def _means_repository(wanted: str, value: str, reader: Reader) -> bool:
+def _means_repository(wanted: str, one: Repository, reader: Reader) -> bool:
     """A repository is the same as a path or a URL, in any case; so lab/* is also https://git.example.com/Lab/toy."""
-    said, one = reader.read(wanted), reader.read(value)
+    said = reader.read(wanted)
     for meant in filter(None, (said, reader.known_host(said))):
         if may_be(meant, one.host) or may_be(one, meant.host):
             path, pattern = path_key(one.path, one.product), path_key(meant.path, one.product)

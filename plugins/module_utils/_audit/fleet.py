@@ -25,6 +25,8 @@ def summary(report: Row) -> Row:
         "data_sources": len(report["data_sources"]),
         "healthy": sum(s["health"] == "healthy" for s in report["data_sources"]),
         "repositories": {k: repositories[k] for k in ("listed", "covered", "uncovered", "unknown")} if repositories else None,
+        "uploads": (report["receipts"] or {}).get("repositories_with_fresh"),
+        "history": report["history"],
         "stages": report["stages"],
     }
 
@@ -63,7 +65,7 @@ def _row(host: str, found: Row | str) -> Row:
     if not isinstance(found, str):
         told = {k: v for k, v in found.items() if k != "stages"}
         return {"host": host, **told, "report": f"{folder_of(host)}/report.html"}
-    nothing: Row = dict.fromkeys(("tenant", "data_sources", "healthy", "repositories", "report"))
+    nothing: Row = dict.fromkeys(("tenant", "data_sources", "healthy", "repositories", "uploads", "history", "report"))
     return {"host": host, "verdict": "not_audited", "message": found, "fails": 0, "open": 0, "excused": 0, "by_kind": {}, **nothing}
 
 

@@ -92,7 +92,8 @@ KINDS: dict[str, Kind] = {
     "incomplete": Kind(
         "Incomplete",
         "the selection of a data source could not be read in full, so that the coverage of a repository is not known",
-        "Run the audit again; look in the console if it stays so.",
+        "Of a data source that selects all repositories the tenant shows none: look in the console, or select them by name. Otherwise run "
+        "the audit again.",
     ),
     "undetermined": Kind(
         "Undetermined", "it cannot be told which data source of the tenant an expected one is", "Give the expected data source its id."

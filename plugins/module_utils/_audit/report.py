@@ -48,11 +48,27 @@ def audit(evidence: Evidence) -> Row:
         "not_examined": _not_examined(evidence),
         "notes": [*evidence.notes, *known.notes(repositories), *receipts.notes(uploads)],
         "inputs": evidence.inputs,
+        "made_by": evidence.made_by,
         "stages": stages(expected.content, shown.content),
         "findings": findings,
         **{section.name: section.content for section in [*sections, waived]},
     }
+    report["history"] = [*evidence.history, point_of(report)]
     return {**report, "changes": None if evidence.baseline is None else changes(report, evidence.baseline)}
+
+
+def point_of(report: Row) -> Row:
+    """What a report adds to the history: its numbers at its time; null for what it did not examine. Raises for what is no report."""
+    repositories, uploads = report.get("repositories") or {}, report.get("receipts") or {}
+    return {
+        "audited_at": str(report["audited_at"]),
+        "verdict": report["verdict"],
+        "listed": repositories.get("listed"),
+        "covered": repositories.get("covered"),
+        "fresh": uploads.get("repositories_with_fresh"),
+        "data_sources": len(report["data_sources"]),
+        "healthy": sum(source.get("health") == "healthy" for source in report["data_sources"]),
+    }
 
 
 def _rank(each: Finding, fail_on: list[str]) -> tuple[t.Any, ...]:
@@ -86,6 +102,7 @@ def baseline_fault(content: t.Any, tenant: str) -> str:
         return "it is not whole"
     try:
         changes(content, content)
+        point_of(content)
     except (AttributeError, KeyError, TypeError, ValueError):
         return "it is not whole"
     return "" if isinstance(content["audited_at"], str) else "it does not say when it was made"
@@ -133,8 +150,10 @@ def _judge(findings: list[Row], fail_on: list[str]) -> tuple[str, str]:
     shown = fails or still_open
     by_kind = [f"{n} {kind}" for kind in KINDS if (n := sum(f["kind"] == kind for f in shown))]
     one = len(shown) == 1
+    others = len(still_open) - len(fails)
     words = {
-        "fail": f"{len(fails)} finding{' fails' if one else 's fail'} this audit: {', '.join(by_kind)}.",
+        "fail": f"{len(fails)} finding{' fails' if one else 's fail'} this audit: {', '.join(by_kind)}."
+        + (f" And {others} that {'does' if others == 1 else 'do'} not fail it." if others else ""),
         "attention": f"{len(still_open)} finding{' needs' if one else 's need'} attention: {', '.join(by_kind)}. "
         "No finding is of a kind that fails this audit.",
         "pass": "Nothing to report: what was examined is as expected.",

@@ -61,6 +61,13 @@ class Reader:
         found = self.read(name_of(row), product)
         return found if found.host else dataclasses.replace(found, host=code_host(source))
 
+    def of_source(self, text: str, kind: str | None, hostname: str | None) -> Repository:
+        """A repository that a finding about a data source of this type and host names; one without a host is there."""
+        found = self.read(text)
+        if found.host or not kind:
+            return found
+        return dataclasses.replace(found, host=code_host({"type": kind, "domain": {"hostname": hostname}}))
+
     def known_host(self, bare: Repository) -> Repository | None:
         """Of a path alone whose first part is the host of a data source: the rest of it, there."""
         first, _slash, rest = bare.path.partition("/")
