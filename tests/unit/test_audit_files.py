@@ -408,6 +408,19 @@ def test_many_repositories_take_little_room() -> None:
     assert len(html) < 60 * 20_000 * 3
 
 
+def test_the_pages_picture_coverage_over_time_and_say_it_in_words() -> None:
+    core = {**GITLAB, "repositories": ["a/b"], "repositories_count": 1}
+    before = {"audited_at": "2026-10-22T08:00:00Z", "listed": 4, "covered": 1, "fresh": None}
+    report = audited(sources=[core], repositories=["a/b", "a/c"], history=[before])
+    for html in (render_report(report), render_fleet(fleet({"x": summary(report), "gone": "no"}, "2026-11-22"))):
+        page = Page(html)
+        assert any("2026-10-22 25 %, 2026-11-22 50 %" in text for text in [page.text, *(str(value) for _name, value in page.attributes)])
+    for history in ([], [{**before, "listed": 0}], [{**before, "audited_at": "2026-11-22T08:00:00Z"}], [{**before, "audited_at": "x"}]):
+        assert "Coverage over time" not in render_report(audited(repositories=["a/b"], history=history)), history
+    assert "does not fail this audit (word: <code>uncovered</code>)" in render_report(report)
+    assert "It fails this audit (word: <code>uncovered</code>)" in render_report(audited(repositories=["a/b"], fail_on="uncovered"))
+
+
 def test_an_empty_tenant_has_a_page_too() -> None:
     assert "The tenant has none." in render_report(audited())
     assert "0 of 0 pass" in render_fleet(fleet({}, "2026-11-22"))
