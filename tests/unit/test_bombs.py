@@ -134,11 +134,12 @@ assert scope_of(rules, ["a" * 999, "a/" * 499], []).included == []""",
     "aliases in an exception": """
 import datetime
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.exceptions import excuse
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.repositories import Reader
 value = "x"
 for _level in range(30):
     value = [value] * 9
-rows, faults = excuse([], [{"owner": value, "reason": {"a": value}, "expires": value, "name": value}], datetime.date(2026, 1, 1))
-assert "is no text" in faults[0]["message"], faults""",
+faults = excuse([], [{"owner": value, "reason": {"a": value}, "expires": value, "name": value}], datetime.date(2026, 1, 1), Reader([])).findings
+assert "is no text" in faults[0].message, faults""",
     "aliases in a variable": """
 from ansible.errors import AnsibleFilterError
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils import _filters

@@ -19,7 +19,8 @@ from published_tenant import DEFAULTS
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._admitted import unreadable_within
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import Evidence, audit
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.evidence import Evidence
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import audit
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import create, lost, results, view
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import item_from
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.find import fetch_data_sources
