@@ -40,6 +40,7 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "retry_deadline": ("CORTEXCLOUD_RETRY_DEADLINE",),
     "requests_per_second": ("CORTEXCLOUD_REQUESTS_PER_SECOND",),
     "rate_limit_dir": ("CORTEXCLOUD_RATE_LIMIT_DIR",),
+    "rate_limit_url": ("CORTEXCLOUD_RATE_LIMIT_URL",),
 }
 _NUMBERS = ("request_timeout", "retry_deadline", "requests_per_second")
 _YES, _NO = ("1", "true", "yes", "on", "y", "t"), ("0", "false", "no", "off", "n", "f")

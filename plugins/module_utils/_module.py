@@ -61,6 +61,7 @@ CONNECTION_SPEC: dict[str, dict[str, t.Any]] = {
     "retry_deadline": {"type": "float", "default": 120.0, "fallback": (environment, ["CORTEXCLOUD_RETRY_DEADLINE"])},
     "requests_per_second": {"type": "float", "default": 8.0, "fallback": (environment, ["CORTEXCLOUD_REQUESTS_PER_SECOND"])},
     "rate_limit_dir": {"type": "path", "fallback": (environment, ["CORTEXCLOUD_RATE_LIMIT_DIR"])},
+    "rate_limit_url": {"type": "str", "no_log": True, "fallback": (environment, ["CORTEXCLOUD_RATE_LIMIT_URL"])},
     "state_dir": {"type": "path", "fallback": (environment, ["CORTEXCLOUD_STATE_DIR"])},
     "trace_file": {"type": "path", "fallback": (environment, ["CORTEXCLOUD_TRACE_FILE"])},
     "trace_names": {

@@ -213,7 +213,7 @@ def test_an_item_has_the_options_of_the_single_module() -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_every_secret_option_is_hidden_by_ansible(name: str) -> None:
-    secret = {field.option for field in FIELDS if field.secret} | {"api_key", "collector_token"}
+    secret = {field.option for field in FIELDS if field.secret} | {"api_key", "collector_token", "rate_limit_url"}
 
     def walk(spec: dict[str, Any], path: str = "") -> Iterator[str]:
         for option, about in spec.items():

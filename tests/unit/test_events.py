@@ -186,9 +186,11 @@ def test_the_environment_stands_for_arguments_and_a_blank_one_for_nothing(monkey
     monkeypatch.setenv("CORTEXCLOUD_CA_PATH", " ")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/ca.pem")
     monkeypatch.setenv("CORTEXCLOUD_REQUEST_TIMEOUT", "7")
+    monkeypatch.setenv("CORTEXCLOUD_RATE_LIMIT_URL", "redis://cache")
     found = _events.connection_from({"api_key": "", "requests_per_second": "2"})
     assert (found.api_url, found.validate_certs, found.ca_path) == ("https://api-x.example.com", False, "/ca.pem")
     assert (found.request_timeout, found.requests_per_second, found.api_key) == (7.0, 2.0, "")
+    assert found.rate_limit_url == "redis://cache"
     assert _events.connection_from({"validate_certs": "yes"}).validate_certs
     # Those of the modules, and their variables.
     modules = (ROOT / "plugins/module_utils/_module.py").read_text(encoding="utf-8")

@@ -108,6 +108,7 @@ def _upload(prepared: Prepared, given: dict[str, t.Any], redactor: Redactor) -> 
         requests_per_second=_number("CORTEXCLOUD_REQUESTS_PER_SECOND", 8.0),
         retry_deadline=_number("CORTEXCLOUD_RETRY_DEADLINE", 120.0),
         rate_limit_dir=_environment("CORTEXCLOUD_RATE_LIMIT_DIR"),
+        rate_limit_url=_environment("CORTEXCLOUD_RATE_LIMIT_URL") or "",
         state_dir=_environment("CORTEXCLOUD_STATE_DIR"),
         trace_file=_environment("CORTEXCLOUD_TRACE_FILE"),
         trace_names=_environment("CORTEXCLOUD_TRACE_NAMES") or "hide",
