@@ -10,8 +10,10 @@ import io
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, redirect_stderr, redirect_stdout
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -76,6 +78,35 @@ def tenant() -> Iterator[EmbeddedTenant]:
 def awkward() -> Iterator[EmbeddedTenant]:
     with EmbeddedTenant(profile="awkward", rate=1000) as started:
         yield started
+
+
+class Host(BaseHTTPRequestHandler):
+    """A host that answers each path as a test says: path -> (status, JSON), and any other path as it says too."""
+
+    def do_GET(self) -> None:
+        server: Any = self.server
+        status, body = server.answers.get(self.path, server.otherwise)
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def host() -> Iterator[ThreadingHTTPServer]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Host)
+    server.daemon_threads = True
+    server.otherwise = (404, {"message": "no such page"})  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
 
 
 def connection(tenant: EmbeddedTenant, key: str = "admin") -> dict[str, Any]:
