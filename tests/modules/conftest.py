@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import contributed
 import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.common.parameters import PASS_VARS
@@ -30,6 +31,7 @@ except ImportError:  # ansible-core 2.18
     patch_module_args = None
 
 MODULES = "ansible_collections.cortex_cloud.appsec.plugins.modules"
+_LEFT = pytest.StashKey[dict[str, int]]()
 RunModule = Callable[..., dict[str, Any]]
 
 
@@ -56,6 +58,37 @@ def run_main(name: str, params: dict[str, Any], *, check: bool = False, diff: bo
     assert bool(ended.value.code) == bool(result.get("failed")), result
     assert "Traceback" not in err.getvalue(), err.getvalue()
     return {"failed": False, **result}
+
+
+def pytest_configure() -> None:
+    contributed.add_given()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With TENANT_PROFILE keep the tests that hold for any tenant, and tell how many do not and why."""
+    if contributed.FILE is None:
+        return
+    unfit = {
+        item: contributed.unfit(item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {})
+        for item in items
+    }
+    left = {why: sum(one == why for one in unfit.values()) for why in sorted({*unfit.values()} - {""})}
+    config.stash[_LEFT] = left
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["left"] = left
+    config.hook.pytest_deselected(items=[item for item in items if unfit[item]])
+    items[:] = [item for item in items if not unfit[item]]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Of one of several processes: each collects all tests."""
+    node.config.stash[_LEFT] = node.workeroutput.get("left", {})
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    for why, number in config.stash.get(_LEFT, {}).items():
+        terminalreporter.write_line(f"{number} tests were not run against {contributed.FILE}: {why}")
 
 
 @pytest.fixture(autouse=True)

@@ -22,6 +22,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._verify.asking
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._verify.evidence import STATEMENTS, members
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._verify.switches import NEVER, WRITE
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._verify.switches import SWITCHES as SEEN
+from tenant.profile import read_profile
 from tenant.server import EmbeddedTenant
 from tenant.switches import SWITCHES
 
@@ -91,11 +92,22 @@ def test_nothing_wrong_is_said_of_any_combination(seed: int, tmp_path: Path) -> 
     with EmbeddedTenant(chance.choice(["published", "default", "awkward"]), rate=1000, **switches) as tenant:
         fill(tenant, *held)
         before = tenant.instances
-        result = verified(tenant, tmp_path, write=chance.random() < 0.7)
+        result = verified(tenant, tmp_path, write=chance.random() < 0.7, report=tmp_path / "profile.yml")
         assert wrong(result["seen"], tenant) == {}, (switches, held)
         assert result["requests"] <= MOST_REQUESTS
         assert set(tenant.instances) == set(before), result.get("msg")
         assert not result.get("failed"), result["msg"]
+    if not WHOLE and seed % 4:
+        return
+    # And back: of a tenant that is started with the profile, verify says the same.
+    known = read_profile(str(tmp_path / "profile.yml"))
+    assert known == {name: value for name, value in result["seen"]["switches"].items() if name not in result["seen"]["needed"]}
+    with EmbeddedTenant(**{**known, "rate": 1000}) as replayed:
+        fill(replayed, *held)
+        again = verified(replayed, tmp_path, write=result["seen"]["asked"]["with_verify_write"])
+        assert wrong(again["seen"], replayed) == {}, (switches, held)
+        same = [name for name in known if name not in again["seen"]["needed"]]
+        assert len(same) > len(known) / 2, (switches, held)
 
 
 def test_a_certificate_and_a_refusal_for_the_limit_are_seen(tmp_path: Path) -> None:
