@@ -42,7 +42,7 @@ def rows() -> dict[str, tuple[str, str]]:
 
 def test_every_published_member_has_its_row_and_is_returned() -> None:
     said = rows()
-    assert list(sorted(said)) == sorted(PUBLISHED)
+    assert sorted(said) == sorted(PUBLISHED)
     assert {member for member, (_module, elsewhere) in said.items() if not elsewhere} == RETURNED_ONLY
     returned = set(shown(dict.fromkeys(PUBLISHED)))
     assert returned == {"id", *MEMBERS}
