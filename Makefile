@@ -27,7 +27,8 @@ test: .venv/.stamp-demo  ## everything that can be checked: lint, unit, sanity (
 	@scripts/test lint unit sanity
 
 test-profile: .venv/.stamp-test  ## the engine against a tenant that answers as in PROFILE=tenant-profile.yml (docs/verify.md)
-	@TENANT_PROFILE="$(abspath $(PROFILE))" .venv/bin/python -m pytest -q tests/modules/test_profiles.py
+	@test -n "$(PROFILE)" || { echo "Say which: make test-profile PROFILE=tenant-profile.yml"; exit 2; }
+	@TENANT_PROFILE="$(abspath $(PROFILE))" .venv/bin/python -m pytest -q -n 3 tests/modules
 
 test-matrix: .venv/.stamp-test  ## tests and sanity on each supported ansible-core (CORES="2.19 2.20/3.12": just those; about 45 minutes)
 	@scripts/test-matrix $(CORES)

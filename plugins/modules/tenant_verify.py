@@ -15,6 +15,7 @@ description:
     name, id, host, repository or key. So it can be attached to a public issue, and the embedded tenant of this collection can be started
     with it.
   - It only reads, and a key that may only view is enough, unless O(verify_write=true).
+  - Where nothing can be read, it fails and writes no profile.
 options:
   verify_report:
     description:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from bulk import Engine, RunModule, actions
+from contributed import tenants
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import collector_token, view
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.collector_token import CredentialsFile
@@ -25,7 +26,7 @@ from tenant.server import EmbeddedTenant
 SCAN: dict[str, Any] = {"type": "COLLECTOR", "name": "scan"}
 
 
-@pytest.fixture(params=["guide", "awkward"])
+@pytest.fixture(params=tenants("guide", "awkward"))
 def engine(request: pytest.FixtureRequest, run_module: RunModule, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     monkeypatch.setattr(view, "SETTLE_PAUSES", (0.0, 0.05, 0.1, 0.1))
     with EmbeddedTenant(profile=request.param, rate=1000) as tenant:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
 import json
 import runpy
 import subprocess
@@ -145,7 +146,10 @@ def test_what_happens_while_nothing_runs_is_not_lost(tenant: EmbeddedTenant, cor
     args = arguments(tenant, state_file=str(file), repositories=True)
     assert names(watched({**args, "initial": True})) == ["appeared"]
     tenant.set_status(core, "ERROR")
-    assert names(watched(args)) == ["status_changed"]
+    looked = json.loads(file.read_text())["at"]
+    (changed,) = watched(args)
+    assert (changed["event"], changed["since"]) == ("status_changed", looked)
+    assert looked <= changed["at"] == datetime.datetime.strptime(changed["at"], "%Y-%m-%dT%H:%M:%SZ").strftime("%Y-%m-%dT%H:%M:%SZ")
     assert watched({**args, "initial": True}) == []
     assert file.stat().st_mode & 0o777 == 0o600
     assert args["api_key"] not in file.read_text()
