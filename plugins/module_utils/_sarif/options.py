@@ -213,6 +213,7 @@ OPTIONS = (
         (
             "Whether a report without any result to send is uploaded. By default it is not, with a warning, since it may close all "
             "findings of an earlier one.",
+            "The collector takes no run without a rule: one that has neither results nor rules gets a rule.",
         ),
         type="bool",
         default=False,
@@ -265,9 +266,10 @@ OPTIONS = (
     Option(
         "receipt_dir",
         (
-            "A folder for one JSON receipt for each accepted document, with time, collector, repository, branch, commit, tool, results "
-            "by level, SHA-256, HTTP status and what the tenant said of it. Receipts hold no secret and may be read by everybody on the "
-            "host (files 0644, a folder that is made 0755).",
+            "A folder for JSON receipts, one for each accepted document and one for each report that had no result to send.",
+            "A receipt has the time, the tenant, the collector, the repository, the branch, the commit, the build, the scanners, how many "
+            "results there were and what became of them, the SHA-256 of the report and of what was sent, the HTTP status and what the "
+            "tenant said. Receipts hold no secret and may be read by everybody on the host (files 0644, a folder that is made 0755).",
         ),
         type="path",
         metavar="FOLDER",

@@ -47,6 +47,7 @@ class Head(t.NamedTuple):
     """A SARIF 2.1.0 log without results. found: how many results each run has. counts: what had to be changed to read it.
 
     taken: whether all results were given to `take` with all that they rest on; otherwise read_results() has to do it.
+    sha256: of the whole file.
     """
 
     log: Raw
@@ -54,6 +55,7 @@ class Head(t.NamedTuple):
     counts: dict[str, int]
     warnings: list[str]
     taken: bool
+    sha256: str
 
 
 @contextlib.contextmanager
@@ -90,7 +92,7 @@ def read_head(path: str, take: Take) -> Head:
             if not sum(reader.found):
                 raise InputError(f"{said}. Have the scanner write SARIF 2.1.0.")
             warnings.append(f"{said}.")
-        return Head(log, reader.found, {name: n for name, n in counts.items() if n}, warnings, reader.taken)
+        return Head(log, reader.found, {name: n for name, n in counts.items() if n}, warnings, reader.taken, text.digest.hexdigest())
 
 
 def read_results(path: str, take: Take, runs: list[Raw]) -> list[int]:

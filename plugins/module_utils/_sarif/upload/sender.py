@@ -13,7 +13,8 @@ from ..._api import Api
 from ..._errors import ApiError, CortexError, InputError, PartlyDone
 from ..prepare import Prepared, Upload
 from .ingestion import Ingestion
-from .journal import ACCEPTED, UNKNOWN, Journal, Receipts, set_key
+from .journal import ACCEPTED, UNKNOWN, Journal, set_key
+from .receipts import About, Receipts
 from .target import Target, find_collector, plan_target, plan_warnings, query_of
 
 # What the result says of one document.
@@ -38,11 +39,20 @@ def upload(api: Api | None, prepared: Prepared, params: dict[str, t.Any], *, exp
         "results_by_level": prepared.levels,
     }
     result["warnings"] = [*prepared.warnings, *warnings, *plan_warnings(prepared.uploads, target, query)]
-    if api is None or not rows:
+    if api is None:
+        return result
+    receipts = _receipts(api, target, query, params)
+    if receipts:
+        for source in prepared.empty:
+            try:
+                receipts.not_sent(source)
+            except OSError as exc:
+                raise InputError(f"{source.path} has nothing to send, and {_no_receipt(receipts, exc)} Nothing was sent.") from None
+    if not rows:
         return result
     if target.collector_name:
         target = dataclasses.replace(target, collector_id=find_collector(api, target.collector_name))
-    sender = _Sender(api, target, query, params, result)
+    sender = _Sender(api, target, query, params, result, receipts)
     with sender.alone(prepared.uploads) as journal:
         sender.send(prepared.uploads, journal)
     sender.judge()
@@ -50,10 +60,10 @@ def upload(api: Api | None, prepared: Prepared, params: dict[str, t.Any], *, exp
 
 
 class _Sender:
-    def __init__(self, api: Api, target: Target, query: dict[str, str], params: dict[str, t.Any], result: dict[str, t.Any]) -> None:
-        self.api, self.target, self.query, self.params, self.result = api, target, query, params, result
-        folder = (params.get("receipt_dir") or "").strip()
-        self.receipts = Receipts(folder) if folder else None
+    def __init__(
+        self, api: Api, target: Target, query: dict[str, str], params: dict[str, t.Any], result: dict[str, t.Any], receipts: Receipts | None
+    ) -> None:
+        self.api, self.target, self.query, self.params, self.result, self.receipts = api, target, query, params, result, receipts
 
     @contextlib.contextmanager
     def alone(self, uploads: list[Upload]) -> t.Iterator[Journal | None]:
@@ -93,7 +103,11 @@ class _Sender:
                 return
             self.result["changed"] = True
             if self.receipts:
-                self._receipt(self.receipts, each, row)
+                try:
+                    self.receipts.accepted(each, row["status"], row["ingestion"])
+                except OSError as exc:
+                    # The upload stands; a failure would have it sent again.
+                    warnings.append(f"{each.path} was accepted, but {_no_receipt(self.receipts, exc)}")
             if journal:
                 try:
                     journal.note(number, ACCEPTED, row["status"], row["ingestion"])
@@ -156,22 +170,28 @@ class _Sender:
             said += f" A run with the same journal sends what is missing ({journal.accepted()} of {len(rows)} are accepted{again})."
         self.result.update({**error.as_result(), "changed": self.result["changed"], "msg": said})
 
-    def _receipt(self, receipts: Receipts, each: Upload, row: Row) -> None:
-        collector = self.target.name or self.target.collector_name or self.target.collector_id or urlsplit(self.target.upload_url).path
-        try:
-            receipts.write(
-                each,
-                collector=collector,
-                query=self.query,
-                commit=(self.params.get("commit") or "").strip(),
-                status=row["status"],
-                ingestion=row["ingestion"],
-            )
-        except OSError as exc:
-            # The upload stands; a failure would have it sent again.
-            self.result["warnings"].append(
-                f"{each.path} was accepted, but its receipt could not be written to {receipts.folder}: {exc.strerror}."
-            )
+
+def _receipts(api: Api, target: Target, query: dict[str, str], params: dict[str, t.Any]) -> Receipts | None:
+    folder = (params.get("receipt_dir") or "").strip()
+    if not folder:
+        return None
+    url = target.upload_url
+    if not url:
+        # A tenant that is missing is told when something is sent to it.
+        with contextlib.suppress(InputError):
+            url = api.client.origin()
+    about = About(
+        collector=target.name or target.collector_name or target.collector_id or urlsplit(target.upload_url).path,
+        tenant=urlsplit(url).netloc,
+        query=query,
+        commit=(params.get("commit") or "").strip(),
+        build_url=(params.get("build_url") or "").strip(),
+    )
+    return Receipts(folder, about)
+
+
+def _no_receipt(receipts: Receipts, exc: OSError) -> str:
+    return f"its receipt could not be written to {receipts.folder}: {exc.strerror}."
 
 
 def _row(each: Upload) -> Row:

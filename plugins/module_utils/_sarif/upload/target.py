@@ -148,7 +148,7 @@ def plan_warnings(uploads: list[Upload], target: Target, query: dict[str, str]) 
             f"{len(uploads)} documents go to one collector, repository and branch. Nothing public says whether a later upload adds to an "
             "earlier one or replaces it: check that the findings of all of them show, or use a collector for each scanner."
         )
-    tools = list(dict.fromkeys(tool for upload in uploads for tool in upload.tools))
+    tools = list(dict.fromkeys(tool.name for upload in uploads for tool in upload.source.tools))
     if len(tools) > 1:
         found.append(
             f"reports of {len(tools)} tools ({', '.join(tools[:5])}) go to one collector: the vendor recommends one for each, "
