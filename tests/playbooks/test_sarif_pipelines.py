@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -32,7 +33,7 @@ UPLOAD = """
         path: ["{{ workspace }}/reports/*.sarif"]
         upload_url: "{{ lookup('env', 'CORTEX_COLLECTOR_URL') }}"
         repository_url: "{{ lookup('env', 'REPO_URL') }}"      # may be git@host:org/repo.git or hold a job token
-        branch: "{{ lookup('env', 'BRANCH') }}"                # empty in a merge-request pipeline: warned, never silent
+        branch: "{{ lookup('env', 'BRANCH') }}"                # empty in a merge-request pipeline: refused
         source_root: "{{ workspace }}"
         receipt_dir: "{{ workspace }}/receipts"
 """
@@ -40,6 +41,8 @@ UPLOAD = """
 
 def report(workspace: Path, name: str = "bandit", count: int = 2) -> None:
     (workspace / "reports").mkdir(exist_ok=True)
+    (workspace / "src").mkdir(exist_ok=True)
+    (workspace / "src" / "0.py").touch()
     results = [
         {
             "ruleId": "B101",
@@ -115,18 +118,18 @@ def test_upload_of_a_pipeline_with_the_collectors_token_alone(run: Run, tenant: 
     for secret in (TOKEN, secrets["CORTEXCLOUD_COLLECTOR_TOKEN"]):
         assert secret not in done.stdout + done.stderr + receipt.read_text()
     report(tmp_path, "eslint")
-    done = play(run, tmp_path, UPLOAD, **{**secrets, "BRANCH": "", "REPO_URL": "git@github.com:example/shop.git"})
+    done = play(run, tmp_path, UPLOAD, **{**secrets, "REPO_URL": "git@github.com:example/shop.git"})
     assert done.returncode == 0, done.stdout
-    for warning in ("default branch", "2 documents go to one collector", "reports of 2 tools (bandit, eslint)"):
+    for warning in ("2 documents go to one collector", "reports of 2 tools (bandit, eslint)"):
         assert warning in " ".join((done.stdout + done.stderr).split())
 
 
 def test_a_fork_without_secrets_can_check(run: Run, tenant: EmbeddedTenant, tmp_path: Path) -> None:
-    done = play(run, tmp_path, UPLOAD, "--check", REPO_URL="https://github.com/example/shop")
+    done = play(run, tmp_path, UPLOAD, "--check", REPO_URL="https://github.com/example/shop", BRANCH="main")
     assert done.returncode == 0, done.stdout + done.stderr
     assert not (tmp_path / "receipts").exists()
     (tmp_path / "reports" / "bandit.sarif").write_text("<html>")
-    done = play(run, tmp_path, UPLOAD, "--check", REPO_URL="https://github.com/example/shop")
+    done = play(run, tmp_path, UPLOAD, "--check", REPO_URL="https://github.com/example/shop", BRANCH="main")
     assert done.returncode == 2
     assert "not JSON but HTML" in done.stdout + done.stderr
     assert tenant.journal == []
@@ -302,8 +305,9 @@ def pyz(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_the_file_is_built_reproducibly_of_floors_1_to_3(pyz: str, tmp_path: Path) -> None:
     again = tmp_path / "again.pyz"
-    subprocess.run([sys.executable, str(ROOT / "scripts" / "build-pyz"), str(again)], check=True)
+    done = subprocess.run([sys.executable, str(ROOT / "scripts" / "build-pyz"), str(again)], check=True, capture_output=True, text=True)
     assert again.read_bytes() == Path(pyz).read_bytes()
+    assert done.stdout == f"{again}\nSHA-256 {hashlib.sha256(again.read_bytes()).hexdigest()}\n"
     names = zipfile.ZipFile(pyz).namelist()
     assert "cortex_sarif/_sarif/command.py" in names
     assert "cortex_sarif/_module.py" not in names

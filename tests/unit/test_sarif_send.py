@@ -66,7 +66,7 @@ def test_query() -> None:
         "repository_url": "https://h.example/o/r",
         "branch": "main",
     }
-    assert query_of({"repository_id": " a1 ", "branch": ""}) == {"repository_id": "a1"}
+    assert query_of({"repository_id": " a1 ", "branch": None}) == {"repository_id": "a1"}
     with pytest.raises(InputError, match="repository_id or repository_url must be given"):
         query_of({"repository_id": "", "repository_url": None})
 

@@ -113,7 +113,26 @@ OPTIONS = (
     ),
     Option(
         "branch",
-        ("The branch that was scanned. Without it the findings go to the repository's default branch, with a warning.",),
+        (
+            "The branch that was scanned. Without it the findings go to the repository's default branch, with a warning.",
+            "C(refs/heads/) is taken off. What is no branch is refused: an empty text, C(HEAD), a tag, a pull request such as "
+            "C(refs/pull/12/merge), C(origin/main), and a name that the pipeline should have replaced by a value, such as "
+            "C($(Build.SourceBranchName\\)).",
+        ),
+    ),
+    Option(
+        "ci",
+        (
+            "Whether O(repository_url), O(branch), O(commit) and O(build_url), as far as they are not set, are taken from the variables of "
+            "the build.",
+            "Known are GitHub Actions, GitLab CI, Jenkins, Azure Pipelines, Bitbucket Pipelines, CircleCI and AWS CodeBuild.",
+            "The variables are those of the process that runs the module: the build's, where the build started the playbook and the task "
+            "runs on C(localhost).",
+            "For a pull request nothing is uploaded, and neither for a tag or a commit that is on no branch unless O(branch) is set: the "
+            "reports are checked, the task succeeds, and the result says why.",
+        ),
+        type="bool",
+        default=False,
     ),
     Option(
         "source_root",
@@ -281,6 +300,7 @@ OPTIONS = (
             "one.",
         ),
     ),
+    Option("build_url", ("The page of the build that uploads, for the receipt. A user name and password in it are left out.",)),
     Option(
         "upload_timeout",
         ("Seconds to wait for a connection, for a document to be sent, and for the answer to it.",),

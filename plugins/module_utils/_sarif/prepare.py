@@ -12,6 +12,7 @@ import os
 import typing as t
 
 from .._errors import InputError
+from .disk import MOST_FILES, missing
 from .documents.pack import Packer
 from .documents.spool import Spool
 from .normalise import Report, Tool
@@ -178,6 +179,8 @@ class _Work:
 
     def __init__(self, options: Options, spool: Spool) -> None:
         self.report, self.packer = Report(options), Packer(spool, options.on_oversize == "split")
+        # The first files that the results are about.
+        self.files: dict[str, None] = {}
 
     def take(self, text: Text, number: int, raw: dict[str, t.Any]) -> int:
         where, found = f"runs[{number}].results", 0
@@ -186,6 +189,8 @@ class _Work:
             sendable = self.report.take(number, position, text.value(f"{where}[{position}]"))
             if sendable:
                 self.packer.add(number, *sendable)
+                if len(self.files) < MOST_FILES:
+                    self.files[sendable[2]] = None
             found += 1
         return found
 
@@ -214,7 +219,9 @@ def _one(path: str, options: Options, done: Prepared, totals: dict[str, collecti
     totals["normalised"].update(changes)
     totals["dropped"].update(outcome.dropped)
     totals["levels"].update(outcome.levels)
-    done.warnings += [f"{name}: {text}" for text in [*head.warnings, *outcome.warnings, *packer.warnings]]
+    # Unless default_location stands for them, of which it may be said that it is nowhere.
+    astray = missing(options.source_root, options.path_prefix, [file for file in work.files if file != options.default_location])
+    done.warnings += [f"{name}: {text}" for text in [*head.warnings, *outcome.warnings, *packer.warnings, *filter(None, [astray])]]
     for part, (document, levels) in enumerate(documents, 1):
         counts = {level: levels[level] for level in LEVELS}
         about = document.size, document.sha256, document.results, counts

@@ -265,7 +265,8 @@ def _sarif(log: Raw) -> None:
         other = [name for name in log if name.lower() in ("version", "runs")][:5]
         spelt = f" ({' and '.join(other)} are other names)" if other else ""
         raise InputError(f"is JSON but not SARIF: it has neither version nor runs{spelt}. Choose SARIF as the scanner's output format.")
-    if "runs" not in log and version not in (None, "2.1.0"):
+    # Results elsewhere say more.
+    if "runs" not in log and not (version == "2.1.0" and misplaced(log, 0)):
         raise InputError("is JSON but not SARIF: it has no runs. Choose SARIF as the scanner's output format.")
     if version is None:
         raise InputError('has no version: the collector takes "2.1.0" only, and guessing it could misread the file. Use a newer scanner.')

@@ -6,15 +6,18 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import typing as t
 from urllib.parse import urlsplit
 
 from ..._api import Api
 from ..._errors import ApiError, CortexError, InputError, PartlyDone
 from ..prepare import Prepared, Upload
+from .build import Build, build_of, plain_page, with_build
 from .ingestion import Ingestion
 from .journal import ACCEPTED, UNKNOWN, Journal, set_key
 from .receipts import About, Receipts
+from .scanned import plain_commit
 from .target import Target, find_collector, plan_target, plan_warnings, query_of
 
 # What the result says of one document.
@@ -28,7 +31,12 @@ def upload(api: Api | None, prepared: Prepared, params: dict[str, t.Any], *, exp
     the module's result, with `failed` in it once anything was accepted, refused or held up. Raises InputError, TenantError or BusyError,
     and then nothing was sent.
     """
-    query = query_of(params)
+    build = build_of(params, os.environ) if params.get("ci") else None
+    if build and build.not_uploaded:
+        return _only_checked(prepared, build)
+    params = with_build(params, build) if build else params
+    query = query_of(params, os.environ)
+    commit, odd = plain_commit(params.get("commit"))
     target, warnings = plan_target(params, need=bool(api and prepared.uploads), expected_tenant=expected_tenant)
     rows = [_row(each) for each in prepared.uploads]
     result: dict[str, t.Any] = {
@@ -38,10 +46,12 @@ def upload(api: Api | None, prepared: Prepared, params: dict[str, t.Any], *, exp
         "dropped": prepared.dropped,
         "results_by_level": prepared.levels,
     }
-    result["warnings"] = [*prepared.warnings, *warnings, *plan_warnings(prepared.uploads, target, query)]
+    if build:
+        result["ci"] = build.as_result()
+    result["warnings"] = [*prepared.warnings, *warnings, *odd, *plan_warnings(prepared.uploads, target, query)]
     if api is None:
         return result
-    receipts = _receipts(api, target, query, params)
+    receipts = _receipts(api, target, query, commit, params)
     if receipts:
         for source in prepared.empty:
             try:
@@ -57,6 +67,20 @@ def upload(api: Api | None, prepared: Prepared, params: dict[str, t.Any], *, exp
         sender.send(prepared.uploads, journal)
     sender.judge()
     return result
+
+
+def _only_checked(prepared: Prepared, build: Build) -> dict[str, t.Any]:
+    """The result of a build of which nothing is uploaded: all was prepared, so that what cannot be sent has failed by now."""
+    said = f"nothing is uploaded: {build.not_uploaded}. The reports were checked."
+    return {
+        "changed": False,
+        "uploads": [_row(each) for each in prepared.uploads],
+        "normalised": prepared.normalised,
+        "dropped": prepared.dropped,
+        "results_by_level": prepared.levels,
+        "ci": build.as_result(),
+        "warnings": [*prepared.warnings, said],
+    }
 
 
 class _Sender:
@@ -171,7 +195,7 @@ class _Sender:
         self.result.update({**error.as_result(), "changed": self.result["changed"], "msg": said})
 
 
-def _receipts(api: Api, target: Target, query: dict[str, str], params: dict[str, t.Any]) -> Receipts | None:
+def _receipts(api: Api, target: Target, query: dict[str, str], commit: str, params: dict[str, t.Any]) -> Receipts | None:
     folder = (params.get("receipt_dir") or "").strip()
     if not folder:
         return None
@@ -184,8 +208,8 @@ def _receipts(api: Api, target: Target, query: dict[str, str], params: dict[str,
         collector=target.name or target.collector_name or target.collector_id or urlsplit(target.upload_url).path,
         tenant=urlsplit(url).netloc,
         query=query,
-        commit=(params.get("commit") or "").strip(),
-        build_url=(params.get("build_url") or "").strip(),
+        commit=commit,
+        build_url=plain_page(params.get("build_url") or ""),
     )
     return Receipts(folder, about)
 
@@ -229,7 +253,8 @@ def _explained(exc: ApiError, target: Target, query: dict[str, str], size: int) 
         hint = "Is this the collector's own token with its id, and is the collector enabled? A token works for its own collector only."
     elif exc.status in (400, 404):
         repository = query.get("repository_url") or query.get("repository_id") or ""
-        hint = f"Is the repository {repository} onboarded in this tenant, and does the collector exist?"
+        branch = f"branch {query['branch']}" if "branch" in query else "its default branch"
+        hint = f"Is the repository {repository} onboarded in this tenant, with {branch}, and does the collector exist?"
     elif exc.status == 413:
         hint = f"The document has {size} bytes. Have the scanner write one report for each part of the repository."
     return dataclasses.replace(exc, hint=hint)
