@@ -61,6 +61,8 @@ def test_a_build_of_a_branch(name: str) -> None:
     assert (build.system, build.not_uploaded) == (name, "")
     assert values(build) == {"repository_url": url, "branch": "feature/x", "commit": SHA, "build_url": page}
     assert TOKEN not in str(build.as_result())
+    # It holds the token of the job, and is not even read.
+    assert "CI_REPOSITORY_URL" not in str(build.as_result())
     assert all(variable in BUILDS[name] for one in build.taken for variable in one.variables)
     given = {"repository_url": "https://other.example/a/b", "branch": "main", "commit": "c0ffee", "build_url": None}
     assert with_build(given, build_of(given, BUILDS[name])) == {**given, "build_url": page}
@@ -87,6 +89,8 @@ def test_a_build_that_cannot_be_told() -> None:
     with pytest.raises(InputError, match=r"does not say which repository this is \(GIT_URL or GIT_URL_1 is not set\): give repository_url"):
         build_of({}, scripted)
     assert values(build_of({"repository_id": "a1"}, scripted))["branch"] == "feature/x"
+    behind_login = {**BUILDS["Jenkins"], "BUILD_URL": f"https://me:{TOKEN}@jenkins.example.com/job/shop/15/"}
+    assert values(build_of({}, behind_login))["build_url"] == "https://jenkins.example.com/job/shop/15/"
     freestyle = {**BUILDS["Jenkins"], "BRANCH_NAME": "", "GIT_BRANCH": "origin/feature/x"}
     assert values(build_of({}, freestyle))["branch"] == "feature/x"
 
@@ -99,7 +103,7 @@ def test_a_build_that_cannot_be_told() -> None:
         *((name, "a commit that is on no branch") for name in ("HEAD", "detached", "(no branch)", "(HEAD detached at 8f51ef2)")),
         *((name, "as the clone of a build names it") for name in ("origin/main", "refs/remotes/origin/main", "remotes/origin/main")),
         *((name, "did not put a value in its place") for name in ("$(Build.SourceBranchName)", "${BRANCH}", "$BRANCH_NAME", "%BRANCH%")),
-        *((name, "did not put a value in its place") for name in ("{{ b }}", "<< pipeline.git.branch >>", "refs/heads/$(x)", "$env:B")),
+        *((name, "did not put a value in its place") for name in ("{{ b }}", "<< pipeline.git.branch >>", "release-$(x)", "$env:B")),
         *((name, "git has no branch of such a name") for name in ("a b", "a..b", "a\nb", "x.lock", "/a", "a/", "*", "m^{1}", "a//b")),
         *((name, "branch is empty") for name in ("", "  ", "refs/heads/")),
         (SHA, "a commit and not"),

@@ -144,6 +144,8 @@ CUT = TEXT[: TEXT.index("größer") + 3]
         (b'{"results": []}', ["neither version nor runs"]),
         (b'{"runs": []}', ["has no version"]),
         (TEXT.encode() + b"\xc3", ["ends in the middle of a character"]),
+        (b'{"version": "2.1.0"}', ["JSON but not SARIF: it has no runs"]),
+        (b'{"version": 3, "comment": "none"}', ["JSON but not SARIF: it has no runs"]),
         (b'{"version": "2.1.0", "runs": [3]}', ["runs is not a list of objects"]),
         (b'{"version": "2.1.0", "runs": [{"results": {"a": 1}}]}', ["runs[0].results is not a list"]),
         (b'{"version": "2.1.0", "runs": [{"results": [1], "results": []}]}', ["runs[0].results stands twice"]),
