@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builds import BUILDS
 
 from starting import BIN, environment
 from tenant.server import EmbeddedTenant
@@ -207,10 +208,15 @@ def test_the_role_uploads_without_a_tenant_key(run: Run, tenant: EmbeddedTenant,
         "sarif_collector_path_prefix": "app",
         "sarif_collector_allow_empty": False,
         "sarif_collector_upload_timeout": 20,
+        # In place of the repository and the branch.
+        "sarif_collector_ci": True,
     }
-    done = play(run, tmp_path, ROLE, variables=variables)
+    for name in ("sarif_collector_repository_url", "sarif_collector_branch"):
+        del variables[name]
+    done = play(run, tmp_path, ROLE, variables=variables, **BUILDS["CircleCI"])
     assert done.returncode == 0, done.stdout + done.stderr
     assert paths(tenant)[2:] == ["app/src/0.py", "app/src/1.py"]
+    assert tenant.uploads[-1].branch == "feature/x"
 
 
 def test_the_role_splits_resumes_and_writes_receipts(run: Run, tenant: EmbeddedTenant, tmp_path: Path) -> None:
@@ -291,6 +297,13 @@ def test_the_collections_playbook_resumes_and_writes_receipts(run: Run, tenant: 
     assert len(list((tmp_path / "receipts").iterdir())) == 1
     assert json.loads((tmp_path / "state" / "journal.json").read_text()) == {"sets": {}}
     assert TOKEN not in done.stdout + done.stderr
+    # The same in a build of a pull request, which has no secrets.
+    known = {name: value for name, value in variables.items() if name in ("sarif_path", "sarif_source_root")}
+    command = (*command[:-1], json.dumps({**known, "sarif_ci": "true"}))
+    done = run(BIN / "ansible-playbook", *command, **{**BUILDS["GitHub Actions"], "GITHUB_EVENT_NAME": "pull_request"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "checked and did not send 2 results" in done.stdout
+    assert len(tenant.uploads) == 1
 
 
 # -- without Ansible
