@@ -123,8 +123,9 @@ rate_limited:
   sample: {waits: 0, seconds: 0.0}
 """
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import COLLECTION_VERSION, CortexModule
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import CortexModule
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._verify.run import verify
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._version import VERSION
 
 
 def main() -> None:
@@ -143,7 +144,7 @@ def main() -> None:
             may_write=params["verify_write"],
             repository_url=params["verify_repository_url"],
             check_mode=module.check_mode,
-            version=COLLECTION_VERSION,
+            version=VERSION,
         )
     )
 

@@ -117,8 +117,8 @@ def test_without_a_home_nothing_is_made_where_the_job_runs(run: Run, tenant: Emb
         assert "no home folder is known" in errors
     for option, words in (
         ([], "no home folder is known"),
-        (["--journal", "~/journal.json"], "journal ~/journal.json cannot be written: no home folder is known"),
-        (["--receipt-dir", "~/receipts"], "receipt_dir ~/receipts cannot be written: no home folder is known"),
+        (["--journal", "~/journal.json"], "--journal ~/journal.json cannot be written: no home folder is known"),
+        (["--receipt-dir", "~/receipts"], "--receipt-dir ~/receipts cannot be written: no home folder is known"),
     ):
         code, output, errors = run("", *option, unset=lost, nobody=True)
         assert (code, ACCEPTED in output) == ((1, False) if option else (0, True)), errors

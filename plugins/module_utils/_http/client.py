@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import json
 import os
+import sys
 import threading
 import time
 import traceback
@@ -99,7 +100,10 @@ class Client:
 
     def __init__(self, connection: Connection, redactor: Redactor | None = None) -> None:
         if REQUESTS_ERROR:
-            raise InputError("The Python library requests is missing on the host and interpreter that run the module.")
+            raise InputError(
+                f"The Python library requests is missing for {sys.executable}: install it, for example with "
+                f"{sys.executable} -m pip install requests (in a virtual environment, where the system's Python refuses)."
+            )
         connection.check()
         self.connection = connection
         self.redactor = redactor if redactor is not None else Redactor()
