@@ -138,7 +138,8 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.reposit
 value = "x"
 for _level in range(30):
     value = [value] * 9
-faults = excuse([], [{"owner": value, "reason": {"a": value}, "expires": value, "name": value}], datetime.date(2026, 1, 1), Reader([])).findings
+waiver = {"owner": value, "reason": {"a": value}, "expires": value, "name": value}
+faults = excuse([], [waiver], datetime.date(2026, 1, 1), Reader([])).findings
 assert "is no text" in faults[0].message, faults""",
     "aliases in a variable": """
 from ansible.errors import AnsibleFilterError
