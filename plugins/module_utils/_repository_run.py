@@ -15,7 +15,7 @@ import typing as t
 from ._addresses import path_key, repository_of
 from ._api import Api
 from ._data_sources.scope import pattern_of
-from ._errors import ApiError, CortexError, InputError, PartlyDone, TenantError
+from ._errors import ApiError, CortexError, InputError, Interrupted, PartlyDone, TenantError
 from ._http.pool import each
 from ._repositories import Wanted, address, data_source_id, shown
 from ._repository_settings import SETTINGS, Raw, body_of, changes_of, configuration_of, current_of, lines_of, merged, narrows
@@ -187,11 +187,12 @@ class RepositoryRun:
         try:
             if self._stopped:
                 raise TenantError(f"it was not tried: {self._stopped}")
+            self.api.client.interruption.refuse()
             with self.api.client.exclusive(self.api.tenant, target.id):
                 self._write(target)
             failed = False
         except CortexError as exc:
-            target.error, target.action = str(exc), "failed"
+            target.error, target.action = f"{'it was not tried: ' if isinstance(exc, Interrupted) else ''}{exc}", "failed"
             target.changed = target.changed or exc.changed
             cause = exc.cause if isinstance(exc, PartlyDone) else exc
             if isinstance(cause, ApiError) and cause.status in STOP:

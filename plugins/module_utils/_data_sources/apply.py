@@ -437,9 +437,10 @@ class Writer:
             if status.ends == "warned":
                 outcome.warnings.append(f"{label(item)} (id {instance_id}) has status {word}: {status.says}{why}.")
                 return
-            late = time.monotonic() + pause > deadline
-            if late or status.ends == "failed":
+            cut = self.api.client.interruption.reason
+            if cut or time.monotonic() + pause > deadline or status.ends == "failed":
                 when = f" ({status.says})" if status.ends else f" after {item['wait_timeout']:g} s"
+                when = f" when the run was interrupted ({cut})" if cut else when
                 said = f" (id {instance_id}) has status {word}{when}, not {' or '.join(wanted)}{why}"
                 how = "repair it in the console, then run again." if status.ends else "raise wait_timeout, or look in the console."
                 if outcome.changed:

@@ -11,7 +11,7 @@ import typing as t
 
 from .._addresses import host_key
 from .._api import Api
-from .._errors import ApiError, CortexError, InputError, PartlyDone, TenantError, Unexpected
+from .._errors import ApiError, CortexError, InputError, Interrupted, PartlyDone, TenantError, Unexpected
 from .._http.pool import each
 from .._repository_lists import names_of, read_names
 from .._state import Memory
@@ -83,6 +83,8 @@ class Run:
         _refuse_contradictions([o for o in outcomes if o.error is None])
         self._each([o for o in outcomes if not o.item.get("ignore")], self._plan, reading=True)
         outcomes += self._plan_prune(outcomes)
+        # Of half a plan nothing is shown.
+        self.view.api.client.interruption.refuse()
         self._approve(outcomes)
         self._keep_trust(outcomes)
         if not self.check_mode:
@@ -191,6 +193,7 @@ class Run:
                     f" was not tried, since an update of the same type had an effect nobody asked for: {surprised[kind]}",
                     subject=label(outcome.item),
                 )
+            self.view.api.client.interruption.refuse()
             self._writer.apply(outcome)
             failed = False
         except CortexError as exc:
@@ -218,6 +221,8 @@ class Run:
             return
         try:
             step(outcome)
+        except Interrupted as exc:
+            outcome.fail(TenantError(f" was not tried: {exc}", subject=label(outcome.item)))
         except CortexError as exc:
             outcome.fail(exc, "undetermined" if isinstance(exc, Undetermined) else "failed")
             if isinstance(exc, ApiError) and exc.status in STOP:

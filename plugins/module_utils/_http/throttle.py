@@ -75,15 +75,16 @@ class Throttle:
         self._path = None
         self.warning = not_shared(directory, exc)
 
-    def wait(self) -> Slot:
+    def wait(self, refuse: t.Callable[[], None] = lambda: None) -> Slot:
         """Block until the next request may be sent. Its leaving is told to departed(), its answer, or that none came, to answered().
 
-        Raises BusyError.
+        refuse: called before each look for a slot; what it raises ends the waiting. Raises BusyError.
         """
         began, ticket = time.monotonic(), uuid.uuid4().hex[:12]
         with self._turn:
             asked = time.monotonic()
             while True:
+                refuse()
                 with self._state() as state:
                     at = self._clock()
                     delay = self.pace.take(state, ticket, at)

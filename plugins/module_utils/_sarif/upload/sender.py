@@ -80,7 +80,8 @@ class _Sender:
                     f"{_named(row)} is sent again: in the earlier run its answer was lost, so that the tenant may hold it already."
                 )
             try:
-                row.update(self._post(each))
+                with self.api.client.interruption.piece():
+                    row.update(self._post(each))
             except CortexError as exc:
                 if isinstance(exc, InputError) and not self.result["changed"]:
                     raise
