@@ -129,7 +129,8 @@ class Writer:
         self._make(outcome, outcome.item, outcome.plan)
 
     def _make(self, outcome: Outcome, item: Item, plan: Plan) -> None:
-        keep = CredentialsFile(item["credentials_file"]) if item.get("credentials_file") and item["type"] == "COLLECTOR" else None
+        path = item.get("credentials_file") if item["type"] == COLLECTOR else None
+        keep = CredentialsFile(path, self.api.tenant) if path else None
         if keep:
             keep.prepare()
         try:
@@ -350,7 +351,7 @@ class Writer:
                 raise _overtaken("changed", item, instance_id)
             outcome.take(plan, predicted=False)
             if outcome.plan.changed:
-                if _narrows(outcome.plan):
+                if narrows(outcome.plan):
                     self._backup(outcome, current.shown)
                 self._put(outcome, outcome.plan, instance_id, "update")
             self._as_wanted(outcome.plan, instance_id)
@@ -474,8 +475,10 @@ def _scope_kept(outcome: Outcome) -> str:
     return outcome.backup_file or "the result's data_source"
 
 
-def _narrows(plan: Plan) -> bool:
-    """Whether an update takes something away that was covered before."""
+def narrows(plan: Plan) -> bool:
+    """Whether a plan takes something away that was covered before, so that a backup is written first."""
+    if plan.action != "update":
+        return plan.action in ("delete", "recreate")
     before, after = plan.before or {}, plan.after or {}
     gone = set(before.get("repositories", [])) - set(after.get("repositories", []))
     mappings = [m for m in before.get("external_projects", []) if m not in after.get("external_projects", [])]

@@ -15,9 +15,10 @@ from .._errors import ApiError, CortexError, InputError, Interrupted, PartlyDone
 from .._http.pool import each
 from .._repository_lists import names_of, read_names
 from .._state import Memory
-from .apply import Outcome, Surprise, Writer
+from .apply import Outcome, Surprise, Writer, narrows
 from .check import check_item
 from .collector_token import CredentialsFile, left_draft, missing_token, real_path, take_draft
+from .data_file import prove_backup
 from .digest import digest_of, refuse_another
 from .fields import COLLECTOR, Item, get, label, last_update
 from .instance import Instance
@@ -282,15 +283,17 @@ class Run:
             alone = f": matched to id {plan.id} by its {outcome.match.by} alone, which is not enough to delete it; give its id."
             raise Undetermined(alone, subject=label(item))
         if plan.action in ("create", "recreate") and item.get("credentials_file") and item.get("type") == "COLLECTOR":
-            CredentialsFile(item["credentials_file"]).refuse_existing()
+            CredentialsFile(item["credentials_file"], self.tenant).prove()
         elif current is not None and current.type == COLLECTOR and item.get("credentials_file") and item["state"] != "absent":
             self._look_for_token(outcome, current)
+        if item.get("backup_dir") and narrows(plan):
+            prove_backup(item["backup_dir"])
         outcome.take(plan, predicted=self.check_mode)
 
     def _look_for_token(self, outcome: Outcome, current: Instance) -> None:
         """A collector that is there, and whose token is not: only a person can get a new one."""
         path = outcome.item["credentials_file"]
-        missing = missing_token(path, current.id)
+        missing = missing_token(path, current.id, self.tenant)
         if not missing:
             return
         draft = left_draft(path, current.id)
@@ -320,6 +323,8 @@ class Run:
             outcome = Outcome(len(outcomes) + len(pruned), item, instance, pruned=True)
             outcome.take(plan_delete(instance), predicted=self.check_mode)
             pruned.append(outcome)
+        if pruned and backup_dir:
+            prove_backup(backup_dir)
         return pruned
 
 

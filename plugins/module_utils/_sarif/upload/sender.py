@@ -13,7 +13,7 @@ from ..._api import Api
 from ..._errors import ApiError, CortexError, InputError, PartlyDone
 from ..prepare import Prepared, Upload
 from .ingestion import Ingestion
-from .journal import ACCEPTED, UNKNOWN, Journal, Receipts, set_key
+from .journal import ACCEPTED, UNKNOWN, Journal, Receipts, prove_places, set_key
 from .target import Target, find_collector, plan_target, plan_warnings, query_of
 
 # What the result says of one document.
@@ -28,6 +28,8 @@ def upload(api: Api | None, prepared: Prepared, params: dict[str, t.Any], *, exp
     and then nothing was sent.
     """
     query = query_of(params)
+    if api is None:
+        prove_places(params)
     target, warnings = plan_target(params, need=bool(api and prepared.uploads), expected_tenant=expected_tenant)
     rows = [_row(each) for each in prepared.uploads]
     result: dict[str, t.Any] = {
