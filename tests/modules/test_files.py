@@ -124,7 +124,7 @@ def test_only_a_profile_is_replaced_by_a_profile(engine: Engine, tmp_path: Path)
 def test_what_an_upload_leaves_behind(engine: Engine, tmp_path: Path, option: str, path: str) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "a.sarif").write_text(json.dumps(REPORT))
-    where = {"collector_id": "c", "repository_url": "https://github.com/o/r", "branch": "main"}
+    where = {"collector_id": "c", "repository_url": "https://github.com/o/r", "branch": "main", "default_location": "a.py"}
     given = {"path": [str(tmp_path / "a.sarif")], **where, option: path.format(tmp=tmp_path)}
     engine.tenant.clear_journal()
     checked, real = (engine.run("sarif_upload", given, check=check) for check in (True, False))
