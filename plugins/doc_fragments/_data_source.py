@@ -59,8 +59,8 @@ credentials:
   description:
     - How the platform signs in to the product. They are sent only on creation, because the API can neither show nor change them.
     - They are not used for an existing instance; rotate them in the console.
-    - A creation is refused if one of them is empty or blank, or if they contain no secret although the type needs one. The same applies to a
-      blank certificate and to a blank value under a key of the settings that looks like a secret.
+    - A creation is refused if one of them is empty or blank, or if they contain no secret although the type needs one. The same applies
+      to a blank certificate and to a blank value under a key of the settings that looks like a secret.
   type: dict
   suboptions:
     type:
@@ -171,8 +171,10 @@ scope_candidates:
     - The existing repositories, to which O(%(here)sscope_rules) apply, as a list or as the path of a file on the host that runs the module.
       The tenant's own list of repositories may be incomplete and is not used.
     - A file with the extension C(.json), C(.yml) or C(.yaml) holds a list, a C(.csv) file a table, and any other file one repository per
-      line (C(#) starts a comment). In a table, or in a list of objects, the column is C(repository), C(full_name), C(path_with_namespace),
-      C(nameWithOwner), C(url) or C(name); of a table without any of them it is the first column.
+      line (C(#) starts a comment). In a table, or in a list of objects, the first of
+      these is taken, whatever its case, blanks and underscores - C(repository), C(full_name), C(path_with_namespace), C(nameWithOwner),
+      C(web_url), C(html_url), C(remote_url), C(repository_url), C(http_url_to_repo), C(url), C(name). A table with other columns is
+      refused; one without a header has the repositories in its first column.
   type: raw
 external_projects:
   description:
@@ -180,8 +182,8 @@ external_projects:
     - A mapping is identified by its project and O(%(here)sexternal_projects[].external_branch_name). The project is
       O(%(here)sexternal_projects[].external_project_id), else O(%(here)sexternal_projects[].external_id).
     - Tenants do not show them. The mappings last applied are remembered in C(state_dir), and every mode starts from there as long as nobody
-      else changes the instance. If nothing is remembered, only O(%(here)sexternal_projects_mode=exact) works for an existing instance; since
-      it may replace mappings that nobody can see, O(%(here)smax_deselect) must then be V(-1).
+      else changes the instance. If nothing is remembered, only O(%(here)sexternal_projects_mode=exact) works for an existing instance;
+      since it may replace mappings that nobody can see, O(%(here)smax_deselect) must then be V(-1).
   type: list
   elements: dict
   suboptions:

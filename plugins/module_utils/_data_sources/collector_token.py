@@ -12,11 +12,11 @@ import typing as t
 from urllib.parse import urlsplit
 
 from .._addresses import host_key
-from .._admitted import parsed
+from .._admitted import Raw, parsed
 from .._errors import InputError
 from .._files import Draft, full_path, make_folders, open_private, prove_writable, write_private
 from .._http.lock import lock_now
-from .fields import FIELDS, Raw
+from .fields import FIELDS
 
 
 def _published(option: str) -> str:
@@ -24,7 +24,8 @@ def _published(option: str) -> str:
     return next(field.api.rpartition(".")[2] for field in FIELDS if field.option == option)
 
 
-# The published names first, then those that were seen elsewhere (docs/api.md: create.collector, create.older).
+# The published names first, then those that were seen elsewhere (docs/api.md: create.collector,
+# create.older).
 _TOKEN_ID = (_published("credentials.webhook_auth_key_id"), "tokenId", "token_id", "apiKeyId", "api_key_id", "keyId", "key_id")
 _TOKEN = (_published("credentials.webhook_auth_key"), "apiToken", "api_token", "token", "apiKey", "api_key", "secret")
 _URL = ("apiUrl", "api_url", "uploadUrl", "url")
@@ -35,7 +36,9 @@ LEFT_BEHIND = 3600.0
 
 
 def find_credentials(reply: t.Any) -> dict[str, str] | None:
-    """api_url, token_id and token from a create reply, wherever they stand in it; None when there is no token with its id."""
+    """api_url, token_id and token from a create reply, wherever they stand in it; None when there is no token
+    with its id.
+    """
     token, token_id = _find(reply, _TOKEN), _find(reply, _TOKEN_ID)
     if not token or not token_id:
         return None
@@ -47,11 +50,7 @@ def _url(reply: t.Any) -> str:
 
 
 def _find(tree: t.Any, names: tuple[str, ...]) -> str | None:
-    for name in names:
-        found = _find_one(tree, name)
-        if found:
-            return found
-    return None
+    return next((value for name in names if (value := _find_one(tree, name))), None)
 
 
 def _find_one(tree: t.Any, name: str) -> str | None:
@@ -61,12 +60,13 @@ def _find_one(tree: t.Any, name: str) -> str | None:
             return str(value)
         tree = list(tree.values())
     if isinstance(tree, list):
-        return next((found for inner in tree if (found := _find_one(inner, name))), None)
+        return next((inner for each in tree if (inner := _find_one(each, name))), None)
     return None
 
 
 class CredentialsFile:
-    """A JSON file for one collector's token, readable by its owner alone. Made ready before the request: nothing is lost after it.
+    """A JSON file for one collector's token, readable by its owner alone. Made ready before the request:
+    nothing is lost after it.
 
     tenant: host of the tenant that the collector is made in, for messages.
     """
@@ -78,14 +78,16 @@ class CredentialsFile:
         except OSError as exc:
             raise self._unwritable(exc) from None
         self._draft: Draft | None = None
-        self._held: int | None = None
+        self._handle: int | None = None
 
     def _unwritable(self, exc: OSError) -> InputError:
-        said = f"credentials_file {self.path} cannot be written ({exc.strerror}): the token would be lost"
-        return InputError(f"{said}, so it is not created.")
+        lost = f"credentials_file {self.path} cannot be written ({exc.strerror}): the token would be lost"
+        return InputError(f"{lost}, so it is not created.")
 
     def prove(self) -> None:
-        """Raise InputError when it cannot be written, also since it is there: nobody can get another collector's token a second time."""
+        """Raise InputError when it cannot be written, also since it is there: nobody can get another collector's
+        token a second time.
+        """
         self._refuse_existing()
         try:
             prove_writable(self.path)
@@ -96,8 +98,8 @@ class CredentialsFile:
         if not os.path.lexists(self.path):
             return
         try:
-            held = load_credentials(self.path)
-            holds = f"holds the token of data source {held['id']}{_elsewhere(held, self._tenant)}, which is not the one to be created"
+            kept = load_credentials(self.path)
+            holds = f"holds the token of data source {kept['id']}{_elsewhere(kept, self._tenant)}, which is not the one to be created"
         except InputError:
             holds = "exists and is no credentials file"
         raise InputError(f"credentials_file {self.path} {holds}: move it away or name another file; until then it is not created.")
@@ -109,7 +111,7 @@ class CredentialsFile:
             make_folders(os.path.dirname(self.path))
             _remove_left_behind(os.path.dirname(self.path))
             self._draft = Draft(self.path, prefix=DRAFT)
-            self._held = _hold(self._draft.path)
+            self._handle = _hold(self._draft.path)
             self._draft.write(b" " * _ROOM)
         except OSError as exc:
             self.discard()
@@ -124,9 +126,9 @@ class CredentialsFile:
         self._draft.publish(new=True)
 
     def discard(self) -> None:
-        if self._held is not None:
-            os.close(self._held)
-            self._held = None
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
         if self._draft:
             self._draft.discard()
             self._draft = None
@@ -137,9 +139,11 @@ def real_path(path: str) -> str:
     return os.path.realpath(os.path.expanduser(path))
 
 
-def _elsewhere(held: dict[str, str], tenant: str) -> str:
-    """Says that a token is of another tenant, as its upload URL tells; empty when it is of this one, or nobody knows."""
-    host = urlsplit(held.get("api_url", "")).netloc
+def _elsewhere(kept: dict[str, str], tenant: str) -> str:
+    """Says that a token is of another tenant, as its upload URL tells; empty when it is of this one, or nobody
+    knows.
+    """
+    host = urlsplit(kept.get("api_url", "")).netloc
     return f" of another tenant, {host}" if host and tenant and _bare(host) != _bare(tenant) else ""
 
 
@@ -148,28 +152,32 @@ def _bare(host: str) -> str:
 
 
 def missing_token(path: str, instance_id: str, tenant: str = "") -> str:
-    """What of a collector's token is not where its item says, as the end of a sentence; empty when it is there."""
+    """What of a collector's token is not where its item says, as the end of a sentence; empty when it is
+    there.
+    """
     if not os.path.lexists(os.path.expanduser(path)):
         return "does not exist"
     try:
-        held = load_credentials(path)
+        kept = load_credentials(path)
     except InputError:
         # Whoever put something else there may read it in a way of their own.
         return ""
-    return "" if held["id"] == instance_id else f"holds the token of another collector (id {held['id']}{_elsewhere(held, tenant)})"
+    return "" if kept["id"] == instance_id else f"holds the token of another collector (id {kept['id']}{_elsewhere(kept, tenant)})"
 
 
 def left_draft(path: str, instance_id: str) -> tuple[str, str] | None:
-    """The draft with this collector's token that a run left which was killed before it gave it its name, and what is in it."""
+    """The draft with this collector's token that a run left which was killed before it gave it its name, and
+    what is in it.
+    """
     for draft, content in _left(os.path.dirname(os.path.abspath(os.path.expanduser(path)))):
         with contextlib.suppress(ValueError):
-            held = json.loads(content)
-            if isinstance(held, dict) and held.get("id") == instance_id:
+            credentials = json.loads(content)
+            if isinstance(credentials, dict) and credentials.get("id") == instance_id:
                 return draft, content
     return None
 
 
-def take_draft(draft: str, content: str, path: str) -> bool:
+def publish_draft(draft: str, content: str, path: str) -> bool:
     """Make a draft the file, unless there is such a file by now. Returns whether it was done."""
     try:
         write_private(os.path.abspath(os.path.expanduser(path)), content, new=True)
@@ -208,7 +216,9 @@ def _remove_left_behind(directory: str) -> None:
 
 
 def _hold(draft: str) -> int | None:
-    """The draft, open and locked, so that no other run takes it for left behind; None when another run holds it, or it cannot be told."""
+    """The draft, open and locked, so that no other run takes it for left behind; None when another run holds
+    it, or it cannot be told.
+    """
     try:
         handle = open_private(draft, os.O_RDONLY)
     except OSError:
@@ -220,12 +230,16 @@ def _hold(draft: str) -> int | None:
 
 
 def credentials_content(reply: Raw, credentials: dict[str, str] | None, name: str | None) -> dict[str, t.Any]:
-    """What is kept. credentials: as found in the reply. None: the whole reply, since what it may hold is shown nowhere else."""
+    """What is kept.
+
+    credentials: as found in the reply. None: the whole reply, since what it may hold is shown nowhere else.
+    """
     return {"id": str(reply["id"]), "name": name, **(credentials or {**reply, "api_url": _url(reply)})}
 
 
 def load_credentials(path: str) -> dict[str, str]:
-    """What a credentials file holds: id, name, api_url, token_id, token. Raises InputError when it is none."""
+    """What a credentials file holds: id, name, api_url, token_id, token. Raises InputError when it is none.
+    """
     try:
         with open(os.path.expanduser(path), encoding="utf-8") as file:
             content = parsed(file.read())
