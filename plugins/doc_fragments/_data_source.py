@@ -171,8 +171,10 @@ scope_candidates:
     - The existing repositories, to which O(%(here)sscope_rules) apply, as a list or as the path of a file on the host that runs the module.
       The tenant's own list of repositories may be incomplete and is not used.
     - A file with the extension C(.json), C(.yml) or C(.yaml) holds a list, a C(.csv) file a table, and any other file one repository per
-      line (C(#) starts a comment). In a table, or in a list of objects, the column is C(repository), C(full_name), C(path_with_namespace),
-      C(nameWithOwner), C(url) or C(name); of a table without any of them it is the first column.
+      line (C(#) starts a comment). In a table, or in a list of objects, the first of
+      these is taken, whatever its case, blanks and underscores - C(repository), C(full_name), C(path_with_namespace), C(nameWithOwner),
+      C(web_url), C(html_url), C(remote_url), C(repository_url), C(http_url_to_repo), C(url), C(name). A table with other columns is
+      refused; one without a header has the repositories in its first column.
   type: raw
 external_projects:
   description:

@@ -8,8 +8,9 @@ import json
 import os
 import typing as t
 
+from ._admitted import Raw
 from ._api import Api
-from ._data_sources.fields import Item, get, label
+from ._data_sources.fields import SELECTION_TYPES, Item, get, label
 from ._data_sources.find import fetch_data_sources
 from ._data_sources.status import reasons, status_of
 from ._errors import CortexError, InputError
@@ -18,7 +19,6 @@ from ._http.connection import Connection
 from ._http.redaction import hide_secret_keys
 from ._repositories import Wanted, fetch_repositories
 
-Raw = dict[str, t.Any]
 SCHEMA = "cortex_cloud.appsec/events"
 VERSION = 1
 # Of what the tenant lets all its clients ask, no more is spent on looking.
@@ -221,5 +221,5 @@ def _changed(was: Raw, is_now: Raw) -> t.Iterator[tuple[str, Raw]]:
 
 
 def _narrower(was: t.Any, is_now: t.Any) -> bool:
-    widest = ["MANUAL_SELECTION", "CURRENT_STATE", "CURRENT_STATE_AND_FUTURE"]
-    return was in widest and is_now in widest and widest.index(is_now) < widest.index(was)
+    words = SELECTION_TYPES
+    return was in words and is_now in words and words.index(is_now) > words.index(was)

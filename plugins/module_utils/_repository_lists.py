@@ -15,18 +15,29 @@ from ._addresses import repository_of
 from ._admitted import parsed
 from ._errors import InputError
 
-# The full name stands before the short one: exports of GitHub and GitLab have both.
-COLUMNS = ("repository", "full_name", "path_with_namespace", "nameWithOwner", "url", "name")
+# How the exports of the platforms name a repository, in any spelling: "Path with namespace" is path_with_namespace. The full name
+# stands before the short one, and of the URLs that of the page before one that may be of an API.
+PATHS = ("repository", "full_name", "path_with_namespace", "nameWithOwner")
+URLS = ("web_url", "html_url", "remote_url", "repository_url", "http_url_to_repo", "url")
+_OF_AN_API = re.compile(r"https?://(api\.|[^/]+/(api/|.*/_apis/))", re.IGNORECASE)
+# At most so many columns of a table are listed.
+SHOWN = 20
 
 
-def read_names(given: t.Sequence[t.Any] | str, where: str) -> tuple[list[str], bytes | None]:
+def columns_of(urls: bool) -> tuple[str, ...]:
+    """What names a repository, in the order in which it is looked for."""
+    return (*URLS, *PATHS, "name") if urls else (*PATHS, *URLS, "name")
+
+
+def read_names(given: t.Sequence[t.Any] | str, where: str, urls: bool = False) -> tuple[list[str], bytes | None]:
     """The repositories that a list or a file names, in its order, doubles and all; and the content of the file, if it is one.
 
-    given: the list, or the path of a file, relative to the working directory. where: the option, as an error calls it.
-    Raises InputError that names the option and the file.
+    given: the list, or the path of a file, relative to the working directory. where: the option, as an error calls it. urls: of a table
+    or of entries with members that have both, take the URL, which tells the host, and not the path. Raises InputError that names the
+    option and the file.
     """
     if not isinstance(given, str):
-        return names_of(given, where) if given else [], None
+        return names_of(given, where, urls) if given else [], None
     path = os.path.abspath(os.path.expanduser(given))
     try:
         with open(path, "rb") as file:
@@ -35,14 +46,14 @@ def read_names(given: t.Sequence[t.Any] | str, where: str) -> tuple[list[str], b
         raise InputError(
             f"{where} {given} cannot be read: {exc.strerror} (looked for {path} on the host that reads it)."
         ) from None
-    return names_in(content, path, f"{where} {given}"), content
+    return names_in(content, path, f"{where} {given}", urls), content
 
 
-def names_in(content: bytes, path: str, where: str) -> list[str]:
+def names_in(content: bytes, path: str, where: str, urls: bool = False) -> list[str]:
     """The repositories that a file names, in its order, doubles and all.
 
-    path tells what it is: C(.json) and C(.yml) hold a list (of names, or of entries with one of COLUMNS), or a dictionary with such a
-    list alone; C(.csv) a table with commas or semicolons; any other a repository on each line. where: the file as an error calls it.
+    path tells what it is: .json and .yml hold a list (of names, or of entries with one of the columns), or a dictionary with such a
+    list alone; .csv a table with commas or semicolons; any other a repository on each line. where: the file as an error calls it.
     Raises InputError.
     """
     kind = os.path.splitext(path)[1].lower()
@@ -52,7 +63,7 @@ def names_in(content: bytes, path: str, where: str) -> list[str]:
         raise InputError(f"{where} is not UTF-8 text. Save it as UTF-8.") from None
     try:
         if kind == ".csv":
-            entries: t.Any = _column(text)
+            entries: t.Any = _column(text, where, urls)
         elif kind == ".json":
             entries = parsed(text)
         elif kind in (".yml", ".yaml"):
@@ -65,17 +76,17 @@ def names_in(content: bytes, path: str, where: str) -> list[str]:
         entries = next(iter(entries.values()))
     if not isinstance(entries, list):
         raise InputError(f"{where} must hold a list of repositories.")
-    return names_of(entries, where)
+    return names_of(entries, where, urls)
 
 
-def names_of(entries: t.Iterable[t.Any], where: str) -> list[str]:
+def names_of(entries: t.Iterable[t.Any], where: str, urls: bool = False) -> list[str]:
     """The repositories that entries name, blank ones left out. Raises InputError that names the entry, or says that there is none."""
     found = []
     short: dict[str, int] = {}
     for index, entry in enumerate(entries):
-        name = _name_in(entry) if isinstance(entry, dict) else entry
+        name = _name_in(entry, urls) if isinstance(entry, dict) else entry
         if not isinstance(name, str):
-            raise InputError(f"{where}[{index}] is no repository: a text is needed, or an entry with one of {', '.join(COLUMNS)}.")
+            raise InputError(f"{where}[{index}] is no repository: a text is needed, or an entry with one of {', '.join(columns_of(urls))}.")
         if isinstance(entry, dict) and "/" not in name and short.setdefault(name.strip(), index) != index:
             raise InputError(
                 f"{where}[{index}] and [{short[name.strip()]}] are both called {name.strip()}, with nothing that tells them apart: "
@@ -89,23 +100,35 @@ def names_of(entries: t.Iterable[t.Any], where: str) -> list[str]:
     return found
 
 
-def _name_in(entry: dict[str, t.Any]) -> t.Any:
-    """The name that an entry gives: as the platforms' own exports have it, the whole name before the last part alone.
+def _same(column: t.Any) -> str:
+    """One spelling of a column, for comparison: without case, blanks and underscores."""
+    return re.sub(r"[\s_-]+", "", str(column)).lower()
 
-    Azure DevOps (az repos list) gives the URL of the clone, Bitbucket Data Center a project and a slug.
-    """
-    for column in COLUMNS:
+
+def _name_in(entry: dict[str, t.Any], urls: bool) -> t.Any:
+    """The name that an entry gives; Bitbucket Data Center gives a project and a slug."""
+    given = {_same(name): value for name, value in entry.items()}
+    for column in columns_of(urls):
+        value = given.get(_same(column))
         if column == "name":
-            for url in ("remoteUrl", "webUrl", "web_url", "html_url"):
-                with contextlib.suppress(ValueError):
-                    if isinstance(entry.get(url), str):
-                        return repository_of(entry[url]).path
-            project = entry.get("project")
-            if isinstance(project, dict) and isinstance(project.get("key"), str) and isinstance(entry.get("slug"), str):
-                return f"{project['key']}/{entry['slug']}"
-        if entry.get(column):
-            return entry[column]
+            project, slug = entry.get("project"), entry.get("slug")
+            if isinstance(project, dict) and isinstance(project.get("key"), str) and isinstance(slug, str):
+                return f"{project['key']}/{slug}"
+        if value := _named(value, column, urls):
+            return value
     return None
+
+
+def _named(value: t.Any, column: str, urls: bool) -> t.Any:
+    """What a column gives. Where the URL was not asked for, the path of a web page will do; that of an API names no repository."""
+    if not isinstance(value, str) or column not in URLS:
+        return value
+    if _OF_AN_API.match(value):
+        return ""
+    if not urls and column != "url":
+        with contextlib.suppress(ValueError):
+            return repository_of(value).path
+    return value
 
 
 def _yaml(text: str, where: str) -> t.Any:
@@ -120,16 +143,25 @@ def _yaml(text: str, where: str) -> t.Any:
         raise ValueError(str(exc)) from None
 
 
-def _column(text: str) -> list[str]:
-    """The column of the repositories; without a header of ours every row is data, and the first column is meant."""
+def _column(text: str, where: str, urls: bool) -> list[str]:
+    """The column of the repositories. Without a header the first column is meant, if it shows that it holds repositories.
+
+    Raises InputError for a table that names its columns otherwise: its header would be a repository, and its numbers would be others.
+    """
     first = text.partition("\n")[0]
-    delimiter = ";" if ";" in first and "," not in first else ","
+    delimiter = next((sign for sign in ",;\t" if sign in first), ",")
     rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter) if any(row)]
-    header = [cell.strip().lower() for cell in rows[0]] if rows else []
-    known = [header.index(column.lower()) for column in COLUMNS if column.lower() in header]
-    if not known:
-        return [row[0] for row in rows]
-    return [row[known[0]] for row in rows[1:] if len(row) > known[0]]
+    header = [_same(cell) for cell in rows[0]] if rows else []
+    for column in columns_of(urls):
+        if _same(column) in header:
+            at = header.index(_same(column))
+            return [_named(row[at], column, urls) for row in rows[1:] if len(row) > at]
+    if rows and "/" not in rows[0][0]:
+        shown = ", ".join(cell.strip()[:40] for cell in rows[0][:SHOWN])
+        raise InputError(
+            f"{where} has no column that names repositories. Its columns: {shown}. One of these is needed: {', '.join(columns_of(urls))}."
+        )
+    return [row[0] for row in rows]
 
 
 def refuse_password(address: str, what: str) -> None:

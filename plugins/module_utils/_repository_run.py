@@ -13,12 +13,13 @@ import threading
 import typing as t
 
 from ._addresses import path_key, repository_of
+from ._admitted import Raw
 from ._api import Api
 from ._data_sources.scope import pattern_of
 from ._errors import ApiError, CortexError, InputError, PartlyDone, TenantError
 from ._http.pool import each
 from ._repositories import Wanted, address, data_source_id, shown
-from ._repository_settings import SETTINGS, Raw, body_of, changes_of, configuration_of, current_of, lines_of, merged, narrows
+from ._repository_settings import SETTINGS, body_of, changes_of, configuration_of, current_of, lines_of, merged, narrows
 
 # After these the key, not the repository, is at fault: every further one would fail the same way.
 STOP = (401, 402, 403)

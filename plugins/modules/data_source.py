@@ -207,7 +207,7 @@ rate_limited:
 from typing import Any
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import report
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import results
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import argument_spec, item_from
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.run import Run
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import CONNECTION_SPEC, CortexModule
@@ -220,7 +220,7 @@ def main() -> None:
 
     def work(api: Api) -> dict[str, Any]:
         (outcome,) = Run(api, check_mode=module.check_mode, full=True, trust_unchanged=module.params["trust_unchanged"]).apply([item])
-        return report.result_of(outcome, diff=module._diff)
+        return results.result_of(outcome, diff=module._diff)
 
     module.run(work)
 

@@ -1,27 +1,33 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""PRIVATE to the collection: what the role audit needs on the controller: its report made from what was read, and the report as files."""
+"""PRIVATE to the collection: an audit on the controller: its options, the files that it reads, and those that it writes."""
 
 from __future__ import annotations
 
-import base64
+import dataclasses
+import hashlib
 import json
-import zlib
+import os
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.compare import NOT_READ, without_secrets
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet import fleet, folder_of
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import day_from, fail_on_from
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import Evidence, audit, unpack_options, verdict_line
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.evidence import Evidence
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet import folder_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import day_from, days_from, fail_on_from, words_from
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.tables import as_csv, as_junit
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import outgoing
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._files import full_path, make_folders, write_private
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._validate import validate_items
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated, told
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._version import VERSION
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.read import (
-    read_baseline,
+    origin_of,
+    read_earlier,
     read_exceptions,
     read_receipts,
     read_repositories,
@@ -29,16 +35,13 @@ from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.read i
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.render import render_fleet, render_report
 
 FAULTS_SHOWN = 10
-
-
-def _packed(report: dict[str, Any]) -> str:
-    # As a variable a report would be templated again by some versions of Ansible: what a tenant calls its repositories is no template.
-    return base64.b64encode(zlib.compress(json.dumps(outgoing(report)).encode(), 6)).decode()
-
-
-def _unpacked(packed: str) -> dict[str, Any]:
-    report: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(packed)))
-    return report
+# The page of the job that makes a report: automation controller, GitLab, GitHub, Jenkins.
+JOBS = (
+    "{AWX_HOST}/#/jobs/playbook/{JOB_ID}",
+    "{CI_JOB_URL}",
+    "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}",
+    "{BUILD_URL}",
+)
 
 
 def audit_items(items: Any, variable: str = "audit_expected") -> list[dict[str, Any]]:
@@ -47,84 +50,163 @@ def audit_items(items: Any, variable: str = "audit_expected") -> list[dict[str, 
     # Secrets are left out before anything else happens: no message, file or variable of the audit can hold one.
     kept = [{k: evaluated(item[k], text=True) for k in item if k not in NOT_READ} if isinstance(item, dict) else item for item in items]
     faults = validate_items(kept, variable)
+    if variable == "audit_expected":
+        faults = [fault for index, item in enumerate(kept) for fault in _not_evaluated(item, f"{variable}[{index}]")] or faults
     if faults:
         more = f" And {len(faults) - FAULTS_SHOWN} more." if len(faults) > FAULTS_SHOWN else ""
         raise AnsibleFilterError(" ".join(faults[:FAULTS_SHOWN]) + more)
     return [without_secrets(item) for item in kept]
 
 
-@told
-def audit_checked(options: dict[str, Any]) -> bool:
-    options = evaluated(options, text=True)
-    fail_on_from(options.get("fail_on"))
-    unpack_options(options)
-    for name in ("today", "key_expires"):
-        if options.get(name):
-            day_from(options[name], f"audit_{name}")
-    return True
-
-
-@told
-def audit_report(read: dict[str, Any], options: dict[str, Any]) -> str:
-    read, options = evaluated(read, text=True), evaluated(options, text=True)
-    evidence = Evidence(
-        tenant=str(read["tenant"]),
-        inventory_host=str(read["inventory_host"]),
-        audited_at=str(read["audited_at"]),
-        sources=read["data_sources"],
-        expected=read["expected"] or None,
-        rows=(read["compared"] or {}).get("data_sources") or [],
-        diffs=(read["compared"] or {}).get("diff") or [],
-        key_expires=options.get("key_expires") or None,
-        fail_on=options.get("fail_on"),
-        **unpack_options(options),
-    )
-    known = read.get("known") or {}
-    if known.get("repositories") is not None:
-        evidence.known, evidence.known_whole = known["repositories"], bool(known.get("complete"))
-    else:
-        evidence.notes.append(
-            f"The tenant's list of repositories was not read: {known.get('msg') or 'it was not asked for'} Coverage rests on what the data "
-            "sources show; what is selected, scanned or broken is not known."
+def _not_evaluated(value: Any, where: str) -> Iterator[str]:
+    """Where templates stand that nobody evaluated: from_yaml leaves them as they are, and the tenant would differ from each."""
+    if isinstance(value, str) and re.search(r"{{|{%", value):
+        yield (
+            f"{where} is still a template: from_yaml evaluates none. Name the file as onboard_file instead of setting audit_expected, or "
+            "load it with vars_files."
         )
-    if evidence.expected is not None:
-        evidence.inputs["expected"] = {"given": "in the variables", "entries": len(evidence.expected)}
-    if options.get("repositories"):
-        evidence.repositories, evidence.inputs["repositories"] = read_repositories(options["repositories"])
-    if options.get("receipts_dir"):
-        evidence.receipts, unreadable, evidence.inputs["receipts"] = read_receipts(options["receipts_dir"])
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _not_evaluated(inner, f"{where}.{key}")
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _not_evaluated(inner, f"{where}[{index}]")
+
+
+@dataclasses.dataclass
+class Options:
+    """What an audit was asked for; each is the role's variable of this name with audit_ before it.
+
+    expected_file: that expected comes from, if it is one. tenants: the hosts that the description, the connection and the environment name.
+    """
+
+    report_dir: str
+    expected: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    expected_file: str = ""
+    tenants: list[str] = dataclasses.field(default_factory=list)
+    repositories: Any = None
+    receipts_dir: str = ""
+    max_age_days: Any = 30
+    scan_max_age_days: Any = 30
+    branches: Any = None
+    exceptions: Any = None
+    baseline: str = ""
+    key_expires: Any = None
+    key_warn_days: Any = 30
+    fail_on: Any = None
+    today: Any = None
+
+    def __post_init__(self) -> None:
+        """Raises InputError for what no audit can be made with. A survey gives numbers as text, and blanks for what is not set."""
+        fail_on_from(self.fail_on)
+        for name in ("max_age_days", "scan_max_age_days", "key_warn_days"):
+            setattr(self, name, days_from(getattr(self, name), f"audit_{name}"))
+        self.branches = words_from(self.branches, "audit_branches")
+        for name in ("today", "key_expires"):
+            if getattr(self, name):
+                day_from(getattr(self, name), f"audit_{name}")
+        if len(self.tenants) > 1:
+            raise InputError(
+                "tenant_expected_tenant, cortex_cloud_connection and CORTEXCLOUD_EXPECTED_TENANT name different tenants "
+                f"({', '.join(self.tenants)}): nothing was asked."
+            )
+
+    def folder(self, host: str) -> str:
+        """Where the files of a host go, absolute."""
+        return os.path.join(full_path(self.report_dir), folder_of(host))
+
+
+def given_files(options: Options, host: str, audited_at: str) -> Evidence:
+    """What the audit rests on besides the tenant. Raises InputError for a file that cannot be read."""
+    evidence = Evidence(
+        tenant="",
+        inventory_host=host,
+        audited_at=audited_at,
+        sources=[],
+        expected=options.expected or None,
+        max_age_days=options.max_age_days,
+        scan_max_age_days=options.scan_max_age_days,
+        branches=options.branches,
+        key_expires=options.key_expires or None,
+        key_warn_days=options.key_warn_days,
+        fail_on=options.fail_on,
+    )
+    if options.expected:
+        evidence.inputs["expected"] = _origin_of_expected(options)
+    if options.repositories:
+        evidence.repositories, evidence.inputs["repositories"] = read_repositories(options.repositories)
+    if options.receipts_dir:
+        evidence.receipts, unreadable, evidence.inputs["receipts"] = read_receipts(options.receipts_dir)
         evidence.unreadable += unreadable
-    if options.get("exceptions"):
-        evidence.exceptions, evidence.inputs["exceptions"] = read_exceptions(options["exceptions"])
-    if options.get("baseline"):
-        folder = folder_of(evidence.inventory_host)
-        evidence.baseline, note, unreadable, origin = read_baseline(options["baseline"], evidence.tenant, folder)
-        evidence.unreadable += unreadable
-        evidence.notes += [note] if note else []
-        evidence.inputs.update({"baseline": origin} if origin else {})
-    return _packed(audit(evidence))
+    if options.exceptions:
+        evidence.exceptions, evidence.exception_lines, evidence.inputs["exceptions"] = read_exceptions(options.exceptions)
+    return evidence
 
 
-def audit_file(packed: str, name: str) -> str:
-    report = _unpacked(packed)
-    if name == "report.json":
-        return json.dumps(report, indent=1, ensure_ascii=False) + "\n"
-    return {"report.html": render_report, "report.csv": as_csv, "junit.xml": as_junit}[name](report)
+def _origin_of_expected(options: Options) -> dict[str, Any]:
+    """The file, as it is; otherwise the list as it was compared, so that the same list has the same hash."""
+    if options.expected_file:
+        return origin_of(options.expected_file, len(options.expected), "onboard_file")
+    content = json.dumps(options.expected, sort_keys=True, ensure_ascii=False)
+    return {"given": "in the variables", "entries": len(options.expected), "sha256": sha256(content)}
 
 
-def audit_verdict(packed: str) -> dict[str, str]:
-    report = _unpacked(packed)
-    return {"verdict": report["verdict"], "line": verdict_line(report)}
+def add_earlier(evidence: Evidence, options: Options) -> None:
+    """The earlier reports of this tenant, which must be known by now."""
+    host_folder = folder_of(evidence.inventory_host)
+    found = read_earlier(options.baseline, evidence.tenant, host_folder, evidence.audited_at, options.folder(evidence.inventory_host))
+    evidence.baseline, evidence.history = found.baseline, found.history
+    evidence.unreadable += found.unreadable
+    evidence.notes += found.notes
+    evidence.inputs.update({"baseline": found.origin} if found.origin else {})
 
 
-def audit_fleet(hostvars: Any, hosts: list[str], name: str, audited_at: str) -> str:
-    reports: dict[str, Any] = {}
-    for host in map(str, hosts):
-        packed, error = hostvars[host].get("audit__packed"), hostvars[host].get("audit__error")
-        reports[host] = _unpacked(str(packed)) if packed else str(error or "it was not reached")
-    page = fleet(reports, str(audited_at))
-    return render_fleet(page) if name == "fleet.html" else json.dumps(page, indent=1, ensure_ascii=False) + "\n"
+def made_by(api_key_id: str, environment: Mapping[str, str]) -> dict[str, Any]:
+    """With what a report is made: the collection, the key (its id alone), and the job, where a controller or a pipeline names one."""
+    job = ""
+    for form in JOBS:
+        names = re.findall(r"{(\w+)}", form)
+        if not job and all(environment.get(name) for name in names):
+            job = form.format(**{name: environment[name].rstrip("/") for name in names})
+    return {
+        "collection": f"cortex_cloud.appsec {VERSION}",
+        "api_key_id": api_key_id or None,
+        "job": job if re.match(r"https?://", job) else None,
+    }
 
 
-def audit_folder(host: str) -> str:
-    return folder_of(str(host))
+def write_report(folder: str, report: dict[str, Any]) -> None:
+    """Write the files of a report, and SHA256SUMS of them, which sha256sum --check reads. Raises InputError where that cannot be done."""
+    files = {
+        "report.json": _as_text(report),
+        "report.html": render_report(report),
+        "report.csv": as_csv(report),
+        "junit.xml": as_junit(report),
+    }
+    sums = "".join(f"{sha256(content)}  {name}\n" for name, content in files.items())
+    write_files(folder, {**files, "SHA256SUMS": sums})
+
+
+def write_fleet(folder: str, page: dict[str, Any]) -> None:
+    """Write the files of a fleet. Raises InputError where that cannot be done."""
+    write_files(folder, {"fleet.json": _as_text(page), "fleet.html": render_fleet(page)})
+
+
+def write_files(folder: str, files: dict[str, str]) -> None:
+    """Make the folder if it is missing, and write each file as a whole, for its owner alone."""
+    path = folder
+    try:
+        make_folders(folder)
+        for name, content in files.items():
+            path = os.path.join(folder, name)
+            write_private(path, content)
+    except OSError as exc:
+        raise InputError(f"audit_report_dir: {path} cannot be written: {exc.strerror}.") from None
+
+
+def sha256(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _as_text(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"

@@ -25,8 +25,9 @@ sync_api = pytest.importorskip("playwright.sync_api", reason=INSTALL)
 axe_api = pytest.importorskip("axe_playwright_python.sync_playwright", reason=INSTALL)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium was found: install one, or name it in CHROMIUM")
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet import fleet  # noqa: E402
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import Evidence, audit  # noqa: E402
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.evidence import Evidence  # noqa: E402
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet import fleet, summary  # noqa: E402
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import audit  # noqa: E402
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.render import render_fleet, render_report  # noqa: E402
 
 Row = dict[str, Any]
@@ -39,8 +40,8 @@ def source(kind: str, name: str, **more: Any) -> Row:
 
 
 def bank(**more: Any) -> Row:
-    """A tenant with something of everything."""
-    covered = [f"payments/service-{n}" for n in range(120)]
+    """A tenant of 400 repositories with something of everything."""
+    covered = [f"payments/service-{n}" for n in range(396)]
     sources = [
         source(
             "GITHUB_ENTERPRISE",
@@ -49,7 +50,7 @@ def bank(**more: Any) -> Row:
             domain={"hostname": "ghe.bank.example"},
             selection_type="MANUAL_SELECTION",
             repositories=covered,
-            repositories_count=120,
+            repositories_count=396,
         ),
         source(
             "GITLAB_SELF_MANAGED",
@@ -84,7 +85,7 @@ def bank(**more: Any) -> Row:
         "https://gitlab.bank.example/web/app",
         SCRIPT,
     ]
-    receipts = [
+    receipts: list[Row] = [
         {
             "time": f"2026-11-{1 + n % 20:02d}T10:00:00Z",
             "status": 200,
@@ -96,9 +97,11 @@ def bank(**more: Any) -> Row:
             "sha256": "0" * 64,
             "file": f"{n}.json",
         }
-        for n, name in enumerate(covered)
+        for n, name in enumerate(covered[:360])
     ]
     receipts[3]["time"] = "2026-09-01T10:00:00Z"
+    receipts[4]["branch"] = "tmp-branch"
+    receipts[5].update(outcome="not_sent", status=None, results=0)
     given: Row = {
         "tenant": "api-bank.xdr.eu.paloaltonetworks.com",
         "inventory_host": "bank",
@@ -111,17 +114,24 @@ def bank(**more: Any) -> Row:
         "receipts": receipts,
         "known": [
             {"id": f"r{n}", "owner": "payments", "name": f"service-{n}", "url": f"https://ghe.bank.example/payments/service-{n}",
-             "integration_id": "6f21", "is_selected": n % 5 > 0, "is_archived": n % 30 == 1, "broken": [],
+             "integration_id": "6f21", "is_selected": n % 5 > 0, "is_archived": n % 30 == 1, "default_branch": "main",
+             "broken": [{"part": "token", "reason": "expired"}] if n > 390 else [],
              "scanned_at": f"2026-{8 + n % 4:02d}-20T08:00:00Z" if n % 11 else None}
-            for n in range(120)
+            for n in range(396)
         ],
         "exceptions": [
             {"repository": "https://gitlab.bank.example/*", "owner": "web team", "reason": "moves to GitHub", "expires": "2026-12-31"},
             {"name": "by-hand", "owner": "", "reason": "trial", "expires": "2026-10-01"},
+            {"repository": "*", "kind": "unselected", "owner": "platform", "reason": "until the move", "expires": "2099-12-31"},
         ],
         "key_expires": "2026-12-05",
         "fail_on": ["missing", "unhealthy", "stale"],
         "inputs": {"repositories": {"file": "repos.csv", "sha256": "0" * 64, "entries": len(listed)}},
+        "made_by": {"collection": "cortex_cloud.appsec 1.0.0", "api_key_id": "17", "job": "https://awx.bank.example/#/jobs/playbook/4711"},
+        "history": [
+            {"audited_at": f"2026-{month:02d}-22T08:00:00Z", "listed": 380 + month, "covered": 210 + month * 17, "fresh": (month - 5) * 55}
+            for month in range(6, 11)
+        ],
     }
     given["baseline"] = audit(Evidence(**{**given, "audited_at": "2026-10-22T08:00:00Z", "sources": sources[:2], "receipts": None}))
     return audit(Evidence(**{**given, **more}))
@@ -139,7 +149,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             expected=[{"type": "GITHUB", "name": "cloud"}],
         )
     )
-    everything = {"bank": bank(), "small": fine, "gone": "Cannot list data sources: cannot connect to api-gone.example.com."}
+    gone = "Cannot list data sources: cannot connect to api-gone.example.com."
+    everything: dict[str, Row | str] = {"bank": summary(bank()), "small": summary(fine), "gone": gone}
     texts = {
         "report": render_report(bank()),
         "small": render_report(fine),
@@ -211,6 +222,7 @@ def test_the_verdict_comes_first_and_can_be_read_without_scripts(show: Any, page
         "From code to cloud",
         "Findings",
         "Changes since 2026-10-22 08:00 UTC",
+        "Coverage over time",
         "Data sources",
         "Repositories",
         "What the tenant says of its repositories",
@@ -218,7 +230,9 @@ def test_the_verdict_comes_first_and_can_be_read_without_scripts(show: Any, page
         "Exceptions",
         "What this rests on",
     ]
-    assert page.locator(".verdict").inner_text().startswith("Fail. 3 findings fail this audit: 1 missing, 1 unhealthy, 1 stale.")
+    assert page.locator(".verdict").inner_text().startswith("Fail. 4 findings fail this audit: 1 missing, 1 unhealthy, 2 stale. And ")
+    assert "358 of 400 repositories have a fresh upload" in page.locator(".facts").inner_text()
+    assert page.locator("svg.time").is_visible()
     assert not page.locator("#search").is_visible()
     page.locator("summary", has_text="no version-control data source selects them").click()
     assert page.locator("li", has_text="payments/new").last.is_visible()
@@ -300,6 +314,12 @@ def test_it_prints(show: Any, pages: dict[str, Path], tmp_path: Path) -> None:
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     pdf = page.pdf(format="A4", path=tmp_path / "report.pdf")
     assert pdf.startswith(b"%PDF")
+    # What is collapsed is printed too, also where no script runs.
+    still = show(pages["report"], scripts=False)
+    still.emulate_media(media="print")
+    assert still.locator("li", has_text="payments/new").last.is_visible()
+    still.emulate_media(media="screen")
+    assert not still.locator("li", has_text="payments/new").last.is_visible()
     page.emulate_media(media="screen", color_scheme="dark")
 
 

@@ -126,7 +126,7 @@ def test_a_data_file_moves_a_tenant_once_the_secrets_are_filled_in(engine: Engin
         engine.tenant.add_instance(name, name="core", unique_properties=item.get("unique_properties"), **tenant_item)
     config = engine.export()
     with_secrets = [item["type"] for item in config if "credentials" in item]
-    assert with_secrets == sorted(n for n in wanted if any(o.startswith("credentials") for o in TYPES[n].takes))
+    assert with_secrets == sorted(n for n in wanted if TYPES[n].credentials)
     with EmbeddedTenant("guide", rate=1000) as empty:
         target = Engine(run_module, empty)
         result = target.apply(*config)

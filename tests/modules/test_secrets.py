@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from asking import Ask
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, view
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import create, view
 from tenant.problem import appsec
 from tenant.server import EmbeddedTenant
 
@@ -50,8 +50,7 @@ def tenant(request: pytest.FixtureRequest) -> Iterator[EmbeddedTenant]:
 
 @pytest.fixture(autouse=True)
 def no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (view, apply):
-        monkeypatch.setattr(module, "SETTLE_PAUSES", (0.0, 0.05))
+    monkeypatch.setattr(view, "SETTLE_PAUSES", (0.0, 0.05))
 
 
 @pytest.fixture(params=["data_source", "data_sources"])
@@ -146,7 +145,7 @@ def test_when_the_tenant_repeats_what_it_was_sent(
         raise appsec(status, "VALIDATION_ERROR", words)
 
     monkeypatch.setattr(type(tenant.state), "create", refuse)
-    monkeypatch.setattr(apply, "LOOK_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(create, "LOOK_AGAIN_SECONDS", 0.0)
     result = ask(**EVERYTHING, check=check)
     assert result["failed"] != check
     tenant.violations.clear()

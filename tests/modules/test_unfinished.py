@@ -15,7 +15,7 @@ from asking import Ask
 from bulk import actions
 from gitlabs import MANUAL, NEW_GITLAB, only
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, view
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import view
 from tenant.server import EmbeddedTenant
 
 FOUND = [f"team/{n}" for n in range(7)]
@@ -42,8 +42,7 @@ def plain() -> Iterator[EmbeddedTenant]:
 
 @pytest.fixture(autouse=True)
 def no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (view, apply):
-        monkeypatch.setattr(module, "SETTLE_PAUSES", (0.0, 0.05, 0.1, 0.1))
+    monkeypatch.setattr(view, "SETTLE_PAUSES", (0.0, 0.05, 0.1, 0.1))
 
 
 def asking(run_module: Any, tenant: EmbeddedTenant, module: str = "data_source") -> Ask:

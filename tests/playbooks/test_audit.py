@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import csv
 import datetime
+import hashlib
 import io
 import json
-import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,13 +27,13 @@ AUDIT = """
 - name: Coverage evidence
   ansible.builtin.import_playbook: cortex_cloud.appsec.audit
   vars:
-    audit_expected: "{{ (lookup('ansible.builtin.file', 'tenant.yml') | from_yaml).tenant_data_sources }}"
+    onboard_file: tenant.yml
     audit_repositories: repos-400.csv
     audit_receipts_dir: receipts/
     audit_max_age_days: 30
     audit_exceptions: waivers.yml
-    audit_baseline: evidence/last/report.json
-    audit_report_dir: evidence/now
+    audit_report_dir: "evidence/{{ month | default('now') }}"
+    audit_baseline: evidence/
     audit_fail_on: [missing, unhealthy, stale]
 """
 UPLOAD = """
@@ -65,7 +65,7 @@ EXPECTED = [
     {"type": "JENKINS_SERVER", "name": "jenkins-blue"},
     {"type": "COLLECTOR", "name": "bandit", "unique_properties": {"detectionMethod": "SAST", "fileType": "SARIF"}},
 ]
-FILES = {"report.json", "report.html", "report.csv", "junit.xml"}
+FILES = {"report.json", "report.html", "report.csv", "junit.xml", "SHA256SUMS"}
 
 
 @pytest.fixture
@@ -138,7 +138,12 @@ def test_the_auditors_file_as_written(project: Path, tenant: EmbeddedTenant) -> 
     assert len(still_open) == 1 + 398  # app-1 has its receipt, lab/toy its exception
     (uploaded,) = report["receipts"]["items"]
     assert (uploaded["collector"], uploaded["repository"], uploaded["stale"]) == ("bandit", "https://ghe.bank.example/team-1/app-1", False)
-    assert report["notes"] == ["The baseline evidence/last/report.json does not exist: changes are not shown. A first audit has none."]
+    assert report["notes"] == ["The baseline evidence/ does not exist: changes are not shown. A first audit has none."]
+    assert (uploaded["state"], report["receipts"]["repositories_with_fresh"]) == ("fresh", 1)
+    sums = dict(line.split("  ")[::-1] for line in (folder / "SHA256SUMS").read_text().splitlines())
+    assert sums == {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES - {"SHA256SUMS"}}
+    assert report["inputs"]["expected"]["sha256"] == hashlib.sha256((project / "tenant.yml").read_bytes()).hexdigest()
+    assert report["made_by"]["api_key_id"] == tenant.keys["viewer"].id
     rows = list(csv.DictReader(io.StringIO((folder / "report.csv").read_text(encoding="utf-8"), newline="")))
     assert sum(row["record"] == "repository" for row in rows) == 400
     root = ElementTree.fromstring((folder / "junit.xml").read_text(encoding="utf-8"))
@@ -170,15 +175,13 @@ def test_in_check_mode_the_verdict_is_the_same_and_nothing_is_written(project: P
 def test_a_month_as_an_auditor(project: Path, tenant: EmbeddedTenant) -> None:
     """Two audits a month apart: what the second says has changed is what happened in between, and nothing else."""
 
-    def audit(day: str) -> Ended:
-        ended = play(project, "audit.yml", tenant=tenant, key="viewer", audit_today=day)
+    def audit(day: str, month: str) -> Ended:
+        ended = play(project, "audit.yml", tenant=tenant, key="viewer", audit_today=day, month=month)
         only_read(tenant, ended)
         return ended
 
     when = report_time(project)
-    assert audit(when).code == 0
-    now, last = project / "evidence" / "now" / "localhost", project / "evidence" / "last"
-    shutil.copytree(now, last)
+    assert audit(when, "first").code == 0
 
     # In between: the Jenkins plugin broke, somebody connected Snyk by hand, one repository was deselected, the pipeline stopped.
     tenant.set(read_only=False)
@@ -188,9 +191,11 @@ def test_a_month_as_an_auditor(project: Path, tenant: EmbeddedTenant) -> None:
     tenant.add_instance("SNYK", name="by-hand")
     tenant.set(read_only=True)
 
-    ended = audit(str(datetime.date.fromisoformat(when) + datetime.timedelta(days=31)))
+    ended = audit(str(datetime.date.fromisoformat(when) + datetime.timedelta(days=31)), "second")
     assert ended.code == 2
-    report = report_of(now)
+    report = report_of(project / "evidence" / "second" / "localhost")
+    assert report["inputs"]["baseline"]["file"] == "evidence/first/localhost/report.json"
+    assert [(point["covered"], point["fresh"]) for point in report["history"]] == [(398, 1), (397, 0)]
     changes = report["changes"]
     print(f"\na month later: {report['headline']} {changes['total']} changes")
     assert changes["since"] == f"{when}T00:00:00Z"

@@ -20,7 +20,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.options
 
 @dataclasses.dataclass
 class Whole:
-    """document: the only one, or None. parts: all of them, as bytes. The rest as in Outcome."""
+    """document: the only one, or None. parts: all of them, as bytes. The rest as in Normalised."""
 
     document: dict[str, Any] | None
     parts: list[bytes]

@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.compare import without_secrets
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet import fleet, folder_of
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import KINDS, fail_on_from
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.evidence import Evidence
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet import fleet, folder_of, summary
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import KINDS, days_from, fail_on_from
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import (
-    Evidence,
     audit,
     baseline_fault,
     failing,
-    unpack_options,
 )
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.status import HEALTH
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
@@ -198,7 +197,7 @@ def test_only_what_fail_on_names_fails_and_comes_first() -> None:
     report = audited(sources=[sick], expected=expected, fail_on=["unhealthy"])
     assert told(report) == [("unhealthy", "blue"), ("missing", "gone"), ("unexpected", "blue")]
     assert [f["kind"] for f in failing(report["findings"], report["fail_on"])] == ["unhealthy"]
-    assert report["headline"] == "1 finding fails this audit: 1 unhealthy."
+    assert report["headline"] == "1 finding fails this audit: 1 unhealthy. And 2 that do not fail it."
     assert audited(sources=[sick], expected=expected, fail_on="drift, stale")["verdict"] == "attention"
 
 
@@ -208,12 +207,11 @@ def test_an_unknown_word_in_fail_on_is_refused_with_the_list(words: Any) -> None
         fail_on_from(words)
 
 
-@pytest.mark.parametrize(
-    "options", [{"max_age_days": "x", "key_warn_days": 1}, {"max_age_days": -1, "key_warn_days": 1}, {"max_age_days": None}]
-)
-def test_a_number_that_is_none_is_refused(options: Row) -> None:
+@pytest.mark.parametrize("days", ["x", -1, None, "", 1.5])
+def test_a_number_that_is_none_is_refused(days: Any) -> None:
     with pytest.raises(InputError, match="audit_max_age_days is"):
-        unpack_options(options)
+        days_from(days, "audit_max_age_days")
+    assert days_from("30", "audit_max_age_days") == 30
 
 
 def test_the_audit_keeps_no_secret_and_sees_differences_of_any_size() -> None:
@@ -244,6 +242,7 @@ def test_an_exception_holds_on_its_last_day() -> None:
     [
         ({"expires": "2026-11-21"}, "expired on 2026-11-21"),
         ({"expires": "soon"}, "its expires is 'soon'"),
+        ({"expires": "2027-02-30"}, "its expires is 2027-02-30: there is no such day."),
         ({"expires": None}, "it lacks expires"),
         ({"owner": ""}, "it lacks owner"),
         ({"reason": None}, "it lacks reason"),
@@ -285,7 +284,46 @@ def test_names_may_be_patterns_and_an_exception_never_excuses_an_exception() -> 
     assert [f["kind"] for f in report["findings"] if not f["excused"]] == ["exception"]
 
 
+@pytest.mark.parametrize(
+    ("wanted", "excused"),
+    [
+        ("lab/*", True), ("LAB/Toy", True), ("https://gitlab.example.com/lab/*", True), ("gitlab.example.com/lab/toy", True),
+        ("git@gitlab.example.com:lab/toy.git", True), ("*/toy", True), ("lab/t?y", True),
+        ("https://github.com/lab/*", False), ("lab", False), ("toy", False), ("lab/[t", False), ("abc/*", False),
+    ],
+)  # fmt: skip
+def test_a_repository_of_an_exception_is_the_same_as_a_path_or_a_url(wanted: str, excused: bool) -> None:
+    waiver = {"repository": wanted, "owner": "o", "reason": "r", "expires": "2026-12-31"}
+    report = audited(sources=[GITLAB], repositories=["https://gitlab.example.com/Lab/Toy"], exceptions=[waiver])
+    assert [bool(f["excused"]) for f in report["findings"]] == [excused]
+
+
+@pytest.mark.parametrize(
+    ("change", "remarks"),
+    [
+        ({"expires": "2027-06-30"}, []),
+        ({"expires": "2026-11-30"}, ["it ends in 8 days"]),
+        ({"name": "*", "expires": "2099-12-31"}, ["it covers every name", "it holds for more than a year, until 2099-12-31"]),
+        ({"name": None, "repository": "*/*", "expires": "2027-06-30"}, ["it covers every repository"]),
+    ],
+)
+def test_broad_long_and_soon_ending_exceptions_are_pointed_out(change: Row, remarks: list[str]) -> None:
+    (row,) = excusing({**GOOD, **change})["exceptions"]
+    assert row["remarks"] == remarks
+
+
 # -- changes
+
+
+def test_a_list_of_names_and_one_of_urls_are_the_same_repositories() -> None:
+    core = {**GITLAB, "repositories": ["a/b"], "repositories_count": 1}
+    first = audited(sources=[core], repositories=["a/b", "c/d"])
+    urls = ["https://gitlab.example.com/A/b", "https://gitlab.example.com/c/d", "https://github.com/c/d"]
+    changes = audited(sources=[core], repositories=urls, baseline=first)["changes"]
+    # Of two that have one path the plain name is neither.
+    assert [f["repository"] for f in changes["new_findings"]] == ["https://github.com/c/d", "https://gitlab.example.com/c/d"]
+    changes = audited(sources=[core], repositories=urls[:2], baseline=first)["changes"]
+    assert (changes["total"], changes["repositories_changed"]) == (0, [])
 
 
 def test_the_second_audit_says_what_changed() -> None:
@@ -351,7 +389,7 @@ def test_a_baseline_that_cannot_be_compared_is_named(change: Row, said: str) -> 
 
 def test_the_worst_come_first_and_a_dead_tenant_is_not_audited() -> None:
     sick = audited(sources=[{**JENKINS, "health": "unhealthy", "status": "ERROR"}], fail_on=["unhealthy"])
-    page = fleet({"fine": audited(sources=[JENKINS]), "dead": "cannot connect", "sick": sick}, "2026-11-22T08:00:00Z")
+    page = fleet({"fine": summary(audited(sources=[JENKINS])), "dead": "cannot connect", "sick": summary(sick)}, "2026-11-22T08:00:00Z")
     assert [(h["host"], h["verdict"]) for h in page["hosts"]] == [("dead", "not_audited"), ("sick", "fail"), ("fine", "pass")]
     assert page["hosts"][0]["message"] == "cannot connect"
     assert page["counts"] == {"not_audited": 1, "fail": 1, "attention": 0, "pass": 1}

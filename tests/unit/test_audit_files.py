@@ -17,15 +17,19 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from ansible.errors import AnsibleFilterError
 from test_audit import GITLAB, JENKINS, Row, audited
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet import fleet
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet import fleet, summary
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import KINDS
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.tables import as_csv, as_junit
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_lists import names_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._version import VERSION
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._audit import audit_items, made_by
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.read import (
-    read_baseline,
+    Earlier,
+    read_earlier,
     read_exceptions,
     read_receipts,
     read_repositories,
@@ -41,6 +45,8 @@ from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.render
         ("r.csv", "repository\na/b\nc/d\n"),
         ("r.csv", "\ufeffFull_Name,Name\na/b,b\nc/d,d\n"),
         ("r.csv", "id;url\n1;a/b\n2;c/d\n"),
+        ("r.csv", "Project ID,Name,Path with namespace\n1,b,a/b\n2,d,c/d\n"),
+        ("r.csv", "ID\tName\tWeb URL\n1\tb\ta/b\n2\td\tc/d\n"),
         ("r.csv", "a/b,whatever\nc/d,more\n\n"),
         ("r.txt", "# the list\na/b\n\n  c/d\r\n"),
         ("r.json", '["a/b", "c/d"]'),
@@ -63,6 +69,7 @@ def test_a_list_of_repositories_in_any_of_its_forms(tmp_path: Path, name: str, t
     [
         ("gone.csv", None, "cannot be read: No such file or directory"),
         ("r.csv", "repository\n", "names no repository"),
+        ("r.csv", "No.,Projekt,Team\n1,a/b,x\n2,c/d,y\n", r"Its columns: No\., Projekt, Team\. One of these is needed: web_url, .*name"),
         ("r.json", '{"a": [], "b": []}', "must hold a list"),
         ("r.yml", "- [a", "is no valid YML"),
         ("r.yml", "- {owner: x}", r"r.yml\[0\] is no repository"),
@@ -78,12 +85,29 @@ def test_a_list_that_is_none_is_refused_in_one_line(tmp_path: Path, name: str, t
     assert "audit_repositories" in str(raised.value)
 
 
+def test_the_url_of_a_repository_comes_before_its_name_since_it_tells_the_host(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("name,url\nb,https://git.example.com/a/b\n")
+    assert read_repositories(str(tmp_path / "r.csv"))[0] == ["https://git.example.com/a/b"]
+    github = {"full_name": "a/b", "url": "https://api.github.com/repos/a/b", "html_url": "https://github.com/a/b"}
+    azure = {"name": "b", "url": "https://dev.azure.com/o/1/_apis/git/repositories/2", "webUrl": "https://dev.azure.com/o/p/_git/b"}
+    assert read_repositories([github, azure])[0] == ["https://github.com/a/b", "https://dev.azure.com/o/p/_git/b"]
+    assert read_repositories([{**github, "html_url": None}])[0] == ["a/b"]
+    # As candidates of a scope they are named as the platform spells them.
+    assert names_of([github, azure], "scope_candidates") == ["a/b", "o/p/b"]
+
+
 def test_exceptions_come_from_a_file_or_the_variables(tmp_path: Path) -> None:
     (tmp_path / "w.yml").write_text("- {name: x, expires: 2026-12-31}\n")
     (tmp_path / "named.yml").write_text("audit_exceptions:\n  - {name: x, expires: 2026-12-31}\n")
     expected = [{"name": "x", "expires": datetime.date(2026, 12, 31)}]
     assert read_exceptions(str(tmp_path / "w.yml"))[0] == read_exceptions(str(tmp_path / "named.yml"))[0] == expected
     assert read_exceptions(expected)[0] == expected
+    (tmp_path / "dates.yml").write_text("# held by the board\n- {name: x, expires: 2026-12-31}\n- name: y\n  expires: 2027-02-30\n")
+    entries, lines, _origin = read_exceptions(str(tmp_path / "dates.yml"))
+    assert ([each["expires"] for each in entries], lines) == ([datetime.date(2026, 12, 31), "2027-02-30"], [2, 3])
+    entries[1].update(owner="o", reason="r")
+    faults = [f["message"] for f in audited(exceptions=entries, exception_lines=lines)["findings"]]
+    assert faults[1:] == ["its expires is 2027-02-30: there is no such day. (line 3)"]
     (tmp_path / "empty.yml").write_text("# none any more\n")
     assert read_exceptions(str(tmp_path / "empty.yml"))[0] == []
     (tmp_path / "text.yml").write_text("just words")
@@ -107,21 +131,64 @@ def test_receipts_are_found_in_sub_folders_and_broken_ones_are_named(tmp_path: P
         read_receipts(str(tmp_path / "gone"))
 
 
-def test_a_baseline_is_a_file_or_a_folder_of_hosts_and_a_missing_one_is_only_said(tmp_path: Path) -> None:
-    (tmp_path / "x").mkdir()
-    (tmp_path / "x" / "report.json").write_text(json.dumps(audited(sources=[JENKINS])))
-    for path in (tmp_path, tmp_path / "x" / "report.json"):
-        report, note, unreadable, origin = read_baseline(str(path), "api-x", "x")
-        assert (note, unreadable) == ("", [])
-        assert report is not None
-        assert origin["audited_at"] == "2026-11-22T08:00:00Z"
-    assert read_baseline(str(tmp_path / "gone.json"), "api-x", "x")[1:3] == (
-        f"The baseline {tmp_path / 'gone.json'} does not exist: changes are not shown. A first audit has none.",
-        [],
-    )
-    assert "is about api-x" in read_baseline(str(tmp_path), "api-y", "x")[2][0][1]
-    (tmp_path / "x" / "report.json").write_text("{")
-    assert "is no JSON" in read_baseline(str(tmp_path), "api-x", "x")[2][0][1]
+def earlier(path: Path, tenant: str = "api-x", own: str = "/nowhere") -> Earlier:
+    return read_earlier(str(path), tenant, "x", "2026-11-22T08:00:00Z", own)
+
+
+def test_a_baseline_is_a_file_and_a_missing_one_is_only_said(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text(json.dumps(audited(sources=[JENKINS])))
+    found = earlier(tmp_path / "report.json")
+    assert (found.notes, found.unreadable, len(found.history)) == ([], [], 1)
+    assert found.baseline is not None
+    assert found.origin["audited_at"] == "2026-11-22T08:00:00Z"
+    assert earlier(tmp_path / "gone.json").notes == [
+        f"The baseline {tmp_path / 'gone.json'} does not exist: changes are not shown. A first audit has none."
+    ]
+    assert "is about api-x" in earlier(tmp_path / "report.json", "api-y").unreadable[0][1]
+    (tmp_path / "report.json").write_text("{")
+    assert "is no JSON" in earlier(tmp_path / "report.json").unreadable[0][1]
+
+
+def test_of_a_folder_of_dated_folders_the_newest_earlier_report_is_the_baseline(tmp_path: Path) -> None:
+    def keep(folder: str, **more: Any) -> Path:
+        (tmp_path / folder / "x").mkdir(parents=True)
+        (tmp_path / folder / "x" / "report.json").write_text(json.dumps(audited(sources=[JENKINS], repositories=["a/b"], **more)))
+        return tmp_path / folder / "x"
+
+    keep("2026-08", audited_at="2026-08-20T08:00:00Z")
+    keep("late", audited_at="2026-10-20T08:00:00Z")
+    keep("2026-09", audited_at="2026-09-20T08:00:00Z")
+    keep("future", audited_at="2026-12-01T08:00:00Z")
+    keep("other", audited_at="2026-11-01T08:00:00Z", tenant="api-y")
+    own = keep("2026-11", audited_at="2026-11-20T08:00:00Z")
+    found = earlier(tmp_path, own=str(own))
+    assert (found.origin["file"], found.unreadable) == (str(tmp_path / "late" / "x" / "report.json"), [])
+    assert [point["audited_at"][:7] for point in found.history] == ["2026-08", "2026-09", "2026-10"]
+    assert [(point["listed"], point["covered"], point["fresh"]) for point in found.history] == [(1, 0, None)] * 3
+    # A damaged one is said; of another tenant alone there is none.
+    (tmp_path / "late" / "x" / "report.json").write_text("{")
+    found = earlier(tmp_path, own=str(own))
+    assert (found.origin["audited_at"][:7], found.unreadable[0][0]) == ("2026-09", str(tmp_path / "late" / "x" / "report.json"))
+    (note,) = earlier(tmp_path / "other", "api-x").notes
+    assert note.endswith("A first audit has none. 1 of other tenants were passed over.")
+
+
+def test_what_the_controller_or_the_pipeline_says_of_the_job_is_kept() -> None:
+    awx = {"AWX_HOST": "https://awx.example.com/", "JOB_ID": "7", "CI_JOB_URL": "https://gitlab.example.com/-/jobs/1"}
+    assert made_by("17", awx)["job"] == "https://awx.example.com/#/jobs/playbook/7"
+    assert made_by("17", {"JOB_ID": "7", "CI_JOB_URL": "https://gitlab.example.com/-/jobs/1"})["job"] == "https://gitlab.example.com/-/jobs/1"
+    odd = made_by("", {"BUILD_URL": "javascript:alert(1)"})
+    assert odd == {"collection": f"cortex_cloud.appsec {VERSION}", "api_key_id": None, "job": None}
+
+
+def test_a_template_that_nobody_evaluated_is_refused_with_its_place() -> None:
+    items = [{"type": "SNYK", "name": "x"}, {"type": "GITHUB_ENTERPRISE", "name": "g", "domain": {"hostname": "{{ ghe_host }}"}}]
+    with pytest.raises(AnsibleFilterError) as refused:
+        audit_items(items)
+    assert str(refused.value).startswith("audit_expected[1].domain.hostname is still a template: from_yaml evaluates none.")
+    # What is left out may hold any; and what Ansible has evaluated itself is as it was meant.
+    assert audit_items([{**items[0], "credentials": {"token": "{{ vault_token }}"}}])
+    assert audit_items(items, "tenant_data_sources")
 
 
 # -- written
@@ -199,7 +266,7 @@ def test_nothing_becomes_a_formula_however_it_is_disguised_or_parted(lead: str) 
 
 def test_no_file_holds_what_ends_a_text_or_what_xml_cannot_hold() -> None:
     report = audited(sources=[{**JENKINS, "name": "a\0b\x1b"}], expected=[{"type": "JENKINS_SERVER", "name": "a\0b\x1b\ud800"}])
-    for text in (as_csv(report), as_junit(report), render_report(report), render_fleet(fleet({"a\0": report}, "2026-11-22"))):
+    for text in (as_csv(report), as_junit(report), render_report(report), render_fleet(fleet({"a\0": summary(report)}, "2026-11-22"))):
         assert "\0" not in text
     assert "a\\u0000b\\u001b" in as_junit(report)
     assert len(list(junit(report).iter("testcase"))) == 1 + len(KINDS)
@@ -274,7 +341,7 @@ def test_every_file_says_why_a_data_source_is_unwell() -> None:
 
 def test_a_pending_data_source_is_counted_on_the_page() -> None:
     report = audited(sources=[{**JENKINS, "status": "TEMPORARY", "health": "pending"}])
-    for html in (render_report(report), render_fleet(fleet({"x": report}, "2026-11-22"))):
+    for html in (render_report(report), render_fleet(fleet({"x": summary(report)}, "2026-11-22"))):
         page = " ".join(Page(html).text.split())
         assert "1 data source, 1 pending" in page
         assert "0 healthy, 0 unhealthy, 1 pending, 0 unknown" in page
@@ -310,7 +377,8 @@ class Page(HTMLParser):
 @pytest.mark.parametrize("kind", ["report", "fleet"])
 def test_hostile_names_stay_text_on_a_page(kind: str) -> None:
     report = hostile_report()
-    html = render_report(report) if kind == "report" else render_fleet(fleet({HOSTILE[6]: report, HOSTILE[7]: HOSTILE[7]}, "2026-11-22"))
+    page_of_all = fleet({HOSTILE[6]: summary(report), HOSTILE[7]: HOSTILE[7]}, "2026-11-22")
+    html = render_report(report) if kind == "report" else render_fleet(page_of_all)
     page = Page(html)
     assert page.tags.count("script") == 1
     assert page.tags.count("style") == 1
@@ -338,6 +406,19 @@ def test_many_repositories_take_little_room() -> None:
     html = render_report(audited(sources=[core], repositories=names, receipts=[]))
     assert len(re.findall("<li>group-", html)) == 20_000 + 5_000 + 20_000  # under Repositories, as uncovered, without upload
     assert len(html) < 60 * 20_000 * 3
+
+
+def test_the_pages_picture_coverage_over_time_and_say_it_in_words() -> None:
+    core = {**GITLAB, "repositories": ["a/b"], "repositories_count": 1}
+    before = {"audited_at": "2026-10-22T08:00:00Z", "listed": 4, "covered": 1, "fresh": None}
+    report = audited(sources=[core], repositories=["a/b", "a/c"], history=[before])
+    for html in (render_report(report), render_fleet(fleet({"x": summary(report), "gone": "no"}, "2026-11-22"))):
+        page = Page(html)
+        assert any("2026-10-22 25 %, 2026-11-22 50 %" in text for text in [page.text, *(str(value) for _name, value in page.attributes)])
+    for history in ([], [{**before, "listed": 0}], [{**before, "audited_at": "2026-11-22T08:00:00Z"}], [{**before, "audited_at": "x"}]):
+        assert "Coverage over time" not in render_report(audited(repositories=["a/b"], history=history)), history
+    assert "does not fail this audit (word: <code>uncovered</code>)" in render_report(report)
+    assert "It fails this audit (word: <code>uncovered</code>)" in render_report(audited(repositories=["a/b"], fail_on="uncovered"))
 
 
 def test_an_empty_tenant_has_a_page_too() -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from test_audit import GITLAB, Row, audited, source
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import KINDS, message_of
@@ -61,6 +60,22 @@ def test_what_is_found_and_counted() -> None:
     assert [(g["organization"], g["data_source"], g["known"]) for g in seen["by"]] == [
         ("pay", 'GITLAB_SELF_MANAGED "core"', 6), ("lab", 'GITLAB_SELF_MANAGED "core"', 1),
     ]  # fmt: skip
+
+
+def test_a_token_that_expired_is_one_finding_with_the_list_of_what_it_breaks() -> None:
+    many = [repo(f"pay/r{n}", broken=EXPIRED) for n in range(3)]
+    other = repo("pay/x", broken=[{"part": "webhook", "reason": ""}])
+    report = audited(sources=[GITLAB], known=[*many, other], fail_on="broken")
+    assert [(f["subject"], f.get("repositories"), f["message"]) for f in report["findings"]] == [
+        ('GITLAB_SELF_MANAGED "core"', ["pay/r0", "pay/r1", "pay/r2"], "the tenant calls invalid: token (expired)"),
+        ("pay/x", None, "the tenant calls invalid: webhook"),
+    ]
+    # What changed is said of each repository.
+    changes = audited(sources=[GITLAB], known=[*many[:2], other], baseline=report)["changes"]
+    assert ([f["repository"] for f in changes["resolved_findings"]], changes["new_findings"]) == (["pay/r2"], [])
+    waiver = {"repository": "pay/r1", "owner": "o", "reason": "r", "expires": "2027-01-01"}
+    parts = audited(sources=[GITLAB], known=many, exceptions=[waiver])["findings"]
+    assert [(f["repositories"], bool(f["excused"])) for f in parts] == [(["pay/r0", "pay/r2"], False), (["pay/r1"], True)]
 
 
 @pytest.mark.parametrize(("days", "kinds"), [(51, []), (52, []), (50, ["not_scanned"])])
@@ -151,6 +166,10 @@ def test_an_exception_takes_its_repositories_out_of_the_list() -> None:
     report = audited(sources=[GITLAB], known=ESTATE, exceptions=[waiver])
     late = [(f["repositories"], bool(f["excused"])) for f in report["findings"] if f["kind"] == "not_scanned"]
     assert sorted(late) == [(["pay/never"], False), (["pay/old"], True)]
+    for pattern, excused in (("https://gitlab.example.com/*", True), ("https://github.com/*", False)):
+        # A name without a host is at that of its data source.
+        there = audited(sources=[GITLAB], known=ESTATE, exceptions=[{**waiver, "repository": pattern}])
+        assert [bool(f["excused"]) for f in there["findings"] if f["kind"] == "not_scanned"] == [excused]
     whole = audited(sources=[GITLAB], known=ESTATE, exceptions=[{**waiver, "repository": None, "name": "core"}])
     (late_all,) = [f for f in whole["findings"] if f["kind"] == "not_scanned"]
     assert (late_all["repositories"], bool(late_all["excused"])) == (["pay/never", "pay/old"], True)
@@ -168,9 +187,7 @@ def test_the_files_name_each_repository_and_say_how_many() -> None:
     assert "5 known: 5 selected" in page
 
 
-def test_the_role_reads_just_what_the_audit_looks_at() -> None:
-    variables = yaml.safe_load((ROOT / "roles/audit/vars/main.yml").read_text(encoding="utf-8"))
-    assert variables["audit__members"] == READ
+def test_what_an_audit_reads_there_is_and_every_kind_is_documented() -> None:
     assert set(READ) <= set(MEMBERS)
     page = (ROOT / "docs/audit.md").read_text(encoding="utf-8")
     spec = (ROOT / "roles/audit/meta/argument_specs.yml").read_text(encoding="utf-8")

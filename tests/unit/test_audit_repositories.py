@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from test_audit import GITLAB, JENKINS, Row, audited, source
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.repositories import Reader, cover
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.evidence import Evidence
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.repositories import Reader, coverage
 
 FOLDER = Path(__file__).resolve().parents[2] / "plugins" / "module_utils" / "_audit"
 
@@ -21,8 +22,14 @@ def selecting(*repositories: str, **more: Any) -> Row:
     return {**GITLAB, "repositories": list(repositories), "repositories_count": len(repositories), **more}
 
 
+def cover(listed: list[str], sources: list[Row]) -> Row:
+    """The section repositories of a report."""
+    content: Row = coverage(Evidence("api-x", "x", "2026-11-22", sources, repositories=listed)).content
+    return content
+
+
 def states(listed: list[str], *sources: Row) -> list[str]:
-    section, _found = cover(listed, list(sources))
+    section = cover(listed, list(sources))
     return [row["status"] for row in section["items"]]
 
 
@@ -80,7 +87,7 @@ def test_the_web_pages_and_clones_of_each_product_are_its_repositories() -> None
 
 
 def test_duplicates_are_counted_once() -> None:
-    section, _found = cover(["a/b", "A/B.git", "a/c"], [selecting("a/b")])
+    section = cover(["a/b", "A/B.git", "a/c"], [selecting("a/b")])
     assert (section["listed"], section["duplicates"], section["covered"], section["uncovered"]) == (2, 1, 1, 1)
 
 
@@ -109,17 +116,17 @@ def test_the_healthiest_data_source_counts_and_unknown_is_not_healthy() -> None:
     sick = selecting("a/b", id="sick", health="unhealthy")
     odd = selecting("a/b", id="odd", health="unknown")
     new = selecting("a/b", id="new", health="pending")
-    section, _found = cover(["a/b"], [sick, odd])
+    section = cover(["a/b"], [sick, odd])
     assert (section["covered"], section["covered_healthy"], section["items"][0]["health"]) == (1, 0, "unknown")
-    section, _found = cover(["a/b"], [sick, odd, new])
+    section = cover(["a/b"], [sick, odd, new])
     assert (section["covered_healthy"], section["items"][0]["health"]) == (0, "pending")
-    section, _found = cover(["a/b"], [new, sick, odd, selecting("a/b")])
+    section = cover(["a/b"], [new, sick, odd, selecting("a/b")])
     assert section["covered_healthy"] == 1
 
 
 def test_a_name_without_its_group_is_taken_only_when_it_is_the_only_one() -> None:
     core = selecting("payments/ledger", "archive/ledger", "payments/cards")
-    section, _found = cover(["cards", "ledger", "other"], [core])
+    section = cover(["cards", "ledger", "other"], [core])
     assert [row["status"] for row in section["items"]] == ["covered", "unknown", "uncovered"]
     assert "taken for payments/cards" in section["items"][0]["note"]
     assert "2 selected repositories are called so" in section["items"][1]["note"]
@@ -127,7 +134,7 @@ def test_a_name_without_its_group_is_taken_only_when_it_is_the_only_one() -> Non
 
 def test_what_the_tenant_selects_beside_the_list_is_said() -> None:
     core = selecting("a/b", "a/c", "a/d")
-    section, _found = cover(["https://gitlab.example.com/a/b", "c"], [core])
+    section = cover(["https://gitlab.example.com/a/b", "c"], [core])
     assert section["not_listed"] == ["a/d"]
 
 
@@ -203,6 +210,11 @@ def test_a_listed_repository_without_an_upload_is_said() -> None:
         ({"status": 500}, "does not record an accepted upload"),
         ({"status": None}, "does not record an accepted upload"),
         ({"time": "2026-11-24T00:00:00Z"}, "after the day of the audit"),
+        ({"results": 3, "results_by_level": {"error": 1, "note": 1}}, "contradict each other: 3 results, but 2 by level"),
+        ({"results": 3, "source": {"results": 2}}, "contradict each other: 3 results, but 2 in the report"),
+        ({"results": 3, "outcome": "not_sent"}, "contradict each other: 3 results, but nothing was sent"),
+        ({"results": -1}, "its numbers are no counts"),
+        ({"results": 1, "results_by_level": {"error": "1"}}, "its numbers are no counts"),
     ],
 )
 def test_a_receipt_that_proves_nothing_is_unreadable(change: Row, said: str) -> None:
@@ -210,6 +222,55 @@ def test_a_receipt_that_proves_nothing_is_unreadable(change: Row, said: str) -> 
     assert report["verdict"] == "fail"
     assert said in report["findings"][0]["message"]
     assert report["receipts"]["items"] == []
+
+
+def test_a_clean_scan_is_fresh_evidence_in_a_state_of_its_own() -> None:
+    found = receipt("2026-11-20", results=3, results_by_level={"error": 3}, outcome="accepted", source={"results": 3, "scan_failed": False})
+    clean = receipt("2026-11-21", outcome="not_sent", status=None, results=0, results_by_level={"error": 0}, source={"results": 0})
+    report = judged(found, clean, repositories=["a/b"])
+    assert [(row["state"], row["stale"], row["uploads"]) for row in report["receipts"]["items"]] == [("clean", False, 2)]
+    assert [f["kind"] for f in report["findings"]] == ["uncovered"]
+    assert report["receipts"]["repositories_with_fresh"] == 1
+    failed = judged({**clean, "source": {"results": 0, "scan_failed": True}})
+    assert "its scan failed" in failed["findings"][-1]["message"]
+    assert failed["receipts"]["items"] == []
+
+
+def test_receipts_of_another_tenant_are_not_looked_at_and_counted() -> None:
+    report = judged(receipt("2026-11-20", tenant="api-other"), receipt("2026-11-19", tenant="API-x"))
+    assert (report["receipts"]["of_other_tenants"], report["receipts"]["items"][0]["time"][:10]) == (1, "2026-11-19")
+
+
+def test_what_went_to_a_collector_that_is_not_there_is_no_upload() -> None:
+    report = judged(receipt("2026-11-20"), receipt("2026-11-20", "old-one", "https://gitlab.example.com/c/d"), repositories=["a/b", "c/d"])
+    assert [(f["kind"], f["name"] or f["repository"]) for f in report["findings"]] == [
+        ("stale", "old-one"), ("uncovered", "a/b"), ("uncovered", "c/d"), ("no_upload", "c/d"),
+    ]  # fmt: skip
+    assert report["receipts"]["repositories_with_fresh"] == 1
+
+
+KNOWN = [{"id": "1", "url": "https://gitlab.example.com/a/b", "default_branch": "trunk", "broken": []}]
+
+
+@pytest.mark.parametrize(
+    ("branch", "known", "branches", "state"),
+    [
+        ("trunk", KNOWN, [], "fresh"), ("refs/heads/trunk", KNOWN, [], "fresh"), (None, KNOWN, [], "fresh"),
+        ("tmp-branch", KNOWN, [], "other_branch"), ("release/7", KNOWN, ["main", "release/*"], "fresh"),
+        ("trunk", KNOWN, ["main"], "other_branch"), ("tmp-branch", None, [], "fresh"), ("tmp-branch", None, ["main"], "other_branch"),
+    ],
+)  # fmt: skip
+def test_only_a_branch_that_counts_is_evidence(branch: str | None, known: list[Row] | None, branches: list[str], state: str) -> None:
+    report = judged(receipt("2026-11-20", branch=branch), known=known, branches=branches)
+    assert report["receipts"]["items"][0]["state"] == state
+    assert [f["kind"] for f in report["findings"]] == ["stale"] * (state != "fresh")
+    # Where nobody says which branch counts, the report says so.
+    assert any("an upload from any branch counts" in note for note in report["notes"]) is (known is None and not branches)
+
+
+def test_an_old_upload_of_the_branch_that_counts_stays_old_whatever_came_later() -> None:
+    report = judged(receipt("2026-09-01", branch="trunk"), receipt("2026-11-20", branch="tmp"), known=KNOWN)
+    assert [(row["state"], row["branch"], row["uploads"]) for row in report["receipts"]["items"]] == [("stale", "trunk", 2)]
 
 
 def test_without_repositories_and_collectors_there_is_nothing_to_say() -> None:

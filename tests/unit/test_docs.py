@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import re
 import subprocess
@@ -19,10 +20,14 @@ import yaml
 from ansible.module_utils import basic
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _events
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._audit import Options
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMESPACE = "cortex_cloud.appsec"
-MODULES = sorted(p.stem for p in (ROOT / "plugins" / "modules").glob("*.py"))
+# What has no code of its own documents an action plugin.
+DOCUMENTED = {p.stem: "def main(" in p.read_text(encoding="utf-8") for p in (ROOT / "plugins" / "modules").glob("*.py")}
+MODULES = sorted(name for name, has_code in DOCUMENTED.items() if has_code)
+ACTIONS = sorted(set(DOCUMENTED) - set(MODULES))
 ROLES = sorted(p.parent.parent.name for p in ROOT.glob("roles/*/meta/argument_specs.yml"))
 PLAYBOOKS = {p.stem for p in (ROOT / "playbooks").glob("*.yml")}
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("roles/*/README.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("CONTRIBUTING.md")])
@@ -49,6 +54,22 @@ def spec_of_module(name: str) -> Spec:
     return stopped.value.args[0]
 
 
+def spec_of_action(name: str) -> Spec:
+    """What an action plugin without a module takes, as its documentation says; test_what_an_action_takes holds that to be true."""
+    options = options_documented(name)
+    return {key: {**option, "options": option.get("suboptions")} for key, option in options.items()}
+
+
+def options_documented(name: str) -> Spec:
+    own = yaml.safe_load(module_of(name).DOCUMENTATION)
+    options = dict(own.get("options") or {})
+    for fragment in own.get("extends_documentation_fragment", []):
+        file, _dot, part = fragment.removeprefix(f"{NAMESPACE}.").partition(".")
+        holder = importlib.import_module(f"ansible_collections.{NAMESPACE}.plugins.doc_fragments.{file}").ModuleDocFragment
+        options.update(yaml.safe_load(getattr(holder, part.upper() or "DOCUMENTATION")).get("options") or {})
+    return options
+
+
 def variables_of_roles() -> Spec:
     found: Spec = {}
     for role in ROLES:
@@ -59,7 +80,7 @@ def variables_of_roles() -> Spec:
     return found
 
 
-SPECS = {name: spec_of_module(name) for name in MODULES}
+SPECS = {name: spec_of_module(name) if has_code else spec_of_action(name) for name, has_code in DOCUMENTED.items()}
 VARIABLES = variables_of_roles()
 CONNECTION = set(SPECS["tenant_info"])
 
@@ -139,7 +160,7 @@ def example_faults(tree: Any, where: str) -> Iterator[str]:
         yield from example_faults(value, f"{where}.{key}")
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", [*MODULES, *ACTIONS])
 def test_every_example_of_a_module_can_be_run(name: str) -> None:
     examples = yaml.safe_load(module_of(name).EXAMPLES)
     own = [task for task in examples if f"{NAMESPACE}.{name}" in task]
@@ -201,18 +222,20 @@ def documented(options: Spec, key: str, path: str = "") -> set[str]:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_what_is_documented_is_what_there_is(name: str) -> None:
-    own = yaml.safe_load(module_of(name).DOCUMENTATION)
-    options = dict(own.get("options") or {})
-    for fragment in own["extends_documentation_fragment"]:
-        file, _dot, part = fragment.removeprefix(f"{NAMESPACE}.").partition(".")
-        holder = importlib.import_module(f"ansible_collections.{NAMESPACE}.plugins.doc_fragments.{file}").ModuleDocFragment
-        options.update(yaml.safe_load(getattr(holder, part.upper() or "DOCUMENTATION")).get("options") or {})
-    assert documented(options, "suboptions") == documented(SPECS[name], "options")
+    assert documented(options_documented(name), "suboptions") == documented(SPECS[name], "options")
 
 
 def test_every_module_is_in_the_action_group() -> None:
     groups = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["action_groups"]
-    assert sorted(groups["all"]) == MODULES
+    assert sorted(groups["all"]) == sorted([*MODULES, "audit"])
+
+
+def test_what_an_action_takes_is_documented_and_said_to_be_internal() -> None:
+    fields = {field.name for field in dataclasses.fields(Options)}
+    assert set(options_documented("audit")) == fields | CONNECTION
+    for name in ACTIONS:
+        assert "Internal to the role" in yaml.safe_load(module_of(name).DOCUMENTATION)["description"][0]
+        assert (ROOT / "plugins" / "action" / f"{name}.py").exists()
 
 
 def test_what_is_generated_is_up_to_date() -> None:

@@ -237,7 +237,7 @@ def test_what_ansible_writes_has_a_mode_and_follows_no_link() -> None:
         for name in ("ansible.builtin.copy", "ansible.builtin.template", "ansible.builtin.assemble", "ansible.builtin.get_url")
         if name in task
     ]
-    assert len(writers) == 5
+    assert len(writers) == 3
     for options, _name in writers:
         assert isinstance(options, dict)
         # Not to follow one is what copy and template do unless told otherwise.

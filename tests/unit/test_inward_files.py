@@ -33,7 +33,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.retry im
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_lists import names_in
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.upload.journal import Journal
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._state import Memory
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.read import read_baseline, read_exceptions, read_receipts
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.read import read_earlier, read_exceptions, read_receipts
 
 DEEP = "[" * 100_000
 NESTED = "[" * 5000 + "]" * 5000
@@ -60,9 +60,9 @@ def test_no_file_ends_a_run_in_a_traceback(content: str, tmp_path: Path) -> None
             read()
     receipts, unreadable, _about = read_receipts(str(tmp_path / "receipts"))
     assert len(receipts) + len(unreadable) == 1
-    report, _note, faults, _origin = read_baseline(path, "t", "h")
-    assert report is None
-    assert len(faults) == 1
+    found = read_earlier(path, "t", "h", "2026-11-22", "/nowhere")
+    assert found.baseline is None
+    assert len(found.unreadable) == 1
 
 
 @pytest.mark.parametrize("document", [1, {}, {"state": []}, {"state": "waiting", "status": "x"}, {"state": "waiting", "ingestion": [1]}])

@@ -6,17 +6,20 @@ from __future__ import annotations
 
 import typing as t
 
-from .kinds import Finding, message_of
+from .kinds import Row, message_of
+from .repositories import Reader
 
-Row = dict[str, t.Any]
 _SAID = ("kind", "subject", "repository", "message")
 
 
 def changes(now: Row, before: Row) -> Row:
-    """What two reports of one tenant say differently. before: an earlier report.json, of the same schema version."""
-    old, new = _open(before), _open(now)
-    had = {f["key"]: f for f in map(_keyed, before["findings"])}
-    have = {f["key"]: f for f in map(_keyed, now["findings"])}
+    """What two reports of one tenant say differently. before: an earlier report.json, of the same schema version.
+
+    A repository is the same in both, whether one has its path and the other its URL.
+    """
+    same = _Identity([before, now])
+    had, have = same.findings(before), same.findings(now)
+    old, new = _open(had), _open(have)
     sources_before = {s["id"]: s for s in before["data_sources"]}
     sources_now = {s["id"]: s for s in now["data_sources"]}
     both = [(sources_before[i], s) for i, s in sources_now.items() if i in sources_before]
@@ -35,32 +38,63 @@ def changes(now: Row, before: Row) -> Row:
             for what in ("health", "status", "selection_type", "repositories_count")
             if b.get(what) != s.get(what)
         ],
-        "repositories_changed": _repositories(before.get("repositories"), now.get("repositories")),
+        "repositories_changed": same.coverage(before, now),
     }
     result["total"] = sum(len(v) for k, v in result.items() if k not in ("since", "verdict"))
     return result
 
 
-def _key(each: Finding) -> tuple[t.Any, ...]:
-    return tuple(each.get(k) for k in ("kind", "type", "name", "hostname", "repository", "subject"))
+class _Identity:
+    """Which repositories of two reports are one."""
+
+    def __init__(self, reports: list[Row]) -> None:
+        sources = [{**s, "domain": {"hostname": s.get("hostname")}} for report in reports for s in report["data_sources"]]
+        self._reader = Reader(sources)
+        names = [
+            name
+            for report in reports
+            for each in report["findings"]
+            for name in filter(None, [each.get("repository"), *(each.get("repositories") or [])])
+        ]
+        names += [row["name"] for report in reports for row in (report.get("repositories") or {"items": []})["items"]]
+        self._hosts: dict[str, set[str]] = {}
+        for name in names:
+            host, path = self._reader.read(name).key
+            self._hosts.setdefault(path, set()).update([host] if host else [])
+
+    def of(self, name: str) -> tuple[str, str]:
+        """One key of a repository. A path without a host has that of the URL of this path, where there is just one."""
+        host, path = self._reader.read(name).key
+        hosts = self._hosts.get(path, set())
+        return (host or next(iter(hosts), "") if len(hosts) == 1 else host), path
+
+    def findings(self, report: Row) -> dict[tuple[t.Any, ...], Row]:
+        """The findings of a report by what they are about; one about many repositories is one for each of them."""
+        keyed = {}
+        for each in report["findings"]:
+            single = [{**each, "repository": name, "repositories": None} for name in each.get("repositories") or []]
+            for one in single or [each]:
+                about = self.of(one["repository"]) if one.get("repository") else (one.get("subject"), one.get("hostname"))
+                keyed[(one.get("kind"), one.get("type"), one.get("name"), *about)] = one
+        return keyed
+
+    def coverage(self, before: Row, now: Row) -> list[Row]:
+        """The repositories whose coverage is another one."""
+        if not before.get("repositories") or not now.get("repositories"):
+            return []
+        old, new = ({self.of(row["name"]): row for row in report["repositories"]["items"]} for report in (before, now))
+        rows = []
+        for key in dict.fromkeys([*old, *new]):
+            was, is_now = old.get(key), new.get(key)
+            states = [row and row["status"] for row in (was, is_now)]
+            if states[0] != states[1]:
+                rows.append({"name": (is_now or was or {})["name"], "before": states[0], "after": states[1]})
+        return sorted(rows, key=lambda r: str(r["name"]))
 
 
-def _keyed(each: Finding) -> Finding:
-    return {**each, "key": _key(each)}
+def _open(findings: dict[tuple[t.Any, ...], Row]) -> dict[tuple[t.Any, ...], Row]:
+    return {key: each for key, each in findings.items() if not each["excused"]}
 
 
-def _open(report: Row) -> dict[tuple[t.Any, ...], Finding]:
-    return {_key(f): f for f in report["findings"] if not f["excused"]}
-
-
-def _short(each: Finding) -> Row:
+def _short(each: Row) -> Row:
     return {**{k: each.get(k) for k in _SAID}, "message": message_of(each)}
-
-
-def _repositories(before: Row | None, now: Row | None) -> list[Row]:
-    if not before or not now:
-        return []
-    old = {r["name"]: r["status"] for r in before["items"]}
-    new = {r["name"]: r["status"] for r in now["items"]}
-    rows = [{"name": n, "before": old.get(n), "after": new.get(n)} for n in dict.fromkeys([*old, *new]) if old.get(n) != new.get(n)]
-    return sorted(rows, key=lambda r: str(r["name"]))

@@ -13,9 +13,9 @@ from .._data_sources.match import match
 from .._data_sources.status import HEALTH, reasons, status_of
 from .._data_sources.types import STAGES, VCS, known
 from .._errors import InputError
-from .kinds import Finding, finding
+from .evidence import Evidence
+from .kinds import Finding, Row, Section
 
-Row = dict[str, t.Any]
 ORDER = ("code", "build", "build_deploy", "cross_stage", "unknown")
 STAGE_TITLES = {
     "code": "Code",
@@ -84,21 +84,15 @@ def readable(source: Item) -> bool:
     return bool(source.get("complete")) or (count == 0 and not shown)
 
 
-def compare(
-    expected: list[Item] | None, sources: list[Item], rows: list[Row], diffs: list[Row]
-) -> tuple[list[Row], list[Row], list[Finding]]:
-    """Expected data sources, those of the tenant, and the findings.
-
-    expected: items of data_sources, or None when nothing is described. sources: as data_source_info shows them, read by id.
-    rows, diffs: the results of data_sources for the expected ones, in check mode with diff; each with the index of its item.
-    """
-    by_id = {source["id"]: shown_row(source) for source in sources}
-    reported = {row.get("index"): row for row in rows}
-    differences = {diff.get("index"): diff for diff in diffs}
+def data_sources(evidence: Evidence) -> tuple[Section, Section]:
+    """The sections expected and data_sources: each item beside the instance it means, and each instance of the tenant."""
+    by_id = {source["id"]: shown_row(source) for source in evidence.sources}
+    reported = {row.get("index"): row for row in evidence.rows}
+    differences = {diff.get("index"): diff for diff in evidence.diffs}
     wanted: list[Row] = []
     found: list[Finding] = []
-    for index, item in enumerate(expected or []):
-        entry, findings = _expected_row(index, item, sources, by_id, reported.get(index, {}))
+    for index, item in enumerate(evidence.expected or []):
+        entry, findings = _expected_row(index, item, evidence.sources, by_id, reported.get(index, {}))
         wanted.append(entry)
         found += findings
     means: dict[str, int] = {}
@@ -109,12 +103,14 @@ def compare(
             shown["expected"] = entry["state"] == "present"
             shown["drift"], findings = _drift(entry, reported.get(entry["index"], {}), differences.get(entry["index"], {}))
             found += findings
+    others: list[Finding] = []
     for shown in by_id.values():
-        if expected is not None and shown["expected"] is None:
+        if evidence.expected is not None and shown["expected"] is None:
             shown["expected"] = False
-            found.append(finding("unexpected", "it is in the tenant, but nobody describes it", **_facts(shown)))
-        found += _condition(shown, means.get(shown["id"]))
-    return wanted, sorted(by_id.values(), key=lambda s: (ORDER.index(s["stage"]), s["type"] or "", s["name"] or "", s["id"])), found
+            others.append(Finding("unexpected", "it is in the tenant, but nobody describes it", **_facts(shown)))
+        others += _condition(shown, means.get(shown["id"]))
+    rows = sorted(by_id.values(), key=lambda s: (ORDER.index(s["stage"]), s["type"] or "", s["name"] or "", s["id"]))
+    return Section("expected", wanted, found), Section("data_sources", rows, others)
 
 
 def _facts(row: Row) -> Row:
@@ -127,9 +123,9 @@ def _condition(shown: Row, index: int | None) -> list[Finding]:
     facts = {**_facts(shown), "index": index}
     found = []
     if shown["health"] != "healthy":
-        found.append(finding(shown["health"], _unwell(shown), **facts))
+        found.append(Finding(shown["health"], _unwell(shown), **facts))
     if not shown["complete"]:
-        found.append(finding("incomplete", _incomplete(shown), **facts))
+        found.append(Finding("incomplete", _incomplete(shown), **facts))
     return found
 
 
@@ -150,14 +146,14 @@ def _expected_row(
         entry["stage"] = stage_of(entry["type"])
     facts = _facts(entry)
     if undetermined:
-        return {**entry, "state": "undetermined", "message": undetermined}, [finding("undetermined", undetermined, **facts)]
+        return {**entry, "state": "undetermined", "message": undetermined}, [Finding("undetermined", undetermined, **facts)]
     if item.get("state") == "absent":
         if source is None:
             return {**entry, "state": "absent"}, []
         said = "it is described as absent, but is in the tenant"
-        return {**entry, "state": "not_absent"}, [finding("unexpected", said, **facts)]
+        return {**entry, "state": "not_absent"}, [Finding("unexpected", said, **facts)]
     if source is None:
-        return {**entry, "state": "missing"}, [finding("missing", "it is described, but not in the tenant", **facts)]
+        return {**entry, "state": "missing"}, [Finding("missing", "it is described, but not in the tenant", **facts)]
     return entry, []
 
 
@@ -170,7 +166,7 @@ def _match(item: Item, sources: list[Item]) -> tuple[str, str]:
         result = match(item, shown)
     except InputError as exc:
         return "", str(exc)
-    return (result.found.id, "") if result.found else ("", result.undetermined)
+    return (result.instance.id, "") if result.instance else ("", result.undetermined)
 
 
 def _drift(entry: Row, row: Row, diff: Row) -> tuple[str | None, list[Finding]]:
@@ -179,11 +175,11 @@ def _drift(entry: Row, row: Row, diff: Row) -> tuple[str | None, list[Finding]]:
     if entry["state"] != "present" or action is None:
         return None, []
     if action == "updated":
-        differs = {"before": diff.get("before"), "after": diff.get("after")}
-        return "differs", [finding("drift", "it differs from its description", **differs, **_facts(entry))]
+        said = "it differs from its description"
+        return "differs", [Finding("drift", said, before=diff.get("before"), after=diff.get("after"), **_facts(entry))]
     if action == "failed":
         said = f"it could not be compared with its description, or not be brought to it: {row.get('error')}"
-        return "failed", [finding("drift", said, **_facts(entry))]
+        return "failed", [Finding("drift", said, **_facts(entry))]
     return "none", []
 
 

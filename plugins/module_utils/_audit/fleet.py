@@ -4,43 +4,17 @@
 # PRIVATE to the collection: floor 3, the audits of many hosts on one page. Pure.
 from __future__ import annotations
 
-import typing as t
-
-from .kinds import KINDS
+from .kinds import KINDS, Row
 
 SCHEMA = "cortex_cloud.appsec/audit_fleet"
-Row = dict[str, t.Any]
 VERDICTS = ("not_audited", "fail", "attention", "pass")
 
 
-def fleet(hosts: dict[str, Row | str], audited_at: str) -> Row:
-    """The roll-up, as fleet.json holds it. hosts: inventory host -> its report, or why there is none. The worst come first."""
-    rows = [_not_audited(host, report) if isinstance(report, str) else _audited(host, report) for host, report in hosts.items()]
-    rows.sort(key=lambda r: (VERDICTS.index(r["verdict"]), -r["fails"], -r["open"], r["host"]))
-    stages: dict[str, Row] = {}
-    for report in hosts.values():
-        for stage in [] if isinstance(report, str) else report["stages"]:
-            total = stages.setdefault(stage["stage"], {"stage": stage["stage"], "title": stage["title"]})
-            for key, value in stage.items():
-                if isinstance(value, bool):
-                    total[key] = value and total.get(key, True)
-                elif isinstance(value, int):
-                    total[key] = total.get(key, 0) + value
-    return {
-        "schema": SCHEMA,
-        "schema_version": 1,
-        "audited_at": audited_at,
-        "counts": {verdict: sum(r["verdict"] == verdict for r in rows) for verdict in VERDICTS},
-        "stages": list(stages.values()),
-        "hosts": rows,
-    }
-
-
-def _audited(host: str, report: Row) -> Row:
+def summary(report: Row) -> Row:
+    """What the fleet page needs of a report."""
     still_open = [f for f in report["findings"] if not f["excused"]]
     repositories = report["repositories"] or {}
     return {
-        "host": host,
         "tenant": report["tenant"],
         "verdict": report["verdict"],
         "message": report["headline"],
@@ -51,25 +25,48 @@ def _audited(host: str, report: Row) -> Row:
         "data_sources": len(report["data_sources"]),
         "healthy": sum(s["health"] == "healthy" for s in report["data_sources"]),
         "repositories": {k: repositories[k] for k in ("listed", "covered", "uncovered", "unknown")} if repositories else None,
-        "report": f"{folder_of(host)}/report.html",
+        "uploads": (report["receipts"] or {}).get("repositories_with_fresh"),
+        "history": report["history"],
+        "stages": report["stages"],
     }
 
 
-def _not_audited(host: str, why: str) -> Row:
+def fleet(hosts: dict[str, Row | str], audited_at: str) -> Row:
+    """The roll-up, as fleet.json holds it. hosts: inventory host -> the summary of its report, or why there is none.
+
+    The worst come first.
+    """
+    rows = [_row(host, found) for host, found in hosts.items()]
+    rows.sort(key=lambda r: (VERDICTS.index(r["verdict"]), -r["fails"], -r["open"], r["host"]))
     return {
-        "host": host,
-        "tenant": None,
-        "verdict": "not_audited",
-        "message": why,
-        "fails": 0,
-        "open": 0,
-        "excused": 0,
-        "by_kind": {},
-        "data_sources": None,
-        "healthy": None,
-        "repositories": None,
-        "report": None,
+        "schema": SCHEMA,
+        "schema_version": 1,
+        "audited_at": audited_at,
+        "counts": {verdict: sum(r["verdict"] == verdict for r in rows) for verdict in VERDICTS},
+        "stages": _stages([found["stages"] for found in hosts.values() if not isinstance(found, str)]),
+        "hosts": rows,
     }
+
+
+def _stages(of_hosts: list[list[Row]]) -> list[Row]:
+    """The stages of all hosts together: numbers added, complete where all are."""
+    stages: dict[str, Row] = {}
+    for stage in (stage for one in of_hosts for stage in one):
+        total = stages.setdefault(stage["stage"], {"stage": stage["stage"], "title": stage["title"]})
+        for key, value in stage.items():
+            if isinstance(value, bool):
+                total[key] = value and total.get(key, True)
+            elif isinstance(value, int):
+                total[key] = total.get(key, 0) + value
+    return list(stages.values())
+
+
+def _row(host: str, found: Row | str) -> Row:
+    if not isinstance(found, str):
+        told = {k: v for k, v in found.items() if k != "stages"}
+        return {"host": host, **told, "report": f"{folder_of(host)}/report.html"}
+    nothing: Row = dict.fromkeys(("tenant", "data_sources", "healthy", "repositories", "uploads", "history", "report"))
+    return {"host": host, "verdict": "not_audited", "message": found, "fails": 0, "open": 0, "excused": 0, "by_kind": {}, **nothing}
 
 
 def folder_of(host: str) -> str:

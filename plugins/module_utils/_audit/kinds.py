@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import re
 import typing as t
 
 from .._errors import InputError, did_you_mean
 
-Finding = dict[str, t.Any]
+Row = dict[str, t.Any]
 # So many names of a long list stand in a line.
 SOME = 3
 
@@ -61,7 +62,8 @@ KINDS: dict[str, Kind] = {
     ),
     "stale": Kind(
         "Stale",
-        "the newest receipt of a collector for a repository is too old, or an expected collector has none",
+        "the newest receipt of a collector for a repository is too old, of a branch that does not count, or of a collector that is not "
+        "there; or an expected collector has none",
         "Find out why the pipeline no longer uploads.",
     ),
     "no_upload": Kind(
@@ -90,7 +92,8 @@ KINDS: dict[str, Kind] = {
     "incomplete": Kind(
         "Incomplete",
         "the selection of a data source could not be read in full, so that the coverage of a repository is not known",
-        "Run the audit again; look in the console if it stays so.",
+        "Of a data source that selects all repositories the tenant shows none: look in the console, or select them by name. Otherwise run "
+        "the audit again.",
     ),
     "undetermined": Kind(
         "Undetermined", "it cannot be told which data source of the tenant an expected one is", "Give the expected data source its id."
@@ -107,30 +110,66 @@ KINDS: dict[str, Kind] = {
 }
 
 
+def words_from(value: t.Any, what: str) -> list[str]:
+    """Words from a list or from text with commas. what: the value, as the InputError calls it that is raised for anything else."""
+    words = value.replace(",", " ").split() if isinstance(value, str) else value or []
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise InputError(f"{what} must be a list of words, or text with commas between them.")
+    return words
+
+
 def fail_on_from(value: t.Any) -> list[str]:
     """The kinds that fail the audit, from a list or from text with commas. Raises InputError for a word that is no kind."""
-    words = value.replace(",", " ").split() if isinstance(value, str) else value or []
-    if not isinstance(words, list):
-        raise InputError(f"audit_fail_on must be a list of kinds of finding: {', '.join(KINDS)}.")
+    words = words_from(value, f"audit_fail_on (any of {', '.join(KINDS)})")
     for word in words:
-        if not isinstance(word, str) or word not in KINDS:
-            said = str(word)[:80]
+        if word not in KINDS:
+            said = word[:80]
             raise InputError(f"audit_fail_on: {said} is no kind of finding.{did_you_mean(said, KINDS)} Known: {', '.join(KINDS)}.")
     return [kind for kind in KINDS if kind in words]
 
 
-def finding(kind: str, message: str, **about: t.Any) -> Finding:
-    """about: subject, type, name, hostname, id, repository, stage, index (of the expected data source), before, after.
+@dataclasses.dataclass
+class Finding:
+    """One thing that is not as it should be.
 
-    repositories: of a finding about many, their names.
+    subject: what it is about, as people call it. index: of the expected data source. repositories: of a finding about many, their
+    names. before, after: of a difference. excused: owner, reason and expires of the exception that covers it.
     """
-    keys = ("subject", "type", "name", "hostname", "id", "repository", "stage", "index", "before", "after")
-    many = {"repositories": about["repositories"]} if about.get("repositories") else {}
-    return {"kind": kind, **{k: about.get(k) for k in keys}, **many, "message": message, "excused": None}
+
+    kind: str
+    message: str
+    subject: str | None = None
+    type: str | None = None
+    name: str | None = None
+    hostname: str | None = None
+    id: str | None = None
+    repository: str | None = None
+    stage: str | None = None
+    index: int | None = None
+    before: str | None = None
+    after: str | None = None
+    repositories: list[str] = dataclasses.field(default_factory=list)
+    excused: dict[str, str] | None = None
+
+    def as_json(self) -> Row:
+        """As report.json holds it: repositories only where there are some."""
+        row = dataclasses.asdict(self)
+        if not self.repositories:
+            del row["repositories"]
+        return row
 
 
-def message_of(each: Finding) -> str:
-    """What a finding says, on one line."""
+@dataclasses.dataclass
+class Section:
+    """One part of a report: its name and content in report.json, and what was found in it. content: None where it was not examined."""
+
+    name: str
+    content: t.Any
+    findings: list[Finding] = dataclasses.field(default_factory=list)
+
+
+def message_of(each: Row) -> str:
+    """What a finding of report.json says, on one line."""
     names = each.get("repositories")
     if not names:
         return str(each["message"])
@@ -139,12 +178,29 @@ def message_of(each: Finding) -> str:
 
 
 def day_from(value: t.Any, what: str) -> dt.date:
-    """A date from YAML, or the first ten characters of text such as 2026-12-31 or 2026-12-31T08:00:00Z. Raises InputError with C(what)."""
+    """A date from YAML, or the first ten characters of text such as 2026-12-31 or 2026-12-31T08:00:00Z.
+
+    what: the value, as the InputError calls it that is raised for anything else.
+    """
     if isinstance(value, dt.datetime):
         return value.date()
     if isinstance(value, dt.date):
         return value
+    text = str(value).strip()[:10]
     try:
-        return dt.date.fromisoformat(str(value).strip()[:10])
+        return dt.date.fromisoformat(text)
     except ValueError:
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+            raise InputError(f"{what} is {text}: there is no such day.") from None
         raise InputError(f"{what} is {str(value)[:40]!r}: a date such as 2026-12-31 is needed.") from None
+
+
+def days_from(value: t.Any, what: str) -> int:
+    """A number of days from 0, also as text. what: the value, as the InputError calls it that is raised for anything else."""
+    try:
+        days = int(str(value))
+    except ValueError:
+        raise InputError(f"{what} is {value!r}: a number of days is needed.") from None
+    if days < 0:
+        raise InputError(f"{what} is {value}: a number of days from 0 is needed.")
+    return days

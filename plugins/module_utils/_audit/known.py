@@ -5,16 +5,18 @@
 from __future__ import annotations
 
 import datetime as dt
-import typing as t
 
 from .._data_sources.fields import Item
 from .._repositories import day_of
 from .compare import about
-from .kinds import Finding, finding
+from .evidence import Evidence
+from .kinds import Finding, Row, Section
 
-Row = dict[str, t.Any]
 # What an audit reads of each repository.
-READ = ["name", "owner", "url", "source", "integration_id", "organization_id", "is_selected", "is_archived", "scanned_at", "broken"]
+READ = [
+    *("name", "owner", "url", "source", "integration_id", "organization_id", "default_branch"),
+    *("is_selected", "is_archived", "scanned_at", "broken"),
+]
 COUNTS = ("known", "selected", "archived", "unselected", "archived_selected", "broken", "not_scanned", "never_scanned")
 KINDS_SEEN = ("broken", "not_scanned", "unselected", "archived_selected")
 # Days since the last scan, as the report pictures them: at most so many.
@@ -31,18 +33,21 @@ def name_of(row: Row) -> str:
     return "/".join(str(row[k]) for k in ("owner", "name") if row.get(k)) or str(row.get("url") or row.get("id"))
 
 
-def look(known: list[Row], sources: list[Item], *, whole: bool, today: dt.date, max_age_days: int) -> tuple[Row, list[Finding]]:
-    """The tenant's repositories in numbers, and what is to be said of them.
+def tenant_repositories(evidence: Evidence) -> Section:
+    """The section tenant_repositories: the tenant's own list in numbers, and what is to be said of it.
 
-    known: as repository_info shows them, with the members READ. whole: whether the tenant showed all. One that is selected and was not
-    scanned counts only where the tenant shows the date of any scan (docs/api.md: repository.never).
+    A repository that is selected and was not scanned counts only where the tenant shows the date of any scan (docs/api.md:
+    repository.never).
     """
-    by_id = {str(source["id"]): source for source in sources}
+    known, max_age_days, today = evidence.known, evidence.scan_max_age_days, evidence.today
+    if known is None:
+        return Section("tenant_repositories", None)
+    by_id = {str(source["id"]): source for source in evidence.sources}
     dated = any(row.get("scanned_at") for row in known)
     limit = today - dt.timedelta(days=max_age_days)
     groups: dict[tuple[str, str], Row] = {}
     listed: dict[tuple[str, str], list[str]] = {}
-    found: list[Finding] = []
+    broken: dict[tuple[str, str], list[Row]] = {}
     for row in known:
         holder = _holder(row, by_id)
         seen = _seen(row, limit, dated)
@@ -55,7 +60,7 @@ def look(known: list[Row], sources: list[Item], *, whole: bool, today: dt.date, 
             group["newest_scan"] = max(group["newest_scan"] or when, when)
             group["oldest_scan"] = min(group["oldest_scan"] or when, when)
         if "broken" in seen:
-            found.append(_broken(row, holder))
+            broken.setdefault((_group(row), _reasons(row)), []).append(row)
         for kind in seen:
             if kind in KINDS_SEEN and kind != "broken":
                 listed.setdefault((kind, _group(row)), []).append(name_of(row))
@@ -65,12 +70,27 @@ def look(known: list[Row], sources: list[Item], *, whole: bool, today: dt.date, 
             ages[_age(str(row.get("scanned_at") or ""), today)] += 1
     holders = {_group(row): _holder(row, by_id) for row in known}
     told = {**_TOLD, "not_scanned": f"they are selected, and were not scanned for {max_age_days} days, or never"}
-    found += [finding(kind, told[kind], repositories=sorted(names), **holders[key]) for (kind, key), names in listed.items()]
+    found = [_broken(some, said, holders[key]) for (key, said), some in broken.items()]
+    found += [Finding(kind, told[kind], repositories=sorted(names), **holders[key]) for (kind, key), names in listed.items()]
     rows = sorted(groups.values(), key=lambda g: (-sum(g[k] for k in KINDS_SEEN), g["organization"], str(g["data_source"])))
     section: Row = {name: sum(g[name] for g in rows) for name in COUNTS}
     for name, best in (("newest_scan", max), ("oldest_scan", min)):
         section[name] = best((g[name] for g in rows if g[name]), default=None)
-    return {**section, "complete": whole, "max_age_days": max_age_days, "dates_shown": dated, "scan_ages": ages, "by": rows}, found
+    section.update(complete=evidence.known_whole, max_age_days=max_age_days, dates_shown=dated, scan_ages=ages, by=rows)
+    return Section("tenant_repositories", section, found)
+
+
+def notes(section: Section) -> list[str]:
+    """What the reader of this section has to know."""
+    seen, told = section.content, []
+    if seen and not seen["complete"]:
+        told.append(
+            f"The tenant repeats the pages of its repositories: {seen['known']} were seen, and there may be more of which nothing is "
+            "known."
+        )
+    if seen and seen["selected"] and not seen["dates_shown"]:
+        told.append("The tenant shows of no repository when it was scanned: whether scans are missing is not known.")
+    return told
 
 
 def _age(when: str, today: dt.date) -> str:
@@ -119,8 +139,13 @@ def _empty(organization: str, holder: Row) -> Row:
     return {**facts, **counts, "newest_scan": None, "oldest_scan": None}
 
 
-def _broken(row: Row, holder: Row) -> Finding:
-    parts = ", ".join(f"{one['part']} ({one['reason']})" if one.get("reason") else str(one["part"]) for one in row["broken"])
-    said = f"the tenant calls invalid: {parts}"
-    facts = {**holder, "subject": name_of(row), "repository": name_of(row), "stage": "code"}
-    return finding("broken", said, **facts)
+def _reasons(row: Row) -> str:
+    return ", ".join(f"{one['part']} ({one['reason']})" if one.get("reason") else str(one["part"]) for one in row["broken"])
+
+
+def _broken(rows: list[Row], reasons: str, holder: Row) -> Finding:
+    """One finding for all repositories of a data source that are broken for the same reason, such as its token."""
+    said = f"the tenant calls invalid: {reasons}"
+    if len(rows) > 1:
+        return Finding("broken", said, repositories=sorted(map(name_of, rows)), **holder)
+    return Finding("broken", said, **{**holder, "subject": name_of(rows[0]), "repository": name_of(rows[0]), "stage": "code"})

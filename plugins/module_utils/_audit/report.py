@@ -4,78 +4,37 @@
 # PRIVATE to the collection: floor 3, the audit of one tenant, made from what was read. Pure.
 from __future__ import annotations
 
-import dataclasses
-import datetime as dt
 import typing as t
 
-from .._data_sources.fields import Item
-from .._errors import InputError
+from . import known, receipts
 from .changes import changes
-from .compare import compare, stages
+from .compare import data_sources, stages
+from .evidence import Evidence
 from .exceptions import excuse
-from .kinds import KINDS, Finding, day_from, fail_on_from, finding
-from .known import KINDS_SEEN, look
-from .receipts import judge
-from .repositories import cover
+from .kinds import KINDS, Finding, Row, Section, day_from, fail_on_from
+from .repositories import Reader, coverage
 
 SCHEMA, SCHEMA_VERSION = "cortex_cloud.appsec/audit", 1
-Row = dict[str, t.Any]
-
-
-@dataclasses.dataclass
-class Evidence:
-    """Everything an audit rests on, as plain data.
-
-    tenant: its host. inventory_host: whom the report is for. audited_at: 2026-11-22T08:00:00Z; its date is the day of the audit.
-    sources: data_source_info with details. expected: items (None: nothing is described). rows, diffs: data_sources in check mode.
-    known: the tenant's repositories (None: they could not be read), known_whole: whether it showed all of them.
-    repositories, receipts, exceptions: None when not examined. unreadable: (file, why). baseline: an earlier report.
-    inputs: what was read from where, for the reader of the report. notes: to be said in any case.
-    """
-
-    tenant: str
-    inventory_host: str
-    audited_at: str
-    sources: list[Item]
-    expected: list[Item] | None = None
-    rows: list[Row] = dataclasses.field(default_factory=list)
-    diffs: list[Row] = dataclasses.field(default_factory=list)
-    known: list[Row] | None = None
-    known_whole: bool = True
-    repositories: list[str] | None = None
-    receipts: list[Row] | None = None
-    exceptions: list[t.Any] | None = None
-    baseline: Row | None = None
-    unreadable: list[tuple[str, str]] = dataclasses.field(default_factory=list)
-    inputs: Row = dataclasses.field(default_factory=dict)
-    notes: list[str] = dataclasses.field(default_factory=list)
-    max_age_days: int = 30
-    scan_max_age_days: int = 30
-    key_expires: t.Any = None
-    key_warn_days: int = 30
-    fail_on: t.Any = None
 
 
 def audit(evidence: Evidence) -> Row:
     """The report, as report.json holds it. Raises InputError for options that cannot be meant."""
     fail_on = fail_on_from(evidence.fail_on)
-    today = day_from(evidence.audited_at, "audit_today")
-    wanted, shown, found = compare(evidence.expected, evidence.sources, evidence.rows, evidence.diffs)
-    found += [finding("unreadable", why, subject=file) for file, why in evidence.unreadable]
-    repositories, more = _repositories(evidence)
-    found += more
-    known, more = _known(evidence, today)
-    found += more
-    receipts, more = _receipts(evidence, wanted, today)
-    found += more
-    api_key, more = _key(evidence, today)
-    found += more
-    exceptions = None
-    if evidence.exceptions is not None:
-        exceptions, found = excuse(found, evidence.exceptions, today)
-    order = list(KINDS)
-    found.sort(key=lambda f: (bool(f["excused"]), f["kind"] not in fail_on, order.index(f["kind"]), str(f["subject"]), str(f["message"])))
-    verdict, headline = _judge(found, fail_on)
+    expected, shown = data_sources(evidence)
+    repositories, uploads = known.tenant_repositories(evidence), receipts.receipts(evidence, expected.content)
+    sections = [
+        expected,
+        shown,
+        coverage(evidence),
+        repositories,
+        uploads,
+        api_key(evidence),
+    ]
+    found = [each for section in sections for each in section.findings]
+    found += [Finding("unreadable", why, subject=file) for file, why in evidence.unreadable]
+    waived = excuse(found, evidence.exceptions, evidence.today, Reader(evidence.sources, evidence.known), evidence.exception_lines)
+    findings = [each.as_json() for each in sorted(waived.findings, key=lambda each: _rank(each, fail_on))]
+    verdict, headline = _judge(findings, fail_on)
     report: Row = {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
@@ -85,30 +44,44 @@ def audit(evidence: Evidence) -> Row:
         "verdict": verdict,
         "headline": headline,
         "fail_on": fail_on,
-        "counts": {
-            kind: {
-                "open": sum(f["kind"] == kind and not f["excused"] for f in found),
-                "excused": sum(f["kind"] == kind and bool(f["excused"]) for f in found),
-            }
-            for kind in KINDS
-        },
+        "counts": {kind: _counts([f for f in findings if f["kind"] == kind]) for kind in KINDS},
         "not_examined": _not_examined(evidence),
-        "notes": [*evidence.notes, *_notes(known)],
+        "notes": [*evidence.notes, *known.notes(repositories), *receipts.notes(uploads)],
         "inputs": evidence.inputs,
-        "stages": stages(wanted, shown),
-        "findings": found,
-        "expected": wanted,
-        "data_sources": shown,
-        "repositories": repositories,
-        "tenant_repositories": known,
-        "receipts": receipts,
-        "exceptions": exceptions,
-        "api_key": api_key,
+        "made_by": evidence.made_by,
+        "stages": stages(expected.content, shown.content),
+        "findings": findings,
+        **{section.name: section.content for section in [*sections, waived]},
     }
+    report["history"] = [*evidence.history, point_of(report)]
     return {**report, "changes": None if evidence.baseline is None else changes(report, evidence.baseline)}
 
 
-def failing(findings: list[Finding], fail_on: list[str]) -> list[Finding]:
+def point_of(report: Row) -> Row:
+    """What a report adds to the history: its numbers at its time; null for what it did not examine. Raises for what is no report."""
+    repositories, uploads = report.get("repositories") or {}, report.get("receipts") or {}
+    return {
+        "audited_at": str(report["audited_at"]),
+        "verdict": report["verdict"],
+        "listed": repositories.get("listed"),
+        "covered": repositories.get("covered"),
+        "fresh": uploads.get("repositories_with_fresh"),
+        "data_sources": len(report["data_sources"]),
+        "healthy": sum(source.get("health") == "healthy" for source in report["data_sources"]),
+    }
+
+
+def _rank(each: Finding, fail_on: list[str]) -> tuple[t.Any, ...]:
+    """What fails the audit comes first, then in the order of the kinds."""
+    return bool(each.excused), each.kind not in fail_on, list(KINDS).index(each.kind), str(each.subject), each.message
+
+
+def _counts(findings: list[Row]) -> dict[str, int]:
+    excused = sum(bool(f["excused"]) for f in findings)
+    return {"open": len(findings) - excused, "excused": excused}
+
+
+def failing(findings: list[Row], fail_on: list[str]) -> list[Row]:
     """The findings that make the audit fail."""
     return [f for f in findings if f["kind"] in fail_on and not f["excused"]]
 
@@ -129,6 +102,7 @@ def baseline_fault(content: t.Any, tenant: str) -> str:
         return "it is not whole"
     try:
         changes(content, content)
+        point_of(content)
     except (AttributeError, KeyError, TypeError, ValueError):
         return "it is not whole"
     return "" if isinstance(content["audited_at"], str) else "it does not say when it was made"
@@ -140,7 +114,7 @@ def _not_examined(evidence: Evidence) -> dict[str, str]:
     if evidence.expected is None:
         told.update(dict.fromkeys(("missing", "unexpected", "drift", "undetermined"), "no data sources are described (audit_expected)"))
     if evidence.known is None:
-        told.update(dict.fromkeys(KINDS_SEEN, "the tenant's list of repositories was not read"))
+        told.update(dict.fromkeys(known.KINDS_SEEN, "the tenant's list of repositories was not read"))
     if evidence.repositories is None:
         told["uncovered"] = "no list of repositories is given (audit_repositories)"
     if evidence.receipts is None:
@@ -154,60 +128,20 @@ def _not_examined(evidence: Evidence) -> dict[str, str]:
     return told
 
 
-def _repositories(evidence: Evidence) -> tuple[Row | None, list[Finding]]:
-    return (None, []) if evidence.repositories is None else cover(evidence.repositories, evidence.sources, evidence.known)
-
-
-def _known(evidence: Evidence, today: dt.date) -> tuple[Row | None, list[Finding]]:
-    if evidence.known is None:
-        return None, []
-    return look(
-        evidence.known, evidence.sources, whole=evidence.known_whole, today=today, max_age_days=evidence.scan_max_age_days
-    )
-
-
-def _notes(known: Row | None) -> list[str]:
-    if known is None:
-        return []
-    notes = []
-    if not known["complete"]:
-        notes.append(
-            f"The tenant repeats the pages of its repositories: {known['known']} were seen, and there may be more of which nothing is "
-            "known."
-        )
-    if known["selected"] and not known["dates_shown"]:
-        notes.append("The tenant shows of no repository when it was scanned: whether scans are missing is not known.")
-    return notes
-
-
-def _receipts(evidence: Evidence, wanted: list[Row], today: dt.date) -> tuple[Row | None, list[Finding]]:
-    if evidence.receipts is None:
-        return None, []
-    expected = wanted if evidence.expected is not None else None
-    return judge(
-        evidence.receipts,
-        evidence.sources,
-        expected,
-        evidence.repositories,
-        today=today,
-        max_age_days=evidence.max_age_days,
-        known=evidence.known,
-    )
-
-
-def _key(evidence: Evidence, today: dt.date) -> tuple[Row | None, list[Finding]]:
+def api_key(evidence: Evidence) -> Section:
+    """The section api_key: when the key expires, which the API does not show."""
     if evidence.key_expires is None:
-        return None, []
+        return Section("api_key", None)
     last = day_from(evidence.key_expires, "audit_key_expires")
-    expires, left = last.isoformat(), (last - today).days
-    section = {"expires": expires, "days_left": left, "warn_days": evidence.key_warn_days}
-    if left > evidence.key_warn_days:
-        return section, []
-    said = f"it expired on {expires}" if left < 0 else f"it expires on {expires}, in {left} days"
-    return section, [finding("key_expiry", said, subject="API key of the audit")]
+    expires, left = last.isoformat(), (last - evidence.today).days
+    section = Section("api_key", {"expires": expires, "days_left": left, "warn_days": evidence.key_warn_days})
+    if left <= evidence.key_warn_days:
+        said = f"it expired on {expires}" if left < 0 else f"it expires on {expires}, in {left} days"
+        section.findings.append(Finding("key_expiry", said, subject="API key of the audit"))
+    return section
 
 
-def _judge(findings: list[Finding], fail_on: list[str]) -> tuple[str, str]:
+def _judge(findings: list[Row], fail_on: list[str]) -> tuple[str, str]:
     """The verdict and the headline. pass: nothing is open. attention: something is. fail: something is that audit_fail_on names."""
     still_open = [f for f in findings if not f["excused"]]
     fails = failing(findings, fail_on)
@@ -216,8 +150,10 @@ def _judge(findings: list[Finding], fail_on: list[str]) -> tuple[str, str]:
     shown = fails or still_open
     by_kind = [f"{n} {kind}" for kind in KINDS if (n := sum(f["kind"] == kind for f in shown))]
     one = len(shown) == 1
+    others = len(still_open) - len(fails)
     words = {
-        "fail": f"{len(fails)} finding{' fails' if one else 's fail'} this audit: {', '.join(by_kind)}.",
+        "fail": f"{len(fails)} finding{' fails' if one else 's fail'} this audit: {', '.join(by_kind)}."
+        + (f" And {others} that {'does' if others == 1 else 'do'} not fail it." if others else ""),
         "attention": f"{len(still_open)} finding{' needs' if one else 's need'} attention: {', '.join(by_kind)}. "
         "No finding is of a kind that fails this audit.",
         "pass": "Nothing to report: what was examined is as expected.",
@@ -228,17 +164,3 @@ def _judge(findings: list[Finding], fail_on: list[str]) -> tuple[str, str]:
 def verdict_line(report: Row) -> str:
     """One line for the end of a run."""
     return f"{report['tenant']}: {report['verdict']}. {report['headline']}"
-
-
-def unpack_options(options: Row) -> Row:
-    """The numbers among the options, which a survey gives as text. Raises InputError."""
-    told: Row = {}
-    for name in ("max_age_days", "scan_max_age_days", "key_warn_days"):
-        value = options.get(name)
-        try:
-            told[name] = int(str(value))
-        except ValueError:
-            raise InputError(f"audit_{name} is {value!r}: a number of days is needed.") from None
-        if told[name] < 0:
-            raise InputError(f"audit_{name} is {value}: a number of days from 0 is needed.")
-    return told

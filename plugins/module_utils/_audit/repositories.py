@@ -5,16 +5,15 @@
 from __future__ import annotations
 
 import dataclasses
-import typing as t
 
 from .._addresses import Repository, host_key, path_key, repository_of, without_port
 from .._data_sources.fields import Item, label
 from .._data_sources.status import HEALTH
 from .compare import code_host, is_code, product_of, readable
-from .kinds import Finding, finding
+from .evidence import Evidence
+from .kinds import Finding, Row, Section
 from .known import name_of
 
-Row = dict[str, t.Any]
 _BEST = {word: place for place, word in enumerate(("healthy", "pending", "unknown", "unhealthy"))}
 
 
@@ -30,9 +29,15 @@ class Reader:
         self._products = {code_host(source): product_of(source) for source in filter(is_code, sources) if code_host(source)}
         # Where a product lies below a path of its host: example.com/gitlab.
         self._roots = [host for host in self._products if "/" in host]
+        self._have_read: dict[tuple[str, str], Repository] = {}
 
     def read(self, text: str, product: str = "") -> Repository:
         """The repository that a text means; one that names none is known by that text alone."""
+        if (text, product) not in self._have_read:
+            self._have_read[text, product] = self._read(text, product)
+        return self._have_read[text, product]
+
+    def _read(self, text: str, product: str) -> Repository:
         if text in self._known:
             return self.of_tenant(self._known[text])
         try:
@@ -55,6 +60,13 @@ class Reader:
             return self.read(str(row["url"]), product)
         found = self.read(name_of(row), product)
         return found if found.host else dataclasses.replace(found, host=code_host(source))
+
+    def of_source(self, text: str, kind: str | None, hostname: str | None) -> Repository:
+        """A repository that a finding about a data source of this type and host names; one without a host is there."""
+        found = self.read(text)
+        if found.host or not kind:
+            return found
+        return dataclasses.replace(found, host=code_host({"type": kind, "domain": {"hostname": hostname}}))
 
     def known_host(self, bare: Repository) -> Repository | None:
         """Of a path alone whose first part is the host of a data source: the rest of it, there."""
@@ -175,39 +187,27 @@ def may_be(one: Repository, host: str) -> bool:
     return not one.host or not host or one.host == host or (one.ssh and one.host == without_port(host))
 
 
-def cover(listed: list[str], sources: list[Item], known: list[Row] | None = None) -> tuple[Row, list[Finding]]:
-    """The coverage of the listed repositories, and what is to be said about it. known: the tenant's own list, where it could be read."""
-    coverage = Coverage(sources, known)
+def coverage(evidence: Evidence) -> Section:
+    """The section repositories: which of the listed ones the tenant covers."""
+    if evidence.repositories is None:
+        return Section("repositories", None)
+    listed, seen = evidence.repositories, Coverage(evidence.sources, evidence.known)
     unique: dict[tuple[str, str], str] = {}
     read: dict[tuple[str, str], Repository] = {}
     for text in listed:
-        one = coverage.reader.read(text)
+        one = seen.reader.read(text)
         unique.setdefault(one.key, text)
         read.setdefault(one.key, one)
-    rows = [coverage.of(text) for text in unique.values()]
-    found = [
-        finding(
-            "uncovered",
-            row["note"] or "no version-control data source selects it",
-            subject=row["name"],
-            repository=row["name"],
-            stage="code",
-        )
-        if row["status"] == "uncovered"
-        else finding(
-            "incomplete", f"whether it is covered is not known: {row['note']}", subject=row["name"], repository=row["name"], stage="code"
-        )
-        for row in rows
-        if row["status"] != "covered"
-    ]
+    rows = [seen.of(text) for text in unique.values()]
+    found = [_open(row) for row in rows if row["status"] != "covered"]
     paths: dict[str, list[Repository]] = {}
     for one in read.values():
-        for meant in filter(None, (one, coverage.reader.known_host(one))):
+        for meant in filter(None, (one, seen.reader.known_host(one))):
             paths.setdefault(path_key(meant.path), []).append(meant)
     bare = {path for _host, path in unique if "/" not in path}
     extra = [
         text
-        for (host, path), text in coverage.selected.items()
+        for (host, path), text in seen.selected.items()
         if not any(may_be(meant, host) for meant in paths.get(path_key(path), []))
         and path_key(path).rpartition("/")[2] not in bare
     ]
@@ -221,4 +221,12 @@ def cover(listed: list[str], sources: list[Item], known: list[Row] | None = None
         "items": rows,
         "not_listed": sorted(extra),
     }
-    return section, found
+    return Section("repositories", section, found)
+
+
+def _open(row: Row) -> Finding:
+    """What is to be said of a listed repository that is not covered, or of which that is not known."""
+    about = {"subject": row["name"], "repository": row["name"], "stage": "code"}
+    if row["status"] == "uncovered":
+        return Finding("uncovered", row["note"] or "no version-control data source selects it", **about)
+    return Finding("incomplete", f"whether it is covered is not known: {row['note']}", **about)

@@ -12,10 +12,9 @@ import unicodedata
 from xml.etree import ElementTree
 
 from .._data_sources.status import reasons
-from .kinds import KINDS, Finding, message_of
+from .kinds import KINDS, Row, message_of
 from .report import failing
 
-Row = dict[str, t.Any]
 COLUMNS = (
     "record", "state", "kind", "type", "name", "id", "hostname", "stage", "repository", "health", "detail", "owner", "reason", "expires"
 )  # fmt: skip
@@ -53,9 +52,9 @@ def _rows(report: Row) -> t.Iterator[Row]:
         told = f"by {each['by']}" if each["by"] else each["note"]
         yield {"record": "repository", "state": each["status"], "repository": each["name"], "health": each["health"], "detail": told}
     for each in (report["receipts"] or {}).get("items", []):
-        told = f"newest upload {each['time']}, {each['age_days']} days old, {each['results']} results, sha256 {each['sha256']}"
-        state = "stale" if each["stale"] else "fresh"
-        yield {"record": "receipt", "state": state, "name": each["collector"], "repository": each["repository"], "detail": told}
+        told = f"newest receipt {each['time']}, {each['age_days']} days old, {each['results']} results, sha256 {each['sha256']}"
+        told += f"; {each['why']}" if each["why"] else ""
+        yield {"record": "receipt", "state": each["state"], "name": each["collector"], "repository": each["repository"], "detail": told}
 
 
 def _cell(value: t.Any) -> str:
@@ -97,7 +96,7 @@ def _element(tag: str, attributes: Row, text: str | None = None, *, inside: Elem
     return made
 
 
-def _expected_case(entry: Row, findings: list[Finding], fails: set[int]) -> ElementTree.Element:
+def _expected_case(entry: Row, findings: list[Row], fails: set[int]) -> ElementTree.Element:
     return _case(f"expected.{entry['type'] or 'data_source'}", f"[{entry['index']}] {entry['subject']}", findings, fails)
 
 
@@ -106,7 +105,7 @@ def _rule_case(report: Row, kind: str, fails: set[int]) -> ElementTree.Element:
     return _case("rule", kind, [f for f in report["findings"] if f["kind"] == kind], fails, f"not examined: {why}" if why else "")
 
 
-def _case(group: str, name: str, findings: list[Finding], fails: set[int], skipped: str = "") -> ElementTree.Element:
+def _case(group: str, name: str, findings: list[Row], fails: set[int], skipped: str = "") -> ElementTree.Element:
     bad = [f for f in findings if id(f) in fails]
     others = [f for f in findings if id(f) not in fails]
     case = _element("testcase", {"classname": group, "name": name, "time": 0})
@@ -120,7 +119,7 @@ def _case(group: str, name: str, findings: list[Finding], fails: set[int], skipp
     return case
 
 
-def _listed(findings: list[Finding]) -> str:
+def _listed(findings: list[Row]) -> str:
     lines = [
         f"{f['kind']}: {f['subject']}: {message_of(f)}" + (f" (excused until {f['excused']['expires']})" if f["excused"] else "")
         for f in findings[:SHOWN]

@@ -9,10 +9,11 @@ import dataclasses
 import math
 import typing as t
 
+from .._admitted import Raw
 from .._errors import InputError
 from .complete import failures
 from .options import Options
-from .rules.clean import GONE, LEVELS, Raw
+from .rules.clean import GONE, LEVELS
 from .rules.context import Context, Drop, Shell, as_list
 from .rules.folders import advised_root, common_folder, head_of, is_file_system, of_a_machine
 from .rules.table import OBJECT_KINDS, STAGES, UNUSABLE
@@ -24,7 +25,7 @@ MOST_HEADS = 100
 
 
 @dataclasses.dataclass
-class Outcome:
+class Normalised:
     """What became of a report. results: how many are sent. found: how many the file had. shells: one for each run that is sent.
 
     log: the members beside the runs. normalised: rule name -> changes in what is sent. dropped: reason -> results.
@@ -101,7 +102,7 @@ class Report:
         path = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
         return result, context.component.used[result["ruleId"]], path
 
-    def close(self, whole: Raw) -> Outcome:
+    def close(self, whole: Raw) -> Normalised:
         """When all results were taken. whole: the log without results. Raises InputError, without the file's name, when it holds results
         elsewhere or is no SARIF, when a scan failed and on_failed_scan is `fail`, when more than max_dropped_percent of the results cannot
         be used, when undefined_rules is `fail` and a rule is not defined, or when a run's tool has no name.
@@ -136,7 +137,7 @@ class Report:
             tally.counts["schema_added"] += 1
         if isinstance(whole.get("properties"), dict):
             log["properties"] = whole["properties"]
-        return Outcome(
+        return Normalised(
             log=log,
             shells=shells,
             results=sum(tally.levels.values()),

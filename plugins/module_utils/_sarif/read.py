@@ -9,12 +9,11 @@ import contextlib
 import re
 import typing as t
 
+from .._admitted import Raw
 from .._errors import InputError
 from .complete import FAILURES, NOTIFICATIONS, TOLD, error_of, misplaced
 from .rules.shape import SHAPES
 from .text import Text
-
-Raw = dict[str, t.Any]
 
 # Characters of all that is kept in memory beside the results, rules, artifacts and the like; each of them takes some room by itself.
 LARGEST_HEAD = 20_000_000

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from .._admitted import Raw
 from .._api import HEALTHCHECK, INSTANCES, PREVIOUS, REPOSITORIES
 from .._data_sources.made import CREATABLE, UNCREATABLE
 from .._data_sources.status import STATUSES
@@ -17,7 +18,6 @@ from . import published as p
 from .asking import Asking, Reply, below, unwrap
 from .evidence import Evidence
 
-Raw = dict[str, t.Any]
 # No tenant has it, but it has the form of an id.
 UNKNOWN_ID = "0" * 24
 # Data sources that are read by id, and the words among settings whose values a tenant may mask, whoever wrote its rule.

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import hashlib
 import os
 from collections.abc import Iterator
@@ -31,11 +32,37 @@ def render_report(report: dict[str, Any]) -> str:
     ]
     findings.sort(key=lambda f: (not f["open"], not (f["fails"] and f["open"])))
     covered = list(_covered((report["repositories"] or {}).get("items", [])))
-    return _render("report.html.j2", report=report, findings=findings, covered=covered, kinds=KINDS, chunks=_chunks)
+    return _render("report.html.j2", report=report, findings=findings, covered=covered, kinds=KINDS, chunks=_chunks, lines=_lines)
 
 
 def render_fleet(fleet: dict[str, Any]) -> str:
-    return _render("fleet.html.j2", fleet=fleet, kinds=KINDS, url=quote)
+    return _render("fleet.html.j2", fleet=fleet, kinds=KINDS, url=quote, lines=_lines)
+
+
+def _lines(history: list[dict[str, Any]], width: int, height: int) -> list[dict[str, Any]]:
+    """Coverage over time: for each line its word, its points in a picture of this size with their percentages, and the last of them.
+
+    Empty where there are not two reports with a list of repositories, or where their times cannot be read.
+    """
+    points = [point for point in history if isinstance(point.get("listed"), int) and point["listed"] > 0]
+    try:
+        times = [datetime.datetime.fromisoformat(point["audited_at"][:19]).timestamp() for point in points]
+    except ValueError:
+        return []
+    if len(points) < 2 or times[0] == times[-1]:
+        return []
+    drawn = []
+    for word in ("covered", "fresh"):
+        shares = [
+            ((when - times[0]) / (times[-1] - times[0]), point[word] / point["listed"], point["audited_at"])
+            for when, point in zip(times, points)
+            if isinstance(point.get(word), int)
+        ]
+        marks = [{"x": round(x * width, 1), "y": round((1 - share) * height, 1), "percent": round(100 * share), "at": at}
+                 for x, share, at in shares]  # fmt: skip
+        if len(marks) > 1:
+            drawn.append({"word": word, "marks": marks, "end": marks[-1]})
+    return drawn
 
 
 def _groups(findings: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:

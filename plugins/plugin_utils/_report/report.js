@@ -37,6 +37,13 @@
     });
     said.textContent = !words.length ? "" : hits.length + " found" + (hits.length > most ? ", the first " + most + " are shown" : "");
   }
+  // Where a browser does not print what is collapsed, as the style asks it to.
+  window.addEventListener("beforeprint", function () {
+    Array.prototype.forEach.call(document.querySelectorAll("details:not([open])"), function (part) { part.open = true; part.shut = true; });
+  });
+  window.addEventListener("afterprint", function () {
+    Array.prototype.forEach.call(document.querySelectorAll("details"), function (part) { if (part.shut) { part.open = part.shut = false; } });
+  });
   if (!box) { return; }
   box.hidden = false;
   input.addEventListener("input", function () { clearTimeout(timer); timer = setTimeout(search, 120); });

@@ -8,9 +8,10 @@ import collections
 import dataclasses
 import typing as t
 
+from ..._admitted import Raw
 from ..._errors import InputError
 from ..options import Options
-from .clean import Raw, level_of, text_of, whole
+from .clean import level_of, text_of, whole
 from .folders import common_folder, is_file_system
 from .kinds import Kind, Rules
 from .paths import REMEMBERED, Roots

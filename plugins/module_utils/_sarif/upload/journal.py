@@ -13,12 +13,11 @@ import tempfile
 import time
 import typing as t
 
-from ..._admitted import parsed
+from ..._admitted import Raw, parsed
 from ..._errors import InputError
 from ..._files import full_path, make_folders, write_private
 from ..prepare import Upload
 
-Raw = dict[str, t.Any]
 # Takes the names of an object; its lock is held in the context.
 Exclusive = t.Callable[..., t.ContextManager[None]]
 

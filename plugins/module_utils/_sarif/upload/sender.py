@@ -9,6 +9,7 @@ import dataclasses
 import typing as t
 from urllib.parse import urlsplit
 
+from ..._admitted import Row
 from ..._api import Api
 from ..._errors import ApiError, CortexError, InputError, PartlyDone
 from ..prepare import Prepared, Upload
@@ -17,7 +18,6 @@ from .journal import ACCEPTED, UNKNOWN, Journal, Receipts, set_key
 from .target import Target, find_collector, plan_target, plan_warnings, query_of
 
 # What the result says of one document.
-Row = dict[str, t.Any]
 
 
 def upload(api: Api | None, prepared: Prepared, params: dict[str, t.Any], *, expected_tenant: str | None = None) -> dict[str, t.Any]:

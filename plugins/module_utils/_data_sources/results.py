@@ -10,10 +10,10 @@ import typing as t
 from .._errors import InputError, Unexpected
 from .._files import write_private
 from .._http.redaction import hide_secret_keys
-from .apply import Outcome
 from .data_file import as_configs, as_data_file
 from .digest import destroys
 from .fields import MANUAL, Item, get, label
+from .outcome import Outcome
 from .run import Run
 from .show import diff_of, plan_as_markdown
 from .status import status_of
@@ -32,7 +32,7 @@ def result_of(outcome: Outcome, *, diff: bool) -> Result:
         "credentials_applied": outcome.credentials_applied,
         "pending_actions": outcome.pending,
         "warnings": outcome.warnings,
-        **_more(outcome),
+        **_optional(outcome),
     }
     entry = diff_of(outcome.plan, outcome.item) if diff else None
     if entry:
@@ -47,9 +47,12 @@ def result_of(outcome: Outcome, *, diff: bool) -> Result:
 
 
 def results_of(run: Run, outcomes: list[Outcome], *, diff: bool) -> Result:
-    """The result of the module data_sources."""
-    rows = [_told(o, _row, _least(o)) for o in outcomes]
-    diffs = [(o.index, _told(o, lambda o: diff_of(o.plan, o.item), None)) for o in outcomes] if diff else []
+    """The result of the module data_sources.
+
+    diff: whether it has the diffs, each with the index of its item.
+    """
+    rows = [_or_failed(o, _row, _least_row(o)) for o in outcomes]
+    diffs = [_or_failed(o, _indexed_diff, None) for o in outcomes] if diff else []
     counts = dict(sorted(collections.Counter(o.action for o in outcomes).items()))
     result: Result = {
         "changed": any(o.changed for o in outcomes),
@@ -59,57 +62,71 @@ def results_of(run: Run, outcomes: list[Outcome], *, diff: bool) -> Result:
         "plan_digest": run.digest,
         "tenant": run.tenant,
         "warnings": [w for o in outcomes for w in o.warnings],
+        **_failure(outcomes, counts),
     }
     if diff:
-        result["diff"] = [{"index": index, **entry} for index, entry in diffs if entry]
+        result["diff"] = [entry for entry in diffs if entry]
     released = [{"index": o.index, **o.released} for o in outcomes if o.released]
     if released:
         result["released"] = {"collector_credentials": released}
-    broken = [o for o in outcomes if o.action in BROKEN]
-    if broken:
-        told = " ".join(f"[{o.index}] {_named(o)}" for o in broken)
-        done = "; ".join(f"{n} {action}" for action, n in counts.items() if action not in BROKEN)
-        result["failed"] = True
-        result["msg"] = (
-            f"{len(broken)} of {len(outcomes)} data sources could not be brought to their state. {told} The others: {done or 'none'}."
-        )
     return result
 
 
-def _told(outcome: Outcome, told: t.Callable[[Outcome], t.Any], otherwise: t.Any) -> t.Any:
-    """What is told of an outcome; should that fail, the outcome is a failure: whatever else the run did is told all the same."""
+def _failure(outcomes: list[Outcome], counts: dict[str, int]) -> Result:
+    """The message that names each outcome that is a failure; empty when there is none.
+
+    counts: outcomes by action.
+    """
+    broken = [o for o in outcomes if o.action in BROKEN]
+    if not broken:
+        return {}
+    errors = " ".join(f"[{o.index}] {_named_error(o)}" for o in broken)
+    others = "; ".join(f"{n} {action}" for action, n in counts.items() if action not in BROKEN)
+    could_not = f"{len(broken)} of {len(outcomes)} data sources could not be brought to their state."
+    return {"failed": True, "msg": f"{could_not} {errors} The others: {others or 'none'}."}
+
+
+def _or_failed(outcome: Outcome, part: t.Callable[[Outcome], t.Any], otherwise: t.Any) -> t.Any:
+    """A part of the result; should making it fail, the outcome is a failure: whatever else the run did is
+    reported all the same.
+    """
     try:
-        return told(outcome)
+        return part(outcome)
     except Exception as exc:
         outcome.fail(Unexpected(exc, subject=label(outcome.item)))
         return otherwise
 
 
-def _least(outcome: Outcome) -> Result:
+def _indexed_diff(outcome: Outcome) -> Result | None:
+    entry = diff_of(outcome.plan, outcome.item)
+    return {"index": outcome.index, **entry} if entry else None
+
+
+def _least_row(outcome: Outcome) -> Result:
     item = outcome.item
     return {"index": outcome.index, "id": item.get("id"), "type": item.get("type"), "name": item.get("name"), "action": "failed",
             "changed": outcome.changed, "status": None, "repositories_count": None}  # fmt: skip
 
 
 def _row(outcome: Outcome) -> Result:
-    shown, item = outcome.data_source or outcome.plan.before or {}, outcome.item
-    # Only items of the list have a count; an answer about one instance has the repositories themselves.
-    selected = len(shown["repositories"]) if shown.get("repositories") is not None else None
+    source, item = outcome.data_source or outcome.plan.before or {}, outcome.item
+    # Only entries of the list have a count; an answer about one instance has the repositories themselves.
+    selected = len(source["repositories"]) if source.get("repositories") is not None else None
     row: Result = {
         "index": outcome.index,
-        "id": shown.get("id") or item.get("id"),
-        "type": item.get("type") or shown.get("type"),
-        "name": item.get("name") or shown.get("name"),
-        "identifier": shown.get("identifier") or item.get("identifier"),
-        "hostname": get(item, "domain.hostname") or get(shown, "domain.hostname"),
+        "id": source.get("id") or item.get("id"),
+        "type": item.get("type") or source.get("type"),
+        "name": item.get("name") or source.get("name"),
+        "identifier": source.get("identifier") or item.get("identifier"),
+        "hostname": get(item, "domain.hostname") or get(source, "domain.hostname"),
         "action": outcome.action,
         "changed": outcome.changed,
-        "repositories_count": shown.get("repositories_count", selected),
-        "status": shown.get("status"),
-        **_more(outcome),
+        "repositories_count": source.get("repositories_count", selected),
+        "status": source.get("status"),
+        **_optional(outcome),
     }
-    if shown.get("status_details"):
-        row["status_details"] = shown["status_details"]
+    if source.get("status_details"):
+        row["status_details"] = source["status_details"]
     if outcome.error:
         row["error"] = outcome.error
     if outcome.pending:
@@ -117,7 +134,7 @@ def _row(outcome: Outcome) -> Result:
     return row
 
 
-def _more(outcome: Outcome) -> Result:
+def _optional(outcome: Outcome) -> Result:
     """What only some results have."""
     more: Result = {}
     if outcome.match.by:
@@ -133,13 +150,16 @@ def _more(outcome: Outcome) -> Result:
     return more
 
 
-def _named(outcome: Outcome) -> str:
+def _named_error(outcome: Outcome) -> str:
     """The error, with the item's name in front where it does not begin with one."""
     return str(outcome.error) if outcome.names_item else f"{label(outcome.item)}: {outcome.error}"
 
 
 def plan_writer(path: str | None) -> t.Callable[[Run], None]:
-    """Writes the plan of a run to a file as Markdown, before the first write; no path, no file. Raises InputError."""
+    """Writes the plan of a run to a file as Markdown, before the first write; no path, no file.
+
+    What it returns raises InputError when the file cannot be written.
+    """
 
     def write(run: Run) -> None:
         if not path:
@@ -152,10 +172,14 @@ def plan_writer(path: str | None) -> t.Callable[[Run], None]:
     return write
 
 
-def listing(items: list[Item], tenant: str, *, config: bool) -> Result:
-    """The result of the module data_source_info. config: also as input for data_sources and as a data file."""
-    shown = [{**hide_secret_keys(i), "health": status_of(i.get("status")).health} for i in items]
-    result: Result = {"changed": False, "data_sources": shown, "summary": summary(items)}
+def inventory(items: list[Item], tenant: str, *, config: bool) -> Result:
+    """The result of the module data_source_info.
+
+    items: the instances, option-shaped, each with "complete".
+    config: whether they are there as input for data_sources and as a data file too.
+    """
+    sources = [{**hide_secret_keys(i), "health": status_of(i.get("status")).health} for i in items]
+    result: Result = {"changed": False, "data_sources": sources, "summary": summary(items)}
     if config:
         partial = [label(i) for i in items if not i["complete"] and i.get("selection_type") == MANUAL]
         result["warnings"] = [f"{name}: the tenant does not show all its repositories, so the config holds only some." for name in partial]
@@ -166,7 +190,9 @@ def listing(items: list[Item], tenant: str, *, config: bool) -> Result:
 
 
 def summary(items: list[Item]) -> Result:
-    """How many instances there are, in all and by each way to group them; a field that is not shown counts as "unknown"."""
+    """How many instances there are, in all and by each way to group them; a field that is not reported counts
+    as "unknown".
+    """
 
     def by(value: t.Callable[[Item], t.Any]) -> dict[str, int]:
         return dict(sorted(collections.Counter(str(value(i) or "unknown") for i in items).items()))

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Floor 6: one audit of one tenant: read through the modules, compare, write the report, return a few lines."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from typing import Any
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.evidence import Evidence
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet import summary
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.known import READ
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import audit, verdict_line
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import CortexError, TenantError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.plain import one_line
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import outgoing
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import CONNECTION_SPEC
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._audit import Options, add_earlier, given_files, made_by, write_report
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._progress import Telling
+
+Result = dict[str, Any]
+
+
+class ActionModule(Telling):
+    """Never more than a comparison, whatever the run's own mode is. A data source that cannot be compared is a finding."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> Result:
+        result = super().run(tmp, task_vars)
+        del tmp
+        self._task_vars, self._said = task_vars or {}, result
+        try:
+            result.update(self._audited(evaluated(self._task.args, text=True)))
+        except CortexError as exc:
+            result.update(failed=True, msg=one_line(str(exc)))
+        return result
+
+    def _audited(self, args: dict[str, Any]) -> Result:
+        options = Options(**{name: value for name, value in args.items() if name not in CONNECTION_SPEC})
+        host = str(self._task_vars.get("inventory_hostname", "localhost"))
+        now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        evidence = given_files(options, host, f"{options.today}T00:00:00Z" if options.today else now)
+        connection = {name: value for name, value in args.items() if name in CONNECTION_SPEC}
+        self._read(evidence, {**connection, **({"expected_tenant": options.tenants[0]} if options.tenants else {})})
+        if options.baseline:
+            add_earlier(evidence, options)
+        evidence.made_by = made_by(str(args.get("api_key_id") or os.environ.get("CORTEXCLOUD_API_KEY_ID", "")), os.environ)
+        report = outgoing(audit(evidence))
+        folder, check_mode = options.folder(host), self._task.check_mode
+        if not check_mode:
+            write_report(folder, report)
+        where = "Check mode: no report was written." if check_mode else f"The report is {folder}/report.html"
+        return {"changed": False, "verdict": report["verdict"], "msg": f"{verdict_line(report)} {where}", "summary": summary(report)}
+
+    def _read(self, evidence: Evidence, connection: dict[str, Any]) -> None:
+        """What the tenant says."""
+        evidence.tenant = self._module("tenant_info", connection)["host"]
+        evidence.sources = self._module("data_source_info", {**connection, "details": True})["data_sources"]
+        # One read serves all. A key that may not read them, or a tenant that has no such list, is a note in the report.
+        known = self._module("repository_info", {**connection, "members": READ}, may_fail=(403, 404))
+        if "repositories" in known:
+            evidence.known, evidence.known_whole = known["repositories"], bool(known.get("complete"))
+        else:
+            evidence.notes.append(
+                f"The tenant's list of repositories was not read: {known['msg']} Coverage rests on what the data sources show; what is "
+                "selected, scanned or broken is not known."
+            )
+        if evidence.expected:
+            compared = self._compare({**connection, "data_sources": evidence.expected})
+            evidence.rows, evidence.diffs = compared["data_sources"], compared.get("diff") or []
+
+    def _compare(self, args: dict[str, Any]) -> Result:
+        """The module data_sources, in check mode and with its differences. It fails where an item does, and has its rows all the same."""
+        mode = self._task.check_mode, self._task.diff
+        self._task.check_mode = self._task.diff = True
+        try:
+            return self._module("data_sources", args, needs="data_sources")
+        finally:
+            self._task.check_mode, self._task.diff = mode
+
+    def _module(self, name: str, args: dict[str, Any], *, may_fail: tuple[int, ...] = (), needs: str = "") -> Result:
+        """The result of a module of this collection. Raises TenantError with its message where it fails.
+
+        may_fail: HTTP status codes with which it may. needs: what a failed one may return all the same.
+        """
+        result = self.told(name, args, self._task_vars)
+        for kind in ("warnings", "deprecations"):
+            if result.get(kind) and not result.get("failed"):
+                self._said.setdefault(kind, []).extend(result[kind])
+        if result.get("failed") and not (needs and needs in result) and (result.get("api_error") or {}).get("status") not in may_fail:
+            raise TenantError(str(result.get("msg") or f"{name} failed"))
+        return result

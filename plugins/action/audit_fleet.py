@@ -1,0 +1,43 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Floor 6: the audits of this run's hosts on one page."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet import fleet
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._files import full_path
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import outgoing
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._audit import write_fleet
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated
+
+
+class ActionModule(ActionBase):
+    """Made from what this run saw: an older report of a host that does not answer today is not taken for today's."""
+
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result = super().run(tmp, task_vars)
+        del tmp
+        args = evaluated(self._task.args, text=True)
+        hostvars = (task_vars or {})["hostvars"]
+        found: dict[str, Any] = {}
+        for host in args["hosts"]:
+            audited = evaluated(hostvars[host].get("audit__result") or {}, text=True)
+            found[host] = audited.get("summary") or str(audited.get("why") or "it was not reached")
+        now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        page = outgoing(fleet(found, f"{args['today']}T00:00:00Z" if args.get("today") else now))
+        try:
+            if not self._task.check_mode:
+                write_fleet(full_path(args["report_dir"]), page)
+        except InputError as exc:
+            result.update(failed=True, msg=str(exc))
+        return {**result, "changed": False}
