@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tenant test test-profile test-matrix lint unit sanity bench docs build galaxy release pyz clean
+.PHONY: help demo tenant check test test-profile test-matrix lint unit sanity integration bench docs build galaxy release pyz clean
 MAKEFLAGS += --no-print-directory
 
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build
@@ -19,17 +19,21 @@ demo: .venv/.stamp-demo  ## onboard a tenant of your own machine as code, twice,
 tenant: .venv/.stamp-demo  ## start the embedded tenant alone and print the variables to export (Ctrl-C stops it)
 	@PYTHONPATH=tests .venv/bin/python -m tenant $(ARGS)
 
+check: .venv/.stamp-test  ## between two edits, within a minute: ruff, mypy, the unit tests that the change touches
+	@.venv/bin/python scripts/check
+
 # What the tests need is installed by the script, beside the sanity tests, which need less.
 test: .venv/.stamp-demo  ## everything that can be checked: lint, unit, sanity (what CI runs)
 	@scripts/test lint unit sanity
 
 test-profile: .venv/.stamp-test  ## the engine against a tenant that answers as in PROFILE=tenant-profile.yml (docs/verify.md)
-	@TENANT_PROFILE="$(abspath $(PROFILE))" .venv/bin/python -m pytest -q tests/modules/test_profiles.py
+	@test -n "$(PROFILE)" || { echo "Say which: make test-profile PROFILE=tenant-profile.yml"; exit 2; }
+	@TENANT_PROFILE="$(abspath $(PROFILE))" .venv/bin/python -m pytest -q -n 3 tests/modules
 
-test-matrix: .venv/.stamp-test  ## tests and sanity on each supported ansible-core (CORES="2.19 2.20": just those; about 45 minutes)
+test-matrix: .venv/.stamp-test  ## tests and sanity on each supported ansible-core (CORES="2.19 2.20/3.12": just those; about 45 minutes)
 	@scripts/test-matrix $(CORES)
 
-lint: .venv/.stamp-test  ## ruff, mypy, yamllint, shellcheck, ansible-lint, antsibull-changelog, antsibull-docs
+lint: .venv/.stamp-test  ## ruff, mypy, yamllint, shellcheck, actionlint, zizmor, ansible-lint, reuse, antsibull
 	@scripts/test lint
 
 unit: .venv/.stamp-test  ## pytest: unit, module, playbook and tenant tests
@@ -37,6 +41,9 @@ unit: .venv/.stamp-test  ## pytest: unit, module, playbook and tenant tests
 
 sanity: .venv/.stamp-test  ## ansible-test sanity on a copy under .build/
 	@scripts/test sanity
+
+integration: .venv/.stamp-test  ## ansible-test integration on a copy under .build/, with the embedded tenant
+	@ANSIBLE_TEST=integration WORK=$(CURDIR)/.build/integration scripts/sanity --venv --requirements --python default
 
 bench: .venv/.stamp-test  ## measure speed and rate limit beside the physical limit and rivals (about 15 minutes)
 	@for bench in scripts/bench-*; do .venv/bin/python "$$bench" || exit 1; done

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Makes `import tenant`, `import ansible_collections.cortex_cloud.appsec...` and `ansible-playbook` work.
 
-With pytest-ansible and without it (`-p no:pytest-ansible`), from any folder, with .venv activated or not. CORTEX_COLLECTIONS names
-a folder in which the collection is installed, to test that one instead of the working copy.
+From any folder, with .venv activated or not. CORTEX_COLLECTIONS names a folder in which the collection is installed, to test that
+one instead of the working copy.
 """
 
 from __future__ import annotations
@@ -27,6 +27,6 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Have pytest-ansible, where it is installed, use the link tree instead of making one of its own inside the repository."""
+    """Have pytest-ansible (scripts/pytest-ansible) use the link tree instead of making one of its own inside the repository."""
     if hasattr(config.option, "ansible_unit_inject_only"):
         config.option.ansible_unit_inject_only = True

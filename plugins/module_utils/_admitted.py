@@ -11,6 +11,9 @@ import typing as t
 
 from ._http.plain import RESERVED, whole
 
+Raw = dict[str, t.Any]  # a JSON object as another program wrote it
+Row = dict[str, t.Any]  # an entry of a list that a result or a report holds
+
 _COUNT = re.compile(r"\s*([0-9]{1,15})(?:\.0*)?\s*", re.ASCII)
 # Nothing that a tenant shows is nested as deep.
 DEEPEST = 40

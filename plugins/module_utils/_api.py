@@ -9,7 +9,7 @@ import json
 import typing as t
 from urllib.parse import quote, urlsplit
 
-from ._admitted import Unreadable, admit
+from ._admitted import Raw, Unreadable, admit
 from ._errors import ApiError, CannotCreate, InputError, names_error, words_of
 from ._http.client import Answer, Call, Client
 from ._http.pool import each
@@ -32,7 +32,6 @@ HEALTHCHECK = "/public_api/v1/healthcheck"
 # (docs/api.md: upload.503, upload.disabled)
 _UPLOAD_FINAL = {503: "This is how the API refuses uploads to a disabled collector: enable it in the console."}
 
-Raw = dict[str, t.Any]
 # Takes what was asked for out of a body; None when it is not there.
 Form = t.Callable[[t.Any], t.Any]
 

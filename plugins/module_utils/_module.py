@@ -20,12 +20,12 @@ from ._http.connection import Connection
 from ._http.plain import one_line
 from ._http.redaction import HIDDEN, Redactor, outgoing, secrets_in
 from ._texts import misread
+from ._version import VERSION
 
 # The members of a result that are text for people.
 READ = ("msg", "diff", "hints", "api_error", "pending_actions", "exception")
 # Minimum seconds between two updates of the progress file.
 PROGRESS_SECONDS = 0.5
-COLLECTION_VERSION = "1.0.0"
 
 _YES = ("1", "true", "yes", "on", "y", "t")
 
@@ -61,6 +61,7 @@ CONNECTION_SPEC: dict[str, dict[str, t.Any]] = {
     "retry_deadline": {"type": "float", "default": 120.0, "fallback": (environment, ["CORTEXCLOUD_RETRY_DEADLINE"])},
     "requests_per_second": {"type": "float", "default": 8.0, "fallback": (environment, ["CORTEXCLOUD_REQUESTS_PER_SECOND"])},
     "rate_limit_dir": {"type": "path", "fallback": (environment, ["CORTEXCLOUD_RATE_LIMIT_DIR"])},
+    "rate_limit_url": {"type": "str", "no_log": True, "fallback": (environment, ["CORTEXCLOUD_RATE_LIMIT_URL"])},
     "state_dir": {"type": "path", "fallback": (environment, ["CORTEXCLOUD_STATE_DIR"])},
     "trace_file": {"type": "path", "fallback": (environment, ["CORTEXCLOUD_TRACE_FILE"])},
     "trace_names": {
@@ -97,7 +98,7 @@ class CortexModule(AnsibleModule):
         if REQUESTS_ERROR:
             self.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_ERROR)
         options = {name: self.params[name] for name in CONNECTION_SPEC if self.params[name] is not None}
-        agent = f"cortex_cloud.appsec/{COLLECTION_VERSION} ansible-core/{self.ansible_version}"
+        agent = f"cortex_cloud.appsec/{VERSION} ansible-core/{self.ansible_version}"
         api = Api(Client(Connection(**options, user_agent=agent), self.redactor))
         tell = self.progress(api)
         api.client.on_read = lambda read, total: tell({"read": read, "total": total})

@@ -10,7 +10,8 @@ import re
 import typing as t
 
 from ._addresses import repository_of
-from ._api import Api, Raw
+from ._admitted import Raw
+from ._api import Api
 from ._data_sources.fields import item_from, label
 from ._data_sources.instance import Instance
 from ._data_sources.match import match
@@ -112,9 +113,9 @@ def data_source_id(api: Api, given: t.Any) -> str | None:
         unread = set(result.unread)
         full = [Instance.read(api.get_data_source(one.id) or one.raw, one.raw) if one.id in unread else one for one in listed]
         result = match(item, full)
-    if result.found is None:
+    if result.instance is None:
         raise InputError(result.undetermined or f"there is no data source {label(item)} in this tenant.")
-    return result.found.id
+    return result.instance.id
 
 
 def date_from(given: str | None, option: str) -> dt.date | None:

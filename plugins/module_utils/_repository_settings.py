@@ -8,10 +8,9 @@ import json
 import re
 import typing as t
 
-from ._admitted import unreadable_within
+from ._admitted import Raw, unreadable_within
 from ._errors import InputError
 
-Raw = dict[str, t.Any]
 # Scanner -> its options. The tenant takes no others; git_history of secrets is shown as a scanner of its own too
 # (docs/api.md: repository.scanners).
 SCANNERS: dict[str, tuple[str, ...]] = {"secrets": ("git_history", "secret_validation"), "sca": (), "iac": ()}

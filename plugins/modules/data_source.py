@@ -11,7 +11,8 @@ version_added: 1.0.0
 description:
   - Connects, rescopes and deletes one integration of a Cortex Cloud Application Security tenant, such as a version control system,
     a CI system, a third-party scanner or a SARIF collector.
-  - The instance is identified by O(id), or by O(type) together with O(identifier), O(name) and O(domain.hostname), as far as they are given.
+  - The instance is identified by O(id), or by O(type) together with O(identifier), O(name) and O(domain.hostname), as far as they are
+    given.
     If several instances match, or if none can be identified with certainty, nothing is done, and the message says how to distinguish them.
   - Fields that are not given are left unchanged. V(null) means not given.
   - Creating an instance and setting its scope are two API calls. If the second one fails, the result is failed and changed, and the message
@@ -207,7 +208,7 @@ rate_limited:
 from typing import Any
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import report
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import results
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import argument_spec, item_from
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.run import Run
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import CONNECTION_SPEC, CortexModule
@@ -220,7 +221,7 @@ def main() -> None:
 
     def work(api: Api) -> dict[str, Any]:
         (outcome,) = Run(api, check_mode=module.check_mode, full=True, trust_unchanged=module.params["trust_unchanged"]).apply([item])
-        return report.result_of(outcome, diff=module._diff)
+        return results.result_of(outcome, diff=module._diff)
 
     module.run(work)
 

@@ -169,7 +169,7 @@ rate_limited:
   sample: {waits: 0, seconds: 0.0}
 """
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import report
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import results
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.find import FILTER_SPEC, fetch_data_sources
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import CortexModule
 
@@ -178,7 +178,7 @@ def main() -> None:
     module = CortexModule({**FILTER_SPEC, "details": {"type": "bool", "default": False}, "as_config": {"type": "bool", "default": False}})
     filters = {name: module.params[name] for name in FILTER_SPEC}
     details, config = module.params["details"], module.params["as_config"]
-    module.run(lambda api: report.listing(fetch_data_sources(api, filters, details=details or config), api.tenant, config=config))
+    module.run(lambda api: results.inventory(fetch_data_sources(api, filters, details=details or config), api.tenant, config=config))
 
 
 if __name__ == "__main__":

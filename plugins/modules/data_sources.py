@@ -61,8 +61,8 @@ options:
         in an earlier run that found it exactly as described now. 500 unchanged data sources then take one request.
       - This assumes that the tenant updates that time with every change, including changes to the repositories, which is not documented
         anywhere. Leave it off if certainty matters more than time, as in an audit.
-      - Runs with this option, outside check mode, remember their findings in O(state_dir). Every write, refusal and
-        difference erases the entry. For a data source that is not read again, the result shows what the list shows.
+      - Runs with this option, outside check mode, remember their findings in O(state_dir). Every write, refusal and difference erases the
+        entry; check mode neither adds nor erases one. For a data source that is not read again, the result shows what the list shows.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -225,7 +225,7 @@ rate_limited:
 from typing import Any
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import report
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import results
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import argument_spec, item_from
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.prune import Prune
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.run import Run
@@ -260,10 +260,10 @@ def main() -> None:
             digest=params["plan_digest"],
             trust_unchanged=params["trust_unchanged"],
             progress=module.progress(api),
-            on_plan=report.plan_writer(params["plan_file"]),
+            on_plan=results.plan_writer(params["plan_file"]),
         )
         outcomes = run.apply([item_from(p) for p in params["data_sources"]])
-        return report.results_of(run, outcomes, diff=module._diff)
+        return results.results_of(run, outcomes, diff=module._diff)
 
     module.run(work)
 

@@ -15,6 +15,7 @@ description:
     name, id, host, repository or key. So it can be attached to a public issue, and the embedded tenant of this collection can be started
     with it.
   - It only reads, and a key that may only view is enough, unless O(verify_write=true).
+  - Where nothing can be read, it fails and writes no profile.
 options:
   verify_report:
     description:
@@ -122,8 +123,9 @@ rate_limited:
   sample: {waits: 0, seconds: 0.0}
 """
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import COLLECTION_VERSION, CortexModule
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import CortexModule
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._verify.run import verify
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._version import VERSION
 
 
 def main() -> None:
@@ -142,7 +144,7 @@ def main() -> None:
             may_write=params["verify_write"],
             repository_url=params["verify_repository_url"],
             check_mode=module.check_mode,
-            version=COLLECTION_VERSION,
+            version=VERSION,
         )
     )
 

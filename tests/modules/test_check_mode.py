@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 from asking import Ask, Result
+from contributed import tenants
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, view
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import view
 from tenant.server import EmbeddedTenant
 
 MANUAL = "MANUAL_SELECTION"
@@ -103,7 +104,7 @@ SCENARIOS = {
 }
 
 
-@pytest.fixture(params=["guide", "awkward"])
+@pytest.fixture(params=tenants("guide", "awkward"))
 def tenant(request: pytest.FixtureRequest) -> Iterator[EmbeddedTenant]:
     with EmbeddedTenant(profile=request.param, rate=1000) as started:
         yield started
@@ -111,8 +112,7 @@ def tenant(request: pytest.FixtureRequest) -> Iterator[EmbeddedTenant]:
 
 @pytest.fixture(autouse=True)
 def no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (view, apply):
-        monkeypatch.setattr(module, "SETTLE_PAUSES", (0.0, 0.05, 0.1, 0.1))
+    monkeypatch.setattr(view, "SETTLE_PAUSES", (0.0, 0.05, 0.1, 0.1))
 
 
 @pytest.fixture

@@ -14,15 +14,16 @@ from unittest import mock
 
 import pytest
 from asking import Ask, lose_answers, older
+from contributed import tenants
 from gitlabs import GITLAB, MANUAL, NEW_GITLAB, gitlab, only, writes
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, view
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import create, view
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.collector_token import load_credentials
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import lock as _lock
 from tenant.server import EmbeddedTenant
 
 
-@pytest.fixture(params=["guide", "awkward"])
+@pytest.fixture(params=tenants("guide", "awkward"))
 def tenant(request: pytest.FixtureRequest) -> Iterator[EmbeddedTenant]:
     with EmbeddedTenant(profile=request.param, rate=1000) as started:
         yield started
@@ -35,9 +36,8 @@ def source(tenant: EmbeddedTenant, run_module: Any) -> Ask:
 
 @pytest.fixture(autouse=True)
 def no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apply, "LOOK_AGAIN_SECONDS", 2.0)
-    for module in (view, apply):
-        monkeypatch.setattr(module, "SETTLE_PAUSES", (0.0, 0.05, 0.1, 0.1))
+    monkeypatch.setattr(create, "LOOK_AGAIN_SECONDS", 2.0)
+    monkeypatch.setattr(view, "SETTLE_PAUSES", (0.0, 0.05, 0.1, 0.1))
 
 
 # -- when it goes wrong

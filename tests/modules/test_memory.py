@@ -12,15 +12,16 @@ from typing import Any
 
 import pytest
 from asking import Ask, lose_answers
+from contributed import tenants
 from gitlabs import MANUAL, NEW_GITLAB, only
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, run, view
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, create, run, view, write
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.unscoped import Unscoped, unscoped
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._state import Memory
 from tenant.server import EmbeddedTenant
 
 
-@pytest.fixture(params=["guide", "awkward"])
+@pytest.fixture(params=tenants("guide", "awkward"))
 def tenant(request: pytest.FixtureRequest) -> Iterator[EmbeddedTenant]:
     with EmbeddedTenant(profile=request.param, rate=1000) as started:
         yield started
@@ -38,9 +39,8 @@ def sources(tenant: EmbeddedTenant, run_module: Any) -> Ask:
 
 @pytest.fixture(autouse=True)
 def no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apply, "LOOK_AGAIN_SECONDS", 2.0)
-    for module in (view, apply):
-        monkeypatch.setattr(module, "SETTLE_PAUSES", (0.0, 0.05, 0.1, 0.1))
+    monkeypatch.setattr(create, "LOOK_AGAIN_SECONDS", 2.0)
+    monkeypatch.setattr(view, "SETTLE_PAUSES", (0.0, 0.05, 0.1, 0.1))
 
 
 @pytest.fixture
@@ -99,13 +99,13 @@ def test_it_is_remembered_before_the_scope_is_sent(
     source: Ask, tenant: EmbeddedTenant, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
-    put = apply.Writer._put
+    put = write.Writes.put
 
     def look(self: Any, outcome: Any, plan: Any, instance_id: str, action: str) -> None:
         seen.append((instance_id, set(remembered(tenant, state))))
         put(self, outcome, plan, instance_id, action)
 
-    monkeypatch.setattr(apply.Writer, "_put", look)
+    monkeypatch.setattr(write.Writes, "put", look)
     source.ok(**NEW_GITLAB)
     made = only(tenant)["id"]
     assert seen == [(made, {made})]

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from asking import older
 from bulk import Engine, RunModule, actions, entry_of, item_of
+from contributed import tenants
 from hostile import hostile
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.types import TYPES
@@ -34,7 +35,7 @@ class Loader(yaml.SafeLoader):
 Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
 
 
-@pytest.fixture(params=["guide", "awkward"])
+@pytest.fixture(params=tenants("guide", "awkward"))
 def engine(request: pytest.FixtureRequest, run_module: RunModule) -> Iterator[Engine]:
     with EmbeddedTenant(profile=request.param, rate=1000) as tenant:
         yield Engine(run_module, tenant)
@@ -126,7 +127,7 @@ def test_a_data_file_moves_a_tenant_once_the_secrets_are_filled_in(engine: Engin
         engine.tenant.add_instance(name, name="core", unique_properties=item.get("unique_properties"), **tenant_item)
     config = engine.export()
     with_secrets = [item["type"] for item in config if "credentials" in item]
-    assert with_secrets == sorted(n for n in wanted if any(o.startswith("credentials") for o in TYPES[n].takes))
+    assert with_secrets == sorted(n for n in wanted if TYPES[n].credentials)
     with EmbeddedTenant("guide", rate=1000) as empty:
         target = Engine(run_module, empty)
         result = target.apply(*config)

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 from asking import Ask
+from contributed import tenants
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, view
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import create, view
 from tenant.problem import appsec
 from tenant.server import EmbeddedTenant
 
@@ -42,7 +43,7 @@ EVERYTHING: dict[str, Any] = {
 }
 
 
-@pytest.fixture(params=["guide", "awkward"])
+@pytest.fixture(params=tenants("guide", "awkward"))
 def tenant(request: pytest.FixtureRequest) -> Iterator[EmbeddedTenant]:
     with EmbeddedTenant(profile=request.param, rate=1000) as started:
         yield started
@@ -50,8 +51,7 @@ def tenant(request: pytest.FixtureRequest) -> Iterator[EmbeddedTenant]:
 
 @pytest.fixture(autouse=True)
 def no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (view, apply):
-        monkeypatch.setattr(module, "SETTLE_PAUSES", (0.0, 0.05))
+    monkeypatch.setattr(view, "SETTLE_PAUSES", (0.0, 0.05))
 
 
 @pytest.fixture(params=["data_source", "data_sources"])
@@ -146,7 +146,7 @@ def test_when_the_tenant_repeats_what_it_was_sent(
         raise appsec(status, "VALIDATION_ERROR", words)
 
     monkeypatch.setattr(type(tenant.state), "create", refuse)
-    monkeypatch.setattr(apply, "LOOK_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(create, "LOOK_AGAIN_SECONDS", 0.0)
     result = ask(**EVERYTHING, check=check)
     assert result["failed"] != check
     tenant.violations.clear()

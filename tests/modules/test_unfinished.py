@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from asking import Ask
 from bulk import actions
+from contributed import tenants
 from gitlabs import MANUAL, NEW_GITLAB, only
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, view
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import view
 from tenant.server import EmbeddedTenant
 
 FOUND = [f"team/{n}" for n in range(7)]
@@ -24,7 +25,7 @@ ITEM: dict[str, Any] = {**NEW_GITLAB, "repositories": WANTED, "unique_properties
 SELECTS = ["nothing", "found", "future", "manual"]
 
 
-@pytest.fixture(params=["default", "awkward", "guide"])
+@pytest.fixture(params=tenants("default", "awkward", "guide"))
 def tenant(request: pytest.FixtureRequest) -> Iterator[EmbeddedTenant]:
     with EmbeddedTenant(profile=request.param, rate=1000) as started:
         for name in FOUND:
@@ -42,8 +43,7 @@ def plain() -> Iterator[EmbeddedTenant]:
 
 @pytest.fixture(autouse=True)
 def no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (view, apply):
-        monkeypatch.setattr(module, "SETTLE_PAUSES", (0.0, 0.05, 0.1, 0.1))
+    monkeypatch.setattr(view, "SETTLE_PAUSES", (0.0, 0.05, 0.1, 0.1))
 
 
 def asking(run_module: Any, tenant: EmbeddedTenant, module: str = "data_source") -> Ask:

@@ -25,6 +25,7 @@ TESTED = {
     "awx-project/collections/requirements.yml": "here",
     "many-tenants/inventory/**/*.yml": "test_many_tenants.py",
     "execution-environment/*.yml": "here",
+    "token-stores/*.yml": "test_token_stores.py",
     "**/README.md": "here",
 }
 

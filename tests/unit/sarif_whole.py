@@ -20,7 +20,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.options
 
 @dataclasses.dataclass
 class Whole:
-    """document: the only one, or None. parts: all of them, as bytes. The rest as in Outcome."""
+    """document: the only one, or None. parts: all of them, as bytes. The rest as in Normalised."""
 
     document: dict[str, Any] | None
     parts: list[bytes]
@@ -60,6 +60,6 @@ def normalise(document: dict[str, Any], options: Options, limit: int = LIMIT) ->
         normalised=dict(sorted({**outcome.normalised, **{k: v for k, v in packer.counts.items() if v}}.items())),
         dropped=outcome.dropped,
         levels=outcome.levels,
-        tools=outcome.tools,
+        tools=[tool.name for tool in outcome.tools],
         warnings=[*outcome.warnings, *packer.warnings],
     )

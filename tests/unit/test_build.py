@@ -67,6 +67,15 @@ def test_the_tarball_has_what_users_need_and_nothing_that_lies_about(copy: Path,
     assert [name for name in names if name.endswith(".png")] == []
 
 
+@pytest.mark.skipif(not os.environ.get("CI"), reason="builds twice more: set CI=true")
+def test_installed_from_its_repository_it_has_the_same_files(copy: Path, tmp_path: Path) -> None:
+    run(copy, "git", "-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-q", "-m", "x")
+    run(copy, "ansible-galaxy", "collection", "install", f"git+file://{copy}", "-p", str(tmp_path))
+    installed = tmp_path / "ansible_collections" / "cortex_cloud" / "appsec"
+    run(copy, "scripts/build", str(tmp_path))
+    assert {str(path.relative_to(installed)) for path in installed.rglob("*")} == names_in(tmp_path)
+
+
 @pytest.mark.skipif(not os.environ.get("CI"), reason="builds once more: set CI=true")
 def test_even_without_the_script_no_usual_secret_is_built(copy: Path, tmp_path: Path) -> None:
     run(copy, "ansible-galaxy", "collection", "build", "--output-path", str(tmp_path))

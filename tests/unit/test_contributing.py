@@ -55,3 +55,18 @@ def test_a_playbook_touches_its_files(name: str) -> None:
     assert name in included(), "README.md, table of what is included"
     assert f"# ansible-playbook cortex_cloud.appsec.{name}" in read(f"playbooks/{name}.yml"), "how it is called, at its top"
     assert f'"{name}"' in read("tests/playbooks/test_playbooks.py"), "tests/playbooks/test_playbooks.py"
+
+
+def documented_helpers() -> dict[str, str]:
+    """Filters and look-ups, each with its documentation."""
+    texts = {path.stem: path for path in (ROOT / "plugins" / "filter").glob("*.yml")}
+    texts |= {path.stem: path for path in (ROOT / "plugins" / "lookup").glob("*.py")}
+    return {name: path.read_text(encoding="utf-8") for name, path in sorted(texts.items())}
+
+
+def test_a_helper_that_is_not_for_users_says_so() -> None:
+    """Otherwise it would have to stay as it is until the next major version."""
+    helpers = documented_helpers()
+    for_users = {name for name, text in helpers.items() if "- Internal to the roles and playbooks of this collection;" not in text}
+    assert for_users - {name for name in for_users if name.startswith("audit_")} == {"plain_text"}
+    assert "except\n`plain_text`" in read("README.md")

@@ -177,7 +177,7 @@ def test_a_file_that_people_like_to_read() -> None:
 
 def test_a_placeholder_stands_for_each_credential_that_creation_takes() -> None:
     for name, kind in TYPES.items():
-        wanted = {option.partition(".")[2]: PLACEHOLDER for option in kind.takes if option.startswith("credentials.")}
+        wanted = {option.partition(".")[2]: PLACEHOLDER for option in kind.creation_options if option.startswith("credentials.")}
         assert as_config({"id": "1", "type": name, "name": "core"}).get("credentials", {}) == wanted
 
 

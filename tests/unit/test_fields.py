@@ -17,7 +17,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.
     FIELDS,
     IMMUTABLE,
     MAPPING,
-    SHOWN,
+    REPORTED,
     WRITE_ONLY,
     argument_spec,
     from_api,
@@ -66,7 +66,7 @@ def test_what_plans_and_exports_tell_and_in_which_order() -> None:
     """Another order would be another digest of the same plan."""
     told = ("type", "name", "domain", "transporter", "self_signed_certificate", "selection_type", "repositories", "external_projects",
             "unique_properties")  # fmt: skip
-    assert told == SHOWN
+    assert told == REPORTED
     assert IMMUTABLE == ("type", "domain.hostname", "domain.protocol", "transporter.broker_device_id", "transporter.connection_name",
                          "self_signed_certificate")  # fmt: skip
     assert {"credentials"} == WRITE_ONLY

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.differences import needs_full
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import carried_over, plan_update
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.view import View
@@ -48,24 +49,35 @@ DIFFERENT = [
 @pytest.mark.parametrize("state", [[], None, ["a/1", "a/2"], ["something/else"]])
 def test_an_entry_of_the_list_never_yields_a_selection(state: Any) -> None:
     entry = listed(state=state)
-    assert "repositories" not in entry.shown
+    assert "repositories" not in entry.reported
     assert not entry.complete
     assert not entry.partial
-    assert entry.shown["repositories_count"] == 2
+    assert entry.reported["repositories_count"] == 2
 
 
 @pytest.mark.parametrize("state", [[], ["a/1", "a/2"]])
 @pytest.mark.parametrize("wish", DIFFERENT, ids=",".join)
-def test_nothing_is_planned_from_an_entry_of_the_list_but_to_read_it(wish: dict[str, Any], state: list[str]) -> None:
+def test_nothing_is_planned_from_an_entry_of_the_list_that_changes_something(wish: dict[str, Any], state: list[str]) -> None:
     entry = listed(state=state, domain={"hostname": "h.example.com"})
-    plan = plan_update({**ITEM, **wish}, entry)
-    assert (plan.action, plan.put, plan.post, plan.changed) == ("read", {}, {}, False)
+    assert needs_full({**ITEM, **wish}, entry)
+    with pytest.raises(ValueError, match="not enough"):
+        plan_update({**ITEM, **wish}, entry)
 
 
-def test_an_entry_that_is_as_wanted_need_not_be_read() -> None:
-    plan = plan_update({**ITEM, "name": "core", "selection_type": MANUAL, "unique_properties": {"team": "blue"}}, listed())
+def test_an_entry_that_is_as_desired_need_not_be_read() -> None:
+    item = {**ITEM, "name": "core", "selection_type": MANUAL, "unique_properties": {"team": "blue"}}
+    assert not needs_full(item, listed())
+    plan = plan_update(item, listed())
     assert plan.action == "none"
     assert "repositories" not in (plan.after or {})
+
+
+@pytest.mark.parametrize("wish", [{"domain": {"hostname": "other.example.com"}}, {"selection_type": "CURRENT_STATE"}], ids=",".join)
+def test_what_is_refused_or_waits_for_a_person_need_not_be_read(wish: dict[str, Any]) -> None:
+    entry = listed(type="GITHUB", status="PENDING", domain={"hostname": "h.example.com"})
+    item = {**ITEM, "type": "GITHUB", **wish}
+    assert not needs_full(item, entry)
+    assert "domain" in wish or [p["step"] for p in plan_update(item, entry).pending]
 
 
 @pytest.mark.parametrize(("state", "count"), [([], 1), (["a/1"], 2), (None, 1), ("?", 0), (["a/1"], 2546)])
@@ -123,11 +135,11 @@ def test_what_only_the_list_shows_is_kept_but_nothing_of_the_selection() -> None
     found = view.fetch("12")
     assert found is view.instances["12"]
     assert found.full
-    assert (found.names, found.shown["repositories"], found.count) == (["core"], ["a/1"], None)
+    assert (found.names, found.reported["repositories"], found.count) == (["core"], ["a/1"], None)
     tenant.read = {"id": "12", "type": "SNYK", "state": [], "selectionType": MANUAL}
     again = view.fetch("12")
     assert again is not None
-    assert again.shown == {"id": "12", "type": "SNYK", "name": "core", "repositories": [], "selection_type": MANUAL}
+    assert again.reported == {"id": "12", "type": "SNYK", "name": "core", "repositories": [], "selection_type": MANUAL}
 
 
 def test_what_is_carried_over_is_what_is_given_and_all_that_the_old_one_holds() -> None:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from published_tenant import DEFAULTS, Item, Published, Raw, published
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, view
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.apply import Outcome
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import view
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.outcome import Outcome
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.prune import Prune
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.run import Run
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import ApiError, InputError
@@ -26,7 +26,6 @@ ONE, TWO = f"{1:024x}", f"{2:024x}"
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(view, "SETTLE_PAUSES", (0.0,))
-    monkeypatch.setattr(apply, "SETTLE_PAUSES", (0.0,))
 
 
 def github(number: int, identifier: str = "", hostname: str = "ghe.example.com", **members: Any) -> Raw:

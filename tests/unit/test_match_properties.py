@@ -14,12 +14,12 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 from published_tenant import Quiet
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, view
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.apply import Outcome
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import view
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.data_file import as_configs
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import BEHAVIOUR, from_api, mappings_to_api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.match import match
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.outcome import Outcome
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.prune import Prune
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.run import Run
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import ApiError, InputError
@@ -85,7 +85,6 @@ class Direct:
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(view, "SETTLE_PAUSES", (0.0,))
-    monkeypatch.setattr(apply, "SETTLE_PAUSES", (0.0,))
 
 
 REPOSITORIES = st.lists(st.sampled_from([f"g/{n}" for n in range(6)]), unique=True, max_size=6)
@@ -356,8 +355,8 @@ def test_an_exported_item_means_its_own_instance(crowd: list[dict[str, Any]], ra
             assert config["id"] == raw["id"]
             continue
         found = match(config, full(shuffled))
-        assert found.found is not None, config
-        assert found.found.id == raw["id"]
+        assert found.instance is not None, config
+        assert found.instance.id == raw["id"]
         assert found.warning == ""
 
 
@@ -373,7 +372,7 @@ def test_the_order_of_the_list_does_not_matter(crowd: list[dict[str, Any]], item
             result = match(item, full(order))
         except InputError:
             return "several"
-        return result.found and result.found.id, bool(result.undetermined), bool(result.warning)
+        return result.instance and result.instance.id, bool(result.undetermined), bool(result.warning)
 
     assert told(crowd) == told(crowd[::-1])
 
@@ -385,8 +384,8 @@ def test_an_instance_that_shows_another_name_or_host_is_never_meant(crowd: list[
             result = match(wanted, full(crowd))
         except InputError:
             continue
-        if result.found:
-            shown = result.found.shown
+        if result.instance:
+            shown = result.instance.reported
             assert shown["type"] == "SNYK"
             assert shown.get("name") in (None, item["name"])
             assert shown.get("domain", wanted.get("domain")) == wanted.get("domain") or "domain" not in wanted
@@ -398,5 +397,5 @@ def test_a_name_is_found_wherever_it_stands(where: str) -> None:
     raw: dict[str, Any] = {"id": "1", "type": "SNYK", "name": "x", "displayName": "y", "uniqueProperties": {"name": "z"}}
     wanted = raw["uniqueProperties"]["name"] if where == "uniqueProperties" else raw[where]
     result = match({"type": "SNYK", "name": wanted}, full([raw]))
-    assert result.found is not None
-    assert result.found.raw == raw
+    assert result.instance is not None
+    assert result.instance.raw == raw

@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.apply import Outcome, Surprise, Writer
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import pending_actions, plan_item
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.report import results_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import wait
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.outcome import Outcome
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.pending import to_complete
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import plan_item
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.results import results_of
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.status import GOOD, STATUSES
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.view import Undetermined
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.wait import wait_for_status
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.write import Surprise
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import (
     ApiError,
     CortexError,
@@ -24,7 +27,6 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import
     PartlyDone,
     TenantError,
 )
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._state import Memory
 
 ITEM: dict[str, Any] = {"state": "present", "type": "SNYK", "name": "eu", "repositories_mode": "merge", "max_deselect": 10}
 NAME = 'SNYK "eu"'
@@ -32,7 +34,7 @@ NAME = 'SNYK "eu"'
 
 def failed(error: CortexError, *, changed: bool = False) -> Outcome:
     outcome = Outcome(0, ITEM)
-    outcome.take(plan_item(ITEM, None), predicted=False)
+    outcome.adopt(plan_item(ITEM, None), predicted=False)
     outcome.changed = changed
     outcome.fail(error)
     return outcome
@@ -73,7 +75,7 @@ def test_a_status_that_is_not_reached_in_time(changed: bool, kind: type[CortexEr
     outcome = Outcome(0, {**ITEM, "wait": True, "wait_for_status": ["COMPLETED"], "wait_timeout": 0.0}, changed=changed)
     outcome.data_source = {"status": "pending"}
     with pytest.raises(CortexError, match=f"status PENDING after 0 s, not COMPLETED. {says} wait_timeout") as late:
-        Writer(view, Memory(None, "t", read_only=True))._wait(outcome, "1")
+        wait_for_status(view, outcome, "1")
     assert late.type is kind
 
 
@@ -87,19 +89,19 @@ def waited(*shown: dict[str, Any], changed: bool = True, **options: Any) -> tupl
 
     def settled(_id: str, _subject: str) -> Any:
         looked[0] += 1
-        return SimpleNamespace(shown=views.pop(0) if len(views) > 1 else views[0])
+        return SimpleNamespace(reported=views.pop(0) if len(views) > 1 else views[0])
 
     wait = {"wait": True, "wait_for_status": list(GOOD), "wait_timeout": 60.0, **options}
     outcome = Outcome(0, {**ITEM, **wait}, changed=changed)
     outcome.data_source = views.pop(0) if len(views) > 1 else views[0]
     view: Any = SimpleNamespace(api=None, settled=settled)
-    Writer(view, Memory(None, "t", read_only=True))._wait(outcome, "1")
+    wait_for_status(view, outcome, "1")
     return outcome, looked[0]
 
 
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apply.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(wait.time, "sleep", lambda _seconds: None)
 
 
 @pytest.mark.parametrize("word", ["COMPLETED", "CONNECTED", "connected"])
@@ -146,5 +148,5 @@ def test_what_is_waited_for_wins_over_what_the_word_says(word: str) -> None:
 
 def test_a_pending_action_says_when_the_scope_waits_for_it() -> None:
     item = {"type": "GITHUB", "name": "g"}
-    ((plain,), (waits,)) = (pending_actions(item, "1", scope_waits=scope_waits) for scope_waits in (False, True))
+    ((plain,), (waits,)) = (to_complete(item, "1", scope_waits=scope_waits) for scope_waits in (False, True))
     assert waits == {**plain, "step": plain["step"] + "; its scope waits for that and is set by the next run"}

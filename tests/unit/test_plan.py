@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.check import check_item
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.differences import unexpected
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.digest import destroys
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.match import match
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.pending import awaits_consent
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import (
     Plan,
-    awaits_consent,
     plan_create,
     plan_delete,
     plan_update,
-    unexpected,
 )
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError, TenantError
 
@@ -71,10 +71,10 @@ def found(item: dict[str, Any], *instances: dict[str, Any], read: bool = True) -
 
 def test_every_distinguishing_field_given_must_match() -> None:
     one, two = held(), held(id="13", domain={"hostname": "other.example.com"})
-    assert found(wanted(domain={"hostname": "GitLab.example.com"}), one, two).found.raw == one
-    assert found(wanted(domain={"hostname": "https://other.example.com/"}), one, two).found.raw == two
-    assert found(wanted(domain={"hostname": "third.example.com"}), one, two).found is None
-    assert found(wanted(name="edge", domain={"hostname": "gitlab.example.com"}), one, two).found is None
+    assert found(wanted(domain={"hostname": "GitLab.example.com"}), one, two).instance.raw == one
+    assert found(wanted(domain={"hostname": "https://other.example.com/"}), one, two).instance.raw == two
+    assert found(wanted(domain={"hostname": "third.example.com"}), one, two).instance is None
+    assert found(wanted(name="edge", domain={"hostname": "gitlab.example.com"}), one, two).instance is None
 
 
 def test_several_matches_are_named_with_what_tells_them_apart() -> None:
@@ -98,13 +98,13 @@ def test_what_the_list_hides_is_read_before_anything_is_decided() -> None:
 def test_a_hidden_name_is_left_out_when_the_host_tells_it_with_a_warning() -> None:
     nameless = held(uniqueProperties={})
     result = found(wanted(domain={"hostname": "gitlab.example.com"}), nameless)
-    assert result.found.raw == nameless
+    assert result.instance.raw == nameless
     assert "does not show its name" in result.warning
 
 
 def test_a_hidden_name_alone_leaves_it_undetermined() -> None:
     result = found(wanted(), held(uniqueProperties={}))
-    assert result.found is None
+    assert result.instance is None
     assert "does not show the name" in result.undetermined
     assert "id 12" in result.undetermined
 
@@ -115,8 +115,8 @@ def test_two_with_hidden_names_on_one_host_are_undetermined() -> None:
 
 
 def test_another_type_never_matches_and_case_of_the_type_does_not_matter() -> None:
-    assert found(wanted(type="GITHUB"), held()).found is None
-    assert found(wanted(), held(type="gitlab_self_managed")).found
+    assert found(wanted(type="GITHUB"), held()).instance is None
+    assert found(wanted(), held(type="gitlab_self_managed")).instance
 
 
 def test_a_collector_however_spelled_is_not_made_again_where_its_token_would_be_lost() -> None:
@@ -473,7 +473,7 @@ def after_write(**shown: Any) -> list[str]:
     plan = update(wanted(repositories=["b/1"]), held(uniqueProperties={"name": "core", "group": "g"}))
     assert isinstance(plan, Plan)
     read = held(**{"state": ["b/1", "a/3", "a/2", "a/1"], "uniqueProperties": {"name": "core", "group": "g"}, **shown})
-    return unexpected(plan, Instance(read, full=True))
+    return unexpected(plan.before, plan.after, Instance(read, full=True))
 
 
 def test_reading_back_what_was_written_is_no_surprise() -> None:
@@ -498,7 +498,8 @@ def test_a_write_that_did_something_else_is_told(shown: dict[str, Any], said: st
 def test_a_hidden_setting_that_a_write_cleared_is_told() -> None:
     current = held(uniqueProperties={"apiToken": MASK}, name="core")
     plan = update(wanted(repositories=["b/1"]), current)
-    told = unexpected(plan, Instance(held(state=["a/1", "a/2", "a/3", "b/1"], uniqueProperties={}, name="core"), full=True))
+    reread = Instance(held(state=["a/1", "a/2", "a/3", "b/1"], uniqueProperties={}, name="core"), full=True)
+    told = unexpected(plan.before, plan.after, reread)
     assert told, "the tenant held apiToken before the write and does not any more"
 
 

@@ -11,9 +11,10 @@ from typing import Any
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.differences import unexpected
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import from_api, mappings_to_api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import Plan, plan_create, plan_update, unexpected
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import Plan, plan_create, plan_update
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError, TenantError
 
 MANUAL = "MANUAL_SELECTION"
@@ -137,7 +138,7 @@ def test_check_mode_predicts_what_the_tenant_then_shows(item: Raw, current: Raw)
     for key in [k for k, v in predicted.get("unique_properties", {}).items() if hides(v)]:
         shown["unique_properties"][key] = predicted["unique_properties"][key]
     assert predicted == shown
-    assert unexpected(plan, Instance(held, full=True)) == []
+    assert unexpected(plan.before, plan.after, Instance(held, full=True)) == []
 
 
 @given(wishes(), instances())

@@ -18,10 +18,10 @@ from scripted_server import Handler, Say, ScriptedServer
 from test_completeness import NOT_SHOWN, SCHEMAS
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, view
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import view
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.collector_token import load_credentials
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.find import fetch_data_sources
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.report import listing, result_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.results import inventory, result_of
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.run import Run
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import CortexError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repositories import Wanted, fetch_repositories
@@ -39,7 +39,6 @@ ClientOf = Callable[..., Any]
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(view, "SETTLE_PAUSES", (0.0,))
-    monkeypatch.setattr(apply, "SETTLE_PAUSES", (0.0,))
 
 
 def by_id(reply: dict[str, Any]) -> dict[str, Any]:
@@ -87,7 +86,7 @@ def test_a_list_of_instances_is_read_without_loss(client_of: ClientOf, state: st
         Say(200, full.get(handler.path.rpartition("/")[2], answers))(handler)
 
     with ScriptedServer(say) as server:
-        result = listing(fetch_data_sources(Api(client_of(server.url)), {}, details=True), "t", config=True)
+        result = inventory(fetch_data_sources(Api(client_of(server.url)), {}, details=True), "t", config=True)
     found = {one["id"]: one for one in result["data_sources"]}
     for one in INSTANCES:
         shown = found[one["reply"]["id"]]
@@ -101,7 +100,7 @@ def test_a_list_of_instances_is_read_without_loss(client_of: ClientOf, state: st
 def test_a_read_that_names_none_of_the_counted_repositories_is_not_whole(client_of: ClientOf) -> None:
     reply = {**INSTANCES[0]["reply"], "state": [], "repositoriesCount": 2546}
     with ScriptedServer(Say(200, [listed(reply)]), Say(200, by_id(reply))) as server:
-        result = listing(fetch_data_sources(Api(client_of(server.url)), {}, details=True), "t", config=True)
+        result = inventory(fetch_data_sources(Api(client_of(server.url)), {}, details=True), "t", config=True)
     (shown,) = result["data_sources"]
     assert (shown["repositories_count"], shown["repositories"], shown["complete"]) == (2546, [], False)
     (warning,) = result["warnings"]

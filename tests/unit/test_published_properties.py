@@ -13,7 +13,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from published_tenant import DATE, DEFAULTS, Item, Published, Raw, published
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import report
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import results
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.find import fetch_data_sources
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.run import Run
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.types import TYPES
@@ -90,7 +90,7 @@ def shared(config: list[Item]) -> bool:
 @settings(max_examples=200)
 @given(tenants())
 def test_an_export_of_a_published_tenant_changes_nothing(tenant: Published) -> None:
-    listing = report.listing(fetch_data_sources(tenant, {}, details=True), tenant.tenant, config=True)  # type: ignore[arg-type]
+    listing = results.inventory(fetch_data_sources(tenant, {}, details=True), tenant.tenant, config=True)  # type: ignore[arg-type]
     json.dumps(listing)
     assert sorted(one["id"] for one in listing["data_sources"]) == sorted(tenant.held)
     for one in listing["data_sources"]:

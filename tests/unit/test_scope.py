@@ -13,11 +13,12 @@ from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.check import check_item
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.differences import unexpected
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.digest import digest_of
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import from_api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import Plan, plan_update, unexpected
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.scope import resolve
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import Plan, plan_update
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.scope import scope_of
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.show import diff_of, plan_as_markdown
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError, TenantError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_lists import read_names
@@ -64,12 +65,12 @@ def update(item: Raw, raw: Raw) -> Plan:
     ],
 )
 def test_what_a_pattern_matches(pattern: str, yes: list[str], no: list[str]) -> None:
-    assert resolve([{"include": pattern}], [*yes, *no], []).included == yes
+    assert scope_of([{"include": pattern}], [*yes, *no], []).included == yes
 
 
 def test_the_last_rule_that_matches_decides_and_without_one_it_stays_out() -> None:
     rules = [{"include": "platform/*"}, {"exclude": "*/archive"}, {"include": "platform/archive"}]
-    scope = resolve(rules, ["platform/api", "platform/archive", "shop/archive", "shop/web"], [])
+    scope = scope_of(rules, ["platform/api", "platform/archive", "shop/archive", "shop/web"], [])
     assert scope.included == ["platform/api", "platform/archive"]
     assert [(v.matched, v.overruled, v.examples) for v in scope.verdicts] == [
         (2, 1, ["platform/api", "platform/archive"]),
@@ -79,7 +80,7 @@ def test_the_last_rule_that_matches_decides_and_without_one_it_stays_out() -> No
 
 
 def test_selected_ones_that_are_no_candidates_are_judged_and_counted() -> None:
-    scope = resolve([{"include": "a/*"}], ["a/1", "a/2"], ["a/2", "a/gone", "b/gone"])
+    scope = scope_of([{"include": "a/*"}], ["a/1", "a/2"], ["a/2", "a/gone", "b/gone"])
     assert scope.included == ["a/2", "a/gone", "a/1"]
     assert (scope.left_out, scope.unlisted, scope.unlisted_left_out) == (1, 2, 1)
 
@@ -189,13 +190,13 @@ def test_applying_gives_the_resolved_set_and_applying_again_plans_nothing(
     assert set(plan.put.get("state", state)) == wanted
     held = {**current, **plan.put, "repositoriesCount": len(plan.put.get("state", state))}
     assert from_api(held) == plan.after
-    assert unexpected(plan, Instance(held, full=True)) == []
+    assert unexpected(plan.before, plan.after, Instance(held, full=True)) == []
     assert update(item, held).action == "none"
 
 
 @given(rule_lists, repositories, repositories)
 def test_the_numbers_add_up(rules: list[Raw], candidates: list[str], state: list[str]) -> None:
-    scope = resolve(rules, candidates, state)
+    scope = scope_of(rules, candidates, state)
     assume(scope.included)
     assert len(scope.included) == len(set(scope.included))
     assert scope.left_out == len(set(state) - set(scope.included))
@@ -223,7 +224,7 @@ FILES = {
 def test_a_file_of_candidates(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text(FILES[name], encoding="utf-8", newline="")
     candidates, _content = read_names(str(tmp_path / name), "scope_candidates")
-    scope = resolve([{"include": "**"}], candidates, [])
+    scope = scope_of([{"include": "**"}], candidates, [])
     assert (scope.candidates, scope.included) == (2, ["platform/api", "platform/web"])
 
 
@@ -292,8 +293,8 @@ def test_what_cannot_be_meant(given_: Raw, said: str) -> None:
 def test_where_the_product_ignores_case_so_do_candidates_and_rules() -> None:
     rules = [{"include": "platform/*"}, {"exclude": "*/LEGACY"}]
     candidates = ["Platform/API", "https://github.com/platform/web/tree/main", "platform/legacy", "PLATFORM/web"]
-    scope = resolve(rules, candidates, ["platform/Api"], "GITHUB")
+    scope = scope_of(rules, candidates, ["platform/Api"], "GITHUB")
     assert scope.included == ["platform/Api", "platform/web"], "the tenant's spelling stays"
     assert (scope.candidates, scope.unlisted) == (3, 0)
-    exact = resolve(rules, candidates, ["platform/Api"], "AWS_CODE_COMMIT")
+    exact = scope_of(rules, candidates, ["platform/Api"], "AWS_CODE_COMMIT")
     assert exact.included == ["platform/Api", "platform/web", "platform/legacy"]

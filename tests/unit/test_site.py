@@ -59,5 +59,5 @@ def test_an_error_that_begins_with_a_data_source_has_it_as_its_subject() -> None
 
 def test_what_writes_never_puts_the_blame_on_the_input() -> None:
     """An InputError promises that nothing was sent."""
-    for name in ("apply.py", "lost.py"):
+    for name in ("apply.py", "create.py", "lost.py", "wait.py", "write.py"):
         assert [ast.unparse(call) for call in raised(DATA_SOURCES / name) if ast.unparse(call.func) == "InputError"] == []

@@ -47,10 +47,10 @@ def test_why_an_instance_had_a_status_is_not_told_of_the_one_that_a_later_read_s
     tenant.list_data_sources = lambda: [{"id": "1", "status": "ERROR", "statusDetails": details}]  # type: ignore[method-assign]
     tenant.by_id["1"] = {"id": "1", "status": "CONNECTED"}
     view = loaded(tenant)
-    assert view.instances["1"].shown["status_details"] == details
+    assert view.instances["1"].reported["status_details"] == details
     found = view.fetch("1")
     assert found is not None
-    assert found.shown == {"id": "1", "status": "CONNECTED"}
+    assert found.reported == {"id": "1", "status": "CONNECTED"}
 
 
 def test_an_answer_about_another_instance_is_refused() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 
 from .._addresses import host_key
+from .._admitted import Row
 from .._data_sources.fields import Item, get, label
 from .._data_sources.instance import Instance
 from .._data_sources.match import match
@@ -14,7 +15,7 @@ from .._data_sources.status import HEALTH, reasons, status_of
 from .._data_sources.types import STAGES, VCS, known
 from .._errors import InputError
 from .evidence import Evidence
-from .kinds import Finding, Row, Section
+from .kinds import Finding, Section
 
 ORDER = ("code", "build", "build_deploy", "cross_stage", "unknown")
 STAGE_TITLES = {
@@ -166,7 +167,7 @@ def _match(item: Item, sources: list[Item]) -> tuple[str, str]:
         result = match(item, shown)
     except InputError as exc:
         return "", str(exc)
-    return (result.found.id, "") if result.found else ("", result.undetermined)
+    return (result.instance.id, "") if result.instance else ("", result.undetermined)
 
 
 def _drift(entry: Row, row: Row, diff: Row) -> tuple[str | None, list[Finding]]:

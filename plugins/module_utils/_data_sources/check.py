@@ -12,21 +12,11 @@ from .types import TYPES, is_word
 
 
 def check_item(item: Item) -> list[str]:
-    """Refuse what cannot be meant, before any request. Returns warnings; changes nothing; raises InputError."""
-    warnings = []
+    """Refuse what cannot be meant, before any request. Returns warnings; changes nothing; raises InputError.
+    """
     if not item.get("id") and not item.get("type"):
         raise InputError("type or id is needed to tell which data source is meant.")
-    wanted = item.get("type", "")
-    if wanted and wanted not in TYPES:
-        if not is_word(wanted):
-            close = [name for name in TYPES if name == wanted.upper().replace("-", "_").replace(" ", "_")]
-            raise InputError(
-                f"type {wanted!r} is no integration type.{f' Did you mean {close[0]}?' if close else ''} Known: {', '.join(TYPES)}."
-            )
-        warnings.append(
-            f"type {wanted} is not one of the {len(TYPES)} types the vendor's guide names: sent as it is.{did_you_mean(wanted, TYPES)} "
-            f"Known: {', '.join(TYPES)}."
-        )
+    warnings = _check_type(item.get("type", ""))
     if item["state"] == "absent" and not any(get(item, o) for o in ("id", "identifier", "name", "domain.hostname")):
         raise InputError("state absent with type alone could delete the wrong instance: give identifier, name, domain.hostname or id.")
     selection = item.get("selection_type")
@@ -48,6 +38,29 @@ def check_item(item: Item) -> list[str]:
             raise InputError(
                 f"repositories[{index}] is empty: an identifier is needed, as the platform shows it (for GitLab group/project)."
             )
+    _check_mappings(item)
+    if deeper(item.get("unique_properties"), DEEPEST):
+        raise InputError(f"unique_properties is nested more than {DEEPEST} deep, which no tenant shows again: make it flatter.")
+    if item["max_deselect"] < -1:
+        raise InputError("max_deselect must be -1 (no limit) or a number from 0.")
+    return warnings
+
+
+def _check_type(kind: str) -> list[str]:
+    """Returns warnings. kind: empty where the item has an id instead."""
+    if not kind or kind in TYPES:
+        return []
+    if not is_word(kind):
+        close = [name for name in TYPES if name == kind.upper().replace("-", "_").replace(" ", "_")]
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise InputError(f"type {kind!r} is no integration type.{hint} Known: {', '.join(TYPES)}.")
+    return [
+        f"type {kind} is not one of the {len(TYPES)} types the vendor's guide names: sent as it is.{did_you_mean(kind, TYPES)} "
+        f"Known: {', '.join(TYPES)}."
+    ]
+
+
+def _check_mappings(item: Item) -> None:
     mapped: set[tuple[str | None, str | None]] = set()
     for index, mapping in enumerate(item.get("external_projects", [])):
         project = mapping.get("external_project_id") or mapping.get("external_id")
@@ -61,11 +74,6 @@ def check_item(item: Item) -> list[str]:
         if key in mapped:
             raise InputError(f"external_projects[{index}] maps project {project} a second time: a project (and branch) has one mapping.")
         mapped.add(key)
-    if deeper(item.get("unique_properties"), DEEPEST):
-        raise InputError(f"unique_properties is nested more than {DEEPEST} deep, which no tenant shows again: make it flatter.")
-    if item["max_deselect"] < -1:
-        raise InputError("max_deselect must be -1 (no limit) or a number from 0.")
-    return warnings
 
 
 def _check_scope(item: Item) -> None:

@@ -10,11 +10,11 @@ import os
 import time
 import typing as t
 
-from .._admitted import parsed
+from .._admitted import Raw, parsed
 from .._errors import InputError
 from .._files import Draft, full_path, make_folders, open_private, write_private
 from .._http.lock import lock_now
-from .fields import FIELDS, Raw
+from .fields import FIELDS
 
 
 def _published(option: str) -> str:
@@ -22,7 +22,8 @@ def _published(option: str) -> str:
     return next(field.api.rpartition(".")[2] for field in FIELDS if field.option == option)
 
 
-# The published names first, then those that were seen elsewhere (docs/api.md: create.collector, create.older).
+# The published names first, then those that were seen elsewhere (docs/api.md: create.collector,
+# create.older).
 _TOKEN_ID = (_published("credentials.webhook_auth_key_id"), "tokenId", "token_id", "apiKeyId", "api_key_id", "keyId", "key_id")
 _TOKEN = (_published("credentials.webhook_auth_key"), "apiToken", "api_token", "token", "apiKey", "api_key", "secret")
 _URL = ("apiUrl", "api_url", "uploadUrl", "url")
@@ -33,7 +34,9 @@ LEFT_BEHIND = 3600.0
 
 
 def find_credentials(reply: t.Any) -> dict[str, str] | None:
-    """api_url, token_id and token from a create reply, wherever they stand in it; None when there is no token with its id."""
+    """api_url, token_id and token from a create reply, wherever they stand in it; None when there is no token
+    with its id.
+    """
     token, token_id = _find(reply, _TOKEN), _find(reply, _TOKEN_ID)
     if not token or not token_id:
         return None
@@ -45,11 +48,7 @@ def _url(reply: t.Any) -> str:
 
 
 def _find(tree: t.Any, names: tuple[str, ...]) -> str | None:
-    for name in names:
-        found = _find_one(tree, name)
-        if found:
-            return found
-    return None
+    return next((value for name in names if (value := _find_one(tree, name))), None)
 
 
 def _find_one(tree: t.Any, name: str) -> str | None:
@@ -59,24 +58,28 @@ def _find_one(tree: t.Any, name: str) -> str | None:
             return str(value)
         tree = list(tree.values())
     if isinstance(tree, list):
-        return next((found for inner in tree if (found := _find_one(inner, name))), None)
+        return next((inner for each in tree if (inner := _find_one(each, name))), None)
     return None
 
 
 class CredentialsFile:
-    """A JSON file for one collector's token, readable by its owner alone. Made ready before the request: nothing is lost after it."""
+    """A JSON file for one collector's token, readable by its owner alone. Made ready before the request:
+    nothing is lost after it.
+    """
 
     def __init__(self, path: str) -> None:
         try:
             self.path = full_path(path)
         except OSError as exc:
-            said = f"credentials_file {path} cannot be written ({exc.strerror}): the token would be lost. Nothing was created."
-            raise InputError(said) from None
+            lost = f"credentials_file {path} cannot be written ({exc.strerror}): the token would be lost. Nothing was created."
+            raise InputError(lost) from None
         self._draft: Draft | None = None
-        self._held: int | None = None
+        self._handle: int | None = None
 
     def refuse_existing(self) -> None:
-        """Raise InputError when the file is there: it holds another collector's token, which nobody can get a second time."""
+        """Raise InputError when the file is there: it holds another collector's token, which nobody can get a
+        second time.
+        """
         if not os.path.lexists(self.path):
             return
         try:
@@ -92,7 +95,7 @@ class CredentialsFile:
             make_folders(os.path.dirname(self.path))
             _remove_left_behind(os.path.dirname(self.path))
             self._draft = Draft(self.path, prefix=DRAFT)
-            self._held = _hold(self._draft.path)
+            self._handle = _hold(self._draft.path)
             self._draft.write(b" " * _ROOM)
         except OSError as exc:
             self.discard()
@@ -109,9 +112,9 @@ class CredentialsFile:
         self._draft.publish(new=True)
 
     def discard(self) -> None:
-        if self._held is not None:
-            os.close(self._held)
-            self._held = None
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
         if self._draft:
             self._draft.discard()
             self._draft = None
@@ -123,28 +126,32 @@ def real_path(path: str) -> str:
 
 
 def missing_token(path: str, instance_id: str) -> str:
-    """What of a collector's token is not where its item says, as the end of a sentence; empty when it is there."""
+    """What of a collector's token is not where its item says, as the end of a sentence; empty when it is
+    there.
+    """
     if not os.path.lexists(os.path.expanduser(path)):
         return "does not exist"
     try:
-        held = load_credentials(path)["id"]
+        owner = load_credentials(path)["id"]
     except InputError:
         # Whoever put something else there may read it in a way of their own.
         return ""
-    return "" if held == instance_id else f"holds the token of another collector (id {held})"
+    return "" if owner == instance_id else f"holds the token of another collector (id {owner})"
 
 
 def left_draft(path: str, instance_id: str) -> tuple[str, str] | None:
-    """The draft with this collector's token that a run left which was killed before it gave it its name, and what is in it."""
+    """The draft with this collector's token that a run left which was killed before it gave it its name, and
+    what is in it.
+    """
     for draft, content in _left(os.path.dirname(os.path.abspath(os.path.expanduser(path)))):
         with contextlib.suppress(ValueError):
-            held = json.loads(content)
-            if isinstance(held, dict) and held.get("id") == instance_id:
+            credentials = json.loads(content)
+            if isinstance(credentials, dict) and credentials.get("id") == instance_id:
                 return draft, content
     return None
 
 
-def take_draft(draft: str, content: str, path: str) -> bool:
+def publish_draft(draft: str, content: str, path: str) -> bool:
     """Make a draft the file, unless there is such a file by now. Returns whether it was done."""
     try:
         write_private(os.path.abspath(os.path.expanduser(path)), content, new=True)
@@ -183,7 +190,9 @@ def _remove_left_behind(directory: str) -> None:
 
 
 def _hold(draft: str) -> int | None:
-    """The draft, open and locked, so that no other run takes it for left behind; None when another run holds it, or it cannot be told."""
+    """The draft, open and locked, so that no other run takes it for left behind; None when another run holds
+    it, or it cannot be told.
+    """
     try:
         handle = open_private(draft, os.O_RDONLY)
     except OSError:
@@ -195,12 +204,16 @@ def _hold(draft: str) -> int | None:
 
 
 def credentials_content(reply: Raw, credentials: dict[str, str] | None, name: str | None) -> dict[str, t.Any]:
-    """What is kept. credentials: as found in the reply. None: the whole reply, since what it may hold is shown nowhere else."""
+    """What is kept.
+
+    credentials: as found in the reply. None: the whole reply, since what it may hold is shown nowhere else.
+    """
     return {"id": str(reply["id"]), "name": name, **(credentials or {**reply, "api_url": _url(reply)})}
 
 
 def load_credentials(path: str) -> dict[str, str]:
-    """What a credentials file holds: id, name, api_url, token_id, token. Raises InputError when it is none."""
+    """What a credentials file holds: id, name, api_url, token_id, token. Raises InputError when it is none.
+    """
     try:
         with open(os.path.expanduser(path), encoding="utf-8") as file:
             content = parsed(file.read())

@@ -17,7 +17,7 @@ from .._addresses import host_key
 from .._errors import InputError
 from .._files import full_path, make_folders, write_private
 from .._http.redaction import hide_secret_keys
-from .fields import MANUAL, SHOWN, Item, get
+from .fields import MANUAL, REPORTED, Item, get
 from .types import is_word, known
 
 # Recognised as masked: refused only where a creation would send it.
@@ -26,28 +26,31 @@ PLACEHOLDER = "******** the tenant does not show it, needed only to create this 
 # A word that YAML reads as the same text without quotes.
 _WORD = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@+-]*")
 _NOT_TEXT = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
-# What text may be made of, beside letters, to be written without a tag. There is no template without "{" or "#", and some begin with
-# "#jinja2:" and have no "{". All that YAML can take for a number, a time, a merge ... is made of these: such text must not be tagged,
-# since from ansible-core 2.19 on !unsafe "1.10" is a number, and !unsafe "*" an error.
+# What text may be made of, beside letters, to be written without a tag. There is no template without "{" or
+# "#", and some begin with "#jinja2:" and have no "{". All that YAML can take for a number, a time, a merge
+# ... is made of these: such text must not be tagged, since from ansible-core 2.19 on !unsafe "1.10" is a
+# number, and !unsafe "*" an error.
 _UNTAGGED = frozenset("0123456789 ._/@+:,=~()<!&*-\t\n")
 # YAML takes a key without "?" for one only if its colon comes within 1,024 characters.
 _LONGEST_KEY = 1000
 
 
-def as_config(shown: Item, *, with_id: bool = False) -> Item:
-    """The item that describes an instance: given to data_sources, it changes nothing. Secrets are placeholders.
+def as_config(reported: Item, *, with_id: bool = False) -> Item:
+    """The item that describes an instance: given to data_sources, it changes nothing. Secrets are
+    placeholders.
 
-    shown: option-shaped, read by id. with_id: for one that type, name and host do not tell apart.
+    reported: option-shaped, read by id.
+    with_id: for one that type, name and host do not tell apart.
     """
-    config: Item = {"id": shown["id"]} if with_id else {}
-    if shown.get("identifier"):
-        config["identifier"] = shown["identifier"]
-    for option in SHOWN:
-        value = shown.get(option)
-        if value in (None, [], {}) or (option == "repositories" and shown.get("selection_type") != MANUAL):
+    config: Item = {"id": reported["id"]} if with_id else {}
+    if reported.get("identifier"):
+        config["identifier"] = reported["identifier"]
+    for option in REPORTED:
+        value = reported.get(option)
+        if value in (None, [], {}) or (option == "repositories" and reported.get("selection_type") != MANUAL):
             continue
         # What reads it takes a type in the table's spelling alone; without a type an item has an id.
-        spelled = _type_of(shown) if option == "type" else value
+        spelled = _type_of(reported) if option == "type" else value
         if spelled:
             config[option] = spelled
     if "unique_properties" in config:
@@ -55,23 +58,23 @@ def as_config(shown: Item, *, with_id: bool = False) -> Item:
         hidden = hide_secret_keys(unique)
         if unique:
             config["unique_properties"] = {k: v if v == hidden[k] else PLACEHOLDER for k, v in unique.items()}
-    kind = known(shown.get("type"))
-    secrets = [option.partition(".")[2] for option in (kind.takes if kind else ()) if option.startswith("credentials.")]
+    kind = known(reported.get("type"))
+    secrets = [option.partition(".")[2] for option in (kind.credentials if kind else ())]
     if secrets:
         config["credentials"] = dict.fromkeys(secrets, PLACEHOLDER)
     return config
 
 
-def _type_of(shown: Item) -> str:
+def _type_of(reported: Item) -> str:
     """The type as an item can give it; empty where the tenant has a word for it that no item can."""
-    kind = str(shown.get("type") or "").upper()
+    kind = str(reported.get("type") or "").upper()
     return kind if is_word(kind) else ""
 
 
-def as_configs(shown: list[Item]) -> list[Item]:
+def as_configs(reported: list[Item]) -> list[Item]:
     """The items for a whole tenant; an id only where the rest would mean more than one instance, or none."""
     keys = [
-        (_type_of(i), i.get("identifier"), i.get("name"), host_key(get(i, "domain.hostname") or "")) for i in shown
+        (_type_of(i), i.get("identifier"), i.get("name"), host_key(get(i, "domain.hostname") or "")) for i in reported
     ]
 
     def means(mine: t.Any, other: t.Any) -> bool:
@@ -79,7 +82,7 @@ def as_configs(shown: list[Item]) -> list[Item]:
             return bool(mine[:2] == other[:2])
         return mine[0] == other[0] and mine[2] in (None, other[2]) and mine[3] in ("", other[3])
 
-    return [as_config(i, with_id=not k[0] or not any(k[1:]) or sum(means(k, o) for o in keys) > 1) for i, k in zip(shown, keys)]
+    return [as_config(i, with_id=not k[0] or not any(k[1:]) or sum(means(k, o) for o in keys) > 1) for i, k in zip(reported, keys)]
 
 
 def as_data_file(tenant: str, configs: list[Item]) -> str:
@@ -138,20 +141,24 @@ def _character(char: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def write_backup(directory: str, tenant: str, shown: Item) -> str:
-    """Write one instance as a data file for onboard, 0600, before something is taken away from it. Returns the path; raises InputError."""
-    words = [tenant, shown.get("type"), shown.get("name"), shown["id"], time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())]
+def write_backup(directory: str, tenant: str, reported: Item) -> str:
+    """Write one instance as a data file for onboard, 0600, before something is taken away from it. Returns
+    the path; raises InputError.
+    """
+    words = [tenant, reported.get("type"), reported.get("name"), reported["id"], time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())]
     name = "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", str(w))[:80] for w in words if w)
     try:
         folder = full_path(directory)
         make_folders(folder)
-        return _write_new(folder, name, as_data_file(tenant, [as_config(shown)]))
+        return _write_new(folder, name, as_data_file(tenant, [as_config(reported)]))
     except OSError as exc:
         raise InputError(f"backup_dir {directory} cannot be written ({exc.strerror}), so nothing was changed.") from None
 
 
 def _write_new(folder: str, name: str, text: str) -> str:
-    """Write a file of that name, or with a number when there is one already: a backup never replaces another. Returns its path."""
+    """Write a file of that name, or with a number when there is one already: a backup never replaces another.
+    Returns its path.
+    """
     for number in itertools.count(1):
         path = os.path.join(folder, f"{name}{f'_{number}' if number > 1 else ''}.yml")
         if not os.path.lexists(path):

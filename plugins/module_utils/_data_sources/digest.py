@@ -10,9 +10,10 @@ import json
 import re
 import typing as t
 
+from .._admitted import Raw
 from .._errors import InputError
 from .._http.redaction import looks_secret
-from .fields import FIELDS, LISTS, SHOWN, Raw, get, put
+from .fields import FIELDS, LISTS, REPORTED, get, put
 from .plan import Plan
 from .types import DESTROYED, known
 
@@ -22,26 +23,29 @@ _PEM = re.compile(r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTI
 
 
 def digest_of(tenant: str, plans: t.Iterable[Plan]) -> str:
-    """A name for exactly these requests to this tenant: 32 hexadecimal digits, the same in check mode and for real."""
+    """A name for exactly these requests to this tenant: 32 hexadecimal digits, the same in check mode and for
+    real.
+    """
     digest = hashlib.sha256(canonical([tenant, requests_of(plans)]).encode()).hexdigest()[:DIGITS]
-    # Begins with a letter: a controller hands it on as YAML, where digits alone would be a number and no text any more.
+    # Begins with a letter: a controller hands it on as YAML, where digits alone would be a number and no text
+    # any more.
     return f"{'abcdef'[int(digest[0], 16) % 6]}{digest[1:]}"
 
 
-def refuse_another(wanted: str, digest: str) -> None:
-    """Raises InputError unless the digest that was given is that of this plan."""
-    wanted = wanted.strip()
-    if wanted == digest:
+def refuse_another(approved: str, digest: str) -> None:
+    """Raises InputError unless the digest that was approved is that of this plan."""
+    approved = approved.strip()
+    if approved == digest:
         return
-    if not wanted:
+    if not approved:
         raise InputError(f"plan_digest is blank, which is the digest of no plan; that of this plan is {digest}. Nothing was changed.")
-    if re.fullmatch("[0-9a-f]{16}", wanted):
+    if re.fullmatch("[0-9a-f]{16}", approved):
         raise InputError(
-            f"plan_digest {wanted} is of an earlier version of this collection, whose digests did not cover all that is sent: plan again, "
-            "and have the new plan approved. Nothing was changed."
+            f"plan_digest {approved} is of an earlier version of this collection, whose digests did not cover all that is sent: plan "
+            "again, and have the new plan approved. Nothing was changed."
         )
     raise InputError(
-        f"the plan is not the one that plan_digest names ({wanted}): it is now {digest}. "
+        f"the plan is not the one that plan_digest names ({approved}): it is now {digest}. "
         "The tenant or the items changed since. Look at the new plan. Nothing was changed."
     )
 
@@ -52,10 +56,11 @@ def canonical(value: t.Any) -> str:
 
 
 def requests_of(plans: t.Iterable[Plan]) -> list[Raw]:
-    """What the plans send, in their order: method, id, type and bodies, and what each request replaces or takes away.
+    """What the plans send, in their order: method, id, type and bodies, and what each request replaces or
+    takes away.
 
-    A secret is the word "set", so that two plans that differ in secrets alone are the same. A certificate is its fingerprint. The order
-    within a list of repositories or mappings means nothing, so these are sorted.
+    A secret is the word "set", so that two plans that differ in secrets alone are the same. A certificate is
+    its fingerprint. The order within a list of repositories or mappings means nothing, so these are sorted.
     """
     return [_request(plan) for plan in plans if plan.changed]
 
@@ -69,7 +74,7 @@ def _request(plan: Plan) -> Raw:
         "type": before.get("type") or after.get("type"),
         "post": _open_body(plan.post),
         "put": _open_body(plan.put),
-        "replaces": {o: _open(o, before[o]) for o in SHOWN if o in before and (ends or before[o] != after.get(o))},
+        "replaces": {o: _open(o, before[o]) for o in REPORTED if o in before and (ends or before[o] != after.get(o))},
     }
     if ends:
         request.update(destroys=destroys(plan), repositories=before.get("repositories_count"))
@@ -84,15 +89,15 @@ def destroys(plan: Plan) -> str:
 
 def _open_body(body: Raw) -> Raw:
     """A request body without its secrets."""
-    shown: Raw = {}
+    open_body: Raw = {}
     for field in FIELDS:
         value = get(body, field.api)
         if value is not None:
-            put(shown, field.api, "set" if field.secret else _open(field.option, value))
+            put(open_body, field.api, "set" if field.secret else _open(field.option, value))
     for name, value in body.items():
         # What is no field of the table, or is given as null.
-        shown.setdefault(name, _without_secrets(value))
-    return shown
+        open_body.setdefault(name, _without_secrets(value))
+    return open_body
 
 
 def _open(option: str, value: t.Any) -> t.Any:
@@ -112,7 +117,8 @@ def _without_secrets(value: t.Any, secret: bool = False) -> t.Any:
 
 
 def fingerprint(certificate: str) -> str:
-    """How a PEM certificate is shown: the SHA-256 of what is in it, as browsers and openssl write it; of a chain, one for each.
+    """How a PEM certificate is shown: the SHA-256 of what is in it, as browsers and openssl write it; of a
+    chain, one for each.
 
     What is no PEM certificate is named by the SHA-256 of its text, blanks and line ends left out.
     """

@@ -10,17 +10,20 @@ import typing as t
 
 from .._errors import InputError, did_you_mean
 from .._texts import as_text, not_text
-from .fields import MANUAL, Item, argument_spec, get, put
+from .fields import CREDENTIALS, MANUAL, Item, argument_spec, get, put
 from .types import INPUTS, TYPES, VARIABLES
 
 _SCOPES = {"all": "CURRENT_STATE", "all_and_future": "CURRENT_STATE_AND_FUTURE"}
 
 
 def items_of(variables: dict[str, t.Any]) -> list[Item]:
-    """The data_sources items that role variables such as C(vcs_github_enterprise) stand for, in the order of the type table.
+    """The data_sources items that role variables such as vcs_github_enterprise stand for, in the order of
+    the type table.
 
-    An entry has a name, the inputs of its type, a scope, and any other option of a data source, which passes through unchanged.
-    Raises InputError that names the variable, the entry's index and its name; it never holds a value other than the name.
+    An entry has a name, the inputs of its type, a scope, and any other option of a data source, which passes
+    through unchanged.
+    Raises InputError that names the variable, the entry's index and its name; it never holds a value other
+    than the name.
     """
     for name in variables:
         # Other tools' variables may begin with ci_ too; one that is nearly ours is a typing error.
@@ -36,15 +39,17 @@ def items_of(variables: dict[str, t.Any]) -> list[Item]:
 
 
 def absolute_paths(items: list[t.Any], base: str) -> list[t.Any]:
-    """The items with the files and folders that they name relative to C(base), an absolute path; C(~) and C($) are left to the module."""
+    """The items with the files and folders that they name relative to base, an absolute path; ~ and $ are
+    left to the module.
+    """
     # "raw" is the one option that takes a list or a file.
     paths = [name for name, option in argument_spec(in_list=True).items() if option["type"] in ("path", "raw")]
 
-    def meant(key: str, value: t.Any) -> t.Any:
+    def absolute(key: str, value: t.Any) -> t.Any:
         relative = key in paths and isinstance(value, str) and value[:1] not in ("", "~", "$")
         return os.path.join(base, value) if relative else value
 
-    return [{key: meant(key, value) for key, value in item.items()} if isinstance(item, dict) else item for item in items]
+    return [{key: absolute(key, value) for key, value in item.items()} if isinstance(item, dict) else item for item in items]
 
 
 def _item(variable: str, kind: str, index: int, entry: t.Any) -> Item:
@@ -76,7 +81,7 @@ def _item(variable: str, kind: str, index: int, entry: t.Any) -> Item:
                 f"{where}: {key} is no input of it.{did_you_mean(key, [*inputs, *options])} "
                 f"Inputs: name, {', '.join(inputs)}; and the options of data_source."
             )
-        if value is None and key in INPUTS and INPUTS[key].option.startswith("credentials."):
+        if value is None and key in INPUTS and INPUTS[key].option in CREDENTIALS:
             # Given without a value: a creation refuses it, as it refuses an empty one.
             item.setdefault("credentials", {})
         if value is None or key == "scope":

@@ -8,20 +8,21 @@ import dataclasses
 import json
 import typing as t
 
-from .._admitted import Unreadable, count_from, unreadable_within
+from .._admitted import Raw, Unreadable, count_from, unreadable_within
 from .._http.redaction import is_masked, looks_secret
 from .status import GOOD
 
 Item = dict[str, t.Any]  # what the user wants, option-shaped; a key that was not given is not there
-Raw = dict[str, t.Any]  # an instance as the API shows it
 
 MODES = ("merge", "exact", "remove")
-SELECTION_TYPES = ("CURRENT_STATE", "CURRENT_STATE_AND_FUTURE", "MANUAL_SELECTION")
 MANUAL = "MANUAL_SELECTION"
+# From the widest to the narrowest.
+SELECTION_TYPES = ("CURRENT_STATE_AND_FUTURE", "CURRENT_STATE", MANUAL)
 # Words that the tenant shows for one of them, but never takes.
 _SHOWN_AS = {"CURRENT_STATE_PENDING": "CURRENT_STATE"}
 COLLECTOR = "COLLECTOR"
-# What a collector is created with, unless unique_properties says otherwise (docs/api.md: create.properties). Shown at the root.
+# What a collector is created with, unless unique_properties says otherwise (docs/api.md: create.properties).
+# Shown at the root.
 COLLECTOR_SETTINGS = {"detectionMethod": "SAST", "fileType": "SARIF"}
 
 
@@ -29,10 +30,12 @@ COLLECTOR_SETTINGS = {"detectionMethod": "SAST", "fileType": "SARIF"}
 class Field:
     """One field of a data source.
 
-    option: its name for the user, dots for sub-options. api: its path in the API's JSON (docs/api.md: create.body, update.body).
+    option: its name for the user, dots for sub-options.
+    api: its path in the API's JSON (docs/api.md: create.body, update.body).
     at: the calls that may carry it, "create", "update" or both; empty for what only the tenant sets.
     older: the path that an older tenant may show it at instead.
-    write_only: sent, never shown by the tenant, never compared. secret: never in any output.
+    write_only: sent, never shown by the tenant, never compared.
+    secret: never in any output.
     """
 
     option: str
@@ -80,9 +83,11 @@ FIELDS = (
 # Lists whose order means nothing.
 LISTS = tuple(f.option for f in FIELDS if f.type in ("names", "mappings"))
 # What an instance shows of what a user can give, in the order in which plans and exports tell it.
-SHOWN = tuple(dict.fromkeys(f.option.partition(".")[0] for f in FIELDS if f.at and not f.write_only))
+REPORTED = tuple(dict.fromkeys(f.option.partition(".")[0] for f in FIELDS if f.at and not f.write_only))
 # What is given at creation and compared after it, but cannot be updated.
 IMMUTABLE = tuple(f.option for f in FIELDS if f.at == ("create",) and not f.write_only)
+# The options that are sent at creation and never shown again.
+CREDENTIALS = frozenset(f.option for f in FIELDS if f.write_only)
 # The members of a request body that the tenant never shows.
 WRITE_ONLY = frozenset(f.api.partition(".")[0] for f in FIELDS if f.write_only)
 
@@ -90,7 +95,8 @@ WRITE_ONLY = frozenset(f.api.partition(".")[0] for f in FIELDS if f.write_only)
 STATE = next(f.api for f in FIELDS if f.option == "repositories")
 SELECTION = tuple(f.api for f in FIELDS if f.option in ("selection_type", "repositories", "repositories_count"))
 
-# One entry of external_projects: a vendor's project or branch -> a Cortex repository or branch (docs/api.md: update.projects).
+# One entry of external_projects: a vendor's project or branch -> a Cortex repository or branch
+# (docs/api.md: update.projects).
 MAPPING = {
     "external_project_id": "externalProjectId",
     "external_id": "externalId",
@@ -146,7 +152,10 @@ BEHAVIOUR: dict[str, dict[str, t.Any]] = {
 
 
 def argument_spec(*, in_list: bool = False) -> dict[str, t.Any]:
-    """The options of one data source, as Ansible wants them, made from the tables above. in_list: as an item of data_sources."""
+    """The options of one data source, as Ansible wants them, made from the tables above.
+
+    in_list: as an item of data_sources.
+    """
     spec: dict[str, t.Any] = {name: dict(option) for name, option in BEHAVIOUR.items()}
     if in_list:
         spec["ignore"] = {"type": "bool", "default": False}
@@ -171,8 +180,8 @@ def argument_spec(*, in_list: bool = False) -> dict[str, t.Any]:
 def item_from(params: dict[str, t.Any]) -> Item:
     """The item the user gave: options that are null or not given are left out; empty ones stay.
 
-    In unique_properties a key with null is left out too; deeper down a null is a value of the vendor's. A name in them is the item's
-    name, if it has no other.
+    In unique_properties a key with null is left out too; deeper down a null is a value of the vendor's. A
+    name in them is the item's name, if it has no other.
     """
     free = {field.option for field in FIELDS if field.type == "dict"}
     item = {k: _without_null(v, deep=k not in free) for k, v in params.items() if v is not None}
@@ -206,17 +215,18 @@ def put(tree: dict[str, t.Any], path: str, value: t.Any) -> None:
 def readable(raw: Raw) -> tuple[Raw, list[str]]:
     """As much of an instance as has the form of its fields, and the members that have another.
 
-    Such a member is not shown. One that an update replaces stays as Unreadable: what is in it is not known, so it must not be replaced.
+    Such a member is not shown. One that an update replaces stays as Unreadable: what is in it is not known,
+    so it must not be replaced.
     """
     fit: Raw = {}
     odd = []
     for member, value in raw.items():
-        held = _fitting(value, _FORMS[member]) if member in _FORMS and value is not None else value
-        inner_odd = isinstance(value, dict) and isinstance(held, dict) and sum(v is not None for v in value.values()) > len(held)
-        if isinstance(held, Unreadable) or inner_odd:
+        fitting = _fitting(value, _FORMS[member]) if member in _FORMS and value is not None else value
+        inner_odd = isinstance(value, dict) and isinstance(fitting, dict) and sum(v is not None for v in value.values()) > len(fitting)
+        if isinstance(fitting, Unreadable) or inner_odd:
             odd.append(member)
-        if not isinstance(held, Unreadable) or held or member in _KEPT:
-            fit[member] = held
+        if not isinstance(fitting, Unreadable) or fitting or member in _KEPT:
+            fit[member] = fitting
     # By its name it is told from others, whatever else is not readable beside it.
     name = get(raw, "uniqueProperties.name")
     if isinstance(fit.get("uniqueProperties"), Unreadable) and isinstance(name, str):
@@ -225,12 +235,15 @@ def readable(raw: Raw) -> tuple[Raw, list[str]]:
 
 
 def _fitting(value: t.Any, form: t.Any) -> t.Any:
-    """The value, or Unreadable. form: a type of a field, or the forms of an object's members, of which each is judged alone."""
+    """The value, or Unreadable.
+
+    form: a type of a field, or the forms of an object's members, of which each is judged alone.
+    """
     if isinstance(form, dict):
         if not isinstance(value, dict):
             return Unreadable()
-        kept = {k: _fitting(v, form[k]) if k in form else v for k, v in value.items() if v is not None}
-        return {k: v for k, v in kept.items() if not isinstance(v, Unreadable) or v}
+        members = {k: _fitting(v, form[k]) if k in form else v for k, v in value.items() if v is not None}
+        return {k: v for k, v in members.items() if not isinstance(v, Unreadable) or v}
     if form == "str":
         return value if isinstance(value, str) else Unreadable()
     if form == "number or text":
@@ -270,7 +283,7 @@ def from_api(raw: Raw) -> Item:
             value = {str(name): v["isEnabled"] for name, v in _objects(value) if isinstance(v.get("isEnabled"), bool)}
         if value is not None:
             put(item, field.option, value)
-    names = names_of(raw)
+    names = reported_names(raw)
     if names:
         item["name"] = names[0]
     if "selection_type" in item:
@@ -282,11 +295,11 @@ def from_api(raw: Raw) -> Item:
     return item
 
 
-def _selection_type(shown: str) -> str:
+def _selection_type(reported: str) -> str:
     """As the table spells it, where the meaning is plain."""
-    word = shown.strip().upper()
+    word = reported.strip().upper()
     word = _SHOWN_AS.get(word, word)
-    return word if word in SELECTION_TYPES else shown
+    return word if word in SELECTION_TYPES else reported
 
 
 def is_blank(value: t.Any) -> bool:
@@ -299,15 +312,19 @@ def _objects(value: t.Any) -> list[tuple[t.Any, Raw]]:
     return [(name, v) for name, v in value.items() if isinstance(v, dict)] if isinstance(value, dict) else []
 
 
-def names_of(raw: Raw) -> list[str]:
-    """The name, wherever the tenant shows it; of a collector the identifier is one (docs/api.md: instance.identifier, instance.older)."""
+def reported_names(raw: Raw) -> list[str]:
+    """The name, wherever the tenant shows it; of a collector the identifier is one
+    (docs/api.md: instance.identifier, instance.older).
+    """
     collector = str(raw.get("type") or "").upper() == COLLECTOR
-    shown = (raw.get("name"), raw.get("displayName"), get(raw, "uniqueProperties.name"), raw.get("uniqueIdentifier") if collector else None)
-    return list(dict.fromkeys(name for name in shown if isinstance(name, str) and not is_blank(name) and not is_masked(name)))
+    names = (raw.get("name"), raw.get("displayName"), get(raw, "uniqueProperties.name"), raw.get("uniqueIdentifier") if collector else None)
+    return list(dict.fromkeys(name for name in names if isinstance(name, str) and not is_blank(name) and not is_masked(name)))
 
 
 def is_published(raw: Raw) -> bool:
-    """Whether an instance is shown as published: then its uniqueProperties are never shown (docs/api.md: instance.hidden)."""
+    """Whether an instance is shown as published: then its uniqueProperties are never shown
+    (docs/api.md: instance.hidden).
+    """
     return "uniqueProperties" not in raw and ("creationDate" in raw or bool(raw.get("uniqueIdentifier")))
 
 
@@ -318,12 +335,15 @@ def last_update(raw: Raw) -> str | None:
 
 
 def collector_settings(raw: Raw) -> Raw:
-    """The settings that a collector shows at its root (docs/api.md: create.collector); empty for other types."""
+    """The settings that a collector shows at its root (docs/api.md: create.collector); empty for other types.
+    """
     return {key: raw[key] for key in COLLECTOR_SETTINGS if isinstance(raw.get(key), str)}
 
 
 def to_create(item: Item) -> Raw:
-    """The POST body: documented fields that were given, never a null, never the scope (docs/api.md: create.body)."""
+    """The POST body: documented fields that were given, never a null, never the scope
+    (docs/api.md: create.body).
+    """
     body: Raw = {}
     collector = item.get("type") == COLLECTOR
     settings = {**(COLLECTOR_SETTINGS if collector else {}), **item.get("unique_properties", {})}
@@ -334,7 +354,8 @@ def to_create(item: Item) -> Raw:
         if "create" in field.at and value is not None and field.type != "dict":
             put(body, field.api, value)
     if "name" not in item and "identifier" in item:
-        # The best guess at the word that the tenant will show: a collector's is its name, an exported item has no other.
+        # The best guess at the word that the tenant will show: a collector's is its name, an exported item
+        # has no other.
         put(body, "uniqueProperties.name", item["identifier"])
     if "domain" in body:
         # Both members are required (docs/api.md: create.body).
@@ -342,16 +363,18 @@ def to_create(item: Item) -> Raw:
     return body
 
 
-def empty_secrets(item: Item, wanted: tuple[str, ...] = ()) -> list[str]:
-    """The paths of what is sent at creation alone and was given empty: credentials, certificate, secrets among the settings.
+def empty_secrets(item: Item, options: tuple[str, ...] = ()) -> list[str]:
+    """The paths of what is sent at creation alone and was given empty: credentials, certificate, secrets
+    among the settings.
 
-    wanted: the options that creation takes. Credentials that were given and hold no secret at all lack the secrets among them.
+    options: those that creation takes. Credentials that were given and hold no secret at all lack the secrets
+        among them.
     """
     sent = [f for f in FIELDS if f.write_only or f.option == "self_signed_certificate"]
     empty = [f.option for f in sent if isinstance(get(item, f.option), str) and not get(item, f.option).strip()]
     secrets = [f.option for f in FIELDS if f.secret and not f.option.startswith("credentials.webhook")]
     if not empty and isinstance(item.get("credentials"), dict) and not any(get(item, option) for option in secrets):
-        empty = [option for option in wanted if option in secrets]
+        empty = [option for option in options if option in secrets]
     return [*empty, *_empty_settings(item.get("unique_properties"), "unique_properties", False)]
 
 
@@ -367,8 +390,9 @@ def _empty_settings(value: t.Any, path: str, secret: bool) -> t.Iterator[str]:
 
 
 def mappings_to_api(mappings: list[dict[str, str]]) -> list[Raw]:
-    """Each with all five keys, which the tenant wants (docs/api.md: update.projects); one of an older tenant's, without its main key, as
-    it was shown."""
+    """Each with all five keys, which the tenant wants (docs/api.md: update.projects); one of an older
+    tenant's, without its main key, as it was shown.
+    """
     return [{api: m.get(option) for option, api in MAPPING.items() if option in m or m.get("external_id")} for m in mappings]
 
 

@@ -7,15 +7,17 @@ from __future__ import annotations
 import typing as t
 
 from .._addresses import host_key
+from .._admitted import Raw
 from .._api import Api
 from .._errors import InputError
 from .._http.pool import each
-from .fields import Item, Raw, get
+from .fields import Item, get
 from .instance import UNREADABLE_COUNT, Instance
 from .types import STAGES, known
-from .view import tell_odd
+from .view import warn_of_odd
 
-# Filter -> what an instance shows for it. Types decide category and stage, so that a tenant's spelling of them never matters.
+# Filter -> what an instance shows for it. Types decide category and stage, so that a tenant's spelling of
+# them never matters.
 _VALUE: dict[str, t.Callable[[Item], t.Any]] = {
     "type": lambda i: i.get("type", "").upper() or None,
     "type_category": lambda i: _of_type(i, "type_category"),
@@ -39,27 +41,29 @@ FILTER_SPEC: dict[str, dict[str, t.Any]] = {
 
 
 def fetch_data_sources(api: Api, filters: dict[str, t.Any], *, details: bool) -> list[Item]:
-    """The instances that pass every filter given (None: not given), option-shaped, sorted by type, name and id.
+    """The instances that pass every filter given (None: not given), option-shaped, sorted by type, name and
+    id.
 
-    Each has "complete": whether it was read by id, so that its repositories are all there. An instance whose list entry does not
-    show what a filter asks for is read by id; one that does not show it even there does not pass.
+    Each has "complete": whether it was read by id, so that its repositories are all there. An instance whose
+    list entry does not show what a filter asks for is read by id; one that does not show it even there does
+    not pass.
     Raises InputError for an id that does not exist, ApiError when the tenant cannot be read.
     """
-    wanted = {name: value for name, value in filters.items() if value is not None and name != "id"}
+    given = {name: value for name, value in filters.items() if value is not None and name != "id"}
     if filters.get("id"):
         full = _full(api, filters["id"], {})
         if full is None:
             raise InputError(f"there is no data source with id {filters['id']} in this tenant.")
-        return [full] if _passes(full, wanted) else []
+        return [full] if _passes(full, given) else []
     listed = api.list_data_sources()
-    shown = [_shown(api, Instance(raw, full=False)) for raw in listed]
-    verdicts = [_passes(item, wanted) for item in shown]
-    found = [item for item, verdict in zip(shown, verdicts) if verdict and not details]
+    entries = [_reported(api, Instance(raw, full=False)) for raw in listed]
+    verdicts = [_passes(item, given) for item in entries]
+    passing = [item for item, verdict in zip(entries, verdicts) if verdict and not details]
     asked = [raw for raw, verdict in zip(listed, verdicts) if verdict is None or (details and verdict)]
     for item in each(api.client, lambda raw: _full(api, str(raw["id"]), raw), asked):
-        if item is not None and _passes(item, wanted):
-            found.append(item)
-    return sorted(found, key=lambda i: (i.get("type") or "", i.get("name") or i.get("identifier") or "", i["id"]))
+        if item is not None and _passes(item, given):
+            passing.append(item)
+    return sorted(passing, key=lambda i: (i.get("type") or "", i.get("name") or i.get("identifier") or "", i["id"]))
 
 
 def _of_type(item: Item, attribute: str) -> t.Any:
@@ -70,23 +74,23 @@ def _of_type(item: Item, attribute: str) -> t.Any:
 def _full(api: Api, instance_id: str, listed: Raw) -> Item | None:
     """listed: its entry in the list, with what is shown there alone; {} where the list was not read."""
     raw = api.get_data_source(instance_id)
-    return None if raw is None else _shown(api, Instance.read(raw, listed))
+    return None if raw is None else _reported(api, Instance.read(raw, listed))
 
 
-def _shown(api: Api, instance: Instance) -> Item:
-    tell_odd(api, instance)
+def _reported(api: Api, instance: Instance) -> Item:
+    warn_of_odd(api, instance)
     count = {} if instance.listed_count in (None, UNREADABLE_COUNT) else {"repositories_count": instance.listed_count}
-    return {**count, **instance.shown, "complete": instance.complete}
+    return {**count, **instance.reported, "complete": instance.complete}
 
 
-def _passes(item: Item, wanted: dict[str, t.Any]) -> bool | None:
+def _passes(item: Item, filters: dict[str, t.Any]) -> bool | None:
     """True or False; None when a field asked for is not shown."""
     verdicts = []
-    for name, value in wanted.items():
-        shown = _VALUE[name](item)
+    for name, value in filters.items():
+        reported = _VALUE[name](item)
         if name in ("type", "status"):
-            matches = str(shown).upper() in [v.upper() for v in value]
+            matches = str(reported).upper() in [v.upper() for v in value]
         else:
-            matches = shown == (host_key(value) if name == "hostname" else value)
-        verdicts.append(None if shown is None else matches)
+            matches = reported == (host_key(value) if name == "hostname" else value)
+        verdicts.append(None if reported is None else matches)
     return False if False in verdicts else None if None in verdicts else True

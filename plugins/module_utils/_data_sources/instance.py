@@ -8,14 +8,14 @@ import dataclasses
 import functools
 import typing as t
 
-from .._admitted import Unreadable, count_from
-from .fields import REPLACED, SELECTION, STATE, Item, Raw, from_api, is_blank, is_published, label, names_of, readable
+from .._admitted import Raw, Unreadable, count_from
+from .fields import REPLACED, SELECTION, STATE, Item, from_api, is_blank, is_published, label, readable, reported_names
 
 # A count that is there and cannot be read. It is not 0, and no list is as long.
 UNREADABLE_COUNT = -1
 
-# What an entry of the list says of the selection is not taken over: its state is empty whatever is selected. Nor is why it had the
-# status it had then.
+# What an entry of the list says of the selection is not taken over: its state is empty whatever is selected.
+# Nor is why it had the status it had then.
 _NOT_FROM_THE_LIST = ("state", "repositoriesCount", "statusDetails")
 
 
@@ -23,8 +23,9 @@ _NOT_FROM_THE_LIST = ("state", "repositoriesCount", "statusDetails")
 class Begun:
     """An instance that was created and whose scope nobody has set yet.
 
-    ours: an earlier run remembers that it created it. untouched: nothing at all was changed since; else the tenant has scanned it, or
-    somebody has changed what is not its selection.
+    ours: an earlier run remembers that it created it.
+    untouched: nothing at all was changed since; else the tenant has scanned it, or somebody has changed what
+        is not its selection.
     """
 
     ours: bool
@@ -35,12 +36,16 @@ class Begun:
 class Instance:
     """An instance as the tenant shows it. Do not change what it holds: plans share it.
 
-    raw: its fields in the API's shape. full: whether it was read by id. An entry of the list is not full: its state is empty whatever
-    is selected, so that it never says anything about the selection. listed_count: of one that is full, the count beside its entry in
-    the list, which is of associated repositories and need not be the number of those selected (docs/api.md: list.count).
-    applied: the external_projects that an earlier run set and nobody has changed since, where the tenant does not show them.
+    raw: its fields in the API's shape.
+    full: whether it was read by id. An entry of the list is not full: its state is empty whatever is
+        selected, so that it never says anything about the selection.
+    listed_count: of one that is full, the count beside its entry in the list, which is of associated
+        repositories and need not be the number of those selected (docs/api.md: list.count).
+    applied: the external_projects that an earlier run set and nobody has changed since, where the tenant does
+        not show them.
     own: of one that is full, what the answer about it showed, without what is known from the list alone.
-    odd: the members that the tenant shows in a form that is not known; they are taken as not shown, and are never sent back.
+    odd: the members that the tenant shows in a form that is not known; they are taken as not shown, and are
+        never sent back.
     begun: that its creation is still without its scope; None for all others, and for one that is not full.
     """
 
@@ -59,9 +64,12 @@ class Instance:
 
     @classmethod
     def read(cls, raw: Raw, listed: Raw, applied: list[Item] | None = None) -> Instance:
-        """One that was read by id, with its entry in the list: a tenant may show a name there alone. listed: {} where there is none."""
-        kept = {k: v for k, v in listed.items() if v is not None and k not in _NOT_FROM_THE_LIST}
-        return cls({**kept, **raw}, full=True, listed_count=count_of(listed), applied=applied, own=raw)
+        """One that was read by id, with its entry in the list: a tenant may show a name there alone.
+
+        listed: {} where there is none.
+        """
+        entry = {k: v for k, v in listed.items() if v is not None and k not in _NOT_FROM_THE_LIST}
+        return cls({**entry, **raw}, full=True, listed_count=count_of(listed), applied=applied, own=raw)
 
     @property
     def unreadable(self) -> list[str]:
@@ -78,36 +86,48 @@ class Instance:
         return str(self.raw.get("type") or "").upper()
 
     @property
+    def new(self) -> bool:
+        """Whether it is still to be created."""
+        return self.raw.get("id") is None
+
+    @property
     def names(self) -> list[str]:
-        return names_of(self.raw)
+        return reported_names(self.raw)
 
     @property
     def identifier(self) -> str | None:
-        """What the tenant tells it apart by: a collector's name, else a word of the vendor's; None when it is not shown."""
+        """What the tenant tells it apart by: a collector's name, else a word of the vendor's; None when it is
+        not shown.
+        """
         identifier = self.raw.get("uniqueIdentifier")
         return identifier if isinstance(identifier, str) and not is_blank(identifier) else None
 
     @property
     def published(self) -> bool:
-        """Whether it is shown as published: then its uniqueProperties are never shown (docs/api.md: instance.hidden)."""
+        """Whether it is shown as published: then its uniqueProperties are never shown
+        (docs/api.md: instance.hidden).
+        """
         return is_published(self.raw)
 
     @property
     def settings(self) -> Raw | None:
         """Its uniqueProperties; None when the tenant hides them."""
-        held = self.raw.get("uniqueProperties")
-        return held if isinstance(held, dict) else None
+        settings = self.raw.get("uniqueProperties")
+        return settings if isinstance(settings, dict) else None
 
     @property
     def count(self) -> int | None:
-        """How many repositories the tenant says are selected, where this reading of it says so; None when it does not."""
+        """How many repositories the tenant says are selected, where this reading of it says so; None when it
+        does not.
+        """
         return count_of(self.raw)
 
     @functools.cached_property
-    def shown(self) -> Item:
+    def reported(self) -> Item:
         """In the shape of the options, with just the fields that are shown; repositories only if it is full.
 
-        Where nothing is selected, a tenant need not show a state; that nothing is, the count in the list says.
+        Where nothing is selected, a tenant need not show a state; that nothing is, the count in the list
+        says.
         """
         if not self.full:
             return from_api({k: v for k, v in self.raw.items() if k != "state"})
@@ -121,7 +141,7 @@ class Instance:
 
     @property
     def label(self) -> str:
-        return label(self.shown)
+        return label(self.reported)
 
     @property
     def partial(self) -> bool:
@@ -133,7 +153,8 @@ class Instance:
             return True
         if self.count is not None:
             return len(state) < self.count if isinstance(state, list) else state is not None or self.count != 0
-        # The list's count may be larger than the selection, but where it is not 0, no name at all is a partial read.
+        # The list's count may be larger than the selection, but where it is not 0, no name at all is a
+        # partial read.
         return bool(self.listed_count) and state == []
 
     @property
@@ -144,7 +165,9 @@ class Instance:
 
 
 def count_of(raw: Raw) -> int | None:
-    """How many repositories the tenant says there are; None where it says nothing, UNREADABLE_COUNT where nobody can tell what it says."""
+    """How many repositories the tenant says there are; None where it says nothing, UNREADABLE_COUNT where
+    nobody can tell what it says.
+    """
     count = raw.get("repositoriesCount")
     if count is None:
         return None

@@ -8,11 +8,11 @@ import dataclasses
 import time
 import typing as t
 
-from .._addresses import host_key
+from .._admitted import Raw
 from .._api import Api
 from .._errors import ApiError, CortexError, InputError
-from .._http.redaction import alike
-from .fields import WRITE_ONLY, Item, Raw, get, label
+from .differences import disagreements
+from .fields import Item, get, label
 from .instance import Instance
 from .match import denied
 from .view import Undetermined, View
@@ -21,19 +21,22 @@ FIRST_PAUSE = 1.0
 
 
 def find_lost(api: Api, item: Item, post: Raw, known: t.Callable[[], t.Container[str]], lost: ApiError, seconds: float) -> Instance:
-    """The instance that a create made although no success was seen, in full; looked for during so many seconds.
+    """The instance that a create made although no success was seen, in full.
 
-    post: the body that was sent. known: the ids that were there before it, or that this run made since. Only an instance is taken that is
-    none of them and that agrees with every field given. Raises lost with what was found instead when there is not exactly one.
+    It counts only if it is none of the known ones and agrees with every field given.
+    post: the body that was sent.
+    known: the ids that were there before it, or that this run made since.
+    seconds: how long it is looked for.
+    Raises lost with what was found instead when there is not exactly one.
     """
     deadline, pause = time.monotonic() + seconds, FIRST_PAUSE
     while True:
         try:
-            found, doubt = _look(api, item, post, known)
+            made, doubt = _look(api, item, post, known)
         except CortexError as exc:
-            found, doubt = None, f"looking for it failed ({exc})"
-        if found is not None:
-            return found
+            made, doubt = None, f"looking for it failed ({exc})"
+        if made is not None:
+            return made
         left = deadline - time.monotonic()
         if left <= 0:
             raise dataclasses.replace(
@@ -56,26 +59,13 @@ def _look(api: Api, item: Item, post: Raw, known: t.Callable[[], t.Container[str
         if not denied(item, instance):
             view.fetch(instance.id, label(item))
     try:
-        found = view.match(item, [view.instances[one.id] for one in new if one.id in view.instances])
+        match = view.match(item, [view.instances[one.id] for one in new if one.id in view.instances])
     except (InputError, Undetermined) as exc:  # several, or one that hides what it is told apart by
         return None, str(exc).rstrip(".")
-    if found.found is None:
+    if match.instance is None:
         return None, "no new data source with these fields appeared"
-    differing = disagreements(post, found.found.raw)
-    if found.warning or differing:
+    differing = disagreements(post, match.instance.raw)
+    if match.warning or differing:
         why = f"shows another {' and '.join(differing)}" if differing else "does not show all that it is told apart by"
-        return None, f"a new data source (id {found.found.id}) {why}"
-    return found.found, ""
-
-
-def disagreements(sent: t.Any, shown: t.Any, path: str = "") -> list[str]:
-    """The fields in which an instance is not what a create body asked for. What it does not show, or shows masked, is no disagreement."""
-    if not isinstance(sent, dict) or not isinstance(shown, dict):
-        same = alike(sent, shown)
-        if path == "domain.hostname":
-            same = host_key(str(sent)) == host_key(str(shown))
-        elif path == "type":
-            same = str(sent).upper() == str(shown).upper()
-        return [] if same else [path]
-    keys = [k for k in sent if shown.get(k) is not None and not (path == "" and k in WRITE_ONLY)]
-    return [field for key in keys for field in disagreements(sent[key], shown[key], f"{path}.{key}" if path else str(key))]
+        return None, f"a new data source (id {match.instance.id}) {why}"
+    return match.instance, ""

@@ -8,9 +8,10 @@ from __future__ import annotations
 import typing as t
 
 from .._addresses import host_key
+from .._admitted import Raw
 from .._http.redaction import Redactor
 from .._state import Memory
-from .fields import Item, Raw, get, last_update
+from .fields import Item, get, last_update
 from .instance import Instance
 
 MADE, UNCREATABLE, CREATABLE, MAPPINGS = "made", "uncreatable", "creatable", "mappings"
@@ -28,7 +29,9 @@ def _words(item: Item) -> dict[str, t.Any]:
 
 
 def remember_made(memory: Memory, redactor: Redactor, item: Item, instance: Instance) -> None:
-    """Called after a creation. Only what an item does not prove by itself need be remembered (docs/api.md: instance.identifier)."""
+    """Called after a creation. Only what an item does not prove by itself need be remembered
+    (docs/api.md: instance.identifier).
+    """
     if "identifier" in item:
         proven = item["identifier"] == instance.identifier
     else:
@@ -43,8 +46,8 @@ def made_for(memory: Memory, item: Item) -> list[str]:
     """The ids of the instances that earlier runs created for an item with the same words."""
     if "id" in item:
         return []
-    wanted = _words(item)
-    return [instance_id for instance_id, entry in memory.all(MADE).items() if entry.value == wanted]
+    words = _words(item)
+    return [instance_id for instance_id, entry in memory.all(MADE).items() if entry.value == words]
 
 
 def creatable(memory: Memory, kind: str) -> bool | None:
@@ -60,15 +63,17 @@ def remember_creatable(memory: Memory, kind: str, yes: bool) -> None:
         memory.put(CREATABLE if yes else UNCREATABLE, kind, True)
 
 
-def remember_mappings(memory: Memory, redactor: Redactor, mappings: list[Item], shown: Instance) -> None:
+def remember_mappings(memory: Memory, redactor: Redactor, mappings: list[Item], current: Instance) -> None:
     """Called after a PUT that carried them, with what was read back (docs/api.md: instance.hidden)."""
-    updated = last_update(shown.raw)
-    if "externalProjects" not in shown.raw and updated:
-        memory.put(MAPPINGS, shown.id, {"updated": updated, "mappings": redactor.value(mappings)})
+    updated = last_update(current.raw)
+    if "externalProjects" not in current.raw and updated:
+        memory.put(MAPPINGS, current.id, {"updated": updated, "mappings": redactor.value(mappings)})
 
 
 def applied_mappings(memory: Memory, raw: Raw) -> list[Item] | None:
-    """The mappings that an earlier run set, as long as nobody has changed the instance since; None when that is not known."""
+    """The mappings that an earlier run set, as long as nobody has changed the instance since; None when that
+    is not known.
+    """
     entry = memory.get(MAPPINGS, str(raw["id"])) if "externalProjects" not in raw else None
     value: t.Any = entry.value if entry else None
     if not isinstance(value, dict) or value.get("updated") != last_update(raw):

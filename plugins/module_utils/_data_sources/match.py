@@ -12,22 +12,26 @@ from .._errors import InputError
 from .fields import COLLECTOR, Item, get, is_blank, label
 from .instance import Instance
 
-# What a comparison of one identifying field says: True and False, None when the tenant does not show the field, and this, when what
-# it shows proves nothing: an identifier of the vendor's that is not the name that the item gives.
+# What a comparison of one identifying field says: True and False, None when the tenant does not show the
+# field, and this, when what it shows proves nothing: an identifier of the vendor's that is not the name that
+# the item gives.
 UNPROVEN: t.Final = "unproven"
-Verdict = t.Union[bool, str, None]
+Agreement = t.Union[bool, str, None]
 
 
 @dataclasses.dataclass(frozen=True)
 class Match:
     """Which instance an item means.
 
-    found: the one, if any. by: what tells it apart ("id", "identifier", "name", "hostname", "type" or "memory"). proven: whether all that
-    the item gives agrees; if not, it may be adopted, but nothing of it be deleted. unread: ids that must be read in full before it can be
-    told. undetermined: why it cannot be told at all. warning: on what the match rests when a given field is not shown.
+    instance: the one, if any.
+    by: what tells it apart: "id", "identifier", "name", "hostname", "type" or "memory".
+    proven: whether all that the item gives agrees; if not, it may be adopted, but nothing of it be deleted.
+    unread: ids that must be read in full before it can be told.
+    undetermined: why it cannot be told at all; empty when it can.
+    warning: on what the match rests when a field that the item gives is not reported.
     """
 
-    found: Instance | None = None
+    instance: Instance | None = None
     by: str = ""
     proven: bool = True
     unread: tuple[str, ...] = ()
@@ -35,38 +39,42 @@ class Match:
     warning: str = ""
 
     def judged(self, current: Instance) -> Instance:
-        """The instance as it may be planned for: one that is not proven to be the item's is never taken for its creation."""
+        """The instance as it may be planned for: one that is not proven to be the item's is never claimed for
+        its creation.
+        """
         return current if self.proven or self.by == "memory" else dataclasses.replace(current, begun=None)
 
 
-def match(item: Item, instances: t.Iterable[Instance], taken: t.Container[str] = ()) -> Match:
+def match(item: Item, instances: t.Iterable[Instance], claimed: t.Container[str] = ()) -> Match:
     """Find the instance that an item without an id means, by type and every distinguishing field given.
 
-    taken: ids of instances that other items mean beyond doubt: those count only if all that this item gives agrees.
+    claimed: ids of instances that other items mean beyond doubt: those count only if all that this item gives
+        agrees.
 
-    An identifier decides alone. Of a collector it is the name: with another name beside it, the collector is to be renamed, and one that
-    has the new name already is the one. Raises InputError when several match.
+    An identifier decides alone. Of a collector it is the name: with another name beside it, the collector is
+    to be renamed, and one that has the new name already is the one.
+    Raises InputError when several match.
     """
     if "identifier" in item and "name" in item and item.get("type") == COLLECTOR:
         instances = list(instances)
-        renamed = _match({**item, "identifier": item["name"]}, instances, taken)
-        if renamed.found or renamed.unread:
+        renamed = _match({**item, "identifier": item["name"]}, instances, claimed)
+        if renamed.instance or renamed.unread:
             return renamed
-    return _match(item, instances, taken)
+    return _match(item, instances, claimed)
 
 
-def _match(item: Item, instances: t.Iterable[Instance], taken: t.Container[str]) -> Match:
+def _match(item: Item, instances: t.Iterable[Instance], claimed: t.Container[str]) -> Match:
     sure, partly, unread = [], [], []
     for instance in instances:
-        verdicts = _compare(item, instance)
-        if False in verdicts.values():
+        agreements = _compare(item, instance)
+        if False in agreements.values():
             continue
-        if all(verdict is True for verdict in verdicts.values()):
+        if all(agreement is True for agreement in agreements.values()):
             sure.append(instance)
-        elif None in verdicts.values() and not instance.full:
+        elif None in agreements.values() and not instance.full:
             unread.append(instance.id)
-        elif instance.id not in taken:
-            partly.append((instance, verdicts))
+        elif instance.id not in claimed:
+            partly.append((instance, agreements))
     if unread:
         return Match(unread=tuple(unread))
     if len(sure) > 1:
@@ -75,17 +83,17 @@ def _match(item: Item, instances: t.Iterable[Instance], taken: t.Container[str])
         return Match(sure[0], by=next((key for key in ("identifier", "name", "hostname") if key in _compare(item, sure[0])), "type"))
     known = [(one, v) for one, v in partly if True in (v.get("name"), v.get("hostname"))]
     if len(known) == 1 and len(partly) == 1:
-        one, verdicts = known[0]
-        by = "name" if verdicts.get("name") is True else "hostname"
-        hidden = ", ".join(key for key, verdict in verdicts.items() if verdict is None)
+        one, agreements = known[0]
+        by = "name" if agreements.get("name") is True else "hostname"
+        hidden = ", ".join(key for key, agreement in agreements.items() if agreement is None)
         warning = f"{label(item)}: the tenant does not show its {hidden}; matched to id {one.id} by the rest." if hidden else ""
         return Match(one, by=by, proven=False, warning=warning)
     return Match(undetermined=_undetermined(item, partly)) if partly else Match()
 
 
-def _undetermined(item: Item, partly: list[tuple[Instance, dict[str, Verdict]]]) -> str:
+def _undetermined(item: Item, partly: list[tuple[Instance, dict[str, Agreement]]]) -> str:
     choices, count = _choices([one for one, _verdicts in partly]), len(partly)
-    hidden = sorted({key for _one, verdicts in partly for key, verdict in verdicts.items() if verdict is None})
+    hidden = sorted({key for _one, agreements in partly for key, agreement in agreements.items() if agreement is None})
     if hidden:
         return (
             f"the tenant does not show the {' and '.join(hidden)} of {count} data source(s) ({choices}), "
@@ -99,7 +107,9 @@ def _undetermined(item: Item, partly: list[tuple[Instance, dict[str, Verdict]]])
 
 
 def same_new(one: Item, other: Item) -> bool:
-    """Whether two items that match nothing yet would mean the same instance once it exists: what one of them leaves open may be equal."""
+    """Whether two items that match nothing yet would mean the same instance once it exists: what one of them
+    leaves open may be equal.
+    """
     if "id" in one or "id" in other:  # an id never creates
         return one.get("id") == other.get("id")
     pairs = [
@@ -108,30 +118,36 @@ def same_new(one: Item, other: Item) -> bool:
     return all(a == b or None in (a, b) for a, b in zip(*pairs))
 
 
+def expected_identifier(item: Item) -> str | None:
+    """The identifier that the item's instance has to have; None when the item does not say."""
+    name = item.get("name") if item.get("type") == COLLECTOR else None
+    return t.cast("str | None", item.get("identifier", name))
+
+
 def proves(item: Item, instance: Instance) -> bool:
     """Whether an instance is the item's beyond doubt: by id, by identifier, or by a name that it shows."""
     if "id" in item:
         return bool(item["id"] == instance.id)
-    verdicts = _compare(item, instance)
-    named = "identifier" in verdicts or "name" in verdicts
-    return named and all(verdict is True for verdict in verdicts.values())
+    agreements = _compare(item, instance)
+    named = "identifier" in agreements or "name" in agreements
+    return named and all(agreement is True for agreement in agreements.values())
 
 
 def denied(item: Item, instance: Instance) -> list[str]:
     """The identifying fields that an item gives and that the instance shows differently."""
-    return [field for field, verdict in _compare(item, instance).items() if verdict is False]
+    return [field for field, agreement in _compare(item, instance).items() if agreement is False]
 
 
 def contradictions(one: Instance, other: Instance) -> list[str]:
     """The identifying fields that two readings of one instance both show, and show differently."""
     hosts = [host_key(get(each.raw, "domain.hostname") or "") for each in (one, other)]
-    shown = {
+    fields = {
         "type": (one.type, other.type),
         "identifier": (one.identifier, other.identifier),
         "name": (one.names, other.names),
         "hostname": (hosts[0], hosts[1]),
     }
-    different = [field for field, (first, second) in shown.items() if first and second and first != second and field != "name"]
+    different = [field for field, (first, second) in fields.items() if first and second and first != second and field != "name"]
     return different if set(one.names) & set(other.names) or not (one.names and other.names) else [*different, "name"]
 
 
@@ -143,29 +159,31 @@ def may_mean(item: Item, instance: Instance) -> bool:
 
 
 def unread_by(item: Item, instances: t.Iterable[Instance]) -> list[str]:
-    """The ids of those among listed instances that must be read in full before it can be told whether the item means them."""
-    return [one.id for one in instances if None in (verdicts := _compare(item, one)).values() and False not in verdicts.values()]
+    """The ids of those among listed instances that must be read in full before it can be told whether the
+    item means them.
+    """
+    return [one.id for one in instances if None in (agreements := _compare(item, one)).values() and False not in agreements.values()]
 
 
-def _compare(item: Item, instance: Instance) -> dict[str, Verdict]:
+def _compare(item: Item, instance: Instance) -> dict[str, Agreement]:
     """For each identifying field that counts: what it says (see UNPROVEN)."""
-    verdicts: dict[str, Verdict] = {}
+    agreements: dict[str, Agreement] = {}
     if "type" in item:
-        verdicts["type"] = instance.type == item["type"].upper() if instance.type else None
+        agreements["type"] = instance.type == item["type"].upper() if instance.type else None
     if "identifier" in item:
-        verdicts["identifier"] = instance.identifier == item["identifier"] if instance.identifier else None
-        return verdicts
+        agreements["identifier"] = instance.identifier == item["identifier"] if instance.identifier else None
+        return agreements
     if "name" in item:
-        verdicts["name"] = _compare_name(item["name"], instance)
-    wanted = get(item, "domain.hostname")
-    if wanted is not None:
+        agreements["name"] = _compare_name(item["name"], instance)
+    desired = get(item, "domain.hostname")
+    if desired is not None:
         host = get(instance.raw, "domain.hostname")
-        shown = isinstance(host, str) and not is_blank(host)
-        verdicts["hostname"] = host_key(str(host)) == host_key(wanted) if shown else None
-    return verdicts
+        reported = isinstance(host, str) and not is_blank(host)
+        agreements["hostname"] = host_key(str(host)) == host_key(desired) if reported else None
+    return agreements
 
 
-def _compare_name(name: str, instance: Instance) -> Verdict:
+def _compare_name(name: str, instance: Instance) -> Agreement:
     if name in (*instance.names, instance.identifier):
         return True
     if instance.names:
@@ -174,11 +192,11 @@ def _compare_name(name: str, instance: Instance) -> Verdict:
 
 
 def _choices(instances: list[Instance], most: int = 5) -> str:
-    shown = []
+    choices = []
     for one in instances[:most]:
         host = get(one.raw, "domain.hostname") if one.names or one.identifier else None  # else the label is the host
-        shown.append(f"{one.label} on {host}" if host else one.label)
-    return ", ".join(shown) + (f" and {len(instances) - most} more" if len(instances) > most else "")
+        choices.append(f"{one.label} on {host}" if host else one.label)
+    return ", ".join(choices) + (f" and {len(instances) - most} more" if len(instances) > most else "")
 
 
 def _separator(item: Item, instances: list[Instance]) -> str:

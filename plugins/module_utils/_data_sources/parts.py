@@ -7,23 +7,22 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .._admitted import unreadable_within
+from .._admitted import Raw, unreadable_within
 from .._errors import InputError, TenantError
 from .._http.redaction import alike, holds_masked, is_masked
-from .fields import COLLECTOR, MANUAL, MAPPING, Item, Raw, collector_settings
+from .fields import COLLECTOR, MANUAL, MAPPING, SELECTION_TYPES, Item, collector_settings
 from .instance import UNREADABLE_COUNT, Instance
-from .scope import Scope, resolve
+from .scope import Scope, scope_of
 from .types import VCS, known, repository_key
-
-# From the widest to the narrowest.
-_WIDTH = ("CURRENT_STATE_AND_FUTURE", "CURRENT_STATE", MANUAL)
 
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
-    """What an item makes of an instance's selection.
+    """What an item changes of an instance's selection.
 
-    fields: those of the instance that it sets, option-shaped. scope: what the item's scope_rules came to.
+    fields: those of the instance that it sets, option-shaped.
+    warnings: for the user, one line each.
+    scope: what the item's scope_rules came to.
     """
 
     fields: Item
@@ -33,10 +32,12 @@ class Selection:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What an item makes of an instance's name and unique_properties.
+    """What an item changes of an instance's name and unique_properties.
 
-    fields: those of the instance that it sets, option-shaped. put: the uniqueProperties that a PUT carries; None for none.
-    not_compared: what is given and cannot be compared, since the tenant never shows it. always: whether that is sent all the same.
+    fields: those of the instance that it sets, option-shaped.
+    put: the uniqueProperties that a PUT carries, whether they change or not; None for none.
+    not_compared: what is given and cannot be compared, since the tenant never reports it.
+    always: whether that is sent all the same.
     """
 
     fields: Item
@@ -50,21 +51,26 @@ def refused(current: Instance, why: str) -> InputError:
 
 
 def plan_selection(item: Item, current: Instance) -> Selection:
-    held, kept = current.shown.get("selection_type"), current.shown.get("repositories")
-    wanted = item.get("selection_type", held)
+    """What an item changes of the selection of an instance.
+
+    Raises InputError where too much would be deselected or narrowed, or no manual selection is there to list
+    repositories in; TenantError where the tenant does not report all that is selected.
+    """
+    before, selected = current.reported.get("selection_type"), current.reported.get("repositories")
+    desired = item.get("selection_type", before)
     if current.full:
-        _refuse_narrowing(item, current, held, wanted)
-    fields: Item = {} if wanted is None else {"selection_type": wanted}
+        _refuse_narrowing(item, current, before, desired)
+    fields: Item = {} if desired is None else {"selection_type": desired}
     option = next((name for name in ("repositories", "scope_rules") if name in item), None)
     if option is None:
         return Selection(fields)
-    if wanted != MANUAL:
+    if desired != MANUAL:
         raise refused(
             current,
-            f"{option} needs selection_type {MANUAL}; it is {wanted or 'not known'} and none was "
+            f"{option} needs selection_type {MANUAL}; it is {desired or 'not known'} and none was "
             f"given. Add selection_type: {MANUAL}.",
         )
-    if kept is None:
+    if selected is None:
         raise TenantError(
             ": the tenant does not show which repositories are selected, so the list cannot be changed without losing some.",
             subject=current.label,
@@ -72,75 +78,92 @@ def plan_selection(item: Item, current: Instance) -> Selection:
     refuse_partial_read(item, current)
     mode = item["repositories_mode"]
     kind = current.type or item.get("type")
-    scope = resolve(item["scope_rules"], item["scope_candidates"], kept, kind) if option == "scope_rules" else None
+    scope = scope_of(item["scope_rules"], item["scope_candidates"], selected, kind) if option == "scope_rules" else None
     key = repository_key(kind)
     given = unique(scope.included if scope else item["repositories"], key)
-    selected = _merged(kept, given, mode, key)
-    _refuse_deselection(item, current, "repositories", len(set(kept)), len(set(kept) - set(selected)), selected)
-    if set(selected) != set(kept):
-        fields["repositories"] = selected
+    after = _merged(selected, given, mode, key)
+    _refuse_deselection(item, current, "repositories", len(set(selected)), len(set(selected) - set(after)), after)
+    if set(after) != set(selected):
+        fields["repositories"] = after
         if current.count is not None:
-            fields["repositories_count"] = len(selected)
-    warnings = [*_scope_warnings(current.label, scope, mode)] if scope else [*_spelling_warnings(current.label, kept, given, key)]
-    return Selection(fields, warnings, scope)
+            fields["repositories_count"] = len(after)
+    if scope:
+        return Selection(fields, list(_scope_warnings(current.label, scope, mode)), scope)
+    return Selection(fields, list(_spelling_warnings(current.label, selected, given, key)))
 
 
 def plan_first_selection(item: Item, current: Instance) -> Selection:
-    """For an instance whose creation is still without its scope: what that would have set, whatever the tenant selected by itself since."""
+    """For an instance whose creation is still without its scope: what that would have set, whatever the
+    tenant selected since.
+    """
     if item["repositories_mode"] == "remove":
         return plan_selection({**item, "max_deselect": -1}, current)
     selection = plan_selection({**item, "max_deselect": -1}, current.as_created())
-    if selection.fields.get("selection_type") == MANUAL:
-        repositories = selection.fields.pop("repositories", [])
-        selection.fields.pop("repositories_count", None)
-        if set(repositories) != set(current.shown.get("repositories", [])):
-            selection.fields.update(repositories=repositories, repositories_count=len(repositories))
-    return selection
+    if selection.fields.get("selection_type") != MANUAL:
+        return selection
+    fields = {k: v for k, v in selection.fields.items() if k not in ("repositories", "repositories_count")}
+    repositories = selection.fields.get("repositories", [])
+    if set(repositories) != set(current.reported.get("repositories", [])):
+        fields.update(repositories=repositories, repositories_count=len(repositories))
+    return dataclasses.replace(selection, fields=fields)
 
 
 def plan_first_external_projects(item: Item, current: Instance) -> Item:
-    """As plan_first_selection. Mappings that the tenant shows somebody made; of those that it hides there are none if nobody touched it."""
-    if "external_projects" not in item or current.shown.get("external_projects") or not (current.begun and current.begun.untouched):
+    """As plan_first_selection. Mappings that the tenant shows somebody made; of those that it hides there are
+    none if nobody touched it.
+    """
+    if "external_projects" not in item or current.reported.get("external_projects") or not (current.begun and current.begun.untouched):
         return plan_external_projects(item, current)
     mode = "remove" if item["external_projects_mode"] == "remove" else "exact"
     first = {**item, "external_projects_mode": mode, "external_projects_update": "always"}
     return plan_external_projects(first, dataclasses.replace(current, applied=[]))
 
 
-def _refuse_narrowing(item: Item, current: Instance, held: str | None, wanted: str | None) -> None:
-    if wanted is None or "id" not in current.shown:
+def _refuse_narrowing(item: Item, current: Instance, before: str | None, desired: str | None) -> None:
+    """before, desired: the selection types; None where the tenant does not report one, and the item gives
+        none.
+    """
+    if desired is None or current.new or item["max_deselect"] == -1:
         return
-    # A word that nobody knows, or none, may mean the widest where it is held, and the narrowest where it is wanted.
-    from_width = _WIDTH.index(held) if held in _WIDTH else 0
-    to_width = _WIDTH.index(wanted.strip().upper()) if wanted.strip().upper() in _WIDTH else len(_WIDTH)
-    narrower = wanted != held and to_width > from_width
-    # A selection of all that exists now, where nothing does, loses nothing: so begins a new instance. One that is not shown may be of
-    # what is still to come, unless the type has none to show and the tenant counts nothing.
+    # A word that nobody knows, or none, may mean the widest where it is there, and the narrowest where it is
+    # desired.
+    word = desired.strip().upper()
+    from_width = SELECTION_TYPES.index(before) if before in SELECTION_TYPES else 0
+    to_width = SELECTION_TYPES.index(word) if word in SELECTION_TYPES else len(SELECTION_TYPES)
+    if desired == before or to_width <= from_width or _covers_nothing(current, before):
+        return
+    raise refused(
+        current,
+        f"changing selection_type from {before or 'what the tenant does not show'} to {desired} "
+        f"{'narrows' if before in SELECTION_TYPES else 'may narrow'} what is covered, from now on or at once. To allow this, set "
+        "max_deselect to -1.",
+    )
+
+
+def _covers_nothing(current: Instance, selection_type: str | None) -> bool:
+    """Whether nothing is lost with a selection of all that exists now, because nothing does: so begins a new
+    instance.
+
+    A selection type that is not reported may be of what is still to come, unless the type has none to report
+    and the tenant counts nothing.
+    """
     counts = (current.count, current.listed_count)
-    nothing = not current.shown.get("repositories") and not any(counts)
     kind = known(current.type)
-    unseen = held is None and 0 in counts and kind is not None and kind.category != VCS
-    empty = nothing and (held == "CURRENT_STATE" or unseen)
-    if narrower and not empty and item["max_deselect"] != -1:
-        raise refused(
-            current,
-            f"changing selection_type from {held or 'what the tenant does not show'} to {wanted} "
-            f"{'narrows' if held in _WIDTH else 'may narrow'} what is covered, from now on or at once. To allow this, set "
-            "max_deselect to -1.",
-        )
+    unseen = selection_type is None and 0 in counts and kind is not None and kind.category != VCS
+    return not current.reported.get("repositories") and not any(counts) and (selection_type == "CURRENT_STATE" or unseen)
 
 
 def unique(names: t.Iterable[str], key: t.Callable[[str], str]) -> list[str]:
     """The first spelling of each, in order."""
-    found: dict[str, str] = {}
+    spelling: dict[str, str] = {}
     for name in names:
-        found.setdefault(key(name), name)
-    return list(found.values())
+        spelling.setdefault(key(name), name)
+    return list(spelling.values())
 
 
-def _spelling_warnings(name: str, kept: list[str], given: list[str], key: t.Callable[[str], str]) -> t.Iterator[str]:
-    held = {key(one): one for one in kept}
-    other = [(one, held[key(one)]) for one in given if key(one) in held and one not in kept]
+def _spelling_warnings(name: str, selected: list[str], given: list[str], key: t.Callable[[str], str]) -> t.Iterator[str]:
+    spelling = {key(one): one for one in selected}
+    other = [(one, spelling[key(one)]) for one in given if key(one) in spelling and one not in selected]
     if other:
         yield (
             f"{name}: {other[0][0]} is selected as {other[0][1]} ({len(other)} in all are written otherwise than in the tenant). "
@@ -160,24 +183,24 @@ def _scope_warnings(name: str, scope: Scope, mode: str) -> t.Iterator[str]:
 
 def plan_external_projects(item: Item, current: Instance) -> Item:
     """The external_projects that it sets of the instance; empty when they stay as they are."""
-    new = "id" not in current.shown
-    if "external_projects" not in item or (item.get("external_projects_update") == "on_create" and not new):
+    if "external_projects" not in item or (item.get("external_projects_update") == "on_create" and not current.new):
         return {}
-    kept = current.shown.get("external_projects")
-    if kept is None:
-        kept = [] if new else _unseen_mappings(item, current)
+    before = current.reported.get("external_projects")
+    if before is None:
+        before = [] if current.new else _unseen_mappings(item, current)
     mode, given = item["external_projects_mode"], item["external_projects"]
     if mode == "remove":
-        merged = [m for m in kept if not any(all(m.get(k) == v for k, v in g.items()) for g in given)]
+        merged = [m for m in before if not any(all(m.get(k) == v for k, v in g.items()) for g in given)]
     else:
-        merged = _merged(kept, given, mode, _project_key)
-        # A mapping that is there and one given for the same project: what is given wins, what it does not name stays.
+        merged = _merged(before, given, mode, _project_key)
+        # A mapping that is there and one given for the same project: what is given wins, what it does not
+        # name stays.
         merged = [{**m, **next((g for g in given if _project_key(g) == _project_key(m)), {})} for m in merged]
-    removed = sum(1 for m in kept if not any(_project_key(m) == _project_key(n) for n in merged))
-    _refuse_deselection(item, current, "external_projects", len(kept), removed, merged)
-    if len(merged) == len(kept) and all(m in kept for m in merged):
+    removed = sum(1 for m in before if not any(_project_key(m) == _project_key(n) for n in merged))
+    _refuse_deselection(item, current, "external_projects", len(before), removed, merged)
+    if len(merged) == len(before) and all(m in before for m in merged):
         return {}
-    unsendable = next((m for m in merged if m not in kept and not m.get("external_id")), None)
+    unsendable = next((m for m in merged if m not in before and not m.get("external_id")), None)
     if unsendable is not None:
         raise refused(
             current,
@@ -187,7 +210,9 @@ def plan_external_projects(item: Item, current: Instance) -> Item:
 
 
 def _unseen_mappings(item: Item, current: Instance) -> list[Item]:
-    """What is known of mappings that the tenant does not show (docs/api.md: instance.hidden): what an earlier run applied, or nothing."""
+    """What is known of mappings that the tenant does not show (docs/api.md: instance.hidden): what an earlier
+    run applied, or nothing.
+    """
     if current.applied is not None:
         return current.applied
     mode = item["external_projects_mode"]
@@ -211,85 +236,108 @@ def _project_key(mapping: dict[str, str]) -> tuple[str | None, ...]:
     return (project, mapping.get("external_branch_name")) if project else ("", *(mapping.get(k) for k in MAPPING))
 
 
-def _merged(kept: list[t.Any], given: list[t.Any], mode: str, key: t.Callable[[t.Any], t.Any]) -> list[t.Any]:
+def _merged(current: list[t.Any], given: list[t.Any], mode: str, key: t.Callable[[t.Any], t.Any]) -> list[t.Any]:
     """The tenant's spelling and order for what stays, then what is new in the order given."""
-    in_kept, in_given = {key(v) for v in kept}, {key(v) for v in given}
+    current_keys, given_keys = {key(v) for v in current}, {key(v) for v in given}
     if mode == "remove":
-        return [v for v in kept if key(v) not in in_given]
-    stays = kept if mode == "merge" else [v for v in kept if key(v) in in_given]
-    return [*stays, *(v for v in given if key(v) not in in_kept)]
+        return [v for v in current if key(v) not in given_keys]
+    stays = current if mode == "merge" else [v for v in current if key(v) in given_keys]
+    return [*stays, *(v for v in given if key(v) not in current_keys)]
 
 
-def _refuse_deselection(item: Item, current: Instance, what: str, held: int, removed: int, left: list[t.Any]) -> None:
+def _refuse_deselection(item: Item, current: Instance, what: str, count: int, removed: int, left: list[t.Any]) -> None:
+    """what: the option. count: how many there are, removed: how many go, left: which are there then."""
     limit = item["max_deselect"]
     if limit == -1 or not removed:
         return
     if removed > limit:
         raise refused(
             current,
-            f"this would deselect {removed} of {held} {what}, more than max_deselect ({limit}). "
+            f"this would deselect {removed} of {count} {what}, more than max_deselect ({limit}). "
             f"To allow this, set max_deselect to {removed}, or to -1 for no limit.",
         )
-    if removed == held and not left:
+    if removed == count and not left:
         raise refused(
             current,
-            f"this would deselect the last of its {held} {what}. To allow this, set max_deselect to -1.",
+            f"this would deselect the last of its {count} {what}. To allow this, set max_deselect to -1.",
         )
+
+
+def changed_settings(item: Item, current: Instance) -> Raw:
+    """What the item gives of unique_properties and differs from what is reported, with the new name of a
+    collector. Of other types a name is a word of ours; what tells them apart cannot be changed.
+    """
+    collector = current.type == COLLECTOR
+    given = {k: v for k, v in item.get("unique_properties", {}).items() if k != "name" or collector}
+    renamed = collector and "name" in item and item["name"] not in current.names
+    if renamed:
+        given["name"] = item["name"]
+    if current.settings is None:
+        seen = collector_settings(current.raw)
+        return {k: v for k, v in given.items() if (k == "name" and renamed) or (k in seen and v != seen[k])}
+    reported = current.settings
+    # A placeholder for what is not there says nothing; for what is there it stands for the value the tenant
+    # has.
+    return {k: v for k, v in given.items() if not (is_masked(v) if k not in reported else alike(reported[k], v))}
+
+
+def hidden_settings(item: Item, current: Instance) -> list[str]:
+    """The keys of unique_properties that the item gives and the tenant never reports, sorted
+    (docs/api.md: instance.hidden).
+    """
+    if current.settings is not None:
+        return []
+    seen = collector_settings(current.raw)
+    return sorted(k for k in item.get("unique_properties", {}) if k not in seen and k != "name")
+
+
+def sends_settings_anyway(item: Item, current: Instance) -> bool:
+    """Whether what cannot be compared is sent with each run, since the item asks for that."""
+    given = item.get("unique_properties", {})
+    sent = any(not holds_masked(given[k]) for k in hidden_settings(item, current))
+    return item.get("update_unique_properties") == "always" and sent
 
 
 def plan_settings(item: Item, current: Instance) -> Settings:
-    given = dict(item.get("unique_properties", {}))
-    if "id" not in current.shown:
-        return Settings({})  # a new instance has them from its creation
-    # Of other types a name is a word of ours; what tells them apart cannot be changed.
-    renamed = current.type == COLLECTOR and "name" in item and item["name"] not in current.names
-    if current.settings is None:
-        return _plan_unseen_settings(item, current, given, renamed)
-    if renamed:
-        given["name"] = item["name"]
-    elif "name" in given and current.type != COLLECTOR:
-        given.pop("name")
-    return _plan_seen_settings(current, given, current.settings)
-
-
-def _plan_unseen_settings(item: Item, current: Instance, given: Raw, renamed: bool) -> Settings:
-    """The tenant hides them, but for what a collector shows at its root (docs/api.md: instance.hidden)."""
-    seen = collector_settings(current.raw)
-    unseen = sorted(k for k in given if k not in seen and k != "name")
-    differing = {k: v for k, v in given.items() if k in seen and v != seen[k]}
-    always = item.get("update_unique_properties") == "always" and any(not holds_masked(given[k]) for k in unseen)
-    not_compared = [f"unique_properties.{k}" for k in unseen]
-    if not (renamed or differing or always):
+    changes = changed_settings(item, current)
+    if current.settings is not None:
+        return _plan_seen_settings(item, current, changes, current.settings)
+    hidden, always = hidden_settings(item, current), sends_settings_anyway(item, current)
+    not_compared = [f"unique_properties.{k}" for k in hidden]
+    if not (changes or always):
         return Settings({}, not_compared=not_compared)
-    known = {**({"name": next(iter(current.names), None)} if current.type == COLLECTOR else {}), **seen}
-    put = {**known, **{k: v for k, v in given.items() if not holds_masked(v)}, **({"name": item["name"]} if renamed else {})}
-    fields: Item = {"unique_properties": {**seen, **differing}} if differing else {}
-    if renamed:
-        fields["name"] = item["name"]
-    return Settings(fields, put, not_compared=not_compared, always=always)
+    # All are replaced together: what a collector shows at its root is sent back.
+    seen = collector_settings(current.raw)
+    name = {"name": next(iter(current.names), None)} if current.type == COLLECTOR else {}
+    given = {k: v for k, v in item.get("unique_properties", {}).items() if not holds_masked(v)}
+    new_name = {"name": changes["name"]} if "name" in changes else {}
+    differing = {k: v for k, v in changes.items() if k != "name"}
+    fields = {**({"unique_properties": {**seen, **differing}} if differing else {}), **new_name}
+    return Settings(fields, {**name, **seen, **given, **new_name}, not_compared=not_compared, always=always)
 
 
-def _plan_seen_settings(current: Instance, given: Raw, held: Raw) -> Settings:
-    # A placeholder for what is not there says nothing; for what is there it stands for the value the tenant has.
-    differing = sorted(k for k, v in given.items() if not (is_masked(v) if k not in held else alike(held[k], v)))
-    new = {**held, **{k: v for k, v in given.items() if not holds_masked(v)}}
-    new.update({k: v for k, v in given.items() if k in differing})
+def _plan_seen_settings(item: Item, current: Instance, changes: Raw, reported: Raw) -> Settings:
+    given = {k: v for k, v in item.get("unique_properties", {}).items() if k != "name"}
+    new = {**reported, **{k: v for k, v in given.items() if not holds_masked(v)}, **changes}
     hidden = sorted(k for k, v in new.items() if holds_masked(v))
-    if differing and hidden:
+    if changes and hidden:
         raise refused(
             current,
-            f"unique_properties.{differing[0]} should change, but all keys are replaced together, and of "
+            f"unique_properties.{min(changes)} should change, but all keys are replaced together, and of "
             f"{', '.join(hidden)} only a placeholder is known, so it would be lost. Give the real value too.",
         )
-    fields: Item = {"unique_properties": new} if differing else {}
-    if "name" in differing:
-        fields["name"] = given["name"]
-    # With a hidden value among them they cannot be sent back; left out, they stay or are cleared, and the read-back tells.
+    fields: Item = {"unique_properties": new} if changes else {}
+    if "name" in changes:
+        fields["name"] = changes["name"]
+    # With a hidden value among them they cannot be sent back; left out, they stay or are cleared, and the
+    # read-back tells.
     return Settings(fields, None if hidden else new)
 
 
 def refuse_unreadable(current: Instance, *sent: t.Any) -> None:
-    """An update replaces these members: what is in them must be known. sent: what is made of the instance to be sent again."""
+    """An update replaces these members: what is in them must be known. sent: what is made of the instance to
+    be sent again.
+    """
     if current.unreadable or unreadable_within(list(sent)):
         members = " and ".join(current.unreadable) or "some text"
         raise TenantError(
@@ -300,7 +348,7 @@ def refuse_unreadable(current: Instance, *sent: t.Any) -> None:
 
 
 def refuse_partial_read(item: Item, current: Instance) -> None:
-    named = len(current.shown.get("repositories", []))
+    named = len(current.reported.get("repositories", []))
     count = current.listed_count if current.count is None else current.count
     if current.partial and (not named or item["max_deselect"] != -1):
         if UNREADABLE_COUNT in (count, current.listed_count):

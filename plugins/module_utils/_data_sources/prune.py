@@ -42,32 +42,34 @@ class Prune:
                 )
 
     def candidates(self, view: View, matched: set[str], creations: list[Item]) -> list[Instance]:
-        """The instances to delete, sorted. matched: ids that an item means. creations: the items that will be created.
+        """The instances to delete, sorted.
+
+        matched: ids that an item means.
+        creations: the items that will be created.
 
         Raises InputError when there are too many, or when one looks like the old name of a new item.
         """
         each(view.api.client, view.fetch, [i for i, instance in view.instances.items() if not instance.type and i not in matched])
-        found = [instance for i, instance in view.instances.items() if i not in matched and instance.type in self.types]
-        for instance in found:
+        unlisted = [instance for i, instance in view.instances.items() if i not in matched and instance.type in self.types]
+        for instance in unlisted:
             host = host_key(get(instance.raw, "domain.hostname") or "")
             for item in creations:
-                wanted = host_key(get(item, "domain.hostname") or "")
+                desired = host_key(get(item, "domain.hostname") or "")
                 # A host that is not shown, or not given, may be the same.
-                if item.get("type") == instance.type and (host == wanted or not host or not wanted):
+                if item.get("type") == instance.type and (host == desired or not host or not desired):
                     raise InputError(
                         f" would be created and {instance.label} pruned, perhaps on the same host: that looks like "
                         f"a new name, and would destroy its findings. To rename it give the item id: {instance.id}; "
                         "to replace it, list the old one with state: absent. Nothing was changed.",
                         subject=label(item),
                     )
-        if len(found) > self.most:
-            names = ", ".join(instance.label for instance in found[:10])
+        if len(unlisted) > self.most:
+            names = ", ".join(instance.label for instance in unlisted[:10])
             raise InputError(
-                f"prune would delete {len(found)} data sources, more than prune_max ({self.most}): {names}"
-                f"{' ...' if len(found) > 10 else ''}. "
-                f"To allow this, set prune_max to {len(found)}. Nothing was changed."
+                f"prune would delete {len(unlisted)} data sources, more than prune_max ({self.most}): {names}"
+                f"{' ...' if len(unlisted) > 10 else ''}. "
+                f"To allow this, set prune_max to {len(unlisted)}. Nothing was changed."
             )
         # The list is not enough to delete by: another reading of the same instance must not contradict it.
-        read = [view.fetch_to_delete(instance.id, instance.label) for instance in found]
-        found = [instance for instance in read if instance is not None]
-        return sorted(found, key=lambda instance: (instance.type, instance.label))
+        read = [view.fetch_to_delete(instance.id, instance.label) for instance in unlisted]
+        return sorted((instance for instance in read if instance is not None), key=lambda instance: (instance.type, instance.label))

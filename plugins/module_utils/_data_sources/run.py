@@ -9,27 +9,28 @@ import json
 import threading
 import typing as t
 
-from .._addresses import host_key
 from .._api import Api
-from .._errors import ApiError, CortexError, InputError, PartlyDone, TenantError, Unexpected
+from .._errors import ApiError, CortexError, PartlyDone, TenantError, Unexpected
 from .._http.pool import each
 from .._repository_lists import names_of, read_names
 from .._state import Memory
-from .apply import Outcome, Surprise, Writer
+from .apply import Writer
 from .check import check_item
-from .collector_token import CredentialsFile, left_draft, missing_token, real_path, take_draft
+from .collector_token import CredentialsFile, left_draft, missing_token, publish_draft
+from .contradictions import refuse_contradictions, refuse_one_file
 from .digest import digest_of, refuse_another
-from .fields import COLLECTOR, Item, get, label, last_update
+from .fields import COLLECTOR, Item, label, last_update
 from .instance import Instance
 from .made import made_for
-from .match import Match, same_new, unread_by
+from .match import Match, expected_identifier, unread_by
+from .outcome import Outcome
+from .pending import to_renew
 from .plan import Plan, plan_delete, plan_item
 from .prune import Prune
-from .scope import resolve
 from .trusted import Trust
-from .types import repository_key
 from .unscoped import forget, unscoped
 from .view import Undetermined, View
+from .write import Surprise
 
 # After these the key, not the item, is at fault: every further item would fail the same way.
 STOP = (401, 402, 403)
@@ -38,10 +39,11 @@ STOP = (401, 402, 403)
 class Run:
     """Brings one tenant to what a list of items says.
 
-    full: always read the instances in full, for the result's sake, not only where planning needs it. digest: apply only the plan with
-    this digest. trust_unchanged: what an earlier run found as wanted, and nobody changed since, is not read again. progress: called from
-    any thread with the counts total, done, changed and failed, whenever they change. on_plan: called with the plan, before the first
-    write; what it raises ends the run.
+    full: always read the instances in full, for the result's sake, not only where planning needs it.
+    digest: apply only the plan with this digest.
+    trust_unchanged: what an earlier run found as wanted, and nobody changed since, is not read again.
+    progress: called from any thread with the counts total, done, changed and failed, whenever they change.
+    on_plan: called with the plan, before the first write; what it raises ends the run.
     """
 
     def __init__(
@@ -58,7 +60,7 @@ class Run:
     ) -> None:
         self.memory = Memory(api.client.connection.state_dir, api.tenant, read_only=check_mode, warnings=api.client.warnings)
         self.view = View(api, self.memory)
-        self.check_mode, self.full, self.prune, self.wanted_digest = check_mode, full, prune, digest
+        self.check_mode, self.full, self.prune, self.approved_digest = check_mode, full, prune, digest
         self._progress, self._counts = progress, {"total": 0, "done": 0, "changed": 0, "failed": 0}
         self.digest = ""
         self.planned: list[tuple[Plan, Item]] = []
@@ -67,35 +69,37 @@ class Run:
         self._trust = Trust(self.memory, lambda: api.client.key().secret, on=trust_unchanged)
         # Plans of what is not read again, by the index of the item.
         self._trusted: dict[int, Plan] = {}
+        # Why a write of a type did something else than it was sent for, by type: its like is not tried.
+        self._surprised: dict[str, str] = {}
         self._stopped = ""
         self._lock = threading.Lock()
 
     def apply(self, items: list[Item]) -> list[Outcome]:
-        """Plan all before the first write; one item's failure does not stop the others. In check mode nothing is written.
+        """Plan all before the first write; one item's failure does not stop the others. In check mode nothing
+        is written.
 
-        Returns an outcome for each item, then one for each pruned instance. Raises InputError when items contradict each other, when the
-        prune guards object and when the plan is not the wanted one; ApiError when the tenant cannot be read.
+        Returns an outcome for each item, then one for each pruned instance.
+        Raises InputError when items contradict each other, when the prune guards object and when the plan is
+        not the one that was approved; ApiError when the tenant cannot be read.
         """
-        outcomes = [Outcome(index, item) for index, item in enumerate(items)]
-        self._counts["total"] = len(outcomes)
-        self._check(outcomes)
+        outcomes = self._checked(items)
         self._read(outcomes)
-        _refuse_contradictions([o for o in outcomes if o.error is None])
-        self._each([o for o in outcomes if not o.item.get("ignore")], self._plan, reading=True)
-        outcomes += self._plan_prune(outcomes)
+        outcomes += self._plan(outcomes)
         self._approve(outcomes)
-        self._keep_trust(outcomes)
         if not self.check_mode:
             self._write(outcomes)
-            self._keep_trust(outcomes)
         return outcomes
 
     @property
     def tenant(self) -> str:
         return self.view.api.tenant
 
-    def _check(self, outcomes: list[Outcome]) -> None:
-        """Refuse what cannot be meant, and read the files of candidates: both before any request."""
+    # -- checked
+
+    def _checked(self, items: list[Item]) -> list[Outcome]:
+        """Refuse what cannot be right, and read the files of candidates: both before any request."""
+        outcomes = [Outcome(index, item) for index, item in enumerate(items)]
+        self._counts["total"] = len(outcomes)
         read = functools.cache(lambda path: read_names(path, "scope_candidates")[0])
 
         def check(outcome: Outcome) -> None:
@@ -104,12 +108,17 @@ class Run:
 
         for outcome in outcomes:
             self._guard(outcome, check)
-        _refuse_one_file(outcomes)
+        refuse_one_file(outcomes)
         if self.prune:
             self.prune.check([o.item for o in outcomes])
+        return outcomes
+
+    # -- read
 
     def _read(self, outcomes: list[Outcome]) -> None:
-        """Find the instance that each item means."""
+        """Find the instance that each item means, and read it by id where the list is not enough to plan
+        from.
+        """
         items = [o.item for o in outcomes if o.error is None]
         if not items:
             return
@@ -122,17 +131,108 @@ class Run:
             for instance_id in self.view.proven(outcome.item) if outcome.error is None else ():
                 owners.setdefault(instance_id, set()).add(outcome.index)
         self._each(outcomes, lambda o: self._find(o, {i for i, indexes in owners.items() if o.index not in indexes}), reading=True)
+        refuse_contradictions([o for o in outcomes if o.error is None])
+
+    def _find(self, outcome: Outcome, claimed: set[str]) -> None:
+        """claimed: ids of the instances that other items mean beyond doubt."""
+        try:
+            match = self.view.find(outcome.item, full=self.full, claimed=claimed, trusted=lambda listed: self._trusts(outcome, listed))
+        except Undetermined:
+            match = self._remembered(outcome, claimed)
+            if match.instance is None:
+                raise
+        else:
+            match = match if match.instance else self._remembered(outcome, claimed)
+        outcome.current, outcome.match = match.instance, match
+        outcome.warnings += filter(None, [match.warning])
+
+    def _trusts(self, outcome: Outcome, listed: Instance) -> bool:
+        plan = self._trust.plan(outcome.item, listed)
+        if plan is not None:
+            self._trusted[outcome.index] = plan
+        return plan is not None
+
+    def _remembered(self, outcome: Outcome, claimed: set[str]) -> Match:
+        """The instance that an earlier run created for this item, whatever the tenant shows as its
+        identifier.
+        """
+        item = outcome.item
+        ids = [i for i in made_for(self.memory, item) if i in self.view.instances and i not in claimed]
+        current = self.view.fetch(ids[0], label(item)) if len(ids) == 1 and item["state"] != "absent" else None
+        if current is None:
+            return Match()
+        if expected_identifier(item) in (None, current.identifier):
+            return Match(current, by="memory", proven=False)
+        identifier = json.dumps(current.identifier, ensure_ascii=False)
+        if item.get("type") == COLLECTOR:
+            # Not renamed: that would be the next attempt at what the tenant did not do.
+            outcome.item = {**item, "name": current.identifier}
+        warning = (
+            f"An earlier run created {label(item)} (id {current.id}), and the tenant shows its identifier as {identifier}: "
+            f"give identifier: {identifier}."
+        )
+        return Match(current, by="memory", proven=False, warning=warning)
+
+    # -- planned
+
+    def _plan(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """Plan each item, and then what is to be pruned. Returns an outcome for each instance that is."""
+        self._each([o for o in outcomes if not o.item.get("ignore")], self._plan_one, reading=True)
+        if not self.prune or any(o.error is not None for o in outcomes):
+            return []
+        matched = {o.current.id for o in outcomes if o.current is not None}
+        creations = [o.item for o in outcomes if o.plan.action in ("create", "pending")]
+        backup_dir = next((o.item["backup_dir"] for o in outcomes if o.item.get("backup_dir")), None)
+        pruned: list[Outcome] = []
+        for instance in self.prune.candidates(self.view, matched, creations):
+            item: Item = {"state": "absent", "id": instance.id, "type": instance.raw.get("type"), "backup_dir": backup_dir}
+            outcome = Outcome(len(outcomes) + len(pruned), item, instance, pruned=True)
+            outcome.adopt(plan_delete(instance), predicted=self.check_mode)
+            pruned.append(outcome)
+        return pruned
+
+    def _plan_one(self, outcome: Outcome) -> None:
+        item, current = outcome.item, outcome.current
+        judged = current and outcome.match.judged(current)
+        plan = self._trusted.get(outcome.index) or plan_item(item, judged, self.view.creatable)
+        if plan.action == "recreate" and not outcome.match.proven:
+            alone = f": matched to id {plan.id} by its {outcome.match.by} alone, which is not enough to delete it; give its id."
+            raise Undetermined(alone, subject=label(item))
+        path = item.get("credentials_file")
+        if path and plan.action in ("create", "recreate") and item.get("type") == COLLECTOR:
+            CredentialsFile(path).refuse_existing()
+        elif path and current is not None and current.type == COLLECTOR and item["state"] != "absent":
+            self._look_for_token(outcome, current, path)
+        outcome.adopt(plan, predicted=self.check_mode)
+
+    def _look_for_token(self, outcome: Outcome, current: Instance, path: str) -> None:
+        """A collector that is there, and whose token is not: only a person can get a new one."""
+        missing = missing_token(path, current.id)
+        if not missing:
+            return
+        draft = left_draft(path, current.id)
+        where = f"{current.label}: credentials_file {path} {missing}"
+        if draft is not None and (self.check_mode or publish_draft(*draft, path)):
+            outcome.warnings.append(f"{where}; an earlier run that broke off left it as a draft.")
+            return
+        outcome.warnings.append(f"{where}, and the tenant shows a token only once: see pending_actions.")
+        outcome.token_missing = [to_renew(outcome.item, current.id, next(iter(current.names), None))]
+
+    # -- approved
 
     def _approve(self, outcomes: list[Outcome]) -> None:
-        """Show the whole plan, and refuse it when another one is wanted."""
+        """Show the whole plan, and refuse it when another one was approved."""
         self.planned = [(o.plan, o.item) for o in outcomes if o.error is None]
         self.digest = digest_of(self.tenant, [plan for plan, _item in self.planned])
         self._on_plan(self)
-        if self.wanted_digest is not None:
-            refuse_another(self.wanted_digest, self.digest)
+        if self.approved_digest is not None:
+            refuse_another(self.approved_digest, self.digest)
+        self._keep_trust(outcomes)
 
     def _keep_trust(self, outcomes: list[Outcome]) -> None:
-        """Before the first write and after the last one: whatever is written, refused or differs is read again next time."""
+        """Before the first write and after the last one: whatever is written, refused or differs is read
+        again next time.
+        """
         verified, doubtful = [], set[str]()
         for outcome in outcomes:
             if outcome.current is None:
@@ -144,37 +244,45 @@ class Run:
                 verified.append((outcome.item, outcome.plan, instance))
         self._trust.keep(verified, doubtful)
 
+    # -- written
+
     def _write(self, outcomes: list[Outcome]) -> None:
+        """Creations and updates, then deletions, and at last, where nothing failed, what is pruned."""
         planned = [o for o in outcomes if o.error is None]
         self._counts["total"] = len(planned)
         for outcome in planned:
             if not outcome.plan.changed:
                 self._count(changed=False, failed=False)
         self._forget_scoped(planned)
-        writes = [o for o in planned if o.plan.changed and o.plan.action != "delete"]
-        # The first PUT of each type goes alone: should the tenant do something else than it is told, it does so once.
-        surprised: dict[str, str] = {}
-        tried: set[str] = set()
-        while True:
-            first = {_type_of(o): o for o in reversed(writes) if o.plan.put and _type_of(o) not in tried and _type_of(o) not in surprised}
-            if not first:
-                break
-            self._each(list(first.values()), lambda o: self._carry_out(o, surprised))
-            writes = [o for o in writes if o not in first.values()]
-            tried |= {kind for kind, o in first.items() if {"update", "scope"} & set(o.actions) and o.changed}
-        self._each(writes, lambda o: self._carry_out(o, surprised))
-        wanted_gone = [o for o in planned if o.plan.action == "delete" and not o.pruned]
-        self._each(wanted_gone, lambda o: self._carry_out(o, surprised))
+        self._write_each([o for o in planned if o.plan.changed and o.plan.action != "delete"])
+        self._each([o for o in planned if o.plan.action == "delete" and not o.pruned], self._carry_out)
         pruned = [o for o in planned if o.pruned]
         broken = next((o for o in outcomes if o.error is not None), None)
         if broken:
             for outcome in pruned:
                 outcome.fail(CortexError(f"not pruned, since item {broken.index} failed."), "unchanged")
-            return
-        self._each(pruned, lambda o: self._carry_out(o, surprised))
+        else:
+            self._each(pruned, self._carry_out)
+        self._keep_trust(outcomes)
+
+    def _write_each(self, writes: list[Outcome]) -> None:
+        """The first PUT of each type goes alone: should the tenant do something else than it was sent, it
+        does so once.
+        """
+        tried: set[str] = set()
+        while True:
+            alone = {o.type: o for o in reversed(writes) if o.plan.put and o.type not in tried and o.type not in self._surprised}
+            if not alone:
+                break
+            self._each(list(alone.values()), self._carry_out)
+            writes = [o for o in writes if o not in alone.values()]
+            tried |= {kind for kind, o in alone.items() if {"update", "scope"} & set(o.actions) and o.changed}
+        self._each(writes, self._carry_out)
 
     def _forget_scoped(self, planned: list[Outcome]) -> None:
-        """An instance that is as its item says was scoped after all: by a request whose answer was lost, or by a person."""
+        """An instance that is as its item says was scoped after all: by a request whose answer was lost, or
+        by a person.
+        """
         remembered = unscoped(self.memory)
         for outcome in planned:
             plan, before = outcome.plan, outcome.plan.before
@@ -182,13 +290,13 @@ class Run:
             if settled and before and before["id"] in remembered:
                 forget(self.memory, before["id"])
 
-    def _carry_out(self, outcome: Outcome, surprised: dict[str, str]) -> None:
-        kind = _type_of(outcome)
+    def _carry_out(self, outcome: Outcome) -> None:
         failed = True
         try:
-            if outcome.plan.put and kind in surprised:
+            if outcome.plan.put and outcome.type in self._surprised:
                 raise TenantError(
-                    f" was not tried, since an update of the same type had an effect nobody asked for: {surprised[kind]}",
+                    " was not tried, since an update of the same type had an effect nobody asked for: "
+                    f"{self._surprised[outcome.type]}",
                     subject=label(outcome.item),
                 )
             self._writer.apply(outcome)
@@ -196,7 +304,7 @@ class Run:
         except CortexError as exc:
             cause = exc.cause if isinstance(exc, PartlyDone) else exc
             if isinstance(cause, Surprise):
-                surprised[kind] = str(cause)
+                self._surprised[outcome.type] = str(cause)
             raise
         finally:
             self._count(changed=outcome.changed, failed=failed)
@@ -208,7 +316,9 @@ class Run:
             self._progress(self._counts)
 
     def _each(self, outcomes: list[Outcome], step: t.Callable[[Outcome], t.Any], *, reading: bool = False) -> None:
-        """Do a step for each outcome that has not failed, several at once; a failure is recorded in the outcome."""
+        """Do a step for each outcome that has not failed, several at once; a failure is recorded in the
+        outcome.
+        """
         todo = [o for o in outcomes if o.error is None]
         each(self.view.api.client, lambda outcome: self._guard(outcome, step), todo, reading=reading)
 
@@ -223,160 +333,17 @@ class Run:
             if isinstance(exc, ApiError) and exc.status in STOP:
                 self._stopped = f"the run ended with HTTP {exc.status} at item {outcome.index}."
         except Exception as exc:
-            # A fault of ours about what one answer held must not take the other items' results, nor their tokens, with it.
+            # A fault of ours about what one answer held must not take the other items' results, nor their
+            # tokens, with it.
             outcome.fail(Unexpected(exc, subject=label(outcome.item)))
-
-    def _find(self, outcome: Outcome, taken: set[str]) -> None:
-        """taken: ids of the instances that other items mean beyond doubt."""
-        try:
-            match = self.view.find(outcome.item, full=self.full, taken=taken, trusted=lambda listed: self._trusts(outcome, listed))
-        except Undetermined:
-            match = self._remembered(outcome, taken)
-            if match.found is None:
-                raise
-        else:
-            match = match if match.found else self._remembered(outcome, taken)
-        outcome.current, outcome.match = match.found, match
-        outcome.warnings += filter(None, [match.warning])
-
-    def _trusts(self, outcome: Outcome, listed: Instance) -> bool:
-        plan = self._trust.plan(outcome.item, listed)
-        if plan is not None:
-            self._trusted[outcome.index] = plan
-        return plan is not None
-
-    def _remembered(self, outcome: Outcome, taken: set[str]) -> Match:
-        """The instance that an earlier run created for this item, whatever the tenant shows as its identifier."""
-        item = outcome.item
-        ids = [i for i in made_for(self.memory, item) if i in self.view.instances and i not in taken]
-        found = self.view.fetch(ids[0], label(item)) if len(ids) == 1 and item["state"] != "absent" else None
-        if found is None:
-            return Match()
-        wanted = item.get("identifier", item.get("name") if item.get("type") == COLLECTOR else None)
-        if wanted in (None, found.identifier):
-            return Match(found, by="memory", proven=False)
-        shown = json.dumps(found.identifier, ensure_ascii=False)
-        if item.get("type") == COLLECTOR:
-            # Not renamed: that would be the next attempt at what the tenant did not do.
-            outcome.item = {**item, "name": found.identifier}
-        warning = (
-            f"An earlier run created {label(item)} (id {found.id}), and the tenant shows its identifier as {shown}: "
-            f"give identifier: {shown}."
-        )
-        return Match(found, by="memory", proven=False, warning=warning)
-
-    def _plan(self, outcome: Outcome) -> None:
-        item = outcome.item
-        current = outcome.current
-        judged = current and outcome.match.judged(current)
-        plan = self._trusted.get(outcome.index) or plan_item(item, judged, self.view.creatable)
-        if plan.action == "read":
-            current = self.view.fetch(plan.id, label(item))
-            plan = plan_item(item, current and outcome.match.judged(current), self.view.creatable)
-        if plan.action == "recreate" and not outcome.match.proven:
-            alone = f": matched to id {plan.id} by its {outcome.match.by} alone, which is not enough to delete it; give its id."
-            raise Undetermined(alone, subject=label(item))
-        if plan.action in ("create", "recreate") and item.get("credentials_file") and item.get("type") == "COLLECTOR":
-            CredentialsFile(item["credentials_file"]).refuse_existing()
-        elif current is not None and current.type == COLLECTOR and item.get("credentials_file") and item["state"] != "absent":
-            self._look_for_token(outcome, current)
-        outcome.take(plan, predicted=self.check_mode)
-
-    def _look_for_token(self, outcome: Outcome, current: Instance) -> None:
-        """A collector that is there, and whose token is not: only a person can get a new one."""
-        path = outcome.item["credentials_file"]
-        missing = missing_token(path, current.id)
-        if not missing:
-            return
-        draft = left_draft(path, current.id)
-        if draft is not None and (self.check_mode or take_draft(*draft, path)):
-            left = f"{current.label}: credentials_file {path} {missing}; an earlier run that broke off left it as a draft."
-            outcome.warnings.append(left)
-            return
-        outcome.warnings.append(
-            f"{current.label}: credentials_file {path} {missing}, and the tenant shows a token only once: see pending_actions."
-        )
-        step = (
-            f"its token is not in credentials_file {path}: renew it in the console and put it there, or delete the collector "
-            f"(state: absent, id: {current.id}) and run again; if the token is kept elsewhere, take credentials_file out of the item"
-        )
-        name = outcome.item.get("name") or next(iter(current.names), None)
-        outcome.token_missing = [{"id": current.id, "type": COLLECTOR, "name": name, "step": step}]
-
-    def _plan_prune(self, outcomes: list[Outcome]) -> list[Outcome]:
-        if not self.prune or any(o.error is not None for o in outcomes):
-            return []
-        matched = {o.current.id for o in outcomes if o.current is not None}
-        creations = [o.item for o in outcomes if o.plan.action in ("create", "pending")]
-        pruned: list[Outcome] = []
-        backup_dir = next((o.item["backup_dir"] for o in outcomes if o.item.get("backup_dir")), None)
-        for instance in self.prune.candidates(self.view, matched, creations):
-            item: Item = {"state": "absent", "id": instance.id, "type": instance.raw.get("type"), "backup_dir": backup_dir}
-            outcome = Outcome(len(outcomes) + len(pruned), item, instance, pruned=True)
-            outcome.take(plan_delete(instance), predicted=self.check_mode)
-            pruned.append(outcome)
-        return pruned
-
-
-def _type_of(outcome: Outcome) -> str:
-    return str(outcome.item.get("type") or (outcome.plan.before or {}).get("type") or "")
 
 
 def _with_candidates(item: Item, read: t.Callable[[str], list[str]]) -> Item:
-    """The item with the candidates themselves in the place of their file. read: reads such a file."""
+    """The item with the candidates themselves in the place of their file.
+
+    read: reads such a file.
+    """
     given = item.get("scope_candidates")
     if given is None or item["state"] == "absent" or item.get("ignore"):
         return item
     return {**item, "scope_candidates": read(given) if isinstance(given, str) else names_of(given, "scope_candidates")}
-
-
-def _refuse_one_file(outcomes: list[Outcome]) -> None:
-    """Two tokens in one file: the second would have no place, and the tenant shows it only once."""
-    kept: dict[str, Outcome] = {}
-    for outcome in outcomes:
-        path = outcome.item.get("credentials_file")
-        if not path or outcome.item["state"] == "absent" or outcome.item.get("ignore"):
-            continue
-        other = kept.setdefault(real_path(path), outcome)
-        if other is not outcome:
-            raise InputError(
-                f"items {other.index} ({label(other.item)}) and {outcome.index} ({label(outcome.item)}) name one credentials_file, "
-                f"{real_path(path)}: each collector's token needs a file of its own. Nothing was changed."
-            )
-
-
-def _claimed(item: Item, current: Instance | None) -> list[str]:
-    if "scope_rules" not in item:
-        return list(item.get("repositories", []))
-    selected = current.shown.get("repositories", []) if current else []
-    return resolve(item["scope_rules"], item["scope_candidates"], selected, current.type if current else item.get("type")).included
-
-
-def _refuse_contradictions(outcomes: list[Outcome]) -> None:
-    """Two items that mean one instance, or claim one repository on one host, would undo each other in each run."""
-    instances: dict[str, Outcome] = {}
-    new: list[Outcome] = []
-    repositories: dict[tuple[str, str, str], Outcome] = {}
-    for outcome in outcomes:
-        item, current = outcome.item, outcome.current
-        host = host_key(get(item, "domain.hostname") or "")
-        other = instances.setdefault(current.id, outcome) if current else next((o for o in new if same_new(o.item, item)), outcome)
-        if other is not outcome:
-            raise InputError(
-                f"items {other.index} ({label(other.item)}) and {outcome.index} ({label(item)}) mean the same data source: "
-                "merge them into one. Nothing was changed."
-            )
-        if current is None:
-            new.append(outcome)
-        if item["state"] == "absent" or item.get("ignore") or item["repositories_mode"] == "remove":
-            continue
-        shown = current.shown if current else {}
-        kind = item.get("type") or shown.get("type") or ""
-        host = host or host_key(get(shown, "domain.hostname") or "")
-        for repository in _claimed(item, current):
-            claimed = repositories.setdefault((kind, host, repository_key(kind)(repository)), outcome)
-            if claimed is not outcome:
-                raise InputError(
-                    f"items {claimed.index} ({label(claimed.item)}) and {outcome.index} ({label(item)}) both claim repository "
-                    f"{repository}: it can belong to one only. Nothing was changed."
-                )

@@ -14,7 +14,7 @@ from .._addresses import repository_of
 from .._errors import InputError
 from .types import repository_key
 
-Rule = dict[str, str]  # one of include and exclude, with its pattern
+ScopeRule = dict[str, str]  # one of include and exclude, with its pattern
 
 EXAMPLES = 3
 # No platform has names so long, and no rule needs to be: it bounds what comparing them can take.
@@ -27,7 +27,12 @@ _REGEX = {"**/": "(?:.*?/)??", "**": ".*?", "*": "[^/]*?"}
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """What came of one rule. matched: repositories it matches; overruled: those of them that a later rule decides; a few examples."""
+    """What came of one rule.
+
+    matched: how many repositories it matches.
+    overruled: how many of them a later rule decides.
+    examples: a few of those that it matches.
+    """
 
     rule: str
     pattern: str
@@ -40,8 +45,10 @@ class Verdict:
 class Scope:
     """What the rules make of the candidates together with what is selected now.
 
-    included: without doubles, selected ones first. left_out: selected ones that the rules do not include. unlisted: selected ones that are
-    no candidates; unlisted_left_out: those of them that the rules do not include either.
+    included: the repositories, without doubles, selected ones first. All else is numbers of repositories.
+    left_out: selected ones that the rules do not include.
+    unlisted: selected ones that are not candidates.
+    unlisted_left_out: those of them that the rules do not include either.
     """
 
     candidates: int
@@ -58,17 +65,19 @@ class Scope:
         return {**counts, "included": len(self.included), "rules": [dataclasses.asdict(v) for v in self.verdicts]}
 
 
-def resolve(rules: list[Rule], candidates: t.Iterable[str], selected: t.Sequence[str], kind: t.Any = None) -> Scope:
+def scope_of(rules: list[ScopeRule], candidates: t.Iterable[str], selected: t.Sequence[str], kind: t.Any = None) -> Scope:
     """Judge each repository by the last rule that matches it; without one it is not included.
 
-    selected: what the instance, read by id, has selected; its spelling stays. kind: the type, whose product may ignore case, in names and
-    so in rules. A candidate may be a URL: its path counts. Raises InputError for a pattern or a name that is too long to be one.
+    selected: what the instance, read by id, has selected; its spelling stays.
+    kind: the type, whose product may ignore case, in names and so in rules. A candidate may be a URL: its
+        path counts.
+    Raises InputError for a pattern or a name that is too long to be one.
     """
     key = repository_key(kind)
     spelling = {key(name): name for name in reversed(selected)}
-    held = dict.fromkeys(spelling[key(name)] for name in selected)
+    current = dict.fromkeys(spelling[key(name)] for name in selected)
     listed = dict.fromkeys(spelling.setdefault(key(name), name) for name in map(_path_of, candidates))
-    everything = list(dict.fromkeys([*held, *listed]))
+    everything = list(dict.fromkeys([*current, *listed]))
     for rule in rules:
         for pattern in rule.values():
             _refuse_long(pattern, "the pattern")
@@ -86,11 +95,11 @@ def resolve(rules: list[Rule], candidates: t.Iterable[str], selected: t.Sequence
             overruled[index] += 1
         if matching and compiled[matching[-1]][0] == "include":
             included.append(repository)
-    left_out = set(held).difference(included)
-    unlisted = set(held).difference(listed)
+    left_out = set(current).difference(included)
+    unlisted = set(current).difference(listed)
     return Scope(
         candidates=len(listed),
-        selected=len(held),
+        selected=len(current),
         included=included,
         left_out=len(left_out),
         unlisted=len(unlisted),
@@ -103,7 +112,9 @@ def resolve(rules: list[Rule], candidates: t.Iterable[str], selected: t.Sequence
 
 
 def pattern_of(pattern: str, flags: int = 0) -> re.Pattern[str]:
-    """A pattern as rules have them: * for text within a segment, ** also across segments. Raises InputError for one that is too long."""
+    """A pattern as rules have them: * for text within a segment, ** also across segments. Raises InputError
+    for one that is too long.
+    """
     _refuse_long(pattern, "the pattern")
     return _compiled(pattern, flags)
 
@@ -116,10 +127,12 @@ def _path_of(candidate: str) -> str:
 
 
 def _compiled(pattern: str, flags: int = 0) -> re.Pattern[str]:
-    """The pattern as a regular expression that needs about the square of a name's length at most, however many stars it has.
+    """The pattern as a regular expression that needs about the square of a name's length at most, however
+    many stars it has.
 
-    From one ** to the next, and from one * to the next, the first place that fits is as good as any later one. So each such piece is
-    taken where it first fits, and not tried again elsewhere when something after it does not fit: that is what _once() says.
+    From one ** to the next, and from one * to the next, the first place that fits is as good as any later
+    one. So each such piece is taken where it first fits, and not tried again elsewhere when something after
+    it does not fit: that is what _once() says.
     """
     pieces: list[list[str]] = [[]]
     for part in _PARTS.findall(pattern):
@@ -132,7 +145,10 @@ def _compiled(pattern: str, flags: int = 0) -> re.Pattern[str]:
 
 
 def _piece(parts: list[str], names: t.Iterator[str], *, ends: bool) -> str:
-    """What stands from one ** to the next. ends: with it the name has to end, so that what follows its last * has one place only."""
+    """What stands from one ** to the next.
+
+    ends: with it the name has to end, so that what follows its last * has one place only.
+    """
     last = max((at for at, part in enumerate(parts) if part == "*"), default=-1)
     regex, star = "", ""
     for at, part in enumerate(parts):

@@ -8,9 +8,10 @@ import json
 import re
 import typing as t
 
+from .._admitted import Raw
 from .._http.redaction import HIDDEN, hide_secret_keys, is_masked
 from .digest import destroys, fingerprint
-from .fields import FIELDS, LISTS, SHOWN, Item, Raw, get, label
+from .fields import FIELDS, LISTS, REPORTED, Item, get, label
 from .plan import Plan
 from .scope import Scope
 
@@ -18,10 +19,11 @@ _ENDS = {"delete": "deleted", "recreate": "deleted and created again"}
 
 
 def diff_of(plan: Plan, item: Item) -> dict[str, t.Any] | None:
-    """One entry of Ansible's diff: before and after as text, only what changes, sorted; None when nothing does.
+    """One entry of Ansible's diff: before and after as text, only what changes, sorted; None when nothing
+    does.
 
-    Of a list only what comes and goes is shown, with counts; of a secret that it will be set. After that, what each of the scope_rules
-    matched.
+    Of a list only what comes and goes is shown, with counts; of a secret that it will be set. After that,
+    what each of the scope_rules matched.
     """
     entry = _changes(plan, item)
     if entry:
@@ -35,12 +37,12 @@ def _changes(plan: Plan, item: Item) -> dict[str, t.Any] | None:
     before, after = plan.before or {}, plan.after or {}
     lines_before: list[str] = []
     lines_after: list[str] = []
-    for option in SHOWN:
-        held, wanted = before.get(option), after.get(option)
-        if _equal(held, wanted):
+    for option in REPORTED:
+        current, desired = before.get(option), after.get(option)
+        if _equal(current, desired):
             continue
-        shown = _list_lines if option in LISTS else _value_lines
-        removed, added = shown(option, held, wanted)
+        lines_of = _list_lines if option in LISTS else _value_lines
+        removed, added = lines_of(option, current, desired)
         lines_before += removed
         lines_after += added
     if plan.action in _ENDS:
@@ -92,17 +94,17 @@ def scope_lines(scope: Scope | None) -> list[str]:
     return lines
 
 
-def _value_lines(option: str, held: t.Any, wanted: t.Any) -> tuple[list[str], list[str]]:
-    if not isinstance(held or {}, dict) or not isinstance(wanted or {}, dict):
-        return _line(option, held, "held"), _line(option, wanted, "new")
-    if not held and not wanted:
+def _value_lines(option: str, current: t.Any, desired: t.Any) -> tuple[list[str], list[str]]:
+    if not isinstance(current or {}, dict) or not isinstance(desired or {}, dict):
+        return _line(option, current, "current"), _line(option, desired, "new")
+    if not current and not desired:
         # None at all, and none in it, are two things.
-        return _line(option, held, "held"), _line(option, wanted, "new")
-    held, wanted = held or {}, wanted or {}
-    keys = [k for k in sorted({*held, *wanted}) if not _equal(held.get(k), wanted.get(k))]
+        return _line(option, current, "current"), _line(option, desired, "new")
+    current, desired = current or {}, desired or {}
+    keys = [k for k in sorted({*current, *desired}) if not _equal(current.get(k), desired.get(k))]
     return (
-        [line for k in keys for line in _line(option, held.get(k), "held", k)],
-        [line for k in keys for line in _line(option, wanted.get(k), "new", k)],
+        [line for k in keys for line in _line(option, current.get(k), "current", k)],
+        [line for k in keys for line in _line(option, desired.get(k), "new", k)],
     )
 
 
@@ -112,15 +114,18 @@ def _equal(one: t.Any, other: t.Any) -> bool:
 
 
 def _line(option: str, value: t.Any, which: str, key: str | None = None) -> list[str]:
-    """which: "held" or "new". key: of a dictionary of the option."""
+    """which: "current" or "new".
+
+    key: of a dictionary of the option.
+    """
     if value is None:
         return []
     path = option if key is None else f"{option}.{_word(key, among='.:')}"
-    shown = next(iter(hide_secret_keys({key or option: value}).values()))
-    if shown == HIDDEN or is_masked(value):
+    visible = next(iter(hide_secret_keys({key or option: value}).values()))
+    if visible == HIDDEN or is_masked(value):
         # Two equal lines would be no difference.
         return [f"{path}: ({which} secret, not shown)"]
-    return [f"{path}: {fingerprint(shown) if option == 'self_signed_certificate' else _text(shown)}"]
+    return [f"{path}: {fingerprint(visible) if option == 'self_signed_certificate' else _text(visible)}"]
 
 
 def _sent_lines(post: Raw, after: Item) -> list[str]:
@@ -135,10 +140,12 @@ def _sent_lines(post: Raw, after: Item) -> list[str]:
 
 
 def _settings_lines(put: Raw, after: Item) -> list[str]:
-    """The settings that an update sends and of which the tenant shows nothing, so that they are no change that could be seen."""
+    """The settings that an update sends and of which the tenant shows nothing, so that they are no change
+    that could be seen.
+    """
     (field,) = (field for field in FIELDS if field.type == "dict")
-    sent, shown = get(put, field.api) or {}, after.get(field.option) or {}
-    unseen = {k: v for k, v in sent.items() if k not in shown and not (k == "name" and v == after.get("name"))}
+    sent, visible = get(put, field.api) or {}, after.get(field.option) or {}
+    unseen = {k: v for k, v in sent.items() if k not in visible and not (k == "name" and v == after.get("name"))}
     return _value_lines(field.option, None, unseen)[1] if unseen else []
 
 
@@ -152,7 +159,9 @@ _PLAIN_FIRST = re.compile(r"""[^\s"'\[{(]""")
 
 
 def _text(value: t.Any) -> str:
-    """A value so that no two look alike: a text as it is where it can be taken for nothing else, all others as JSON."""
+    """A value so that no two look alike: a text as it is where it can be taken for nothing else, all others
+    as JSON.
+    """
     if isinstance(value, str) and value.isprintable() and _PLAIN_FIRST.match(value) and not value[-1].isspace():
         try:
             json.loads(value)
@@ -167,19 +176,19 @@ def _word(text: str, among: str = "") -> str:
 
 
 def _json(value: t.Any) -> str:
-    shown = json.dumps(value, sort_keys=True, ensure_ascii=False)
-    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in shown)
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
 
 
-def _list_lines(option: str, held: t.Any, wanted: t.Any) -> tuple[list[str], list[str]]:
-    held, wanted = held or [], wanted or []
+def _list_lines(option: str, current: t.Any, desired: t.Any) -> tuple[list[str], list[str]]:
+    current, desired = current or [], desired or []
     # As text: there may be thousands, and each is looked up among the others.
-    before, after = ({json.dumps(v, sort_keys=True): v for v in values} for values in (held, wanted))
-    gone = sorted(_entry(v) for key, v in before.items() if key not in after)
-    come = sorted(_entry(v) for key, v in after.items() if key not in before)
+    before, after = ({json.dumps(v, sort_keys=True): v for v in values} for values in (current, desired))
+    removed = sorted(_entry(v) for key, v in before.items() if key not in after)
+    added = sorted(_entry(v) for key, v in after.items() if key not in before)
     return (
-        ([f"{option}: {len(held)}"] if held else []) + [f"{option} - {v}" for v in gone],
-        ([f"{option}: {len(wanted)}"] if wanted else []) + [f"{option} + {v}" for v in come],
+        ([f"{option}: {len(current)}"] if current else []) + [f"{option} - {v}" for v in removed],
+        ([f"{option}: {len(desired)}"] if desired else []) + [f"{option} + {v}" for v in added],
     )
 
 

@@ -16,8 +16,10 @@ HEALTH = ("healthy", "unhealthy", "pending", "unknown")
 class Status:
     """What a status word says.
 
-    health: one of HEALTH. says: the word in plain English. ends: how it ends the wait for another word: "failed" at once, "warned" with a
-    warning, "" not at all. waits: whether the instance may be waiting for a person, such as for consent to the connection.
+    health: one of HEALTH.
+    says: the word in plain English.
+    ends: how it ends the wait for another word: "failed" at once, "warned" with a warning, "" not at all.
+    waits: whether the instance may be waiting for a person, such as for consent to the connection.
     """
 
     health: str = "unknown"
@@ -43,22 +45,25 @@ GOOD = tuple(word for word, status in STATUSES.items() if status.health == "heal
 
 
 def status_of(word: object) -> Status:
-    """What a word says, in any case. A longer one with a word for waiting in it, such as CONSENT_PENDING, may wait for a person too."""
-    shown = str(word or "").upper()
-    waits = any(status.waits and known in shown for known, status in STATUSES.items())
-    return STATUSES.get(shown) or Status(waits=waits)
+    """What a word says, in any case. A longer one with a word for waiting in it, such as CONSENT_PENDING, may
+    wait for a person too.
+    """
+    upper = str(word or "").upper()
+    waits = any(status.waits and known in upper for known, status in STATUSES.items())
+    return STATUSES.get(upper) or Status(waits=waits)
 
 
 def reasons(details: t.Any) -> str:
-    """Why, in the tenant's words on one line, such as "connection is INVALID (Token expired: HTTP 401)"; empty when it does not say.
+    """Why, in the tenant's words on one line, such as "connection is INVALID (Token expired: HTTP 401)";
+    empty when it does not say.
 
-    details: status_details, option-shaped. Told are the components that are not VALID or have an error; if there are none, all that have
-    a message.
+    details: status_details, option-shaped. Told are the components that are not VALID or have an error; if
+        there are none, all that have a message.
     """
-    shown = details if isinstance(details, dict) else {}
-    wrong = {name: one for name, one in shown.items() if one.get("status") != "VALID" or one.get("error")}
-    told = []
-    for name, one in (wrong or {name: one for name, one in shown.items() if one.get("message")}).items():
+    components = details if isinstance(details, dict) else {}
+    wrong = {name: one for name, one in components.items() if one.get("status") != "VALID" or one.get("error")}
+    texts = []
+    for name, one in (wrong or {name: one for name, one in components.items() if one.get("message")}).items():
         words = ": ".join(filter(None, (str(one.get(key) or "").rstrip(".") for key in ("message", "error"))))
-        told.append(f"{name} is {one.get('status') or 'not known'}{f' ({words})' if words else ''}")
-    return " ".join(", ".join(told).split())[:WORDS_SHOWN]
+        texts.append(f"{name} is {one.get('status') or 'not known'}{f' ({words})' if words else ''}")
+    return " ".join(", ".join(texts).split())[:WORDS_SHOWN]

@@ -21,8 +21,8 @@ SECTION = "verified"
 class Trust:
     """What earlier runs found by reading instances in full.
 
-    key: of the digests of items, which hold secrets; whoever has the file of the memory alone can guess none. on: whether it is used;
-    otherwise it is only kept true.
+    key: of the digests of items, which hold secrets; whoever has the file of the memory alone can guess none.
+    on: whether it is used; otherwise it is only kept true.
     """
 
     def __init__(self, memory: Memory, key: t.Callable[[], str], *, on: bool) -> None:
@@ -33,31 +33,37 @@ class Trust:
         return {instance_id: entry.value for instance_id, entry in self._memory.all(SECTION).items()}
 
     def plan(self, item: Item, listed: Instance) -> Plan | None:
-        """Nothing to do, where an earlier run found that for the same item, and the list shows that nobody has changed the instance since;
-        None where it has to be read (docs/api.md: instance.changed). listed: its entry in the list.
+        """Nothing to do, where an earlier run found that for the same item, and the list shows that nobody
+        has changed the instance since; None where it has to be read (docs/api.md: instance.changed).
+
+        listed: its entry in the list.
         """
         known = self._known.get(listed.id) if self.on else None
-        shown = [last_update(listed.raw), listed.count]
-        if not isinstance(known, dict) or shown[0] is None or known.get("shown") != shown or known.get("item") != self._digest(item):
+        state = [last_update(listed.raw), listed.count]
+        if not isinstance(known, dict) or state[0] is None or known.get("shown") != state or known.get("item") != self._digest(item):
             return None
         not_compared = known.get("not_compared")
-        return Plan("none", before=listed.shown, after=listed.shown, not_compared=not_compared if isinstance(not_compared, list) else [])
+        not_compared = not_compared if isinstance(not_compared, list) else []
+        return Plan("none", before=listed.reported, after=listed.reported, not_compared=not_compared)
 
     def keep(self, verified: list[tuple[Item, Plan, Instance]], doubtful: set[str]) -> None:
-        """verified: items that had nothing to do, with their instance as it was read in full. doubtful: ids that are no longer trusted."""
-        found: dict[str, t.Any] = {}
+        """verified: items that had nothing to do, with their instance as it was read in full.
+
+        doubtful: ids that are no longer trusted.
+        """
+        entries: dict[str, t.Any] = {}
         for item, plan, instance in verified if self.on else ():
             updated = last_update(instance.raw)
             if updated is not None:
-                found[instance.id] = {
+                entries[instance.id] = {
                     "item": self._digest(item),
                     "shown": [updated, instance.listed_count],
                     "not_compared": plan.not_compared,
                 }
         forget = {each for each in doubtful if each in self._known}
-        if forget or any(self._known.get(each) != value for each, value in found.items()):
-            self._memory.change(SECTION, found, forget)
-            self._known.update(found)
+        if forget or any(self._known.get(each) != value for each, value in entries.items()):
+            self._memory.change(SECTION, entries, forget)
+            self._known.update(entries)
             for each in forget:
                 self._known.pop(each, None)
 

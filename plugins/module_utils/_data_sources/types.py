@@ -8,6 +8,7 @@ import dataclasses
 import typing as t
 
 from .. import _addresses as code
+from .fields import CREDENTIALS
 
 VCS, CI_TOOL, CI_CD, VENDOR, GENERIC = "vcs", "ci_tool", "ci_cd", "vendor", "generic"
 # Category of the guide -> the stage of the software life cycle it belongs to.
@@ -16,7 +17,12 @@ STAGES = {VCS: "code", CI_TOOL: "build", CI_CD: "build_deploy", VENDOR: "cross_s
 
 @dataclasses.dataclass(frozen=True)
 class Input:
-    """A short input of the roles' entries. option: the option of a data source it stands for; help: what it is; type: str or list."""
+    """A short input of the roles' entries.
+
+    option: the option of a data source it stands for.
+    help: what it is.
+    type: str or list.
+    """
 
     option: str
     help: str
@@ -56,11 +62,17 @@ _IN_CONSOLE = "edit the instance in the console and enter the new ones"
 class IntegrationType:
     """One integration type.
 
-    category: a key of STAGES. variable: the role variable that lists such instances. inputs: which of INPUTS its entries take.
-    hosting: "saas", "self_hosted", "both" or "none". person: what only a person can do, once the instance exists.
-    created_by: when the API cannot create it, what does. destroys: what goes with an instance that is deleted. rotation: how its
-    credentials are renewed, by a person, since the API cannot. consent: whether the tenant can use it only after somebody agreed in a
-    browser. host: where its repositories are, unless the instance names a host. product: whose spelling of repositories they have.
+    category: a key of STAGES.
+    variable: the role variable that lists such instances.
+    inputs: which of INPUTS its entries take.
+    hosting: "saas", "self_hosted", "both" or "none".
+    person: what only a person can do, once the instance exists.
+    created_by: when the API cannot create it, what does.
+    destroys: what goes with an instance that is deleted.
+    rotation: how its credentials are renewed, by a person, since the API cannot.
+    consent: whether the tenant can use it only after somebody agreed in a browser.
+    host: where its repositories are, unless the instance names a host.
+    product: whose spelling of repositories they have.
     """
 
     category: str
@@ -84,9 +96,14 @@ class IntegrationType:
         return "EXTERNAL_VENDOR_INTEGRATIONS" if self.category == VENDOR else "DEFAULT"
 
     @property
-    def takes(self) -> tuple[str, ...]:
+    def creation_options(self) -> tuple[str, ...]:
         """The options that its creation wants, as far as the console tells."""
         return tuple(INPUTS[name].option for name in self.inputs)
+
+    @property
+    def credentials(self) -> tuple[str, ...]:
+        """Those of them that the tenant never gives back."""
+        return tuple(option for option in self.creation_options if option in CREDENTIALS)
 
 
 _CONSENT = "authorise the application in a browser: Cortex console, Data Sources, this instance"
@@ -207,7 +224,9 @@ def is_word(kind: str) -> bool:
 
 
 def known(name: object) -> IntegrationType | None:
-    """The type of that name, whose case a tenant may spell as it likes; None for one that is not in the table, or not shown."""
+    """The type of that name, whose case a tenant may spell as it likes; None for one that is not in the
+    table, or not shown.
+    """
     return TYPES.get(str(name or "").upper())
 
 
@@ -216,6 +235,8 @@ VARIABLES = {kind.variable: name for name, kind in TYPES.items() if kind.variabl
 
 
 def repository_key(kind: t.Any) -> t.Callable[[str], str]:
-    """How repositories of a type are told apart: where its product ignores case, or writes one name in two normal forms, so is it here."""
-    found = known(kind)
-    return code.path_key if found and found.product not in ("", code.CODE_COMMIT) else str
+    """How repositories of a type are told apart: where its product ignores case, or writes one name in two
+    normal forms, so is it here.
+    """
+    integration = known(kind)
+    return code.path_key if integration and integration.product not in ("", code.CODE_COMMIT) else str

@@ -9,15 +9,18 @@ import datetime
 import re
 import typing as t
 
+from .._admitted import Raw
 from .._http.redaction import Redactor
 from .._state import Memory
-from .fields import MANUAL, Item, Raw, from_api, get
+from .fields import MANUAL, Item, from_api, get
 from .instance import Begun, Instance
 
 SECTION = "unscoped"
-# A creation may take so many seconds, from the time that the tenant notes for it to that of the last change it makes by itself.
+# A creation may take so many seconds, from the time that the tenant notes for it to that of the last change
+# it makes by itself.
 ONE_MOMENT = 5.0
-# How long (seconds) a creation that nobody remembers may wait for its scope. What is older has been used as it is.
+# How long (seconds) a creation that nobody remembers may wait for its scope. What is older has been used as
+# it is.
 FRESH = 86400.0
 
 
@@ -25,9 +28,11 @@ FRESH = 86400.0
 class Unscoped:
     """An instance that a run created, and whose scope it did not see set.
 
-    type, name, host: as the item gave them. selection_type: what the tenant selected by itself, and repositories: how many; None where
-    it did not show that. created, updated: when it was created and changed last, as the tenant writes it. time: when it was created, in
-    seconds since 1970.
+    type, name, host: as the item gave them.
+    selection_type: what the tenant selected by itself, and repositories: how many; None where it did not show
+        that.
+    created, updated: when it was created and changed last, as the tenant writes it.
+    time: when it was created, in seconds since 1970.
     """
 
     type: str
@@ -41,16 +46,18 @@ class Unscoped:
 
 
 def remember(memory: Memory, redactor: Redactor, item: Item, instance: Raw) -> None:
-    """Called with what a creation answered or left behind, and again when a read shows more of it. No secret is kept."""
-    shown = from_api(instance)
+    """Called with what a creation answered or left behind, and again when a read shows more of it. No secret
+    is kept.
+    """
+    reported = from_api(instance)
     value: t.Any = {
         "type": item["type"],
         "name": item.get("name"),
         "host": get(item, "domain.hostname"),
-        "selection_type": _text(shown.get("selection_type")),
-        "repositories": len(shown["repositories"]) if "repositories" in shown else None,
-        "created": _text(shown.get("created_at")),
-        "updated": _text(shown.get("updated_at")),
+        "selection_type": _text(reported.get("selection_type")),
+        "repositories": len(reported["repositories"]) if "repositories" in reported else None,
+        "created": _text(reported.get("created_at")),
+        "updated": _text(reported.get("updated_at")),
     }
     known, value = memory.get(SECTION, str(instance["id"])), redactor.value(value)
     if known is None or known.value != value:
@@ -68,11 +75,11 @@ def forget(memory: Memory, instance_id: str) -> None:
 
 def unscoped(memory: Memory) -> dict[str, Unscoped]:
     """What is remembered, by id, the oldest first. What does not look like that is left out."""
-    found: dict[str, Unscoped] = {}
+    remembered: dict[str, Unscoped] = {}
     for instance_id, entry in memory.all(SECTION).items():
         value: t.Any = entry.value
         try:
-            found[instance_id] = Unscoped(
+            remembered[instance_id] = Unscoped(
                 type=str(value["type"]),
                 name=_text(value["name"]),
                 host=_text(value["host"]),
@@ -84,25 +91,30 @@ def unscoped(memory: Memory) -> dict[str, Unscoped]:
             )
         except (KeyError, TypeError, ValueError):
             continue
-    return found
+    return remembered
 
 
 def begun(instance: Instance, remembered: dict[str, Unscoped], now: float) -> Begun | None:
-    """Whether an instance is what a creation left without its scope. remembered: by id. now: in seconds since 1970.
+    """Whether an instance is what a creation left without its scope.
 
-    What a scan changes is no sign that somebody touched it: how many repositories are selected, the status, and the time of the last
-    change. So of one that is remembered only these count: that it is the same instance, by id, type and time of creation, and that its
-    selection is of the type that the tenant began with, and no list that somebody chose. Of one that nobody remembers: that it was
-    created within a day, and never changed since.
+    remembered: by id.
+    now: in seconds since 1970.
+
+    What a scan changes is no sign that somebody touched it: how many repositories are selected, the status,
+    and the time of the last change. So of one that is remembered only these count: that it is the same
+    instance, by id, type and time of creation, and that its selection is of the type that the tenant began
+    with, and no list that somebody chose. Of one that nobody remembers: that it was created within a day, and
+    never changed since.
     """
-    shown = instance.shown
-    if not instance.full or (shown.get("selection_type") == MANUAL and shown.get("repositories")):
+    reported = instance.reported
+    if not instance.full or (reported.get("selection_type") == MANUAL and reported.get("repositories")):
         return None
-    created, updated = (_text(shown.get(option)) for option in ("created_at", "updated_at"))
+    created, updated = (_text(reported.get(option)) for option in ("created_at", "updated_at"))
     untouched = _one_moment(created, updated)
     one = remembered.get(instance.id)
     same = one is not None and one.type.upper() == instance.type and (one.created == created or None in (one.created, created))
-    if one is not None and same and shown.get("selection_type") in (one.selection_type, *([] if one.selection_type else ["CURRENT_STATE"])):
+    began_with = (one.selection_type, *([] if one.selection_type else ["CURRENT_STATE"])) if one else ()
+    if one is not None and same and reported.get("selection_type") in began_with:
         return Begun(ours=True, untouched=untouched or (updated is not None and updated == one.updated))
     fresh = abs(now - (_seconds(created) or 0.0)) < FRESH
     return Begun(ours=False, untouched=True) if untouched and fresh else None
@@ -114,14 +126,16 @@ def _one_moment(one: str | None, other: str | None) -> bool:
 
 
 def _seconds(text: str | None) -> float | None:
-    """A time as tenants write it, as seconds since 1970: ISO 8601, or a number of seconds or milliseconds. None if it is neither."""
+    """A time as tenants write it, as seconds since 1970: ISO 8601, or a number of seconds or milliseconds.
+    None if it is neither.
+    """
     if text is None:
         return None
     if re.fullmatch(r"\d{9,14}(\.\d+)?", text):
         return float(text) / (1000.0 if float(text) > 1e11 else 1.0)
-    found = re.fullmatch(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)?", text)
+    parts = re.fullmatch(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)?", text)
     try:
-        return datetime.datetime.fromisoformat(f"{found[1]}{(found[3] or 'Z').replace('Z', '+00:00')}").timestamp() if found else None
+        return datetime.datetime.fromisoformat(f"{parts[1]}{(parts[3] or 'Z').replace('Z', '+00:00')}").timestamp() if parts else None
     except ValueError:
         return None
 

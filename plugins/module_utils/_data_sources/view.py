@@ -9,25 +9,26 @@ import time
 import typing as t
 
 from .._addresses import host_key
+from .._admitted import Raw
 from .._api import Api
 from .._errors import InputError, TenantError
 from .._state import Memory
-from .fields import Item, Raw, get, label
+from .differences import needs_full
+from .fields import Item, get, label
 from .instance import Instance
 from .made import applied_mappings, creatable
 from .match import Match, contradictions, match, proves
-from .plan import needs_full
 from .unscoped import Unscoped, begun, unscoped
 
 # A tenant may need a moment until a read shows what was written.
 SETTLE_PAUSES = (0.0, 0.5, 1.0, 2.0)
 
 
-def tell_odd(api: Api, instance: Instance) -> None:
+def warn_of_odd(api: Api, instance: Instance) -> None:
     """One warning for each member that the tenant shows in a form that is not known."""
     for member in instance.odd:
-        said = f"The tenant shows {member} in a form that cannot be read"
-        api.client.warn_once(said, f", first of {instance.label}: what cannot be read counts as not shown.")
+        odd = f"The tenant shows {member} in a form that cannot be read"
+        api.client.warn_once(odd, f", first of {instance.label}: what cannot be read counts as not shown.")
 
 
 class Undetermined(TenantError):
@@ -35,13 +36,16 @@ class Undetermined(TenantError):
 
 
 class View:
-    """The instances seen so far, by id: from the list, replaced by what a read by id shows. May be used by several threads."""
+    """The instances seen so far, by id: from the list, replaced by what a read by id shows. May be used by
+    several threads.
+    """
 
     def __init__(self, api: Api, memory: Memory | None = None) -> None:
         self.api, self.memory = api, memory
         self.instances: dict[str, Instance] = {}
         self._listed: dict[str, Raw] = {}
-        # Ids by name and identifier; by host, of those that show neither, and of those whose identifier need not be the name.
+        # Ids by name and identifier; by host, of those that show neither, and of those whose identifier need
+        # not be the name.
         self._by_word: dict[str, list[str]] = {}
         self._hidden: dict[str, list[str]] = {}
         self._unproven: dict[str, list[str]] = {}
@@ -52,7 +56,7 @@ class View:
         """Read the list anew; what was read by id before is forgotten."""
         listed = [Instance(raw, full=False) for raw in self.api.list_data_sources()]
         for instance in listed:
-            tell_odd(self.api, instance)
+            warn_of_odd(self.api, instance)
         self.instances = {instance.id: instance for instance in listed}
         self._listed = {instance.id: instance.raw for instance in listed}
         self._by_word, self._hidden, self._unproven, self._unidentified = {}, {}, {}, []
@@ -71,8 +75,9 @@ class View:
         return self._listed.get(instance_id, {})
 
     def candidates(self, item: Item) -> list[Instance]:
-        """The listed instances that an item may mean, as far as words and hosts tell: with thousands of both, not each is compared with
-        each."""
+        """The listed instances that an item may mean, as far as words and hosts tell: with thousands of both,
+        not each is compared with each.
+        """
         words = [item[option] for option in ("identifier", "name") if option in item]
         if not words:
             return list(self.instances.values())
@@ -88,13 +93,17 @@ class View:
         return [instance for i in dict.fromkeys(ids) if (instance := self.instances.get(i)) is not None]
 
     def creatable(self, kind: str) -> bool | None:
-        """Whether the tenant creates instances of a type; None when nobody has tried yet, or nobody remembers."""
+        """Whether the tenant creates instances of a type; None when nobody has tried yet, or nobody
+        remembers.
+        """
         if self.api.generation == "previous":
             return False
         return creatable(self.memory, kind) if self.memory else None
 
     def proven(self, item: Item) -> list[str]:
-        """The ids of the listed instances that are the item's beyond doubt, so that no other item of the list can mean them."""
+        """The ids of the listed instances that are the item's beyond doubt, so that no other item of the list
+        can mean them.
+        """
         if "id" in item:
             return [item["id"]]
         words = {item[option] for option in ("identifier", "name") if option in item}
@@ -113,84 +122,101 @@ class View:
                 subject=subject or f"id {instance_id}",
             )
         applied = applied_mappings(self.memory, raw) if self.memory else None
-        found = Instance.read(raw, self._listed.get(instance_id, {}), applied)
-        found = self.instances[instance_id] = dataclasses.replace(found, begun=begun(found, self._unscoped, time.time()))
-        tell_odd(self.api, found)
-        return found
+        read = Instance.read(raw, self._listed.get(instance_id, {}), applied)
+        current = self.instances[instance_id] = dataclasses.replace(read, begun=begun(read, self._unscoped, time.time()))
+        warn_of_odd(self.api, current)
+        return current
 
     def fetch_to_delete(self, instance_id: str, subject: str = "") -> Instance | None:
-        """Like fetch, for what is to be deleted. Raises TenantError when the list says that the id is another data source."""
-        found, listed = self.fetch(instance_id, subject), self._listed.get(instance_id)
-        if found is not None and listed is not None:
-            different = contradictions(Instance(listed, full=False), Instance(found.own, full=True))
+        """Like fetch, for what is to be deleted. Raises TenantError when the list says that the id is another
+        data source.
+        """
+        current, listed = self.fetch(instance_id, subject), self._listed.get(instance_id)
+        if current is not None and listed is not None:
+            different = contradictions(Instance(listed, full=False), Instance(current.own, full=True))
             if different:
                 raise TenantError(
                     f": read by its id it has another {' and '.join(different)} than in the list, so it cannot be told which data source "
                     "that id is: not deleted. Look at both in the console.",
-                    subject=found.label,
+                    subject=current.label,
                 )
-        return found
+        return current
 
     def find(
         self,
         item: Item,
         *,
         full: bool,
-        taken: t.Container[str] = (),
+        claimed: t.Container[str] = (),
         trusted: t.Callable[[Instance], bool] = lambda _listed: False,
     ) -> Match:
-        """The instance that the item means, if any. full: read it by id, even if the list shows enough to compare.
+        """The instance that the item means, if any.
 
-        taken: ids of instances that other items of the list mean beyond doubt. trusted: whether what the list shows is enough this time.
-        Raises InputError for an id that does not exist and for several matches, Undetermined when it cannot be told.
+        full: read it by id, even if the list shows enough to compare.
+        claimed: ids of instances that other items of the list mean beyond doubt.
+        trusted: whether what the list shows is enough this time.
+        Raises InputError for an id that does not exist and for several matches, Undetermined when it cannot
+        be told.
         """
         if "id" in item:
             listed = self.instances.get(item["id"])
             if listed is not None and item["state"] == "present" and trusted(listed):
                 return Match(listed, by="id")
             fetch = self.fetch_to_delete if item["state"] == "absent" else self.fetch
-            found = fetch(item["id"], label(item))
-            if found is None and item["state"] != "absent":
+            current = fetch(item["id"], label(item))
+            if current is None and item["state"] != "absent":
                 raise InputError(
                     f"there is no data source with id {item['id']} in this tenant, and an id never creates one. "
                     "Correct it, or leave it out to create."
                 )
-            return Match(found, by="id")
-        result = self.match(item, self.candidates(item), taken)
-        if result.found is None or result.found.full or item["state"] == "created":
+            return Match(current, by="id")
+        result = self.match(item, self.candidates(item), claimed)
+        if result.instance is None or result.instance.full or item["state"] == "created":
             return result
-        if item["state"] == "present" and trusted(result.found):
+        if item["state"] == "present" and trusted(result.instance):
             return result
         # What is to be deleted is shown, and named by the digest, as it is: with all that goes with it.
         if item["state"] == "absent":
-            return dataclasses.replace(result, found=self.fetch_to_delete(result.found.id, label(item)))
-        if full or needs_full(item, result.found):
-            return dataclasses.replace(result, found=self.fetch(result.found.id, label(item)))
+            return dataclasses.replace(result, instance=self.fetch_to_delete(result.instance.id, label(item)))
+        if full or needs_full(item, result.instance):
+            return dataclasses.replace(result, instance=self.fetch(result.instance.id, label(item)))
         return result
 
-    def match(self, item: Item, among: list[Instance], taken: t.Container[str] = ()) -> Match:
-        """Like find, by identity alone; instances whose list entry hides an identifying field are read by id."""
-        result = match(item, among, taken)
+    def match(self, item: Item, among: list[Instance], claimed: t.Container[str] = ()) -> Match:
+        """Like find, by identity alone; instances whose list entry hides an identifying field are read by id.
+        """
+        result = match(item, among, claimed)
         if result.unread:
             for instance_id in result.unread:
                 self.fetch(instance_id)
-            result = match(item, [now for one in among if (now := self.instances.get(one.id)) is not None], taken)
+            result = match(item, [now for one in among if (now := self.instances.get(one.id)) is not None], claimed)
         if result.undetermined:
             raise Undetermined(result.undetermined)
         if not result.proven and item["state"] == "absent":
-            why = result.warning or f"{label(item)}: matched to id {result.found.id if result.found else ''} by its {result.by} alone."
+            matched = result.instance.id if result.instance else ""
+            why = result.warning or f"{label(item)}: matched to id {matched} by its {result.by} alone."
             raise Undetermined(f"{why} That is not enough to delete it; give its id.")
         return result
 
     def settled(self, instance_id: str, subject: str, differences: t.Callable[[Instance], list[str]] = lambda _: []) -> Instance:
         """Read back after a write; a few times while the tenant does not yet show what was written."""
-        shown: Instance | None = None
+        current: Instance | None = None
         for pause in SETTLE_PAUSES:
             time.sleep(pause)
-            shown = self.fetch(instance_id, subject)
-            if shown is not None and not differences(shown):
+            current = self.fetch(instance_id, subject)
+            if current is not None and not differences(current):
                 break
-        if shown is None:
+        if current is None:
             lost = f" (id {instance_id}) was written, but the tenant does not show it. Run again to see what stands."
             raise TenantError(lost, subject=subject)
-        return shown
+        return current
+
+    def gone(self, instance_id: str, subject: str) -> None:
+        """Read again after a deletion. Raises TenantError when the tenant still shows the instance after a
+        few times.
+        """
+        for pause in SETTLE_PAUSES:
+            time.sleep(pause)
+            if self.api.get_data_source(instance_id, subject) is None:
+                return
+        raise TenantError(" was deleted, but the tenant still shows it. Look in the console, then run again.", subject=subject)

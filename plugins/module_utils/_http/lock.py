@@ -102,7 +102,7 @@ def _begins(directory: str) -> str:
     return f"{directory} cannot be shared with other jobs"
 
 
-def hold_alone(file: t.TextIO) -> None:
+def hold_alone(file: t.IO[t.Any]) -> None:
     """Wait until no other process or thread holds this file; closing it lets it go. Raises OSError when it is held too long."""
     deadline = time.monotonic() + SHORT_LOCK_SECONDS
     while True:

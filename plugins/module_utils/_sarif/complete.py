@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import typing as t
 
-from .rules.clean import Raw, level_of, text_of
+from .._admitted import Raw
+from .rules.clean import level_of, text_of
 from .rules.shape import SHAPES
 
 # Of so many notifications of an invocation the first ones are told.

@@ -30,8 +30,8 @@ def verify(
     """Ask the tenant; the result of the module tenant_verify.
 
     report: the file that the profile is written to, None for none. may_write: whether one collector may be made and deleted again.
-    Raises ApiError where no tenant answers; InputError for a report that cannot be written. A failure while the collector is looked
-    at, or deleted, comes with the profile of what was seen.
+    Raises ApiError where no tenant answers, or it lets nothing be read, and keeps no report then; InputError for a report that cannot
+    be written. A failure while the collector is looked at, or deleted, comes with the profile of what was seen.
     """
     if repository_url and not may_write:
         raise InputError("verify_repository_url is given without verify_write: an upload needs a collector. Nothing was sent.")
@@ -46,12 +46,10 @@ def verify(
         listed = evidence.value("generation") is not None
         if writes and listed and not asking.has_previous():
             write(asking, repository_url)
-    except Enough:
-        pass
-    except (ApiError, PartlyDone) as exc:
-        if not evidence.forms:
+    except (Enough, ApiError, PartlyDone) as exc:
+        if not asking.answered:
             raise
-        failure = exc
+        failure = None if isinstance(exc, Enough) else exc
     seconds = round(time.monotonic() - began, 1)
     profile = _profile(evidence, asking.requests, seconds, wrote=writes, version=version)
     text = api.client.redactor.text(_HEAD + as_yaml(profile))

@@ -8,6 +8,7 @@ import json
 import secrets
 import typing as t
 
+from .._admitted import Raw
 from .._api import INSTANCES, SHORT_DELETE
 from .._data_sources.collector_token import find_credentials
 from .._data_sources.fields import COLLECTOR_SETTINGS
@@ -16,7 +17,7 @@ from .._http.redaction import secrets_in
 from .._http.signing import CollectorToken
 from . import published as p
 from .asking import FOR_DELETION, Asking, Enough, Reply, below, unwrap
-from .reads import Raw, whole, words
+from .reads import whole, words
 
 PREFIX = "cortex-cloud-appsec-verify-"
 # Reads after the creation during which it may settle.
@@ -142,7 +143,7 @@ class _Collector:
         seen = self.seen
         try:
             answer = self.asking.api.upload_sarif(
-                json.dumps(report()).encode(), collector_id=self.id, token=token, query={"repository_url": repository_url}
+                json.dumps(sarif_report()).encode(), collector_id=self.id, token=token, query={"repository_url": repository_url}
             )
         except ApiError as exc:
             seen.form("upload", exc.status)
@@ -285,7 +286,7 @@ def _findings(message: t.Any) -> int | None:
     return int(parts[-1]) if parts and parts[-1].isdigit() else None
 
 
-def report() -> Raw:
+def sarif_report() -> Raw:
     """A report of two results, about files that no repository has."""
     rule = "cortex-cloud-appsec-verify"
 

@@ -10,14 +10,13 @@ import hashlib
 import json
 import typing as t
 
+from ..._admitted import Raw
 from ..._errors import InputError
-from ..normalise import Outcome
+from ..normalise import Normalised
 from ..rules.context import Shell
 from .shrink import shorten, without_context
 from .split import Batch, plan_parts
 from .spool import Spool
-
-Raw = dict[str, t.Any]
 
 # The collector takes 10 MB, and nothing says whether decimal or binary.
 LIMIT = 9_900_000
@@ -96,7 +95,7 @@ class Packer:
         content = json_bytes(result) + b","
         self.batches[run].add(self.spool.add(content), len(content) - 1, rule, path, result["level"])
 
-    def documents(self, outcome: Outcome) -> list[_Made]:
+    def documents(self, outcome: Normalised) -> list[_Made]:
         """What to send, with its results by level; empty when there is nothing. Raises InputError when it does not fit."""
         if not outcome.shells:
             return []
@@ -114,11 +113,11 @@ class Packer:
             raise InputError(self._too_big(outcome, size))
         return self._parts(outcome)
 
-    def _size(self, outcome: Outcome) -> int:
+    def _size(self, outcome: Normalised) -> int:
         frames = sum(len(json_bytes(shell.with_rules(range(len(shell.rules))))) + 16 for shell in outcome.shells.values())
         return len(json_bytes(outcome.log)) + frames + sum(batch.size for batch in self.batches.values())
 
-    def _parts(self, outcome: Outcome) -> list[_Made]:
+    def _parts(self, outcome: Normalised) -> list[_Made]:
         made = []
         for index, shell in outcome.shells.items():
             batch = self.batches[index]
@@ -140,7 +139,7 @@ class Packer:
         frame = json_bytes(shell.with_rules(rules))
         return [(b"" if first else b",") + frame[:-1] + b',"results":[', (self.batches[index], start, end), b"]}"]
 
-    def _document(self, outcome: Outcome, pieces: list[t.Any], batches: list[tuple[Batch, int, int]]) -> _Made:
+    def _document(self, outcome: Normalised, pieces: list[t.Any], batches: list[tuple[Batch, int, int]]) -> _Made:
         before = json_bytes({name: value for name, value in outcome.log.items() if name not in ("runs", "properties")})
         after = b',"properties":' + json_bytes(outcome.log["properties"]) if "properties" in outcome.log else b""
         document = Document(self.spool, [before[:-1] + b',"runs":[', *pieces, b"]" + after + b"}"])
@@ -197,7 +196,7 @@ class Packer:
             if text is not None:
                 batch.offsets[number], batch.sizes[number] = self.spool.add(text + b","), len(text)
 
-    def _too_big(self, outcome: Outcome, size: int) -> str:
+    def _too_big(self, outcome: Normalised, size: int) -> str:
         members: collections.Counter[str] = collections.Counter()
         largest = (0, "")
         for index, shell in outcome.shells.items():

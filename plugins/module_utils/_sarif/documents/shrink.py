@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-Raw = dict[str, t.Any]
+from ..._admitted import Raw
 
 _LEAST_TEXT = 200
 

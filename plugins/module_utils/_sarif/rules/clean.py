@@ -10,9 +10,6 @@ import re
 import typing as t
 from urllib.parse import quote
 
-Raw = dict[str, t.Any]
-
-
 # Programs that read SARIF hold lines and columns in 32 bits, and cannot load a document with a larger number.
 LARGEST = 2**31 - 1
 

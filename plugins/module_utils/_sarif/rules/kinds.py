@@ -9,7 +9,8 @@ from __future__ import annotations
 import functools
 import typing as t
 
-from .clean import EXACT, GONE, LARGEST, Check, Noter, Raw, check_of, not_sent, unique
+from ..._admitted import Raw
+from .clean import EXACT, GONE, LARGEST, Check, Noter, check_of, not_sent, unique
 from .shape import SHAPES, Member, Shape
 
 # From an object, whose members are clean, to how many changes a rule made to it.

@@ -8,7 +8,8 @@ import math
 import re
 import typing as t
 
-from .clean import GONE, Raw, text_of
+from ..._admitted import Raw
+from .clean import GONE, text_of
 from .context import Context, at
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\d{1,6})\}")

@@ -9,9 +9,8 @@ import re
 import typing as t
 from urllib.parse import quote, unquote
 
+from ..._admitted import Raw
 from .folders import absolute, below, canonical, folded, is_file_system, join, spelt
-
-Raw = dict[str, t.Any]
 
 # Base ids that mean the repository root by convention.
 _ROOT_NAMES = ("SRCROOT", "ROOTPATH", "PROJECTROOT", "REPOROOT", "REPO_ROOT", "SOURCEROOT")

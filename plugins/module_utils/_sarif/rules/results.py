@@ -4,7 +4,8 @@
 # PRIVATE to the collection: floor 3, the rules for a result: whether it is sent, which rule it means, its place, message and level.
 from __future__ import annotations
 
-from .clean import Raw, kind_of, level_of, text_of
+from ..._admitted import Raw
+from .clean import kind_of, level_of, text_of
 from .context import Context, Drop, at
 from .objects import object_in, score_of, word
 

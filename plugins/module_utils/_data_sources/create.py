@@ -1,0 +1,309 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, creating an instance: the request, a lost answer, a collector's token, and its first scope.
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import threading
+import typing as t
+
+from .._admitted import Raw
+from .._errors import ApiError, CortexError, PartlyDone, TenantError
+from .._http.redaction import holds_masked, secrets_in
+from .collector_token import CredentialsFile, credentials_content, find_credentials
+from .fields import COLLECTOR, Item, label
+from .instance import Instance
+from .lost import find_lost
+from .made import remember_creatable, remember_made
+from .match import Match, expected_identifier
+from .outcome import Outcome
+from .pending import to_complete
+from .plan import Plan, plan_item, plan_pending, plan_update, scope_item
+from .types import known
+from .unscoped import remember, remembers
+from .view import View
+from .wait import wait_for_status
+from .write import Writes
+
+# How long (seconds) an instance may take to appear in the list after a create whose answer was lost.
+LOOK_AGAIN_SECONDS = 15.0
+# How often a collector is created whose answer is lost each time.
+LOST_COLLECTORS = 3
+# The keys of uniqueProperties are published nowhere (docs/api.md: create.properties).
+_COLLECTOR_SETTINGS = (
+    "If it refuses a key of uniqueProperties: a collector is created with name, detectionMethod and fileType; give others with "
+    "unique_properties."
+)
+
+
+class Creator:
+    """Creates instances of one tenant. May be used by several threads.
+
+    approved: somebody approved the plans as they are, so that nothing else is done, though the tenant changes
+        meanwhile.
+    """
+
+    def __init__(self, writes: Writes, *, approved: bool) -> None:
+        self.writes, self.view, self.api, self.memory = writes, writes.view, writes.api, writes.memory
+        self.approved = approved
+        self._lock = threading.Lock()
+        # What this run knows of types: which the tenant has created, which it refused, and a lock for the
+        # first creation of each.
+        self._created: set[str] = set()
+        self._uncreatable: dict[str, ApiError] = {}
+        self._alone: dict[str, threading.Lock] = {}
+
+    def create(self, outcome: Outcome, item: Item, plan: Plan) -> bool:
+        """Create the instance, scope it, and wait for its status.
+
+        item: of a recreation the item with what is carried over.
+        Returns whether it was created. If not, it is there already, or cannot be created: the outcome has
+        another plan.
+        Raises CortexError; PartlyDone when it was created and the rest was not done.
+        """
+        keep = CredentialsFile(item["credentials_file"]) if item.get("credentials_file") and item["type"] == COLLECTOR else None
+        if keep:
+            keep.prepare()
+        try:
+            reply = self._post(outcome, item, plan.post)
+            if reply is None:
+                return False
+            outcome.changed, outcome.actions = True, [*(a for a in outcome.actions if a == "delete"), "create"]
+            if item["type"] == COLLECTOR:
+                self._keep_token(outcome, reply, keep)
+        finally:
+            if keep:
+                keep.discard()
+        made = Instance(reply, full=False)
+        if plan.put:
+            remember(self.memory, self.api.client.redactor, item, made.raw)
+        outcome.pending = to_complete(item, made.id)
+        outcome.data_source = {**(plan.after or {}), "id": made.id}
+        self._refuse_another_identifier(item, made)
+        if plan.put:
+            self._scope(outcome, item, made.id)
+        if "scope" not in outcome.actions:
+            outcome.data_source = self.view.settled(made.id, label(item)).reported
+        current = self.view.instances.get(made.id)
+        if current is not None:
+            remember_made(self.memory, self.api.client.redactor, item, current)
+            self._refuse_another_identifier(item, current)
+        wait_for_status(self.view, outcome, made.id)
+        return True
+
+    def _refuse_another_identifier(self, item: Item, made: Instance) -> None:
+        """What tells the new instance apart is not what the item says: the next run finds it by what is
+        remembered.
+        """
+        if expected_identifier(item) is None or made.identifier in (None, expected_identifier(item)):
+            return
+        remember_made(self.memory, self.api.client.redactor, item, made)
+        current = json.dumps(made.identifier, ensure_ascii=False)
+        raise PartlyDone(
+            f" was created (id {made.id}), but the tenant shows its identifier as {current}",
+            how=f"Give identifier: {current}, or delete it (state: absent, id: {made.id}).",
+            subject=label(item),
+        )
+
+    # -- the request
+
+    def _post(self, outcome: Outcome, item: Item, post: Raw) -> Raw | None:
+        """Create. Returns the reply, or what was found in its place; None when the outcome has another plan
+        now.
+        """
+        before = set(self.view.instances)
+        for _attempt in range(LOST_COLLECTORS):
+            try:
+                return self._first_of_type(item, post)
+            except ApiError as exc:
+                if self._replanned(outcome, item, exc):
+                    return None
+                if not exc.ambiguous:
+                    raise
+                lost = exc
+            # Sent again only when what it made is gone: a collector's token came with the answer, and nothing
+            # else can show it.
+            made = find_lost(self.api, item, post, lambda: before | set(self.view.instances), lost, LOOK_AGAIN_SECONDS)
+            if item["type"] != COLLECTOR:
+                outcome.warnings.append(f"The answer to creating {label(item)} was lost; what it made was found (id {made.id}).")
+                return made.raw
+            self._delete_orphan(outcome, item, made.id)
+        lost_again = f": the answer to creating it was lost {LOST_COLLECTORS} times; nothing is left of it. Run again."
+        raise TenantError(lost_again, subject=label(item))
+
+    def _first_of_type(self, item: Item, post: Raw) -> Raw:
+        """Create. The first creation of a type goes alone: should the tenant not create it, that is asked
+        once (docs/api.md: create.types).
+
+        Raises ApiError.
+        """
+        kind = item["type"]
+        if kind == COLLECTOR or self.view.creatable(kind) or kind in self._created:
+            return self.api.create_data_source(post, label(item))
+        with self._lock:
+            alone = self._alone.setdefault(kind, threading.Lock())
+        with alone:
+            refusal = self._uncreatable.get(kind)
+            if refusal is not None:
+                raise refusal
+            try:
+                reply = self.api.create_data_source(post, label(item))
+            except ApiError as exc:
+                if _refuses_type(exc):
+                    self._uncreatable[kind] = exc
+                raise
+            self._created.add(kind)
+        remember_creatable(self.memory, kind, True)
+        return reply
+
+    def _replanned(self, outcome: Outcome, item: Item, refusal: ApiError) -> bool:
+        """Give the outcome another plan where the refusal means that there is nothing to create. Returns
+        whether it does.
+        """
+        kind = item["type"]
+        if known(kind) and kind != COLLECTOR and _refuses_type(refusal):
+            remember_creatable(self.memory, kind, False)
+            if item.get("uncreatable") == "fail" or "delete" in outcome.actions:
+                raise refusal
+            outcome.adopt(plan_pending(item), predicted=False)
+            return True
+        if refusal.status == 422 and kind == COLLECTOR:
+            raise dataclasses.replace(refusal, hint=_COLLECTOR_SETTINGS) from None
+        if refusal.status == 409 or (refusal.status == 400 and "already exists" in refusal.words.lower()):
+            self._made_by_another(outcome, refusal)
+            return True
+        return False
+
+    def _made_by_another(self, outcome: Outcome, refusal: ApiError) -> None:
+        view = View(self.api)
+        view.load()
+        try:
+            match = view.find(outcome.item, full=True)
+        except CortexError:
+            match = Match()
+        if match.instance is None or self.approved:
+            raise refusal
+        outcome.warnings += filter(None, [match.warning])
+        outcome.warnings.append(f"{label(outcome.item)} was created by somebody else while this run was planning; it was taken as it is.")
+        outcome.adopt(plan_item(outcome.item, match.instance, self.view.creatable), predicted=False)
+
+    # -- a collector's token
+
+    def _keep_token(self, outcome: Outcome, reply: Raw, keep: CredentialsFile | None) -> None:
+        credentials = find_credentials({k: v for k, v in reply.items() if k not in ("uniqueProperties", "domain")})
+        made, subject = f" was created (id {reply['id']})", label(outcome.item)
+        again = f"Delete it (state: absent, id: {reply['id']}) and run again"
+        self.api.client.redactor.add(*([credentials["token"]] if credentials else secrets_in(reply)))
+        outcome.collector_credentials = credentials
+        if keep:
+            try:
+                keep.commit(credentials_content(reply, credentials, outcome.item.get("name")))
+            except OSError as exc:
+                unwritten = f"{made}, but its token could not be written to {keep.path} ({exc.strerror})"
+                if credentials and outcome.released:
+                    raise PartlyDone(unwritten, how="The result holds it: keep it from there.", subject=subject) from None
+                self._undo_collector(outcome, str(reply["id"]), unwritten)
+        if not credentials:
+            how = f"{again} with credentials_file, which keeps the answer as it is, or renew its token in the console."
+            if keep:
+                how = (
+                    f"The answer is in {keep.path}: add its token as token and the token's id as token_id there. If it has none, move "
+                    f"the file away. {again}, or renew its token in the console."
+                )
+            raise PartlyDone(f"{made}, but the answer held no token in a known form", how=how, subject=subject)
+
+    def _delete_orphan(self, outcome: Outcome, item: Item, instance_id: str) -> None:
+        try:
+            self._delete(instance_id, label(item))
+        except CortexError as exc:
+            outcome.changed, outcome.actions = True, [*outcome.actions, "create"]
+            raise PartlyDone(
+                f" was created (id {instance_id}), but its token was lost with the answer and deleting it failed; "
+                f"delete it (state: absent, id: {instance_id})",
+                exc,
+                subject=label(item),
+            ) from None
+        outcome.warnings.append(
+            f"The answer to creating {label(item)} was lost, and its token with it: what it made (id {instance_id}) was deleted."
+        )
+
+    def _undo_collector(self, outcome: Outcome, instance_id: str, unwritten: str) -> t.NoReturn:
+        """A collector whose token nobody has is of no use: it is deleted, so that the next run makes it
+        again.
+        """
+        subject = label(outcome.item)
+        outcome.collector_credentials = None
+        try:
+            self._delete(instance_id, subject)
+        except CortexError as exc:
+            how = f"Delete it (state: absent, id: {instance_id}), make room there, and run again."
+            raise PartlyDone(f"{unwritten}, and deleting it failed", exc, how, subject=subject) from None
+        outcome.actions = [action for action in outcome.actions if action != "create"]
+        outcome.changed = bool(outcome.actions)
+        raise CortexError(f"{unwritten}, so it was deleted again. Make room there, and run again.", subject=subject)
+
+    def _delete(self, instance_id: str, subject: str) -> None:
+        with self.writes.locked(instance_id):
+            self.api.delete_data_source(instance_id, subject)
+            self.writes.gone(instance_id, subject)
+
+    # -- the first scope
+
+    def _scope(self, outcome: Outcome, item: Item, instance_id: str) -> None:
+        try:
+            with self.writes.locked(instance_id):
+                waits = self._set_scope(outcome, item, self.view.settled(instance_id, label(item)))
+        except CortexError as exc:
+            done, how = f" was created (id {instance_id}), but its scope was not set", "Run again to complete it."
+            if outcome.plan.action == "recreate":
+                old = "take its old id out, " if "id" in outcome.item else ""
+                how = f"Its former scope is in {outcome.former_scope}: add to the item what of it is missing there, {old}and run again."
+            if not remembers(self.memory, instance_id):
+                how += (
+                    " No memory of it could be kept: should that run say that it narrows what is covered, set max_deselect to -1 for it "
+                    f"(id {instance_id})."
+                )
+            raise PartlyDone(done, exc, how, subject=label(item)) from None
+        if waits:
+            outcome.pending = to_complete(item, instance_id, scope_waits=True)
+
+    def _set_scope(self, outcome: Outcome, item: Item, current: Instance) -> bool:
+        """Returns whether the scope of a new instance waits for a person's consent.
+
+        current: as it is before that.
+        """
+        remember(self.memory, self.api.client.redactor, item, current.raw)
+        # Nobody has mapped anything in it yet, whether the tenant shows that or not.
+        unmapped = dataclasses.replace(current, applied=[], begun=None)
+        plan = plan_update(scope_item(item, outcome.plan.after or {}, current), unmapped)
+        outcome.warnings += plan.warnings
+        if not plan.changed:
+            self.writes.scoped(plan, current.id)
+            return bool(plan.pending)
+        if "uniqueProperties" in outcome.plan.post:
+            # A tenant that hides values and clears what an update leaves out would lose them; here they are
+            # still known.
+            visible = {k: v for k, v in (current.settings or {}).items() if not holds_masked(v)}
+            plan.put["uniqueProperties"] = {**visible, **outcome.plan.post["uniqueProperties"]}
+        try:
+            self.writes.put(outcome, plan, current.id, "scope")
+        except ApiError as exc:
+            kind = known(item["type"])
+            if not (kind and kind.consent and exc.status in (400, 409, 422)):
+                raise
+            # The tenant takes a scope only after a person's consent: that is no failure of this run.
+            outcome.warnings.append(f"{label(item)} was created; the tenant does not take its scope yet ({exc.words}).")
+            return True
+        self.writes.scoped(plan, current.id)
+        return False
+
+
+def _refuses_type(refusal: ApiError) -> bool:
+    """Whether it is about the type of the data source ("requestBody.type: ..."), and not about a member such
+    as credentials.type.
+    """
+    names_type = re.search(r"(?:^|[\s\[;(])(?:(?:request)?body\.)?type\s*:|[\"'`]type[\"'`]", refusal.words, re.IGNORECASE)
+    return refusal.status == 422 and names_type is not None

@@ -1,0 +1,127 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, in what an item, an instance and a request differ, as far as the tenant reports it. Pure.
+from __future__ import annotations
+
+import typing as t
+
+from .._addresses import host_key
+from .._http.redaction import alike
+from .fields import FIELDS, IMMUTABLE, MANUAL, MAPPING, REPORTED, WRITE_ONLY, Item, get
+from .instance import Instance
+from .parts import changed_settings, sends_settings_anyway
+from .pending import awaits_consent
+from .types import repository_key
+
+_OPTION_OF = {field.api: field.option for field in FIELDS}
+
+
+class Difference(t.NamedTuple):
+    """A field that an item gives and that an instance reports differently."""
+
+    option: str
+    current: str
+    desired: str
+
+
+def same(option: str, one: t.Any, other: t.Any) -> bool:
+    """Whether two values of an option mean the same to the tenant. A masked one may be any."""
+    if alike(one, other):
+        return True
+    if option == "domain.hostname":
+        return host_key(str(one)) == host_key(str(other))
+    if option == "self_signed_certificate":
+        # PEM: line ends and blank lines say nothing.
+        return str(one).split() == str(other).split()
+    return option in IMMUTABLE and str(one).upper() == str(other).upper()
+
+
+def immutable_difference(item: Item, reported: Item) -> Difference | None:
+    """The first field that differs and cannot be updated; one that is not reported is unknown, not different.
+    """
+    for option in IMMUTABLE:
+        desired, current = get(item, option), get(reported, option)
+        if desired is None or current is None or same(option, current, desired):
+            continue
+        if option == "self_signed_certificate":
+            return Difference(option, "another", "the one given")
+        return Difference(option, str(current), str(desired))
+    return None
+
+
+def needs_full(item: Item, listed: Instance) -> bool:
+    """Whether an instance must be read by id before an item can be planned.
+
+    An entry of the list never says what is selected or mapped. What it does report is enough to see that
+    nothing has to be done, but not to change something: an update replaces what the entry may leave out.
+    """
+    if listed.full:
+        return False
+    mapped = "external_projects" in item and item.get("external_projects_update") != "on_create"
+    if mapped or "repositories" in item or "scope_rules" in item:
+        return True
+    reported = listed.reported
+    # By the type and the host it was told apart, so that those are known.
+    compared = ("selection_type", *(() if listed.published else ("unique_properties",)), *IMMUTABLE)
+    if any(get(item, option) is not None and get(reported, option) is None for option in compared):
+        return True
+    if immutable_difference(item, reported):
+        return item.get("recreate") == "when_immutable_differs"
+    differs = "selection_type" in item and item["selection_type"] != reported.get("selection_type")
+    changes = differs or changed_settings(item, listed) or sends_settings_anyway(item, listed)
+    return bool(changes) and not awaits_consent(reported)
+
+
+def unexpected(before: Item | None, after: Item | None, current: Instance) -> list[str]:
+    """How an instance that was read back differs from the plan. Fields that change by themselves are left
+    out.
+
+    before, after: of the plan, option-shaped.
+    current: as it was read after the write.
+    Returns one phrase for each option, such as "repositories is not as sent".
+    """
+    reported, planned, differences = current.reported, after or {}, []
+    for option in REPORTED:
+        desired, actual = planned.get(option), reported.get(option)
+        if desired is None or (option == "repositories" and planned.get("selection_type") != MANUAL):
+            continue
+        if actual is None:
+            # Never reported is unknown; reported before and not any more is gone.
+            if desired and (before or {}).get(option):
+                differences.append(f"{option} is not there any more")
+        elif not _as_planned(option, desired, actual, current.type):
+            managed = before is None or before.get(option) != planned.get(option)
+            differences.append(f"{option} {'is not as sent' if managed else 'changed although it was not to'}")
+    return differences
+
+
+def _as_planned(option: str, desired: t.Any, actual: t.Any, kind: str) -> bool:
+    if option == "repositories":
+        # A tenant may show what was just selected in its product's own spelling.
+        key = repository_key(kind)
+        return set(map(key, desired)) == set(map(key, actual))
+    if option == "external_projects":
+        return _as_set(desired) == _as_set(actual)
+    if option == "unique_properties":
+        return all(k in actual and alike(v, actual[k]) for k, v in desired.items())
+    if option == "domain":
+        return same("domain.hostname", desired.get("hostname", ""), actual.get("hostname", ""))
+    if option in ("type", "self_signed_certificate"):
+        return same(option, desired, actual)
+    return bool(desired == actual)
+
+
+def _as_set(mappings: list[t.Any]) -> set[t.Any]:
+    return {tuple(mapping.get(k) for k in MAPPING) for mapping in mappings}
+
+
+def disagreements(sent: t.Any, reported: t.Any, path: str = "") -> list[str]:
+    """The API's fields in which an instance is not what a create body asked for.
+
+    What it does not report, or reports masked, is no disagreement.
+    """
+    if not isinstance(sent, dict) or not isinstance(reported, dict):
+        return [] if same(_OPTION_OF.get(path, path), sent, reported) else [path]
+    keys = [k for k in sent if reported.get(k) is not None and not (path == "" and k in WRITE_ONLY)]
+    return [each for k in keys for each in disagreements(sent[k], reported[k], f"{path}.{k}" if path else str(k))]

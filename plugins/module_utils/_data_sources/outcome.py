@@ -1,0 +1,92 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, what became of one item. Pure.
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .._errors import ApiError, CortexError
+from .._http.plain import one_line
+from .fields import Item
+from .instance import Instance
+from .match import Match
+from .pending import Pending
+from .plan import Plan
+
+_ACTIONS = {"pending": "pending", "create": "created", "update": "updated", "recreate": "updated", "delete": "deleted", "none": "unchanged"}
+
+
+@dataclasses.dataclass(eq=False)
+class Outcome:
+    """What became of one item.
+
+    index: of the item in the list; those of pruned instances follow.
+    current: the instance that the item was found to mean, before anything was done.
+    match: how it was found.
+    action: created, updated, unchanged, deleted, pending, failed or undetermined (in check mode: what would
+        become of it).
+    changed: the tenant was, or would be, changed; true together with an error when only part was done.
+    error: one line; None when nothing failed.
+    names_item: whether error begins with the item's name.
+    api_error: a refused call as data.
+    data_source: option-shaped, secrets not yet hidden.
+    actions: the calls that changed the tenant, or would: create, scope, update, delete.
+    token_missing: what a person has to do about a token that is not where the item says.
+    pruned: whether nobody listed it.
+    """
+
+    index: int
+    item: Item
+    current: Instance | None = None
+    match: Match = dataclasses.field(default_factory=Match)
+    plan: Plan = dataclasses.field(default_factory=lambda: Plan("none"))
+    action: str = "unchanged"
+    changed: bool = False
+    error: str | None = None
+    names_item: bool = False
+    api_error: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    data_source: Item | None = None
+    actions: list[str] = dataclasses.field(default_factory=list)
+    warnings: list[str] = dataclasses.field(default_factory=list)
+    pending: list[Pending] = dataclasses.field(default_factory=list)
+    backup_file: str | None = None
+    collector_credentials: dict[str, str] | None = None
+    credentials_applied: bool = False
+    pruned: bool = False
+    token_missing: list[Pending] = dataclasses.field(default_factory=list)
+
+    @property
+    def released(self) -> dict[str, str] | None:
+        """The token that the result holds in clear, since the item asks for it."""
+        return self.collector_credentials if self.item.get("return_credentials") else None
+
+    @property
+    def type(self) -> str:
+        """The integration type, as the item gives it or the tenant reports it; empty when neither does."""
+        return str(self.item.get("type") or (self.plan.before or {}).get("type") or "")
+
+    @property
+    def former_scope(self) -> str:
+        """Where the scope of an instance that was deleted is to be found, in words."""
+        return self.backup_file or "the result's data_source"
+
+    def fail(self, error: CortexError, action: str = "failed") -> None:
+        self.action, self.error, self.api_error = action, one_line(str(error)), error.details()
+        self.changed = self.changed or error.changed
+        # An ApiError names its subject later: "Cannot update data source ...".
+        self.names_item = bool(error.subject) and not isinstance(error, ApiError)
+        if not self.changed:
+            # What was planned did not happen.
+            self.actions, self.pending, self.credentials_applied, self.data_source = [], [], False, self.plan.before
+
+    def adopt(self, plan: Plan, *, predicted: bool) -> None:
+        """predicted: whether the plan is the result, as in check mode."""
+        self.plan, self.action = plan, _ACTIONS[plan.action]
+        self.changed = plan.changed and predicted
+        self.data_source, self.pending = plan.after, [*plan.pending, *self.token_missing]
+        self.warnings += [w for w in plan.warnings if w not in self.warnings]
+        made = ["create", *(["scope"] if plan.put else [])]
+        self.actions = {"create": made, "recreate": ["delete", *made], "update": ["update"], "delete": ["delete"]}.get(plan.action, [])
+        self.credentials_applied = plan.action in ("create", "recreate") and "credentials" in self.item

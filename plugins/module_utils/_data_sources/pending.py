@@ -1,0 +1,69 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, what only a person can do for a data source, as rows of pending_actions. Pure.
+from __future__ import annotations
+
+import typing as t
+
+from .fields import COLLECTOR, Item, get
+from .status import status_of
+from .types import known
+
+Pending = dict[str, t.Any]  # id (None: there is none yet), type, name, step
+
+
+def pending(item: Item, step: str, instance_id: str | None = None) -> Pending:
+    """step: what a person has to do, in words."""
+    name = item.get("name") or item.get("identifier")
+    return {"id": instance_id, "type": item.get("type"), "name": name, "step": step}
+
+
+def to_connect(item: Item) -> Pending:
+    """For a type that the tenant's API does not create."""
+    kind = known(item["type"])
+    how = f"it appears by {kind.created_by}" if kind and kind.created_by else "connect it in the Cortex console: Data Sources"
+    step = f"the tenant's API does not create this type; {how}. The next run scopes it"
+    if not get(item, "domain.hostname") and "identifier" not in item:
+        step += "; give the item its identifier then"
+    return pending(item, step)
+
+
+def perhaps_to_connect(item: Item) -> Pending:
+    """For a type of which nobody knows yet whether the tenant's API creates it (docs/api.md: create.types).
+    """
+    return pending(item, "may have to be connected in the Cortex console, should the tenant's API not create this type")
+
+
+def to_complete(item: Item, instance_id: str | None, *, scope_waits: bool = False) -> list[Pending]:
+    """For a new instance; empty where nobody has to do anything.
+
+    scope_waits: whether the tenant takes its scope only after that.
+    """
+    kind = known(item.get("type"))
+    if not kind or not kind.person:
+        return []
+    later = "; its scope waits for that and is set by the next run" if scope_waits else ""
+    return [pending(item, kind.person + later, instance_id)]
+
+
+def to_renew(item: Item, instance_id: str, name: str | None) -> Pending:
+    """For a collector whose token is not where its item says: only a person can get a new one.
+
+    name: as the tenant reports it.
+    """
+    step = (
+        f"its token is not in credentials_file {item['credentials_file']}: renew it in the console and put it there, or delete the "
+        f"collector (state: absent, id: {instance_id}) and run again; if the token is kept elsewhere, take credentials_file out of the "
+        "item"
+    )
+    return pending({"type": COLLECTOR, "name": item.get("name") or name}, step, instance_id)
+
+
+def awaits_consent(reported: Item) -> bool:
+    """Whether the tenant says that nobody has agreed to the connection yet.
+
+    reported: an instance, option-shaped.
+    """
+    kind = known(reported.get("type"))
+    return bool(kind and kind.consent and status_of(reported.get("status")).waits)

@@ -1,0 +1,79 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, a single write to an instance that is there, and reading back what it did.
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from .._errors import TenantError
+from .._state import Memory
+from .data_file import write_backup
+from .differences import unexpected
+from .fields import Item, label
+from .made import remember_mappings
+from .outcome import Outcome
+from .plan import Plan
+from .unscoped import forget
+from .view import View
+
+
+class Surprise(TenantError):
+    """A write did something else than it was sent for; its like must not be repeated."""
+
+
+class Writes:
+    """What all that is written shares: the tenant as this run sees it, and what is remembered of it."""
+
+    def __init__(self, view: View, memory: Memory) -> None:
+        self.view, self.api, self.memory = view, view.api, memory
+
+    def locked(self, instance_id: str) -> contextlib.AbstractContextManager[t.Any]:
+        """No other run writes to the instance meanwhile. Raises BusyError."""
+        return self.api.client.exclusive(self.api.tenant, instance_id)
+
+    def back_up(self, outcome: Outcome, current: Item) -> None:
+        """current: the instance before the write, option-shaped.
+
+        Raises InputError when the folder cannot be written.
+        """
+        directory = outcome.item.get("backup_dir")
+        if directory and outcome.backup_file is None:
+            outcome.backup_file = write_backup(directory, self.api.tenant, current)
+
+    def put(self, outcome: Outcome, plan: Plan, instance_id: str, action: str) -> None:
+        """Send the plan's PUT.
+
+        action: how the outcome names it, "update" or "scope".
+
+        Raises ApiError for a refusal, Surprise when what is read back is not what was planned.
+        """
+        subject, before = label(outcome.item), self.view.instances.get(instance_id)
+        self.api.update_data_source(instance_id, plan.put, subject)
+        outcome.changed = True
+        outcome.actions = [*(a for a in outcome.actions if a not in ("scope", "update")), action]
+        current = self.view.settled(instance_id, subject, lambda instance: unexpected(plan.before, plan.after, instance))
+        outcome.data_source = current.reported
+        if "externalProjects" in plan.put:
+            mappings = (plan.after or {}).get("external_projects")
+            applied = mappings if mappings is not None else (before and before.applied) or []
+            remember_mappings(self.memory, self.api.client.redactor, applied, current)
+        differences = unexpected(plan.before, plan.after, current)
+        if differences:
+            raise Surprise(
+                f" (id {instance_id}) was updated, but reading it back shows: {'; '.join(differences)}. "
+                "Compare it in the console before the next run.",
+                subject=subject,
+            )
+
+    def scoped(self, plan: Plan, instance_id: str) -> None:
+        """The instance is as it was planned: its scope is no longer remembered as missing."""
+        # Where a person's consent is awaited, nothing was scoped yet.
+        if not plan.pending:
+            forget(self.memory, instance_id)
+
+    def gone(self, instance_id: str, subject: str) -> None:
+        """After a deletion. Raises TenantError when the tenant still shows the instance."""
+        self.view.gone(instance_id, subject)
+        forget(self.memory, instance_id)
