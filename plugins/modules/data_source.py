@@ -163,6 +163,8 @@ scope:
   type: dict
   contains:
     candidates: {description: "Number of candidates.", type: int, returned: always}
+    unmatched: {description: "Number of candidates that no rule matches.", type: int, returned: always}
+    unmatched_examples: {description: "Some of these.", type: list, elements: str, returned: always}
     selected: {description: "Number of repositories selected before.", type: int, returned: always}
     included: {description: "Number of both that the rules include.", type: int, returned: always}
     left_out: {description: "Number of selected ones that the rules do not include.", type: int, returned: always}

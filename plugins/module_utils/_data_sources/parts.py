@@ -15,6 +15,8 @@ from .instance import UNREADABLE_COUNT, Instance
 from .scope import Scope, resolve
 from .types import VCS, known, repository_key
 
+# How many names of what would be deselected a refusal tells.
+NAMED = 10
 # From the widest to the narrowest.
 _WIDTH = ("CURRENT_STATE_AND_FUTURE", "CURRENT_STATE", MANUAL)
 
@@ -76,7 +78,8 @@ def plan_selection(item: Item, current: Instance) -> Selection:
     key = repository_key(kind)
     given = unique(scope.included if scope else item["repositories"], key)
     selected = _merged(kept, given, mode, key)
-    _refuse_deselection(item, current, "repositories", len(set(kept)), len(set(kept) - set(selected)), selected)
+    going = [name for name in unique(kept, str) if name not in set(selected)]
+    _refuse_deselection(item, current, "repositories", len(set(kept)), going, selected)
     if set(selected) != set(kept):
         fields["repositories"] = selected
         if current.count is not None:
@@ -126,7 +129,7 @@ def _refuse_narrowing(item: Item, current: Instance, held: str | None, wanted: s
             current,
             f"changing selection_type from {held or 'what the tenant does not show'} to {wanted} "
             f"{'narrows' if held in _WIDTH else 'may narrow'} what is covered, from now on or at once. To allow this, set "
-            "max_deselect to -1.",
+            "max_deselect in this item to -1.",
         )
 
 
@@ -173,8 +176,9 @@ def plan_external_projects(item: Item, current: Instance) -> Item:
         merged = _merged(kept, given, mode, _project_key)
         # A mapping that is there and one given for the same project: what is given wins, what it does not name stays.
         merged = [{**m, **next((g for g in given if _project_key(g) == _project_key(m)), {})} for m in merged]
-    removed = sum(1 for m in kept if not any(_project_key(m) == _project_key(n) for n in merged))
-    _refuse_deselection(item, current, "external_projects", len(kept), removed, merged)
+    going = [m for m in kept if not any(_project_key(m) == _project_key(n) for n in merged)]
+    names = [str(m.get("external_project_id") or m.get("external_id")) for m in going]
+    _refuse_deselection(item, current, "external_projects", len(kept), names, merged)
     if len(merged) == len(kept) and all(m in kept for m in merged):
         return {}
     unsendable = next((m for m in merged if m not in kept and not m.get("external_id")), None)
@@ -200,7 +204,8 @@ def _unseen_mappings(item: Item, current: Instance) -> list[Item]:
         raise refused(
             current,
             "the tenant does not show its external_projects, and no earlier run remembers them, so the list would replace mappings "
-            "that nobody sees. To allow this, set max_deselect to -1; to leave them alone, external_projects_update to on_create.",
+            "that nobody sees. To allow this, set max_deselect in this item to -1; to leave them alone, external_projects_update to "
+            "on_create.",
         )
     return []
 
@@ -220,21 +225,20 @@ def _merged(kept: list[t.Any], given: list[t.Any], mode: str, key: t.Callable[[t
     return [*stays, *(v for v in given if key(v) not in in_kept)]
 
 
-def _refuse_deselection(item: Item, current: Instance, what: str, held: int, removed: int, left: list[t.Any]) -> None:
-    limit = item["max_deselect"]
+def _refuse_deselection(item: Item, current: Instance, what: str, held: int, going: list[str], left: list[t.Any]) -> None:
+    """going: the names of what would be deselected. left: what would stay."""
+    limit, removed = item["max_deselect"], len(going)
     if limit == -1 or not removed:
         return
+    names = ", ".join(going[:NAMED]) + (f", and {removed - NAMED} more" if removed > NAMED else "")
     if removed > limit:
         raise refused(
             current,
-            f"this would deselect {removed} of {held} {what}, more than max_deselect ({limit}). "
-            f"To allow this, set max_deselect to {removed}, or to -1 for no limit.",
+            f"this would deselect {removed} of {held} {what}, more than max_deselect ({limit}): {names}. "
+            f"To allow this, set max_deselect in this item to {removed}, or to -1 for no limit.",
         )
     if removed == held and not left:
-        raise refused(
-            current,
-            f"this would deselect the last of its {held} {what}. To allow this, set max_deselect to -1.",
-        )
+        raise refused(current, f"this would deselect all its {what}: {names}. To allow this, set max_deselect in this item to -1.")
 
 
 def plan_settings(item: Item, current: Instance) -> Settings:

@@ -11,6 +11,7 @@ import typing as t
 from .._addresses import host_key
 from .._errors import InputError, TenantError
 from .._http.redaction import alike, holds_masked, is_masked
+from .check import check_missing
 from .fields import (
     COLLECTOR,
     FIELDS,
@@ -43,7 +44,7 @@ from .parts import (
 )
 from .scope import Scope
 from .status import status_of
-from .types import known, repository_key
+from .types import VCS, known, repository_key
 
 
 @dataclasses.dataclass
@@ -84,6 +85,7 @@ def plan_item(item: Item, current: Instance | None, creatable: t.Callable[[str],
     creatable: whether the tenant creates instances of a type; None when that is not known.
     """
     if current is None:
+        check_missing(item)
         if item["state"] == "absent":
             return Plan("none")
         if "type" in item and creatable(item["type"]) is False:
@@ -176,12 +178,25 @@ def plan_create(item: Item, given: Item | None = None, *, may: bool | None = Non
         step = "may have to be connected in the Cortex console, should the tenant's API not create this type"
         pending.append({"id": None, "type": item["type"], "name": item.get("name") or item.get("identifier"), "step": step})
     plan = Plan("create", post=post, after={**from_api(start), "id": None}, pending=pending)
+    if left_to_tenant(item):
+        plan.warnings.append(
+            f"{label(item)}: no scope is given, so the tenant chooses what it scans of the new instance, perhaps everything. "
+            "Give selection_type (in an entry of a role: scope)."
+        )
     if any(name in item for name in ("selection_type", "repositories", "scope_rules", "external_projects")):
         # It begins with nothing selected.
         begins = Instance({**start, "state": []}, full=True)
         update = plan_update({k: v for k, v in item.items() if k != "unique_properties"}, begins)
-        plan.put, plan.warnings, plan.after, plan.scope = update.put, update.warnings, {**(update.after or {}), "id": None}, update.scope
+        plan.warnings += update.warnings
+        plan.put, plan.after, plan.scope = update.put, {**(update.after or {}), "id": None}, update.scope
     return plan
+
+
+def left_to_tenant(item: Item) -> bool:
+    """Whether a new instance for the item would have repositories to select, and the item says nothing of them."""
+    kind = known(item.get("type"))
+    given = any(option in item for option in ("selection_type", "repositories", "scope_rules"))
+    return kind is not None and kind.category == VCS and not given
 
 
 def plan_recreate(item: Item, current: Instance, may: bool | None = None) -> Plan:

@@ -40,11 +40,14 @@ class Verdict:
 class Scope:
     """What the rules make of the candidates together with what is selected now.
 
-    included: without doubles, selected ones first. left_out: selected ones that the rules do not include. unlisted: selected ones that are
-    no candidates; unlisted_left_out: those of them that the rules do not include either.
+    unmatched: candidates that no rule matches, with a few examples. included: without doubles, selected ones first. left_out: selected
+    ones that the rules do not include. unlisted: selected ones that are no candidates; unlisted_left_out: those of them that the rules
+    do not include either.
     """
 
     candidates: int
+    unmatched: int
+    unmatched_examples: list[str]
     selected: int
     included: list[str]
     left_out: int
@@ -78,6 +81,7 @@ def resolve(rules: list[Rule], candidates: t.Iterable[str], selected: t.Sequence
     matched: list[list[str]] = [[] for _rule in compiled]
     overruled = [0] * len(compiled)
     included: list[str] = []
+    unmatched = []
     for repository in everything:
         matching = [index for index, (_verb, _pattern, regex) in enumerate(compiled) if regex.fullmatch(repository)]
         for index in matching:
@@ -86,10 +90,14 @@ def resolve(rules: list[Rule], candidates: t.Iterable[str], selected: t.Sequence
             overruled[index] += 1
         if matching and compiled[matching[-1]][0] == "include":
             included.append(repository)
+        if not matching and repository in listed:
+            unmatched.append(repository)
     left_out = set(held).difference(included)
     unlisted = set(held).difference(listed)
     return Scope(
         candidates=len(listed),
+        unmatched=len(unmatched),
+        unmatched_examples=sorted(unmatched)[:EXAMPLES],
         selected=len(held),
         included=included,
         left_out=len(left_out),
