@@ -19,22 +19,26 @@ def _unknown(values: t.Any, spec: dict[str, t.Any], path: str = "") -> t.Iterato
     for key, value in values.items() if isinstance(values, dict) else ():
         option = spec.get(key)
         if option is None:
-            yield f"unknown option {path}{key}.{did_you_mean(str(key), spec)} Supported parameters include: {', '.join(sorted(spec))}."
+            meant = did_you_mean(str(key), spec)
+            yield f"unknown option {path}{key}.{meant or ' Options here: ' + ', '.join(sorted(spec)) + '.'}"
         elif "options" in option:
             inner = value if isinstance(value, (list, tuple)) else [value]
             for index, each in enumerate(inner):
                 yield from _unknown(each, option["options"], f"{path}{key}{f'[{index}]' if option['type'] == 'list' else ''}.")
 
 
-def validate_items(items: t.Any, variable: str = "tenant_data_sources") -> list[str]:
-    """What is wrong with a list of data_sources items, one line for each fault; empty when nothing is. Values are never repeated."""
+def validate_items(items: t.Any, variable: str | t.Sequence[str] = "tenant_data_sources") -> list[str]:
+    """What is wrong with a list of data_sources items, one line for each fault; empty when nothing is. Values are never repeated.
+
+    variable: what the list is called, or where each of the items stands.
+    """
     if not isinstance(items, list):
         return [f"{variable} must be a list of data sources."]
     spec = argument_spec(in_list=True)
     validator: t.Any = ArgumentSpecValidator(spec)  # type: ignore[no-untyped-call]
     faults: list[str] = []
     for index, item in enumerate(items):
-        where = f"{variable}[{index}]"
+        where = f"{variable}[{index}]" if isinstance(variable, str) else variable[index]
         if not isinstance(item, dict):
             faults.append(f"{where} must be a dictionary of options.")
             continue

@@ -52,7 +52,7 @@ def act(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[dict[str, Any], 
     def run(
         module: Callable[[dict[str, str]], dict[str, Any]], transport: str = "local", diff: bool = False, kind: Any = action
     ) -> tuple[dict[str, Any], Any]:
-        task = SimpleNamespace(environment=[{"CORTEXCLOUD_API_URL": "x"}], diff=diff, args={})
+        task = SimpleNamespace(environment=[{"CORTEXCLOUD_API_URL": "x"}], diff=diff, args={}, failed_when=[])
 
         def execute(_self: Any, **_arguments: Any) -> dict[str, Any]:
             return module({name: value for each in task.environment for name, value in each.items()})

@@ -150,12 +150,12 @@ def test_what_stands_for_no_item_is_named_with_index_and_name(variables: dict[st
 @pytest.mark.parametrize(
     ("items", "said"),
     [
-        ([{"type": "SNYK", "nmae": "x"}], "tenant_data_sources[0]: unknown option nmae. Did you mean name? Supported parameters include: "),
+        ([{"type": "SNYK", "nmae": "x"}], "tenant_data_sources[0]: unknown option nmae. Did you mean name?"),
         ([{"type": "JENKINS", "name": "a"}, {"type": "SNYK", "name": "b", "state": "gone"}], "tenant_data_sources[1] (b): "),
         ([{"type": "SNYK", "name": "b", "domain": {"host": "x"}}],
-         "tenant_data_sources[0] (b): unknown option domain.host. Did you mean hostname? Supported"),
+         "tenant_data_sources[0] (b): unknown option domain.host. Did you mean hostname?"),
         ([{"type": "SNYK", "name": "b", "credentials": {"tokn": "canary"}}],
-         "tenant_data_sources[0] (b): unknown option credentials.tokn. Did you mean token? "),
+         "tenant_data_sources[0] (b): unknown option credentials.tokn. Did you mean token?"),
         ([{"name": "b"}], "tenant_data_sources[0] (b): type or id is needed"),
         ([{"type": "snyk", "name": "b"}], "tenant_data_sources[0] (b): type 'snyk' is no integration type. Did you mean SNYK?"),
         ([{"type": "SNYK", "name": "b", "domain": {"hostname": ["x", "y"]}}],

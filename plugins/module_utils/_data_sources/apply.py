@@ -23,7 +23,7 @@ from .instance import Instance
 from .lost import find_lost
 from .made import remember_creatable, remember_made, remember_mappings
 from .match import Match
-from .plan import Plan, pending_actions, plan_item, plan_pending, plan_update, scope_item, unexpected
+from .plan import Plan, pending_actions, plan_item, plan_pending, plan_update, scope_item, still_pending, unexpected
 from .status import reasons, status_of
 from .types import known
 from .unscoped import forget, remember, remembers
@@ -85,7 +85,7 @@ class Outcome:
         """Adopt a plan. predicted: in check mode the prediction is the result."""
         self.plan, self.action = plan, _ACTIONS[plan.action]
         self.changed = plan.changed and predicted
-        self.data_source, self.pending = plan.after, [*plan.pending, *self.token_missing]
+        self.data_source, self.pending = plan.after, [*(plan.pending or still_pending(self.item, plan)), *self.token_missing]
         self.warnings += [w for w in plan.warnings if w not in self.warnings]
         made = ["create", *(["scope"] if plan.put else [])]
         self.actions = {"create": made, "recreate": ["delete", *made], "update": ["update"], "delete": ["delete"]}.get(plan.action, [])

@@ -35,6 +35,11 @@ def items_of(variables: dict[str, t.Any]) -> list[Item]:
     return items
 
 
+def entry_places(variables: dict[str, t.Any]) -> list[str]:
+    """Where each item of items_of() stands, such as vcs_github[1]; in the same order."""
+    return [f"{name}[{index}]" for name in VARIABLES for index in range(len(variables.get(name) or []))]
+
+
 def absolute_paths(items: list[t.Any], base: str) -> list[t.Any]:
     """The items with the files and folders that they name relative to C(base), an absolute path; C(~) and C($) are left to the module."""
     # "raw" is the one option that takes a list or a file.

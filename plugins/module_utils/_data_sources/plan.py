@@ -277,6 +277,12 @@ def pending_actions(item: Item, instance_id: str | None, *, scope_waits: bool = 
     return [{"id": instance_id, "type": item["type"], "name": item.get("name"), "step": step}]
 
 
+def still_pending(item: Item, plan: Plan) -> list[dict[str, t.Any]]:
+    """What a person still has to do for an instance that is there, as long as its status says that it waits."""
+    waits = plan.action in ("none", "update") and plan.before and status_of(plan.before.get("status")).waits
+    return pending_actions(plan.before, plan.before["id"]) if waits and plan.before and not item.get("ignore") else []
+
+
 def awaits_consent(shown: Item) -> bool:
     """Whether the tenant says that nobody has agreed to the connection yet."""
     kind = known(shown.get("type"))

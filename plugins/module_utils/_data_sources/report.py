@@ -88,13 +88,17 @@ def _told(outcome: Outcome, told: t.Callable[[Outcome], t.Any], otherwise: t.Any
 def _least(outcome: Outcome) -> Result:
     item = outcome.item
     return {"index": outcome.index, "id": item.get("id"), "type": item.get("type"), "name": item.get("name"), "action": "failed",
-            "changed": outcome.changed, "status": None, "repositories_count": None}  # fmt: skip
+            "identifier": item.get("identifier"), "hostname": get(item, "domain.hostname"), "changed": outcome.changed, "status": None,
+            "selection_type": None, "repositories_count": None, "external_projects_count": None}  # fmt: skip
 
 
 def _row(outcome: Outcome) -> Result:
     shown, item = outcome.data_source or outcome.plan.before or {}, outcome.item
     # Only items of the list have a count; an answer about one instance has the repositories themselves.
     selected = len(shown["repositories"]) if shown.get("repositories") is not None else None
+    # A tenant that hides them holds at least those of the item.
+    removed = not shown or item["state"] == "absent" or item.get("external_projects_mode") == "remove"
+    mappings = shown.get("external_projects", None if removed else item.get("external_projects"))
     row: Result = {
         "index": outcome.index,
         "id": shown.get("id") or item.get("id"),
@@ -104,7 +108,9 @@ def _row(outcome: Outcome) -> Result:
         "hostname": get(item, "domain.hostname") or get(shown, "domain.hostname"),
         "action": outcome.action,
         "changed": outcome.changed,
+        "selection_type": shown.get("selection_type"),
         "repositories_count": shown.get("repositories_count", selected),
+        "external_projects_count": None if mappings is None else len(mappings),
         "status": shown.get("status"),
         **_more(outcome),
     }
