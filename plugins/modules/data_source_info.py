@@ -9,15 +9,15 @@ module: data_source_info
 short_description: List data sources of Cortex Cloud Application Security
 version_added: 1.0.0
 description:
-  - Lists the integrations of a tenant, in the shape of the options of M(cortex_cloud.appsec.data_source), with numbers by type,
+  - Lists the integrations of a tenant, in the form of the options of M(cortex_cloud.appsec.data_source), with counts by type,
     category, stage, status and health.
-  - Filters hold for the whole list; an instance must pass every one that is given.
+  - An instance must match every given filter.
 options:
   id:
-    description: Only the instance with this ID. It fails when there is none.
+    description: Only the instance with this ID. The task fails if there is none.
     type: str
   type:
-    description: Only instances of these integration types, in any spelling of upper and lower case.
+    description: Only instances of these integration types, ignoring case.
     type: list
     elements: str
   type_category:
@@ -44,13 +44,13 @@ options:
     elements: str
   details:
     description:
-      - Read each instance by its ID, so that RV(data_sources[].repositories) is there. The list itself hides the repositories.
-      - This takes one request for each instance.
+      - Read each instance by its ID, to return RV(data_sources[].repositories), which the list itself does not contain.
+      - This takes one request per instance.
     type: bool
     default: false
   as_config:
     description:
-      - Also return RV(config), which M(cortex_cloud.appsec.data_sources) takes as it is and then changes nothing, and RV(data_file).
+      - Also return RV(config), which M(cortex_cloud.appsec.data_sources) accepts as it is, changing nothing, and RV(data_file).
       - Reads each instance by its ID, like O(details).
     type: bool
     default: false
@@ -65,26 +65,26 @@ author:
 """
 
 EXAMPLES = r"""
-- name: What is connected?
+- name: List what is connected
   cortex_cloud.appsec.data_source_info:
   register: tenant
 
-- name: Show the numbers
+- name: Show the counts
   ansible.builtin.debug:
     var: tenant.summary
 
-- name: Which repositories does the core GitLab cover?
+- name: Read which repositories the core GitLab covers
   cortex_cloud.appsec.data_source_info:
     type: [GITLAB_SELF_MANAGED]
     name: gitlab-core
     details: true
 
-- name: Write the whole tenant as a data file for the playbook onboard
+- name: Read the whole tenant as a data file for the playbook onboard
   cortex_cloud.appsec.data_source_info:
     as_config: true
   register: tenant
 
-- name: Keep it
+- name: Save the data file
   ansible.builtin.copy:
     content: "{{ tenant.data_file }}"
     dest: tenant.yml
@@ -93,19 +93,19 @@ EXAMPLES = r"""
 
 RETURN = r"""
 data_sources:
-  description: The instances that pass the filters, sorted by type, name and ID. Secrets are hidden.
+  description: The instances that match the filters, sorted by type, name and ID. Secrets are hidden.
   returned: success
   type: list
   elements: dict
   contains:
-    complete: {description: "Whether it was read by its ID and shows all its repositories.", type: bool, returned: always}
+    complete: {description: "Whether the instance was read by its ID and shows all its repositories.", type: bool, returned: always}
     health:
-      description: V(healthy), V(unhealthy), V(pending) or V(unknown); a word not known is never healthy.
+      description: V(healthy), V(unhealthy), V(pending) or V(unknown). An unknown status word never counts as healthy.
       returned: always
       type: str
     id: {description: "The tenant's ID.", type: str, returned: always}
     type: {description: "Integration type.", type: str, returned: when shown}
-    identifier: {description: "What the tenant tells it apart by; the name of a collector.", type: str, returned: when shown}
+    identifier: {description: "The tenant's own identifier of the instance; of a collector, its name.", type: str, returned: when shown}
     name: {description: "Name.", type: str, returned: when shown}
     domain: {description: "Host name and protocol.", type: dict, returned: when shown}
     unique_properties: {description: "Settings of the type, secrets hidden.", type: dict, returned: when shown}
@@ -114,23 +114,23 @@ data_sources:
     selection_type: {description: "Which repositories are covered.", type: str, returned: when shown}
     repositories: {description: "The selected repositories.", type: list, elements: str, returned: when shown}
     external_projects: {description: "Mappings.", type: list, elements: dict, returned: when shown}
-    repositories_count: {description: "Number of repositories the tenant states.", type: int, returned: when shown}
+    repositories_count: {description: "Number of repositories that the tenant reports.", type: int, returned: when shown}
     status: {description: "The tenant's status word.", type: str, returned: when shown}
     status_details:
-      description: Why, by component, such as C(connection); each with C(status), V(VALID) or V(INVALID), and what is shown of C(message),
-        C(error) and C(timestamp).
+      description: Reasons for the status, by component such as C(connection). Each has C(status), V(VALID) or V(INVALID), and C(message),
+        C(error) and C(timestamp) if the tenant shows them.
       returned: when shown
       type: dict
       sample: {connection: {status: INVALID, message: The token has expired, timestamp: "2025-07-20T14:15:30.000Z"}}
-    scan_types: {description: "Whether each kind of scan is on.", type: dict, returned: when shown, sample: {SAST: true, SCA: false}}
+    scan_types: {description: "Whether each kind of scan is enabled.", type: dict, returned: when shown, sample: {SAST: true, SCA: false}}
     tenant_id: {description: "The tenant's own ID.", type: str, returned: when shown}
-    api_url: {description: "Where a V(COLLECTOR) takes uploads.", type: str, returned: when shown}
+    api_url: {description: "URL where a V(COLLECTOR) accepts uploads.", type: str, returned: when shown}
     created_at: {description: "Time of creation, as the tenant writes it.", type: str, returned: when shown}
     updated_at: {description: "Time of the last change, as the tenant writes it.", type: str, returned: when shown}
 config:
   description:
-    - The instances as items for M(cortex_cloud.appsec.data_sources). An ID is there only where nothing else tells them apart.
-    - Secrets are placeholders that are refused only where a creation would send them.
+    - The instances as items for M(cortex_cloud.appsec.data_sources). An item has an ID only if nothing else distinguishes it.
+    - Secrets are placeholders, which are refused only if a creation would send them.
   returned: when O(as_config) is true
   type: list
   elements: dict
@@ -139,11 +139,11 @@ data_file:
   returned: when O(as_config) is true
   type: str
 summary:
-  description: How many of them there are.
+  description: Number of matching instances.
   returned: success
   type: dict
   contains:
-    total: {description: "All that pass the filters.", type: int, returned: always}
+    total: {description: "All matching instances.", type: int, returned: always}
     by_type: {description: "By integration type.", type: dict, returned: always}
     by_type_category: {description: "By category of the API.", type: dict, returned: always}
     by_category: {description: "By category of the vendor's guide.", type: dict, returned: always}
@@ -151,19 +151,19 @@ summary:
     by_status: {description: "By status word.", type: dict, returned: always}
     by_health: {description: "By health, as RV(data_sources[].health).", type: dict, returned: always}
 api_error:
-  description: A refused or failed call of the API as data, without secrets.
-  returned: when a call of the API failed
+  description: The refused or failed API call as data, without secrets.
+  returned: when an API call failed
   type: dict
   contains:
-    operation: {description: "What was tried.", type: str, returned: always}
-    subject: {description: "With which object.", type: str, returned: always}
+    operation: {description: "What was attempted.", type: str, returned: always}
+    subject: {description: "The object of the call.", type: str, returned: always}
     method: {description: "HTTP method.", type: str, returned: always}
     path: {description: "Path without the query.", type: str, returned: always}
-    status: {description: "HTTP status; null when no answer came.", type: int, returned: always}
-    message: {description: "What the API said.", type: str, returned: always}
-    outcome_unknown: {description: "Whether the request may have been carried out all the same.", type: bool, returned: always}
+    status: {description: "HTTP status; null if there was no response.", type: int, returned: always}
+    message: {description: "The API's message.", type: str, returned: always}
+    outcome_unknown: {description: "Whether the request may have been carried out nevertheless.", type: bool, returned: always}
 rate_limited:
-  description: How often and how long (seconds) this task waited for a slot of the tenant's request budget.
+  description: How often and how long (in seconds) this task waited for the tenant's request budget.
   returned: when the tenant's options were valid
   type: dict
   sample: {waits: 0, seconds: 0.0}

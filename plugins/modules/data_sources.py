@@ -9,60 +9,60 @@ module: data_sources
 short_description: Manage many data sources of Cortex Cloud Application Security in one task
 version_added: 1.0.0
 description:
-  - Brings a list of integrations of one tenant to their described state, in one process, with one call to list what is there.
-  - All items are read and planned before the first write. Items that mean the same instance, or that claim the same repository,
-    are refused. Several instances are worked on at once, under one rate limit.
-  - One item's failure does not stop the others. The task fails at the end and names each failed item by index and name. A refused
+  - Brings a list of integrations of one tenant to their described state in one process, with a single request to list the existing ones.
+  - All items are read and planned before the first write. Items that identify the same instance, or that claim the same repository,
+    are refused. Several instances are processed concurrently, under one rate limit.
+  - A failed item does not stop the others. The task fails at the end and names each failed item by index and name. A rejected
     key, licence or role ends the run.
-  - Secrets never become loop items, which Ansible would print.
-  - On the host that runs C(ansible-playbook), a line every few seconds tells how far it is, and in diff mode the plan is shown
-    even when the task fails.
+  - Unlike in a loop, secrets do not become loop items, which Ansible would print.
+  - On the host that runs C(ansible-playbook), a line every few seconds reports progress, and in diff mode the plan is shown
+    even if the task fails.
 options:
   prune:
     description:
-      - Delete the instances of O(prune_types) that no item means. This happens last, and only when every item succeeded.
-      - Never deleted are instances that were made in this run, types that register themselves, and instances whose item has
-        O(data_sources[].ignore).
-      - Refused before any change are types of which no item is listed, more than O(prune_max) deletions, and a deletion beside a creation
-        of the same type on the same host, which is what a new name in the list looks like.
+      - Delete the instances of O(prune_types) that no item identifies. This happens last, and only if every item succeeded.
+      - Instances created in this run, instances of types that register themselves, and instances whose item has
+        O(data_sources[].ignore) are never deleted.
+      - The task fails before any change if one of the types has no item, if there would be more than O(prune_max) deletions, or if an
+        instance would be deleted and another of the same type created on the same host, which is what a changed name looks like.
     type: bool
     default: false
   prune_types:
-    description: The integration types that O(prune) looks at. Required with O(prune).
+    description: The integration types to prune. Required with O(prune).
     type: list
     elements: str
     default: []
   prune_max:
-    description: With more deletions than this by O(prune), nothing at all is changed.
+    description: Maximum number of deletions by O(prune). If there would be more, nothing at all is changed.
     type: int
     default: 5
   plan_file:
     description:
       - File on the host that runs the module to which the plan is written as Markdown, with its digest, in check mode too.
-      - It is replaced as a whole and for its owner alone (V(0600)). A link is not followed but refused.
+      - It is replaced as a whole and readable only by its owner (V(0600)). A link is refused, not followed.
     type: path
   plan_digest:
     description:
       - Apply only the plan with this digest (RV(plan_digest) of a check-mode run); otherwise nothing is changed.
-      - It covers the very requests that are sent, what each of them replaces, and what goes with a deletion. Of a secret it covers only
-        that it is set; the plan shows all else.
-      - Given, an instance that somebody changes between the plan and its update is not changed either.
-      - A blank one, or a null, is the digest of no plan, so that nothing is changed. To apply whatever the plan is, leave it out.
+      - It covers the exact requests to be sent, what each of them replaces, and what is deleted along with an instance. Of a secret it
+        covers only that it is set; the plan shows everything else.
+      - An instance that somebody changes between the plan and its update is then left alone, too.
+      - A blank or null digest matches no plan, so nothing is changed. To apply any plan, omit the option.
     type: str
   plan_required:
     description:
-      - Change nothing without O(plan_digest), so that an approval that got lost is not taken for one that was not asked for.
-      - In check mode, which is where the digest comes from, it means nothing.
+      - Change nothing without O(plan_digest), so that a lost approval is not mistaken for a run that needs none.
+      - It has no effect in check mode, which is where the digest comes from.
     type: bool
     default: false
   trust_unchanged:
     description:
-      - Do not read a data source again whose time of the last change (C(lastUpdateDate)) and number of repositories, as the list
-        shows them, are those of an earlier run that found it just as it is wanted now. 500 of them then take one request.
-      - This rests on the tenant moving that time with every change, of the repositories too, which is published nowhere. Leave it off where
-        that matters more than the time, such as in an audit.
-      - What was found is remembered in O(state_dir), by runs that have this on and are not in check mode. Each write, refusal and
-        difference forgets it. Of what is not read again the result shows what the list shows.
+      - Skip reading a data source if the list shows the same time of last change (C(lastUpdateDate)) and the same number of repositories as
+        in an earlier run that found it exactly as described now. 500 unchanged data sources then take one request.
+      - This assumes that the tenant updates that time with every change, including changes to the repositories, which is not documented
+        anywhere. Leave it off if certainty matters more than time, as in an audit.
+      - Runs with this option, outside check mode, remember their findings in O(state_dir). Every write, refusal and
+        difference erases the entry. For a data source that is not read again, the result shows what the list shows.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -73,15 +73,15 @@ attributes:
   check_mode:
     support: full
     details:
-      - The result predicts what a run would do.
+      - The result predicts what a real run would do.
   diff_mode:
     support: full
     details:
-      - A list with one entry for each instance that changes.
+      - A list with one entry per changed instance.
   idempotent:
     support: full
     details:
-      - O(data_sources[].credentials) are used only at creation, since the API cannot show or change them.
+      - O(data_sources[].credentials) are used only on creation, because the API can neither show nor change them.
 seealso:
   - module: cortex_cloud.appsec.data_source
   - module: cortex_cloud.appsec.data_source_info
@@ -138,16 +138,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 data_sources:
-  description: What became of each item, or would in check mode.
+  description: The result of each item; in check mode, the predicted result.
   returned: always
   type: list
   elements: dict
   contains:
-    index: {description: "Place of the item in the list, from 0.", type: int, returned: always}
-    id: {description: "The tenant's ID; null for what would be created.", type: str, returned: always}
+    index: {description: "Index of the item in the list, starting at 0.", type: int, returned: always}
+    id: {description: "The tenant's ID; null if the instance would be created.", type: str, returned: always}
     type: {description: "Integration type.", type: str, returned: always}
     name: {description: "Name.", type: str, returned: always}
-    identifier: {description: "What the tenant tells it apart by.", type: str, returned: always}
+    identifier: {description: "The tenant's own identifier of the instance.", type: str, returned: always}
     hostname: {description: "Host name.", type: str, returned: always}
     action:
       description:
@@ -156,42 +156,42 @@ data_sources:
       type: str
       returned: always
     identified_by:
-      description: What told it apart, as RV(cortex_cloud.appsec.data_source#module:identified_by).
+      description: How the instance was identified, as RV(cortex_cloud.appsec.data_source#module:identified_by).
       type: str
-      returned: when it was found
+      returned: when the instance was found
     not_compared:
-      description: Options that were given and that the tenant never shows.
+      description: Given options that the tenant never shows.
       type: list
       elements: str
-      returned: when there are some
-    changed: {description: "Whether the tenant was changed for it.", type: bool, returned: always}
+      returned: when there are any
+    changed: {description: "Whether the tenant was changed for this item.", type: bool, returned: always}
     selection_type: {description: "What is selected; null where the tenant does not show it.", type: str, returned: always}
     repositories_count: {description: "Number of repositories.", type: int, returned: always}
     external_projects_count: {description: "Number of mappings of external projects; null where not known.", type: int, returned: always}
     status: {description: "The tenant's status word.", type: str, returned: always}
     status_details:
-      description: Why, by component, as RV(cortex_cloud.appsec.data_source#module:data_source.status_details).
+      description: Reasons for the status, by component, as RV(cortex_cloud.appsec.data_source#module:data_source.status_details).
       returned: when shown
       type: dict
-    backup_file: {description: "Where it was written before something was taken away.", type: str, returned: when it was}
-    destroys: {description: "What goes with it, beside itself.", type: str, returned: when it is deleted or recreated}
+    backup_file: {description: "Backup written before something was removed.", type: str, returned: when a backup was written}
+    destroys: {description: "What is deleted along with the instance.", type: str, returned: when it is deleted or recreated}
     scope:
       description:
-        - What O(data_sources[].scope_rules) came to, in numbers, as RV(cortex_cloud.appsec.data_source#module:scope).
+        - Outcome of O(data_sources[].scope_rules) in numbers, as RV(cortex_cloud.appsec.data_source#module:scope).
       returned: when there are rules
       type: dict
     error: {description: "Why it failed.", type: str, returned: when it failed}
-    pending_actions: {description: "What a person still has to do.", type: list, elements: dict, returned: when there is something}
+    pending_actions: {description: "What a person still has to do.", type: list, elements: dict, returned: when there are any}
 plan_digest:
-  description: A short name for exactly this plan on this tenant, the same in check mode and for real.
+  description: Digest of exactly this plan for this tenant, the same in check mode and in a real run.
   returned: always
   type: str
 tenant:
-  description: Host of the tenant.
+  description: Host name of the tenant.
   returned: always
   type: str
 summary:
-  description: How many items had each action.
+  description: Number of items per action.
   returned: always
   type: dict
   sample: {created: 2, unchanged: 5}
@@ -206,19 +206,19 @@ collector_credentials:
   type: list
   elements: dict
 api_error:
-  description: A refused or failed call of the API as data, without secrets.
-  returned: when a call of the API failed
+  description: The refused or failed API call as data, without secrets.
+  returned: when an API call failed
   type: dict
   contains:
-    operation: {description: "What was tried.", type: str, returned: always}
-    subject: {description: "With which object.", type: str, returned: always}
+    operation: {description: "What was attempted.", type: str, returned: always}
+    subject: {description: "The object of the call.", type: str, returned: always}
     method: {description: "HTTP method.", type: str, returned: always}
     path: {description: "Path without the query.", type: str, returned: always}
-    status: {description: "HTTP status; null when no answer came.", type: int, returned: always}
-    message: {description: "What the API said.", type: str, returned: always}
-    outcome_unknown: {description: "Whether the request may have been carried out all the same.", type: bool, returned: always}
+    status: {description: "HTTP status; null if there was no response.", type: int, returned: always}
+    message: {description: "The API's message.", type: str, returned: always}
+    outcome_unknown: {description: "Whether the request may have been carried out nevertheless.", type: bool, returned: always}
 rate_limited:
-  description: How often and how long (seconds) this task waited for a slot of the tenant's request budget.
+  description: How often and how long (in seconds) this task waited for the tenant's request budget.
   returned: when the tenant's options were valid
   type: dict
   sample: {waits: 0, seconds: 0.0}

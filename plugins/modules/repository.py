@@ -313,19 +313,19 @@ tenant:
   returned: with RV(repositories)
   type: str
 api_error:
-  description: A refused or failed call of the API as data, without secrets.
-  returned: when a call of the API failed
+  description: The refused or failed API call as data, without secrets.
+  returned: when an API call failed
   type: dict
   contains:
-    operation: {description: "What was tried.", type: str, returned: always}
-    subject: {description: "With which object.", type: str, returned: always}
+    operation: {description: "What was attempted.", type: str, returned: always}
+    subject: {description: "The object of the call.", type: str, returned: always}
     method: {description: "HTTP method.", type: str, returned: always}
     path: {description: "Path without the query.", type: str, returned: always}
-    status: {description: "HTTP status; null when no answer came.", type: int, returned: always}
-    message: {description: "What the API said.", type: str, returned: always}
-    outcome_unknown: {description: "Whether the request may have been carried out all the same.", type: bool, returned: always}
+    status: {description: "HTTP status; null if there was no response.", type: int, returned: always}
+    message: {description: "The API's message.", type: str, returned: always}
+    outcome_unknown: {description: "Whether the request may have been carried out nevertheless.", type: bool, returned: always}
 rate_limited:
-  description: How often and how long (seconds) this task waited for a slot of the tenant's request budget.
+  description: How often and how long (in seconds) this task waited for the tenant's request budget.
   returned: when the tenant's options were valid
   type: dict
   sample: {waits: 0, seconds: 0.0}

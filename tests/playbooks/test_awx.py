@@ -211,6 +211,12 @@ def test_the_workflows_join_templates_that_there_are(data: Data) -> None:
             assert job["type"] == "workflow_approval" or job["name"] in templates
 
 
+def test_whoever_launches_may_limit_the_hosts(data: Data) -> None:
+    """A workflow hands the limit on to its jobs; without, a digest of one host would meet the plan of several."""
+    for each in [*data["controller_templates"], *data["controller_workflows"]]:
+        assert each["ask_limit_on_launch"] is True, each["name"]
+
+
 def test_every_template_has_its_playbook_in_the_project(data: Data) -> None:
     books = {each["playbook"] for each in data["controller_templates"]}
     assert books <= {path.name for path in PROJECT.glob("*.yml")}

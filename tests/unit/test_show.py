@@ -100,6 +100,12 @@ def test_a_remapped_project_shows_both_ends() -> None:
     assert "external_projects + external_id=e external_project_id=p1 repo_id=r2\n" in shown["after"]
 
 
+def test_what_the_eye_would_not_tell_apart_is_quoted() -> None:
+    for value, text in (("g ", '"g "'), ("g\u00a0", '"g\\u00a0"'), ("7", '"7"'), (" g", '" g"'), ("", '""'), ("g h", "g h")):
+        shown = difference({**ITEM, "unique_properties": {"group": value}}, HELD)
+        assert shown["after"] == f"unique_properties.group: {text}\n"
+
+
 def test_the_order_of_a_list_is_no_change() -> None:
     shuffled = {**ITEM, "repositories": ["a/3", "a/1", "a/2"], "repositories_mode": "exact"}
     assert diff_of(update(shuffled, HELD), shuffled) is None
