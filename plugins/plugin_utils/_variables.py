@@ -155,18 +155,18 @@ SHARED = ("ci", "awx")
 _CONTROLLERS = re.compile(r"awx_(job|user|schedule|workflow|webhook|parent_job|project_revision|inventory_(id|name))(_|$)")
 
 
-def prefix_of(name: str) -> str:
-    """The part of a name by which it is one of the collection's: "tenant" of "tenant_prune"; empty for all other names."""
-    first = "cortex_cloud" if name.startswith("cortex_cloud_") else name.partition("_")[0]
-    # role__name is a variable of the role's own.
-    return first if first in _PREFIXES and len(name) > len(first) + 1 and name[len(first) + 1] != "_" else ""
-
-
 def _first(name: str) -> str:
     return "cortex_cloud" if name.startswith("cortex_cloud_") else name.partition("_")[0]
 
 
 _PREFIXES = frozenset(map(_first, KNOWN))
+
+
+def prefix_of(name: str) -> str:
+    """The part of a name by which it is one of the collection's: "tenant" of "tenant_prune"; empty for all other names."""
+    first = _first(name)
+    # role__name is a variable of the role's own.
+    return first if first in _PREFIXES and name != f"{first}_" and "__" not in name else ""
 
 
 def meant_by(name: str) -> str:

@@ -197,6 +197,7 @@ def test_what_the_role_found_unchanged_is_not_read_again(tmp_path: Path, tenant:
 SPELLINGS: list[tuple[str, str, list[str]]] = [
     ("x.example.com", "", []),
     ("API-X.example.com//", "http://x.example.com", []),
+    ("x.example.com:443", "https://api-x.example.com:443/", []),
     ("  ", " / ", []),
     ("https://api-x.example.com.evil.example/", "", ["x.example.com.evil.example"]),
     ("x.example.com:8443", "", ["x.example.com:8443"]),

@@ -47,7 +47,7 @@ OWN = [
     *("tenant_name", "tenant_id", "tenant_url", "tenant_region", "tenant_team", "audit_team", "audit_owner", "ci_pipeline_id"),
     *("vcs_gitlab_token", "scanners_snyk_token", "ci_jenkins_token", "ci_jenkins_url", "tenant_data_sources_common", "export_dir"),
     # Of the role itself, of a controller, of nobody we know.
-    *("tenant__result", "vcs__names", "awx_user_name", "awx_inventory_name", "awx_inventory_id", "awx_project_revision", "awx_job_id"),
+    *("tenant__result", "sarif_collector__numbers", "awx_user_name", "awx_inventory_name", "awx_inventory_id", "awx_project_revision", "awx_job_id"),
     *("tenant_", "ansible_limit", "inventory_hostname", "tenants", "cortex_team", "x"),
 ]
 
