@@ -70,7 +70,7 @@ class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         known = variables or {}
         faults = self._of_file(str(kwargs.get("data_file") or ""))
-        faults += [f"{said} Nothing was sent." for said in misspelt(known) if not any(said.split()[0] in fault.split() for fault in faults)]
+        faults += [said for said in misspelt(known) if not any(said.split()[0] in fault.split() for fault in faults)]
         for name in sorted(KNOWN):
             if KNOWN[name] and name in known and name.partition("_")[0] in terms:
                 faults += filter(None, [wrong_kind(name, self._templar.template(known[name]))])
@@ -87,7 +87,7 @@ class LookupModule(LookupBase):
             return [f"onboard_file {given} does not exist (looked for {path})."]
         with open(self._loader.get_real_file(path), encoding="utf-8", errors="replace") as file:
             names = names_set(file.read())
-        faults = [f"onboard_file {given}: {said} Nothing was sent." for said in unknown_in_file(names)]
+        faults = [f"onboard_file {given}: {said}" for said in unknown_in_file(names)]
         approvals = [name for name in APPROVALS if name in names]
         if approvals:
             # Approving is for somebody else than who writes the list. Extra variables, the inventory and a controller can give a digest.

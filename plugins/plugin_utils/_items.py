@@ -21,6 +21,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.plain import one_line
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._validate import validate_items
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated, told
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._variables import misspelt
 
 NO_LIST = "tenant_data_sources must be a list of data sources, each a dictionary, such as [{type: SNYK, name: snyk-eu}]."
 
@@ -29,6 +30,8 @@ NO_LIST = "tenant_data_sources must be a list of data sources, each a dictionary
 def role_items(variables: dict[str, Any], items: Any = ()) -> list[dict[str, Any]]:
     if not isinstance(items, (list, tuple)):
         raise AnsibleFilterError(NO_LIST)
+    for fault in misspelt(variables):
+        raise InputError(fault)
     # First those that have their own index in what the module says.
     return [*items, *items_of(evaluated(variables))]
 
@@ -41,7 +44,7 @@ def role_faults(variables: dict[str, Any], items: Any = (), file: str = "", sets
 def _role_faults(variables: dict[str, Any], items: Any) -> list[str]:
     if not isinstance(items, list):
         return [NO_LIST]
-    faults = validate_items(items)
+    faults = [*misspelt(variables), *validate_items(items)]
     try:
         entries = items_of(variables)
     except InputError as exc:

@@ -191,7 +191,7 @@ def unknown_in_file(names: Collection[str]) -> Iterator[str]:
         prefix, meant = prefix_of(name), meant_by(name)
         if prefix and name not in KNOWN and (meant or prefix not in SHARED):
             advice = f"Did you mean {meant}?" if meant else f"Give a variable of your own a name that does not begin with {prefix}_."
-            yield f"{name} is no variable of the collection. {advice}"
+            yield f"{name} is no variable of the collection. {advice} Nothing was sent."
 
 
 def misspelt(variables: Mapping[str, Any]) -> Iterator[str]:
@@ -200,7 +200,8 @@ def misspelt(variables: Mapping[str, Any]) -> Iterator[str]:
         meant = meant_by(name)
         value = variables[name] if meant else None
         if meant and not (isinstance(value, Mapping) and {"changed", "failed", "skipped"} & set(value)):
-            yield f"{name} is no variable of the collection. Did you mean {meant}? A variable of your own needs another name."
+            advice = f"Did you mean {meant}? A variable of your own needs another name."
+            yield f"{name} is no variable of the collection. {advice} Nothing was sent."
 
 
 def unread(names: Collection[str]) -> list[str]:

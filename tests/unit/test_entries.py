@@ -110,7 +110,6 @@ def test_variables_of_others_and_empty_ones_are_passed_over() -> None:
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
-        ({"vcs_github_enterprize": []}, "vcs_github_enterprize is no variable of the roles. Did you mean vcs_github_enterprise?"),
         ({"vcs_github": {"name": "x"}}, "vcs_github must be a list of entries, each a dictionary with at least a name."),
         ({"vcs_github": "x"}, "vcs_github must be a list of entries"),
         ({"vcs_github": ["x"]}, "vcs_github[0] must be a dictionary with at least a name."),

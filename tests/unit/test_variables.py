@@ -47,8 +47,8 @@ OWN = [
     *("tenant_name", "tenant_id", "tenant_url", "tenant_region", "tenant_team", "audit_team", "audit_owner", "ci_pipeline_id"),
     *("vcs_gitlab_token", "scanners_snyk_token", "ci_jenkins_token", "ci_jenkins_url", "tenant_data_sources_common", "export_dir"),
     # Of the role itself, of a controller, of nobody we know.
-    *("tenant__result", "sarif_collector__numbers", "awx_user_name", "awx_inventory_name", "awx_inventory_id", "awx_project_revision", "awx_job_id"),
-    *("tenant_", "ansible_limit", "inventory_hostname", "tenants", "cortex_team", "x"),
+    *("tenant__result", "sarif_collector__numbers", "awx_user_name", "awx_inventory_name", "awx_inventory_id", "awx_project_revision"),
+    *("awx_job_id", "tenant_", "ansible_limit", "inventory_hostname", "tenants", "cortex_team", "x"),
 ]
 
 
@@ -84,7 +84,7 @@ def test_in_a_data_file_every_name_that_begins_as_ours_must_be_ours() -> None:
     names = ["tenant_backup_dri", "tenant_team", "tenant_prune", "vcs_token", "ci_pipeline_id", "ci_jenkins_serer", "team", "vcs_github"]
     told = {line.split()[0]: line for line in unknown_in_file(names)}
     assert list(told) == ["tenant_backup_dri", "tenant_team", "vcs_token", "ci_jenkins_serer"]
-    assert told["tenant_team"].endswith("Give a variable of your own a name that does not begin with tenant_.")
+    assert told["tenant_team"].endswith("Give a variable of your own a name that does not begin with tenant_. Nothing was sent.")
 
 
 @pytest.mark.parametrize(
@@ -168,6 +168,10 @@ def test_a_fault_names_file_variable_and_own_index() -> None:
         "onboard_file prod.yml: vcs_github[1] (gh2): unknown option scope_rules[0].inclde. Did you mean include?"
     ]
     assert role_faults({"vcs_github": [{"nme": "x"}]}, [{"type": "SNYK", "nme": "s"}])[1:] == ["vcs_github[0] has no name."]
+    (misspelt_one,) = role_faults({"vcs_github_enterprize": [{"name": "x"}], "ci_jenkins_url": "x"})
+    assert "Did you mean vcs_github_enterprise?" in misspelt_one
+    with pytest.raises(AnsibleFilterError, match="Did you mean vcs_github_enterprise"):
+        role_items({"vcs_github_enterprize": [{"name": "x"}]})
     (said,) = role_faults({}, {"type": "SNYK"})
     assert said.startswith("tenant_data_sources must be a list of data sources, each a dictionary")
 
