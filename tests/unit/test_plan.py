@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.apply import Outcome
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.check import check_item
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.digest import destroys
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
@@ -97,6 +98,16 @@ def test_a_new_instance_without_a_scope_is_left_to_the_tenant_and_the_plan_says_
     assert any("no scope is given, so the tenant chooses what it scans" in warning for warning in plan.warnings) is left
     assert ("selection_type: (not given, left to the tenant)" in diff_of(plan, item)["after"]) is left
     assert plan_item({**item, "type": "SNYK"}, None).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("status", "more", "told"), [("PENDING", {}, 1), ("CONSENT_PENDING", {}, 1), ("CONNECTED", {}, 0), ("PENDING", {"type": "SNYK"}, 0)]
+)
+def test_what_a_person_has_to_do_is_told_until_the_tenant_shows_it_done(status: str, more: dict[str, Any], told: int) -> None:
+    outcome = Outcome(0, wanted(**more))
+    outcome.take(plan_item(outcome.item, Instance(held(status=status, **more), full=True)), predicted=True)
+    assert (outcome.action, len(outcome.pending)) == ("unchanged", told)
+    assert all("authorise the application in a browser" in todo["step"] for todo in outcome.pending)
 
 
 def test_what_is_there_shows_its_own_words() -> None:
