@@ -18,8 +18,10 @@ def as_text(value: t.Any) -> str | None:
 
 def not_text(value: t.Any) -> str:
     """What a value is that should be a text, as the end of a sentence; empty if it is one, or may be taken for one. Never the value."""
-    if as_text(value) is not None or isinstance(value, (dict, list, tuple, type(None))):
+    if as_text(value) is not None or value is None:
         return ""
+    if isinstance(value, (dict, list, tuple)):
+        return f"is a {'dictionary' if isinstance(value, dict) else 'list'}, where one text is needed"
     kind = "truth value" if isinstance(value, bool) else "number with a point" if isinstance(value, float) else "date"
     return f"is a {kind} {LOST}"
 
