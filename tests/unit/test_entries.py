@@ -12,9 +12,10 @@ import pytest
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.check import check_item
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.entries import items_of
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import get, item_from
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import argument_spec, get, item_from
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.types import INPUTS, TYPES, VARIABLES
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._texts import split_lists
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._validate import validate_items
 
 WITH_INPUTS = [(variable, kind, key) for variable, kind in VARIABLES.items() for key in TYPES[kind].inputs]
@@ -195,10 +196,18 @@ def test_unknown_options_of_several_levels_each_get_their_own_advice() -> None:
     assert "unknown option repositorys. Did you mean repositories?" in second
 
 
-def test_white_space_around_a_host_or_a_repository_is_no_part_of_it() -> None:
-    """What Ansible makes of repositories: "PAY/c, PAY/d"."""
-    item = item_from({"domain": {"hostname": " h.example.com "}, "repositories": ["PAY/c", " PAY/d"]})
-    assert (item["domain"]["hostname"], item["repositories"]) == ("h.example.com", ["PAY/c", "PAY/d"])
+def test_white_space_around_a_host_is_no_part_of_it() -> None:
+    assert item_from({"domain": {"hostname": " h.example.com "}})["domain"]["hostname"] == "h.example.com"
+
+
+def test_a_list_that_is_written_as_one_text_is_that_list_and_a_name_with_blanks_stays() -> None:
+    spec = {"data_sources": {"type": "list", "elements": "dict", "options": argument_spec(in_list=True)}}
+    given = {"data_sources": [{"repositories": "PAY/c, PAY/d", "name": "a, b"}, {"repositories": [" x "]}], "other": 1}
+    assert split_lists(given, spec) == {
+        "data_sources": [{"repositories": ["PAY/c", "PAY/d"], "name": "a, b"}, {"repositories": [" x "]}],
+        "other": 1,
+    }
+    assert split_lists("x", spec) == "x"
 
 
 def test_the_items_that_are_given_are_not_changed_by_the_check() -> None:
