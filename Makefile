@@ -16,8 +16,10 @@ help:  ## this list
 demo: .venv/.stamp-demo  ## onboard a tenant of your own machine as code, twice, then show one edit
 	@scripts/demo
 
+# exec, since a shell in between would keep the server from being ended with make, and from seeing that make is gone.
 tenant: .venv/.stamp-demo  ## start the embedded tenant alone and print the variables to export (Ctrl-C stops it)
-	@PYTHONPATH=tests .venv/bin/python -m tenant $(ARGS)
+	@scripts/link-collection
+	@exec env PYTHONPATH=tests .venv/bin/python -m tenant --attached $(ARGS)
 
 check: .venv/.stamp-test  ## between two edits, within a minute: ruff, mypy, the unit tests that the change touches
 	@.venv/bin/python scripts/check
@@ -27,7 +29,8 @@ test: .venv/.stamp-demo  ## everything that can be checked: lint, unit, sanity (
 	@scripts/test lint unit sanity
 
 test-profile: .venv/.stamp-test  ## the engine against a tenant that answers as in PROFILE=tenant-profile.yml (docs/verify.md)
-	@TENANT_PROFILE="$(abspath $(PROFILE))" .venv/bin/python -m pytest -q tests/modules/test_profiles.py
+	@test -n "$(PROFILE)" || { echo "Say which: make test-profile PROFILE=tenant-profile.yml"; exit 2; }
+	@TENANT_PROFILE="$(abspath $(PROFILE))" .venv/bin/python -m pytest -q -n 3 tests/modules
 
 test-matrix: .venv/.stamp-test  ## tests and sanity on each supported ansible-core (CORES="2.19 2.20/3.12": just those; about 45 minutes)
 	@scripts/test-matrix $(CORES)

@@ -69,7 +69,8 @@ options:
     default: 120.0
   requests_per_second:
     description:
-      - Request budget of all processes that share O(rate_limit_dir). The tenant allows all its clients together 10 requests per second.
+      - Request budget of all processes that share O(rate_limit_dir) or O(rate_limit_url). The tenant allows all its clients together 10
+        requests per second.
       - If not set, E(CORTEXCLOUD_REQUESTS_PER_SECOND) is used.
     type: float
     default: 8.0
@@ -81,6 +82,14 @@ options:
         If the folder cannot be used, a warning says so, and neither is shared. In a folder of mode V(2770) its group shares the files.
       - If not set, E(CORTEXCLOUD_RATE_LIMIT_DIR) is used.
     type: path
+  rate_limit_url:
+    description:
+      - Valkey or Redis server on which processes share the budget, for machines that share no folder, C(redis://HOST:6379) or, by TLS,
+        C(rediss://:PASSWORD@HOST:6379/0?ssl_ca_certs=/path/to/authority.pem). Locks of instances stay in O(rate_limit_dir).
+      - Needs the Python library C(redis) on the host and interpreter that run the module. While the server cannot be reached there is a
+        warning, and the budget of O(rate_limit_dir) counts.
+      - If not set, E(CORTEXCLOUD_RATE_LIMIT_URL) is used, then the file that E(CORTEXCLOUD_RATE_LIMIT_URL_FILE) names.
+    type: str
   state_dir:
     description:
       - Folder in which a run keeps a little memory for later runs, one small file per tenant, without secrets. It must be the user's own
@@ -108,7 +117,9 @@ options:
 requirements:
   - Python >= 3.9 on the host that runs the module
   - requests >= 2.28 on the host and interpreter that run the module
+  - redis >= 5 there as well, with O(rate_limit_url) alone
 notes:
-  - The modules connect to the tenant over HTTPS from the host that they run on, usually V(localhost). E(HTTPS_PROXY) and E(NO_PROXY) are honoured.
+  - The modules connect to the tenant over HTTPS from the host that they run on, usually V(localhost). E(HTTPS_PROXY) and E(NO_PROXY) are
+    honoured.
   - "The connection options can be set once for all modules: C(module_defaults) with C(group/cortex_cloud.appsec.all)."
 """

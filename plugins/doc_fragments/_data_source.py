@@ -59,8 +59,8 @@ credentials:
   description:
     - How the platform signs in to the product. They are sent only on creation, because the API can neither show nor change them.
     - They are not used for an existing instance; rotate them in the console.
-    - A creation is refused if one of them is empty or blank, or if they contain no secret although the type needs one. The same applies to a
-      blank certificate and to a blank value under a key of the settings that looks like a secret.
+    - A creation is refused if one of them is empty or blank, or if they contain no secret although the type needs one. The same applies
+      to a blank certificate and to a blank value under a key of the settings that looks like a secret.
   type: dict
   suboptions:
     type:
@@ -182,8 +182,8 @@ external_projects:
     - A mapping is identified by its project and O(%(here)sexternal_projects[].external_branch_name). The project is
       O(%(here)sexternal_projects[].external_project_id), else O(%(here)sexternal_projects[].external_id).
     - Tenants do not show them. The mappings last applied are remembered in C(state_dir), and every mode starts from there as long as nobody
-      else changes the instance. If nothing is remembered, only O(%(here)sexternal_projects_mode=exact) works for an existing instance; since
-      it may replace mappings that nobody can see, O(%(here)smax_deselect) must then be V(-1).
+      else changes the instance. If nothing is remembered, only O(%(here)sexternal_projects_mode=exact) works for an existing instance;
+      since it may replace mappings that nobody can see, O(%(here)smax_deselect) must then be V(-1).
   type: list
   elements: dict
   suboptions:

@@ -4,6 +4,7 @@
 # PRIVATE to the collection: floor 3, what happened to a tenant's data sources and repositories between two looks at it.
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import typing as t
@@ -40,6 +41,7 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "retry_deadline": ("CORTEXCLOUD_RETRY_DEADLINE",),
     "requests_per_second": ("CORTEXCLOUD_REQUESTS_PER_SECOND",),
     "rate_limit_dir": ("CORTEXCLOUD_RATE_LIMIT_DIR",),
+    "rate_limit_url": ("CORTEXCLOUD_RATE_LIMIT_URL",),
 }
 _NUMBERS = ("request_timeout", "retry_deadline", "requests_per_second")
 _YES, _NO = ("1", "true", "yes", "on", "y", "t"), ("0", "false", "no", "off", "n", "f")
@@ -94,6 +96,9 @@ class Watch:
 
     def __init__(self, api: Api, *, repositories: bool, initial: bool, state_file: str | None) -> None:
         self.api, self._repositories, self._initial, self._file = api, repositories, initial, state_file
+        # When the tenant was last read, and when it is read now: what is seen now happened in between.
+        self._since: str | None = None
+        self._at = ""
         self._seen = self._kept()
         self._reachable = True
         # Of one look, in requests; known after the first one.
@@ -105,6 +110,7 @@ class Watch:
 
     def look(self) -> list[Raw]:
         """What happened since the last look, each once. A tenant that cannot be read is an event too. Raises InputError for bad options."""
+        self._at = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         try:
             now = self._read()
         except InputError:
@@ -116,14 +122,14 @@ class Watch:
         self._reachable = True
         before = self._seen if self._seen is not None else _nothing() if self._initial else now
         events += [self._event(name, **facts) for name, facts in compare(before, now)]
-        self._seen = now
+        self._seen, self._since = now, self._at
         return events
 
     def keep(self) -> None:
         """Remember the last look: once its events are handed on, so that none is lost; at worst they come twice. Raises InputError."""
         if not self._file or self._seen is None:
             return
-        content = {"schema": SCHEMA, "version": VERSION, "tenant": self.api.tenant, **self._seen}
+        content = {"schema": SCHEMA, "version": VERSION, "tenant": self.api.tenant, "at": self._since, **self._seen}
         try:
             write_private(self._file, json.dumps(content, sort_keys=True))
         except OSError as exc:
@@ -149,7 +155,10 @@ class Watch:
             raise InputError(f"{said}: give each tenant its own.")
         parts = {name: held.get(name) for name in _nothing()}
         whole = all(isinstance(part, dict) and all(isinstance(one, dict) for one in part.values()) for part in parts.values())
-        return parts if whole else None
+        if not whole:
+            return None
+        self._since = str(held["at"])[:20] if held.get("at") else None
+        return parts
 
     def _read(self) -> Raw:
         sources = fetch_data_sources(self.api, {}, details=False)
@@ -163,7 +172,7 @@ class Watch:
         return t.cast(Raw, hide_secret_keys(seen))
 
     def _event(self, name: str, **facts: t.Any) -> Raw:
-        event: Raw = {"event": name, "tenant": self.api.tenant, **facts}
+        event: Raw = {"event": name, "tenant": self.api.tenant, "since": self._since, "at": self._at, **facts}
         return {"cortex": self.api.client.redactor.value(event)}
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import time
 import typing as t
 
@@ -17,15 +18,16 @@ from ._errors import CortexError, Unexpected
 from ._files import open_private
 from ._http.client import REQUESTS_ERROR, Client
 from ._http.connection import Connection
+from ._http.interruption import VARIABLE, Interruption
 from ._http.plain import one_line
 from ._http.redaction import HIDDEN, Redactor, outgoing, secrets_in
 from ._texts import misread
+from ._version import VERSION
 
 # The members of a result that are text for people.
 READ = ("msg", "diff", "hints", "api_error", "pending_actions", "exception")
 # Minimum seconds between two updates of the progress file.
 PROGRESS_SECONDS = 0.5
-COLLECTION_VERSION = "1.0.0"
 
 _YES = ("1", "true", "yes", "on", "y", "t")
 
@@ -61,6 +63,7 @@ CONNECTION_SPEC: dict[str, dict[str, t.Any]] = {
     "retry_deadline": {"type": "float", "default": 120.0, "fallback": (environment, ["CORTEXCLOUD_RETRY_DEADLINE"])},
     "requests_per_second": {"type": "float", "default": 8.0, "fallback": (environment, ["CORTEXCLOUD_REQUESTS_PER_SECOND"])},
     "rate_limit_dir": {"type": "path", "fallback": (environment, ["CORTEXCLOUD_RATE_LIMIT_DIR"])},
+    "rate_limit_url": {"type": "str", "no_log": True, "fallback": (environment, ["CORTEXCLOUD_RATE_LIMIT_URL"])},
     "state_dir": {"type": "path", "fallback": (environment, ["CORTEXCLOUD_STATE_DIR"])},
     "trace_file": {"type": "path", "fallback": (environment, ["CORTEXCLOUD_TRACE_FILE"])},
     "trace_names": {
@@ -97,7 +100,7 @@ class CortexModule(AnsibleModule):
         if REQUESTS_ERROR:
             self.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_ERROR)
         options = {name: self.params[name] for name in CONNECTION_SPEC if self.params[name] is not None}
-        agent = f"cortex_cloud.appsec/{COLLECTION_VERSION} ansible-core/{self.ansible_version}"
+        agent = f"cortex_cloud.appsec/{VERSION} ansible-core/{self.ansible_version}"
         api = Api(Client(Connection(**options, user_agent=agent), self.redactor))
         tell = self.progress(api)
         api.client.on_read = lambda read, total: tell({"read": read, "total": total})
@@ -113,7 +116,7 @@ class CortexModule(AnsibleModule):
             nonlocal last
             if path and time.monotonic() - last > PROGRESS_SECONDS:
                 last = time.monotonic()
-                with contextlib.suppress(OSError), os.fdopen(open_private(path), "r+", encoding="utf-8") as file:
+                with contextlib.suppress(OSError), os.fdopen(open_private(path, os.O_RDWR), "r+", encoding="utf-8") as file:
                     json.dump({**counts, **api.client.waits}, file)
                     file.truncate()
 
@@ -124,7 +127,8 @@ class CortexModule(AnsibleModule):
         api = None
         try:
             api = self.api()
-            result = work(api)
+            with self._until_interrupted(api.client.interruption):
+                result = work(api)
         except CortexError as exc:
             result = exc.as_result()
         except Exception as exc:
@@ -137,6 +141,23 @@ class CortexModule(AnsibleModule):
         if result.pop("failed", False):
             self.fail_json(**result)
         self.exit_json(**result)
+
+    @contextlib.contextmanager
+    def _until_interrupted(self, interruption: Interruption) -> t.Iterator[None]:
+        """Listen to all signs of an interruption. After one, clear away what the controller would have: it may not be there to do so."""
+        interruption.watch_reader()
+        interruption.watch_controller(os.environ.get(VARIABLE, ""))
+        with interruption.signals():
+            try:
+                yield
+            finally:
+                if interruption.reason:
+                    self.log(f"The run was interrupted ({interruption.reason}).")
+                    with contextlib.suppress(OSError):
+                        os.unlink(os.environ.get("CORTEXCLOUD_PROGRESS_FILE", ""))
+                    if self._tmpdir and not getattr(self, "_keep_remote_files", False):
+                        # Holds the module with its options, the key among them.
+                        shutil.rmtree(self._tmpdir, ignore_errors=True)
 
     def log(self, msg: str, log_args: dict[str, t.Any] | None = None) -> None:
         """Ansible writes the options to the system's log; it knows the secret options, but not the secrets inside a dict."""

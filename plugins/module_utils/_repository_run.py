@@ -16,7 +16,9 @@ from ._addresses import path_key, repository_of
 from ._admitted import Raw
 from ._api import Api
 from ._data_sources.scope import pattern_of
-from ._errors import ApiError, CortexError, InputError, PartlyDone, TenantError
+from ._errors import ApiError, CortexError, InputError, Interrupted, PartlyDone, TenantError
+from ._files import write_private
+from ._http.plain import one_line
 from ._http.pool import each
 from ._repositories import Wanted, address, data_source_id, shown
 from ._repository_settings import SETTINGS, body_of, changes_of, configuration_of, current_of, lines_of, merged, narrows
@@ -58,7 +60,8 @@ class RepositoryRun:
     """Brings the settings of repositories to what a list of items says.
 
     max_narrowed: in so many repositories less may be scanned than before; -1 for any number. digest: apply only the plan with this digest.
-    progress: called with the counts total, done, changed and failed.
+    progress: called with the counts total, done, changed and failed. on_plan: called with the plan, before the first write; what it
+    raises ends the run.
     """
 
     def __init__(
@@ -69,10 +72,12 @@ class RepositoryRun:
         max_narrowed: int = 10,
         digest: str | None = None,
         progress: t.Callable[[dict[str, int]], None] = lambda _counts: None,
+        on_plan: t.Callable[[RepositoryRun, list[Target]], None] = lambda _run, _targets: None,
     ) -> None:
         self.api, self.check_mode, self.max_narrowed, self.wanted_digest = api, check_mode, max_narrowed, digest
         self.digest = ""
         self.warnings: list[str] = []
+        self._on_plan = on_plan
         self._progress, self._counts = progress, {"total": 0, "done": 0, "changed": 0, "failed": 0}
         self._lock = threading.Lock()
         self._stopped = ""
@@ -89,6 +94,7 @@ class RepositoryRun:
         each(self.api.client, self._plan, targets)
         self._refuse_narrowing(targets)
         self.digest = self._digest_of(targets)
+        self._on_plan(self, targets)
         if self.wanted_digest is not None and self.wanted_digest.strip() != self.digest:
             raise InputError(
                 f"the plan is not the one that plan_digest names: it is now {self.digest}. The tenant or the items changed since. "
@@ -188,11 +194,12 @@ class RepositoryRun:
         try:
             if self._stopped:
                 raise TenantError(f"it was not tried: {self._stopped}")
+            self.api.client.interruption.refuse()
             with self.api.client.exclusive(self.api.tenant, target.id):
                 self._write(target)
             failed = False
         except CortexError as exc:
-            target.error, target.action = str(exc), "failed"
+            target.error, target.action = f"{'it was not tried: ' if isinstance(exc, Interrupted) else ''}{exc}", "failed"
             target.changed = target.changed or exc.changed
             cause = exc.cause if isinstance(exc, PartlyDone) else exc
             if isinstance(cause, ApiError) and cause.status in STOP:
@@ -207,6 +214,8 @@ class RepositoryRun:
         """Read anew, send what differs, and read back."""
         before = self._now(target)
         changes = changes_of({name: target.wanted[name] for name in SETTINGS if name in target.wanted}, before, target.name)
+        if self.wanted_digest is not None and changes != target.changes:
+            raise TenantError("it was changed by somebody else while this run was planning. Run again.")
         if "scan_configuration" in changes:
             self.api.update_scan_configuration(target.id, body_of(changes["scan_configuration"]), target.name)
             target.changed = True
@@ -302,6 +311,32 @@ def results_of(run: RepositoryRun, targets: list[Target], *, diff: bool) -> Raw:
         result["failed"] = True
         result["msg"] = f"{len(failed)} of {len(targets)} repositories could not be brought to their state. {told}{more}"
     return result
+
+
+def plan_writer(path: str | None) -> t.Callable[[RepositoryRun, list[Target]], None]:
+    """Writes the plan of a run to a file as Markdown; no path, no file. Raises InputError."""
+
+    def write(run: RepositoryRun, targets: list[Target]) -> None:
+        if not path:
+            return
+        try:
+            write_private(path, run.api.client.redactor.text(_plan_as_markdown(run, targets)))
+        except OSError as exc:
+            raise InputError(f"plan_file {path} cannot be written ({exc.strerror}). Nothing was changed.") from None
+
+    return write
+
+
+def _plan_as_markdown(run: RepositoryRun, targets: list[Target]) -> str:
+    """The plan as a page for a pull request or a ticket."""
+    diffs = [_diff(target) for target in targets if target.changes]
+    lines = [f"# Plan for {run.api.tenant}", "", f"Digest: `{run.digest}`", "", f"{len(diffs)} of {len(targets)} repositories change.", ""]
+    for diff in diffs:
+        # As code of Markdown, in which nothing is a link, an image or a tag.
+        lines += [f"## `{one_line(diff['before_header']).replace('`', chr(39))}`", "", "```diff"]
+        lines += [f"{sign} {line}" for sign, when in (("-", "before"), ("+", "after")) for line in diff[when].splitlines()]
+        lines += ["```", ""]
+    return "\n".join(lines)
 
 
 def _diff(target: Target) -> Raw:

@@ -38,8 +38,8 @@ def examine(api: Api) -> dict[str, t.Any]:
         found.update(authenticated=True, can_read=True, licensed=True)
     except ApiError as exc:
         if exc.status not in (401, 402, 403):
-            raise _about_host(exc, found["healthcheck"]) from None
-        found["hints"].append(str(_about_host(exc, found["healthcheck"])))
+            raise about_host(exc, tenant=found["healthcheck"] is not None) from None
+        found["hints"].append(str(about_host(exc, tenant=found["healthcheck"] is not None)))
         # The tenant looks at the key first, then at the licence, then at the role.
         found["authenticated"] = exc.status != 401
         if exc.status in (402, 403):
@@ -71,12 +71,17 @@ def _health(api: Api) -> tuple[str | None, float | None]:
     return one_line(word) if isinstance(word, str) else None, _rounded(answer.clock_skew)
 
 
-def _about_host(error: ApiError, healthcheck: str | None) -> ApiError:
-    """The error, with what the healthcheck tells about it: a wrong key, or rather a wrong host?"""
+def about_host(error: ApiError, *, tenant: bool) -> ApiError:
+    """The error, with what the healthcheck tells about it: a wrong key, or rather a wrong host?
+
+    tenant: whether the healthcheck was answered, or refused, as a tenant does.
+    """
     if error.status == 401:
-        more = "The host answers as a tenant does: it is the key." if healthcheck else _NO_TENANT
+        more = "The host answers as a tenant does: it is the key." if tenant else _NO_TENANT
     elif error.status == 404:
-        more = "The host is that of a tenant, but without this API." if healthcheck else _NO_TENANT
+        more = "The host is that of a tenant, but without this API." if tenant else _NO_TENANT
+    elif error.status == 403 and not tenant:
+        return dataclasses.replace(error, hint=_NO_TENANT)
     else:
         return error
     return dataclasses.replace(error, hint=f"{error.hint} {more}".strip())

@@ -11,7 +11,8 @@ version_added: 1.0.0
 description:
   - Connects, rescopes and deletes one integration of a Cortex Cloud Application Security tenant, such as a version control system,
     a CI system, a third-party scanner or a SARIF collector.
-  - The instance is identified by O(id), or by O(type) together with O(identifier), O(name) and O(domain.hostname), as far as they are given.
+  - The instance is identified by O(id), or by O(type) together with O(identifier), O(name) and O(domain.hostname), as far as they are
+    given.
     If several instances match, or if none can be identified with certainty, nothing is done, and the message says how to distinguish them.
   - Fields that are not given are left unchanged. V(null) means not given.
   - Creating an instance and setting its scope are two API calls. If the second one fails, the result is failed and changed, and the message

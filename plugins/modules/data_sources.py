@@ -39,7 +39,8 @@ options:
   plan_file:
     description:
       - File on the host that runs the module to which the plan is written as Markdown, with its digest, in check mode too.
-      - It is replaced as a whole and readable only by its owner (V(0600)). A link is refused, not followed.
+      - It is replaced as a whole and readable only by its owner (V(0600)). A link is refused, not followed, and so is a file that holds
+        something else than a plan.
     type: path
   plan_digest:
     description:
@@ -61,8 +62,8 @@ options:
         in an earlier run that found it exactly as described now. 500 unchanged data sources then take one request.
       - This assumes that the tenant updates that time with every change, including changes to the repositories, which is not documented
         anywhere. Leave it off if certainty matters more than time, as in an audit.
-      - Runs with this option, outside check mode, remember their findings in O(state_dir). Every write, refusal and
-        difference erases the entry. For a data source that is not read again, the result shows what the list shows.
+      - Runs with this option, outside check mode, remember their findings in O(state_dir). Every write, refusal and difference erases the
+        entry; check mode neither adds nor erases one. For a data source that is not read again, the result shows what the list shows.
     type: bool
     default: false
 extends_documentation_fragment:

@@ -15,205 +15,21 @@ description:
     altered without being asked is an error, and no further repository is tried then.
   - Only members that are given change. One repository's failure does not stop the others; a refused key, licence or role ends the run.
 options:
-  id:
-    description: The tenant's ID of the repository.
-    type: str
-  url:
-    description: URL of the repository. Scheme, user name, C(.git) and the form C(git@host:path) do not matter.
-    type: str
-  match:
-    description:
-      - Patterns of C(owner/name). All repositories that match one of them are meant. C(*) stands for any text within one segment of the
-        path, C(**) also across segments. Upper and lower case do not matter.
-    type: list
-    elements: str
-  data_source:
-    description:
-      - Of the repositories that match, only those of this data source, given by its ID, or as a dictionary of C(type), C(name),
-        C(identifier) and C(domain).
-    type: raw
-  scanned_branches:
-    description:
-      - The branches that are scanned, all of them. Compared as a set.
-    type: list
-    elements: str
-  primary_branch:
-    description:
-      - Which of the scanned branches is the primary one. The tenant takes the branches and the primary one together; what is not given
-        stays as it is.
-    type: str
-  scan_configuration:
-    description:
-      - What is scanned, and how. Only what is given is changed. The tenant takes each member as a whole, so what is not given of it is
-        sent as the tenant shows it; where the tenant does not show it, it has to be given.
-    type: dict
-    suboptions:
-      excluded_paths:
-        description: Paths that are not scanned, all of them. Compared as a set.
-        type: list
-        elements: str
-      pr_scanning:
-        description: Scanning of pull requests.
-        type: dict
-        suboptions:
-          is_enabled:
-            description: Whether pull requests are scanned.
-            type: bool
-          block_on_error:
-            description: Whether a pull request is blocked when its scan fails.
-            type: bool
-      tagging_bot:
-        description: The bot that adds tags to infrastructure as code.
-        type: dict
-        suboptions:
-          tag_module_blocks:
-            description: Whether it tags blocks of modules.
-            type: bool
-          tag_resource_blocks:
-            description: Whether it tags blocks of resources.
-            type: bool
-      scanners:
-        description: The scanners.
-        type: dict
-        suboptions:
-          secrets:
-            description: Search for secrets.
-            type: dict
-            suboptions:
-              is_enabled:
-                description: Whether it runs.
-                type: bool
-              scan_options:
-                description: How it runs.
-                type: dict
-                suboptions:
-                  git_history:
-                    description: Whether earlier commits are searched too.
-                    type: bool
-                  secret_validation:
-                    description: Whether it is tried out if a secret is valid.
-                    type: bool
-          sca:
-            description: Analysis of the composition (dependencies).
-            type: dict
-            suboptions:
-              is_enabled:
-                description: Whether it runs.
-                type: bool
-          iac:
-            description: Analysis of infrastructure as code.
-            type: dict
-            suboptions:
-              is_enabled:
-                description: Whether it runs.
-                type: bool
-  repositories:
-    description:
-      - Several of the above in one task, each with its own settings. No repository may be meant by two of them.
-    type: list
-    elements: dict
-    suboptions:
-      id:
-        description: The tenant's ID of the repository.
-        type: str
-      url:
-        description: URL of the repository. Scheme, user name, C(.git) and the form C(git@host:path) do not matter.
-        type: str
-      match:
-        description:
-          - Patterns of C(owner/name). All repositories that match one of them are meant. C(*) stands for any text within one segment of the
-            path, C(**) also across segments. Upper and lower case do not matter.
-        type: list
-        elements: str
-      data_source:
-        description:
-          - Of the repositories that match, only those of this data source, given by its ID, or as a dictionary of C(type), C(name),
-            C(identifier) and C(domain).
-        type: raw
-      scanned_branches:
-        description:
-          - The branches that are scanned, all of them. Compared as a set.
-        type: list
-        elements: str
-      primary_branch:
-        description:
-          - Which of the scanned branches is the primary one. The tenant takes the branches and the primary one together; what is not given
-            stays as it is.
-        type: str
-      scan_configuration:
-        description:
-          - What is scanned, and how. Only what is given is changed. The tenant takes each member as a whole, so what is not given of it is
-            sent as the tenant shows it; where the tenant does not show it, it has to be given.
-        type: dict
-        suboptions:
-          excluded_paths:
-            description: Paths that are not scanned, all of them. Compared as a set.
-            type: list
-            elements: str
-          pr_scanning:
-            description: Scanning of pull requests.
-            type: dict
-            suboptions:
-              is_enabled:
-                description: Whether pull requests are scanned.
-                type: bool
-              block_on_error:
-                description: Whether a pull request is blocked when its scan fails.
-                type: bool
-          tagging_bot:
-            description: The bot that adds tags to infrastructure as code.
-            type: dict
-            suboptions:
-              tag_module_blocks:
-                description: Whether it tags blocks of modules.
-                type: bool
-              tag_resource_blocks:
-                description: Whether it tags blocks of resources.
-                type: bool
-          scanners:
-            description: The scanners.
-            type: dict
-            suboptions:
-              secrets:
-                description: Search for secrets.
-                type: dict
-                suboptions:
-                  is_enabled:
-                    description: Whether it runs.
-                    type: bool
-                  scan_options:
-                    description: How it runs.
-                    type: dict
-                    suboptions:
-                      git_history:
-                        description: Whether earlier commits are searched too.
-                        type: bool
-                      secret_validation:
-                        description: Whether it is tried out if a secret is valid.
-                        type: bool
-              sca:
-                description: Analysis of the composition (dependencies).
-                type: dict
-                suboptions:
-                  is_enabled:
-                    description: Whether it runs.
-                    type: bool
-              iac:
-                description: Analysis of infrastructure as code.
-                type: dict
-                suboptions:
-                  is_enabled:
-                    description: Whether it runs.
-                    type: bool
   max_narrowed:
     description:
       - In so many repositories less may be scanned than before (a scanner or pull requests off, a branch left out, a path excluded). A run
         that would do so in more is refused with the numbers, before any change. V(-1) allows all.
     type: int
     default: 10
+  plan_file:
+    description:
+      - File on the host that runs the module to which the plan is written as Markdown, with its digest, in check mode too.
+      - It is replaced as a whole and for its owner alone (V(0600)). A link is not followed but refused.
+    type: path
   plan_digest:
     description:
       - Apply only the plan with this digest (RV(plan_digest) of a check-mode run); otherwise nothing is changed.
+      - Given, a repository that somebody changes between the plan and its update is not changed either.
       - A blank one, or a null, is the digest of no plan, so that nothing is changed. To apply whatever the plan is, leave it out.
     type: str
   plan_required:
@@ -222,6 +38,8 @@ options:
     type: bool
     default: false
 extends_documentation_fragment:
+  - cortex_cloud.appsec._repository
+  - cortex_cloud.appsec._repository.items
   - cortex_cloud.appsec._connection
   - cortex_cloud.appsec._attributes
 attributes:
@@ -266,6 +84,7 @@ EXAMPLES = r"""
         scan_configuration: {scanners: {iac: {is_enabled: true}}}
       - url: https://github.example.com/web/shop
         scan_configuration: {excluded_paths: [vendor/, testdata/]}
+    plan_file: plan.md
   check_mode: true
   diff: true
   register: plan
@@ -336,7 +155,7 @@ from typing import Any
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import CortexModule
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_run import RepositoryRun, results_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_run import RepositoryRun, plan_writer, results_of
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_settings import SETTINGS_SPEC, given
 
 ONE: dict[str, Any] = {
@@ -354,6 +173,7 @@ def main() -> None:
             **ONE,
             "repositories": {"type": "list", "elements": "dict", "options": ONE},
             "max_narrowed": {"type": "int", "default": 10},
+            "plan_file": {"type": "path"},
             "plan_digest": {"type": "str"},
             "plan_required": {"type": "bool", "default": False},
         }
@@ -375,6 +195,7 @@ def main() -> None:
             max_narrowed=params["max_narrowed"],
             digest=params["plan_digest"],
             progress=module.progress(api),
+            on_plan=plan_writer(params["plan_file"]),
         )
         items = [one] if params["repositories"] is None else [given(each) for each in params["repositories"]]
         return results_of(run, run.apply(items), diff=module._diff)

@@ -18,6 +18,8 @@ description:
   - A document is at most 9,900,000 bytes after all that can be left out; a bigger one is refused, with its biggest members, or sent in
     parts (O(on_oversize)).
   - A report is read piece by piece, so that it may have any size. What is prepared lies in a private temporary file until it is sent.
+  - Where O(source_root) is a folder of the host where the module runs and none of the files that a report names is below it, a warning
+    names the O(path_prefix) with which they are.
   - An accepted upload means that the tenant took the document, not that its findings are visible already. Where the tenant says how many
     findings it takes, the result has it, and fewer than were sent are warned of, or fail (O(partially_valid)).
   - A page in place of an answer, and an answer that names an error, are no acceptance, whatever the HTTP status is. Whether the document
@@ -71,9 +73,23 @@ options:
       becomes C(https://host/org/repo).
     type: str
   branch:
-    description: The branch that was scanned. Without it the findings go to the repository's default branch, with
-      a warning.
+    description:
+      - The branch that was scanned. Without it the findings go to the repository's default branch, with a warning.
+      - 'C(refs/heads/) is taken off. What is no branch is refused: an empty text, C(HEAD), a tag, a pull request
+        such as C(refs/pull/12/merge), C(origin/main), and a name that the pipeline should have replaced by a value,
+        such as C($(Build.SourceBranchName\)).'
     type: str
+  ci:
+    description:
+      - Whether O(repository_url), O(branch), O(commit) and O(build_url), as far as they are not set, are taken from
+        the variables of the build.
+      - Known are GitHub Actions, GitLab CI, Jenkins, Azure Pipelines, Bitbucket Pipelines, CircleCI and AWS CodeBuild.
+      - 'The variables are those of the process that runs the module: the build''s, where the build started the playbook
+        and the task runs on C(localhost).'
+      - 'For a pull request nothing is uploaded, and neither for a tag or a commit that is on no branch unless O(branch)
+        is set: the reports are checked, the task succeeds, and the result says why.'
+    type: bool
+    default: false
   source_root:
     description:
       - 'The folder of the repository on the machine that scanned. It is taken off absolute paths, so that they become
@@ -155,8 +171,10 @@ options:
     type: float
     default: 0.0
   allow_empty:
-    description: Whether a report without any result to send is uploaded. By default it is not, with a warning, since
-      it may close all findings of an earlier one.
+    description:
+      - Whether a report without any result to send is uploaded. By default it is not, with a warning, since it may
+        close all findings of an earlier one.
+      - 'The collector takes no run without a rule: one that has neither results nor rules gets a rule.'
     type: bool
     default: false
   on_oversize:
@@ -198,13 +216,19 @@ options:
       - A document whose answer was lost is sent again with a warning, since the API cannot be asked whether it arrived.
     type: path
   receipt_dir:
-    description: A folder for one JSON receipt for each accepted document, with time, collector, repository, branch,
-      commit, tool, results by level, SHA-256, HTTP status and what the tenant said of it. Receipts hold no secret
-      and may be read by everybody on the host (files 0644, a folder that is made 0755).
+    description:
+      - A folder for JSON receipts, one for each accepted document and one for each report that had no result to send.
+      - A receipt has the time, the tenant, the collector, the repository, the branch, the commit, the build, the
+        scanners, how many results there were and what became of them, the SHA-256 of the report and of what was sent,
+        the HTTP status and what the tenant said. Receipts hold no secret and may be read by everybody on the host
+        (files 0644, a folder that is made 0755).
     type: path
   commit:
     description: The commit that was scanned, for the receipt. Without it that of the report's versionControlProvenance
       is used, if there is one.
+    type: str
+  build_url:
+    description: The page of the build that uploads, for the receipt. A user name and password in it are left out.
     type: str
   upload_timeout:
     description: Seconds to wait for a connection, for a document to be sent, and for the answer to it.
@@ -236,6 +260,14 @@ EXAMPLES = r"""
     repository_url: https://github.com/example/shop
     branch: main
     source_root: "{{ workspace }}"
+
+- name: Upload them in a build that starts the playbook, and check them in one of a pull request
+  cortex_cloud.appsec.sarif_upload:
+    path: ["{{ workspace }}/reports/*.sarif"]
+    upload_url: "{{ lookup('ansible.builtin.env', 'CORTEX_COLLECTOR_URL') }}"
+    ci: true
+    source_root: "{{ workspace }}"
+    receipt_dir: "{{ workspace }}/receipts"
 
 - name: Upload one report with the tenant key
   cortex_cloud.appsec.sarif_upload:
@@ -317,6 +349,26 @@ results_by_level:
   returned: when all files could be prepared
   type: dict
   sample: {error: 3, warning: 8, note: 1, none: 0}
+ci:
+  description: What was taken from the build.
+  returned: when O(ci) is true
+  type: dict
+  contains:
+    system: {description: "The CI system.", type: str, returned: always}
+    taken:
+      description: The options that the build says, each with C(option), C(value) and C(variables), from which it was taken.
+      type: list
+      elements: dict
+      returned: always
+    not_uploaded:
+      description: Why nothing was uploaded, such as that a pull request is built; null when the reports were to be uploaded.
+      type: str
+      returned: always
+  sample:
+    system: GitLab CI
+    taken:
+      - {option: branch, value: main, variables: [CI_COMMIT_BRANCH]}
+    not_uploaded: null
 warnings:
   description: What to know about the reports and where they went; shown as Ansible's warnings too.
   returned: when there are any

@@ -15,11 +15,13 @@ description:
     name, id, host, repository or key. So it can be attached to a public issue, and the embedded tenant of this collection can be started
     with it.
   - It only reads, and a key that may only view is enough, unless O(verify_write=true).
+  - Where nothing can be read, it fails and writes no profile.
 options:
   verify_report:
     description:
       - File on the host that runs the module to which the profile is written as YAML, in check mode too.
-      - It is replaced as a whole and for its owner alone (V(0600)). A link is not followed but refused.
+      - It is replaced as a whole and for its owner alone (V(0600)). A link is not followed but refused, and so is a file that holds
+        something else than a profile.
     type: path
   verify_write:
     description:
@@ -122,8 +124,9 @@ rate_limited:
   sample: {waits: 0, seconds: 0.0}
 """
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import COLLECTION_VERSION, CortexModule
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import CortexModule
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._verify.run import verify
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._version import VERSION
 
 
 def main() -> None:
@@ -142,7 +145,7 @@ def main() -> None:
             may_write=params["verify_write"],
             repository_url=params["verify_repository_url"],
             check_mode=module.check_mode,
-            version=COLLECTION_VERSION,
+            version=VERSION,
         )
     )
 

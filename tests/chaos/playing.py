@@ -24,7 +24,7 @@ WINDOW = 0.04
 LOOK_AGAIN = 0.3
 SCALED: dict[str, dict[str, Any]] = {
     "_http.pace": {"WINDOW": WINDOW, "LONGEST_FLIGHT": 0.2, "_LONGEST_SLEEP": 0.08, "_GRACE": 0.3},
-    "_http.throttle": {"LONGEST_FLIGHT": 0.2, "LONGEST_HOLD": 0.3},
+    "_http.state_text": {"LONGEST_FLIGHT": 0.2, "LONGEST_HOLD": 0.3},
     "_http.retry": {"LONGEST_HOLD": 0.3, "FIRST_PAUSE": 0.02, "LONGEST_PAUSE": 0.2},
     "_data_sources.create": {"LOOK_AGAIN_SECONDS": LOOK_AGAIN},
     "_data_sources.view": {"SETTLE_PAUSES": (0.0, 0.02, 0.04, 0.08)},

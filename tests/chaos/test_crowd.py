@@ -23,7 +23,7 @@ for number in range(processes):
     child = os.fork()
     if not child:
         throttle = Throttle(directory, "t", rate)
-        throttle.warning is None or os._exit(1)
+        throttle.warnings == [] or os._exit(1)
         time.sleep(max(0, begin - time.monotonic()))
         waits = []
         for _ in range(requests):

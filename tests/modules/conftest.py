@@ -10,12 +10,15 @@ import io
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, redirect_stderr, redirect_stdout
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import contributed
 import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.common.parameters import PASS_VARS
@@ -28,6 +31,7 @@ except ImportError:  # ansible-core 2.18
     patch_module_args = None
 
 MODULES = "ansible_collections.cortex_cloud.appsec.plugins.modules"
+_LEFT = pytest.StashKey[dict[str, int]]()
 RunModule = Callable[..., dict[str, Any]]
 
 
@@ -56,6 +60,37 @@ def run_main(name: str, params: dict[str, Any], *, check: bool = False, diff: bo
     return {"failed": False, **result}
 
 
+def pytest_configure() -> None:
+    contributed.add_given()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With TENANT_PROFILE keep the tests that hold for any tenant, and tell how many do not and why."""
+    if contributed.FILE is None:
+        return
+    unfit = {
+        item: contributed.unfit(item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {})
+        for item in items
+    }
+    left = {why: sum(one == why for one in unfit.values()) for why in sorted({*unfit.values()} - {""})}
+    config.stash[_LEFT] = left
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["left"] = left
+    config.hook.pytest_deselected(items=[item for item in items if unfit[item]])
+    items[:] = [item for item in items if not unfit[item]]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Of one of several processes: each collects all tests."""
+    node.config.stash[_LEFT] = node.workeroutput.get("left", {})
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    for why, number in config.stash.get(_LEFT, {}).items():
+        terminalreporter.write_line(f"{number} tests were not run against {contributed.FILE}: {why}")
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of the machine reaches a test; each has a memory and a request budget of its own, and one that does not slow it."""
@@ -76,6 +111,35 @@ def tenant() -> Iterator[EmbeddedTenant]:
 def awkward() -> Iterator[EmbeddedTenant]:
     with EmbeddedTenant(profile="awkward", rate=1000) as started:
         yield started
+
+
+class Host(BaseHTTPRequestHandler):
+    """A host that answers each path as a test says: path -> (status, JSON), and any other path as it says too."""
+
+    def do_GET(self) -> None:
+        server: Any = self.server
+        status, body = server.answers.get(self.path, server.otherwise)
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def host() -> Iterator[ThreadingHTTPServer]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Host)
+    server.daemon_threads = True
+    server.otherwise = (404, {"message": "no such page"})  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
 
 
 def connection(tenant: EmbeddedTenant, key: str = "admin") -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from asking import Ask, Result
+from contributed import tenants
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import view
 from tenant.server import EmbeddedTenant
@@ -103,7 +104,7 @@ SCENARIOS = {
 }
 
 
-@pytest.fixture(params=["guide", "awkward"])
+@pytest.fixture(params=tenants("guide", "awkward"))
 def tenant(request: pytest.FixtureRequest) -> Iterator[EmbeddedTenant]:
     with EmbeddedTenant(profile=request.param, rate=1000) as started:
         yield started

@@ -14,6 +14,7 @@ from unittest import mock
 
 import pytest
 from asking import Ask, lose_answers, older
+from contributed import tenants
 from gitlabs import GITLAB, MANUAL, NEW_GITLAB, gitlab, only, writes
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import create, view
@@ -22,7 +23,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import l
 from tenant.server import EmbeddedTenant
 
 
-@pytest.fixture(params=["guide", "awkward"])
+@pytest.fixture(params=tenants("guide", "awkward"))
 def tenant(request: pytest.FixtureRequest) -> Iterator[EmbeddedTenant]:
     with EmbeddedTenant(profile=request.param, rate=1000) as started:
         yield started

@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 from asking import Ask, older
+from contributed import tenants
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _module
 from tenant.server import EmbeddedTenant
 
 
-@pytest.fixture(params=["published", "awkward"])
+@pytest.fixture(params=tenants("published", "awkward"))
 def tenant(request: pytest.FixtureRequest) -> Iterator[EmbeddedTenant]:
     with EmbeddedTenant(profile=request.param, rate=1000) as started:
         manual = {"selection_type": "MANUAL_SELECTION"}
@@ -30,7 +31,7 @@ def tenant(request: pytest.FixtureRequest) -> Iterator[EmbeddedTenant]:
             "SNYK", name="snyk-eu", hostname="api.eu.snyk.io", unique_properties={"apiToken": "u-secret"}, status="ERROR", id="s1"
         )
         # A word that nobody knows where the published words are not all there is.
-        status = "WAITING" if request.param == "awkward" else "TEMPORARY"
+        status = "WAITING" if started.switches["status_words"] == "older" else "TEMPORARY"
         started.add_instance("JENKINS_SERVER", name="jenkins", status=status, id="j1")
         started.add_instance("COLLECTOR", name="bandit", id="col_1")
         yield started

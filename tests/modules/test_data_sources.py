@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from asking import Ask, calls, older
+from contributed import tenants
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _module
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import view
@@ -22,7 +23,7 @@ MANUAL = "MANUAL_SELECTION"
 Item = dict[str, Any]
 
 
-@pytest.fixture(params=["guide", "awkward"])
+@pytest.fixture(params=tenants("guide", "awkward"))
 def tenant(request: pytest.FixtureRequest) -> Iterator[EmbeddedTenant]:
     with EmbeddedTenant(profile=request.param, rate=1000) as started:
         yield started

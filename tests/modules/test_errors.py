@@ -320,8 +320,13 @@ def test_the_requests_library_is_missing(tenant: EmbeddedTenant, run_module: Any
     assert "Failed to import the required Python library (requests)" in result["msg"]
 
 
-def test_a_rate_limit_folder_that_cannot_be_used_is_a_warning(source: Ask, tenant: EmbeddedTenant) -> None:
-    result = source.ok(rate_limit_dir="/proc/self/no")
+def test_a_server_or_a_folder_for_the_budget_that_cannot_be_used_is_a_warning(source: Ask, tenant: EmbeddedTenant) -> None:
+    password = "words-of-the-store"
+    pytest.importorskip("redis", reason="the Python library redis is not installed")
+    result = source.ok(rate_limit_dir="/proc/self/no", rate_limit_url=f"redis://:{password}@127.0.0.1:1/0")
+    assert password not in json.dumps(result)
+    (server,) = [w for w in result["warnings"] if "rate_limit_url" in w]
+    assert server.startswith("the request budget at rate_limit_url (127.0.0.1:1) cannot be used (")
     assert [w for w in result["warnings"] if "cannot be shared with other jobs" in w] == [
         "/proc/self/no cannot be shared with other jobs (No such file or directory): this process keeps to requests_per_second on its "
         "own, and another job may undo its changes. Set rate_limit_dir to a folder that all jobs can write, on a file system with locks."

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from bulk import Engine, RunModule, actions, item_of
+from contributed import tenants
 
 from tenant.server import EmbeddedTenant
 
@@ -17,7 +18,7 @@ MANUAL = "MANUAL_SELECTION"
 HOST = "ghe.example.com"
 
 
-@pytest.fixture(params=["published", "default"])
+@pytest.fixture(params=tenants("published", "default", generation="previous"))
 def engine(request: pytest.FixtureRequest, run_module: RunModule) -> Iterator[Engine]:
     with EmbeddedTenant(profile=request.param, rate=1000, generation="previous") as tenant:
         yield Engine(run_module, tenant)

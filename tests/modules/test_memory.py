@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from asking import Ask, lose_answers
+from contributed import tenants
 from gitlabs import MANUAL, NEW_GITLAB, only
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, create, run, view, write
@@ -20,7 +21,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._state import 
 from tenant.server import EmbeddedTenant
 
 
-@pytest.fixture(params=["guide", "awkward"])
+@pytest.fixture(params=tenants("guide", "awkward"))
 def tenant(request: pytest.FixtureRequest) -> Iterator[EmbeddedTenant]:
     with EmbeddedTenant(profile=request.param, rate=1000) as started:
         yield started

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from bulk import Engine, RunModule, actions, item_of
+from contributed import tenants
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import redaction
@@ -19,7 +20,7 @@ from tenant.server import EmbeddedTenant
 CORE: dict[str, Any] = {"type": "GITLAB_SELF_MANAGED", "name": "gitlab-core", "repositories": ["group/new"]}
 
 
-@pytest.fixture(params=["guide", "awkward"])
+@pytest.fixture(params=tenants("guide", "awkward"))
 def engine(request: pytest.FixtureRequest, run_module: RunModule) -> Iterator[Engine]:
     with EmbeddedTenant(profile=request.param, rate=1000) as tenant:
         tenant.add_instance("GITLAB_SELF_MANAGED", name="gitlab-core", hostname="gitlab.example.com", selection_type="MANUAL_SELECTION",

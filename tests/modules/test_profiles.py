@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from asking import Ask
+from contributed import FILE
 from verifying import FILLED, fill, verified
 
 from tenant.profile import read_profile
@@ -22,7 +23,7 @@ from tenant.server import EmbeddedTenant
 from tenant.switches import PROFILES, SwitchError
 
 FOLDER = Path(__file__).resolve().parents[1] / "profiles"
-FILES = [Path(os.environ["TENANT_PROFILE"])] if os.environ.get("TENANT_PROFILE") else sorted(FOLDER.glob("*.yml"))
+FILES = [FILE] if FILE else sorted(FOLDER.glob("*.yml"))
 REPORT = {
     "version": "2.1.0",
     "runs": [

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from asking import older
 from bulk import Engine, RunModule, actions, item_of, refused
+from contributed import tenants
 
 from tenant.server import EmbeddedTenant
 
@@ -27,7 +28,7 @@ def shows_more(run_module: RunModule) -> Iterator[Engine]:
         yield Engine(run_module, tenant)
 
 
-@pytest.fixture(params=["published", "awkward"])
+@pytest.fixture(params=tenants("published", "awkward"))
 def either(request: pytest.FixtureRequest, run_module: RunModule) -> Iterator[Engine]:
     with EmbeddedTenant(profile=request.param, rate=1000) as tenant:
         yield Engine(run_module, tenant)

@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import re
+import stat
+from pathlib import Path
 from typing import Any
 
 import pytest
 from bulk import Engine, RunModule
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_run import RepositoryRun
 from tenant.assets import SCANS
 from tenant.server import EmbeddedTenant
 
@@ -143,6 +147,41 @@ def test_the_approved_plan_and_no_other(engine: Engine, ids: dict[str, str]) -> 
     assert engine.writes() == []
     digest = engine.run("repository", wanted, check=True)["plan_digest"]
     assert engine.run("repository", {**wanted, "plan_digest": digest})["summary"] == {"updated": 3}
+
+
+def test_the_plan_as_a_file_in_check_mode_too_and_when_the_digest_is_another(engine: Engine, ids: dict[str, str], tmp_path: Path) -> None:
+    plan = tmp_path / "plan.md"
+    engine.tenant.set_repository(ids["lab/d"], name="d`\n## `more")
+    wanted = {"match": ["pay/*", "lab/*"], "scan_configuration": BLOCK, "plan_file": str(plan)}
+    for options in ({"check": True}, {"check": False}):
+        plan.unlink(missing_ok=True)
+        refused = engine.run("repository", {**wanted, "plan_digest": "abc"}, **options)
+        assert "Look at the new plan." in refused["msg"]
+        text = plan.read_text(encoding="utf-8")
+        assert len(re.findall("^## `", text, re.MULTILINE)) == 3
+        assert f"## `pay/a (id {ids['pay/a']})`\n\n```diff\n- scan_configuration.pr_scanning" in text
+    assert (engine.writes(), stat.S_IMODE(plan.stat().st_mode)) == ([], 0o600)
+    checked = engine.run("repository", wanted, check=True)
+    assert plan.read_text(encoding="utf-8").splitlines()[2:5] == [f"Digest: `{checked['plan_digest']}`", "", "3 of 3 repositories change."]
+    refused = engine.run("repository", {**wanted, "plan_file": str(tmp_path / "no" / "plan.md")})
+    assert refused["msg"] == f"plan_file {tmp_path}/no/plan.md cannot be written (No such file or directory). Nothing was changed."
+    assert engine.writes() == []
+
+
+def test_an_approved_plan_is_not_applied_to_what_changed_while_it_was_made(engine: Engine, ids: dict[str, str], monkeypatch: Any) -> None:
+    wanted = {"match": ["pay/a"], "scan_configuration": {"excluded_paths": ["lib/"], "scanners": {"sca": {"is_enabled": False}}}}
+    digest = engine.run("repository", wanted, check=True)["plan_digest"]
+    write = RepositoryRun._write
+
+    def late(self: Any, target: Any) -> None:
+        asset(engine, ids["pay/a"])["scanConfiguration"]["excludedPaths"] = ["lib/"]
+        write(self, target)
+
+    monkeypatch.setattr(RepositoryRun, "_write", late)
+    result = engine.run("repository", {**wanted, "plan_digest": digest})
+    assert "it was changed by somebody else while this run was planning. Run again." in result["msg"]
+    assert engine.writes() == []
+    assert actions(engine.run("repository", wanted)) == {"pay/a": "updated"}
 
 
 def test_what_the_tenant_does_not_show_has_to_be_given(engine: Engine, ids: dict[str, str]) -> None:

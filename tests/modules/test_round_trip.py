@@ -13,6 +13,7 @@ import pytest
 import yaml
 from asking import older
 from bulk import Engine, RunModule, actions, entry_of, item_of
+from contributed import tenants
 from hostile import hostile
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.types import TYPES
@@ -34,7 +35,7 @@ class Loader(yaml.SafeLoader):
 Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
 
 
-@pytest.fixture(params=["guide", "awkward"])
+@pytest.fixture(params=tenants("guide", "awkward"))
 def engine(request: pytest.FixtureRequest, run_module: RunModule) -> Iterator[Engine]:
     with EmbeddedTenant(profile=request.param, rate=1000) as tenant:
         yield Engine(run_module, tenant)

@@ -6,14 +6,18 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
+import shutil
+import signal
 import stat
 import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from asking import Ask, lose_answers
@@ -21,6 +25,7 @@ from asking import Ask, lose_answers
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import BusyError, InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import lock, throttle
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.interruption import Interruption
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import command
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents import pack as packing
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.upload import journal
@@ -71,6 +76,17 @@ def numbers(tenant: EmbeddedTenant) -> Counter[str]:
 
 
 ALL = Counter({f"finding {n}": 1 for n in range(10)})
+
+
+def test_an_interrupted_set_ends_with_the_document_under_way(ask: Ask, tenant: EmbeddedTenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = Interruption.begun
+    monkeypatch.setattr(Interruption, "begun", lambda self: (begun(self), os.kill(os.getpid(), signal.SIGTERM)))
+    said = ask.refused()
+    assert "part 2 of 5 was not accepted: the run was interrupted (SIGTERM). Run again." in said
+    assert "3 more were not sent. A run with the same journal sends what is missing (1 of 5 are accepted)." in said
+    monkeypatch.setattr(Interruption, "begun", begun)
+    ask.ok()
+    assert numbers(tenant) == ALL
 
 
 def test_parts_arrive_in_order_and_the_journal_forgets_a_finished_set(ask: Ask, tenant: EmbeddedTenant, tmp_path: Path) -> None:
@@ -231,8 +247,25 @@ def test_receipts(ask: Ask, tenant: EmbeddedTenant, tmp_path: Path) -> None:
     assert first["collector"] == ask.always["collector_id"]
     assert first["time"].endswith("Z")
     assert "canary-token" not in "".join(path.read_text(encoding="utf-8") for path in folder.iterdir())
-    ask.ok(path=[write_report(tmp_path / "one.sarif", 1)], receipt_dir=str(folder), commit="b0a710ad")
-    assert "b0a710ad" in {json.loads(path.read_text(encoding="utf-8"))["commit"] for path in folder.iterdir()}
+    assert first["tenant"] == urlsplit(tenant.environment("admin")["CORTEXCLOUD_API_URL"]).netloc
+    assert first["summary"].startswith("scanned, 10 results, 2 sent (part ")
+    report = Path(ask.always["path"][0]).read_bytes()
+    assert first["source"]["sha256"] == hashlib.sha256(report).hexdigest()
+    assert (first["source"]["results"], first["source"]["scan_failed"], first["outcome"]) == (10, False, "accepted")
+    shutil.rmtree(folder)
+    # A report without results is evidence too, and nothing is sent for it.
+    scanned = {"tool": {"driver": {"name": "bandit", "version": "1.8.0"}}, "results": []}
+    (tmp_path / "clean.sarif").write_text(json.dumps({"version": "2.1.0", "runs": [scanned]}), encoding="utf-8")
+    before = len(tenant.uploads)
+    ask.ok(path=[str(tmp_path / "clean.sarif")], receipt_dir=str(folder), commit="b0a710ad")
+    (receipt,) = [json.loads(path.read_text(encoding="utf-8")) for path in folder.iterdir()]
+    assert len(tenant.uploads) == before
+    assert (receipt["outcome"], receipt["summary"], receipt["status"]) == ("not_sent", "scanned, 0 results, not sent", None)
+    assert (receipt["commit"], receipt["tools"]) == ("b0a710ad", [{"name": "bandit", "version": "1.8.0"}])
+    assert receipt["source"]["sha256"] == hashlib.sha256((tmp_path / "clean.sarif").read_bytes()).hexdigest()
+    assert "no collector is given" in ask.refused(path=[str(tmp_path / "clean.sarif")], receipt_dir=str(folder), collector_id=None)
+    ask.ok(path=[str(tmp_path / "clean.sarif")], allow_empty=True)
+    assert (len(tenant.uploads), tenant.uploads[-1].results) == (before + 1, [])
 
 
 def test_a_receipt_that_cannot_be_written_does_not_undo_the_upload(

@@ -101,6 +101,8 @@ def test_the_exit_code_is_true_when_nobody_hears_anything(run: Run, tenant: Embe
     assert run(">&- 2>&-") == (0, "", "")
     assert run(">/dev/full 2>/dev/full", "--undefined-rules", "odd")[0] == 2
     assert run(">/dev/full 2>/dev/full", "--path-prefix", "/srv") == (1, "", "")
+    code, _output, errors = run(CORTEXCLOUD_RATE_LIMIT_URL="words-of-the-store@cache")
+    assert (code, "rate_limit_url is no URL of a Valkey" in errors, "words" in errors) == (1, True, False)
     tenant.disable(tenant.uploads[0].collector_id)
     assert run(">/dev/full 2>&-") == (3, "", "")
 
@@ -115,8 +117,8 @@ def test_without_a_home_nothing_is_made_where_the_job_runs(run: Run, tenant: Emb
         assert "no home folder is known" in errors
     for option, words in (
         ([], "no home folder is known"),
-        (["--journal", "~/journal.json"], "journal ~/journal.json cannot be written: no home folder is known"),
-        (["--receipt-dir", "~/receipts"], "receipt_dir ~/receipts cannot be written: no home folder is known"),
+        (["--journal", "~/journal.json"], "--journal ~/journal.json cannot be written: no home folder is known"),
+        (["--receipt-dir", "~/receipts"], "--receipt-dir ~/receipts cannot be written: no home folder is known"),
     ):
         code, output, errors = run("", *option, unset=lost, nobody=True)
         assert (code, ACCEPTED in output) == ((1, False) if option else (0, True)), errors

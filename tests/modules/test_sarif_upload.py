@@ -245,7 +245,7 @@ def test_warnings_of_one_upload(
 ) -> None:
     tenant.add_collector("bandit")
     path = report(tmp_path / "b.sarif", tool="eslint", ruleId="R9")
-    options = {**params, **connection(tenant), "path": [path], "collector_name": "bandit", "branch": ""}
+    options = {**params, **connection(tenant), "path": [path], "collector_name": "bandit", "branch": None}
     result = run_module("sarif_upload", options)
     assert result["changed"], result
     for words in ("branch is not given", "by eslint, the collector's name is bandit", "does not define were added"):

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from asking import older
 from bulk import Engine, Item, RunModule, actions, refused
+from contributed import tenants
 
 from tenant.server import EmbeddedTenant
 
@@ -21,7 +22,7 @@ CORE: Item = {"type": "GITLAB_SELF_MANAGED", "name": "core", "scope_rules": RULE
 MANUAL = "MANUAL_SELECTION"
 
 
-@pytest.fixture(params=["guide", "awkward"])
+@pytest.fixture(params=tenants("guide", "awkward"))
 def engine(request: pytest.FixtureRequest, run_module: RunModule) -> Iterator[Engine]:
     with EmbeddedTenant(profile=request.param, rate=1000) as tenant:
         yield Engine(run_module, tenant)

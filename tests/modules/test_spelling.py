@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from bulk import Engine, Item, RunModule, actions
+from contributed import tenants
 
 from tenant.server import EmbeddedTenant
 
@@ -25,7 +26,7 @@ GHE: Item = {
 HOSTS = ["ghe.example.com:443", "ghe.example.com.", "GHE.example.com", "me@ghe.example.com", "ghe.example.com:80", "https://ghe.example.com"]
 
 
-@pytest.fixture(params=["guide", "awkward"])
+@pytest.fixture(params=tenants("guide", "awkward"))
 def engine(request: pytest.FixtureRequest, run_module: RunModule) -> Iterator[Engine]:
     with EmbeddedTenant(profile=request.param, rate=1000) as tenant:
         engine = Engine(run_module, tenant)

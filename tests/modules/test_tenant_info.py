@@ -5,10 +5,6 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -67,33 +63,6 @@ def test_a_tenant_of_the_previous_generation(info: Ask, tenant: EmbeddedTenant) 
     result = info.ok(key="viewer")
     assert (result["generation"], result["healthcheck"], result["data_sources"], result["hints"]) == ("previous", "available", 1, [])
     assert [entry.path.rpartition("/")[2] for entry in tenant.journal] == ["healthcheck", "data_source_instances", "integrations"]
-
-
-class Host(BaseHTTPRequestHandler):
-    """A host that answers each path as a test says: path -> (status, JSON)."""
-
-    def do_GET(self) -> None:
-        status, body = self.server.answers.get(self.path, (404, {"message": "no such page"}))  # type: ignore[attr-defined]
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_args: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def host() -> Iterator[ThreadingHTTPServer]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Host)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 HEALTH = "/public_api/v1/healthcheck"

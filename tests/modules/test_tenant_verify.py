@@ -17,10 +17,12 @@ import yaml
 from asking import Ask
 from verifying import FILLED, ODD, REPOSITORY, fill, verified
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._verify import asking
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._verify.asking import MOST_REQUESTS
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._verify.evidence import STATEMENTS, members
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._verify.switches import NEVER, WRITE
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._verify.switches import SWITCHES as SEEN
+from tenant.profile import read_profile
 from tenant.server import EmbeddedTenant
 from tenant.switches import SWITCHES
 
@@ -90,11 +92,22 @@ def test_nothing_wrong_is_said_of_any_combination(seed: int, tmp_path: Path) -> 
     with EmbeddedTenant(chance.choice(["published", "default", "awkward"]), rate=1000, **switches) as tenant:
         fill(tenant, *held)
         before = tenant.instances
-        result = verified(tenant, tmp_path, write=chance.random() < 0.7)
+        result = verified(tenant, tmp_path, write=chance.random() < 0.7, report=tmp_path / "profile.yml")
         assert wrong(result["seen"], tenant) == {}, (switches, held)
         assert result["requests"] <= MOST_REQUESTS
         assert set(tenant.instances) == set(before), result.get("msg")
         assert not result.get("failed"), result["msg"]
+    if not WHOLE and seed % 4:
+        return
+    # And back: of a tenant that is started with the profile, verify says the same.
+    known = read_profile(str(tmp_path / "profile.yml"))
+    assert known == {name: value for name, value in result["seen"]["switches"].items() if name not in result["seen"]["needed"]}
+    with EmbeddedTenant(**{**known, "rate": 1000}) as replayed:
+        fill(replayed, *held)
+        again = verified(replayed, tmp_path, write=result["seen"]["asked"]["with_verify_write"])
+        assert wrong(again["seen"], replayed) == {}, (switches, held)
+        same = [name for name in known if name not in again["seen"]["needed"]]
+        assert len(same) > len(known) / 2, (switches, held)
 
 
 def test_a_certificate_and_a_refusal_for_the_limit_are_seen(tmp_path: Path) -> None:
@@ -183,7 +196,7 @@ def test_the_report_is_private_and_what_the_module_returns(tenant: EmbeddedTenan
     assert seen["answers"]["repositories"]["items"] == "up to 100"
     (tmp_path / "link").symlink_to(report)
     told = Ask(run_module, tenant, "tenant_verify").refused(verify_report=str(tmp_path / "link"))
-    assert "link cannot be written (it is a link, and links are not followed). The tenant was asked, and nothing was changed." in told
+    assert "link cannot be written (it is a link, and links are not followed). Nothing was sent." in told
 
 
 def test_the_summary_says_what_works_what_is_different_and_which_option_matters(awkward: EmbeddedTenant, tmp_path: Path) -> None:
@@ -196,9 +209,61 @@ def test_the_summary_says_what_works_what_is_different_and_which_option_matters(
     assert "list_envelope reply_data" in handled
 
 
-def test_a_key_or_a_licence_that_is_refused_is_an_answer(tenant: EmbeddedTenant, tmp_path: Path) -> None:
-    told = verified(tenant, tmp_path, key="expired")["summary"]
-    assert "works        reading data sources: NO (status 401); run cortex_cloud.appsec.doctor, which says why" in told
+AVAILABLE = (200, {"status": "available"})
+REFUSED = (401, {"reply": {"err_code": 401, "err_msg": "Public API request unauthorized"}})
+FORBIDDEN = (403, {"reply": {"err_code": 403, "err_msg": "Forbidden"}})
+LIST, PAGES = "/public_api/appsec/v1/data_source_instances", "/public_api/appsec/v1/repositories"
+
+
+@pytest.mark.parametrize(
+    ("health", "others", "said"),
+    [
+        (AVAILABLE, REFUSED, "HTTP 401 Public API request unauthorized .* The host answers as a tenant does: it is the key."),
+        (REFUSED, REFUSED, "The key or its id is wrong, .* The host answers as a tenant does: it is the key."),
+        (FORBIDDEN, FORBIDDEN, "HTTP 403 Forbidden .* its role lacks the permission"),
+        ((403, {"error": "no"}), (403, {"error": "no"}), "HTTP 403 no .* perhaps api_url is not that of a tenant."),
+        (AVAILABLE, (404, {"message": "?"}), "The host is that of a tenant, but without this API."),
+        ((404, {"message": "?"}), (404, {"message": "?"}), "perhaps api_url is not that of a tenant."),
+        ((200, {"ok": True}), (200, {"ok": True}), "HTTP 200 the answer is of no known form .* Is api_url the API URL"),
+        ((200, "Sign in"), (500, {"message": "down"}), "HTTP 500 down"),
+        (AVAILABLE, (503, {"message": "down"}), "HTTP 503 down .*, [2-9] attempts"),
+    ],
+)
+def test_where_nothing_can_be_read_it_fails_and_keeps_no_profile(
+    run_module: Any, tenant: EmbeddedTenant, host: Any, tmp_path: Path, health: Any, others: Any, said: str
+) -> None:
+    host.answers = {"/public_api/v1/healthcheck": health}
+    host.otherwise = others
+    report = tmp_path / "profile.yml"
+    report.write_text("of an earlier run")
+    ask = Ask(run_module, tenant, "tenant_verify", api_url=f"http://127.0.0.1:{host.server_port}", retry_deadline=1)
+    line = ask.refused(verify_report=str(report), verify_write=True)
+    assert re.search(said, line), line
+    assert line.startswith("Cannot verify the tenant: ")
+    assert report.read_text() == "of an earlier run"
+
+
+def test_requests_that_are_used_up_before_anything_was_read_are_a_failure(
+    run_module: Any, tenant: EmbeddedTenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "MOST_REQUESTS", 2)
+    tenant.fault("unavailable", count=None)
+    line = Ask(run_module, tenant, "tenant_verify").refused(verify_report=str(tmp_path / "profile.yml"))
+    assert line == "verify makes at most 2 requests, and has made them; the last one got HTTP 503. Run again later."
+    assert list(tmp_path.glob("profile*")) == []
+
+
+def test_a_key_that_may_read_some_of_it_sees_that(run_module: Any, tenant: EmbeddedTenant, host: Any, tmp_path: Path) -> None:
+    """Of a role without data sources, of a list that is new to this collection, and of a tenant without a licence."""
+    ask = Ask(run_module, tenant, "tenant_verify", api_url=f"http://127.0.0.1:{host.server_port}")
+    repository = {"id": "r1", "name": "ovens"}
+    for listed in (FORBIDDEN, (200, {"instances": []})):
+        host.answers = {"/public_api/v1/healthcheck": AVAILABLE, LIST: listed, PAGES: (200, {"data": [repository]})}
+        result = ask.ok()
+        assert yaml.safe_load(result["profile"])["switches"]["repositories_envelope"] == "data"
+        data_sources, repositories = [line for line in result["summary"] if line.startswith("works")]
+        assert data_sources.endswith(f"reading data sources: NO (status {listed[0]}); run cortex_cloud.appsec.doctor, which says why")
+        assert repositories.endswith("reading repositories: yes")
     tenant.set(licensed=False)
     assert verified(tenant, tmp_path)["seen"]["switches"]["licensed"] is False
 

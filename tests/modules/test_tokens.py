@@ -16,16 +16,17 @@ from typing import Any
 
 import pytest
 from bulk import Engine, RunModule, actions
+from contributed import tenants
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import collector_token, view
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.collector_token import CredentialsFile
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import throttle
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import stores
 from tenant.server import EmbeddedTenant
 
 SCAN: dict[str, Any] = {"type": "COLLECTOR", "name": "scan"}
 
 
-@pytest.fixture(params=["guide", "awkward"])
+@pytest.fixture(params=tenants("guide", "awkward"))
 def engine(request: pytest.FixtureRequest, run_module: RunModule, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     monkeypatch.setattr(view, "SETTLE_PAUSES", (0.0, 0.05, 0.1, 0.1))
     with EmbeddedTenant(profile=request.param, rate=1000) as tenant:
@@ -140,8 +141,8 @@ class Full(io.FileIO):
 
 def test_no_room_for_the_request_budget_stops_nothing(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk gets full while the collector is created; what was to be written comes up again when the file is closed."""
-    (opened,) = [name for name in ("open_private", "open_shared") if hasattr(throttle, name)]
-    monkeypatch.setattr(throttle, opened, lambda path: io.TextIOWrapper(io.BufferedRandom(Full(path, "a+b"))))
+    (opened,) = [name for name in ("open_private", "open_shared") if hasattr(stores, name)]
+    monkeypatch.setattr(stores, opened, lambda path: io.TextIOWrapper(io.BufferedRandom(Full(path, "a+b"))))
     result = engine.apply({**SCAN, "credentials_file": str(tmp_path / "t.json")})
     assert actions(result) == ["created"]
     token_in(tmp_path / "t.json", engine)

@@ -9,6 +9,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import resource
 import stat
 from pathlib import Path
 from typing import Any
@@ -205,12 +206,37 @@ def test_what_a_killed_process_left_is_gone_on_with_and_the_oldest_go_first(
     assert comment.endswith(f"; {33 - len(entries)} older entries were dropped")
 
 
-def write(path: str) -> None:
+def write(path: str, most: int = 0) -> None:
+    """most: of bytes that the file may have, as if the disk were full then."""
+    if most:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
     warnings: list[str] = []
     own = trace.Trace(path, "hide", Redactor(), warnings, lambda: "key-1")
     for _unused in range(200):
         own.see(Attempt("GET", "https://api.bakery.example/public_api", {}, None))
-    assert warnings == []
+    assert [warning.partition(" is not written ")[0] for warning in warnings] == ([f"trace_file {path}"] if most else [])
+
+
+def test_a_full_disk_leaves_what_was_written_whole(file: Path) -> None:
+    write(str(file))
+    whole = file.read_bytes()
+    cut = len(whole) // 2
+    # A file that is added to, one that is new, and one that a killed process left without its end.
+    for begun in (whole, b"", whole[:cut]):
+        file.write_bytes(begun)
+        process = multiprocessing.get_context("fork").Process(target=write, args=(str(file), max(len(begun), 20_000) + 100))
+        process.start()
+        process.join()
+        assert process.exitcode == 0
+        assert len(archive(file)[1]) >= begun.count(b"startedDateTime") - 1
+    assert len(archive(file)[1]) > 50
+
+
+def test_what_is_no_text_is_left_out_when_the_file_is_mended(file: Path) -> None:
+    write(str(file))
+    file.write_bytes(file.read_bytes()[:-50] + b"\xff\xfe\0")
+    write(str(file))
+    assert len(archive(file)[1]) == 399
 
 
 def test_many_processes_write_one_file(file: Path) -> None:

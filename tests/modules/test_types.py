@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from bulk import Engine, Item, RunModule, actions, item_of
+from contributed import tenants
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.types import TYPES, VCS, VENDOR
 from tenant.kinds import BROWSER
@@ -22,7 +23,7 @@ WORKSPACES = ("HCP_TFC_RUN_TASKS", "HCP_TFE_RUN_TASKS")
 MAPPING = {"external_project_id": "project-1", "external_id": "project-1", "repo_id": "repository-1"}
 
 
-@pytest.fixture(params=["guide", "awkward"])
+@pytest.fixture(params=tenants("guide", "awkward"))
 def engine(request: pytest.FixtureRequest, run_module: RunModule) -> Iterator[Engine]:
     with EmbeddedTenant(profile=request.param, rate=1000) as tenant:
         yield Engine(run_module, tenant)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from asking import Ask
 from bulk import actions
+from contributed import tenants
 from gitlabs import MANUAL, NEW_GITLAB, only
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import view
@@ -24,7 +25,7 @@ ITEM: dict[str, Any] = {**NEW_GITLAB, "repositories": WANTED, "unique_properties
 SELECTS = ["nothing", "found", "future", "manual"]
 
 
-@pytest.fixture(params=["default", "awkward", "guide"])
+@pytest.fixture(params=tenants("default", "awkward", "guide"))
 def tenant(request: pytest.FixtureRequest) -> Iterator[EmbeddedTenant]:
     with EmbeddedTenant(profile=request.param, rate=1000) as started:
         for name in FOUND:

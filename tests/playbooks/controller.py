@@ -20,7 +20,8 @@ Object = dict[str, Any]
 V2 = "/api/v2/"
 SPECIAL = {
     "workflow_job_template_nodes": ("success_nodes", "always_nodes", "failure_nodes"),
-    "job_templates": ("credentials",),
+    "job_templates": ("credentials", "instance_groups"),
+    "instance_groups": ("instances",),
     "projects": ("update",),
 }
 
@@ -33,7 +34,7 @@ class Quiet(WSGIRequestHandler):
 class Controller:
     """Use as a context manager; `kept[endpoint]` are its objects by id, `writes` what changed it.
 
-    `broken`: whether an update of a project fails.
+    `broken`: whether an update of a project fails. `superuser`: whether the user may make instance groups.
     """
 
     def __init__(self) -> None:
@@ -42,9 +43,10 @@ class Controller:
         self.surveys: dict[int, Object] = {}
         self.writes: list[str] = []
         self.tokens: set[str] = set()
-        self.broken = False
+        self.broken, self.superuser = False, True
         self._next = 0
         self.add("organizations", {"name": "Default"})
+        self.add("instances", {"hostname": "node-1.example.com"})
         self._app = Flask("controller")
         self._app.add_url_rule("/api/v2/<path:path>", view_func=self.answer, methods=["GET", "POST", "PATCH", "DELETE"])
 
@@ -98,6 +100,8 @@ class Controller:
             self.writes.append(f"{request.method} {path}")
         if not rest:
             if request.method == "POST":
+                if endpoint == "instance_groups" and not self.superuser:
+                    return jsonify({"detail": "You do not have permission to perform this action."}), 403
                 if endpoint == "job_templates" and not self.kept["projects"][fields["project"]]["scm_revision"]:
                     return jsonify({"playbook": ["Playbook not found for project."]}), 400
                 made = self.add(endpoint, fields)

@@ -34,9 +34,11 @@ LISTS = {
     "controller_projects": "project",
     "controller_inventories": "inventory",
     "controller_hosts": "host",
+    "controller_instance_groups": "instance_group",
     "controller_templates": "job_template",
     "controller_workflows": "workflow_job_template",
 }
+POD = {"apiVersion": "v1", "kind": "Pod", "spec": {"automountServiceAccountToken": False, "containers": [{"name": "worker"}]}}
 KINDS = {"str": str, "bool": bool, "list": list, "dict": dict, "int": int}
 
 RENDER = """
@@ -73,8 +75,9 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory, kept: str) -> Data:
-    """With all that there is: a folder that outlives the job, and a credential to read the project."""
-    return rendered(tmp_path_factory.mktemp("data"), awx_keep_dir=kept, awx_project_scm_credential="git")
+    """With all that there is: a folder that outlives the job, a credential to read the project, a group of pods, slices."""
+    more = {"awx_project_scm_credential": "git", "awx_pod_spec": POD, "awx_slices": 2}
+    return rendered(tmp_path_factory.mktemp("data"), awx_keep_dir=kept, **more)
 
 
 @pytest.fixture
@@ -144,12 +147,12 @@ def test_the_credential_type_is_one_that_a_controller_accepts(data: Data) -> Non
         assert field.keys() <= {"id", "label", "type", "secret", "multiline", "help_text", "choices", "default", "format", "ask_at_runtime"}
         assert field["type"] in ("string", "boolean")
         assert field.get("default", "") in ["", *field.get("choices", [])]
-    assert [field["id"] for field in fields if field.get("secret")] == ["api_key", "collector_token"]
+    assert [field["id"] for field in fields if field.get("secret")] == ["api_key", "rate_limit_url", "collector_token"]
     injectors = kind["injectors"]
     assert injectors.keys() <= {"env", "file", "extra_vars"}
     assert not [name for name in injectors["env"] if name.startswith("ANSIBLE_")], "a controller refuses those"
     assert all(label.split(".")[0] == "template" for label in injectors["file"])
-    examples = {**dict.fromkeys(ids, "EXAMPLE"), "tower": {"filename": dict.fromkeys(("ca", "key", "token"), "EXAMPLE_FILENAME")}}
+    examples = {**dict.fromkeys(ids, "EXAMPLE"), "tower": {"filename": dict.fromkeys(("ca", "key", "token", "store"), "EXAMPLE_FILENAME")}}
     strict = sandbox.ImmutableSandboxedEnvironment(undefined=StrictUndefined)
     for template in [*injectors["env"].values(), *injectors["file"].values()]:
         assert strict.from_string(template).render(examples).startswith("EXAMPLE")
@@ -159,6 +162,54 @@ def test_every_variable_is_one_that_the_collection_reads(data: Data) -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "plugins").rglob("*.py"))
     unknown = [name for name in data["controller_credential_types"][0]["injectors"]["env"] if f'"{name}"' not in sources]
     assert unknown == []
+
+
+class Scheduler:
+    """Which jobs a controller has running at once: its task manager's rules, as AWX 24.6.1 has them.
+
+    A job runs in the first of its template's groups that has room; unless the fallback is prevented, the groups of inventory and
+    organization and the default one follow (awx/main/models/jobs.py, preferred_instance_groups). A container group counts its own jobs, a
+    group of instances all jobs on them (awx/main/scheduler/task_manager_models.py, has_remaining_capacity and get_jobs_running).
+    """
+
+    def __init__(self, groups: list[Data]) -> None:
+        default = {"name": "default", "max_concurrent_jobs": 0, "is_container_group": False, "instances": ["others.example.com"]}
+        self.groups = {group["name"]: group for group in [*groups, default]}
+        self.running: list[tuple[str, Data]] = []
+
+    def launch(self, template: Data) -> None:
+        preferred = list(template.get("instance_groups", []))
+        if not (preferred and template.get("prevent_instance_group_fallback")):
+            preferred.append("default")
+        for name in preferred:
+            group = self.groups[name]
+            same = [
+                1
+                for _job, other in self.running
+                if (other is group if group["is_container_group"] else set(other["instances"]) & set(group["instances"]))
+            ]
+            if not group["max_concurrent_jobs"] or len(same) < group["max_concurrent_jobs"]:
+                self.running.append((template["name"], group))
+                return
+
+
+def at_once(data: Data, *names: str, **changed: Any) -> list[str]:
+    scheduler = Scheduler(data["controller_instance_groups"])
+    for template in data["controller_templates"]:
+        if template["name"].partition(": ")[2] in names or not names:
+            for _slice in range(template.get("job_slice_count", 1)):
+                scheduler.launch({**template, **changed})
+    return [name.partition(": ")[2] for name, _group in scheduler.running]
+
+
+def test_no_two_templates_ever_run_at_once_but_for_the_slices_of_a_fleet(data: Data) -> None:
+    others = [each["name"].partition(": ")[2] for each in data["controller_templates"] if not each["name"].endswith(": onboard")]
+    assert len(others) == 7
+    assert at_once(data, *others) == ["doctor"]
+    assert at_once(data, "onboard") == ["onboard"] * 2
+    assert [yaml.safe_load(group["pod_spec_override"]) for group in data["controller_instance_groups"]] == [POD, POD]
+    # With the fallback they would.
+    assert len(at_once(data, *others, prevent_instance_group_fallback=False)) == 7
 
 
 def surveys(data: Data) -> list[tuple[Data, list[Data]]]:
@@ -228,7 +279,8 @@ def test_every_template_has_its_playbook_in_the_project(data: Data) -> None:
 def test_what_is_named_otherwise_is_so_everywhere(tmp_path: Path) -> None:
     names = {"awx_organization": "Bank", "awx_prefix": "AppSec", "awx_credential_name": "prod key", "awx_inventory": "tenants",
              "awx_execution_environment": "cortex-ee", "awx_credentials": ["vault"], "awx_hosts": "tenants", "awx_keep_dir": "/srv/cortex",
-             "awx_project_scm_url": "https://git.example.com/a.git", "awx_onboard_file": "tenants/uat.yml"}  # fmt: skip
+             "awx_project_scm_url": "https://git.example.com/a.git", "awx_onboard_file": "tenants/uat.yml",
+             "awx_instances": ["node-1", "node-2"]}  # fmt: skip
     data = rendered(tmp_path, **names)
     for template in data["controller_templates"]:
         assert template["name"].startswith("AppSec: ")
@@ -243,6 +295,8 @@ def test_what_is_named_otherwise_is_so_everywhere(tmp_path: Path) -> None:
     assert defaults["onboard_file"] == "tenants/uat.yml"
     assert "Default" not in json.dumps(data["controller_workflows"])
     assert data["controller_hosts"] == []
+    assert [(group["name"], group["instances"]) for group in data["controller_instance_groups"]] == [("AppSec", ["node-1", "node-2"])]
+    assert at_once(data) == ["doctor"]
 
 
 def test_what_is_not_given_is_left_out(tmp_path: Path) -> None:
@@ -252,6 +306,9 @@ def test_what_is_not_given_is_left_out(tmp_path: Path) -> None:
     assert [each["name"] for each in data["controller_templates"] + data["controller_workflows"] if "decommission" in each["name"]] == []
     assert len(data["controller_templates"]) == 6
     assert all(each["extra_vars"].keys() <= {"tenant_plan_required"} for each in data["controller_templates"])
+    # What somebody set by hand stays as it is.
+    assert data["controller_instance_groups"] == []
+    assert not [each for each in data["controller_templates"] if each.keys() & {"instance_groups", "job_slice_count"}]
 
 
 # -- the playbook
@@ -268,6 +325,9 @@ def test_a_missing_project_or_collection_is_said_in_one_line(tmp_path: Path) -> 
     ended = setup(tmp_path, awx_collection="ansible.nowhere")
     assert ended.code == 2
     assert "The collection ansible.nowhere is not installed: ansible-galaxy collection install ansible.nowhere" in ended.output
+    ended = setup(tmp_path, awx_instances=[])
+    assert ended.code == 2
+    assert "jobs of a group without instances stay pending for ever." in ended.output
     assert "Traceback" not in ended.output
 
 
@@ -282,7 +342,7 @@ def test_with_the_real_modules_a_controller_is_set_up_once(tmp_path: Path, data:
             "CONTROLLER_HOST": controller.url,
             "CONTROLLER_OAUTH_TOKEN": "token-of-the-controller",
         }
-        checked = setup(tmp_path, "--check", more=more)
+        checked = setup(tmp_path, "--check", more=more, awx_pod_spec=POD)
         assert checked.code == 0, checked.output
         assert "Templates follow in the real run." in checked.output
         assert controller.writes == []
@@ -292,8 +352,14 @@ def test_with_the_real_modules_a_controller_is_set_up_once(tmp_path: Path, data:
         assert broken.code == 2
         assert "Project update failed. What it said is in the controller: Projects, Cortex Cloud, Jobs." in broken.output
         controller.broken = False
-        first = setup(tmp_path, more=more)
+        # As an organization's admin, who may not make a group.
+        controller.superuser = False
+        first = setup(tmp_path, more=more, awx_pod_spec=POD)
+        controller.superuser = True
         assert first.code == 0, first.output
+        assert "which only a superuser can make or change: You don't have permission" in first.output
+        assert controller.kept["instance_groups"] == {}
+        assert not [each for each in controller.kept["job_templates"].values() if "prevent_instance_group_fallback" in each]
         assert "token-of-the-controller" not in first.output
         assert "There are no templates for decommissioning" in first.output
         (kind,) = controller.named("credential_types").values()
@@ -309,8 +375,15 @@ def test_with_the_real_modules_a_controller_is_set_up_once(tmp_path: Path, data:
         assert compared.counts()["changed"] == 1, "approval nodes, which awx.awx cannot compare, and nothing else"
         assert controller.writes == []
 
-        more_of_it = setup(tmp_path, more=more, awx_keep_dir=kept)
+        more_of_it = setup(tmp_path, more=more, awx_keep_dir=kept, awx_instances=["node-1.example.com"])
         assert more_of_it.code == 0, more_of_it.output
+        (group,) = controller.kept["instance_groups"].values()
+        assert (group["name"], group["max_concurrent_jobs"], group["is_container_group"]) == ("Cortex Cloud", 1, False)
+        (instance,) = controller.kept["instances"]
+        assert controller.links[f"instance_groups/{group['id']}/instances/"] == [instance]
+        for one in controller.kept["job_templates"].values():
+            assert one["prevent_instance_group_fallback"] is True
+            assert controller.links[f"job_templates/{one['id']}/instance_groups/"] == [group["id"]]
         assert "There are no templates for decommissioning" not in more_of_it.output
         assert credential["inputs"] == {"api_key": "$encrypted$"}
         templates = controller.named("job_templates")

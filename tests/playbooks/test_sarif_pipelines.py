@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builds import BUILDS
 
 from starting import BIN, environment
 from tenant.server import EmbeddedTenant
@@ -32,7 +34,7 @@ UPLOAD = """
         path: ["{{ workspace }}/reports/*.sarif"]
         upload_url: "{{ lookup('env', 'CORTEX_COLLECTOR_URL') }}"
         repository_url: "{{ lookup('env', 'REPO_URL') }}"      # may be git@host:org/repo.git or hold a job token
-        branch: "{{ lookup('env', 'BRANCH') }}"                # empty in a merge-request pipeline: warned, never silent
+        branch: "{{ lookup('env', 'BRANCH') }}"                # empty in a merge-request pipeline: refused
         source_root: "{{ workspace }}"
         receipt_dir: "{{ workspace }}/receipts"
 """
@@ -40,6 +42,8 @@ UPLOAD = """
 
 def report(workspace: Path, name: str = "bandit", count: int = 2) -> None:
     (workspace / "reports").mkdir(exist_ok=True)
+    (workspace / "src").mkdir(exist_ok=True)
+    (workspace / "src" / "0.py").touch()
     results = [
         {
             "ruleId": "B101",
@@ -115,18 +119,18 @@ def test_upload_of_a_pipeline_with_the_collectors_token_alone(run: Run, tenant: 
     for secret in (TOKEN, secrets["CORTEXCLOUD_COLLECTOR_TOKEN"]):
         assert secret not in done.stdout + done.stderr + receipt.read_text()
     report(tmp_path, "eslint")
-    done = play(run, tmp_path, UPLOAD, **{**secrets, "BRANCH": "", "REPO_URL": "git@github.com:example/shop.git"})
+    done = play(run, tmp_path, UPLOAD, **{**secrets, "REPO_URL": "git@github.com:example/shop.git"})
     assert done.returncode == 0, done.stdout
-    for warning in ("default branch", "2 documents go to one collector", "reports of 2 tools (bandit, eslint)"):
+    for warning in ("2 documents go to one collector", "reports of 2 tools (bandit, eslint)"):
         assert warning in " ".join((done.stdout + done.stderr).split())
 
 
 def test_a_fork_without_secrets_can_check(run: Run, tenant: EmbeddedTenant, tmp_path: Path) -> None:
-    done = play(run, tmp_path, UPLOAD, "--check", REPO_URL="https://github.com/example/shop")
+    done = play(run, tmp_path, UPLOAD, "--check", REPO_URL="https://github.com/example/shop", BRANCH="main")
     assert done.returncode == 0, done.stdout + done.stderr
     assert not (tmp_path / "receipts").exists()
     (tmp_path / "reports" / "bandit.sarif").write_text("<html>")
-    done = play(run, tmp_path, UPLOAD, "--check", REPO_URL="https://github.com/example/shop")
+    done = play(run, tmp_path, UPLOAD, "--check", REPO_URL="https://github.com/example/shop", BRANCH="main")
     assert done.returncode == 2
     assert "not JSON but HTML" in done.stdout + done.stderr
     assert tenant.journal == []
@@ -204,10 +208,15 @@ def test_the_role_uploads_without_a_tenant_key(run: Run, tenant: EmbeddedTenant,
         "sarif_collector_path_prefix": "app",
         "sarif_collector_allow_empty": False,
         "sarif_collector_upload_timeout": 20,
+        # In place of the repository and the branch.
+        "sarif_collector_ci": True,
     }
-    done = play(run, tmp_path, ROLE, variables=variables)
+    for name in ("sarif_collector_repository_url", "sarif_collector_branch"):
+        del variables[name]
+    done = play(run, tmp_path, ROLE, variables=variables, **BUILDS["CircleCI"])
     assert done.returncode == 0, done.stdout + done.stderr
     assert paths(tenant)[2:] == ["app/src/0.py", "app/src/1.py"]
+    assert tenant.uploads[-1].branch == "feature/x"
 
 
 def test_the_role_splits_resumes_and_writes_receipts(run: Run, tenant: EmbeddedTenant, tmp_path: Path) -> None:
@@ -288,6 +297,13 @@ def test_the_collections_playbook_resumes_and_writes_receipts(run: Run, tenant: 
     assert len(list((tmp_path / "receipts").iterdir())) == 1
     assert json.loads((tmp_path / "state" / "journal.json").read_text()) == {"sets": {}}
     assert TOKEN not in done.stdout + done.stderr
+    # The same in a build of a pull request, which has no secrets.
+    known = {name: value for name, value in variables.items() if name in ("sarif_path", "sarif_source_root")}
+    command = (*command[:-1], json.dumps({**known, "sarif_ci": "true"}))
+    done = run(BIN / "ansible-playbook", *command, **{**BUILDS["GitHub Actions"], "GITHUB_EVENT_NAME": "pull_request"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "checked and did not send 2 results" in done.stdout
+    assert len(tenant.uploads) == 1
 
 
 # -- without Ansible
@@ -302,8 +318,9 @@ def pyz(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_the_file_is_built_reproducibly_of_floors_1_to_3(pyz: str, tmp_path: Path) -> None:
     again = tmp_path / "again.pyz"
-    subprocess.run([sys.executable, str(ROOT / "scripts" / "build-pyz"), str(again)], check=True)
+    done = subprocess.run([sys.executable, str(ROOT / "scripts" / "build-pyz"), str(again)], check=True, capture_output=True, text=True)
     assert again.read_bytes() == Path(pyz).read_bytes()
+    assert done.stdout == f"{again}\nSHA-256 {hashlib.sha256(again.read_bytes()).hexdigest()}\n"
     names = zipfile.ZipFile(pyz).namelist()
     assert "cortex_sarif/_sarif/command.py" in names
     assert "cortex_sarif/_module.py" not in names

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Two users and the files they want to write: a bank's platform engineer, and a provider with many tenants."""
+"""Three users and the files they want to write: a bank's platform engineer, a provider with many tenants, and who is on call at night."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ import pytest
 import yaml
 from playing import Ended, play
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._events import Watch
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import Client
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.connection import Connection
 from tenant.server import EmbeddedTenant
 
 # -- the bank: GitHub Enterprise, GitLab, Jenkins and Terraform Enterprise
@@ -316,6 +320,35 @@ def test_each_tenant_keeps_its_own_limit(fleet: tuple[Path, dict[str, EmbeddedTe
     print(f"\n{[len(each.journal) for each in tenants.values()]} requests in {time.monotonic() - began:.1f} s")
     assert [ended.counts(name)["changed"] for name in tenants] == [1, 1]
     assert len(list((project / "rate").glob("*.json"))) == 2
+
+
+# -- on call: a token that expired at night
+
+
+def test_a_token_that_expired_at_night_ends_in_a_ticket(tmp_path: Path) -> None:
+    """The answer that the page of events shows, to the event that the event source makes; ansible-rulebook in between: tests/eda."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "eda.md").read_text(encoding="utf-8")
+    story = page[page.index("## A token that expired at night") :]
+    _rulebook, answer = re.findall(r"```yaml\n(.*?)```", story, re.DOTALL)[:2]
+    shown = re.findall(r"```text\n(.*?)```", story, re.DOTALL)[0].splitlines()
+    (tmp_path / "ticket.yml").write_text(answer, encoding="utf-8")
+    with EmbeddedTenant("published", rate=100_000) as tenant:
+        core = tenant.add_instance("GITLAB_SELF_MANAGED", identifier="platform", hostname="gitlab.example.com",
+                                   selection_type="MANUAL_SELECTION", state=[f"shop/r{n}" for n in range(310)])  # fmt: skip
+        key = tenant.keys["viewer"]
+        connection = Connection(api_url=tenant.url, api_key_id=key.id, api_key=key.key, rate_limit_dir=str(tmp_path / "rate"))
+        client = Client(connection)
+        watch = Watch(Api(client), repositories=False, initial=False, state_file=None)
+        assert watch.look() == []
+        tenant.set_status(core, "ERROR", {"connection": {"status": "INVALID", "error": "Token expired: HTTP 401"}})
+        (event,) = watch.look()
+        client.close()
+    play(tmp_path, "ticket.yml", more={"CORTEX_TICKET": str(tmp_path / "ticket.txt")}, ansible_eda={"event": event}).fine()
+    told = {"0f1e2d": core, "api-acme.xdr.eu.paloaltonetworks.com": f"127.0.0.1:{tenant.port}"}
+    told |= {"2026-11-26T02:58:07Z": event["cortex"]["since"], "2026-11-26T03:03:07Z": event["cortex"]["at"]}
+    wanted = [re.sub("|".join(told), lambda found: told[found[0]], line) for line in shown]
+    assert (tmp_path / "ticket.txt").read_text(encoding="utf-8").splitlines() == wanted
+    assert event["cortex"]["since"] <= event["cortex"]["at"]
 
 
 def test_the_files_above_are_the_users_files_as_written() -> None:

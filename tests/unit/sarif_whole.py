@@ -60,6 +60,6 @@ def normalise(document: dict[str, Any], options: Options, limit: int = LIMIT) ->
         normalised=dict(sorted({**outcome.normalised, **{k: v for k, v in packer.counts.items() if v}}.items())),
         dropped=outcome.dropped,
         levels=outcome.levels,
-        tools=outcome.tools,
+        tools=[tool.name for tool in outcome.tools],
         warnings=[*outcome.warnings, *packer.warnings],
     )

@@ -18,7 +18,7 @@ import pytest
 import yaml
 from ansible.module_utils import basic
 
-from ansible_collections.cortex_cloud.appsec.plugins.doc_fragments import _attributes, _connection, _data_source
+from ansible_collections.cortex_cloud.appsec.plugins.doc_fragments import _attributes, _connection, _data_source, _repository
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import (
     FIELDS,
     MAPPING,
@@ -35,7 +35,7 @@ SCHEMAS = DOCUMENT["components"]["schemas"]
 OLDER: dict[str, Any] = yaml.safe_load((ROOT / "tests" / "tenant" / "older.yaml").read_text(encoding="utf-8"))
 # Those without code document an action plugin that is internal to a role.
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py") if "def main(" in path.read_text(encoding="utf-8"))
-FRAGMENTS = {"_attributes": _attributes, "_connection": _connection, "_data_source": _data_source}
+FRAGMENTS = {"_attributes": _attributes, "_connection": _connection, "_data_source": _data_source, "_repository": _repository}
 
 # What the API takes and no option stands for, each with the reason.
 LEFT_OUT: dict[str, str] = {
@@ -213,7 +213,7 @@ def test_an_item_has_the_options_of_the_single_module() -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_every_secret_option_is_hidden_by_ansible(name: str) -> None:
-    secret = {field.option for field in FIELDS if field.secret} | {"api_key", "collector_token"}
+    secret = {field.option for field in FIELDS if field.secret} | {"api_key", "collector_token", "rate_limit_url"}
 
     def walk(spec: dict[str, Any], path: str = "") -> Iterator[str]:
         for option, about in spec.items():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
 import json
 import runpy
 import subprocess
@@ -145,7 +146,10 @@ def test_what_happens_while_nothing_runs_is_not_lost(tenant: EmbeddedTenant, cor
     args = arguments(tenant, state_file=str(file), repositories=True)
     assert names(watched({**args, "initial": True})) == ["appeared"]
     tenant.set_status(core, "ERROR")
-    assert names(watched(args)) == ["status_changed"]
+    looked = json.loads(file.read_text())["at"]
+    (changed,) = watched(args)
+    assert (changed["event"], changed["since"]) == ("status_changed", looked)
+    assert looked <= changed["at"] == datetime.datetime.strptime(changed["at"], "%Y-%m-%dT%H:%M:%SZ").strftime("%Y-%m-%dT%H:%M:%SZ")
     assert watched({**args, "initial": True}) == []
     assert file.stat().st_mode & 0o777 == 0o600
     assert args["api_key"] not in file.read_text()
@@ -186,9 +190,11 @@ def test_the_environment_stands_for_arguments_and_a_blank_one_for_nothing(monkey
     monkeypatch.setenv("CORTEXCLOUD_CA_PATH", " ")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/ca.pem")
     monkeypatch.setenv("CORTEXCLOUD_REQUEST_TIMEOUT", "7")
+    monkeypatch.setenv("CORTEXCLOUD_RATE_LIMIT_URL", "redis://cache")
     found = _events.connection_from({"api_key": "", "requests_per_second": "2"})
     assert (found.api_url, found.validate_certs, found.ca_path) == ("https://api-x.example.com", False, "/ca.pem")
     assert (found.request_timeout, found.requests_per_second, found.api_key) == (7.0, 2.0, "")
+    assert found.rate_limit_url == "redis://cache"
     assert _events.connection_from({"validate_certs": "yes"}).validate_certs
     # Those of the modules, and their variables.
     modules = (ROOT / "plugins/module_utils/_module.py").read_text(encoding="utf-8")

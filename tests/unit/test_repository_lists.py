@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 import pytest
+
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_lists import names_in, names_of
 
@@ -32,7 +33,7 @@ def test_what_nothing_tells_apart_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "entry, name",
+    ("entry", "name"),
     [
         ({"name": "app", "nameWithOwner": "org/app"}, "org/app"),
         ({"name": "App", "path_with_namespace": "group/sub/app"}, "group/sub/app"),

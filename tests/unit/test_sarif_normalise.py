@@ -192,7 +192,11 @@ def test_an_empty_report_is_not_sent_unless_asked() -> None:
     assert outcome.document is not None
     assert outcome.document["runs"][0]["tool"]["driver"]["rules"] == [{"id": "R1"}]
     assert outcome.document["runs"][0]["results"] == []
-    assert "neither results nor rules" in refused(log(rules=()), allow_empty=True)
+    # The collector takes no run without a rule.
+    outcome = normalise(log(rules=()), Options(allow_empty=True))
+    assert outcome.document is not None
+    assert [rule["id"] for rule in outcome.document["runs"][0]["tool"]["driver"]["rules"]] == ["no-results"]
+    assert outcome.normalised["added_rules"] == 1
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def test_the_help_is_the_first_sentence_of_the_documentation_without_its_markup(
         if name in documented:
             text = documented[name]["description"]
             first = text if isinstance(text, str) else text[0]
-            plain = first.replace("O(source_root)", "--source-root")
+            plain = re.sub(r"O\((\w+)\)", lambda match: f"--{match[1]}".replace("_", "-"), first)
             plain = plain.replace("M(cortex_cloud.appsec.data_source)", "cortex_cloud.appsec.data_source")
             assert action.help
             assert plain.startswith(f"{action.help}."), name

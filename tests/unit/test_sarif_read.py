@@ -144,6 +144,8 @@ CUT = TEXT[: TEXT.index("größer") + 3]
         (b'{"results": []}', ["neither version nor runs"]),
         (b'{"runs": []}', ["has no version"]),
         (TEXT.encode() + b"\xc3", ["ends in the middle of a character"]),
+        (b'{"version": "2.1.0"}', ["JSON but not SARIF: it has no runs"]),
+        (b'{"version": 3, "comment": "none"}', ["JSON but not SARIF: it has no runs"]),
         (b'{"version": "2.1.0", "runs": [3]}', ["runs is not a list of objects"]),
         (b'{"version": "2.1.0", "runs": [{"results": {"a": 1}}]}', ["runs[0].results is not a list"]),
         (b'{"version": "2.1.0", "runs": [{"results": [1], "results": []}]}', ["runs[0].results stands twice"]),
@@ -247,7 +249,8 @@ def test_prepare_several_files(tmp_path: Path) -> None:
     (tmp_path / "empty.sarif").write_text(json.dumps({**LOG, "runs": []}), encoding="utf-8")
     with prepare([f"{tmp_path}/*.sarif"], Options()) as done:
         contents = [upload.content() for upload in done.uploads]
-    assert [(u.path[-7:], u.results, u.tools) for u in done.uploads] == [("a.sarif", 1, ["s"]), ("b.sarif", 1, ["s"])]
+    rows = [(u.path[-7:], u.results, [tool.name for tool in u.source.tools]) for u in done.uploads]
+    assert rows == [("a.sarif", 1, ["s"]), ("b.sarif", 1, ["s"])]
     assert done.levels == {"error": 0, "warning": 0, "note": 2, "none": 0}
     assert [w for w in done.warnings if "empty.sarif: not sent" in w]
     assert [content.decode().count("größer ✓") for content in contents] == [1, 1]

@@ -267,7 +267,7 @@ def test_a_rule_changes_nothing_where_it_says_that_it_does_not_look(runs: list[d
 
 
 def test_every_rule_has_a_case() -> None:
-    of_the_file = {"schema_added", "encoding", "lone_surrogates", "duplicate_keys", "empty_runs"}
+    of_the_file = {"schema_added", "encoding", "lone_surrogates", "duplicate_keys", "empty_runs", "added_rules"}
     of_the_limit = {"context_snippets", "shortened_results"}
     assert {rule.name for rule in RULES} == set(CASES) | of_the_file | of_the_limit
     assert len(RULES) == len({rule.name for rule in RULES})
@@ -277,6 +277,8 @@ def test_every_rule_has_a_case() -> None:
 def test_rules_of_the_file() -> None:
     empty = normalise({"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "s"}}, "results": []}]}, Options())
     assert (empty.document, empty.normalised) == (None, {"empty_runs": 1, "schema_added": 1})
+    asked = normalise({"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "s"}}, "results": []}]}, Options(allow_empty=True))
+    assert asked.normalised == {"added_rules": 1, "schema_added": 1}
 
 
 def test_a_clean_report_is_not_changed() -> None:

@@ -14,7 +14,8 @@ import pytest
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.signing import CollectorToken
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.prepare import Upload
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.normalise import Tool
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.prepare import Source, Upload
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.upload.target import (
     Target,
     plain_repository_url,
@@ -65,7 +66,7 @@ def test_query() -> None:
         "repository_url": "https://h.example/o/r",
         "branch": "main",
     }
-    assert query_of({"repository_id": " a1 ", "branch": ""}) == {"repository_id": "a1"}
+    assert query_of({"repository_id": " a1 ", "branch": None}) == {"repository_id": "a1"}
     with pytest.raises(InputError, match="repository_id or repository_url must be given"):
         query_of({"repository_id": "", "repository_url": None})
 
@@ -141,12 +142,13 @@ def test_a_target_does_not_print_its_token() -> None:
 
 
 def test_warnings() -> None:
-    one = Upload("a.sarif", 1, 1, 2, "0", 1, {}, ["Bandit"], "", lambda: b"{}")
+    report = Source("a.sarif", "0", 1, {}, {}, [Tool("Bandit", "")], "", False)
+    one = Upload(report, 1, 1, 2, "0", 1, {}, lambda: b"{}")
     named, unnamed = Target(collector_id="x", name="bandit"), Target(collector_id="x")
     assert plan_warnings([], named, {}) == []
     assert plan_warnings([one], named, {"branch": "main"}) == []
     assert "default branch" in plan_warnings([one], unnamed, {})[0]
     assert "adds to an earlier one or replaces it" in plan_warnings([one, one], unnamed, {"branch": "main"})[0]
     assert "by Bandit, the collector's name is eslint" in plan_warnings([one], Target(name="eslint"), {"branch": "main"})[0]
-    eslint = dataclasses.replace(one, tools=["eslint"])
+    eslint = dataclasses.replace(one, source=dataclasses.replace(report, tools=[Tool("eslint", "")]))
     assert "reports of 2 tools (Bandit, eslint) go to one collector" in plan_warnings([one, eslint], unnamed, {"branch": "main"})[1]

@@ -6,24 +6,22 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import uuid
 from pathlib import Path
 
 import pytest
+from machines import UTILS, Machine, machine, made, started
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import lock as _lock
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.throttle import Throttle
 
-ROOT = Path(__file__).resolve().parents[2]
-UTILS = "ansible_collections.cortex_cloud.appsec.plugins.module_utils"
 SENDER = f"""
 import sys, time
-from {UTILS}._http.throttle import Throttle, host
+from {UTILS}._http.stores import host
+from {UTILS}._http.throttle import Throttle
 throttle = Throttle(sys.argv[1], "t", 10)
-assert throttle.warning is None, throttle.warning
+assert throttle.warnings == [], throttle.warnings
 sys.stdin.readline()
 for number in range(25):
     slot = throttle.wait()
@@ -45,34 +43,12 @@ with exclusive(sys.argv[1], "t", "12", warnings=warnings):
 """
 
 
-def machine(boot: Path, monotonic: int, command: list[str]) -> list[str]:
-    """The command that runs this one as on another machine, in namespaces of its own."""
-    script = f'mount --bind {boot} /proc/sys/kernel/random/boot_id && exec "$@"'
-    return ["unshare", "--mount", "--time", f"--monotonic={monotonic}", "sh", "-c", script, "sh", *command]
-
-
 @pytest.fixture(scope="module")
-def machines(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Path, int]]:
-    """Two machines: the file with the boot's id, and how far the monotonic clock is ahead."""
-    made = []
-    for number in range(2):
-        boot = tmp_path_factory.mktemp("boot") / "boot_id"
-        boot.write_text(f"{uuid.uuid4()}\n")
-        made.append((boot, 500_000 * (1 - number) + 1))
-    if not shutil.which("unshare"):
-        pytest.skip("there is no unshare here, which makes a machine of a process")
-    tried = subprocess.run(machine(*made[0], ["true"]), capture_output=True, text=True, check=False)
-    if tried.returncode:
-        pytest.skip(f"no machine can be made of a process here, which only root can: {tried.stderr.strip()}")
-    return made
+def machines(tmp_path_factory: pytest.TempPathFactory) -> list[Machine]:
+    return made(tmp_path_factory.mktemp("boot"), 2)
 
 
-def started(command: list[str]) -> subprocess.Popen[str]:
-    environment = {"PYTHONPATH": str(ROOT / ".build"), "HOME": "/nonexistent", "PATH": os.environ["PATH"]}
-    return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-def test_two_machines_with_one_folder_keep_to_one_limit(tmp_path: Path, machines: list[tuple[Path, int]]) -> None:
+def test_two_machines_with_one_folder_keep_to_one_limit(tmp_path: Path, machines: list[Machine]) -> None:
     command = [sys.executable, "-c", SENDER, str(tmp_path / "rate")]
     senders = [started(machine(*each, command)) for each in machines for _process in range(2)]
     spoken = [sender.communicate("go\n", timeout=60)[0] for sender in senders]
@@ -143,7 +119,7 @@ def test_a_lock_that_cannot_be_had_is_one_warning(as_user: Path) -> None:
 def test_where_not_even_the_budget_is_shared_one_warning_says_both(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     folder = str(tmp_path / "file" / "rate")
-    warnings = [str(Throttle(folder, "t", 8).warning)]
+    warnings = list(Throttle(folder, "t", 8).warnings)
     with _lock.exclusive(folder, "t", "12", warnings=warnings), _lock.exclusive(folder, "t", "13", warnings=warnings):
         pass
     assert warnings == [

@@ -16,7 +16,9 @@ import pytest
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import BusyError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import lock as _lock
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import stores
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import throttle as _throttle
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.pace import LONGEST_FLIGHT
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.throttle import Throttle
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,28 +112,28 @@ def test_an_answer_that_never_comes_gives_its_slot_back(tmp_path: Path, clock: C
     throttle = Throttle(str(tmp_path), "t", 1)
     throttle.wait()
     (next_one,) = send_times(throttle, clock, 1)
-    assert next_one == pytest.approx(_throttle.LONGEST_FLIGHT + 1.0, abs=0.1)
+    assert next_one == pytest.approx(LONGEST_FLIGHT + 1.0, abs=0.1)
 
 
 def test_who_asked_first_goes_first(tmp_path: Path, clock: Clock) -> None:
     throttle = Throttle(str(tmp_path), "t", 1)
     send_times(throttle, clock, 1)
-    with throttle._state() as state:
-        for waiting in ("first", "second", "third"):
-            throttle.pace.take(state, waiting, clock.now)
+
+    def take(ticket: str) -> float:
+        return throttle._change(lambda state, moment: throttle.pace.take(state, ticket, moment.begun))
+
+    assert all(take(waiting) > 0 for waiting in ("first", "second", "third"))
     clock.now += 1.0
-    with throttle._state() as state:
-        assert throttle.pace.take(state, "third", clock.now) > 0
-        assert throttle.pace.take(state, "second", clock.now) > 0
-        assert throttle.pace.take(state, "first", clock.now) == 0
+    assert take("third") > 0
+    assert take("second") > 0
+    assert take("first") == 0
 
 
 def test_one_that_waits_no_more_stops_nobody(tmp_path: Path, clock: Clock) -> None:
     """A process killed in the queue is passed over soon."""
     throttle = Throttle(str(tmp_path), "t", 1)
     send_times(throttle, clock, 1)
-    with throttle._state() as state:
-        throttle.pace.take(state, "dead", clock.now)
+    throttle._change(lambda state, moment: throttle.pace.take(state, "dead", moment.begun))
     (next_one,) = send_times(throttle, clock, 1)
     assert next_one < 6
 
@@ -187,7 +189,7 @@ def test_an_endless_queue_is_one_clear_line(tmp_path: Path, clock: Clock, monkey
 def test_two_machines_with_one_folder_have_one_budget(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their clocks keep the time, but for a little, which is added to the window of a slot that the other one used."""
     first = Throttle(str(tmp_path), "t", 4)
-    monkeypatch.setattr(_throttle, "host", lambda: "another machine")
+    monkeypatch.setattr(stores, "host", lambda: "another machine")
     other = Throttle(str(tmp_path), "t", 4)
     assert send_times(first, clock, 4) == [0.0] * 4
     assert send_times(other, clock, 5) == pytest.approx([1.05] * 4 + [2.05])
@@ -209,7 +211,7 @@ def test_a_clock_that_is_set_stops_nobody_for_long(tmp_path: Path, clock: Clock,
 def test_a_clock_that_is_ahead_is_learned_from_one_refusal(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """By 100 ms, which is more than what two machines are thought to differ by."""
     one = Throttle(str(tmp_path), "t", 4)
-    monkeypatch.setattr(_throttle, "host", lambda: "another machine")
+    monkeypatch.setattr(stores, "host", lambda: "another machine")
     ahead = Throttle(str(tmp_path), "t", 4, clock=lambda: clock.now + 0.1)
     send_times(ahead, clock, 4)
     behind = send_times(one, clock, 4)
@@ -311,10 +313,10 @@ def unusable(tmp_path: Path, why: str) -> Path:
 def test_an_unusable_folder_is_a_warning_and_the_pace_is_kept_by_this_process(tmp_path: Path, clock: Clock, why: str) -> None:
     folder = unusable(tmp_path, why)
     throttle = Throttle(str(folder), "t", 4)
-    assert throttle.warning is not None
-    assert str(folder) in throttle.warning
-    assert "rate_limit_dir" in throttle.warning
-    assert "\n" not in throttle.warning
+    (warning,) = throttle.warnings
+    assert str(folder) in warning
+    assert "rate_limit_dir" in warning
+    assert "\n" not in warning
     assert most_in_a_window(send_times(throttle, clock, 13)) == 4
     assert clock.now - 1000.0 == pytest.approx(3.0)
 
@@ -328,7 +330,7 @@ def test_a_planted_link_is_not_written_through(tmp_path: Path, clock: Clock) -> 
     throttle = Throttle(str(tmp_path / "rate"), "t", 4)
     send_times(throttle, clock, 2)
     assert victim.read_text() == "precious"
-    assert throttle.warning
+    assert throttle.warnings
 
 
 def test_no_folder_given_means_one_of_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -346,22 +348,22 @@ def test_the_users_own_folder_must_be_the_users_alone(tmp_path: Path, monkeypatc
     shared = tmp_path / "shared"
     shared.mkdir(mode=0o770)
     shared.chmod(0o770)
-    assert Throttle(str(shared), "t", 4).warning is None
-    monkeypatch.setattr(_throttle, "default_directory", lambda: str(shared))
-    assert "others may write there" in str(Throttle(str(shared), "t", 4).warning)
+    assert Throttle(str(shared), "t", 4).warnings == []
+    monkeypatch.setattr(stores, "default_directory", lambda: str(shared))
+    assert "others may write there" in str(Throttle(str(shared), "t", 4).warnings)
     shared.chmod(0o700)
-    assert Throttle(str(shared), "t", 4).warning is None
+    assert Throttle(str(shared), "t", 4).warnings == []
     if os.geteuid() == 0:
         os.chown(shared, 4711, -1)
     else:
         monkeypatch.setattr(os, "geteuid", lambda: 4711)
-    assert "belongs to another user" in str(Throttle(str(shared), "t", 4).warning)
+    assert "belongs to another user" in str(Throttle(str(shared), "t", 4).warnings)
 
 
 def test_folders_that_are_missing_are_made_for_this_user_alone_whatever_the_umask(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        assert Throttle(str(tmp_path / "a" / "b"), "t", 4).warning is None
+        assert Throttle(str(tmp_path / "a" / "b"), "t", 4).warnings == []
     finally:
         os.umask(before)
     assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("a", "a/b")] == [0o700, 0o700]
@@ -369,7 +371,7 @@ def test_folders_that_are_missing_are_made_for_this_user_alone_whatever_the_umas
 
 def test_where_no_home_is_known_no_folder_is_called_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert "no home folder is known" in str(Throttle("~/.cache/cortex_cloud_appsec/rate", "t", 4).warning)
+    assert "no home folder is known" in str(Throttle("~/.cache/cortex_cloud_appsec/rate", "t", 4).warnings)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -380,14 +382,14 @@ def test_a_lock_that_is_never_let_go_is_not_waited_for(tmp_path: Path, clock: Cl
         _lock.hold_alone(held)
         throttle = Throttle(str(tmp_path), "t", 4)
         throttle.wait()
-    assert "locked a file there for 10 s" in str(throttle.warning)
+    assert "locked a file there for 10 s" in str(throttle.warnings)
 
 
 SENDER = """
 import sys, time
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.throttle import Throttle
 throttle = Throttle(sys.argv[1], "t", 20)
-assert throttle.warning is None, throttle.warning
+assert throttle.warnings == [], throttle.warnings
 for _ in range(15):
     slot = throttle.wait()
     print(slot.granted)

@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import json
 import os
+import sys
 import threading
 import time
 import traceback
@@ -29,11 +30,13 @@ from .answers import (
     retry_after,
 )
 from .attempt import Attempt, Watcher
-from .connection import Connection, origin_of
+from .connection import Connection, origin_of, secret_from_file
+from .interruption import Interruption
 from .lock import default_directory, exclusive
 from .redaction import Redactor
 from .retry import Retry
 from .signing import Auth, tenant_key
+from .stores import Server
 from .throttle import Slot, Throttle
 from .trace import Trace
 from .watchdog import adapter, watched
@@ -98,12 +101,20 @@ class Client:
 
     def __init__(self, connection: Connection, redactor: Redactor | None = None) -> None:
         if REQUESTS_ERROR:
-            raise InputError("The Python library requests is missing on the host and interpreter that run the module.")
+            raise InputError(
+                f"The Python library requests is missing for {sys.executable}: install it, for example with "
+                f"{sys.executable} -m pip install requests (in a virtual environment, where the system's Python refuses)."
+            )
         connection.check()
         self.connection = connection
         self.redactor = redactor if redactor is not None else Redactor()
         self.redactor.add(connection.api_key)
+        url = connection.rate_limit_url.strip() or secret_from_file("CORTEXCLOUD_RATE_LIMIT_URL_FILE")
+        self._server = Server.at(url) if url else None
+        self.redactor.add(self._server.password if self._server else "")
         self.warnings: list[str] = []
+        # The gate before each request: whoever runs this says which signs of an interruption it listens to.
+        self.interruption = Interruption()
         # Each is told of every attempt, when it has ended.
         self.watchers: list[Watcher] = []
         if connection.trace_file:
@@ -149,7 +160,7 @@ class Client:
 
     def exclusive(self, *parts: str) -> t.ContextManager[None]:
         """The lock of one object; see lock.py."""
-        return exclusive(self.shared_dir, *parts, warnings=self.warnings)
+        return exclusive(self.shared_dir, *parts, warnings=self.warnings, refuse=self.interruption.refuse)
 
     def origin(self) -> str:
         """The tenant's checked URL. Raises InputError."""
@@ -166,7 +177,10 @@ class Client:
         return self._throttle(self.origin()).trip()
 
     def send(self, call: Call) -> Answer:
-        """Send a call as often as its verb and the outcome allow. Returns the success; raises ApiError, InputError or BusyError."""
+        """Send a call as often as its verb and the outcome allow. Returns the success.
+
+        Raises ApiError, InputError, BusyError or Interrupted.
+        """
         target = call.url or self.origin() + call.path
         request = _Request(call, target, call.payload(), call.auth or self.key(), call.timeout or self.connection.request_timeout)
         self.redactor.add(request.auth.secret)
@@ -182,6 +196,9 @@ class Client:
                 outcome, result = self._attempt(request, retry.deadline, leaving, seen)
             finally:
                 throttle.answered(slot, quick=call.method == "GET" and outcome in ("done", "refused"))
+            self._warn(throttle)
+            if call.method != "GET" and outcome not in ("refused", "never sent"):
+                self.interruption.begun()
             seen.ended(outcome, result)
             for watcher in self.watchers:
                 watcher(seen)
@@ -194,7 +211,7 @@ class Client:
             if not again:
                 raise retry.failure(outcome)
             if outcome != "refused":
-                time.sleep(pause)
+                self.interruption.sleep(pause)
 
     def key(self) -> Auth:
         """The tenant's key, found out when the first call needs it: some runs need none. Raises InputError when there is none."""
@@ -204,16 +221,20 @@ class Client:
             return self._key
 
     def _slot(self, throttle: Throttle) -> Slot:
-        slot = throttle.wait()
-        if throttle.warning:
-            self.warn_once(throttle.warning)
+        slot = throttle.wait(self.interruption.refuse)
+        self._warn(throttle)
         return slot
+
+    def _warn(self, throttle: Throttle) -> None:
+        for warning in throttle.warnings:
+            self.warn_once(warning)
 
     def _throttle(self, target: str) -> Throttle:
         tenant = host_key(urlsplit(target)._replace(path="", query="", fragment="").geturl())
         with self._lock:
             if tenant not in self._throttles:
-                self._throttles[tenant] = Throttle(self.shared_dir, tenant, self.connection.requests_per_second)
+                rate = self.connection.requests_per_second
+                self._throttles[tenant] = Throttle(self.shared_dir, tenant, rate, server=self._server)
             return self._throttles[tenant]
 
     def _verify(self) -> bool | str:

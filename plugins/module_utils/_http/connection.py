@@ -31,6 +31,7 @@ class Connection:
     retry_deadline: float = 120.0
     requests_per_second: float = 8.0
     rate_limit_dir: str | None = None
+    rate_limit_url: str = dataclasses.field(default="", repr=False)
     state_dir: str | None = None
     trace_file: str | None = None
     trace_names: str = "hide"

@@ -4,40 +4,27 @@
 # PRIVATE to the collection: floor 1, waiting for a slot of the tenant's request budget.
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import json
-import math
-import os
-import socket
-import tempfile
+import functools
 import threading
 import time
 import typing as t
 import uuid
 
 from .._errors import BusyError
-from .lock import default_directory, file_name, hold_alone, not_shared, open_shared, usable_directory
-from .pace import LONGEST_FLIGHT, LONGEST_HOLD, Pace, State, Used
+from .lock import not_shared
+from .pace import Pace, State, Used
+from .state_text import as_text, from_text
+from .stores import FolderStore, Moment, OwnStore, Server, ServerStore, Store
 
 LONGEST_WAIT = 900.0
-# Of the file's layout; what has another one is read as empty.
-_VERSION = 2
-# Seconds: who would be taken for dead so late is no process of ours.
-_LATEST_DEATH = 60.0
-
-
-def host() -> str:
-    """Who keeps the wall clock of this process: a machine since its last start, which all its containers share."""
-    with contextlib.suppress(OSError), open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-        return file.read().strip()
-    return socket.gethostname()
+T = t.TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
 class Slot:
-    """The permission to send one request. granted: when, in seconds of the monotonic clock; at: the same by the wall clock, which all
-    hosts share. waited: seconds from asking to granting.
+    """The permission to send one request. granted: when, in seconds of the monotonic clock; at: the same by the clock that all who share
+    the budget go by. waited: seconds from asking to granting.
     """
 
     ticket: str
@@ -47,46 +34,87 @@ class Slot:
 
 
 class Throttle:
-    """Gives out slots so that at most per_second requests reach the tenant in any second, from all processes that use the directory.
+    """Gives out slots so that at most per_second requests reach the tenant in any second, from all processes that share the budget.
 
-    Who asked first goes first; each process queues once, however many threads it has. tenant: host and port; each has one small file,
-    which holds a state of pace.py in the time of the wall clock, so that machines with a common folder have one budget. per_second: 0.5
-    means one request in two seconds. The file is locked while it is read and written; where that is impossible, `warning` says so and the
-    pace holds for this process alone. clock: seconds of the wall clock.
+    Who asked first goes first; each process queues once, however many threads it has. tenant: host and port; each has a state of pace.py
+    of its own. It is kept on the server, when there is one, else in the directory. Where that is impossible, or becomes so, the next best
+    place is used: the directory, then this process alone; `warnings` says so. per_second: 0.5 means one request in two seconds.
+    clock: seconds of the wall clock. Raises InputError where the library for the server is missing.
     """
 
-    def __init__(self, directory: str, tenant: str, per_second: float, *, clock: t.Callable[[], float] | None = None) -> None:
-        self.pace = Pace(per_second, host())
+    def __init__(
+        self, directory: str, tenant: str, per_second: float, *, server: Server | None = None, clock: t.Callable[[], float] | None = None
+    ) -> None:
         self.waits, self.seconds = 0, 0.0
-        self.warning: str | None = None
-        self._clock = clock or time.time
-        self._local = State()
-        self._left: dict[str, float] = {}
+        self.warnings: list[str] = []
+        self._directory, self._tenant, self._clock, self._server = directory, tenant, clock or time.time, server
+        # Of each slot whose request has no answer yet: when it left, by the monotonic clock.
+        self._open: dict[str, float | None] = {}
         self._turn, self._state_lock = threading.Lock(), threading.Lock()
-        self._path: str | None = None
+        self._store: Store = ServerStore(server, tenant) if server else self._nearest()
+        self.pace = Pace(per_second, self._store.host)
+        # Whether the state knows what this process has used; None: it has used nothing yet.
+        self._known: bool | None = None
+
+    def _nearest(self) -> Store:
         try:
-            with tempfile.TemporaryFile(dir=usable_directory(directory, own=directory == default_directory())):
-                pass
-            self._path = os.path.join(directory, f"{file_name(tenant)}.json")
+            return FolderStore(self._directory, self._tenant, self._clock)
         except OSError as exc:
-            self._alone(directory, exc)
+            return self._alone(exc)
 
-    def _alone(self, directory: str, exc: OSError) -> None:
-        self._path = None
-        self.warning = not_shared(directory, exc)
+    def _alone(self, exc: OSError) -> Store:
+        self.warnings.append(not_shared(self._directory, exc))
+        return OwnStore(self._clock)
 
-    def wait(self) -> Slot:
+    def _lost(self, exc: OSError) -> None:
+        """Go on with the next best store."""
+        if isinstance(self._store, ServerStore):
+            self.warnings.append(
+                f"the request budget at rate_limit_url ({self._server}) cannot be used ({exc}): for the rest of this task this machine "
+                "keeps to requests_per_second on its own, so that several machines together may ask for more than the tenant allows, and "
+                "wait when it refuses. Let all jobs reach the server."
+            )
+            self._store = self._nearest()
+        else:
+            self._store = self._alone(exc)
+        self.pace.host = self._store.host
+        self._known = None if self._known is None else False
+
+    def _change(self, work: t.Callable[[State, Moment], T]) -> T:
+        """Change the state, held alone, and say what came of it. work may be asked more than once, each time with the state as it is."""
+        with self._state_lock:
+            while True:
+                try:
+                    result = self._store.change(functools.partial(self._changed, work))
+                except OSError as exc:
+                    self._lost(exc)
+                else:
+                    self._known = True
+                    return result
+
+    def _changed(self, work: t.Callable[[State, Moment], T], text: str, moment: Moment) -> tuple[str, T]:
+        state = from_text(text, self.pace.window, moment.begun)
+        forgotten = self._known and not text and isinstance(self._store, ServerStore)  # a file is also empty when the disk is full
+        if self._known is False or forgotten:
+            # Another place, or one that has lost its memory: what this process has sent in the last window counts at the tenant all the
+            # same, and so will what it is about to send.
+            state.not_before = max(state.not_before, moment.ended + self.pace.window)
+            there = {used.ticket for used in state.slots}
+            state.slots += [Used(ticket, self._store.host, moment.ended) for ticket in list(self._open) if ticket not in there]
+        result = work(state, moment)
+        return as_text(state), result
+
+    def wait(self, refuse: t.Callable[[], None] = lambda: None) -> Slot:
         """Block until the next request may be sent. Its leaving is told to departed(), its answer, or that none came, to answered().
 
-        Raises BusyError.
+        refuse: called before each look for a slot; what it raises ends the waiting. Raises BusyError.
         """
         began, ticket = time.monotonic(), uuid.uuid4().hex[:12]
         with self._turn:
             asked = time.monotonic()
             while True:
-                with self._state() as state:
-                    at = self._clock()
-                    delay = self.pace.take(state, ticket, at)
+                refuse()
+                delay, at = self._change(functools.partial(self._take, ticket))
                 now = time.monotonic()
                 if delay <= 0:
                     break
@@ -101,97 +129,31 @@ class Throttle:
                 self.seconds += now - asked
         return Slot(ticket, now, now - began, at)
 
+    def _take(self, ticket: str, state: State, moment: Moment) -> tuple[float, float]:
+        # At the earliest that it can be now: the request leaves when the answer is here, which is later.
+        delay = self.pace.take(state, ticket, moment.begun)
+        if delay <= 0:
+            self._open[ticket] = None
+        else:
+            self._open.pop(ticket, None)
+        return delay, moment.begun
+
     def departed(self, slot: Slot) -> None:
         """The request of this slot begins to be sent, over a connection that stands. May be left out where that says nothing."""
-        with self._state() as state:
-            self._left[slot.ticket] = time.monotonic()
-            self.pace.departed(state, slot.ticket, self._clock())
+        self._change(lambda state, moment: self.pace.departed(state, slot.ticket, moment.ended))
+        self._open[slot.ticket] = time.monotonic()
 
     def answered(self, slot: Slot, *, quick: bool = False) -> None:
         """The request of this slot was answered, or given up. quick: it was answered without much work, so that its time was the way's."""
-        left, now = self._left.pop(slot.ticket, None), time.monotonic()
-        with self._state() as state:
-            self.pace.answered(state, slot.ticket, self._clock(), trip=now - left if quick and left is not None else None)
+        left, now = self._open.get(slot.ticket), time.monotonic()
+        trip = now - left if quick and left is not None else None
+        self._change(lambda state, moment: self.pace.answered(state, slot.ticket, moment.ended, trip=trip))
+        self._open.pop(slot.ticket, None)
 
     def hold(self, seconds: float, slot: Slot) -> None:
         """The tenant said to the request of this slot that it is over its limit: nobody sends for so long, then more carefully."""
-        with self._state() as state:
-            self.pace.refused(state, slot.at, seconds, self._clock())
+        self._change(lambda state, moment: self.pace.refused(state, slot.at, seconds, moment.ended))
 
     def trip(self) -> float:
         """How long an answer takes, in seconds; 0.0 while nobody knows."""
-        with self._state() as state:
-            return sorted(state.trips)[len(state.trips) // 2] if state.trips else 0.0
-
-    @contextlib.contextmanager
-    def _state(self) -> t.Iterator[State]:
-        """The state, held alone, and kept as it is left."""
-        with self._state_lock:
-            if self._path is not None:
-                try:
-                    file = open_shared(self._path)
-                    try:
-                        hold_alone(file)
-                        state = self._read(file)
-                    except OSError:
-                        file.close()
-                        raise
-                except OSError as exc:
-                    self._alone(os.path.dirname(self._path), exc)
-                else:
-                    try:
-                        yield state
-                        with contextlib.suppress(OSError):  # a full disk: the budget is as large as before, the run goes on
-                            self._write(file, state)
-                            file.flush()
-                    finally:
-                        with contextlib.suppress(OSError):  # which tries once more to write what had no room
-                            file.close()
-                    return
-            yield self._local
-
-    def _read(self, file: t.TextIO) -> State:
-        # A half-written or foreign file is an empty one: the worst that follows is a short burst.
-        with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError, RecursionError, OverflowError):
-            # What a killed process left behind the value is no part of it.
-            read, _end = json.JSONDecoder().raw_decode(file.read())
-            if read["version"] == _VERSION:
-                return self._known(read)
-        return State()
-
-    def _known(self, read: dict[str, t.Any]) -> State:
-        """A state out of a file. What lies too far ahead was written before a clock was set back, and is left out."""
-        now = self._clock()
-        used = [
-            Used(str(ticket), str(by), float(granted), _maybe(departed), _maybe(answered))
-            for ticket, by, granted, departed, answered in read["slots"]
-        ]
-        latest, held = now + LONGEST_FLIGHT + self.pace.window, now + LONGEST_HOLD
-        return State(
-            [one for one in used if max(one.granted, one.departed or 0.0, one.answered or 0.0) < latest],
-            [(str(ticket), float(dead_at)) for ticket, dead_at in read["queue"] if float(dead_at) < now + _LATEST_DEATH],
-            [trip for trip in map(float, read["trips"]) if 0 <= trip < math.inf],
-            _bounded(read["not_before"], held),
-            _bounded(read["refused_at"], held),
-            _bounded(read["wide"], math.inf),
-            int(read["cut"]),
-            _bounded(read["cut_at"], held),
-        )
-
-    def _write(self, file: t.TextIO, state: State) -> None:
-        slots = [dataclasses.astuple(used) for used in state.slots]
-        trips = [round(trip, 4) for trip in state.trips]
-        file.seek(0)
-        file.write(json.dumps({"version": _VERSION, **vars(state), "slots": slots, "trips": trips}, separators=(",", ":")))
-        file.truncate()
-
-
-def _maybe(value: t.Any) -> float | None:
-    return None if value is None else _bounded(value, math.inf)
-
-
-def _bounded(value: t.Any, most: float) -> float:
-    number = float(value)
-    if math.isnan(number):
-        raise ValueError
-    return min(number, most)
+        return self._change(lambda state, _moment: sorted(state.trips)[len(state.trips) // 2] if state.trips else 0.0)

@@ -158,29 +158,34 @@ class Trace:
     # -- the file
 
     def _append(self, line: str) -> None:
-        with os.fdopen(open_private(self._path), "r+", encoding="utf-8", newline="\n") as file:
+        # Unbuffered: what a full disk did not take must not be tried again when the file is closed.
+        with os.fdopen(open_private(self._path), "r+b", buffering=0) as file:
             hold_alone(file)
             size = file.seek(0, os.SEEK_END)
             if not size:
                 self._write(file, [line], 0)
                 return
-            raw = t.cast(t.BinaryIO, file.buffer)
-            raw.seek(0)
-            if raw.read(len(_HEAD)) != _HEAD.encode():
+            file.seek(0)
+            if file.read(len(_HEAD)) != _HEAD.encode():
                 raise OSError("there is another file of that name")
-            raw.seek(max(0, size - len(_TAIL)))
-            whole = raw.read() == _TAIL.encode()
-            if whole and size + len(line.encode()) <= MOST_BYTES:
-                raw.seek(size - len(_TAIL))
-                raw.write((_BETWEEN + line + _TAIL).encode())
+            end = max(0, size - len(_TAIL))
+            file.seek(end)
+            whole = file.read() == _TAIL.encode()
+            if not whole or size + len(line.encode()) > MOST_BYTES:
+                # Full, or a process was killed while it wrote.
+                self._again(file, line)
                 return
-            # Full, or a process was killed while it wrote.
-            self._again(file, line)
+            try:
+                _put(file, end, _BETWEEN + line + _TAIL)
+            except OSError:
+                # There was room for it before.
+                _put(file, end, _TAIL)
+                raise
 
-    def _again(self, file: t.TextIO, line: str) -> None:
+    def _again(self, file: t.BinaryIO, line: str) -> None:
         """Write the file anew with the newest entries, to half of its size, so that this is not done each time."""
         file.seek(0)
-        comment, *kept = file.read().splitlines()
+        comment, *kept = file.read().decode("utf-8", "replace").splitlines()
         dropped = _dropped(comment)
         lines = [one for one in (held.rstrip(",") for held in kept) if _is_entry(one)] + [line]
         room = MOST_BYTES // 2
@@ -190,14 +195,26 @@ class Trace:
             if newest and room < 0:
                 break
             newest.append(one)
-        self._write(file, newest[::-1], dropped + len(lines) - len(newest))
+        dropped += len(lines) - len(newest)
+        try:
+            self._write(file, newest[::-1], dropped)
+        except OSError:
+            self._write(file, newest[:0:-1], dropped)
+            raise
 
-    def _write(self, file: t.TextIO, lines: list[str], dropped: int) -> None:
+    def _write(self, file: t.BinaryIO, lines: list[str], dropped: int) -> None:
         names = "names, hosts, repositories and ids are invented" if self._hide else "names, hosts, repositories and ids are kept"
         comment = f"{names}; {dropped} older entries were dropped"
-        file.seek(0)
-        file.truncate()
-        file.write(_HEAD + json.dumps(comment) + _OPEN + _BETWEEN.join(lines) + _TAIL)
+        _put(file, 0, _HEAD + json.dumps(comment) + _OPEN + _BETWEEN.join(lines) + _TAIL)
+
+
+def _put(file: t.BinaryIO, at: int, text: str) -> None:
+    """Let the file end with this from there on."""
+    file.truncate(at)
+    file.seek(at)
+    left = memoryview(text.encode())
+    while left:
+        left = left[file.write(left) :]
 
 
 def _digest(content: bytes) -> str:

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import sys
+import traceback
 import typing as t
 
 from .._api import Api
@@ -17,19 +18,23 @@ from .._http.client import Client
 from .._http.connection import Connection
 from .._http.plain import one_line
 from .._http.redaction import Redactor, outgoing
+from .._version import VERSION
 from .options import OPTIONS, Option, Options
 from .prepare import Prepared, prepare
+from .upload.build import Build, build_of
 from .upload.sender import upload
+from .wording import for_command_line
 
-FINE, UNUSABLE, USAGE, NOT_ACCEPTED = 0, 1, 2, 3
+FINE, UNUSABLE, USAGE, NOT_ACCEPTED, FAULT, INTERRUPTED = 0, 1, 2, 3, 4, 130
 _EPILOG = f"""exit codes: {FINE} fine; {UNUSABLE} a report or an option cannot be used, nothing was sent; {USAGE} wrong command line;
 {NOT_ACCEPTED} the collector refused a report, took only some of its findings, or could not be asked; the reports before it may have been
-accepted.
+accepted; {FAULT} a fault of cortex-sarif itself; {INTERRUPTED} interrupted.
 
 upload needs the Python library requests, and the collector's own token: in CORTEXCLOUD_COLLECTOR_TOKEN_ID and CORTEXCLOUD_COLLECTOR_TOKEN
 (or a file that holds it, named by CORTEXCLOUD_COLLECTOR_TOKEN_FILE), or in the file of --credentials-file. A token is never given on the
 command line, where every user of the machine can read it.
-check needs neither."""
+check needs neither. With --ci nothing is uploaded for a pull request, a tag or a detached head: the exit code is {FINE} when the reports
+can be sent."""
 _TOKEN_ID, _TOKEN = "CORTEXCLOUD_COLLECTOR_TOKEN_ID", "CORTEXCLOUD_COLLECTOR_TOKEN"
 
 
@@ -80,43 +85,69 @@ def main(arguments: list[str] | None = None) -> int:
         _flush(sys.stderr)
     redactor = Redactor([_environment(_TOKEN) or ""])
     result: dict[str, t.Any]
-    code = FINE
+    code, build = FINE, None
     try:
+        build = build_of(given, os.environ) if given.get("ci") else None
         with prepare(given["path"], Options.of(given)) as prepared:
-            result = _checked(prepared) if given["command"] == "check" else _upload(prepared, given, redactor)
+            result = _checked(prepared) if given["command"] == "check" else _upload(prepared, given, redactor, build)
         if result.get("failed"):
             code = NOT_ACCEPTED
     except CortexError as exc:
         result, code = exc.as_result(), UNUSABLE if isinstance(exc, InputError) else NOT_ACCEPTED
+    except KeyboardInterrupt:
+        result, code = _ended("interrupted.", given), INTERRUPTED
+    except Exception as exc:  # nobody who runs a pipeline can do anything with a traceback
+        place = traceback.extract_tb(exc.__traceback__)[-1]
+        where = f"{os.path.basename(place.filename)}:{place.lineno}"
+        fault = f"a fault of cortex-sarif {VERSION} ended this ({type(exc).__name__} at {where}). Please report this line."
+        result, code = _ended(fault, given), FAULT
+    if build:
+        result.setdefault("ci", build.as_result())
+    if "msg" in result:
+        result["msg"] = for_command_line(result["msg"])
+    result["warnings"] = [for_command_line(text) for text in result.get("warnings", [])]
     _print(redactor.value(result), given["command"], given["json"])
     return code
 
 
+def _ended(why: str, given: dict[str, t.Any]) -> dict[str, t.Any]:
+    stands = " What was accepted before it stands; with --journal the next run goes on from there." if given["command"] == "upload" else ""
+    return {"failed": True, "changed": False, "msg": f"{why}{stands}"}
+
+
 def _checked(prepared: Prepared) -> dict[str, t.Any]:
     # Which repository and collector is not asked for here, so that a fork without any secret can check.
-    result = upload(None, prepared, {"repository_id": "-", "branch": "-", "collector_id": "-"})
+    result = upload(None, prepared, {"repository_id": "-", "branch": "any", "collector_id": "-"})
     return {**result, "changed": False}
 
 
-def _upload(prepared: Prepared, given: dict[str, t.Any], redactor: Redactor) -> dict[str, t.Any]:
+def _upload(prepared: Prepared, given: dict[str, t.Any], redactor: Redactor, build: Build | None) -> dict[str, t.Any]:
+    if build and build.not_uploaded:
+        # Such a build may have no secrets.
+        return upload(None, prepared, given)
     params = {**given, "collector_token_id": _environment(_TOKEN_ID), "collector_token": _environment(_TOKEN)}
     if not (params["collector_token"] or _environment(f"{_TOKEN}_FILE") or params["credentials_file"]):
-        raise InputError(f"the collector's token is missing: set {_TOKEN_ID} and {_TOKEN} (or {_TOKEN}_FILE), or give --credentials-file.")
+        raise InputError(
+            f"the collector's token is missing: set {_TOKEN_ID} and {_TOKEN} (or {_TOKEN}_FILE), or give --credentials-file. Are the "
+            "secrets there for this build? Builds of forks, and of branches that are not protected, may get none."
+        )
     connection = Connection(
         api_url=given["api_url"],
         ca_path=given["ca_path"],
         requests_per_second=_number("CORTEXCLOUD_REQUESTS_PER_SECOND", 8.0),
         retry_deadline=_number("CORTEXCLOUD_RETRY_DEADLINE", 120.0),
         rate_limit_dir=_environment("CORTEXCLOUD_RATE_LIMIT_DIR"),
+        rate_limit_url=_environment("CORTEXCLOUD_RATE_LIMIT_URL") or "",
         state_dir=_environment("CORTEXCLOUD_STATE_DIR"),
         trace_file=_environment("CORTEXCLOUD_TRACE_FILE"),
         trace_names=_environment("CORTEXCLOUD_TRACE_NAMES") or "hide",
         expected_tenant=_environment("CORTEXCLOUD_EXPECTED_TENANT"),
-        user_agent="cortex-sarif",
+        user_agent=f"cortex-sarif/{VERSION}",
     )
     client = Client(connection, redactor)
     try:
-        result = upload(Api(client), prepared, params, expected_tenant=connection.expected_tenant)
+        with client.interruption.signals(again=True):
+            result = upload(Api(client), prepared, params, expected_tenant=connection.expected_tenant)
     finally:
         client.close()
     return {**result, "warnings": [*client.warnings, *result["warnings"]]}
@@ -146,9 +177,13 @@ def _print(result: dict[str, t.Any], command: str, as_json: bool) -> None:
 
 
 def _lines(result: dict[str, t.Any], command: str) -> t.Iterator[str]:
+    build = result.get("ci") or {"taken": [], "not_uploaded": None}
+    for taken in build["taken"]:
+        yield f"{build['system']}: {taken['option'].replace('_', ' ')} {taken['value']} (from {', '.join(taken['variables'])})"
     for row in result.get("uploads", []):
         part = f" (part {row['part']} of {row['parts']})" if row["parts"] > 1 else ""
         done = "can be sent" if command == "check" else "accepted" if row["status"] and row["status"] < 300 else "not accepted"
+        done = "can be sent, and is not in this build" if build["not_uploaded"] else done
         done = "accepted in an earlier run" if row["resumed"] else done
         said = row["ingestion"] or {}
         if said.get("findings") is not None:

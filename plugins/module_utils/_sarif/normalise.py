@@ -13,7 +13,7 @@ from .._admitted import Raw
 from .._errors import InputError
 from .complete import failures
 from .options import Options
-from .rules.clean import GONE, LEVELS
+from .rules.clean import GONE, LEVELS, text_of
 from .rules.context import Context, Drop, Shell, as_list
 from .rules.folders import advised_root, common_folder, head_of, is_file_system, of_a_machine
 from .rules.table import OBJECT_KINDS, STAGES, UNUSABLE
@@ -24,12 +24,20 @@ EXAMPLES = 3
 MOST_HEADS = 100
 
 
+class Tool(t.NamedTuple):
+    """A scanner, as it calls itself; version: empty when it does not say."""
+
+    name: str
+    version: str
+
+
 @dataclasses.dataclass
 class Normalised:
     """What became of a report. results: how many are sent. found: how many the file had. shells: one for each run that is sent.
 
     log: the members beside the runs. normalised: rule name -> changes in what is sent. dropped: reason -> results.
-    levels: level -> results. tools: driver names. commit: the one revision that the report says it is about, or empty.
+    levels: level -> results. tools: names and versions of the drivers: of the runs that are sent, or of all where none is.
+    commit: the one revision that the report says it is about, or empty. failed: whether the report says that its scan failed.
     """
 
     log: Raw
@@ -39,8 +47,9 @@ class Normalised:
     normalised: dict[str, int]
     dropped: dict[str, int]
     levels: dict[str, int]
-    tools: list[str]
+    tools: list[Tool]
     commit: str
+    failed: bool
     warnings: list[str]
 
 
@@ -107,27 +116,24 @@ class Report:
         elsewhere or is no SARIF, when a scan failed and on_failed_scan is `fail`, when more than max_dropped_percent of the results cannot
         be used, when undefined_rules is `fail` and a rule is not defined, or when a run's tool has no name.
         """
-        tally, shells, tools, commits = self._tally, {}, [], []
+        tally, shells, commits = self._tally, {}, []
+        tools: dict[bool, list[Tool]] = {True: [], False: []}
         for index, raw in enumerate(_runs(whole)):
             context = self.contexts.get(index) or self.run(index, raw)
             tally.failures += failures(index, raw)
             _collect(context, tally)
+            tools[bool(context.sent or self.options.allow_empty)] += [tool for tool in [_tool(context.driver.raw)] if tool.name]
+            commits += [commit for entry in as_list(context.raw.get("versionControlProvenance")) if (commit := _revision(entry))]
             if not context.sent and not self.options.allow_empty:
                 tally.counts["empty_runs"] += 1
                 continue
-            commits += [commit for entry in as_list(context.raw.get("versionControlProvenance")) if (commit := _revision(entry))]
             shell = context.shell(bool(context.sent))
             tally.counts.update(context.counts)
             if shell is None:
                 raise InputError(
                     f"runs[{index}].tool.driver.name is missing: the collector needs the scanner's name. Is this a scanner's file?"
                 )
-            if not shell.rules:
-                raise InputError(
-                    f"runs[{index}] has neither results nor rules, and the collector needs at least one rule. Leave the file out."
-                )
             shells[index] = shell
-            tools.append(shell.head["tool"]["driver"]["name"])
         tally.taken_off = sorted(root for root in set(self._roots.values()) if not is_file_system(root))
         _refuse(tally, self.options)
         log: Raw = {"$schema": whole.get("$schema"), "version": "2.1.0", "runs": []}
@@ -145,8 +151,9 @@ class Report:
             normalised={name: n for name, n in sorted(tally.counts.items()) if n},
             dropped=dict(sorted(tally.dropped.items())),
             levels=tally.levels,
-            tools=list(dict.fromkeys(tools)),
+            tools=list(dict.fromkeys(tools[True] or tools[False])),
             commit=commits[0] if len(set(commits)) == 1 else "",
+            failed=bool(tally.failures),
             warnings=_warnings(tally, self.options),
         )
 
@@ -154,6 +161,11 @@ class Report:
 def _revision(entry: t.Any) -> str:
     revision = entry.get("revisionId") if isinstance(entry, dict) else None
     return revision if isinstance(revision, str) else ""
+
+
+def _tool(driver: Raw) -> Tool:
+    versions = (text_of(driver.get(name)) for name in ("version", "semanticVersion", "dottedQuadFileVersion"))
+    return Tool(text_of(driver.get("name"))[:200], next((version[:100] for version in versions if version), ""))
 
 
 def _runs(document: Raw) -> list[Raw]:

@@ -113,7 +113,26 @@ OPTIONS = (
     ),
     Option(
         "branch",
-        ("The branch that was scanned. Without it the findings go to the repository's default branch, with a warning.",),
+        (
+            "The branch that was scanned. Without it the findings go to the repository's default branch, with a warning.",
+            "C(refs/heads/) is taken off. What is no branch is refused: an empty text, C(HEAD), a tag, a pull request such as "
+            "C(refs/pull/12/merge), C(origin/main), and a name that the pipeline should have replaced by a value, such as "
+            "C($(Build.SourceBranchName\\)).",
+        ),
+    ),
+    Option(
+        "ci",
+        (
+            "Whether O(repository_url), O(branch), O(commit) and O(build_url), as far as they are not set, are taken from the variables of "
+            "the build.",
+            "Known are GitHub Actions, GitLab CI, Jenkins, Azure Pipelines, Bitbucket Pipelines, CircleCI and AWS CodeBuild.",
+            "The variables are those of the process that runs the module: the build's, where the build started the playbook and the task "
+            "runs on C(localhost).",
+            "For a pull request nothing is uploaded, and neither for a tag or a commit that is on no branch unless O(branch) is set: the "
+            "reports are checked, the task succeeds, and the result says why.",
+        ),
+        type="bool",
+        default=False,
     ),
     Option(
         "source_root",
@@ -213,6 +232,7 @@ OPTIONS = (
         (
             "Whether a report without any result to send is uploaded. By default it is not, with a warning, since it may close all "
             "findings of an earlier one.",
+            "The collector takes no run without a rule: one that has neither results nor rules gets a rule.",
         ),
         type="bool",
         default=False,
@@ -265,9 +285,10 @@ OPTIONS = (
     Option(
         "receipt_dir",
         (
-            "A folder for one JSON receipt for each accepted document, with time, collector, repository, branch, commit, tool, results "
-            "by level, SHA-256, HTTP status and what the tenant said of it. Receipts hold no secret and may be read by everybody on the "
-            "host (files 0644, a folder that is made 0755).",
+            "A folder for JSON receipts, one for each accepted document and one for each report that had no result to send.",
+            "A receipt has the time, the tenant, the collector, the repository, the branch, the commit, the build, the scanners, how many "
+            "results there were and what became of them, the SHA-256 of the report and of what was sent, the HTTP status and what the "
+            "tenant said. Receipts hold no secret and may be read by everybody on the host (files 0644, a folder that is made 0755).",
         ),
         type="path",
         metavar="FOLDER",
@@ -279,6 +300,7 @@ OPTIONS = (
             "one.",
         ),
     ),
+    Option("build_url", ("The page of the build that uploads, for the receipt. A user name and password in it are left out.",)),
     Option(
         "upload_timeout",
         ("Seconds to wait for a connection, for a document to be sent, and for the answer to it.",),

@@ -12,9 +12,10 @@ import os
 import typing as t
 
 from .._errors import InputError
+from .disk import MOST_FILES, missing
 from .documents.pack import Packer
 from .documents.spool import Spool
-from .normalise import Report
+from .normalise import Report, Tool
 from .options import Options
 from .read import read_head, read_results
 from .rules.clean import LEVELS
@@ -23,33 +24,51 @@ from .rules.paths import Path, Roots, add_prefix, collapse_dots, percent_encode
 from .text import Text
 
 _WRITTEN = "Did the scanner write its report there, on the host where this runs?"
+_NO_RUN = "It has no run, so that it does not say which scanner looked, and the collector takes none without."
 _CHANGED = "changed while it was read. Is a scanner still writing it?"
 
 
 @dataclasses.dataclass(frozen=True)
-class Upload:
-    """One document to send. part of parts, from 1. size: bytes. levels: level -> results. tools: names of the scanners.
+class Source:
+    """A report as the scanner wrote it, and what became of it. path: as it is shown. results: how many it has.
 
-    commit: the revision that the report says it is about, or empty. content: puts the document together.
+    dropped, normalised: reason -> results and rule -> changes, of the whole report. tools: scanners by name and version.
+    commit: the revision that the report says it is about, or empty. failed: whether it says that its scan failed.
     """
 
     path: str
+    sha256: str
+    results: int
+    dropped: dict[str, int]
+    normalised: dict[str, int]
+    tools: list[Tool]
+    commit: str
+    failed: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Upload:
+    """One document to send. part of parts, from 1. size: bytes. levels: level -> results. content: puts the document together."""
+
+    source: Source
     part: int
     parts: int
     size: int
     sha256: str
     results: int
     levels: dict[str, int]
-    tools: list[str]
-    commit: str
     content: t.Callable[[], bytes] = dataclasses.field(repr=False)
+
+    @property
+    def path(self) -> str:
+        return self.source.path
 
 
 @dataclasses.dataclass
 class Prepared:
     """All documents of a task, and what became of their results: rule -> changes, reason -> results, level -> results.
 
-    The documents lie in a private file, which close(), or the end of a with statement, removes.
+    empty: the reports of which nothing is sent. The documents lie in a private file, which the end of a with statement removes.
     """
 
     uploads: list[Upload]
@@ -57,6 +76,7 @@ class Prepared:
     dropped: dict[str, int]
     levels: dict[str, int]
     warnings: list[str]
+    empty: list[Source]
     spool: Spool = dataclasses.field(repr=False)
 
     def __enter__(self) -> Prepared:
@@ -136,7 +156,7 @@ def _relative(option: str, value: str) -> str:
 def prepare(patterns: list[str], options: Options) -> Prepared:
     """Read and prepare every file. Raises InputError, naming the file, when one cannot be sent: then nothing is."""
     options = check_options(options)
-    done = Prepared([], {}, {}, {}, [], Spool())
+    done = Prepared([], {}, {}, {}, [], [], Spool())
     totals: dict[str, collections.Counter[str]] = {name: collections.Counter() for name in ("normalised", "dropped", "levels")}
     # Millions of small objects and no garbage among them: looking for it would take most of the time.
     collecting = gc.isenabled()
@@ -159,6 +179,8 @@ class _Work:
 
     def __init__(self, options: Options, spool: Spool) -> None:
         self.report, self.packer = Report(options), Packer(spool, options.on_oversize == "split")
+        # The first files that the results are about.
+        self.files: dict[str, None] = {}
 
     def take(self, text: Text, number: int, raw: dict[str, t.Any]) -> int:
         where, found = f"runs[{number}].results", 0
@@ -167,6 +189,8 @@ class _Work:
             sendable = self.report.take(number, position, text.value(f"{where}[{position}]"))
             if sendable:
                 self.packer.add(number, *sendable)
+                if len(self.files) < MOST_FILES:
+                    self.files[sendable[2]] = None
             found += 1
         return found
 
@@ -188,19 +212,24 @@ def _one(path: str, options: Options, done: Prepared, totals: dict[str, collecti
         raise InputError(f"{name}: {exc}") from None
     if documents and sum(document.results for document, _levels in documents) != outcome.results:
         raise RuntimeError(f"{name}: the documents do not hold just the results of the report")
-    totals["normalised"].update(head.counts)
-    totals["normalised"].update(outcome.normalised)
-    totals["normalised"].update({rule: count for rule, count in packer.counts.items() if count})
+    changes = collections.Counter(head.counts)
+    changes.update(outcome.normalised)
+    changes.update({rule: count for rule, count in packer.counts.items() if count})
+    source = Source(name, head.sha256, outcome.found, outcome.dropped, dict(changes), outcome.tools, outcome.commit, outcome.failed)
+    totals["normalised"].update(changes)
     totals["dropped"].update(outcome.dropped)
     totals["levels"].update(outcome.levels)
-    done.warnings += [f"{name}: {text}" for text in [*head.warnings, *outcome.warnings, *packer.warnings]]
+    # Unless default_location stands for them, of which it may be said that it is nowhere.
+    astray = missing(options.source_root, options.path_prefix, [file for file in work.files if file != options.default_location])
+    done.warnings += [f"{name}: {text}" for text in [*head.warnings, *outcome.warnings, *packer.warnings, *filter(None, [astray])]]
     for part, (document, levels) in enumerate(documents, 1):
         counts = {level: levels[level] for level in LEVELS}
-        about = document.size, document.sha256, document.results, counts, outcome.tools, outcome.commit
-        done.uploads.append(Upload(name, part, len(documents), *about, document.content))
+        about = document.size, document.sha256, document.results, counts
+        done.uploads.append(Upload(source, part, len(documents), *about, document.content))
     if not documents:
+        done.empty.append(source)
         left_out = "".join(f", {count} {reason}" for reason, count in outcome.dropped.items())
         done.warnings.append(
             f"{name}: not sent, because it holds no result to send ({outcome.found} found{left_out}). "
-            "An empty report may close every finding of an earlier one; allow_empty: true sends it."
+            + (_NO_RUN if options.allow_empty else "An empty report may close every finding of an earlier one; allow_empty: true sends it.")
         )

@@ -46,6 +46,7 @@ class Head(t.NamedTuple):
     """A SARIF 2.1.0 log without results. found: how many results each run has. counts: what had to be changed to read it.
 
     taken: whether all results were given to `take` with all that they rest on; otherwise read_results() has to do it.
+    sha256: of the whole file.
     """
 
     log: Raw
@@ -53,6 +54,7 @@ class Head(t.NamedTuple):
     counts: dict[str, int]
     warnings: list[str]
     taken: bool
+    sha256: str
 
 
 @contextlib.contextmanager
@@ -89,7 +91,7 @@ def read_head(path: str, take: Take) -> Head:
             if not sum(reader.found):
                 raise InputError(f"{said}. Have the scanner write SARIF 2.1.0.")
             warnings.append(f"{said}.")
-        return Head(log, reader.found, {name: n for name, n in counts.items() if n}, warnings, reader.taken)
+        return Head(log, reader.found, {name: n for name, n in counts.items() if n}, warnings, reader.taken, text.digest.hexdigest())
 
 
 def read_results(path: str, take: Take, runs: list[Raw]) -> list[int]:
@@ -262,7 +264,8 @@ def _sarif(log: Raw) -> None:
         other = [name for name in log if name.lower() in ("version", "runs")][:5]
         spelt = f" ({' and '.join(other)} are other names)" if other else ""
         raise InputError(f"is JSON but not SARIF: it has neither version nor runs{spelt}. Choose SARIF as the scanner's output format.")
-    if "runs" not in log and version not in (None, "2.1.0"):
+    # Results elsewhere say more.
+    if "runs" not in log and not (version == "2.1.0" and misplaced(log, 0)):
         raise InputError("is JSON but not SARIF: it has no runs. Choose SARIF as the scanner's output format.")
     if version is None:
         raise InputError('has no version: the collector takes "2.1.0" only, and guessing it could misread the file. Use a newer scanner.')

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import codecs
 import collections
+import hashlib
 import json
 import math
 import os
@@ -56,6 +57,7 @@ class Text:
     """A window on a JSON file: `buffer[pos:]` is what was read from the file and not yet taken.
 
     halves: texts that held half a character (a lone surrogate), which became U+FFFD. repeated: names that stood twice in one object.
+    digest: SHA-256 of the bytes read so far, byte order marks included.
     The InputErrors lack the file's name.
     """
 
@@ -81,6 +83,7 @@ class Text:
         self.has_mark = marks > 0
         self._before = self._fed = marks
         self._file.seek(marks)
+        self.digest = hashlib.sha256(start[:marks])
         self._characters = codecs.getincrementaldecoder(self.encoding)("strict")
         # Names that stand twice are looked for near the beginning only, since that costs as much as reading; a scanner that
         # writes them does so all over its report.
@@ -100,6 +103,7 @@ class Text:
             raw = self._file.read(max(CHUNK, len(rest)))
         except OSError as exc:
             raise InputError(f"cannot be read: {exc.strerror}.") from None
+        self.digest.update(raw)
         pending = self._characters.getstate()[0]
         try:
             self.buffer = rest + self._characters.decode(raw, final=not raw)

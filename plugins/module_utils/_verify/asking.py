@@ -43,8 +43,11 @@ class Asking:
     def __init__(self, api: Api, evidence: Evidence) -> None:
         self.api, self.evidence = api, evidence
         self.requests = 0
+        # Whether the tenant let anything be read, or said that it has no licence: only then there is something to tell.
+        self.answered = False
         self.instances = INSTANCES
         self._most = MOST_REQUESTS
+        self._last: int | None = None
         api.client.watchers.append(self._saw)
 
     @property
@@ -80,10 +83,12 @@ class Asking:
 
     def refuse_more(self) -> None:
         if self.left <= 0:
-            raise Enough(f"verify makes at most {MOST_REQUESTS} requests, and has made them.")
+            last = f"HTTP {self._last}" if self._last else "no answer"
+            raise Enough(f"verify makes at most {MOST_REQUESTS} requests, and has made them; the last one got {last}. Run again later.")
 
     def _saw(self, attempt: Attempt) -> None:
         self.requests += 1
+        self._last = attempt.status
         status = attempt.status or 0
         if status == 429:
             self._throttled(attempt)

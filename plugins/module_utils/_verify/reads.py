@@ -12,8 +12,10 @@ from .._api import HEALTHCHECK, INSTANCES, PREVIOUS, REPOSITORIES
 from .._data_sources.made import CREATABLE, UNCREATABLE
 from .._data_sources.status import STATUSES
 from .._data_sources.types import TYPES
+from .._errors import ApiError
 from .._http.redaction import is_masked, looks_secret
 from .._state import Memory
+from .._tenant import about_host
 from . import published as p
 from .asking import Asking, Reply, below, unwrap
 from .evidence import Evidence
@@ -27,13 +29,23 @@ PAGE = 100
 
 
 def read(asking: Asking, *, sparing: bool) -> None:
-    """Look at all that reading shows. sparing: leave out what writing shows too."""
+    """Look at all that reading shows. sparing: leave out what writing shows too.
+
+    Raises ApiError where the key may read nothing, or what answers is no tenant.
+    """
     seen = asking.evidence
-    _health(asking)
-    listed = _list(asking)
-    if listed is None:
+    tenant = _health(asking)
+    listed, refusal = _list(asking)
+    asking.answered = listed is not None or seen.value("licensed") is False or (refusal is None and tenant)
+    if not asking.answered and refusal and refusal.status != 403:
+        raise about_host(refusal, tenant=tenant)
+    if seen.value("licensed") is False:
         return
     repositories = _repositories(asking)
+    if not asking.answered:
+        raise about_host(refusal, tenant=tenant) if refusal else _unknown_list()
+    if listed is None:
+        return
     whole = [_by_id(asking, item) for item in _worth_reading(listed)]
     pairs = [(item, one) for item, one in whole if one is not None]
     _list_and_one(seen, pairs, repositories)
@@ -56,19 +68,24 @@ def _tried_before(asking: Asking) -> None:
             asking.evidence.says("create.types", True)
 
 
-def _health(asking: Asking) -> None:
+def _health(asking: Asking) -> bool:
+    """Whether the healthcheck is answered, or refused, as a tenant does."""
     health = asking.get(HEALTHCHECK)
     asking.evidence.form("healthcheck", health.status)
+    word = health.body.get("status") if isinstance(health.body, dict) else None
+    refused = health.error is not None and health.error.from_platform
     if health.fine:
-        asking.evidence.says("tenant.health", isinstance(health.body, dict) and health.body.get("status") == "available")
-    elif health.error and health.error.from_platform:
+        asking.evidence.says("tenant.health", word == "available")
+    elif refused:
         asking.evidence.says("tenant.refuses", True)
     connection = asking.api.client.connection
     if asking.api.client.origin().startswith("https:") and connection.validate_certs:
         asking.evidence.see("certificate", "valid")
+    return refused or isinstance(word, str)
 
 
-def _list(asking: Asking) -> list[Raw] | None:
+def _list(asking: Asking) -> tuple[list[Raw] | None, ApiError | None]:
+    """The data sources, or why they are refused; neither for a list of no known form."""
     seen, connection = asking.evidence, asking.api.client.connection
     listed = asking.get(INSTANCES)
     if listed.status == 404:
@@ -83,7 +100,7 @@ def _list(asking: Asking) -> list[Raw] | None:
         if listed.status == 402:
             seen.see("licensed", False)
             seen.says("key.402", True)
-        return None
+        return None, listed.error
     seen.form("list", listed.status, envelope or "", items, len(items))
     seen.see("licensed", True)
     seen.see("generation", "previous" if asking.has_previous() else "current")
@@ -98,7 +115,12 @@ def _list(asking: Asking) -> list[Raw] | None:
     if items and all(set(item) <= p.MINIMAL for item in items):
         seen.see("list_fields", "minimal")
         seen.says("list.state", True)
-    return items
+    return items, None
+
+
+def _unknown_list() -> ApiError:
+    hint = "Is api_url the API URL of a tenant (https://api-...)?"
+    return ApiError("verify the tenant", method="GET", path=INSTANCES, status=200, words="the answer is of no known form", hint=hint)
 
 
 def _worth_reading(listed: list[Raw]) -> list[Raw]:
@@ -246,6 +268,7 @@ def _repositories(asking: Asking) -> list[Raw]:
         seen.form("repositories", page.status, "" if not page.fine else "of no known form")
         return []
     seen.form("repositories", page.status, envelope or "", items, len(items))
+    asking.answered = True
     same = envelope == seen.value("list_envelope")
     seen.see("repositories_envelope", "as_list" if same else envelope)
     seen.says("repositories.list", envelope == "bare")

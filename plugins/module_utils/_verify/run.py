@@ -10,7 +10,7 @@ import typing as t
 
 from .._api import Api
 from .._errors import ApiError, CortexError, InputError, PartlyDone
-from .._files import write_private
+from .._files import prove_writable, refuse_other_file, write_private
 from .asking import MOST_REQUESTS, Asking, Enough
 from .evidence import CONTRADICTED, HOLDS, Evidence
 from .reads import read
@@ -30,11 +30,13 @@ def verify(
     """Ask the tenant; the result of the module tenant_verify.
 
     report: the file that the profile is written to, None for none. may_write: whether one collector may be made and deleted again.
-    Raises ApiError where no tenant answers; InputError for a report that cannot be written. A failure while the collector is looked
-    at, or deleted, comes with the profile of what was seen.
+    Raises ApiError where no tenant answers, or it lets nothing be read, and keeps no report then; InputError for a report that cannot
+    be written. A failure while the collector is looked at, or deleted, comes with the profile of what was seen.
     """
     if repository_url and not may_write:
         raise InputError("verify_repository_url is given without verify_write: an upload needs a collector. Nothing was sent.")
+    if report:
+        _keep(report, None)
     evidence = Evidence()
     asking = Asking(api, evidence)
     began = time.monotonic()
@@ -46,12 +48,10 @@ def verify(
         listed = evidence.value("generation") is not None
         if writes and listed and not asking.has_previous():
             write(asking, repository_url)
-    except Enough:
-        pass
-    except (ApiError, PartlyDone) as exc:
-        if not evidence.forms:
+    except (Enough, ApiError, PartlyDone) as exc:
+        if not asking.answered:
             raise
-        failure = exc
+        failure = None if isinstance(exc, Enough) else exc
     seconds = round(time.monotonic() - began, 1)
     profile = _profile(evidence, asking.requests, seconds, wrote=writes, version=version)
     text = api.client.redactor.text(_HEAD + as_yaml(profile))
@@ -97,9 +97,14 @@ def as_yaml(tree: dict[str, t.Any], indent: str = "") -> str:
     return "".join(lines)
 
 
-def _keep(path: str, text: str) -> None:
+def _keep(path: str, text: str | None) -> None:
+    """Write the profile; None: prove only that it can be, before the tenant is asked."""
     try:
-        write_private(path, text)
+        if text is None:
+            prove_writable(path)
+            refuse_other_file(path, _HEAD.partition("\n")[0])
+        else:
+            write_private(path, text)
     except OSError as exc:
-        said = f"verify_report {path} cannot be written ({exc.strerror}). The tenant was asked, and nothing was changed."
-        raise InputError(said) from None
+        asked = "Nothing was sent" if text is None else "The tenant was asked, and nothing was changed"
+        raise InputError(f"verify_report {path} cannot be written ({exc.strerror}). {asked}.") from None

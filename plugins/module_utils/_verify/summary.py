@@ -44,10 +44,13 @@ def _works(profile: Profile, listed: bool) -> t.Iterator[str]:
     if not listed:
         status = answers.get("list", {}).get("status", "no answer")
         yield f"reading data sources: NO (status {status}); run cortex_cloud.appsec.doctor, which says why"
+    else:
+        yield "reading data sources: yes"
+    if "repositories" in answers:
+        repositories = answers["repositories"]["status"]
+        yield f"reading repositories: {'yes' if repositories == 200 else f'NO (status {repositories})'}"
+    if not listed:
         return
-    yield "reading data sources: yes"
-    repositories = answers.get("repositories", {}).get("status")
-    yield f"reading repositories: {'yes' if repositories == 200 else f'NO (status {repositories})'}"
     if switches["generation"] == "previous":
         yield "creating data sources: NO, the previous generation of the API has no creation; updating and deleting: not tried"
     elif switches["read_only"] is False:

@@ -50,11 +50,16 @@ options:
     type: float
     default: 120
   requests_per_second:
-    description: Budget of all processes that share O(rate_limit_dir), or E(CORTEXCLOUD_REQUESTS_PER_SECOND).
+    description: Budget of all processes that share O(rate_limit_dir) or O(rate_limit_url), or E(CORTEXCLOUD_REQUESTS_PER_SECOND).
     type: float
     default: 8
   rate_limit_dir:
     description: Folder of the shared budget, or E(CORTEXCLOUD_RATE_LIMIT_DIR).
+    type: str
+  rate_limit_url:
+    description:
+      - Valkey or Redis server of the budget of machines that share no folder, or E(CORTEXCLOUD_RATE_LIMIT_URL), or the file that
+        E(CORTEXCLOUD_RATE_LIMIT_URL_FILE) names. Needs the Python library C(redis).
     type: str
   interval:
     description: Seconds from one look to the next.

@@ -16,6 +16,9 @@ from .folders import common_folder, is_file_system
 from .kinds import Kind, Rules
 from .paths import REMEMBERED, Roots
 
+# The rule of a run that has neither results nor rules.
+NO_RULE = "no-results"
+
 
 class Rule(t.NamedTuple):
     """One change to a report. name: its counter in the result.
@@ -296,7 +299,7 @@ class Context:
             self.rules_used.append((component, rule))
 
     def shell(self, has_results: bool) -> Shell | None:
-        """What is sent beside the results: the tool with the rules in use (an empty run keeps one), taxonomies with the taxa in use.
+        """What is sent beside the results: the tool with the rules in use, taxonomies with the taxa in use. An empty run has one rule.
 
         None when the tool has no name.
         """
@@ -307,6 +310,10 @@ class Context:
             holder = next((c for c in self.components() if c.by_id), None)
             if holder:
                 self.use(holder, *next(iter(holder.by_id.items())))
+            else:
+                # The collector takes no run without a rule.
+                self.use(self.driver, NO_RULE, {"id": NO_RULE, "shortDescription": {"text": "The scan found nothing."}})
+                self.note("added_rules")
         rules = [(component, self.kinds["reportingDescriptor"].clean_copy(rule, self)) for component, rule in self.rules_used]
         driver = self._component(self.driver)
         out = self.kinds["run"].clean_copy({**raw, "tool": {"driver": {"name": "-"}}}, self)

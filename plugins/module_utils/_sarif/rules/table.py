@@ -76,6 +76,7 @@ RULES: tuple[Rule, ...] = (
     Rule("undefined_rules", "finding", "a rule was added for an id that the report does not define",
          results.undefined_rules),
     Rule("repeated_rules", "elsewhere", "a rule that is defined twice was sent once", None),
+    Rule("added_rules", "elsewhere", "a rule was added to a run that has neither results nor rules (allow_empty)", None),
     Rule("unused_rules", "elsewhere", "rules that no result names were left out", None),
     Rule("unused_taxa", "elsewhere", "taxa that nothing names were left out", None),
     Rule("left_out", "elsewhere", "members that mean nothing outside the machine that scanned were left out", None),

@@ -1,28 +1,23 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# PRIVATE to the collection: floor 3, what was accepted: the journal of a set that is not finished, and a receipt for each document.
+# PRIVATE to the collection: floor 3, the journal of a set of documents that is not finished.
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import itertools
 import json
 import os
-import tempfile
-import time
 import typing as t
 
 from ..._admitted import Raw, parsed
 from ..._errors import InputError
-from ..._files import full_path, make_folders, write_private
+from ..._files import full_path, make_folders, prove_writable, write_private
 from ..prepare import Upload
 
 # Takes the names of an object; its lock is held in the context.
 Exclusive = t.Callable[..., t.ContextManager[None]]
 
-# Receipts are for those who have to show what was uploaded, who are seldom those who upload. They hold no secret.
-FOLDER_MODE, FILE_MODE = 0o755, 0o644
 WAITING, ACCEPTED, UNKNOWN = "waiting", "accepted", "unknown"
 
 
@@ -30,6 +25,17 @@ def set_key(tenant: str, collector: str, query: dict[str, str], uploads: list[Up
     """One set: the same documents, in the same order, to the same tenant, collector, repository and branch."""
     meant = [tenant, collector, sorted(query.items()), [upload.sha256 for upload in uploads]]
     return hashlib.sha256(json.dumps(meant).encode()).hexdigest()
+
+
+def prove_places(params: Raw) -> None:
+    """Say in check mode what the real run would: whether journal and receipts can be written. Raises InputError."""
+    for option, name, lost in (("journal", "", "Without it a later run cannot go on."), ("receipt_dir", "receipt", "Nothing was sent.")):
+        path = (params.get(option) or "").strip()
+        try:
+            if path:
+                prove_writable(os.path.join(path, name) if name else path)
+        except OSError as exc:
+            raise InputError(f"{option} {path} cannot be written: {exc.strerror}. {lost}") from None
 
 
 class Journal:
@@ -119,49 +125,6 @@ def _is_document(held: t.Any) -> bool:
         return False
     status, ingestion = held.get("status"), held.get("ingestion")
     return isinstance(status, (int, type(None))) and isinstance(ingestion, (dict, type(None)))
-
-
-class Receipts:
-    """A folder with one JSON file for each accepted document, for those who have to show what was uploaded when."""
-
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
-        try:
-            self.folder = full_path(folder)
-            make_folders(self.folder, FOLDER_MODE)
-            with tempfile.TemporaryFile(dir=self.folder):
-                pass
-        except OSError as exc:
-            raise InputError(f"receipt_dir {self.folder} cannot be written: {exc.strerror}. Nothing was sent.") from None
-
-    def write(self, upload: Upload, *, collector: str, query: dict[str, str], commit: str, status: int, ingestion: Raw) -> str:
-        """Write the receipt of an accepted document. ingestion: the members of Ingestion. Returns its path; raises OSError."""
-        now = time.time()
-        receipt = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
-            "collector": collector,
-            "repository": query.get("repository_url") or query.get("repository_id"),
-            "repository_id": query.get("repository_id"),
-            "branch": query.get("branch"),
-            "commit": commit or upload.commit or None,
-            "tool": ", ".join(upload.tools),
-            "path": upload.path,
-            "part": upload.part,
-            "parts": upload.parts,
-            "bytes": upload.size,
-            "results": upload.results,
-            "results_by_level": upload.levels,
-            "sha256": upload.sha256,
-            "status": status,
-            "ingestion": ingestion,
-        }
-        name = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now)) + f"{int(now * 1000) % 1000:03d}Z-{upload.sha256[:12]}-{upload.part}"
-        for attempt in itertools.count():
-            path = os.path.join(self.folder, f"{name}{f'-{attempt}' if attempt else ''}.json")
-            with contextlib.suppress(FileExistsError):
-                write_private(path, _as_text(receipt), mode=FILE_MODE, new=True)
-                return path
-        raise AssertionError("unreachable")
 
 
 def _as_text(content: Raw) -> str:

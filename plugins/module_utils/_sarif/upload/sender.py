@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import typing as t
 from urllib.parse import urlsplit
 
@@ -13,8 +14,11 @@ from ..._admitted import Row
 from ..._api import Api
 from ..._errors import ApiError, CortexError, InputError, PartlyDone
 from ..prepare import Prepared, Upload
+from .build import Build, build_of, plain_page, with_build
 from .ingestion import Ingestion
-from .journal import ACCEPTED, UNKNOWN, Journal, Receipts, set_key
+from .journal import ACCEPTED, UNKNOWN, Journal, prove_places, set_key
+from .receipts import About, Receipts
+from .scanned import plain_commit
 from .target import Target, find_collector, plan_target, plan_warnings, query_of
 
 # What the result says of one document.
@@ -27,8 +31,15 @@ def upload(api: Api | None, prepared: Prepared, params: dict[str, t.Any], *, exp
     the module's result, with `failed` in it once anything was accepted, refused or held up. Raises InputError, TenantError or BusyError,
     and then nothing was sent.
     """
-    query = query_of(params)
-    target, warnings = plan_target(params, need=bool(api and prepared.uploads), expected_tenant=expected_tenant)
+    build = build_of(params, os.environ) if params.get("ci") else None
+    if build and build.not_uploaded:
+        return _only_checked(prepared, build)
+    params = with_build(params, build) if build else params
+    query = query_of(params, os.environ)
+    commit, odd = plain_commit(params.get("commit"))
+    # A receipt is evidence for a collector, also where there is nothing to send.
+    need = bool(api and (prepared.uploads or (params.get("receipt_dir") or "").strip()))
+    target, warnings = plan_target(params, need=need, expected_tenant=expected_tenant)
     rows = [_row(each) for each in prepared.uploads]
     result: dict[str, t.Any] = {
         "changed": bool(rows) and api is None,
@@ -37,23 +48,49 @@ def upload(api: Api | None, prepared: Prepared, params: dict[str, t.Any], *, exp
         "dropped": prepared.dropped,
         "results_by_level": prepared.levels,
     }
-    result["warnings"] = [*prepared.warnings, *warnings, *plan_warnings(prepared.uploads, target, query)]
-    if api is None or not rows:
+    if build:
+        result["ci"] = build.as_result()
+    result["warnings"] = [*prepared.warnings, *warnings, *odd, *plan_warnings(prepared.uploads, target, query)]
+    if api is None:
+        prove_places(params)
+        return result
+    receipts = _receipts(api, target, query, commit, params)
+    if receipts:
+        for source in prepared.empty:
+            try:
+                receipts.not_sent(source)
+            except OSError as exc:
+                raise InputError(f"{source.path} has nothing to send, and {_no_receipt(receipts, exc)} Nothing was sent.") from None
+    if not rows:
         return result
     if target.collector_name:
         target = dataclasses.replace(target, collector_id=find_collector(api, target.collector_name))
-    sender = _Sender(api, target, query, params, result)
+    sender = _Sender(api, target, query, params, result, receipts)
     with sender.alone(prepared.uploads) as journal:
         sender.send(prepared.uploads, journal)
     sender.judge()
     return result
 
 
+def _only_checked(prepared: Prepared, build: Build) -> dict[str, t.Any]:
+    """The result of a build of which nothing is uploaded: all was prepared, so that what cannot be sent has failed by now."""
+    said = f"nothing is uploaded: {build.not_uploaded}. The reports were checked."
+    return {
+        "changed": False,
+        "uploads": [_row(each) for each in prepared.uploads],
+        "normalised": prepared.normalised,
+        "dropped": prepared.dropped,
+        "results_by_level": prepared.levels,
+        "ci": build.as_result(),
+        "warnings": [*prepared.warnings, said],
+    }
+
+
 class _Sender:
-    def __init__(self, api: Api, target: Target, query: dict[str, str], params: dict[str, t.Any], result: dict[str, t.Any]) -> None:
-        self.api, self.target, self.query, self.params, self.result = api, target, query, params, result
-        folder = (params.get("receipt_dir") or "").strip()
-        self.receipts = Receipts(folder) if folder else None
+    def __init__(
+        self, api: Api, target: Target, query: dict[str, str], params: dict[str, t.Any], result: dict[str, t.Any], receipts: Receipts | None
+    ) -> None:
+        self.api, self.target, self.query, self.params, self.result, self.receipts = api, target, query, params, result, receipts
 
     @contextlib.contextmanager
     def alone(self, uploads: list[Upload]) -> t.Iterator[Journal | None]:
@@ -80,7 +117,8 @@ class _Sender:
                     f"{_named(row)} is sent again: in the earlier run its answer was lost, so that the tenant may hold it already."
                 )
             try:
-                row.update(self._post(each))
+                with self.api.client.interruption.piece():
+                    row.update(self._post(each))
             except CortexError as exc:
                 if isinstance(exc, InputError) and not self.result["changed"]:
                     raise
@@ -93,7 +131,11 @@ class _Sender:
                 return
             self.result["changed"] = True
             if self.receipts:
-                self._receipt(self.receipts, each, row)
+                try:
+                    self.receipts.accepted(each, row["status"], row["ingestion"])
+                except OSError as exc:
+                    # The upload stands; a failure would have it sent again.
+                    warnings.append(f"{each.path} was accepted, but {_no_receipt(self.receipts, exc)}")
             if journal:
                 try:
                     journal.note(number, ACCEPTED, row["status"], row["ingestion"])
@@ -156,22 +198,28 @@ class _Sender:
             said += f" A run with the same journal sends what is missing ({journal.accepted()} of {len(rows)} are accepted{again})."
         self.result.update({**error.as_result(), "changed": self.result["changed"], "msg": said})
 
-    def _receipt(self, receipts: Receipts, each: Upload, row: Row) -> None:
-        collector = self.target.name or self.target.collector_name or self.target.collector_id or urlsplit(self.target.upload_url).path
-        try:
-            receipts.write(
-                each,
-                collector=collector,
-                query=self.query,
-                commit=(self.params.get("commit") or "").strip(),
-                status=row["status"],
-                ingestion=row["ingestion"],
-            )
-        except OSError as exc:
-            # The upload stands; a failure would have it sent again.
-            self.result["warnings"].append(
-                f"{each.path} was accepted, but its receipt could not be written to {receipts.folder}: {exc.strerror}."
-            )
+
+def _receipts(api: Api, target: Target, query: dict[str, str], commit: str, params: dict[str, t.Any]) -> Receipts | None:
+    folder = (params.get("receipt_dir") or "").strip()
+    if not folder:
+        return None
+    url = target.upload_url
+    if not url:
+        # A tenant that is missing is told when something is sent to it.
+        with contextlib.suppress(InputError):
+            url = api.client.origin()
+    about = About(
+        collector=target.name or target.collector_name or target.collector_id or urlsplit(target.upload_url).path,
+        tenant=urlsplit(url).netloc,
+        query=query,
+        commit=commit,
+        build_url=plain_page(params.get("build_url") or ""),
+    )
+    return Receipts(folder, about)
+
+
+def _no_receipt(receipts: Receipts, exc: OSError) -> str:
+    return f"its receipt could not be written to {receipts.folder}: {exc.strerror}."
 
 
 def _row(each: Upload) -> Row:
@@ -209,7 +257,8 @@ def _explained(exc: ApiError, target: Target, query: dict[str, str], size: int) 
         hint = "Is this the collector's own token with its id, and is the collector enabled? A token works for its own collector only."
     elif exc.status in (400, 404):
         repository = query.get("repository_url") or query.get("repository_id") or ""
-        hint = f"Is the repository {repository} onboarded in this tenant, and does the collector exist?"
+        branch = f"branch {query['branch']}" if "branch" in query else "its default branch"
+        hint = f"Is the repository {repository} onboarded in this tenant, with {branch}, and does the collector exist?"
     elif exc.status == 413:
         hint = f"The document has {size} bytes. Have the scanner write one report for each part of the repository."
     return dataclasses.replace(exc, hint=hint)

@@ -6,22 +6,18 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 import typing as t
 from urllib.parse import urlsplit
 
-from ..._addresses import port_of, repository_of
 from ..._api import Api
 from ..._data_sources.collector_token import load_credentials
 from ..._data_sources.find import fetch_data_sources
 from ..._errors import InputError
 from ..._http.connection import origin_of, secret_from_file
 from ..._http.signing import CollectorToken
-from ..._repository_lists import refuse_password
 from ..prepare import Upload
-
-_SCP = re.compile(r"[^:/@\s]+\.[^:/@\s]+:(?!//)(.+)")
-_TO_HTTPS = ("ssh", "git", "git+ssh", "git+https", "ssh+git")
+from .scanned import branch_warnings, plain_branch, plain_repository_url, refuse_placeholder
+from .systems import Environment
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +45,10 @@ def plan_target(params: dict[str, t.Any], *, need: bool, expected_tenant: str | 
     need: whether documents will be sent; if not (check mode), the target and its token may be missing.
     """
     given = {name: (params.get(name) or "").strip() for name in ("collector_id", "collector_name", "upload_url")}
+    given["upload_url"] = given["upload_url"].rstrip("/")
     token_id, token = ((params.get(name) or "").strip() for name in ("collector_token_id", "collector_token"))
+    for name, value in {**given, "collector_token_id": token_id, "collector_token": token}.items() if need else ():
+        refuse_placeholder(name, value)
     named = [name for name, value in given.items() if value]
     if len(named) > 1:
         raise InputError(f"{' and '.join(named)} are both given: give one of them, so that it is clear where the reports go.")
@@ -76,6 +75,8 @@ def plan_target(params: dict[str, t.Any], *, need: bool, expected_tenant: str | 
         _check_url(target.upload_url, expected_tenant)
     if not (target.collector_id or target.collector_name or target.upload_url or file):
         text = "no collector is given: give one of collector_id, collector_name, upload_url or credentials_file."
+        if params.get("upload_url") is not None:
+            text = "upload_url is empty: is the secret, or the variable, that should hold it set for this build?"
         if need:
             raise InputError(text)
         warnings.append(f"{text} A run without check mode needs it.")
@@ -91,7 +92,7 @@ def _from_file(held: dict[str, str], file: str, target: Target) -> Target:
         raise InputError(f"credentials_file {file} belongs to collector {held['id']}, not to collector_id {target.collector_id}.")
     if not held["token"] or not held["token_id"]:
         raise InputError(f"credentials_file {file} holds an empty token or token_id: make the collector anew, or give its token otherwise.")
-    url = target.upload_url or held.get("api_url", "")
+    url = target.upload_url or held.get("api_url", "").rstrip("/")
     return Target(
         collector_id="" if url else held["id"],
         upload_url=url,
@@ -110,32 +111,23 @@ def _check_url(url: str, expected_tenant: str | None) -> None:
     origin_of(f"{parts.scheme}://{parts.netloc}/{query}{fragment}", expected_tenant, option="upload_url")
 
 
-def query_of(params: dict[str, t.Any]) -> dict[str, str]:
-    """The query of an upload, as far as it is given. Raises InputError (docs/api.md: upload.query)."""
-    given = {name: (params.get(name) or "").strip() for name in ("repository_id", "repository_url", "branch")}
+def query_of(params: dict[str, t.Any], environ: Environment | None = None) -> dict[str, str]:
+    """The query of an upload, as far as it is given. Raises InputError (docs/api.md: upload.query).
+
+    environ: the variables of the build, which say what is wrong with a branch.
+    """
+    given = {name: (params.get(name) or "").strip() for name in ("repository_id", "repository_url")}
+    for name, value in given.items():
+        refuse_placeholder(name, value)
+    given["branch"] = plain_branch(params.get("branch"), environ or {})
     if given["repository_url"]:
         given["repository_url"] = plain_repository_url(given["repository_url"])
     if not given["repository_id"] and not given["repository_url"]:
         raise InputError(
-            "repository_id or repository_url must be given: the findings belong to a repository that the tenant has onboarded."
+            "repository_id or repository_url must be given, or ci: true in a build: findings belong to a repository that the tenant has "
+            "onboarded."
         )
     return {name: value for name, value in given.items() if value}
-
-
-def plain_repository_url(url: str) -> str:
-    """A repository's web URL, without user name, password and `.git`, from that URL, an SSH URL or `git@host:org/repo.git`."""
-    refuse_password(url, "repository_url")
-    # Where a URL is wanted, host:path can be nothing else.
-    text = f"git@{url}" if _SCP.fullmatch(url) else url
-    scheme = url.partition("://")[0] if "://" in url else ""
-    try:
-        found = repository_of(text)
-        port = port_of(url) if scheme in ("http", "https") else ""
-    except ValueError:
-        raise InputError("repository_url names no repository: give it as https://host/organization/repository.") from None
-    if not found.url or "@" in found.path or (port and not port.isdigit()) or (scheme and scheme not in (*_TO_HTTPS, "http", "https")):
-        raise InputError("repository_url is not a URL: give it as https://host/organization/repository.")
-    return found.url
 
 
 def plan_warnings(uploads: list[Upload], target: Target, query: dict[str, str]) -> list[str]:
@@ -143,12 +135,13 @@ def plan_warnings(uploads: list[Upload], target: Target, query: dict[str, str]) 
     found = []
     if uploads and "branch" not in query:
         found.append("branch is not given: the findings go to the repository's default branch.")
+    found += branch_warnings(query.get("branch", ""))
     if len(uploads) > 1:
         found.append(
             f"{len(uploads)} documents go to one collector, repository and branch. Nothing public says whether a later upload adds to an "
             "earlier one or replaces it: check that the findings of all of them show, or use a collector for each scanner."
         )
-    tools = list(dict.fromkeys(tool for upload in uploads for tool in upload.tools))
+    tools = list(dict.fromkeys(tool.name for upload in uploads for tool in upload.source.tools))
     if len(tools) > 1:
         found.append(
             f"reports of {len(tools)} tools ({', '.join(tools[:5])}) go to one collector: the vendor recommends one for each, "

@@ -1,0 +1,196 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 1, where the processes of one budget keep its state: in a file, on a server, or each for itself.
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib
+import os
+import socket
+import tempfile
+import time
+import typing as t
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from .._errors import InputError
+from .lock import SHORT_LOCK_SECONDS, default_directory, file_name, hold_alone, open_shared, usable_directory
+
+T = t.TypeVar("T")
+# How long a server may take to connect or to answer, in seconds.
+SERVER_SECONDS = 2.0
+# What nobody has touched for so long says nothing any more; in milliseconds.
+_KEPT = 3_600_000
+# Puts the new text in the place of the one that was read, unless somebody else was quicker. So nobody holds a lock, which a process
+# stopped for long would believe to have still, and a killed one leaves none behind.
+_SWAP = """
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Moment:
+    """Now, in seconds of the clock that all who share a state go by: not before `begun`, and not after `ended` when the change is kept."""
+
+    begun: float
+    ended: float
+
+
+# From a state's text, "" when there is none, to its next text and what comes of it. It may be asked more than once.
+Work = t.Callable[[str, Moment], tuple[str, T]]
+
+
+class Store(t.Protocol):
+    """host: whose clock it goes by."""
+
+    host: str
+
+    def change(self, work: Work[T]) -> T:
+        """Read, change and write the text, while nobody else changes it. Raises OSError when that cannot be had."""
+
+
+def host() -> str:
+    """Who keeps the wall clock of this process: a machine since its last start, which all its containers share."""
+    with contextlib.suppress(OSError), open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()
+    return socket.gethostname()
+
+
+class OwnStore:
+    """For this process alone."""
+
+    def __init__(self, clock: t.Callable[[], float]) -> None:
+        self.host, self._clock, self._text = host(), clock, ""
+
+    def change(self, work: Work[T]) -> T:
+        now = self._clock()
+        self._text, result = work(self._text, Moment(now, now))
+        return result
+
+
+class FolderStore:
+    """A file for each tenant, locked while it is read and written. Raises OSError for a folder in which that is impossible."""
+
+    def __init__(self, directory: str, tenant: str, clock: t.Callable[[], float]) -> None:
+        with tempfile.TemporaryFile(dir=usable_directory(directory, own=directory == default_directory())):
+            pass
+        self.host, self._clock = host(), clock
+        self._path = os.path.join(directory, f"{file_name(tenant)}.json")
+
+    def change(self, work: Work[T]) -> T:
+        file = open_shared(self._path)
+        try:
+            hold_alone(file)
+            try:
+                text = file.read()
+            except ValueError:  # not UTF-8
+                text = ""
+            now = self._clock()
+            text, result = work(text, Moment(now, now))
+            with contextlib.suppress(OSError):  # a full disk: the budget is as large as before, the run goes on
+                file.seek(0)
+                file.write(text)
+                file.truncate()
+                file.flush()
+        finally:
+            with contextlib.suppress(OSError):  # which tries once more to write what had no room
+                file.close()
+        return result
+
+
+@dataclasses.dataclass(frozen=True)
+class Server:
+    """A Valkey or Redis server. authority: PEM file that vouches for it, "" for those of the system."""
+
+    name: str
+    port: int
+    database: int = 0
+    tls: bool = False
+    user: str = ""
+    password: str = dataclasses.field(default="", repr=False)
+    authority: str = ""
+
+    def __str__(self) -> str:
+        return f"{f'[{self.name}]' if ':' in self.name else self.name}:{self.port}"
+
+    @classmethod
+    def at(cls, url: str) -> Server:
+        """The server that rate_limit_url names. Raises InputError, which repeats nothing of the URL: it may hold a password."""
+        form = "Give redis://HOST:6379, or rediss://:PASSWORD@HOST:6379/0, with %40 for an @ in the password."
+        try:
+            parts = urlsplit(url.strip())
+            name, port = parts.hostname or "", parts.port
+            query = dict(parse_qsl(parts.query, strict_parsing=True)) if parts.query else {}
+            database = int(parts.path.strip("/") or 0)
+        except ValueError:
+            raise InputError(f"rate_limit_url is no URL of a Valkey or Redis server. {form}") from None
+        for wrong, what in (
+            (parts.scheme not in ("redis", "rediss"), "does not begin with redis:// or rediss://"),
+            (not name or not name.isascii() or any(c.isspace() for c in url.strip()), "names no host"),
+            (database < 0 or parts.fragment, "ends with something that is no number of a database"),
+            (query.keys() - {"ssl_ca_certs"}, "has a query (?...) other than ssl_ca_certs"),
+            (query and parts.scheme == "redis", "has ssl_ca_certs without TLS"),
+        ):
+            if wrong:
+                raise InputError(f"rate_limit_url {what}. {form}")
+        user, password = (unquote(part or "") for part in (parts.username, parts.password))
+        return cls(name, port or 6379, database, parts.scheme == "rediss", user, password, query.get("ssl_ca_certs", ""))
+
+
+class ServerStore:
+    """A key for each tenant on a Valkey or Redis server, whose clock all go by. Raises InputError where the library for it is missing."""
+
+    host = "the server"
+
+    def __init__(self, server: Server, tenant: str) -> None:
+        try:
+            redis: t.Any = importlib.import_module("redis")
+            retry: t.Any = importlib.import_module("redis.retry")
+            backoff: t.Any = importlib.import_module("redis.backoff")
+        except ImportError:
+            raise InputError(
+                "rate_limit_url needs the Python library redis, which is missing on the host and interpreter that run this: "
+                "pip install 'redis>=5', or take rate_limit_url out."
+            ) from None
+        self._key, self._errors = f"cortex_cloud_appsec:rate:{file_name(tenant)}", redis.exceptions
+        secure = {"ssl": True, **({"ssl_ca_certs": server.authority} if server.authority else {})} if server.tls else {}
+        self._redis = redis.Redis(
+            host=server.name,
+            port=server.port,
+            db=server.database,
+            username=server.user or None,
+            password=server.password or None,
+            socket_timeout=SERVER_SECONDS,
+            socket_connect_timeout=SERVER_SECONDS,
+            retry=retry.Retry(backoff.NoBackoff(), 0),
+            protocol=2,
+            **secure,
+        )
+
+    def change(self, work: Work[T]) -> T:
+        deadline = time.monotonic() + SHORT_LOCK_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                began = time.monotonic()
+                (seconds, micros), found = self._redis.pipeline(transaction=False).time().get(self._key).execute()
+                way = time.monotonic() - began
+                now, old = seconds + micros / 1e6, found or b""
+                # The time was read before the answer came back, and the writing takes as long again.
+                text, result = work(old.decode(errors="replace"), Moment(now, now + 2 * way))
+                new = text.encode()
+                if new == old or self._redis.eval(_SWAP, 1, self._key, old, new, _KEPT):
+                    return result
+            except self._errors.AuthenticationError:
+                raise OSError("it does not take the user or the password") from None
+            except self._errors.TimeoutError:
+                raise OSError(f"no answer within {SERVER_SECONDS:g} s") from None
+            except self._errors.RedisError as exc:
+                raise OSError(_words(exc)) from None
+        raise OSError(f"others change the state there without a pause, for {SHORT_LOCK_SECONDS:.0f} s")
+
+
+def _words(exc: Exception) -> str:
+    return " ".join(str(exc).split())[:200].rstrip(".") or type(exc).__name__

@@ -1,0 +1,105 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection: floor 3, the gate for repositories, branches and commits: what a pipeline gives in their place is refused.
+from __future__ import annotations
+
+import re
+
+from ..._addresses import port_of, repository_of
+from ..._errors import InputError
+from ..._repository_lists import refuse_password
+from .systems import Environment, branch_variables, value_of
+
+_HEADS = "refs/heads/"
+# What stands for a value, in each system's own way, where nothing was put in its place.
+_PLACEHOLDER = re.compile(r"\$\(.*\)|\$\{.*\}|\{\{.*\}\}|<<.*>>|\$(env:)?[A-Za-z_]\w*|%[A-Za-z_][\w.]*%", re.DOTALL)
+_INSIDE = re.compile(r"\$\([^)]*\)|\$\{[^}]*\}|\{\{.*?\}\}|<<.*?>>")
+_NO_BRANCH = (
+    (re.compile(r"refs/(?:pull|merge-requests|pull-requests)/.*|(?:pull|pr)/\d+(?:/.*)?"), "a pull request"),
+    (re.compile(r"(?:refs/)?tags/.*"), "a tag"),
+    (re.compile(r"HEAD|FETCH_HEAD|detached|\(no branch\)|\(HEAD detached.*"), "a commit that is on no branch"),
+    (re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}"), "a commit"),
+    (re.compile(r"(?:(?:refs/)?remotes/|origin/).*"), "a branch as the clone of a build names it"),
+    (re.compile(r"refs/.*"), "a ref of another kind"),
+)
+# A ref that git refuses to make.
+_IMPOSSIBLE = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[/.-]|[/.]$|/\.|\.lock(?:/|$)")
+_OF_JENKINS = re.compile(r"(?:PR|MR)-\d+(?:-(?:head|merge))?")
+_SCP = re.compile(r"[^:/@\s]+\.[^:/@\s]+:(?!//)(.+)")
+_TO_HTTPS = ("ssh", "git", "git+ssh", "git+https", "ssh+git")
+_COMMIT = re.compile(r"[0-9a-fA-F]{4,64}")
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether a value is a name that the pipeline should have replaced, such as $(Build.SourceBranchName)."""
+    return bool(_PLACEHOLDER.fullmatch(text.strip()))
+
+
+def refuse_placeholder(option: str, value: str) -> None:
+    """Raise InputError, which does not repeat the value, for a name in the place of a value."""
+    if is_placeholder(value):
+        raise InputError(
+            f"{option} holds the name of a variable and not its value: is that variable, or secret, set for this build? Azure Pipelines "
+            "leaves $(NAME) as it is where nothing is set."
+        )
+
+
+def plain_branch(given: str | None, environ: Environment) -> str:
+    """The name of a branch, without refs/heads/; empty when none is given. environ: of the build, to say where the branch stands.
+
+    Raises InputError for an empty text and for whatever is no branch: findings that are filed under it are found by nobody.
+    """
+    if given is None:
+        return ""
+    name = given.strip().removeprefix(_HEADS)
+    where = f"The branch is in {branch_variables(environ)}; ci: true finds it."
+    if not name:
+        raise InputError(
+            f"branch is empty, and the findings would go to the repository's default branch. {where} Leave the option out where they "
+            "belong there."
+        )
+    shown = name[:200]
+    if is_placeholder(name) or _INSIDE.search(name):
+        raise InputError(f"branch is {shown}: the pipeline did not put a value in its place. {where}")
+    for pattern, what in _NO_BRANCH:
+        if pattern.fullmatch(name):
+            advice = f"Pull requests are checked, not uploaded. {where}" if what == "a pull request" else where
+            raise InputError(f"branch is {shown}, which is {what} and not the name of a branch. {advice}")
+    if _OF_JENKINS.fullmatch(name) and value_of(environ, "CHANGE_ID"):
+        raise InputError(f"branch is {shown}, as Jenkins calls a pull request (CHANGE_ID is set). Pull requests are checked, not uploaded.")
+    if _IMPOSSIBLE.search(name):
+        raise InputError(f"branch is {shown!r}, and git has no branch of such a name. {where}")
+    return name
+
+
+def branch_warnings(branch: str) -> list[str]:
+    if not _OF_JENKINS.fullmatch(branch):
+        return []
+    return [f"branch is {branch}, as Jenkins calls a pull request: findings belong to a branch."]
+
+
+def plain_commit(given: str | None) -> tuple[str, list[str]]:
+    """A commit, which only the receipts have, and warnings about it. Raises InputError for a name that was not replaced by a value."""
+    commit = (given or "").strip()
+    if is_placeholder(commit):
+        raise InputError(f"commit is {commit[:200]}: the pipeline did not put a value in its place.")
+    if commit and not _COMMIT.fullmatch(commit):
+        return commit[:200], [f"commit is {commit[:200]}, which is not the ID of a commit of git: the receipts have it as it is."]
+    return commit, []
+
+
+def plain_repository_url(url: str) -> str:
+    """A repository's web URL, without user name, password and `.git`, from that URL, an SSH URL or `git@host:org/repo.git`."""
+    refuse_password(url, "repository_url")
+    # Where a URL is wanted, host:path can be nothing else.
+    text = f"git@{url}" if _SCP.fullmatch(url) else url
+    scheme = url.partition("://")[0] if "://" in url else ""
+    try:
+        found = repository_of(text)
+        port = port_of(url) if scheme in ("http", "https") else ""
+    except ValueError:
+        raise InputError("repository_url names no repository: give it as https://host/organization/repository.") from None
+    if not found.url or "@" in found.path or (port and not port.isdigit()) or (scheme and scheme not in (*_TO_HTTPS, "http", "https")):
+        raise InputError("repository_url is not a URL: give it as https://host/organization/repository.")
+    return found.url
