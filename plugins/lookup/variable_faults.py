@@ -14,6 +14,7 @@ description:
     roles and playbooks of this collection refuse a variable whose name is nearly that of one of theirs, such as C(tenant_backup_dri).
   - Variables of your own may begin as theirs do, but not in a data file, where such a name is always refused. One that is given with
     C(-e) and is not like any of theirs is warned of.
+  - Internal to the roles and playbooks of this collection; it may change in any release.
 options:
   _terms:
     description:
