@@ -16,8 +16,10 @@ help:  ## this list
 demo: .venv/.stamp-demo  ## onboard a tenant of your own machine as code, twice, then show one edit
 	@scripts/demo
 
+# exec, since a shell in between would keep the server from being ended with make, and from seeing that make is gone.
 tenant: .venv/.stamp-demo  ## start the embedded tenant alone and print the variables to export (Ctrl-C stops it)
-	@PYTHONPATH=tests .venv/bin/python -m tenant $(ARGS)
+	@scripts/link-collection
+	@exec env PYTHONPATH=tests .venv/bin/python -m tenant --attached $(ARGS)
 
 check: .venv/.stamp-test  ## between two edits, within a minute: ruff, mypy, the unit tests that the change touches
 	@.venv/bin/python scripts/check

@@ -55,6 +55,13 @@ class BusyError(CortexError):
     """Others hold what this step needs (the request budget, an instance's lock), for longer than it waits. The step sent nothing."""
 
 
+class Interrupted(CortexError):
+    """The run is to end: this was not begun, so nothing was sent for it. reason: such as "SIGTERM"."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the run was interrupted ({reason}). Run again.")
+
+
 class PartlyDone(CortexError):
     """Part of the work was done and stays; the rest was not.
 

@@ -8,6 +8,7 @@ import contextlib
 import errno
 import os
 import stat
+import tempfile
 import uuid
 
 
@@ -105,7 +106,7 @@ def _refuse_others(path: str, folder: int | None = None) -> None:
     """Raise OSError when what has this name is no file, such as a link: what it leads to is not for us to replace."""
     try:
         found = os.stat(path, dir_fd=folder, follow_symlinks=False).st_mode
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     if not stat.S_ISREG(found):
         raise OSError(errno.EINVAL, "it is a link, and links are not followed" if stat.S_ISLNK(found) else "it is not a file")
@@ -162,6 +163,29 @@ def make_folders(directory: str, mode: int = 0o700) -> None:
     else:
         if stat.S_IMODE(os.lstat(directory).st_mode) != mode:
             os.chmod(directory, mode)
+
+
+def prove_writable(path: str) -> None:
+    """Raise OSError unless a file of this name can be written, its folders made where they are missing. Nothing stays of the proof."""
+    _refuse_others(path)
+    folder = os.path.dirname(full_path(path))
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    if not os.path.isdir(folder):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+
+
+def refuse_other_file(path: str, begins: str) -> None:
+    """Raise OSError when this file is there and does not begin as what is to replace it: somebody else's work is not replaced."""
+    try:
+        with open(path, "rb") as file:
+            held = file.read(len(begins.encode()))
+    except FileNotFoundError:
+        return
+    if held and held != begins.encode():
+        raise FileExistsError(errno.EEXIST, "it holds something else, which is not replaced: name another file, or move it away")
 
 
 def full_path(path: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import time
 import typing as t
 
@@ -17,6 +18,7 @@ from ._errors import CortexError, Unexpected
 from ._files import open_private
 from ._http.client import REQUESTS_ERROR, Client
 from ._http.connection import Connection
+from ._http.interruption import VARIABLE, Interruption
 from ._http.plain import one_line
 from ._http.redaction import HIDDEN, Redactor, outgoing, secrets_in
 from ._texts import misread
@@ -114,7 +116,7 @@ class CortexModule(AnsibleModule):
             nonlocal last
             if path and time.monotonic() - last > PROGRESS_SECONDS:
                 last = time.monotonic()
-                with contextlib.suppress(OSError), os.fdopen(open_private(path), "r+", encoding="utf-8") as file:
+                with contextlib.suppress(OSError), os.fdopen(open_private(path, os.O_RDWR), "r+", encoding="utf-8") as file:
                     json.dump({**counts, **api.client.waits}, file)
                     file.truncate()
 
@@ -125,7 +127,8 @@ class CortexModule(AnsibleModule):
         api = None
         try:
             api = self.api()
-            result = work(api)
+            with self._until_interrupted(api.client.interruption):
+                result = work(api)
         except CortexError as exc:
             result = exc.as_result()
         except Exception as exc:
@@ -138,6 +141,23 @@ class CortexModule(AnsibleModule):
         if result.pop("failed", False):
             self.fail_json(**result)
         self.exit_json(**result)
+
+    @contextlib.contextmanager
+    def _until_interrupted(self, interruption: Interruption) -> t.Iterator[None]:
+        """Listen to all signs of an interruption. After one, clear away what the controller would have: it may not be there to do so."""
+        interruption.watch_reader()
+        interruption.watch_controller(os.environ.get(VARIABLE, ""))
+        with interruption.signals():
+            try:
+                yield
+            finally:
+                if interruption.reason:
+                    self.log(f"The run was interrupted ({interruption.reason}).")
+                    with contextlib.suppress(OSError):
+                        os.unlink(os.environ.get("CORTEXCLOUD_PROGRESS_FILE", ""))
+                    if self._tmpdir and not getattr(self, "_keep_remote_files", False):
+                        # Holds the module with its options, the key among them.
+                        shutil.rmtree(self._tmpdir, ignore_errors=True)
 
     def log(self, msg: str, log_args: dict[str, t.Any] | None = None) -> None:
         """Ansible writes the options to the system's log; it knows the secret options, but not the secrets inside a dict."""

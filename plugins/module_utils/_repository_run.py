@@ -16,7 +16,7 @@ from ._addresses import path_key, repository_of
 from ._admitted import Raw
 from ._api import Api
 from ._data_sources.scope import pattern_of
-from ._errors import ApiError, CortexError, InputError, PartlyDone, TenantError
+from ._errors import ApiError, CortexError, InputError, Interrupted, PartlyDone, TenantError
 from ._files import write_private
 from ._http.plain import one_line
 from ._http.pool import each
@@ -194,11 +194,12 @@ class RepositoryRun:
         try:
             if self._stopped:
                 raise TenantError(f"it was not tried: {self._stopped}")
+            self.api.client.interruption.refuse()
             with self.api.client.exclusive(self.api.tenant, target.id):
                 self._write(target)
             failed = False
         except CortexError as exc:
-            target.error, target.action = str(exc), "failed"
+            target.error, target.action = f"{'it was not tried: ' if isinstance(exc, Interrupted) else ''}{exc}", "failed"
             target.changed = target.changed or exc.changed
             cause = exc.cause if isinstance(exc, PartlyDone) else exc
             if isinstance(cause, ApiError) and cause.status in STOP:

@@ -20,7 +20,8 @@ options:
   verify_report:
     description:
       - File on the host that runs the module to which the profile is written as YAML, in check mode too.
-      - It is replaced as a whole and for its owner alone (V(0600)). A link is not followed but refused.
+      - It is replaced as a whole and for its owner alone (V(0600)). A link is not followed but refused, and so is a file that holds
+        something else than a profile.
     type: path
   verify_write:
     description:

@@ -1,24 +1,44 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""PRIVATE to the collection: what the user sees while a module works that takes longer than a few seconds."""
+"""PRIVATE to the collection: what the user sees while a module works that takes longer than a few seconds, and who waits for it."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
 import os
 import tempfile
 import threading
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible.plugins.action.normal import ActionModule as Normal
 from ansible.utils.display import Display
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.interruption import (
+    VARIABLE,
+    controllers,
+    leave_signals_to_the_main_thread,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.plain import one_line
 
 FIRST_LINE_AFTER = 5.0
 LINE_EVERY = 4.0
+
+
+class Watching(Normal):
+    """Runs a module as it is. Where it runs on this host and somebody waits for its result, it learns who that is.
+
+    An asynchronous task is to outlive its controller: it learns nothing.
+    """
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        if self._connection.transport == "local" and not self._task.async_val:
+            self._task.environment = [*(self._task.environment or []), waiting()]
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        return result
 
 
 class Telling(ActionBase):
@@ -43,7 +63,7 @@ class Telling(ActionBase):
             return
         handle, path = tempfile.mkstemp(prefix="cortex_cloud_progress_")
         os.close(handle)
-        self._task.environment = [*(self._task.environment or []), {"CORTEXCLOUD_PROGRESS_FILE": path}]
+        self._task.environment = [*(self._task.environment or []), {"CORTEXCLOUD_PROGRESS_FILE": path, **waiting()}]
         over = threading.Event()
         teller = threading.Thread(target=_tell, args=(host, path, over), daemon=True)
         teller.start()
@@ -52,10 +72,18 @@ class Telling(ActionBase):
         finally:
             over.set()
             teller.join()
-            os.unlink(path)
+            with contextlib.suppress(FileNotFoundError):  # the module takes it away when it is interrupted
+                os.unlink(path)
+
+
+def waiting() -> dict[str, str]:
+    """A variable that tells a module on this machine who waits for it: this worker, and ansible-playbook, which a worker may outlive."""
+    parent = multiprocessing.parent_process()
+    return {VARIABLE: controllers(os.getpid(), *([parent.pid] if parent and parent.pid else []))}
 
 
 def _tell(host: str, path: str, over: threading.Event) -> None:
+    leave_signals_to_the_main_thread()
     shown, pause = "", FIRST_LINE_AFTER
     while not over.wait(pause):
         pause = LINE_EVERY

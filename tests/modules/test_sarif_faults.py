@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import stat
 import tempfile
 from collections import Counter
@@ -24,6 +25,7 @@ from asking import Ask, lose_answers
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import BusyError, InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import lock, throttle
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.interruption import Interruption
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import command
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documents import pack as packing
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.upload import journal
@@ -74,6 +76,17 @@ def numbers(tenant: EmbeddedTenant) -> Counter[str]:
 
 
 ALL = Counter({f"finding {n}": 1 for n in range(10)})
+
+
+def test_an_interrupted_set_ends_with_the_document_under_way(ask: Ask, tenant: EmbeddedTenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = Interruption.begun
+    monkeypatch.setattr(Interruption, "begun", lambda self: (begun(self), os.kill(os.getpid(), signal.SIGTERM)))
+    said = ask.refused()
+    assert "part 2 of 5 was not accepted: the run was interrupted (SIGTERM). Run again." in said
+    assert "3 more were not sent. A run with the same journal sends what is missing (1 of 5 are accepted)." in said
+    monkeypatch.setattr(Interruption, "begun", begun)
+    ask.ok()
+    assert numbers(tenant) == ALL
 
 
 def test_parts_arrive_in_order_and_the_journal_forgets_a_finished_set(ask: Ask, tenant: EmbeddedTenant, tmp_path: Path) -> None:

@@ -196,7 +196,7 @@ def test_the_report_is_private_and_what_the_module_returns(tenant: EmbeddedTenan
     assert seen["answers"]["repositories"]["items"] == "up to 100"
     (tmp_path / "link").symlink_to(report)
     told = Ask(run_module, tenant, "tenant_verify").refused(verify_report=str(tmp_path / "link"))
-    assert "link cannot be written (it is a link, and links are not followed). The tenant was asked, and nothing was changed." in told
+    assert "link cannot be written (it is a link, and links are not followed). Nothing was sent." in told
 
 
 def test_the_summary_says_what_works_what_is_different_and_which_option_matters(awkward: EmbeddedTenant, tmp_path: Path) -> None:

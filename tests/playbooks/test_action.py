@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +21,14 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from playing import play
 
-from ansible_collections.cortex_cloud.appsec.plugins.action import data_source_info, repository, repository_info
+from ansible_collections.cortex_cloud.appsec.plugins.action import (
+    data_source,
+    data_source_info,
+    repository,
+    repository_info,
+    sarif_upload,
+    tenant_verify,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.action import data_sources as action
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils import _progress
 from starting import environment
@@ -50,9 +58,10 @@ def act(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[dict[str, Any], 
     """act(module, transport=..., diff=...) runs the plugin with a function in the module's place, which gets the task's environment."""
 
     def run(
-        module: Callable[[dict[str, str]], dict[str, Any]], transport: str = "local", diff: bool = False, kind: Any = action
+        module: Callable[[dict[str, str]], dict[str, Any]], transport: str = "local", diff: bool = False, kind: Any = action,
+        asynchronous: int = 0,
     ) -> tuple[dict[str, Any], Any]:
-        task = SimpleNamespace(environment=[{"CORTEXCLOUD_API_URL": "x"}], diff=diff, args={})
+        task = SimpleNamespace(environment=[{"CORTEXCLOUD_API_URL": "x"}], diff=diff, args={}, async_val=asynchronous, action="x")
 
         def execute(_self: Any, **_arguments: Any) -> dict[str, Any]:
             return module({name: value for each in task.environment for name, value in each.items()})
@@ -60,7 +69,7 @@ def act(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[dict[str, Any], 
         monkeypatch.setattr(ActionBase, "run", lambda *_arguments: {})
         monkeypatch.setattr(ActionBase, "_execute_module", execute)
         plugin = kind.ActionModule.__new__(kind.ActionModule)
-        plugin._task, plugin._connection = task, SimpleNamespace(transport=transport)
+        plugin._task, plugin._connection = task, SimpleNamespace(transport=transport, _shell=SimpleNamespace(tmpdir=None))
         return plugin.run(task_vars={"inventory_hostname": "alpha"}), task
 
     return run
@@ -107,6 +116,14 @@ def test_among_many_tenants_each_line_and_each_plan_names_its_host(shown: list[s
         diff=True,
     )
     assert "alpha" in "\n".join(shown)
+
+
+def test_the_thread_that_tells_takes_no_signal(act: Any, shown: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker ends the module when it gets one, and it acts on signals in its main thread alone."""
+    blocked: list[Any] = []
+    monkeypatch.setattr(Display, "display", lambda *_arguments, **_more: blocked.append(signal.pthread_sigmask(signal.SIG_BLOCK, [])))
+    act(telling(progress(7)))
+    assert {signal.SIGINT, signal.SIGTERM} <= blocked[0]
 
 
 def test_nothing_is_left_behind(shown: list[str], act: Any) -> None:
@@ -158,6 +175,16 @@ def test_on_a_remote_host_there_are_no_lines_and_the_module_is_told_nothing(show
     assert result["changed"]
     assert shown == []
     assert task.environment == [{"CORTEXCLOUD_API_URL": "x"}]
+
+
+def test_a_module_is_told_who_waits_for_it_unless_nobody_does_or_it_is_elsewhere(act: Any) -> None:
+    for kind in (action, data_source, repository, sarif_upload, tenant_verify):
+        given: dict[str, str] = {}
+        act(lambda environment, given=given: given.update(environment) or {}, kind=kind)
+        assert f" {os.getpid()}:" in given["CORTEXCLOUD_CONTROLLER"], kind
+    for options in ({"asynchronous": 60}, {"transport": "ssh"}):
+        _result, task = act(lambda _given: {}, kind=data_source, **options)
+        assert task.environment == [{"CORTEXCLOUD_API_URL": "x"}]
 
 
 def test_the_plan_of_a_failed_task_is_shown_in_diff_mode_alone(shown: list[str], act: Any) -> None:

@@ -114,3 +114,31 @@ def test_a_data_file_for_each_host_and_the_keys_from_a_file_of_the_project(tmp_p
         play(tmp_path, "onboard", "-e", "cortex_cloud_hosts=tenants", inventory="hosts.yml").fine()
         for name, each in tenants.items():
             assert [shape["uniqueProperties"]["name"] for shape in each.instances.values()] == [f"jenkins-{name}"]
+
+
+def test_one_file_of_two_hosts_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    """A file that each host names by itself, and one that comes from a variable of all of them."""
+    with EmbeddedTenant("guide", rate=1000) as tenant:
+        hosts = {"one": {"tenant_plan_file": "plans/one.md"}, "two": {"tenant_plan_file": "plans/../plans/one.md"}}
+        (tmp_path / "inventory.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}), encoding="utf-8")
+        (tmp_path / "plans").mkdir()
+        item = "{type: COLLECTOR, name: c, unique_properties: {detectionMethod: SAST, fileType: SARIF}, credentials_file: 'FILE'}"
+        for file, name in (("shared", "c.json"), ("own", "{{ inventory_hostname }}.json")):
+            (tmp_path / f"{file}.yml").write_text(f"tenant_data_sources: [{item.replace('FILE', name)}]\n", encoding="utf-8")
+
+        def refused(book: str, path: str, *options: str) -> None:
+            every = ("-e", "cortex_cloud_hosts=all", *[part for option in options for part in ("-e", option)])
+            ended = play(tmp_path, book, *every, tenant=tenant, inventory="inventory.yml")
+            assert ended.code == 2, ended.output
+            said = f"The hosts one and two would both write {tmp_path}/{path}"
+            assert ended.output.count(said) >= 2, ended.output
+            assert "put inventory_hostname into the path. Nothing was sent." in ended.output
+            assert tenant.journal == []
+
+        refused("onboard", "plans/one.md (tenant_plan_file)", "onboard_file=own.yml")
+        refused("onboard", "c.json (credentials_file)", "onboard_file=shared.yml", "tenant_plan_file=")
+        refused("export", "x.yml (export_file)", "export_file=x.yml")
+        refused("verify", "p.yml (verify_report)", "verify_report=p.yml")
+        every = ("-e", "cortex_cloud_hosts=all", "-e", "onboard_file=own.yml", "-e", "tenant_plan_file=")
+        ended = play(tmp_path, "onboard", *every, "--check", tenant=tenant, inventory="inventory.yml")
+        assert ended.fine().counts("one")["failed"] == 0

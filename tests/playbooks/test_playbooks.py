@@ -424,3 +424,28 @@ def test_a_key_in_cortex_cloud_connection_is_not_shown(play: Play, tenant: Embed
         ended = play(book, None, "-vvvv", cortex_cloud_connection=connection, **more).fine()
         assert key.key not in ended.output
         assert "cnry-" not in ended.output
+
+
+# -- what somebody wrote into an exported file
+
+
+def test_an_export_replaces_no_file_unless_told_and_then_keeps_it(play: Play, tenant: EmbeddedTenant, tmp_path: Path) -> None:
+    file = tmp_path / "tenant.yml"
+    tenant.add_instance("GITHUB", name="g", selection_type="MANUAL_SELECTION", state=["o/a"])
+    checked = play("export", tenant, "--check", export_file=str(file)).fine()
+    assert "1 data sources would be written to" in checked.output
+    assert not file.exists()
+    for folder, why in ((tmp_path / "no", "there is no folder"), (Path("/proc"), "cannot be written: ")):
+        for options in ([], ["--check"]) if folder.name == "no" else ([],):
+            assert why in play("export", tenant, *options, export_file=str(folder / "x.yml")).output
+    file.write_text("# my notes\n", encoding="utf-8")
+    tenant.clear_journal()
+    refused = play("export", tenant, export_file=str(file))
+    assert refused.code == 2
+    assert "is there already, perhaps with what somebody wrote into it" in refused.output
+    assert (file.read_text(), tenant.journal) == ("# my notes\n", [])
+    replaced = play("export", tenant, export_file=str(file), export_overwrite=True).fine()
+    (kept,) = [path for path in tmp_path.iterdir() if path.name.startswith("tenant.yml.")]
+    assert kept.read_text() == "# my notes\n"
+    assert f"The former content is in {kept}" in replaced.output.replace("\n", " ")
+    assert "tenant_data_sources" in file.read_text()

@@ -97,7 +97,8 @@ def test_the_second_run_changes_nothing_and_warns_of_nothing(profile: str, tmp_p
     (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": dict.fromkeys(hosts)}}), encoding="utf-8")
     (tmp_path / "tenant.yml").write_text(yaml.safe_dump({"tenant_data_sources": ITEMS}), encoding="utf-8")
     (tmp_path / "report.sarif").write_text(json.dumps(REPORT), encoding="utf-8")
-    given = {"onboard_file": "tenant.yml", "export_file": "export.yml", "sarif_path": "report.sarif", "sarif_collector_name": "bandit",
+    given = {"onboard_file": "tenant.yml", "export_file": "export.yml", "export_overwrite": True,
+             "sarif_path": "report.sarif", "sarif_collector_name": "bandit",
              "sarif_repository_url": "https://git.example.com/acme/a"}  # fmt: skip
     # That a tenant repeats its pages is a warning in each run, and rightly so.
     with EmbeddedTenant(profile=profile, rate=1000, any_repository=True, offset="honoured") as tenant:

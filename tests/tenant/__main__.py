@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 import threading
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -20,6 +21,9 @@ from .server import EmbeddedTenant
 from .switches import DEFAULT_PROFILE, PROFILES, SwitchError, table
 
 DOCUMENTATION = "docs/embedded_tenant.md"
+ROOT = Path(__file__).resolve().parents[2]
+# What a seed file may say of an instance.
+INSTANCE = {"type", "name", "identifier", "hostname", "protocol", "selection_type", "state", "repositories", "status"}
 
 
 class Mistake(Exception):
@@ -35,8 +39,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--profile-file", metavar="FILE.yml",
                         help="a profile that cortex_cloud.appsec.verify wrote: what it knows, on top of --profile")
     parser.add_argument("--set", action="append", default=[], metavar="SWITCH=VALUE", help="set one switch; may be repeated")
-    parser.add_argument("--seed", metavar="FILE.yml", help="repositories to onboard: {repositories: [owner/name, ...]}")
+    parser.add_argument("--seed", metavar="FILE.yml",
+                        help="what is there already: {repositories: [owner/name, ...], data_sources: [{type: ...}, ...]}")
     parser.add_argument("--env-file", metavar="FILE", help="write all variables to FILE (mode 0600) and print nothing secret")
+    parser.add_argument("--attached", action="store_true", help="end also when the process that started it is gone")
     parser.add_argument("--switches", action="store_true", help="print the table of switches as Markdown and end")
     return parser.parse_args(arguments)
 
@@ -51,8 +57,8 @@ def chosen(settings: list[str]) -> dict[str, str]:
     return pairs
 
 
-def read_seed(path: str) -> list[dict[str, str]]:
-    """The repositories of a seed file, as EmbeddedTenant.seed takes them. Raises Mistake for what cannot be read or has another form."""
+def read_seed(path: str) -> tuple[list[dict[str, str]], list[dict[str, Any]]]:
+    """A seed file, as EmbeddedTenant.seed takes it. Raises Mistake for what cannot be read or has another form."""
     try:
         with open(path, encoding="utf-8") as stream:
             content = yaml.safe_load(stream)
@@ -60,9 +66,11 @@ def read_seed(path: str) -> list[dict[str, str]]:
         raise Mistake(f"--seed {path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError):
         raise Mistake(f"--seed {path}: not valid YAML") from None
-    entries = content.get("repositories") if isinstance(content, dict) and set(content) == {"repositories"} else None
-    if not isinstance(entries, list):
-        raise Mistake(f"--seed {path}: must hold one key, repositories, with a list")
+    both = ("repositories", "data_sources")
+    lists = isinstance(content, dict) and content and set(content) <= set(both) and all(isinstance(held, list) for held in content.values())
+    if not lists:
+        raise Mistake(f"--seed {path}: must hold {' or '.join(both)}, each with a list")
+    entries, sources = (content.get(name, []) for name in both)
     repositories = []
     for number, entry in enumerate(entries):
         fields: Any = {"name": entry} if isinstance(entry, str) else entry
@@ -70,7 +78,10 @@ def read_seed(path: str) -> list[dict[str, str]]:
         if not texts or set(fields) - {"name", "url", "source", "default_branch"}:
             raise Mistake(f"--seed {path}: repositories[{number}]: owner/name, or name with any of url, source, default_branch, all texts")
         repositories.append({"owner_and_name" if name == "name" else name: value for name, value in fields.items()})
-    return repositories
+    for number, source in enumerate(sources):
+        if not isinstance(source, dict) or not isinstance(source.get("type"), str) or set(source) - INSTANCE:
+            raise Mistake(f"--seed {path}: data_sources[{number}]: type, with any of {', '.join(sorted(INSTANCE - {'type'}))}")
+    return repositories, sources
 
 
 def variables(tenant: EmbeddedTenant) -> dict[str, str]:
@@ -105,6 +116,12 @@ def announce(tenant: EmbeddedTenant, env_file: str | None) -> None:
         lines = [f"# embedded tenant at {tenant.url}; its keys are in {env_file}"]
     else:
         lines = [f"export {name}={shlex.quote(value)}" for name, value in tenant.environment("admin").items()]
+        if (ROOT / ".venv" / "bin" / "ansible-playbook").exists():
+            # What is installed for this clone, and the collection itself.
+            lines.append(f'export PATH={shlex.quote(str(ROOT / ".venv" / "bin"))}:"$PATH"')
+            lines.append(f"export ANSIBLE_COLLECTIONS_PATH={shlex.quote(str(ROOT / '.build'))}")
+        viewer = " ".join(f"{name}={shlex.quote(value)}" for name, value in tenant.environment("viewer").items() if "_KEY" in name)
+        lines.append(f"# a key that may only read: export {viewer}")
         lines.append(f"# control interface: {tenant.url}/control/switches with the header X-Control-Token: {tenant.control_token}")
     lines.append(f"# switches: {DOCUMENTATION}; stop with Ctrl-C")
     print("\n".join(lines), flush=True)
@@ -115,7 +132,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.switches:
         print(table(), end="")
         return 0
-    asked = threading.Event()
+    asked, parent = threading.Event(), os.getppid()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: asked.set())
     tenant = None
@@ -123,10 +140,11 @@ def main(arguments: list[str] | None = None) -> int:
         settings: dict[str, Any] = {**(read_profile(options.profile_file) if options.profile_file else {}), **chosen(options.set)}
         tenant = EmbeddedTenant(options.profile, options.tls, port=options.port, **settings)
         if options.seed:
-            tenant.seed(read_seed(options.seed))
+            tenant.seed(*read_seed(options.seed))
         tenant.start()
         announce(tenant, options.env_file)
-        asked.wait()
+        while not asked.wait(1) and not (options.attached and os.getppid() != parent):
+            pass
     except (Mistake, SwitchError) as mistake:
         print(f"tenant: {mistake}", file=sys.stderr)
         return 2

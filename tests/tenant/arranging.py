@@ -18,7 +18,7 @@ class Arranging:
     """The arranging methods of EmbeddedTenant."""
 
     state: State
-    _seed: list[dict[str, str]]
+    _seed: tuple[list[dict[str, str]], list[dict[str, Any]]]
 
     def add_instance(self, type: str, name: str | None = None, hostname: str | None = None, protocol: str | None = None,
                      selection_type: str | None = None, state: Iterable[str] = (), external_projects: Iterable[dict[str, Any]] = (),
@@ -66,11 +66,13 @@ class Arranging:
         """Give a repository other members, in the API's shape (isArchived, status, lastScanDate); None takes one away."""
         self.state.set_repository(asset_id, members)
 
-    def seed(self, repositories: Iterable[dict[str, str]]) -> None:
-        """Onboard repositories, each the arguments of `add_repository`, that a reset brings back."""
-        self._seed = list(repositories)
-        for repository in self._seed:
+    def seed(self, repositories: Iterable[dict[str, str]], data_sources: Iterable[dict[str, Any]] = ()) -> None:
+        """Put in what a reset brings back: repositories, each the arguments of `add_repository`, and instances, each of `add_instance`."""
+        self._seed = list(repositories), list(data_sources)
+        for repository in self._seed[0]:
             self.add_repository(**repository)
+        for source in self._seed[1]:
+            self.add_instance(**source)
 
     @property
     def organization(self) -> str:

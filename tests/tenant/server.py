@@ -157,7 +157,7 @@ class EmbeddedTenant(Arranging):
         self._tls, self._hostnames = tls, tuple(hostnames)
         self._journal: list[Entry] = []
         self._attempts: list[Entry] = []
-        self._seed: list[dict[str, str]] = []
+        self._seed: tuple[list[dict[str, str]], list[dict[str, Any]]] = ([], [])
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
         self._certificates: Certificates | None = None
@@ -202,7 +202,7 @@ class EmbeddedTenant(Arranging):
         self.faults.settle()
         self.faults.clear()
         self.state.clear()
-        self.seed(self._seed)
+        self.seed(*self._seed)
         self.clear_journal()
         self.behaviour.restore(self._profile, **self._initial)
         self.limit.clear()

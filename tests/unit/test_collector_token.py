@@ -102,7 +102,7 @@ def test_what_is_there_is_never_written_over(tmp_path: Path, there: str) -> None
         path.symlink_to(tmp_path / "nowhere")
     else:
         path.write_text({"token": json.dumps(CONTENT), "rubbish": "{", "empty": ""}[there])
-    with pytest.raises(InputError, match="Nothing was created") as refused:
+    with pytest.raises(InputError, match="is not created") as refused:
         CredentialsFile(str(path)).prepare()
     assert str(path) in str(refused.value)
     assert "the-token" not in str(refused.value)
@@ -127,7 +127,7 @@ def test_a_place_that_cannot_be_written_is_known_before_the_request(tmp_path: Pa
     folder = tmp_path / "file" if where == "a file" else Path("/proc/self")
     with pytest.raises(InputError, match="cannot be written") as refused:
         CredentialsFile(str(folder / "bandit.json")).prepare()
-    assert "Nothing was created" in str(refused.value)
+    assert "so it is not created" in str(refused.value)
 
 
 def test_a_home_folder_may_be_named_by_its_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,13 +16,15 @@ from scripted_server import Say, ScriptedServer
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import ApiError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.interruption import Interruption
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.pool import each, workers
 
 
 def client(per_second: float = 8.0, trip: float = 0.0) -> Any:
     told: list[tuple[int, int]] = []
-    connection = SimpleNamespace(requests_per_second=per_second)
-    return SimpleNamespace(connection=connection, trip=lambda: trip, told=told, on_read=lambda done, total: told.append((done, total)))
+    connection, interruption = SimpleNamespace(requests_per_second=per_second), Interruption()
+    tell = lambda done, total: told.append((done, total))  # noqa: E731
+    return SimpleNamespace(connection=connection, interruption=interruption, trip=lambda: trip, told=told, on_read=tell)
 
 
 @pytest.mark.parametrize(

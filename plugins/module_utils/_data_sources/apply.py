@@ -56,7 +56,7 @@ class Writer:
                 raise _overtaken("changed", item, instance_id)
             outcome.adopt(plan, predicted=False)
             if plan.changed:
-                if _narrows(plan):
+                if narrows(plan):
                     self.writes.back_up(outcome, current.reported)
                 self.writes.put(outcome, plan, instance_id, "update")
             self.writes.scoped(plan, instance_id)
@@ -100,8 +100,10 @@ def _overtaken(what: str, item: Item, instance_id: str) -> TenantError:
     return TenantError(f" (id {instance_id}) was {what} by somebody else while this run was planning. Run again.", subject=label(item))
 
 
-def _narrows(plan: Plan) -> bool:
-    """Whether an update takes something away that was covered before."""
+def narrows(plan: Plan) -> bool:
+    """Whether a plan takes something away that was covered before, so that a backup is written first."""
+    if plan.action != "update":
+        return plan.action in ("delete", "recreate")
     before, after = plan.before or {}, plan.after or {}
     removed = set(before.get("repositories", [])) - set(after.get("repositories", []))
     mappings = [m for m in before.get("external_projects", []) if m not in after.get("external_projects", [])]

@@ -9,10 +9,12 @@ import json
 import os
 import time
 import typing as t
+from urllib.parse import urlsplit
 
+from .._addresses import host_key
 from .._admitted import Raw, parsed
 from .._errors import InputError
-from .._files import Draft, full_path, make_folders, open_private, write_private
+from .._files import Draft, full_path, make_folders, open_private, prove_writable, write_private
 from .._http.lock import lock_now
 from .fields import FIELDS
 
@@ -65,32 +67,46 @@ def _find_one(tree: t.Any, name: str) -> str | None:
 class CredentialsFile:
     """A JSON file for one collector's token, readable by its owner alone. Made ready before the request:
     nothing is lost after it.
+
+    tenant: host of the tenant that the collector is made in, for messages.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, tenant: str = "") -> None:
+        self.path, self._tenant = path, tenant
         try:
             self.path = full_path(path)
         except OSError as exc:
-            lost = f"credentials_file {path} cannot be written ({exc.strerror}): the token would be lost. Nothing was created."
-            raise InputError(lost) from None
+            raise self._unwritable(exc) from None
         self._draft: Draft | None = None
         self._handle: int | None = None
 
-    def refuse_existing(self) -> None:
-        """Raise InputError when the file is there: it holds another collector's token, which nobody can get a
-        second time.
+    def _unwritable(self, exc: OSError) -> InputError:
+        lost = f"credentials_file {self.path} cannot be written ({exc.strerror}): the token would be lost"
+        return InputError(f"{lost}, so it is not created.")
+
+    def prove(self) -> None:
+        """Raise InputError when it cannot be written, also since it is there: nobody can get another collector's
+        token a second time.
         """
+        self._refuse_existing()
+        try:
+            prove_writable(self.path)
+        except OSError as exc:
+            raise self._unwritable(exc) from None
+
+    def _refuse_existing(self) -> None:
         if not os.path.lexists(self.path):
             return
         try:
-            holds = f"holds the token of data source {load_credentials(self.path)['id']}, which is not the one to be created"
+            kept = load_credentials(self.path)
+            holds = f"holds the token of data source {kept['id']}{_elsewhere(kept, self._tenant)}, which is not the one to be created"
         except InputError:
             holds = "exists and is no credentials file"
-        raise InputError(f"credentials_file {self.path} {holds}: move it away or name another file. Nothing was created.")
+        raise InputError(f"credentials_file {self.path} {holds}: move it away or name another file; until then it is not created.")
 
     def prepare(self) -> None:
         """Prove that it can be written, and hold the room on the disk. Raises InputError."""
-        self.refuse_existing()
+        self._refuse_existing()
         try:
             make_folders(os.path.dirname(self.path))
             _remove_left_behind(os.path.dirname(self.path))
@@ -99,9 +115,7 @@ class CredentialsFile:
             self._draft.write(b" " * _ROOM)
         except OSError as exc:
             self.discard()
-            raise InputError(
-                f"credentials_file {self.path} cannot be written ({exc.strerror}): the token would be lost. Nothing was created."
-            ) from None
+            raise self._unwritable(exc) from None
 
     def commit(self, content: dict[str, t.Any]) -> None:
         """Put the content into the prepared file and give it its name."""
@@ -125,18 +139,30 @@ def real_path(path: str) -> str:
     return os.path.realpath(os.path.expanduser(path))
 
 
-def missing_token(path: str, instance_id: str) -> str:
+def _elsewhere(kept: dict[str, str], tenant: str) -> str:
+    """Says that a token is of another tenant, as its upload URL tells; empty when it is of this one, or nobody
+    knows.
+    """
+    host = urlsplit(kept.get("api_url", "")).netloc
+    return f" of another tenant, {host}" if host and tenant and _bare(host) != _bare(tenant) else ""
+
+
+def _bare(host: str) -> str:
+    return host_key(host).removeprefix("api-")
+
+
+def missing_token(path: str, instance_id: str, tenant: str = "") -> str:
     """What of a collector's token is not where its item says, as the end of a sentence; empty when it is
     there.
     """
     if not os.path.lexists(os.path.expanduser(path)):
         return "does not exist"
     try:
-        owner = load_credentials(path)["id"]
+        kept = load_credentials(path)
     except InputError:
         # Whoever put something else there may read it in a way of their own.
         return ""
-    return "" if owner == instance_id else f"holds the token of another collector (id {owner})"
+    return "" if kept["id"] == instance_id else f"holds the token of another collector (id {kept['id']}{_elsewhere(kept, tenant)})"
 
 
 def left_draft(path: str, instance_id: str) -> tuple[str, str] | None:

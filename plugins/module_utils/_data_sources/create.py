@@ -64,7 +64,8 @@ class Creator:
         another plan.
         Raises CortexError; PartlyDone when it was created and the rest was not done.
         """
-        keep = CredentialsFile(item["credentials_file"]) if item.get("credentials_file") and item["type"] == COLLECTOR else None
+        path = item.get("credentials_file") if item["type"] == COLLECTOR else None
+        keep = CredentialsFile(path, self.api.tenant) if path else None
         if keep:
             keep.prepare()
         try:

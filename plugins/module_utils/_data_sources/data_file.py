@@ -15,7 +15,7 @@ import typing as t
 
 from .._addresses import host_key
 from .._errors import InputError
-from .._files import full_path, make_folders, write_private
+from .._files import full_path, make_folders, prove_writable, write_private
 from .._http.redaction import hide_secret_keys
 from .fields import MANUAL, REPORTED, Item, get
 from .types import is_word, known
@@ -152,7 +152,19 @@ def write_backup(directory: str, tenant: str, reported: Item) -> str:
         make_folders(folder)
         return _write_new(folder, name, as_data_file(tenant, [as_config(reported)]))
     except OSError as exc:
-        raise InputError(f"backup_dir {directory} cannot be written ({exc.strerror}), so nothing was changed.") from None
+        raise _unwritable(directory, exc) from None
+
+
+def prove_backup(directory: str) -> None:
+    """Raise InputError when a backup could not be written there."""
+    try:
+        prove_writable(os.path.join(full_path(directory), "backup.yml"))
+    except OSError as exc:
+        raise _unwritable(directory, exc) from None
+
+
+def _unwritable(directory: str, exc: OSError) -> InputError:
+    return InputError(f"backup_dir {directory} cannot be written ({exc.strerror}), so nothing was changed.")
 
 
 def _write_new(folder: str, name: str, text: str) -> str:

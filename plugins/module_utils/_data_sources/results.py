@@ -8,14 +8,14 @@ import collections
 import typing as t
 
 from .._errors import InputError, Unexpected
-from .._files import write_private
+from .._files import refuse_other_file, write_private
 from .._http.redaction import hide_secret_keys
 from .data_file import as_configs, as_data_file
 from .digest import destroys
 from .fields import MANUAL, Item, get, label
 from .outcome import Outcome
 from .run import Run
-from .show import diff_of, plan_as_markdown
+from .show import PLAN_BEGINS, diff_of, plan_as_markdown
 from .status import status_of
 from .types import known
 
@@ -165,6 +165,7 @@ def plan_writer(path: str | None) -> t.Callable[[Run], None]:
         if not path:
             return
         try:
+            refuse_other_file(path, PLAN_BEGINS)
             write_private(path, run.view.api.client.redactor.text(plan_as_markdown(run.tenant, run.digest, run.planned)))
         except OSError as exc:
             raise InputError(f"plan_file {path} cannot be written ({exc.strerror}). Nothing was changed.") from None

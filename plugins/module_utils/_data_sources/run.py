@@ -10,14 +10,15 @@ import threading
 import typing as t
 
 from .._api import Api
-from .._errors import ApiError, CortexError, PartlyDone, TenantError, Unexpected
+from .._errors import ApiError, CortexError, Interrupted, PartlyDone, TenantError, Unexpected
 from .._http.pool import each
 from .._repository_lists import names_of, read_names
 from .._state import Memory
-from .apply import Writer
+from .apply import Writer, narrows
 from .check import check_item
 from .collector_token import CredentialsFile, left_draft, missing_token, publish_draft
 from .contradictions import refuse_contradictions, refuse_one_file
+from .data_file import prove_backup
 from .digest import digest_of, refuse_another
 from .fields import COLLECTOR, Item, label, last_update
 from .instance import Instance
@@ -85,6 +86,8 @@ class Run:
         outcomes = self._checked(items)
         self._read(outcomes)
         outcomes += self._plan(outcomes)
+        # Of half a plan nothing is shown.
+        self.view.api.client.interruption.refuse()
         self._approve(outcomes)
         if not self.check_mode:
             self._write(outcomes)
@@ -189,6 +192,8 @@ class Run:
             outcome = Outcome(len(outcomes) + len(pruned), item, instance, pruned=True)
             outcome.adopt(plan_delete(instance), predicted=self.check_mode)
             pruned.append(outcome)
+        if pruned and backup_dir:
+            prove_backup(backup_dir)
         return pruned
 
     def _plan_one(self, outcome: Outcome) -> None:
@@ -200,14 +205,16 @@ class Run:
             raise Undetermined(alone, subject=label(item))
         path = item.get("credentials_file")
         if path and plan.action in ("create", "recreate") and item.get("type") == COLLECTOR:
-            CredentialsFile(path).refuse_existing()
+            CredentialsFile(path, self.tenant).prove()
         elif path and current is not None and current.type == COLLECTOR and item["state"] != "absent":
             self._look_for_token(outcome, current, path)
+        if item.get("backup_dir") and narrows(plan):
+            prove_backup(item["backup_dir"])
         outcome.adopt(plan, predicted=self.check_mode)
 
     def _look_for_token(self, outcome: Outcome, current: Instance, path: str) -> None:
         """A collector that is there, and whose token is not: only a person can get a new one."""
-        missing = missing_token(path, current.id)
+        missing = missing_token(path, current.id, self.tenant)
         if not missing:
             return
         draft = left_draft(path, current.id)
@@ -299,6 +306,7 @@ class Run:
                     f"{self._surprised[outcome.type]}",
                     subject=label(outcome.item),
                 )
+            self.view.api.client.interruption.refuse()
             self._writer.apply(outcome)
             failed = False
         except CortexError as exc:
@@ -328,6 +336,8 @@ class Run:
             return
         try:
             step(outcome)
+        except Interrupted as exc:
+            outcome.fail(TenantError(f" was not tried: {exc}", subject=label(outcome.item)))
         except CortexError as exc:
             outcome.fail(exc, "undetermined" if isinstance(exc, Undetermined) else "failed")
             if isinstance(exc, ApiError) and exc.status in STOP:

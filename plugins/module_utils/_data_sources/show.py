@@ -57,9 +57,12 @@ def _changes(plan: Plan, item: Item) -> dict[str, t.Any] | None:
     }
 
 
+PLAN_BEGINS = "# Plan for "
+
+
 def plan_as_markdown(tenant: str, digest: str, plans: list[tuple[Plan, Item]]) -> str:
     """The plan as a page for a pull request or a ticket."""
-    lines = [f"# Plan for {tenant}", "", f"Digest: `{digest}`", ""]
+    lines = [f"{PLAN_BEGINS}{tenant}", "", f"Digest: `{digest}`", ""]
     changes = [(plan, entry) for plan, item in plans if (entry := _changes(plan, item))]
     lines += [f"{len(changes)} of {len(plans)} data sources change.", ""]
     for plan, entry in changes:

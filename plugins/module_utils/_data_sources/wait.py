@@ -35,8 +35,10 @@ def wait_for_status(view: View, outcome: Outcome, instance_id: str) -> None:
         if status.ends == "warned":
             outcome.warnings.append(f"{label(item)} (id {instance_id}) has status {word}: {status.says}{why}.")
             return
-        if status.ends == "failed" or time.monotonic() + pause > deadline:
+        interrupted = view.api.client.interruption.reason
+        if interrupted or status.ends == "failed" or time.monotonic() + pause > deadline:
             when = f" ({status.says})" if status.ends else f" after {item['wait_timeout']:g} s"
+            when = f" when the run was interrupted ({interrupted})" if interrupted else when
             what = f" (id {instance_id}) has status {word}{when}, not {' or '.join(desired)}{why}"
             how = "repair it in the console, then run again." if status.ends else "raise wait_timeout, or look in the console."
             if outcome.changed:

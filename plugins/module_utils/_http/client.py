@@ -31,6 +31,7 @@ from .answers import (
 )
 from .attempt import Attempt, Watcher
 from .connection import Connection, origin_of, secret_from_file
+from .interruption import Interruption
 from .lock import default_directory, exclusive
 from .redaction import Redactor
 from .retry import Retry
@@ -112,6 +113,8 @@ class Client:
         self._server = Server.at(url) if url else None
         self.redactor.add(self._server.password if self._server else "")
         self.warnings: list[str] = []
+        # The gate before each request: whoever runs this says which signs of an interruption it listens to.
+        self.interruption = Interruption()
         # Each is told of every attempt, when it has ended.
         self.watchers: list[Watcher] = []
         if connection.trace_file:
@@ -157,7 +160,7 @@ class Client:
 
     def exclusive(self, *parts: str) -> t.ContextManager[None]:
         """The lock of one object; see lock.py."""
-        return exclusive(self.shared_dir, *parts, warnings=self.warnings)
+        return exclusive(self.shared_dir, *parts, warnings=self.warnings, refuse=self.interruption.refuse)
 
     def origin(self) -> str:
         """The tenant's checked URL. Raises InputError."""
@@ -174,7 +177,10 @@ class Client:
         return self._throttle(self.origin()).trip()
 
     def send(self, call: Call) -> Answer:
-        """Send a call as often as its verb and the outcome allow. Returns the success; raises ApiError, InputError or BusyError."""
+        """Send a call as often as its verb and the outcome allow. Returns the success.
+
+        Raises ApiError, InputError, BusyError or Interrupted.
+        """
         target = call.url or self.origin() + call.path
         request = _Request(call, target, call.payload(), call.auth or self.key(), call.timeout or self.connection.request_timeout)
         self.redactor.add(request.auth.secret)
@@ -191,6 +197,8 @@ class Client:
             finally:
                 throttle.answered(slot, quick=call.method == "GET" and outcome in ("done", "refused"))
             self._warn(throttle)
+            if call.method != "GET" and outcome not in ("refused", "never sent"):
+                self.interruption.begun()
             seen.ended(outcome, result)
             for watcher in self.watchers:
                 watcher(seen)
@@ -203,7 +211,7 @@ class Client:
             if not again:
                 raise retry.failure(outcome)
             if outcome != "refused":
-                time.sleep(pause)
+                self.interruption.sleep(pause)
 
     def key(self) -> Auth:
         """The tenant's key, found out when the first call needs it: some runs need none. Raises InputError when there is none."""
@@ -213,7 +221,7 @@ class Client:
             return self._key
 
     def _slot(self, throttle: Throttle) -> Slot:
-        slot = throttle.wait()
+        slot = throttle.wait(self.interruption.refuse)
         self._warn(throttle)
         return slot
 

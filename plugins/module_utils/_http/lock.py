@@ -125,16 +125,18 @@ def lock_now(handle: int) -> bool:
 
 
 @contextlib.contextmanager
-def exclusive(directory: str, *parts: str, warnings: list[str]) -> t.Iterator[None]:
+def exclusive(
+    directory: str, *parts: str, warnings: list[str], refuse: t.Callable[[], None] = lambda: None
+) -> t.Iterator[None]:
     """Hold the lock of one object (its parts: tenant, id) against all threads and processes that use the directory.
 
     Where it cannot be had the work goes on without, and warnings gets one line about the directory: the tenant has no locks either.
-    Raises BusyError when another process holds it for LOCK_SECONDS.
+    Raises BusyError when another process holds it for LOCK_SECONDS, and what refuse raises while it waits.
     """
     with contextlib.ExitStack() as held:
         try:
             path = os.path.join(usable_directory(directory), f"{file_name(*parts)}.lock")
-            _lock(held.enter_context(open_shared(path)), parts[-1])
+            _lock(held.enter_context(open_shared(path)), parts[-1], refuse)
         except OSError as exc:
             with _saying:
                 if not any(said.startswith(_begins(directory)) for said in warnings):
@@ -142,7 +144,7 @@ def exclusive(directory: str, *parts: str, warnings: list[str]) -> t.Iterator[No
         yield
 
 
-def _lock(file: t.TextIO, what: str) -> None:
+def _lock(file: t.TextIO, what: str, refuse: t.Callable[[], None]) -> None:
     """Raises BusyError, and OSError where the file system has no locks."""
     deadline = time.monotonic() + LOCK_SECONDS
     while True:
@@ -152,4 +154,5 @@ def _lock(file: t.TextIO, what: str) -> None:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 raise BusyError(f"another process has been changing {what} for {LOCK_SECONDS:.0f} s. Run again.") from None
+            refuse()
             time.sleep(0.05)

@@ -10,6 +10,7 @@ import threading
 import typing as t
 
 from .client import Client
+from .interruption import leave_signals_to_the_main_thread
 
 # At once: what a quick tenant needs anyhow, what no run exceeds, and those that have their answer and are not yet asking again.
 LEAST, MOST, BETWEEN = 16, 32, 4
@@ -36,7 +37,8 @@ def each(client: Client, work: t.Callable[[Item], Result], items: t.Iterable[Ite
 
     def one(item: Item) -> Result:
         nonlocal done
-        result = work(item)
+        with client.interruption.piece():
+            result = work(item)
         if reading:
             with counting:
                 done += 1
@@ -46,7 +48,7 @@ def each(client: Client, work: t.Callable[[Item], Result], items: t.Iterable[Ite
     if len(todo) == 1:
         return [one(todo[0])]
     size = min(len(todo), workers(client.connection.requests_per_second, client.trip()))
-    with concurrent.futures.ThreadPoolExecutor(max_workers=size) as pool:
+    with concurrent.futures.ThreadPoolExecutor(max_workers=size, initializer=leave_signals_to_the_main_thread) as pool:
         futures = [pool.submit(one, item) for item in todo]
         try:
             concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_EXCEPTION)

@@ -104,15 +104,16 @@ class Throttle:
         result = work(state, moment)
         return as_text(state), result
 
-    def wait(self) -> Slot:
+    def wait(self, refuse: t.Callable[[], None] = lambda: None) -> Slot:
         """Block until the next request may be sent. Its leaving is told to departed(), its answer, or that none came, to answered().
 
-        Raises BusyError.
+        refuse: called before each look for a slot; what it raises ends the waiting. Raises BusyError.
         """
         began, ticket = time.monotonic(), uuid.uuid4().hex[:12]
         with self._turn:
             asked = time.monotonic()
             while True:
+                refuse()
                 delay, at = self._change(functools.partial(self._take, ticket))
                 now = time.monotonic()
                 if delay <= 0:

@@ -11,6 +11,8 @@ import threading
 import time
 import typing as t
 
+from .interruption import leave_signals_to_the_main_thread
+
 with contextlib.suppress(ImportError):  # the client says so
     import requests
 
@@ -94,6 +96,7 @@ class _Watchdog:
             self._watches.discard(watch)
 
     def _run(self) -> None:
+        leave_signals_to_the_main_thread()
         with self._changed:
             while True:
                 now = time.monotonic()

@@ -146,7 +146,8 @@ def _upload(prepared: Prepared, given: dict[str, t.Any], redactor: Redactor, bui
     )
     client = Client(connection, redactor)
     try:
-        result = upload(Api(client), prepared, params, expected_tenant=connection.expected_tenant)
+        with client.interruption.signals(again=True):
+            result = upload(Api(client), prepared, params, expected_tenant=connection.expected_tenant)
     finally:
         client.close()
     return {**result, "warnings": [*client.warnings, *result["warnings"]]}

@@ -10,7 +10,7 @@ import typing as t
 
 from .._api import Api
 from .._errors import ApiError, CortexError, InputError, PartlyDone
-from .._files import write_private
+from .._files import prove_writable, refuse_other_file, write_private
 from .asking import MOST_REQUESTS, Asking, Enough
 from .evidence import CONTRADICTED, HOLDS, Evidence
 from .reads import read
@@ -35,6 +35,8 @@ def verify(
     """
     if repository_url and not may_write:
         raise InputError("verify_repository_url is given without verify_write: an upload needs a collector. Nothing was sent.")
+    if report:
+        _keep(report, None)
     evidence = Evidence()
     asking = Asking(api, evidence)
     began = time.monotonic()
@@ -95,9 +97,14 @@ def as_yaml(tree: dict[str, t.Any], indent: str = "") -> str:
     return "".join(lines)
 
 
-def _keep(path: str, text: str) -> None:
+def _keep(path: str, text: str | None) -> None:
+    """Write the profile; None: prove only that it can be, before the tenant is asked."""
     try:
-        write_private(path, text)
+        if text is None:
+            prove_writable(path)
+            refuse_other_file(path, _HEAD.partition("\n")[0])
+        else:
+            write_private(path, text)
     except OSError as exc:
-        said = f"verify_report {path} cannot be written ({exc.strerror}). The tenant was asked, and nothing was changed."
-        raise InputError(said) from None
+        asked = "Nothing was sent" if text is None else "The tenant was asked, and nothing was changed"
+        raise InputError(f"verify_report {path} cannot be written ({exc.strerror}). {asked}.") from None

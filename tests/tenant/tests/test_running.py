@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import stat
@@ -30,6 +32,7 @@ from tenant.switches import table
 from .calling import GITLAB, INSTANCES, Caller, signed
 
 TESTS = Path(__file__).resolve().parents[2]
+ROOT = TESTS.parent
 
 
 def test_environment(make_tenant: Callable[..., EmbeddedTenant]) -> None:
@@ -214,6 +217,44 @@ def test_the_command_prints_what_to_export(command: Callable[..., Running], tmp_
     switches = requests.get(found[1], headers={HEADER: found[2]}, verify=variables["CORTEXCLOUD_CA_PATH"], timeout=10).json()
     assert (switches["list_envelope"], switches["offset"]) == ("bare", "ignored")
     assert running.stop(signal.SIGTERM) == 0
+
+
+def test_a_brownfield_to_try_a_view_only_key_and_where_the_programs_are(command: Callable[..., Running]) -> None:
+    running = command("--seed", str(ROOT / "tests" / "tenant" / "brownfield.yml"))
+    variables = exported([line for line in running.text.splitlines() if line.startswith("export ")])
+    listed = call(variables).json()
+    assert sorted(one["type"] for one in listed) == ["GITHUB_ENTERPRISE", "GITLAB_SELF_MANAGED", "JENKINS_SERVER", "SNYK"]
+    (viewer,) = re.findall(r"^# a key that may only read: export (.*)$", running.text, re.MULTILINE)
+    weaker = {**variables, **dict(part.split("=", 1) for part in shlex.split(viewer))}
+    assert weaker["CORTEXCLOUD_API_KEY_ID"] != variables["CORTEXCLOUD_API_KEY_ID"]
+    assert call(weaker).json() == listed
+    if (ROOT / ".venv" / "bin" / "ansible-playbook").exists():
+        assert variables["PATH"] == f"{ROOT}/.venv/bin:$PATH"
+        assert variables["ANSIBLE_COLLECTIONS_PATH"] == f"{ROOT}/.build"
+    assert running.stop(signal.SIGTERM) == 0
+
+
+@pytest.mark.skipif(shutil.which("make") is None or not (ROOT / ".venv").exists(), reason="no make here, or no .venv of this clone")
+@pytest.mark.parametrize(("end", "number"), [(os.kill, signal.SIGTERM), (os.killpg, signal.SIGINT), (os.kill, signal.SIGKILL)])
+def test_make_leaves_no_server_behind(end: Callable[[int, int], None], number: int) -> None:
+    make = ["make", "-o", ".venv/.stamp-demo", "tenant"]
+    with subprocess.Popen(make, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        url = re.search(r"CORTEXCLOUD_API_URL=(\S+)", Running(process).text)
+        assert url is not None
+        end(process.pid, number)
+        try:
+            process.wait(10)
+            listens = True
+            for _wait in range(50):
+                with socket.socket() as probe:
+                    listens = probe.connect_ex(("127.0.0.1", int(url[1].rpartition(":")[2]))) == 0
+                if not listens:
+                    break
+                time.sleep(0.1)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    assert not listens
 
 
 def test_the_command_writes_a_private_file(command: Callable[..., Running], tmp_path: Path) -> None:

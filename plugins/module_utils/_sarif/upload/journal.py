@@ -12,7 +12,7 @@ import typing as t
 
 from ..._admitted import Raw, parsed
 from ..._errors import InputError
-from ..._files import full_path, make_folders, write_private
+from ..._files import full_path, make_folders, prove_writable, write_private
 from ..prepare import Upload
 
 # Takes the names of an object; its lock is held in the context.
@@ -25,6 +25,17 @@ def set_key(tenant: str, collector: str, query: dict[str, str], uploads: list[Up
     """One set: the same documents, in the same order, to the same tenant, collector, repository and branch."""
     meant = [tenant, collector, sorted(query.items()), [upload.sha256 for upload in uploads]]
     return hashlib.sha256(json.dumps(meant).encode()).hexdigest()
+
+
+def prove_places(params: Raw) -> None:
+    """Say in check mode what the real run would: whether journal and receipts can be written. Raises InputError."""
+    for option, name, lost in (("journal", "", "Without it a later run cannot go on."), ("receipt_dir", "receipt", "Nothing was sent.")):
+        path = (params.get(option) or "").strip()
+        try:
+            if path:
+                prove_writable(os.path.join(path, name) if name else path)
+        except OSError as exc:
+            raise InputError(f"{option} {path} cannot be written: {exc.strerror}. {lost}") from None
 
 
 class Journal:

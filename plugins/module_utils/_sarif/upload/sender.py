@@ -16,7 +16,7 @@ from ..._errors import ApiError, CortexError, InputError, PartlyDone
 from ..prepare import Prepared, Upload
 from .build import Build, build_of, plain_page, with_build
 from .ingestion import Ingestion
-from .journal import ACCEPTED, UNKNOWN, Journal, set_key
+from .journal import ACCEPTED, UNKNOWN, Journal, prove_places, set_key
 from .receipts import About, Receipts
 from .scanned import plain_commit
 from .target import Target, find_collector, plan_target, plan_warnings, query_of
@@ -52,6 +52,7 @@ def upload(api: Api | None, prepared: Prepared, params: dict[str, t.Any], *, exp
         result["ci"] = build.as_result()
     result["warnings"] = [*prepared.warnings, *warnings, *odd, *plan_warnings(prepared.uploads, target, query)]
     if api is None:
+        prove_places(params)
         return result
     receipts = _receipts(api, target, query, commit, params)
     if receipts:
@@ -116,7 +117,8 @@ class _Sender:
                     f"{_named(row)} is sent again: in the earlier run its answer was lost, so that the tenant may hold it already."
                 )
             try:
-                row.update(self._post(each))
+                with self.api.client.interruption.piece():
+                    row.update(self._post(each))
             except CortexError as exc:
                 if isinstance(exc, InputError) and not self.result["changed"]:
                     raise
