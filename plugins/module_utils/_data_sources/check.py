@@ -10,7 +10,7 @@ from .._addresses import host_key
 from .._admitted import DEEPEST, deeper
 from .._errors import InputError, did_you_mean
 from .._http.redaction import looks_secret
-from .fields import FIELDS, MANUAL, SELECTION_TYPES, Item, get
+from .fields import FIELDS, MANUAL, SELECTION_TYPES, Item, get, label
 from .types import TYPES, is_word
 
 
@@ -77,6 +77,25 @@ def _check_mappings(item: Item) -> None:
         if key in mapped:
             raise InputError(f"external_projects[{index}] maps project {project} a second time: a project (and branch) has one mapping.")
         mapped.add(key)
+
+
+def check_missing(item: Item) -> None:
+    """Refuse, for a data source that is not there, what nobody can mean; one that is there shows its own words. Raises InputError."""
+    kind = item.get("type", "")
+    meant = did_you_mean(kind, [name for name in TYPES if not kind.startswith(f"{name}_")], 0.85)
+    if kind not in TYPES and meant:
+        raise InputError(f" does not exist, and its type {kind} is not known.{meant}", subject=label(item))
+    if item["state"] == "absent":
+        return
+    for option in ("name", "identifier"):
+        if item.get(option, "") != item.get(option, "").strip():
+            raise InputError(f": {option} begins or ends with a blank: take it out.", subject=label(item))
+    host = get(item, "domain.hostname") or ""
+    if "://" in host or host.endswith("/"):
+        bare = host_key(host).partition("/")[0]
+        below = f" If the product is only found below a path, add that: {host_key(host)}." if host_key(host) != bare else ""
+        advice = f"Give the host alone, {bare}, and its scheme as domain.protocol.{below}"
+        raise InputError(f": domain.hostname is a URL. {advice}", subject=label(item))
 
 
 def _check_scope(item: Item) -> None:

@@ -181,10 +181,13 @@ def item_from(params: dict[str, t.Any]) -> Item:
     """The item the user gave: options that are null or not given are left out; empty ones stay.
 
     In unique_properties a key with null is left out too; deeper down a null is a value of the vendor's. A
-    name in them is the item's name, if it has no other.
+    name in them is the item's name, if it has no other. White space around a host is no
+    part of it.
     """
     free = {field.option for field in FIELDS if field.type == "dict"}
     item = {k: _without_null(v, deep=k not in free) for k, v in params.items() if v is not None}
+    if isinstance(host := get(item, "domain.hostname"), str):
+        put(item, "domain.hostname", host.strip())
     named = get(item, "unique_properties.name")
     return {**item, "name": named} if "name" not in item and isinstance(named, str) else item
 
