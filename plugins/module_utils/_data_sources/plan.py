@@ -11,7 +11,7 @@ import typing as t
 from .._admitted import Raw
 from .._errors import InputError, TenantError
 from .._http.redaction import holds_masked, is_masked
-from .check import check_missing
+from .check import check_missing, empty_secrets
 from .differences import immutable_difference, needs_full
 from .fields import (
     COLLECTOR,
@@ -20,7 +20,6 @@ from .fields import (
     WRITE_ONLY,
     Item,
     collector_settings,
-    empty_secrets,
     from_api,
     get,
     label,
