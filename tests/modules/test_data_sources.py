@@ -222,6 +222,7 @@ def test_the_progress_file_counts_what_failed(
 ) -> None:
     monkeypatch.setenv("CORTEXCLOUD_PROGRESS_FILE", str(tmp_path / "progress"))
     monkeypatch.setattr(_module, "PROGRESS_SECONDS", -1.0)
+    (tmp_path / "progress").touch()
     there = tenant.add_instance("SNYK", name="snyk-eu")
     tenant.set(unknown_type="refuse")
     refused = {"type": "CHECKMARX_ONE", "name": "cx", "credentials": {"token": "cx-secret"}}
