@@ -105,7 +105,7 @@ def test_a_new_instance_without_a_scope_is_left_to_the_tenant_and_the_plan_says_
 )
 def test_what_a_person_has_to_do_is_told_until_the_tenant_shows_it_done(status: str, more: dict[str, Any], told: int) -> None:
     outcome = Outcome(0, wanted(**more))
-    outcome.take(plan_item(outcome.item, Instance(held(status=status, **more), full=True)), predicted=True)
+    outcome.adopt(plan_item(outcome.item, Instance(held(status=status, **more), full=True)), predicted=True)
     assert (outcome.action, len(outcome.pending)) == ("unchanged", told)
     assert all("authorise the application in a browser" in todo["step"] for todo in outcome.pending)
 
