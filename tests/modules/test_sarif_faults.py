@@ -405,6 +405,16 @@ def run_command(ask: Ask, tenant: EmbeddedTenant, tmp_path: Path, monkeypatch: p
     return run
 
 
+def test_the_command_ends_with_the_document_under_way_at_the_first_ctrl_c(run_command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = Interruption.begun
+    monkeypatch.setenv("CORTEXCLOUD_REQUESTS_PER_SECOND", "1000")
+    monkeypatch.setattr(Interruption, "begun", lambda self: (begun(self), os.kill(os.getpid(), signal.SIGINT)))
+    code, result = run_command()
+    assert (code, result["failed"], result["changed"]) == (130, True, True)
+    assert [row["status"] for row in result["uploads"]] == [201, None, None, None, None]
+    assert "part 2 of 5 was not accepted: the run was interrupted (SIGINT). Run again." in result["msg"]
+
+
 def test_the_command_says_what_was_accepted_when_the_budget_runs_out(run_command: Command, spent: dict[str, Any]) -> None:
     code, result = run_command()
     assert (code, result["failed"], result["changed"]) == (3, True, True)

@@ -135,3 +135,18 @@ def test_an_interrupted_run_stops(
     assert len(tenant.instances) == (1 if work is deletions else ITEMS)
     if work is updates:
         assert all(len(instance["state"]) == 2 for instance in tenant.instances.values())
+
+
+@LINUX
+def test_an_asynchronous_task_outlives_its_controller(tmp_path: Path, tenant: EmbeddedTenant) -> None:
+    """Nobody waits for its result, and nobody is meant to."""
+    item = {**COLLECTOR, "name": "later", "credentials_file": "later.json"}
+    task = {"name": "Begin", "cortex_cloud.appsec.data_source": item, "async": 60, "poll": 0}
+    book = {"name": "Test", "hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [task]}
+    book["vars"] = {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    (tmp_path / "play.yml").write_text(json.dumps([book]), encoding="utf-8")
+    tenant.fault("latency", method="GET", seconds=4, count=1)
+    play(tmp_path, "play.yml", tenant=tenant).fine()
+    assert tenant.writes == []
+    until(lambda: not processes(tmp_path), 30, "it did not end")
+    assert json.loads((tmp_path / "later.json").read_text())["id"] in tenant.instances

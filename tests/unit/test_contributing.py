@@ -14,8 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Those without code document an action plugin that is internal to a role.
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py") if "def main(" in path.read_text(encoding="utf-8"))
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
-# Parts of other playbooks, not called by name.
-BOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml") if path.stem != "require_hosts")
+BOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
 
 
 def read(name: str) -> str:

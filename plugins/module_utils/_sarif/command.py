@@ -13,7 +13,7 @@ import traceback
 import typing as t
 
 from .._api import Api
-from .._errors import CortexError, InputError
+from .._errors import CortexError, InputError, Interrupted
 from .._http.client import Client
 from .._http.connection import Connection
 from .._http.plain import one_line
@@ -90,8 +90,11 @@ def main(arguments: list[str] | None = None) -> int:
         build = build_of(given, os.environ) if given.get("ci") else None
         with prepare(given["path"], Options.of(given)) as prepared:
             result = _checked(prepared) if given["command"] == "check" else _upload(prepared, given, redactor, build)
+        interrupted = result.pop("interrupted", False)
         if result.get("failed"):
-            code = NOT_ACCEPTED
+            code = INTERRUPTED if interrupted else NOT_ACCEPTED
+    except Interrupted as exc:
+        result, code = exc.as_result(), INTERRUPTED
     except CortexError as exc:
         result, code = exc.as_result(), UNUSABLE if isinstance(exc, InputError) else NOT_ACCEPTED
     except KeyboardInterrupt:
@@ -150,7 +153,7 @@ def _upload(prepared: Prepared, given: dict[str, t.Any], redactor: Redactor, bui
             result = upload(Api(client), prepared, params, expected_tenant=connection.expected_tenant)
     finally:
         client.close()
-    return {**result, "warnings": [*client.warnings, *result["warnings"]]}
+    return {**result, "warnings": [*client.warnings, *result["warnings"]], "interrupted": bool(client.interruption.reason)}
 
 
 def _environment(*names: str) -> str | None:
