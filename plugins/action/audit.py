@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import os
 from typing import Any
@@ -26,6 +27,8 @@ Result = dict[str, Any]
 
 class ActionModule(Telling):
     """Never more than a comparison, whatever the run's own mode is. A data source that cannot be compared is a finding."""
+
+    _VALID_ARGS = frozenset([*CONNECTION_SPEC, *(option.name for option in dataclasses.fields(Options))])
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> Result:
         result = super().run(tmp, task_vars)

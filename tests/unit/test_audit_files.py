@@ -156,19 +156,19 @@ def test_of_a_folder_of_dated_folders_the_newest_earlier_report_is_the_baseline(
         return tmp_path / folder / "x"
 
     keep("2026-08", audited_at="2026-08-20T08:00:00Z")
-    keep("late", audited_at="2026-10-20T08:00:00Z")
+    keep("1-tenth-month", audited_at="2026-10-20T08:00:00Z")
     keep("2026-09", audited_at="2026-09-20T08:00:00Z")
     keep("future", audited_at="2026-12-01T08:00:00Z")
     keep("other", audited_at="2026-11-01T08:00:00Z", tenant="api-y")
     own = keep("2026-11", audited_at="2026-11-20T08:00:00Z")
     found = earlier(tmp_path, own=str(own))
-    assert (found.origin["file"], found.unreadable) == (str(tmp_path / "late" / "x" / "report.json"), [])
+    assert (found.origin["file"], found.unreadable) == (str(tmp_path / "1-tenth-month" / "x" / "report.json"), [])
     assert [point["audited_at"][:7] for point in found.history] == ["2026-08", "2026-09", "2026-10"]
     assert [(point["listed"], point["covered"], point["fresh"]) for point in found.history] == [(1, 0, None)] * 3
     # A damaged one is said; of another tenant alone there is none.
-    (tmp_path / "late" / "x" / "report.json").write_text("{")
+    (tmp_path / "1-tenth-month" / "x" / "report.json").write_text("{")
     found = earlier(tmp_path, own=str(own))
-    assert (found.origin["audited_at"][:7], found.unreadable[0][0]) == ("2026-09", str(tmp_path / "late" / "x" / "report.json"))
+    assert (found.origin["audited_at"][:7], found.unreadable[0][0]) == ("2026-09", str(tmp_path / "1-tenth-month" / "x" / "report.json"))
     (note,) = earlier(tmp_path / "other", "api-x").notes
     assert note.endswith("A first audit has none. 1 of other tenants were passed over.")
 
