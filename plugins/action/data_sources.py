@@ -25,8 +25,8 @@ class ActionModule(Telling):
             # To the module a null is an option that was not given, and it would apply any plan. A blank one is the digest of none.
             args["plan_digest"] = ""
         result.update(self.told("data_sources", args, task_vars))
-        if result.get("failed") and self._task.diff:
-            # Ansible drops the diff of a failed task; here it is what says what was planned.
+        if result.get("failed") and self._task.diff and not self._task.failed_when:
+            # Ansible drops the diff of a failed task; here it is what says what was planned. A task that decides for itself keeps it.
             for entry in result.get("diff") or []:
                 Display().display(outgoing(_as_text(host, entry)))
         return result

@@ -15,7 +15,18 @@ from typing import Any
 
 FILTERS = {
     "plugin_utils._filters": ("plain_text",),
-    "plugin_utils._items": ("role_items", "item_faults", "item_paths", "project_path", "decommission_items", "decommission_listed"),
+    "plugin_utils._items": (
+        "role_items",
+        "role_faults",
+        "role_places",
+        "item_faults",
+        "item_paths",
+        "project_path",
+        "hosts_within",
+        "decommission_items",
+        "decommission_listed",
+    ),
+    "plugin_utils._run_end": ("run_end",),
     "plugin_utils._data_file": ("names_set",),
     "plugin_utils._written": ("unwritable", "item_files", "shared_files"),
     "plugin_utils._audit": ("audit_items",),

@@ -15,7 +15,7 @@ description:
     and the folder in which C(ansible-playbook) was started.
   - A playbook of a collection runs with the collection's folder as its base, so that without this a relative look-up in a user's data
     file would search the collection.
-  - Internal to the roles and playbooks of this collection; it may change or go in any release.
+  - Internal to the roles and playbooks of this collection; it may change in any release.
 options:
   _terms:
     description: Names of variables. One that is not defined gives O(default), or an error without it.

@@ -142,10 +142,13 @@ class ApiError(TenantError):
         }
 
 
-def did_you_mean(word: str, known: t.Collection[str]) -> str:
-    """" Did you mean X?" for the only known word that begins so, or for a typing error in one; else empty."""
+def did_you_mean(word: str, known: t.Collection[str], alike: float = 0.7) -> str:
+    """" Did you mean X?" for the only known word that begins so, or for a typing error in one; else empty.
+
+    alike: how much of the two words must be the same, from 0 to 1; 1 asks for the same word, in which case nothing is said.
+    """
     begun = [each for each in known if word and each.startswith(word)]
-    close = begun if len(begun) == 1 else difflib.get_close_matches(word[:100], known, 1, 0.7)
+    close = begun if len(begun) == 1 else difflib.get_close_matches(word[:100], known, 1, alike)
     return f" Did you mean {close[0]}?" if close else ""
 
 

@@ -21,7 +21,7 @@ from ._http.connection import Connection
 from ._http.interruption import VARIABLE, Interruption
 from ._http.plain import one_line
 from ._http.redaction import HIDDEN, Redactor, outgoing, secrets_in
-from ._texts import misread
+from ._texts import misread, split_lists
 from ._version import VERSION
 
 # The members of a result that are text for people.
@@ -94,6 +94,7 @@ class CortexModule(AnsibleModule):
         """Before Ansible makes a text of everything: of 1.10 and yes it would make 1.1 and True."""
         super()._load_params()
         self._misread = list(misread(self.params, self.argument_spec))
+        self.params = split_lists(self.params, self.argument_spec)
 
     def api(self) -> Api:
         """The tenant these options point to. Raises InputError for options that cannot be right; asks for a key only when one is needed."""

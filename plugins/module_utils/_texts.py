@@ -18,8 +18,10 @@ def as_text(value: t.Any) -> str | None:
 
 def not_text(value: t.Any) -> str:
     """What a value is that should be a text, as the end of a sentence; empty if it is one, or may be taken for one. Never the value."""
-    if as_text(value) is not None or isinstance(value, (dict, list, tuple, type(None))):
+    if as_text(value) is not None or value is None:
         return ""
+    if isinstance(value, (dict, list, tuple)):
+        return f"is a {'dictionary' if isinstance(value, dict) else 'list'}, where one text is needed"
     kind = "truth value" if isinstance(value, bool) else "number with a point" if isinstance(value, float) else "date"
     return f"is a {kind} {LOST}"
 
@@ -41,3 +43,19 @@ def _misread(value: t.Any, option: dict[str, t.Any], path: str) -> t.Iterator[st
     elif kind == "list" and isinstance(value, (list, tuple)):
         for index, inner in enumerate(value):
             yield from _misread(inner, {**option, "type": option.get("elements", "str")}, f"{path}[{index}]")
+
+
+def split_lists(values: t.Any, spec: dict[str, t.Any]) -> t.Any:
+    """The values with each list of texts that was written as one text, "a, b", as that list; at any depth. Ansible would leave " b"."""
+    if not isinstance(values, dict):
+        return values
+    return {name: _split(value, spec[name]) if name in spec else value for name, value in values.items()}
+
+
+def _split(value: t.Any, option: dict[str, t.Any]) -> t.Any:
+    texts = option.get("type") == "list" and option.get("elements") in ("str", "path")
+    if texts and isinstance(value, str):
+        return [part.strip() for part in value.split(",")]
+    if "options" in option:
+        return [split_lists(v, option["options"]) for v in value] if isinstance(value, list) else split_lists(value, option["options"])
+    return value

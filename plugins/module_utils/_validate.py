@@ -14,36 +14,44 @@ from ._errors import InputError, did_you_mean
 from ._texts import as_text, misread
 
 
-def _told(error: t.Any) -> str:
-    if type(error).__name__ != "UnsupportedError":
-        return str(error.msg)
-    # Of an unknown option the message is "domain.hostnam. Supported parameters include: hostname, protocol."
-    unknown, before, known = str(error.msg).partition(". Supported parameters include: ")
-    meant = did_you_mean(unknown.rsplit(".", maxsplit=1)[-1], known.rstrip(".").split(", "))
-    return f"unknown option {unknown}.{meant}{before.removeprefix('.')}{known}"
+def _unknown(values: t.Any, spec: dict[str, t.Any], path: str = "") -> t.Iterator[str]:
+    """For each key that is no option, at any depth: where it stands, and what may be meant."""
+    for key, value in values.items() if isinstance(values, dict) else ():
+        option = spec.get(key)
+        if option is None:
+            meant = did_you_mean(str(key), spec)
+            yield f"unknown option {path}{key}.{meant or ' Options here: ' + ', '.join(sorted(spec)) + '.'}"
+        elif "options" in option:
+            inner = value if isinstance(value, (list, tuple)) else [value]
+            for index, each in enumerate(inner):
+                yield from _unknown(each, option["options"], f"{path}{key}{f'[{index}]' if option['type'] == 'list' else ''}.")
 
 
-def validate_items(items: t.Any, variable: str = "tenant_data_sources") -> list[str]:
-    """What is wrong with a list of data_sources items, one line for each fault; empty when nothing is. Values are never repeated."""
+def validate_items(items: t.Any, variable: str | t.Sequence[str] = "tenant_data_sources") -> list[str]:
+    """What is wrong with a list of data_sources items, one line for each fault; empty when nothing is. Values are never repeated.
+
+    variable: what the list is called, or where each of the items stands.
+    """
     if not isinstance(items, list):
         return [f"{variable} must be a list of data sources."]
-    validator: t.Any = ArgumentSpecValidator(argument_spec(in_list=True))  # type: ignore[no-untyped-call]
+    spec = argument_spec(in_list=True)
+    validator: t.Any = ArgumentSpecValidator(spec)  # type: ignore[no-untyped-call]
     faults: list[str] = []
     for index, item in enumerate(items):
-        where = f"{variable}[{index}]"
+        where = f"{variable}[{index}]" if isinstance(variable, str) else variable[index]
         if not isinstance(item, dict):
             faults.append(f"{where} must be a dictionary of options.")
             continue
         name = as_text(item.get("name"))
         if name is not None:
             where += f" ({name})"
-        lost = list(misread(item, argument_spec(in_list=True)))
+        lost = [*(f"{fault}." for fault in misread(item, spec)), *_unknown(item, spec)]
         if lost:
-            faults += [f"{where}: {fault}." for fault in lost]
+            faults += [f"{where}: {fault}" for fault in lost]
             continue
         result = validator.validate(item)
         if result.error_messages:
-            faults += [f"{where}: {_told(error)}" for error in result.errors]
+            faults += [f"{where}: {error.msg}" for error in result.errors]
             continue
         try:
             check_item(item_from(result.validated_parameters))

@@ -164,6 +164,8 @@ scope:
   type: dict
   contains:
     candidates: {description: "Number of candidates.", type: int, returned: always}
+    unmatched: {description: "Number of candidates that no rule matches.", type: int, returned: always}
+    unmatched_examples: {description: "Some of these.", type: list, elements: str, returned: always}
     selected: {description: "Number of repositories that were selected before.", type: int, returned: always}
     included: {description: "Number of candidates and selected repositories that the rules include.", type: int, returned: always}
     left_out: {description: "Number of selected repositories that the rules do not include.", type: int, returned: always}

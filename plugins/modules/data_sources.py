@@ -166,7 +166,9 @@ data_sources:
       elements: str
       returned: when there are any
     changed: {description: "Whether the tenant was changed for this item.", type: bool, returned: always}
+    selection_type: {description: "What is selected; null where the tenant does not show it.", type: str, returned: always}
     repositories_count: {description: "Number of repositories.", type: int, returned: always}
+    external_projects_count: {description: "Number of mappings of external projects; null where not known.", type: int, returned: always}
     status: {description: "The tenant's status word.", type: str, returned: always}
     status_details:
       description: Reasons for the status, by component, as RV(cortex_cloud.appsec.data_source#module:data_source.status_details).
@@ -195,7 +197,7 @@ summary:
   type: dict
   sample: {created: 2, unchanged: 5}
 pending_actions:
-  description: What a person still has to do.
+  description: What a person still has to do, until the tenant shows that it is done.
   returned: always
   type: list
   elements: dict

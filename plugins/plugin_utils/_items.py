@@ -6,27 +6,74 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.entries import absolute_paths, items_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.entries import absolute_paths, entry_places, items_of
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import get, label
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.match import may_mean
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.plain import one_line
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._validate import validate_items
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated, told
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._variables import misspelt
+
+NO_LIST = "tenant_data_sources must be a list of data sources, each a dictionary, such as [{type: SNYK, name: snyk-eu}]."
 
 
 @told
 def role_items(variables: dict[str, Any], items: Any = ()) -> list[dict[str, Any]]:
     if not isinstance(items, (list, tuple)):
-        raise AnsibleFilterError("tenant_data_sources must be a list of data sources, each a dictionary.")
-    return [*items_of(evaluated(variables)), *items]
+        raise AnsibleFilterError(NO_LIST)
+    for fault in misspelt(variables):
+        raise InputError(fault)
+    # First those that have their own index in what the module says.
+    return [*items, *items_of(evaluated(variables))]
+
+
+def role_faults(variables: dict[str, Any], items: Any = (), file: str = "", sets: Any = ()) -> list[str]:
+    found = _role_faults(evaluated(variables), evaluated(items))
+    return [f"onboard_file {file}: {fault}" if re.split(r"\W", fault, maxsplit=1)[0] in sets else fault for fault in found]
+
+
+def _role_faults(variables: dict[str, Any], items: Any) -> list[str]:
+    if not isinstance(items, list):
+        return [NO_LIST]
+    faults = [*misspelt(variables), *validate_items(items)]
+    try:
+        entries = items_of(variables)
+    except InputError as exc:
+        return [*faults, one_line(str(exc))]
+    return [*faults, *validate_items(entries, entry_places(variables))]
+
+
+def role_places(variables: dict[str, Any], items: Any = ()) -> list[str]:
+    """How each of role_items() is called by whoever wrote it: tenant_data_sources[0], vcs_github[1]."""
+    return [*(f"tenant_data_sources[{index}]" for index in range(len(items))), *entry_places(evaluated(variables))]
 
 
 def item_faults(items: Any, variable: str = "tenant_data_sources") -> list[str]:
     return validate_items(evaluated(items), variable)
+
+
+def hosts_within(pattern: Any, limit: Any = "", groups: Any = None) -> Any:
+    inventory = InventoryManager(DataLoader(), parse=False)
+    for group, hosts in evaluated(groups or {}).items():
+        inventory.add_group(group)
+        for host in hosts:
+            inventory.add_host(host, group=group)
+    if not inventory.get_hosts(pattern):
+        raise AnsibleFilterError(f"cortex_cloud_hosts is {pattern}, which matches no host of the inventory (-i): nothing was done.")
+    inventory.subset(str(limit) if limit else None)
+    if not inventory.get_hosts(pattern):
+        advice = f"give -e cortex_cloud_hosts={limit} instead of it" if pattern == "localhost" else "correct one of the two"
+        raise AnsibleFilterError(f"--limit {limit} leaves out {pattern}, on which this would run: nothing was done. To go on, {advice}.")
+    return pattern
 
 
 def item_paths(items: Any, base: str) -> list[Any]:

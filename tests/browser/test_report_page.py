@@ -328,7 +328,7 @@ def test_it_prints(show: Any, pages: dict[str, Path], tmp_path: Path) -> None:
     [
         ("audit-report", "report", 1280, 1560, False),
         ("audit-report-phone", "report", 390, 844, True),
-        ("audit-fleet", "fleet", 1280, 1180, True),
+        ("audit-fleet", "fleet", 1280, 1340, True),
     ],
 )
 def test_the_pictures_of_the_guide(show: Any, pages: dict[str, Path], name: str, page: str, width: int, height: int, dark: bool) -> None:

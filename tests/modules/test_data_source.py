@@ -92,7 +92,7 @@ def test_an_absent_list_and_an_empty_one_are_not_the_same(source: Ask, tenant: E
     assert not source.ok(**GITLAB)["changed"]
     assert not source.ok(**GITLAB, repositories=[])["changed"]
     assert not source.ok(**GITLAB, repositories=[], repositories_mode="remove")["changed"]
-    assert "last" in source.refused(**GITLAB, repositories=[], repositories_mode="exact")
+    assert "all its repositories" in source.refused(**GITLAB, repositories=[], repositories_mode="exact")
     assert tenant.writes == []
     assert source.ok(**GITLAB, repositories=[], repositories_mode="exact", max_deselect=-1)["changed"]
     assert only(tenant)["state"] == []

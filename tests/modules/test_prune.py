@@ -117,13 +117,13 @@ def test_several_instances_match(either: Engine, accident: Callable[..., str]) -
 def test_the_last_repository_removed(either: Engine, accident: Callable[..., str]) -> None:
     gitlab(either, repositories=1)
     message = accident(either, {**CORE, "repositories": ["group/r0"], "repositories_mode": "remove"})
-    assert "this would deselect the last of its 1 repositories. To allow this, set max_deselect to -1." in message
+    assert "this would deselect all its repositories: group/r0. To allow this, set max_deselect in this item to -1." in message
 
 
 def test_an_empty_exact_list(either: Engine, accident: Callable[..., str]) -> None:
     gitlab(either, repositories=2)
     message = accident(either, {**CORE, "repositories": [], "repositories_mode": "exact"})
-    assert "this would deselect the last of its 2 repositories" in message
+    assert "this would deselect all its repositories: " in message
 
 
 def test_an_exact_list_of_one_against_2546(either: Engine, accident: Callable[..., str]) -> None:

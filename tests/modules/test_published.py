@@ -202,7 +202,7 @@ def test_mappings_that_nobody_sees_are_remembered(tenant: EmbeddedTenant, run_mo
     item = {"type": "SNYK", "name": "eu", "external_projects": MAPPED}
     assert "Use external_projects_mode: exact" in ask.refused(**item)
     exact = {**item, "external_projects_mode": "exact"}
-    assert "set max_deselect to -1" in ask.refused(**exact)
+    assert "set max_deselect in this item to -1" in ask.refused(**exact)
     assert ask.ok(**exact, max_deselect=-1)["changed"]
     sent = {"externalId": "e1", "externalProjectId": "p1", "externalBranchName": None, "repoId": "r1", "branchName": None}
     assert tenant.instances[there]["externalProjects"] == [sent]
@@ -223,7 +223,7 @@ def test_where_somebody_changed_the_instance_the_memory_of_its_mappings_is_void(
     exact = {"type": "SNYK", "name": "eu", "external_projects": MAPPED, "external_projects_mode": "exact"}
     ask.ok(**exact, max_deselect=-1)
     tenant.state.update(there, {"selectionType": "CURRENT_STATE"})
-    assert "set max_deselect to -1" in ask.refused(**exact)
+    assert "set max_deselect in this item to -1" in ask.refused(**exact)
 
 
 # -- the guard against mass deselection

@@ -139,7 +139,7 @@ def test_mappings_removed_by_a_part_of_their_fields(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("held", "change", "why"),
     [
-        ({}, {"repositories": [], "repositories_mode": "exact"}, "this would deselect the last of its 3 repositories"),
+        ({}, {"repositories": [], "repositories_mode": "exact"}, "this would deselect all its repositories: "),
         (
             {"external_projects": MAPPINGS},
             {"external_projects": [{"external_project_id": "p0", "external_id": "e0"}], "external_projects_mode": "exact"},

@@ -153,9 +153,9 @@ def test_the_plan_as_a_file_in_check_mode_too_and_when_the_digest_is_another(eng
     plan = tmp_path / "plan.md"
     engine.tenant.set_repository(ids["lab/d"], name="d`\n## `more")
     wanted = {"match": ["pay/*", "lab/*"], "scan_configuration": BLOCK, "plan_file": str(plan)}
-    for options in ({"check": True}, {"check": False}):
+    for check in (True, False):
         plan.unlink(missing_ok=True)
-        refused = engine.run("repository", {**wanted, "plan_digest": "abc"}, **options)
+        refused = engine.run("repository", {**wanted, "plan_digest": "abc"}, check=check)
         assert "Look at the new plan." in refused["msg"]
         text = plan.read_text(encoding="utf-8")
         assert len(re.findall("^## `", text, re.MULTILINE)) == 3

@@ -263,6 +263,7 @@ def test_receipts(ask: Ask, tenant: EmbeddedTenant, tmp_path: Path) -> None:
     assert (receipt["outcome"], receipt["summary"], receipt["status"]) == ("not_sent", "scanned, 0 results, not sent", None)
     assert (receipt["commit"], receipt["tools"]) == ("b0a710ad", [{"name": "bandit", "version": "1.8.0"}])
     assert receipt["source"]["sha256"] == hashlib.sha256((tmp_path / "clean.sarif").read_bytes()).hexdigest()
+    assert "no collector is given" in ask.refused(path=[str(tmp_path / "clean.sarif")], receipt_dir=str(folder), collector_id=None)
     ask.ok(path=[str(tmp_path / "clean.sarif")], allow_empty=True)
     assert (len(tenant.uploads), tenant.uploads[-1].results) == (before + 1, [])
 

@@ -57,6 +57,13 @@ def test_a_whole_number_is_taken_for_its_text(engine: Engine) -> None:
     assert (held["uniqueProperties"]["name"], held["state"]) == ("123", ["7"])
 
 
+def test_a_list_that_is_written_as_one_text_is_that_list(engine: Engine) -> None:
+    item = {"type": "GITLAB_SELF_MANAGED", "name": "core", "selection_type": "MANUAL_SELECTION", "repositories": "PAY/c, PAY/d"}
+    assert actions(engine.apply(item)) == ["created"]
+    (held,) = engine.tenant.instances.values()
+    assert held["state"] == ["PAY/c", "PAY/d"]
+
+
 @pytest.mark.parametrize("option", ["branch", "collector_id", "repository_id", "commit"])
 def test_so_is_it_for_uploads(engine: Engine, option: str) -> None:
     given = {"path": ["report.sarif"], "collector_id": "1", "repository_url": "https://github.com/example/shop", option: 1.1}

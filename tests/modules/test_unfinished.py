@@ -114,7 +114,7 @@ def test_what_nobody_remembers_and_something_changed_is_guarded_and_the_line_say
     shutil.rmtree(tmp_path / "state")
     said = source.refused(**ITEM)
     assert f"(id {made}): changing selection_type from CURRENT_STATE to {MANUAL} narrows what is covered" in said
-    assert "set max_deselect to -1" in said
+    assert "set max_deselect in this item to -1" in said
     source.ok(**ITEM, max_deselect=-1, repositories_mode="exact")
     assert sorted(plain.instances[made]["state"]) == WANTED
 
@@ -199,5 +199,5 @@ def test_mappings_that_may_be_somebodys_are_guarded(run_module: Any) -> None:
         made = break_off(source, external_projects=[mapping], external_projects_mode="exact")
         scan(tenant, made)
         said = source.refused(**ITEM, external_projects=[mapping], external_projects_mode="exact")
-        assert "To allow this, set max_deselect to -1" in said
+        assert "To allow this, set max_deselect in this item to -1" in said
         assert tenant.instances[made]["state"] == []

@@ -61,7 +61,9 @@ def act(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[dict[str, Any], 
         module: Callable[[dict[str, str]], dict[str, Any]], transport: str = "local", diff: bool = False, kind: Any = action,
         asynchronous: int = 0,
     ) -> tuple[dict[str, Any], Any]:
-        task = SimpleNamespace(environment=[{"CORTEXCLOUD_API_URL": "x"}], diff=diff, args={}, async_val=asynchronous, action="x")
+        task = SimpleNamespace(
+            environment=[{"CORTEXCLOUD_API_URL": "x"}], diff=diff, args={}, async_val=asynchronous, action="x", failed_when=[]
+        )
 
         def execute(_self: Any, **_arguments: Any) -> dict[str, Any]:
             return module({name: value for each in task.environment for name, value in each.items()})

@@ -125,14 +125,16 @@ def onboarded_once_then_unchanged_and_one_edit_shows_as_one_line(
     """expected: what the first run does with each item, by its name or identifier."""
     wanted = yaml.safe_load(data.read_text())["tenant_data_sources"]
     assert {item.get("name") or item["identifier"] for item in wanted} == set(expected)
-    first = play("onboard", tenant, onboard_file=str(data)).fine()
+    first = play("onboard", tenant, onboard_file=str(data), tenant_show="all").fine()
     assert first.counts()["changed"] == 1
+    counts = {word: list(expected.values()).count(word) for word in ("created", "updated", "deleted", "unchanged")}
+    assert f"Applied: {', '.join(f'{number} {word}' for word, number in counts.items())}" in first.output
     for item in wanted:
         name = item.get("name") or item["identifier"]
         assert re.search(rf"\b{expected[name]}\s+{item['type']}\s+{name}\b", first.output), first.output
     (gitlab,) = [i for i in tenant.instances.values() if i["type"] == "GITLAB_SELF_MANAGED"]
     assert gitlab["repositoriesCount"] == 200
-    assert re.search(r"gitlab-platform +200 repos", first.output), first.output
+    assert re.search(r"gitlab-platform +gitlab\.example\.com +200 repos", first.output), first.output
     for collector in ("bandit", "semgrep"):
         assert (tmp_path / f"{collector}-collector.json").stat().st_mode & 0o777 == 0o600
 
@@ -140,6 +142,7 @@ def onboarded_once_then_unchanged_and_one_edit_shows_as_one_line(
     second = play("onboard", tenant, "--diff", onboard_file=str(data)).fine()
     assert second.counts()["changed"] == 0
     assert changed_lines(second.output) == []
+    assert not re.search(r"\bunchanged\s+[A-Z]{3}", second.output), "the table lists changes"
     assert tenant.writes == []
 
     edited = written(
@@ -150,6 +153,7 @@ def onboarded_once_then_unchanged_and_one_edit_shows_as_one_line(
     tenant.set(read_only=True)
     third = play("onboard", tenant, "--check", "--diff", key="viewer", onboard_file=str(edited)).fine()
     assert third.counts()["changed"] == 1
+    assert "Plan: 0 create, 1 update, 0 delete, " in third.output
     assert changed_lines(third.output) == ["-repositories: 4", "+repositories: 5", "+repositories + storefront/new"]
     assert tenant.write_attempts == []
 
@@ -197,17 +201,38 @@ def test_onboarding_an_awkward_tenant_ends_at_the_same_place(play: Play, named: 
         assert play("onboard", awkward, onboard_file=str(named)).fine().counts()["changed"] == 0
 
 
-def test_a_failed_item_is_named_and_the_others_are_done(play: Play, tenant: EmbeddedTenant) -> None:
-    items = [
-        {"type": "JENKINS_SERVER", "name": "jenkins"},
-        {"type": "CHECKMARX_ONE", "name": "checkmarx", "credentials": {"token": "cnry-token"}},
-    ]
-    ended = play("onboard", tenant, tenant_data_sources=items)
+def test_a_failed_item_is_named_once_and_the_others_are_done(play: Play, tenant: EmbeddedTenant, tmp_path: Path) -> None:
+    """The end tells what was done and what is left to do, then why it failed; the backup of what was deselected is named."""
+    selected = {"selection_type": "MANUAL_SELECTION", "state": ["a/1", "a/2"]}
+    tenant.add_instance("BITBUCKET_DATACENTER", name="bb", hostname="bb.example.com", **selected)
+    given = {
+        "vcs_bitbucket_datacenter": [
+            {"name": "bb", "hostname": "bb.example.com", "scope": ["a/1"], "repositories_mode": "exact"},
+            {"name": "other", "hostname": "https://other.example.com:7990/", "token": "cnry-token", "scope": "all"},
+        ],
+        "ci_jenkins_server": [{"name": "jenkins"}],
+        "tenant_data_sources": [{"type": "CHECKMARX_ONE", "name": "checkmarx", "credentials": {"token": "cnry-token"}}],
+    }
+    ended = play("onboard", tenant, tenant_backup_dir=str(tmp_path / "backups"), **given)
     assert ended.code == 2
-    assert '[1] CHECKMARX_ONE \\"checkmarx\\"' in ended.output or '[1] CHECKMARX_ONE "checkmarx"' in ended.output
-    assert len(tenant.instances) == 1
-    assert "cnry-token" not in ended.output
-    assert "Traceback" not in ended.output
+    assert ended.counts()["changed"] == 1
+    told = ended.output
+    order = [
+        "created  JENKINS_SERVER",
+        "To do: JENKINS_SERVER jenkins: install the plugin in Jenkins",
+        'Failed: tenant_data_sources[0]: CHECKMARX_ONE \\"checkmarx\\"',
+        'Failed: vcs_bitbucket_datacenter[1]: BITBUCKET_DATACENTER \\"other\\": domain.hostname is a URL. Give the host alone, other.exam',
+        f"Backup: {tmp_path / 'backups'}/",
+        "Applied: 1 created, 1 updated, 0 deleted, 0 unchanged, 2 failed",
+        "2 of 4 data sources could not be brought to their state, for the reasons above: tenant_data_sources[0]: CHECKMARX_ONE",
+    ]
+    places = [told.find(line) for line in order]
+    assert -1 not in places, (order[places.index(-1)], told)
+    assert places == sorted(places), told
+    assert told.count("domain.hostname is a URL") == 1
+    assert len(tenant.instances) == 2
+    assert "cnry-token" not in told
+    assert "Traceback" not in told
 
 
 NOT_ONBOARDED: list[tuple[dict[str, Any], str]] = [
@@ -228,18 +253,28 @@ NOT_ONBOARDED: list[tuple[dict[str, Any], str]] = [
                 {"type": "SNYK", "name": "x", "credentials": {"token": "{{ lookup('ansible.builtin.env', 'NOT_SET') }}"}}
             ]
         },
-        '"x" would be created, but credentials.token is empty',
+        'for the reasons above: tenant_data_sources[0]: SNYK "x".',
     ),
-    ({"scanners_snyk": [{"name": "x", "token": "{{ none }}"}]}, '"x" would be created, but credentials.token is empty'),
-    ({"vcs_bitbucket_datacenter": [{"name": "x", "hostname": "h", "token": " "}]}, '"x" would be created, but credentials.token is empty'),
-    ({"ci_circle_ci_cd": [{"name": "x", "token": None}]}, '"x" would be created, but credentials.token is empty'),
+    ({"scanners_snyk": [{"name": "x", "token": "{{ none }}"}]}, 'for the reasons above: scanners_snyk[0]: SNYK "x".'),
+    ({"vcs_bitbucket_datacenter": [{"name": "x", "hostname": "h", "token": " "}]}, "for the reasons above: vcs_bitbucket_datacenter[0]: "),
+    ({"ci_circle_ci_cd": [{"name": "x", "token": None}]}, "for the reasons above: ci_circle_ci_cd[0]: "),
+    ({"tenant_backup_dri": "bk"}, "tenant_backup_dri is no variable of the collection. Did you mean tenant_backup_dir?"),
+    ({"tenant_prune": "nope", "tenant_data_sources": []}, "tenant_prune must be true or false."),
+    ({"tenant_data_sources": {"type": "SNYK"}}, "tenant_data_sources must be a list of data sources, each a dictionary"),
+    ({"vcs_gitlab_self_managed": [{"name": "x", "scope_rules": [{"inclde": "a/*"}]}]}, "vcs_gitlab_self_managed[0] (x): unknown option"),
+    ({"onboard_file": "misspelt.yml"}, "onboard_file misspelt.yml: tenant_data_source is no variable of the collection."),
+    ({"onboard_file": "nothing.yml"}, "onboard_file nothing.yml sets sources, and no data sources."),
 ]
 
 
 def test_what_cannot_be_onboarded_is_said_before_anything_is_written(tmp_path: Path, tenant: EmbeddedTenant) -> None:
+    written(tmp_path, "tenant_data_source: []\n", "misspelt.yml")
+    written(tmp_path, "sources: []\n", "nothing.yml")
     ended, lines = playing.refusals(tmp_path, "onboard", [variables for variables, _said in NOT_ONBOARDED], "-vvv", tenant=tenant)
     for (_variables, said), line in zip(NOT_ONBOARDED, lines, strict=True):
         assert said in line
+    assert ended.output.count("would be created, but credentials.token is empty") >= 4
+    assert "argument_spec_data" not in ended.output
     assert "cnry-" not in ended.output
     assert tenant.writes == []
 
@@ -333,7 +368,6 @@ NEEDS: dict[str, dict[str, Any] | str] = {
         "decommission_backup_dir": "{tmp}/retired",
     },
     "audit": {"onboard_file": "{tmp}/named.yml", "audit_report_dir": "{tmp}/audit"},
-    "require_hosts": "a part of the others: it stops them when cortex_cloud_hosts names nobody",
 }
 
 
@@ -386,10 +420,14 @@ def test_what_is_exported_can_be_onboarded_and_changes_nothing(
     assert tenant.writes == []
 
 
-def test_hosts_that_nobody_is_in_are_an_error(play: Play, tenant: EmbeddedTenant) -> None:
+def test_hosts_that_nobody_is_in_are_an_error(play: Play, tenant: EmbeddedTenant, tmp_path: Path) -> None:
     ended = play("doctor", tenant, cortex_cloud_hosts="nobody_at_all")
     assert ended.code != 0, "a run on no host at all must not look like a success"
-    assert "nobody_at_all" in ended.output
+    assert "cortex_cloud_hosts is nobody_at_all, which matches no host of the inventory" in ended.output
+    ended = play("doctor", tenant, "--limit", "tenants", inventory=str(written(tmp_path, "[tenants]\nprod\n", "inventory.ini")))
+    assert ended.code != 0
+    assert "--limit tenants leaves out localhost, on which this would run: nothing was done." in ended.output
+    assert "give -e cortex_cloud_hosts=tenants instead" in ended.output
 
 
 # -- secrets on the screen
@@ -397,7 +435,13 @@ def test_hosts_that_nobody_is_in_are_an_error(play: Play, tenant: EmbeddedTenant
 
 CANARIES = {"token": "cnry-token-1", "client_secret": "cnry-client-2", "password": "cnry-pass-3", "refresh_token": "cnry-refresh-4"}
 SECRET_ITEMS = [
-    {"type": "BITBUCKET_DATACENTER", "name": "bb", "domain": {"hostname": "bb.example.com"}, "credentials": CANARIES},
+    {
+        "type": "BITBUCKET_DATACENTER",
+        "name": "bb",
+        "domain": {"hostname": "bb.example.com"},
+        "credentials": CANARIES,
+        "selection_type": "CURRENT_STATE",
+    },
     {"type": "SNYK", "name": "snyk", "unique_properties": {"apiToken": "cnry-setting-5", "deep": {"secret": "cnry-deep-6"}}},
     {"type": "JENKINS_SERVER", "name": "jenkins", "credentials": {"webhook_auth_key": "cnry-hook-7"}},
 ]

@@ -57,6 +57,11 @@ def test_a_url_is_used_as_given_and_a_bare_name_gets_scheme_and_prefix_once(give
         # No host name by any rule: known before a request is tried.
         ("https://api-t..example.com", "api_url"),
         ("https://*.example.com", "api_url"),
+        # A name would get "api-" in front, a number cannot.
+        ("127.0.0.1:18431", "api_url is 127.0.0.1 without a scheme: write http://127.0.0.1:18431"),
+        ("localhost:18431", "write http://localhost:18431"),
+        ("[::1]:8080", "write http://[::1]:8080"),
+        ("https://mytenant.xdr.us.paloaltonetworks.com/settings", "give https://api-mytenant.xdr.us.paloaltonetworks.com, its API URL"),
     ],
 )
 def test_what_cannot_be_a_tenants_url_is_refused_in_one_line_without_its_secrets(given: str, why: str) -> None:
@@ -90,6 +95,7 @@ def test_plain_http_goes_to_this_machine_alone(given: str) -> None:
         ("https://api-prod.example.com", "prod.example.com"),
         ("https://api-prod.example.com", "PROD.example.com"),
         ("https://api-prod.example.com", " https://api-prod.example.com/ "),
+        ("https://api-prod.example.com", "api-prod.example.com:443"),
         ("prod.example.com", "api-prod.example.com"),
         ("http://127.0.0.1:8080", "127.0.0.1"),
         ("http://127.0.0.1:8080", "127.0.0.1:8080"),

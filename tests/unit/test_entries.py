@@ -12,9 +12,10 @@ import pytest
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.check import check_item
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.entries import items_of
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import get, item_from
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import argument_spec, get, item_from
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.types import INPUTS, TYPES, VARIABLES
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._texts import split_lists
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._validate import validate_items
 
 WITH_INPUTS = [(variable, kind, key) for variable, kind in VARIABLES.items() for key in TYPES[kind].inputs]
@@ -110,7 +111,6 @@ def test_variables_of_others_and_empty_ones_are_passed_over() -> None:
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
-        ({"vcs_github_enterprize": []}, "vcs_github_enterprize is no variable of the roles. Did you mean vcs_github_enterprise?"),
         ({"vcs_github": {"name": "x"}}, "vcs_github must be a list of entries, each a dictionary with at least a name."),
         ({"vcs_github": "x"}, "vcs_github must be a list of entries"),
         ({"vcs_github": ["x"]}, "vcs_github[0] must be a dictionary with at least a name."),
@@ -125,7 +125,7 @@ def test_variables_of_others_and_empty_ones_are_passed_over() -> None:
         ({"vcs_github": [{"name": "a", "type": "GITLAB"}]}, "vcs_github[0] (a): type is no input of it."),
         ({"vcs_github": [{"name": "a", "scope": "everything"}]}, "vcs_github[0] (a): scope must be all, all_and_future or a list"),
         ({"vcs_github": [{"name": "a", "scope": {"x": 1}}]}, "vcs_github[0] (a): scope must be"),
-        ({"vcs_github": [{"name": "a", "scope": ["a/b", []]}]}, "vcs_github[0] (a): scope must be"),
+        ({"vcs_github": [{"name": "a", "scope": ["a/b", []]}]}, "vcs_github[0] (a): scope[1] is a list, where one text is needed."),
         ({"vcs_github": [{"name": "a", "scope": "all", "repositories": []}]}, "vcs_github[0] (a): scope stands for"),
         ({"scanners_snyk": [{"name": "a", "token": "canary", "credentials": {"token": "canary"}}]},
          "scanners_snyk[0] (a): token and credentials.token mean the same: give one."),
@@ -150,14 +150,18 @@ def test_what_stands_for_no_item_is_named_with_index_and_name(variables: dict[st
 @pytest.mark.parametrize(
     ("items", "said"),
     [
-        ([{"type": "SNYK", "nmae": "x"}], "tenant_data_sources[0]: unknown option nmae. Did you mean name? Supported parameters include: "),
+        ([{"type": "SNYK", "nmae": "x"}], "tenant_data_sources[0]: unknown option nmae. Did you mean name?"),
         ([{"type": "JENKINS", "name": "a"}, {"type": "SNYK", "name": "b", "state": "gone"}], "tenant_data_sources[1] (b): "),
         ([{"type": "SNYK", "name": "b", "domain": {"host": "x"}}],
-         "tenant_data_sources[0] (b): unknown option domain.host. Did you mean hostname? Supported"),
+         "tenant_data_sources[0] (b): unknown option domain.host. Did you mean hostname?"),
         ([{"type": "SNYK", "name": "b", "credentials": {"tokn": "canary"}}],
-         "tenant_data_sources[0] (b): unknown option credentials.tokn. Did you mean token? "),
+         "tenant_data_sources[0] (b): unknown option credentials.tokn. Did you mean token?"),
         ([{"name": "b"}], "tenant_data_sources[0] (b): type or id is needed"),
         ([{"type": "snyk", "name": "b"}], "tenant_data_sources[0] (b): type 'snyk' is no integration type. Did you mean SNYK?"),
+        ([{"type": "SNYK", "name": "b", "domain": {"hostname": ["x", "y"]}}],
+         "tenant_data_sources[0] (b): domain.hostname is a list, where one text is needed."),
+        ([{"type": "SNYK", "name": "b", "external_projects": [{"external_id": "1"}, {"external_idd": "canary"}]}],
+         "tenant_data_sources[0] (b): unknown option external_projects[1].external_idd. Did you mean external_id?"),
         ([{"type": "SNYK", "state": "absent"}], "tenant_data_sources[0]: state absent with type alone could delete the wrong instance"),
         ([{"type": "GITHUB", "name": "b", "selection_type": "CURRENT_STATE", "repositories": ["a/b"]}],
          "tenant_data_sources[0] (b): repositories needs"),
@@ -184,6 +188,26 @@ def test_all_faults_at_once() -> None:
         "audit_expected[2] (b)",
         "audit_expected[3]",
     ]
+
+
+def test_unknown_options_of_several_levels_each_get_their_own_advice() -> None:
+    first, second = validate_items([{"type": "GITHUB", "name": "b", "domain": {"hostnme": "x"}, "repositorys": []}])
+    assert "unknown option domain.hostnme. Did you mean hostname?" in first
+    assert "unknown option repositorys. Did you mean repositories?" in second
+
+
+def test_white_space_around_a_host_is_no_part_of_it() -> None:
+    assert item_from({"domain": {"hostname": " h.example.com "}})["domain"]["hostname"] == "h.example.com"
+
+
+def test_a_list_that_is_written_as_one_text_is_that_list_and_a_name_with_blanks_stays() -> None:
+    spec = {"data_sources": {"type": "list", "elements": "dict", "options": argument_spec(in_list=True)}}
+    given = {"data_sources": [{"repositories": "PAY/c, PAY/d", "name": "a, b"}, {"repositories": [" x "]}], "other": 1}
+    assert split_lists(given, spec) == {
+        "data_sources": [{"repositories": ["PAY/c", "PAY/d"], "name": "a, b"}, {"repositories": [" x "]}],
+        "other": 1,
+    }
+    assert split_lists("x", spec) == "x"
 
 
 def test_the_items_that_are_given_are_not_changed_by_the_check() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.apply import Outcome
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.check import check_item
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.differences import unexpected
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.digest import destroys
@@ -19,8 +20,10 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.
     Plan,
     plan_create,
     plan_delete,
+    plan_item,
     plan_update,
 )
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.show import diff_of
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError, TenantError
 
 MANUAL = "MANUAL_SELECTION"
@@ -60,6 +63,56 @@ def refused(item: dict[str, Any], current: dict[str, Any]) -> str:
         update(item, current)
     assert "\n" not in str(caught.value)
     return str(caught.value)
+
+
+# -- what is not there, and cannot be meant
+
+
+@pytest.mark.parametrize(
+    ("item", "said"),
+    [
+        (wanted(type="GITLAB_SELF_MANAGD"), "its type GITLAB_SELF_MANAGD is not known. Did you mean GITLAB_SELF_MANAGED?"),
+        (wanted(type="GITLAB_SELF_MANAGD", state="absent"), "Did you mean GITLAB_SELF_MANAGED?"),
+        (wanted(name="core "), "name begins or ends with a blank"),
+        (wanted(domain={"hostname": "https://bb.example.com:7990/scm/"}),
+         "Give the host alone, bb.example.com:7990, and its scheme as domain.protocol. If the product is only found below a path, "
+         "add that: bb.example.com:7990/scm."),
+        (wanted(domain={"hostname": "https://bb.example.com"}), "Give the host alone, bb.example.com, and its scheme as domain.protocol."),
+    ],
+)  # fmt: skip
+def test_what_is_not_there_and_cannot_be_meant_is_not_created(item: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        plan_item(item, None)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("item", [wanted(type="GITLAB_NEXT"), wanted(type="SNYK_V2"), wanted(domain={"hostname": "example.com/gitlab"})])
+def test_a_new_type_of_the_vendors_and_a_path_below_a_host_are_taken(item: dict[str, Any]) -> None:
+    assert plan_item(item, None).action == "create"
+
+
+@pytest.mark.parametrize(("scope", "left"), [({}, True), ({"external_projects": []}, True), ({"selection_type": MANUAL}, False)])
+def test_a_new_instance_without_a_scope_is_left_to_the_tenant_and_the_plan_says_so(scope: dict[str, Any], left: bool) -> None:
+    item = wanted(**scope)
+    plan = plan_item(item, None)
+    assert any("no scope is given, so the tenant chooses what it scans" in warning for warning in plan.warnings) is left
+    assert ("selection_type: (not given, left to the tenant)" in diff_of(plan, item)["after"]) is left
+    assert plan_item({**item, "type": "SNYK"}, None).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("status", "more", "told"), [("PENDING", {}, 1), ("CONSENT_PENDING", {}, 1), ("CONNECTED", {}, 0), ("PENDING", {"type": "SNYK"}, 0)]
+)
+def test_what_a_person_has_to_do_is_told_until_the_tenant_shows_it_done(status: str, more: dict[str, Any], told: int) -> None:
+    outcome = Outcome(0, wanted(**more))
+    outcome.take(plan_item(outcome.item, Instance(held(status=status, **more), full=True)), predicted=True)
+    assert (outcome.action, len(outcome.pending)) == ("unchanged", told)
+    assert all("authorise the application in a browser" in todo["step"] for todo in outcome.pending)
+
+
+def test_what_is_there_shows_its_own_words() -> None:
+    there = held(type="GITLAB_SELF_MANAGD", domain={"hostname": "https://gitlab.example.com/", "protocol": "https"})
+    assert plan_item(wanted(type="GITLAB_SELF_MANAGD", domain=there["domain"]), Instance(there, full=True)).action == "none"
 
 
 # -- which one is meant
@@ -214,8 +267,17 @@ def test_max_deselect_holds_with_the_numbers() -> None:
 
 
 def test_the_last_one_is_not_deselected_by_the_way() -> None:
-    assert "last" in refused(wanted(repositories=[], repositories_mode="exact"), held())
-    assert "last" in refused(wanted(repositories=["a/1"], repositories_mode="remove"), held(state=["a/1"]))
+    said = refused(wanted(repositories=[], repositories_mode="exact"), held())
+    assert "this would deselect all its repositories: a/1, a/2, a/3. To allow this, set max_deselect in this item to -1." in said
+    assert "all its repositories: a/1." in refused(wanted(repositories=["a/1"], repositories_mode="remove"), held(state=["a/1"]))
+
+
+def test_a_refused_deselection_names_the_first_ten() -> None:
+    many = [f"a/{number:02}" for number in range(13)]
+    said = refused(wanted(repositories=many[12:], repositories_mode="exact"), held(state=many))
+    assert "more than max_deselect (10): a/00, a/01, " in said
+    assert "a/09, and 2 more. To allow this, set max_deselect in this item to 12, or to -1 for no limit." in said
+    assert "a/10" not in said
 
 
 @pytest.mark.parametrize(

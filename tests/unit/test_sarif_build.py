@@ -27,6 +27,7 @@ CHANGES: list[tuple[str, dict[str, str], str]] = [
     ("GitHub Actions", {"GITHUB_EVENT_NAME": "pull_request_target", "GITHUB_REF": "refs/heads/main"}, "a pull request"),
     ("GitHub Actions", {"GITHUB_EVENT_NAME": "merge_group", "GITHUB_REF": "refs/heads/gh-readonly-queue/main/pr-1-a"}, "a pull request"),
     ("GitHub Actions", {"GITHUB_REF": "refs/tags/v1.0", "GITHUB_REF_TYPE": "tag"}, "a tag"),
+    ("GitHub Actions", {"GITHUB_EVENT_NAME": "workflow_run", "GITHUB_REF": "refs/heads/main"}, "what another run has scanned"),
     ("GitLab CI", {"CI_COMMIT_BRANCH": "", "CI_MERGE_REQUEST_IID": "12", "CI_PIPELINE_SOURCE": "merge_request_event"}, "a pull request"),
     ("GitLab CI", {"CI_EXTERNAL_PULL_REQUEST_IID": "12"}, "a pull request"),
     ("GitLab CI", {"CI_COMMIT_BRANCH": "", "CI_COMMIT_TAG": "v1.0"}, "a tag"),

@@ -19,7 +19,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import Plan, plan_update
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.scope import scope_of
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.show import diff_of, plan_as_markdown
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.show import diff_of, plan_as_markdown, scope_lines
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError, TenantError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_lists import read_names
 
@@ -85,6 +85,12 @@ def test_selected_ones_that_are_no_candidates_are_judged_and_counted() -> None:
     assert (scope.left_out, scope.unlisted, scope.unlisted_left_out) == (1, 2, 1)
 
 
+def test_candidates_that_no_rule_matches_are_counted_and_shown() -> None:
+    scope = scope_of([{"include": "a/*"}, {"exclude": "b/1"}], ["a/1", "b/1", "c/2", "c/1"], ["d/kept"])
+    assert (scope.unmatched, scope.unmatched_examples) == (2, ["c/1", "c/2"])
+    assert "candidates that no rule matches: 2, such as c/1, c/2" in scope_lines(scope)
+
+
 # Plans
 
 
@@ -100,7 +106,7 @@ def test_exact_makes_the_selection_what_is_included_under_the_guards() -> None:
     assert update(item, holding("b/1", "a/1", "a/kept")).put["state"] == ["a/1", "a/kept"]
     with pytest.raises(InputError, match="deselect 11 of 12 repositories"):
         update(item, holding("a/1", *[f"b/{n}" for n in range(11)]))
-    with pytest.raises(InputError, match="the last of its 1 repositories"):
+    with pytest.raises(InputError, match="all its repositories: "):
         update(wanting({"include": "nothing/*"}, candidates=["a/1"], mode="exact"), holding("b/1"))
 
 
@@ -113,7 +119,7 @@ def test_a_selection_of_all_is_not_narrowed_without_leave() -> None:
     """After a person's consent a tenant may select everything; rules are then a narrowing like any list."""
     everything = {**holding("a/1", "b/1", "b/2"), "selectionType": "CURRENT_STATE"}
     item = wanting({"include": "a/*"}, candidates=["a/1", "b/1"], mode="exact", selection_type=MANUAL)
-    with pytest.raises(InputError, match=r"narrows what is covered.*set max_deselect to -1"):
+    with pytest.raises(InputError, match=r"narrows what is covered.*set max_deselect in this item to -1"):
         update(item, everything)
     assert update({**item, "max_deselect": -1}, everything).put == {"selectionType": MANUAL, "state": ["a/1"]}
     with pytest.raises(InputError, match="scope_rules needs selection_type MANUAL_SELECTION; it is CURRENT_STATE"):

@@ -27,6 +27,9 @@ def said_in_code() -> list[str]:
                 said.append("\0".join(part.value if isinstance(part, ast.Constant) else "" for part in node.values))
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 said.append(node.value)
+    # What the playbooks and roles say themselves.
+    books = [*(ROOT / "playbooks").rglob("*.yml"), *(ROOT / "roles").rglob("*.yml")]
+    said += [" ".join(file.read_text(encoding="utf-8").split()) for file in books]
     return [text.replace("\0\0", "\0") for text in said]
 
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import typing as t
 
-from .kinds import Row, message_of
+from .._admitted import Row
+from .kinds import message_of
 from .repositories import Reader
 
 _SAID = ("kind", "subject", "repository", "message")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 
 from .._addresses import host_key
+from .._admitted import Row
 from .._data_sources.fields import Item, get, label
 from .._data_sources.instance import Instance
 from .._data_sources.match import match
@@ -14,7 +15,7 @@ from .._data_sources.status import HEALTH, reasons, status_of
 from .._data_sources.types import STAGES, VCS, known
 from .._errors import InputError
 from .evidence import Evidence
-from .kinds import Finding, Row, Section
+from .kinds import Finding, Section
 
 ORDER = ("code", "build", "build_deploy", "cross_stage", "unknown")
 STAGE_TITLES = {

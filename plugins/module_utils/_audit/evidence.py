@@ -8,8 +8,9 @@ import dataclasses
 import datetime as dt
 import typing as t
 
+from .._admitted import Row
 from .._data_sources.fields import Item
-from .kinds import Row, day_from
+from .kinds import day_from
 
 
 @dataclasses.dataclass

@@ -12,8 +12,9 @@ import re
 import typing as t
 
 from .._addresses import Repository, path_key
+from .._admitted import Row
 from .._errors import InputError, did_you_mean
-from .kinds import KINDS, Finding, Row, Section, day_from
+from .kinds import KINDS, Finding, Section, day_from
 from .repositories import Reader, may_be
 
 WHAT = ("kind", "type", "name", "repository")

@@ -4,7 +4,8 @@
 # PRIVATE to the collection: floor 3, the audits of many hosts on one page. Pure.
 from __future__ import annotations
 
-from .kinds import KINDS, Row
+from .._admitted import Row
+from .kinds import KINDS
 
 SCHEMA = "cortex_cloud.appsec/audit_fleet"
 VERDICTS = ("not_audited", "fail", "attention", "pass")

@@ -9,9 +9,9 @@ import datetime as dt
 import re
 import typing as t
 
+from .._admitted import Row
 from .._errors import InputError, did_you_mean
 
-Row = dict[str, t.Any]
 # So many names of a long list stand in a line.
 SOME = 3
 

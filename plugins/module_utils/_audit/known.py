@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import datetime as dt
 
+from .._admitted import Row
 from .._data_sources.fields import Item
 from .._repositories import day_of
 from .compare import about
 from .evidence import Evidence
-from .kinds import Finding, Row, Section
+from .kinds import Finding, Section
 
 # What an audit reads of each repository.
 READ = [

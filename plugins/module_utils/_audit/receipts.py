@@ -8,10 +8,11 @@ import datetime as dt
 import fnmatch
 
 from .._addresses import Repository, path_key
+from .._admitted import Row
 from .._data_sources.fields import Item
 from .._errors import InputError
 from .evidence import Evidence
-from .kinds import SOME, Finding, Row, Section, day_from
+from .kinds import SOME, Finding, Section, day_from
 from .repositories import Reader, may_be
 
 # As the uploads write it for a report that had nothing to send.

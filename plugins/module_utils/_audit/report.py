@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import typing as t
 
+from .._admitted import Row
 from . import known, receipts
 from .changes import changes
 from .compare import data_sources, stages
 from .evidence import Evidence
 from .exceptions import excuse
-from .kinds import KINDS, Finding, Row, Section, day_from, fail_on_from
+from .kinds import KINDS, Finding, Section, day_from, fail_on_from
 from .repositories import Reader, coverage
 
 SCHEMA, SCHEMA_VERSION = "cortex_cloud.appsec/audit", 1

@@ -7,11 +7,12 @@ from __future__ import annotations
 import dataclasses
 
 from .._addresses import Repository, host_key, path_key, repository_of, without_port
+from .._admitted import Row
 from .._data_sources.fields import Item, label
 from .._data_sources.status import HEALTH
 from .compare import code_host, is_code, product_of, readable
 from .evidence import Evidence
-from .kinds import Finding, Row, Section
+from .kinds import Finding, Section
 from .known import name_of
 
 _BEST = {word: place for place, word in enumerate(("healthy", "pending", "unknown", "unhealthy"))}

@@ -11,8 +11,9 @@ import typing as t
 import unicodedata
 from xml.etree import ElementTree
 
+from .._admitted import Row
 from .._data_sources.status import reasons
-from .kinds import KINDS, Row, message_of
+from .kinds import KINDS, message_of
 from .report import failing
 
 COLUMNS = (

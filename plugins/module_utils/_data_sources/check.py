@@ -4,10 +4,13 @@
 # PRIVATE to the collection: floor 3, what can be seen to be wrong before the tenant is asked.
 from __future__ import annotations
 
+import typing as t
+
 from .._addresses import host_key
 from .._admitted import DEEPEST, deeper
 from .._errors import InputError, did_you_mean
-from .fields import MANUAL, SELECTION_TYPES, Item, get
+from .._http.redaction import looks_secret
+from .fields import FIELDS, MANUAL, SELECTION_TYPES, Item, get, label
 from .types import TYPES, is_word
 
 
@@ -76,6 +79,25 @@ def _check_mappings(item: Item) -> None:
         mapped.add(key)
 
 
+def check_missing(item: Item) -> None:
+    """Refuse, for a data source that is not there, what nobody can mean; one that is there shows its own words. Raises InputError."""
+    kind = item.get("type", "")
+    meant = did_you_mean(kind, [name for name in TYPES if not kind.startswith(f"{name}_")], 0.85)
+    if kind not in TYPES and meant:
+        raise InputError(f" does not exist, and its type {kind} is not known.{meant}", subject=label(item))
+    if item["state"] == "absent":
+        return
+    for option in ("name", "identifier"):
+        if item.get(option, "") != item.get(option, "").strip():
+            raise InputError(f": {option} begins or ends with a blank: take it out.", subject=label(item))
+    host = get(item, "domain.hostname") or ""
+    if "://" in host or host.endswith("/"):
+        bare = host_key(host).partition("/")[0]
+        below = f" If the product is only found below a path, add that: {host_key(host)}." if host_key(host) != bare else ""
+        advice = f"Give the host alone, {bare}, and its scheme as domain.protocol.{below}"
+        raise InputError(f": domain.hostname is a URL. {advice}", subject=label(item))
+
+
 def _check_scope(item: Item) -> None:
     rules, candidates = item.get("scope_rules"), item.get("scope_candidates")
     if rules is None:
@@ -99,3 +121,29 @@ def _check_scope(item: Item) -> None:
     for index, candidate in enumerate(candidates if isinstance(candidates, list) else []):
         if not isinstance(candidate, str) or not candidate.strip():
             raise InputError(f"scope_candidates[{index}] is no repository: a text is needed.")
+
+
+def empty_secrets(item: Item, options: tuple[str, ...] = ()) -> list[str]:
+    """The paths of what is sent at creation alone and was given empty: credentials, certificate, secrets
+    among the settings.
+
+    options: those that creation takes. Credentials that were given and hold no secret at all lack the secrets
+        among them.
+    """
+    sent = [f for f in FIELDS if f.write_only or f.option == "self_signed_certificate"]
+    empty = [f.option for f in sent if isinstance(get(item, f.option), str) and not get(item, f.option).strip()]
+    secrets = [f.option for f in FIELDS if f.secret and not f.option.startswith("credentials.webhook")]
+    if not empty and isinstance(item.get("credentials"), dict) and not any(get(item, option) for option in secrets):
+        empty = [option for option in options if option in secrets]
+    return [*empty, *_empty_settings(item.get("unique_properties"), "unique_properties", False)]
+
+
+def _empty_settings(value: t.Any, path: str, secret: bool) -> t.Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _empty_settings(inner, f"{path}.{key}", secret or looks_secret(key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _empty_settings(inner, f"{path}[{index}]", secret)
+    elif secret and (value is None or (isinstance(value, str) and not value.strip())):
+        yield path

@@ -4,7 +4,6 @@
 # PRIVATE to the collection: floor 3, from the short entries of the roles to data_sources items. Pure.
 from __future__ import annotations
 
-import difflib
 import os
 import typing as t
 
@@ -20,15 +19,11 @@ def items_of(variables: dict[str, t.Any]) -> list[Item]:
     """The data_sources items that role variables such as vcs_github_enterprise stand for, in the order of
     the type table.
 
-    An entry has a name, the inputs of its type, a scope, and any other option of a data source, which passes
-    through unchanged.
+    Other names are passed over: whoever has them looks for misspelt ones. An entry has a name, the inputs of
+    its type, a scope, and any other option of a data source, which passes through unchanged.
     Raises InputError that names the variable, the entry's index and its name; it never holds a value other
     than the name.
     """
-    for name in variables:
-        # Other tools' variables may begin with ci_ too; one that is nearly ours is a typing error.
-        if name not in VARIABLES and difflib.get_close_matches(name, VARIABLES, 1, 0.8):
-            raise InputError(f"{name} is no variable of the roles.{did_you_mean(name, VARIABLES)} Known: {', '.join(VARIABLES)}.")
     items = []
     for variable, kind in VARIABLES.items():
         entries = variables.get(variable) or []
@@ -36,6 +31,11 @@ def items_of(variables: dict[str, t.Any]) -> list[Item]:
             raise InputError(f"{variable} must be a list of entries, each a dictionary with at least a name.")
         items += [_item(variable, kind, index, entry) for index, entry in enumerate(entries)]
     return items
+
+
+def entry_places(variables: dict[str, t.Any]) -> list[str]:
+    """Where each item of items_of() stands, such as vcs_github[1]; in the same order."""
+    return [f"{name}[{index}]" for name in VARIABLES for index in range(len(variables.get(name) or []))]
 
 
 def absolute_paths(items: list[t.Any], base: str) -> list[t.Any]:

@@ -9,7 +9,7 @@ import json
 import typing as t
 
 from .._admitted import Raw, Unreadable, count_from, unreadable_within
-from .._http.redaction import is_masked, looks_secret
+from .._http.redaction import is_masked
 from .status import GOOD
 
 Item = dict[str, t.Any]  # what the user wants, option-shaped; a key that was not given is not there
@@ -181,10 +181,13 @@ def item_from(params: dict[str, t.Any]) -> Item:
     """The item the user gave: options that are null or not given are left out; empty ones stay.
 
     In unique_properties a key with null is left out too; deeper down a null is a value of the vendor's. A
-    name in them is the item's name, if it has no other.
+    name in them is the item's name, if it has no other. White space around a host is no
+    part of it.
     """
     free = {field.option for field in FIELDS if field.type == "dict"}
     item = {k: _without_null(v, deep=k not in free) for k, v in params.items() if v is not None}
+    if isinstance(host := get(item, "domain.hostname"), str):
+        put(item, "domain.hostname", host.strip())
     named = get(item, "unique_properties.name")
     return {**item, "name": named} if "name" not in item and isinstance(named, str) else item
 
@@ -361,32 +364,6 @@ def to_create(item: Item) -> Raw:
         # Both members are required (docs/api.md: create.body).
         body["domain"].setdefault("protocol", "https")
     return body
-
-
-def empty_secrets(item: Item, options: tuple[str, ...] = ()) -> list[str]:
-    """The paths of what is sent at creation alone and was given empty: credentials, certificate, secrets
-    among the settings.
-
-    options: those that creation takes. Credentials that were given and hold no secret at all lack the secrets
-        among them.
-    """
-    sent = [f for f in FIELDS if f.write_only or f.option == "self_signed_certificate"]
-    empty = [f.option for f in sent if isinstance(get(item, f.option), str) and not get(item, f.option).strip()]
-    secrets = [f.option for f in FIELDS if f.secret and not f.option.startswith("credentials.webhook")]
-    if not empty and isinstance(item.get("credentials"), dict) and not any(get(item, option) for option in secrets):
-        empty = [option for option in options if option in secrets]
-    return [*empty, *_empty_settings(item.get("unique_properties"), "unique_properties", False)]
-
-
-def _empty_settings(value: t.Any, path: str, secret: bool) -> t.Iterator[str]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _empty_settings(inner, f"{path}.{key}", secret or looks_secret(key))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _empty_settings(inner, f"{path}[{index}]", secret)
-    elif secret and (value is None or (isinstance(value, str) and not value.strip())):
-        yield path
 
 
 def mappings_to_api(mappings: list[dict[str, str]]) -> list[Raw]:

@@ -12,7 +12,7 @@ from .._http.plain import one_line
 from .fields import Item
 from .instance import Instance
 from .match import Match
-from .pending import Pending
+from .pending import Pending, still_to_complete
 from .plan import Plan
 
 _ACTIONS = {"pending": "pending", "create": "created", "update": "updated", "recreate": "updated", "delete": "deleted", "none": "unchanged"}
@@ -85,8 +85,12 @@ class Outcome:
         """predicted: whether the plan is the result, as in check mode."""
         self.plan, self.action = plan, _ACTIONS[plan.action]
         self.changed = plan.changed and predicted
-        self.data_source, self.pending = plan.after, [*plan.pending, *self.token_missing]
+        self.data_source, self.pending = plan.after, [*(plan.pending or self._still_pending()), *self.token_missing]
         self.warnings += [w for w in plan.warnings if w not in self.warnings]
         made = ["create", *(["scope"] if plan.put else [])]
         self.actions = {"create": made, "recreate": ["delete", *made], "update": ["update"], "delete": ["delete"]}.get(plan.action, [])
         self.credentials_applied = plan.action in ("create", "recreate") and "credentials" in self.item
+
+    def _still_pending(self) -> list[Pending]:
+        waits = self.plan.action in ("none", "update") and not self.item.get("ignore")
+        return still_to_complete(self.plan.before) if waits and self.plan.before else []

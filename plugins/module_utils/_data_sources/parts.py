@@ -15,6 +15,9 @@ from .instance import UNREADABLE_COUNT, Instance
 from .scope import Scope, scope_of
 from .types import VCS, known, repository_key
 
+# How many names of what would be deselected a refusal tells.
+NAMED = 10
+
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
@@ -82,7 +85,8 @@ def plan_selection(item: Item, current: Instance) -> Selection:
     key = repository_key(kind)
     given = unique(scope.included if scope else item["repositories"], key)
     after = _merged(selected, given, mode, key)
-    _refuse_deselection(item, current, "repositories", len(set(selected)), len(set(selected) - set(after)), after)
+    removed = [name for name in unique(selected, str) if name not in set(after)]
+    _refuse_deselection(item, current, "repositories", len(set(selected)), removed, after)
     if set(after) != set(selected):
         fields["repositories"] = after
         if current.count is not None:
@@ -136,7 +140,7 @@ def _refuse_narrowing(item: Item, current: Instance, before: str | None, desired
         current,
         f"changing selection_type from {before or 'what the tenant does not show'} to {desired} "
         f"{'narrows' if before in SELECTION_TYPES else 'may narrow'} what is covered, from now on or at once. To allow this, set "
-        "max_deselect to -1.",
+        "max_deselect in this item to -1.",
     )
 
 
@@ -196,8 +200,9 @@ def plan_external_projects(item: Item, current: Instance) -> Item:
         # A mapping that is there and one given for the same project: what is given wins, what it does not
         # name stays.
         merged = [{**m, **next((g for g in given if _project_key(g) == _project_key(m)), {})} for m in merged]
-    removed = sum(1 for m in before if not any(_project_key(m) == _project_key(n) for n in merged))
-    _refuse_deselection(item, current, "external_projects", len(before), removed, merged)
+    removed = [m for m in before if not any(_project_key(m) == _project_key(n) for n in merged)]
+    names = [str(m.get("external_project_id") or m.get("external_id")) for m in removed]
+    _refuse_deselection(item, current, "external_projects", len(before), names, merged)
     if len(merged) == len(before) and all(m in before for m in merged):
         return {}
     unsendable = next((m for m in merged if m not in before and not m.get("external_id")), None)
@@ -245,21 +250,21 @@ def _merged(current: list[t.Any], given: list[t.Any], mode: str, key: t.Callable
     return [*stays, *(v for v in given if key(v) not in current_keys)]
 
 
-def _refuse_deselection(item: Item, current: Instance, what: str, count: int, removed: int, left: list[t.Any]) -> None:
-    """what: the option. count: how many there are, removed: how many go, left: which are there then."""
+def _refuse_deselection(item: Item, current: Instance, what: str, count: int, removed: list[str], left: list[t.Any]) -> None:
+    """what: the option. count: how many there are. removed: the names of those that go. left: those that stay."""
     limit = item["max_deselect"]
     if limit == -1 or not removed:
         return
-    if removed > limit:
+    names = ", ".join(removed[:NAMED]) + (f", and {len(removed) - NAMED} more" if len(removed) > NAMED else "")
+    if len(removed) > limit:
         raise refused(
             current,
-            f"this would deselect {removed} of {count} {what}, more than max_deselect ({limit}). "
-            f"To allow this, set max_deselect to {removed}, or to -1 for no limit.",
+            f"this would deselect {len(removed)} of {count} {what}, more than max_deselect ({limit}): {names}. "
+            f"To allow this, set max_deselect in this item to {len(removed)}, or to -1 for no limit.",
         )
-    if removed == count and not left:
+    if len(removed) == count and not left:
         raise refused(
-            current,
-            f"this would deselect the last of its {count} {what}. To allow this, set max_deselect to -1.",
+            current, f"this would deselect all its {what}: {names}. To allow this, set max_deselect in this item to -1."
         )
 
 

@@ -67,3 +67,8 @@ def awaits_consent(reported: Item) -> bool:
     """
     kind = known(reported.get("type"))
     return bool(kind and kind.consent and status_of(reported.get("status")).waits)
+
+
+def still_to_complete(reported: Item) -> list[Pending]:
+    """What a person still has to do for an instance that is there, as long as its status says that it waits."""
+    return to_complete(reported, reported["id"]) if status_of(reported.get("status")).waits else []

@@ -11,6 +11,7 @@ import typing as t
 from .._admitted import Raw
 from .._errors import InputError, TenantError
 from .._http.redaction import holds_masked, is_masked
+from .check import check_missing, empty_secrets
 from .differences import immutable_difference, needs_full
 from .fields import (
     COLLECTOR,
@@ -19,7 +20,6 @@ from .fields import (
     WRITE_ONLY,
     Item,
     collector_settings,
-    empty_secrets,
     from_api,
     get,
     label,
@@ -40,7 +40,7 @@ from .parts import (
 )
 from .pending import Pending, awaits_consent, perhaps_to_connect, to_complete, to_connect
 from .scope import Scope
-from .types import known
+from .types import VCS, known
 
 Creatable = t.Callable[[str], t.Optional[bool]]  # whether the tenant creates instances of a type; None: not known
 _SCOPE = ("selection_type", "repositories", "scope_rules", "external_projects")
@@ -89,6 +89,7 @@ def plan_item(item: Item, current: Instance | None, creatable: Creatable = lambd
     Raises InputError and TenantError for what cannot or must not be done.
     """
     if current is None:
+        check_missing(item)
         if item["state"] == "absent":
             return Plan("none")
         if "type" in item and creatable(item["type"]) is False:
@@ -153,6 +154,11 @@ def plan_create(item: Item, given: Item | None = None, *, may: bool | None = Non
         # (docs/api.md: create.types).
         pending.append(perhaps_to_connect(item))
     plan = Plan("create", post=post, after={**from_api(start), "id": None}, pending=pending)
+    if left_to_tenant(item):
+        plan.warnings.append(
+            f"{label(item)}: no scope is given, so the tenant chooses what it scans of the new instance, perhaps "
+            "everything. Give selection_type (in an entry of a role: scope)."
+        )
     if not any(option in item for option in _SCOPE):
         return plan
     # It begins with nothing selected.
@@ -161,7 +167,14 @@ def plan_create(item: Item, given: Item | None = None, *, may: bool | None = Non
     after = {**new.reported, **selection.fields, **plan_external_projects(item, new)}
     put = {} if after == new.reported else _update_body(new, after)
     after["id"] = None
-    return dataclasses.replace(plan, put=put, after=after, warnings=selection.warnings, scope=selection.scope)
+    return dataclasses.replace(plan, put=put, after=after, warnings=[*plan.warnings, *selection.warnings], scope=selection.scope)
+
+
+def left_to_tenant(item: Item) -> bool:
+    """Whether a new instance for the item would have repositories to select, and the item says nothing of them."""
+    kind = known(item.get("type"))
+    given = any(option in item for option in ("selection_type", "repositories", "scope_rules"))
+    return kind is not None and kind.category == VCS and not given
 
 
 def _refuse_create(item: Item, given: Item, post: Raw) -> None:

@@ -105,13 +105,17 @@ def _indexed_diff(outcome: Outcome) -> Result | None:
 def _least_row(outcome: Outcome) -> Result:
     item = outcome.item
     return {"index": outcome.index, "id": item.get("id"), "type": item.get("type"), "name": item.get("name"), "action": "failed",
-            "changed": outcome.changed, "status": None, "repositories_count": None}  # fmt: skip
+            "identifier": item.get("identifier"), "hostname": get(item, "domain.hostname"), "changed": outcome.changed, "status": None,
+            "selection_type": None, "repositories_count": None, "external_projects_count": None}  # fmt: skip
 
 
 def _row(outcome: Outcome) -> Result:
     source, item = outcome.data_source or outcome.plan.before or {}, outcome.item
     # Only entries of the list have a count; an answer about one instance has the repositories themselves.
     selected = len(source["repositories"]) if source.get("repositories") is not None else None
+    # A tenant that hides them holds at least those of the item.
+    removed = not source or item["state"] == "absent" or item.get("external_projects_mode") == "remove"
+    mappings = source.get("external_projects", None if removed else item.get("external_projects"))
     row: Result = {
         "index": outcome.index,
         "id": source.get("id") or item.get("id"),
@@ -121,7 +125,9 @@ def _row(outcome: Outcome) -> Result:
         "hostname": get(item, "domain.hostname") or get(source, "domain.hostname"),
         "action": outcome.action,
         "changed": outcome.changed,
+        "selection_type": source.get("selection_type"),
         "repositories_count": source.get("repositories_count", selected),
+        "external_projects_count": None if mappings is None else len(mappings),
         "status": source.get("status"),
         **_optional(outcome),
     }

@@ -45,6 +45,7 @@ class Verdict:
 class Scope:
     """What the rules make of the candidates together with what is selected now.
 
+    unmatched: candidates that no rule matches; unmatched_examples: a few of them.
     included: the repositories, without doubles, selected ones first. All else is numbers of repositories.
     left_out: selected ones that the rules do not include.
     unlisted: selected ones that are not candidates.
@@ -52,6 +53,8 @@ class Scope:
     """
 
     candidates: int
+    unmatched: int
+    unmatched_examples: list[str]
     selected: int
     included: list[str]
     left_out: int
@@ -87,6 +90,7 @@ def scope_of(rules: list[ScopeRule], candidates: t.Iterable[str], selected: t.Se
     matched: list[list[str]] = [[] for _rule in compiled]
     overruled = [0] * len(compiled)
     included: list[str] = []
+    unmatched = []
     for repository in everything:
         matching = [index for index, (_verb, _pattern, regex) in enumerate(compiled) if regex.fullmatch(repository)]
         for index in matching:
@@ -95,10 +99,14 @@ def scope_of(rules: list[ScopeRule], candidates: t.Iterable[str], selected: t.Se
             overruled[index] += 1
         if matching and compiled[matching[-1]][0] == "include":
             included.append(repository)
+        if not matching and repository in listed:
+            unmatched.append(repository)
     left_out = set(current).difference(included)
     unlisted = set(current).difference(listed)
     return Scope(
         candidates=len(listed),
+        unmatched=len(unmatched),
+        unmatched_examples=sorted(unmatched)[:EXAMPLES],
         selected=len(current),
         included=included,
         left_out=len(left_out),

@@ -12,7 +12,7 @@ from .._admitted import Raw
 from .._http.redaction import HIDDEN, hide_secret_keys, is_masked
 from .digest import destroys, fingerprint
 from .fields import FIELDS, LISTS, REPORTED, Item, get, label
-from .plan import Plan
+from .plan import Plan, left_to_tenant
 from .scope import Scope
 
 _ENDS = {"delete": "deleted", "recreate": "deleted and created again"}
@@ -47,6 +47,8 @@ def _changes(plan: Plan, item: Item) -> dict[str, t.Any] | None:
         lines_after += added
     if plan.action in _ENDS:
         lines_before += _count_lines(before)
+    if plan.action == "create" and left_to_tenant(item):
+        lines_after.append("selection_type: (not given, left to the tenant)")
     lines_after += [*_sent_lines(plan.post, after), *_settings_lines(plan.put, after)]
     name = label(plan.before or plan.after or item)
     return {
@@ -89,6 +91,8 @@ def scope_lines(scope: Scope | None) -> list[str]:
         such = f", such as {', '.join(map(_text, verdict.examples))}" if verdict.examples else ""
         fewer = f", {verdict.overruled} of them decided by a later rule" if verdict.overruled else ""
         lines.append(f"scope_rules[{index}] {verdict.rule} {_text(verdict.pattern)}: matches {verdict.matched}{fewer}{such}")
+    if scope.unmatched:
+        lines.append(f"candidates that no rule matches: {scope.unmatched}, such as {', '.join(map(_text, scope.unmatched_examples))}")
     lines.append(
         f"scope: {len(scope.included)} included of {scope.candidates} candidates and {scope.selected} selected; "
         f"{scope.left_out} selected not included; {scope.unlisted} selected that are no candidates, {scope.unlisted_left_out} of them "

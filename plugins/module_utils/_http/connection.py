@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import os
+import re
 from urllib.parse import urlsplit
 
 from .._addresses import host_key, port_of, without_port
@@ -77,6 +78,9 @@ def origin_of(api_url: str, expected_tenant: str | None = None, option: str = "a
         )
     if "://" not in url and not url.lower().startswith(("http:", "https:")):
         url = url.rstrip("/")
+        bare = without_port(host_key(url))
+        if bare == "localhost" or _is_address(bare):
+            raise InputError(f"{option} is {bare} without a scheme: write http://{host_key(url)}, or https:// if it answers TLS.")
         url = "https://" + (url if url.lower().startswith("api-") else f"api-{url}")
     try:
         parts = urlsplit(url)
@@ -96,6 +100,8 @@ def origin_of(api_url: str, expected_tenant: str | None = None, option: str = "a
         raise InputError(
             f"{option} names no host: give https://api-mytenant.xdr.us.paloaltonetworks.com or mytenant.xdr.us.paloaltonetworks.com."
         )
+    if _CONSOLE.fullmatch(host):
+        raise InputError(f"{option} is the address of the tenant's console: give https://api-{host}, its API URL.")
     if parts.scheme not in ("https", "http"):
         raise InputError(f"{option} must start with https://, not {parts.scheme}://.")
     if parts.scheme == "http" and not _is_loopback(host):
@@ -114,9 +120,21 @@ def origin_of(api_url: str, expected_tenant: str | None = None, option: str = "a
     return url.rstrip("/")
 
 
+# As the platform names the consoles of its tenants; their API has "api-" in front (docs/api.md: tenant.url).
+_CONSOLE = re.compile(r"(?!api-)[^.]+\.(xdr|crtx)\.([a-z0-9-]+\.)*paloaltonetworks\.com")
+
+
 def _is_host(host: str) -> bool:
     labels = host.rstrip(".").split(".")
     return ":" in host or all(label and label.isascii() and all(c.isalnum() or c in "-_" for c in label) for label in labels)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _is_loopback(host: str) -> bool:

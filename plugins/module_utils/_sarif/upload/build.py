@@ -53,7 +53,8 @@ def build_of(params: dict[str, t.Any], environ: Environment) -> Build:
     branch = Taken("branch", branch.value.removeprefix(system.remote), branch.variables)
     why = _matched(system.change, environ, "a pull request")
     if not why and "branch" not in given:
-        why = _matched(system.tag, environ, "a tag") or ("" if branch.value not in _DETACHED else _detached(system))
+        why = _matched(system.tag, environ, "a tag") or _matched(system.another, environ, "what another run has scanned")
+        why = why or ("" if branch.value not in _DETACHED else _detached(system))
     if why:
         return Build(system.name, [], f"{system.name} builds {why}")
     url, page = _first(system.url, environ), _first((system.page,), environ, quoted=True)

@@ -37,7 +37,9 @@ def upload(api: Api | None, prepared: Prepared, params: dict[str, t.Any], *, exp
     params = with_build(params, build) if build else params
     query = query_of(params, os.environ)
     commit, odd = plain_commit(params.get("commit"))
-    target, warnings = plan_target(params, need=bool(api and prepared.uploads), expected_tenant=expected_tenant)
+    # A receipt is evidence for a collector, also where there is nothing to send.
+    need = bool(api and (prepared.uploads or (params.get("receipt_dir") or "").strip()))
+    target, warnings = plan_target(params, need=need, expected_tenant=expected_tenant)
     rows = [_row(each) for each in prepared.uploads]
     result: dict[str, t.Any] = {
         "changed": bool(rows) and api is None,

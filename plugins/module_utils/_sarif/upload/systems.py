@@ -19,7 +19,8 @@ class System:
     known_by: variables of which every build has one. url, branch, commit, page: templates of the repository's URL, of what the branch is
     taken from, of the commit and of the build's own page; the first one whose variables are all set counts. A value of `branch` may
     be a full ref. remote: what is taken off the front of a branch. change, tag: variable -> pattern of its whole value, where a pull
-    request, or a tag, is built. within: whether it also hosts the runners of other systems, whose builds they then are.
+    request, or a tag, is built. another: the same, where what was scanned need not be what is built. within: whether it also hosts the
+    runners of other systems, whose builds they then are.
     """
 
     name: str
@@ -30,6 +31,7 @@ class System:
     page: str
     change: dict[str, str]
     tag: dict[str, str]
+    another: dict[str, str] = dataclasses.field(default_factory=dict)
     remote: str = ""
     within: bool = False
 
@@ -45,6 +47,8 @@ SYSTEMS = (
         # A merge queue builds a branch of its own, which is gone afterwards.
         change={"GITHUB_EVENT_NAME": "pull_request.*|merge_group", "GITHUB_REF": "refs/pull/.*"},
         tag={"GITHUB_REF": "refs/tags/.*"},
+        # Its ref is the default branch, and the reports are those of the run that it follows, of a pull request perhaps.
+        another={"GITHUB_EVENT_NAME": "workflow_run"},
     ),
     System(
         "GitLab CI",

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: variable_faults
+short_description: What is wrong with the names of the variables that are set
+version_added: 1.0.0
+author:
+  - The cortex_cloud.appsec contributors (@cortex-cloud-appsec)
+description:
+  - A misspelt variable is one that nothing reads, and with it a backup folder or an expected tenant would be lost in silence. So the
+    roles and playbooks of this collection refuse a variable whose name is nearly that of one of theirs, such as C(tenant_backup_dri).
+  - Variables of your own may begin as theirs do, but not in a data file, where such a name is always refused. One that is given with
+    C(-e) and is not like any of theirs is warned of.
+  - Internal to the roles and playbooks of this collection; it may change in any release.
+options:
+  _terms:
+    description:
+      - Which of the variables must also have a value that is possible, by the first word of their names, such as V(tenant). Only what is
+        true or false, a whole number or a choice is looked at.
+    type: list
+    elements: str
+    default: []
+  data_file:
+    description: The data file, as the user named it. Without one, or with a blank one, variables alone are looked at.
+    type: str
+    default: ''
+notes:
+  - The roles and playbooks of this collection use it; users of them need not.
+seealso:
+  - plugin: cortex_cloud.appsec.project_vars
+    plugin_type: lookup
+"""
+
+EXAMPLES = r"""
+- name: Refuse variables that nothing would read
+  ansible.builtin.assert:
+    that: query('cortex_cloud.appsec.variable_faults', 'tenant') == []
+    fail_msg: "{{ query('cortex_cloud.appsec.variable_faults', 'tenant') | join(' ') }}"
+"""
+
+RETURN = r"""
+_raw:
+  description: A line for each fault; none when nothing is wrong.
+  type: list
+  elements: str
+"""
+
+import os
+from typing import Any
+
+from ansible.plugins.lookup import LookupBase
+from ansible.utils.display import Display
+from ansible.utils.vars import load_extra_vars
+
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._data_file import names_set
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._items import project_path
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._variables import (
+    APPROVALS,
+    KNOWN,
+    misspelt,
+    unknown_in_file,
+    unread,
+    wrong_kind,
+)
+
+
+class LookupModule(LookupBase):
+    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
+        known = variables or {}
+        faults = self._of_file(str(kwargs.get("data_file") or ""))
+        faults += [said for said in misspelt(known) if not any(said.split()[0] in fault.split() for fault in faults)]
+        for name in sorted(KNOWN):
+            if KNOWN[name] and name in known and name.partition("_")[0] in terms:
+                faults += filter(None, [wrong_kind(name, self._templar.template(known[name]))])
+        for name in unread(load_extra_vars(self._loader)):
+            Display().warning(f"{name}, which was given with -e, is no variable of the collection: nothing of it reads that.")
+        return faults
+
+    def _of_file(self, given: str) -> list[str]:
+        if not given:
+            return []
+        path = project_path(given)
+        if not os.path.exists(path):
+            # Ansible passes over a missing vars file in silence, and would go on with what the inventory says.
+            return [f"onboard_file {given} does not exist (looked for {path})."]
+        with open(self._loader.get_real_file(path), encoding="utf-8", errors="replace") as file:
+            names = names_set(file.read())
+        faults = [f"onboard_file {given}: {said}" for said in unknown_in_file(names)]
+        approvals = [name for name in APPROVALS if name in names]
+        if approvals:
+            # Approving is for somebody else than who writes the list. Extra variables, the inventory and a controller can give a digest.
+            faults.append(
+                f"onboard_file {given} sets {' and '.join(approvals)}, so whoever writes it would approve their own plan: take that out, "
+                "and give the digest with -e. Nothing was sent."
+            )
+        return faults

@@ -1,0 +1,90 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PRIVATE to the collection: what a person reads at the end of a run."""
+
+from __future__ import annotations
+
+import collections
+from typing import Any
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import label
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.plain import one_line
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._items import role_places
+
+BROKEN = ("failed", "undetermined")
+# The actions that the last line counts even when there are none, in a plan and when they are done.
+COUNTED = {"created": "create", "updated": "update", "deleted": "delete", "unchanged": "unchanged"}
+SCOPES = {"CURRENT_STATE": "all", "CURRENT_STATE_AND_FUTURE": "all and future"}
+# The widest that a column gets; a longer text moves the rest of its own line.
+WIDEST = 44
+
+
+def run_end(result: Any, check: bool, show: str = "changes", variables: Any = None, items: Any = ()) -> dict[str, Any]:
+    result = evaluated(result)
+    rows = result["data_sources"]
+    places = role_places(variables or {}, items)
+    broken = [row for row in rows if row["action"] in BROKEN]
+    lines = _table([row for row in rows if show == "all" or row["action"] != "unchanged" or row.get("pending_actions")])
+    lines += [_to_do(todo) for todo in result["pending_actions"]]
+    lines += [_failure(row, places) for row in broken]
+    lines += [f"Backup: {row['backup_file']}" for row in rows if row.get("backup_file")]
+    lines.append(_numbers(rows, check))
+    names = ", ".join(f"{_place(row, places)}{label(row)}" for row in broken)
+    failed = f"{len(broken)} of {len(rows)} data sources could not be brought to their state, for the reasons above: {names}."
+    return {"lines": [one_line(line) for line in lines], "failed": one_line(failed) if broken else ""}
+
+
+def _table(rows: list[dict[str, Any]]) -> list[str]:
+    cells = [
+        (
+            row["action"],
+            row["type"] or "",
+            one_line(row["name"] or row["identifier"] or row["id"] or ""),
+            row["hostname"] or "",
+            _scope(row),
+            row["status"] or "",
+        )
+        for row in rows
+    ]
+    widths = [min(WIDEST, max(map(len, column))) for column in zip(*cells)]
+    return ["  ".join(text.ljust(width) for text, width in zip(row, widths) if width).rstrip() for row in cells]
+
+
+def _scope(row: dict[str, Any]) -> str:
+    """How much of it is scanned: all, 3 repos, 1 mapping; empty where the tenant shows nothing of it."""
+    told = []
+    if row.get("selection_type") in SCOPES:
+        told.append(SCOPES[row["selection_type"]])
+    elif row["repositories_count"] or (row["repositories_count"] == 0 and row.get("selection_type")):
+        told.append(_counted(row["repositories_count"], "repo"))
+    if row.get("external_projects_count"):
+        told.append(_counted(row["external_projects_count"], "mapping"))
+    return ", ".join(told)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _to_do(todo: dict[str, Any]) -> str:
+    return f"To do: {todo['type']} {todo['name'] or todo['id'] or ''}: {todo['step']}"
+
+
+def _place(row: dict[str, Any], places: list[str]) -> str:
+    # Pruned instances stand behind the items.
+    return f"{places[row['index']]}: " if row["index"] < len(places) else ""
+
+
+def _failure(row: dict[str, Any], places: list[str]) -> str:
+    error = str(row.get("error") or "it failed.")
+    named = error.startswith(f"{row['type'] or 'data source'} ")
+    word = "Undetermined" if row["action"] == "undetermined" else "Failed"
+    return f"{word}: {_place(row, places)}{'' if named else f'{label(row)}: '}{error}"
+
+
+def _numbers(rows: list[dict[str, Any]], check: bool) -> str:
+    counts = collections.Counter(row["action"] for row in rows)
+    told = [f"{counts.pop(action, 0)} {COUNTED[action] if check else action}" for action in COUNTED]
+    return f"{'Plan' if check else 'Applied'}: {', '.join([*told, *(f'{count} {action}' for action, count in sorted(counts.items()))])}"

@@ -1,0 +1,202 @@
+# Copyright (c) 2026, the cortex_cloud.appsec contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""No option is lost in a typing error: a name that is nearly one of ours is told, a person's own is left alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from ansible.utils.display import Display
+
+from ansible_collections.cortex_cloud.appsec.plugins.lookup import variable_faults
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._items import hosts_within, role_faults, role_items, role_places
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._variables import KNOWN, meant_by, misspelt, unknown_in_file, wrong_kind
+
+NEAR = {
+    "tenant_backup_dri": "tenant_backup_dir",
+    "tenant_backup": "tenant_backup_dir",
+    "tenant_backup_folder": "tenant_backup_dir",
+    "tenant_expected_tennant": "tenant_expected_tenant",
+    "tenant_expected": "tenant_expected_tenant",
+    "tenant_data_source": "tenant_data_sources",
+    "tenant_prune_typs": "tenant_prune_types",
+    "tenant_prune_maximum": "tenant_prune_max",
+    "tenant_plan_requird": "tenant_plan_required",
+    "audit_exeptions": "audit_exceptions",
+    "audit_fail_onn": "audit_fail_on",
+    "decommission_backup_dri": "decommission_backup_dir",
+    "decommission_conform": "decommission_confirm",
+    "sarif_collector_manag": "sarif_collector_manage",
+    "sarif_repository": "sarif_repository_id",
+    "export_fil": "export_file",
+    "onboard_fiel": "onboard_file",
+    "verify_wrte": "verify_write",
+    "vcs_github_enterprize": "vcs_github_enterprise",
+    "ci_jenkins_serer": "ci_jenkins_server",
+    "cortex_cloud_host": "cortex_cloud_hosts",
+    "cortex_cloud_conection": "cortex_cloud_connection",
+    "awx_keep_dri": "awx_keep_dir",
+}
+OWN = [
+    *("tenant_name", "tenant_id", "tenant_url", "tenant_region", "tenant_team", "audit_team", "audit_owner", "ci_pipeline_id"),
+    *("vcs_gitlab_token", "scanners_snyk_token", "ci_jenkins_token", "ci_jenkins_url", "tenant_data_sources_common", "export_dir"),
+    # Of the role itself, of a controller, of nobody we know.
+    *("tenant__result", "sarif_collector__numbers", "awx_user_name", "awx_inventory_name", "awx_inventory_id", "awx_project_revision"),
+    *("awx_job_id", "tenant_", "ansible_limit", "inventory_hostname", "tenants", "cortex_team", "x"),
+]
+
+
+@pytest.mark.parametrize(("name", "meant"), NEAR.items())
+def test_a_near_miss_is_known(name: str, meant: str) -> None:
+    assert meant_by(name) == meant
+
+
+@pytest.mark.parametrize("name", [*OWN, *KNOWN])
+def test_own_and_known_names_are_left_alone(name: str) -> None:
+    assert meant_by(name) == ""
+    assert list(misspelt({name: 1})) == []
+
+
+def test_no_known_name_is_taken_for_another_when_a_letter_is_lost_or_doubled() -> None:
+    """Each typing error in each of them comes back to it, or to none where another is as near."""
+    for name in KNOWN:
+        if name in ("awx_inventory", "decommission_id"):
+            # A controller's own, and too short.
+            continue
+        # In the last word, where the eye no longer looks.
+        for typed in (name[:-1], name + name[-1], name[:-2] + name[-1]):
+            assert typed in KNOWN or meant_by(typed), typed
+
+
+def test_a_registered_result_is_no_variable_of_ours() -> None:
+    assert list(misspelt({"sarif_collector": {"changed": False}})) == []
+    (said,) = misspelt({"sarif_collector": "bandit"})
+    assert said.startswith("sarif_collector is no variable of the collection. Did you mean sarif_collector_")
+
+
+def test_in_a_data_file_every_name_that_begins_as_ours_must_be_ours() -> None:
+    names = ["tenant_backup_dri", "tenant_team", "tenant_prune", "vcs_token", "ci_pipeline_id", "ci_jenkins_serer", "team", "vcs_github"]
+    told = {line.split()[0]: line for line in unknown_in_file(names)}
+    assert list(told) == ["tenant_backup_dri", "tenant_team", "vcs_token", "ci_jenkins_serer"]
+    assert told["tenant_team"].endswith("Give a variable of your own a name that does not begin with tenant_. Nothing was sent.")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("tenant_prune", "nope", "tenant_prune must be true or false."),
+        ("tenant_prune", "yes", ""),
+        ("tenant_prune", None, ""),
+        ("tenant_prune_max", "5", ""),
+        ("tenant_prune_max", "many", "tenant_prune_max must be a whole number."),
+        ("tenant_show", "everything", "tenant_show must be changes or all."),
+        ("tenant_show", "all", ""),
+        ("tenant_backup_dir", "x", ""),
+    ],
+)
+def test_one_word_that_is_not_possible_is_one_line(name: str, value: Any, said: str) -> None:
+    assert wrong_kind(name, value) == said
+
+
+@pytest.fixture
+def faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """faults(variables, terms, text of the data file, extra variables): what the look-up says."""
+    monkeypatch.chdir(tmp_path)
+
+    def ask(variables: dict[str, Any], *terms: str, text: str | None = None, extra: tuple[str, ...] = ()) -> list[str]:
+        monkeypatch.setattr(variable_faults, "load_extra_vars", lambda _loader: dict.fromkeys(extra))
+        if text is not None:
+            (tmp_path / "prod.yml").write_text(text, encoding="utf-8")
+        loader = DataLoader()
+        look_up = variable_faults.LookupModule(loader=loader, templar=Templar(loader=loader, variables=variables))
+        return look_up.run(list(terms), variables, **({} if text is None else {"data_file": "prod.yml"}))
+
+    return ask
+
+
+def test_what_the_file_sets_is_told_with_the_file_and_once(faults: Any) -> None:
+    text = "tenant_backup_dri: bk\ntenant_plan_digest: x\nteam: blue\n"
+    misspelt_one, approval = faults({"tenant_backup_dri": "bk", "tenant_plan_digest": "x", "team": "blue"}, "tenant", text=text)
+    assert misspelt_one == (
+        "onboard_file prod.yml: tenant_backup_dri is no variable of the collection. Did you mean tenant_backup_dir? Nothing was sent."
+    )
+    assert approval.startswith("onboard_file prod.yml sets tenant_plan_digest, so whoever writes it would approve their own plan")
+
+
+def test_other_sources_and_values_are_told_too(faults: Any) -> None:
+    said = faults({"tenant_prune": "nope", "audit_max_age_days": "soon", "verify_wrte": True}, "tenant")
+    assert said == [
+        "verify_wrte is no variable of the collection. Did you mean verify_write? A variable of your own needs another name. "
+        "Nothing was sent.",
+        "tenant_prune must be true or false.",
+    ]
+
+
+def test_a_file_that_is_not_there(faults: Any, tmp_path: Path) -> None:
+    (tmp_path / "prod.yml").write_text("{}", encoding="utf-8")
+    assert faults({}, text="{}") == []
+    look_up = variable_faults.LookupModule(loader=DataLoader(), templar=None)
+    assert look_up.run([], {}, data_file="gone.yml") == [f"onboard_file gone.yml does not exist (looked for {tmp_path / 'gone.yml'})."]
+
+
+def test_of_the_command_line_even_a_far_miss_is_warned_of(faults: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr(Display, "warning", lambda _self, text: warned.append(text))
+    assert faults({}, extra=("tenant_dry_run", "team", "ci_job", "tenant_prune", "tenant_backup_dri")) == []
+    assert warned == ["tenant_dry_run, which was given with -e, is no variable of the collection: nothing of it reads that."]
+
+
+# -- where an item stands
+
+ENTRIES = {"vcs_github": [{"name": "gh"}, {"name": "gh2", "scope_rules": [{"inclde": "x"}]}], "ci_jenkins_server": [{"name": "blue"}]}
+
+
+def test_each_item_keeps_the_place_where_it_was_written() -> None:
+    listed = [{"type": "SNYK", "name": "s"}]
+    assert role_places(ENTRIES, listed) == ["tenant_data_sources[0]", "vcs_github[0]", "vcs_github[1]", "ci_jenkins_server[0]"]
+    assert [item["name"] for item in role_items(ENTRIES, listed)] == ["s", "gh", "gh2", "blue"]
+
+
+def test_a_fault_names_file_variable_and_own_index() -> None:
+    assert role_faults(ENTRIES, [{"type": "SNYK", "name": "s"}], "prod.yml", ["vcs_github"]) == [
+        "onboard_file prod.yml: vcs_github[1] (gh2): unknown option scope_rules[0].inclde. Did you mean include?"
+    ]
+    assert role_faults({"vcs_github": [{"nme": "x"}]}, [{"type": "SNYK", "nme": "s"}])[1:] == ["vcs_github[0] has no name."]
+    (misspelt_one,) = role_faults({"vcs_github_enterprize": [{"name": "x"}], "ci_jenkins_url": "x"})
+    assert "Did you mean vcs_github_enterprise?" in misspelt_one
+    with pytest.raises(AnsibleFilterError, match="Did you mean vcs_github_enterprise"):
+        role_items({"vcs_github_enterprize": [{"name": "x"}]})
+    (said,) = role_faults({}, {"type": "SNYK"})
+    assert said.startswith("tenant_data_sources must be a list of data sources, each a dictionary")
+
+
+# -- which hosts are left
+
+GROUPS = {"all": ["a", "b"], "ungrouped": [], "tenants": ["a", "b"]}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "limit"),
+    [("localhost", ""), ("localhost", "localhost"), ("tenants", "a"), ("a:b", "tenants"), (["a", "b"], "b"), ("all", None)],
+)
+def test_a_pattern_that_leaves_hosts_is_taken(pattern: Any, limit: Any) -> None:
+    assert hosts_within(pattern, limit, GROUPS) == pattern
+
+
+@pytest.mark.parametrize(
+    ("pattern", "limit", "said"),
+    [
+        ("localhost", "tenants", "--limit tenants leaves out localhost, .* give -e cortex_cloud_hosts=tenants instead of it"),
+        ("a", "b", "--limit b leaves out a, .* correct one of the two"),
+        ("tenantz", "", "cortex_cloud_hosts is tenantz, which matches no host of the inventory"),
+    ],
+)
+def test_a_play_without_hosts_is_no_silent_success(pattern: str, limit: str, said: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=said):
+        hosts_within(pattern, limit, GROUPS)
