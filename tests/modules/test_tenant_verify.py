@@ -24,9 +24,9 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._verify.switch
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._verify.switches import SWITCHES as SEEN
 from tenant.profile import read_profile
 from tenant.server import EmbeddedTenant
+from tenant.switches import SWITCHES
 
 EARLIER = "# How a tenant of Cortex Cloud Application Security answers, as cortex_cloud.appsec.verify saw it.\n"
-from tenant.switches import SWITCHES
 
 ROOT = Path(__file__).resolve().parents[2]
 WHOLE = os.environ.get("CI") == "true"
