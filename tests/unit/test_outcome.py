@@ -27,7 +27,9 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import
     PartlyDone,
     TenantError,
 )
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.interruption import Interruption
 
+API = SimpleNamespace(client=SimpleNamespace(interruption=Interruption()))
 ITEM: dict[str, Any] = {"state": "present", "type": "SNYK", "name": "eu", "repositories_mode": "merge", "max_deselect": 10}
 NAME = 'SNYK "eu"'
 
@@ -71,7 +73,7 @@ def test_in_the_result_of_a_list_each_error_begins_with_the_name_once(error: Cor
     ("changed", "kind", "says"), [(True, PartlyDone, "What was sent stands; raise"), (False, TenantError, "Nothing was sent; raise")]
 )
 def test_a_status_that_is_not_reached_in_time(changed: bool, kind: type[CortexError], says: str) -> None:
-    view: Any = SimpleNamespace(api=None)
+    view: Any = SimpleNamespace(api=API)
     outcome = Outcome(0, {**ITEM, "wait": True, "wait_for_status": ["COMPLETED"], "wait_timeout": 0.0}, changed=changed)
     outcome.data_source = {"status": "pending"}
     with pytest.raises(CortexError, match=f"status PENDING after 0 s, not COMPLETED. {says} wait_timeout") as late:
@@ -94,7 +96,7 @@ def waited(*shown: dict[str, Any], changed: bool = True, **options: Any) -> tupl
     wait = {"wait": True, "wait_for_status": list(GOOD), "wait_timeout": 60.0, **options}
     outcome = Outcome(0, {**ITEM, **wait}, changed=changed)
     outcome.data_source = views.pop(0) if len(views) > 1 else views[0]
-    view: Any = SimpleNamespace(api=None, settled=settled)
+    view: Any = SimpleNamespace(api=API, settled=settled)
     wait_for_status(view, outcome, "1")
     return outcome, looked[0]
 
