@@ -26,6 +26,8 @@ from tenant.profile import read_profile
 from tenant.server import EmbeddedTenant
 from tenant.switches import SWITCHES
 
+EARLIER = "# How a tenant of Cortex Cloud Application Security answers, as cortex_cloud.appsec.verify saw it.\n"
+
 ROOT = Path(__file__).resolve().parents[2]
 WHOLE = os.environ.get("CI") == "true"
 COMBINATIONS = 200 if WHOLE else 20
@@ -235,12 +237,12 @@ def test_where_nothing_can_be_read_it_fails_and_keeps_no_profile(
     host.answers = {"/public_api/v1/healthcheck": health}
     host.otherwise = others
     report = tmp_path / "profile.yml"
-    report.write_text("of an earlier run")
+    report.write_text(EARLIER)
     ask = Ask(run_module, tenant, "tenant_verify", api_url=f"http://127.0.0.1:{host.server_port}", retry_deadline=1)
     line = ask.refused(verify_report=str(report), verify_write=True)
     assert re.search(said, line), line
     assert line.startswith("Cannot verify the tenant: ")
-    assert report.read_text() == "of an earlier run"
+    assert report.read_text() == EARLIER
 
 
 def test_requests_that_are_used_up_before_anything_was_read_are_a_failure(
