@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import BEHAVIOUR
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.interruption import Interruption
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.lock import exclusive
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import Redactor
 
@@ -32,6 +33,7 @@ class Quiet:
 
     def __init__(self, folder: str) -> None:
         self.shared_dir, self.redactor, self.warnings = folder, Redactor(), list[str]()
+        self.interruption = Interruption()
         self.connection = SimpleNamespace(state_dir=folder, api_key_type="standard", requests_per_second=8.0)
 
     def trip(self) -> float:

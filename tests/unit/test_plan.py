@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.apply import Outcome
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.check import check_item
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.differences import unexpected
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.digest import destroys
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.match import match
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.outcome import Outcome
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.pending import awaits_consent
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import (
     Plan,
@@ -105,7 +105,7 @@ def test_a_new_instance_without_a_scope_is_left_to_the_tenant_and_the_plan_says_
 )
 def test_what_a_person_has_to_do_is_told_until_the_tenant_shows_it_done(status: str, more: dict[str, Any], told: int) -> None:
     outcome = Outcome(0, wanted(**more))
-    outcome.take(plan_item(outcome.item, Instance(held(status=status, **more), full=True)), predicted=True)
+    outcome.adopt(plan_item(outcome.item, Instance(held(status=status, **more), full=True)), predicted=True)
     assert (outcome.action, len(outcome.pending)) == ("unchanged", told)
     assert all("authorise the application in a browser" in todo["step"] for todo in outcome.pending)
 
