@@ -128,9 +128,9 @@ try:
 except InputError as exc:
     assert "holds a number too large to read" in str(exc)""",
     "stars in a rule": """
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.scope import resolve
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.scope import scope_of
 rules = [{"include": p} for p in ("*a" * 400 + "b", "**a" * 300 + "b", "**/*a" * 190 + "b", "**a*" * 200 + "b", "*/" * 400 + "**/b")]
-assert resolve(rules, ["a" * 999, "a/" * 499], []).included == []""",
+assert scope_of(rules, ["a" * 999, "a/" * 499], []).included == []""",
     "aliases in an exception": """
 import datetime
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.exceptions import excuse
@@ -202,7 +202,7 @@ def test_a_pattern_matches_what_the_plainest_reading_of_it_matches(pattern: str,
 def test_a_name_that_is_none_is_not_compared() -> None:
     for rules, names in (([{"include": "*" * 1001}], ["a"]), ([{"include": "*"}], ["a" * 1001])):
         with pytest.raises(InputError, match="has 1001 characters, and no more than 1000 are compared"):
-            _scope.resolve(rules, names, [])
+            _scope.scope_of(rules, names, [])
 
 
 @pytest.mark.parametrize(

@@ -67,11 +67,15 @@ def test_in_the_result_of_a_list_each_error_begins_with_the_name_once(error: Cor
     assert told in results_of(run, [failed(error)], diff=False)["msg"]
 
 
+# A client that nobody interrupts.
+QUIET = SimpleNamespace(client=SimpleNamespace(interruption=SimpleNamespace(reason="")))
+
+
 @pytest.mark.parametrize(
     ("changed", "kind", "says"), [(True, PartlyDone, "What was sent stands; raise"), (False, TenantError, "Nothing was sent; raise")]
 )
 def test_a_status_that_is_not_reached_in_time(changed: bool, kind: type[CortexError], says: str) -> None:
-    view: Any = SimpleNamespace(api=None)
+    view: Any = SimpleNamespace(api=QUIET)
     outcome = Outcome(0, {**ITEM, "wait": True, "wait_for_status": ["COMPLETED"], "wait_timeout": 0.0}, changed=changed)
     outcome.data_source = {"status": "pending"}
     with pytest.raises(CortexError, match=f"status PENDING after 0 s, not COMPLETED. {says} wait_timeout") as late:
@@ -94,7 +98,7 @@ def waited(*shown: dict[str, Any], changed: bool = True, **options: Any) -> tupl
     wait = {"wait": True, "wait_for_status": list(GOOD), "wait_timeout": 60.0, **options}
     outcome = Outcome(0, {**ITEM, **wait}, changed=changed)
     outcome.data_source = views.pop(0) if len(views) > 1 else views[0]
-    view: Any = SimpleNamespace(api=None, settled=settled)
+    view: Any = SimpleNamespace(api=QUIET, settled=settled)
     wait_for_status(view, outcome, "1")
     return outcome, looked[0]
 
