@@ -230,7 +230,8 @@ def _unseen_mappings(item: Item, current: Instance) -> list[Item]:
         raise refused(
             current,
             "the tenant does not show its external_projects, and no earlier run remembers them, so the list would replace mappings "
-            "that nobody sees. To allow this, set max_deselect to -1; to leave them alone, external_projects_update to on_create.",
+            "that nobody sees. To allow this, set max_deselect in this item to -1; to leave them alone, external_projects_update to "
+            "on_create.",
         )
     return []
 
