@@ -10,6 +10,7 @@ version_added: 1.0.0
 author:
   - The cortex_cloud.appsec contributors (@cortex-cloud-appsec)
 description:
+  - Internal to the roles and playbooks of this collection; it may change in any release.
   - A misspelt variable is one that nothing reads, and with it a backup folder or an expected tenant would be lost in silence. So the
     roles and playbooks of this collection refuse a variable whose name is nearly that of one of theirs, such as C(tenant_backup_dri).
   - Variables of your own may begin as theirs do, but not in a data file, where such a name is always refused. One that is given with
@@ -27,8 +28,6 @@ options:
     description: The data file, as the user named it. Without one, or with a blank one, variables alone are looked at.
     type: str
     default: ''
-notes:
-  - The roles and playbooks of this collection use it; users of them need not.
 seealso:
   - plugin: cortex_cloud.appsec.project_vars
     plugin_type: lookup

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.apply import Outcome
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.check import check_item
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.differences import unexpected
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.digest import destroys
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.match import match
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.outcome import Outcome
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.pending import awaits_consent
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import (
     Plan,
