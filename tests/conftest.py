@@ -10,6 +10,7 @@ one instead of the working copy.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,10 @@ BUILD = Path(os.environ.get("CORTEX_COLLECTIONS") or ROOT / ".build")
 
 subprocess.run([str(ROOT / "scripts" / "link-collection")], check=True)
 sys.path[:0] = [str(ROOT / "tests"), str(BUILD)]
+# A shell ignores these for what it starts in the background, and programs pass that on: here they are to end what they are sent to.
+for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, handler)
 os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(BUILD)
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 

@@ -158,6 +158,11 @@ MENDED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         "context_regions",
     ),
     "a context that is its region": ({"region": REGION_OF, "contextRegion": REGION_OF}, {}, "context_regions"),
+    "a context that begins after its region, by offsets": (
+        {"region": {"startLine": 7, "startColumn": 7, "charOffset": 1}, "contextRegion": {"startLine": 7, "endLine": 7, "charOffset": 7}},
+        {},
+        "context_regions",
+    ),
     "a context without a region": ({"contextRegion": {"startLine": 4, "endLine": 6}}, {}, "start_lines"),
     "a $schema that names a draft": ({"region": REGION_OF}, {"$schema": DRAFT}, "schema_added"),
     "one line, with an offset, that ends before it starts": (

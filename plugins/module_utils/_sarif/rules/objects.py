@@ -76,10 +76,20 @@ def context_regions(location: Raw, context: Context) -> int:
         context.note("regions", regions(region, context))
     first, last = _extent(region)
     around_first, around_last = _extent(around)
-    if around_first <= first and last <= around_last and (first, last) != (around_first, around_last):
+    by_lines = around_first <= first and last <= around_last and (first, last) != (around_first, around_last)
+    if by_lines and all(_offsets_enclose(around, region, unit) for unit in ("char", "byte")):
         return 0
     del location["contextRegion"]
     return 1
+
+
+def _offsets_enclose(around: Raw, region: Raw, unit: str) -> bool:
+    """Whether a region lies within its context by the offsets that both have. unit: "char" or "byte"."""
+    offset, length = f"{unit}Offset", f"{unit}Length"
+    if offset not in around or offset not in region:
+        return True
+    ends_within = region[offset] + region.get(length, 0) <= around[offset] + around.get(length, math.inf)
+    return bool(around[offset] <= region[offset] and ends_within)
 
 
 def _extent(region: Raw) -> tuple[tuple[int, float], tuple[int, float]]:
