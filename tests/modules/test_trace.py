@@ -278,5 +278,5 @@ def test_the_command_for_pipelines_writes_one_too(
     assert hashlib.sha256(json.dumps(REPORT).encode()).hexdigest() not in text, "it was prepared first"
     monkeypatch.setenv("CORTEXCLOUD_TRACE_NAMES", "some")
     assert command.main([*arguments, "--branch", "main"]) == 1
-    assert "trace_names (or CORTEXCLOUD_TRACE_NAMES) must be hide or keep." in capsys.readouterr().err
+    assert "error: CORTEXCLOUD_TRACE_NAMES must be hide or keep." in capsys.readouterr().err
     assert os.environ["CORTEXCLOUD_TRACE_FILE"]

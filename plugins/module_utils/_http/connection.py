@@ -44,7 +44,7 @@ class Connection:
             if not 0 < getattr(self, name) <= most:
                 raise InputError(f"{name} must be a number above 0 and at most {most}.")
         if self.trace_names not in ("hide", "keep"):
-            raise InputError("trace_names (or CORTEXCLOUD_TRACE_NAMES) must be hide or keep.")
+            raise InputError("trace_names must be hide or keep.")
 
 
 def secret_from_file(variable: str) -> str:
