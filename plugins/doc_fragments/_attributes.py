@@ -1,7 +1,10 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# PRIVATE to the collection: what every module says of check mode, diff mode, idempotency and its action group.
+"""What every module says of check mode, diff mode, idempotency and its action group.
+
+Private to the collection.
+"""
 from __future__ import annotations
 
 

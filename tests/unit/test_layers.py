@@ -18,9 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 UTILS = ROOT / "plugins" / "module_utils"
 PACKAGE = "ansible_collections.cortex_cloud.appsec.plugins.module_utils"
 
-# As in the table of the architecture. Any other file says in its fourth line on which floor it lives.
+# As in the table of the architecture. Any other file says in its docstring on which floor it lives.
 FIXED = {"_errors": 0, "_http": 1, "_api": 2, "_data_sources": 3, "_sarif": 3, "_audit": 3, "_verify": 3, "_module": 4}
-SAID = re.compile(r"# PRIVATE to the collection: floor ([0-4]), \S")
+SAID = re.compile(r"^Private to the collection, floor ([0-4])\.$", re.MULTILINE)
 # Above them: what only runs on the controller; modules, filters, look-ups (what may the user say); action plugins (what does the user see).
 UPPER = {"plugin_utils": 4, "modules": 5, "filter": 5, "lookup": 5, "action": 6}
 
@@ -39,8 +39,8 @@ def floor_of(dotted: str) -> int:
 
 
 def said_floor(path: Path) -> int:
-    said = SAID.match(path.read_text(encoding="utf-8").splitlines()[3])
-    assert said, f"{path.name} does not say in its fourth line on which floor it lives"
+    said = SAID.search(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "")
+    assert said, f"{path.name} does not say in its docstring on which floor it lives"
     return int(said[1])
 
 

@@ -1,8 +1,12 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# PRIVATE to the collection: floor 3, what is remembered of creations: what was made for which item, which types cannot be created, and
-# which mappings were applied.
+"""What is remembered of creations.
+
+What was made for which item, which types cannot be created, and which mappings were applied.
+
+Private to the collection, floor 3.
+"""
 from __future__ import annotations
 
 import typing as t

@@ -1,7 +1,10 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# PRIVATE to the collection: floor 1, invented names for what may be somebody's, the same for the same wherever it stands.
+"""Invented names for what may be somebody's, the same for the same wherever it stands.
+
+Private to the collection, floor 1.
+"""
 from __future__ import annotations
 
 import hashlib

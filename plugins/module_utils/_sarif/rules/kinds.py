@@ -1,9 +1,13 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# PRIVATE to the collection: floor 3, what becomes of a SARIF object: its members by the table of shapes, then the rules of its kind.
-# Exact types, and not isinstance(): True is no number in SARIF, and what the JSON parser makes has no subclasses.
-# pylint: disable=unidiomatic-typecheck
+"""What becomes of a SARIF object: its members by the table of shapes, then the rules of its kind.
+
+Exact types, and not isinstance(): True is no number in SARIF, and what the JSON parser makes has no
+subclasses. pylint: disable=unidiomatic-typecheck.
+
+Private to the collection, floor 3.
+"""
 from __future__ import annotations
 
 import functools

@@ -1,7 +1,10 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# PRIVATE to the collection: floor 3, the rules for objects of a kind wherever they stand: paths, regions, messages, references.
+"""The rules for objects of a kind wherever they stand: paths, regions, messages, references.
+
+Private to the collection, floor 3.
+"""
 from __future__ import annotations
 
 import math
