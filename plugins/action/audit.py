@@ -18,7 +18,13 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.plain import one_line
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import outgoing
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import CONNECTION_SPEC
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._audit import Options, add_earlier, given_files, made_by, write_report
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._audit import (
+    Options,
+    add_earlier,
+    given_files,
+    made_by,
+    write_report,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._progress import Telling
 
@@ -26,7 +32,9 @@ Result = dict[str, Any]
 
 
 class ActionModule(Telling):
-    """Never more than a comparison, whatever the run's own mode is. A data source that cannot be compared is a finding."""
+    """Never more than a comparison, whatever the run's own mode is. A data source that cannot be compared is
+    a finding.
+    """
 
     _VALID_ARGS = frozenset([*CONNECTION_SPEC, *(option.name for option in dataclasses.fields(Options))])
 
@@ -46,28 +54,39 @@ class ActionModule(Telling):
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         evidence = given_files(options, host, f"{options.today}T00:00:00Z" if options.today else now)
         connection = {name: value for name, value in args.items() if name in CONNECTION_SPEC}
-        self._read(evidence, {**connection, **({"expected_tenant": options.tenants[0]} if options.tenants else {})})
+        self._read(
+            evidence, {**connection, **({"expected_tenant": options.tenants[0]} if options.tenants else {})}
+        )
         if options.baseline:
             add_earlier(evidence, options)
-        evidence.made_by = made_by(str(args.get("api_key_id") or os.environ.get("CORTEXCLOUD_API_KEY_ID", "")), os.environ)
+        evidence.made_by = made_by(
+            str(args.get("api_key_id") or os.environ.get("CORTEXCLOUD_API_KEY_ID", "")), os.environ
+        )
         report = outgoing(audit(evidence))
         folder, check_mode = options.folder(host), self._task.check_mode
         if not check_mode:
             write_report(folder, report)
         where = "Check mode: no report was written." if check_mode else f"The report is {folder}/report.html"
-        return {"changed": False, "verdict": report["verdict"], "msg": f"{verdict_line(report)} {where}", "summary": summary(report)}
+        return {
+            "changed": False,
+            "verdict": report["verdict"],
+            "msg": f"{verdict_line(report)} {where}",
+            "summary": summary(report),
+        }
 
     def _read(self, evidence: Evidence, connection: dict[str, Any]) -> None:
         """What the tenant says."""
         evidence.tenant = self._module("tenant_info", connection)["host"]
         evidence.sources = self._module("data_source_info", {**connection, "details": True})["data_sources"]
-        # One read serves all. A key that may not read them, or a tenant that has no such list, is a note in the report.
+        # One read serves all. A key that may not read them, or a tenant that has no such list, is a note in
+        # the report.
         known = self._module("repository_info", {**connection, "members": READ}, may_fail=(403, 404))
         if "repositories" in known:
             evidence.known, evidence.known_whole = known["repositories"], bool(known.get("complete"))
         else:
             evidence.notes.append(
-                f"The tenant's list of repositories was not read: {known['msg']} Coverage rests on what the data sources show; what is "
+                f"The tenant's list of repositories was not read: {known['msg']} Coverage rests on what the "
+                f"data sources show; what is "
                 "selected, scanned or broken is not known."
             )
         if evidence.expected:
@@ -75,7 +94,9 @@ class ActionModule(Telling):
             evidence.rows, evidence.diffs = compared["data_sources"], compared.get("diff") or []
 
     def _compare(self, args: dict[str, Any]) -> Result:
-        """The module data_sources, in check mode and with its differences. It fails where an item does, and has its rows all the same."""
+        """The module data_sources, in check mode and with its differences. It fails where an item does, and
+        has its rows all the same.
+        """
         mode = self._task.check_mode, self._task.diff
         self._task.check_mode = self._task.diff = True
         try:
@@ -83,7 +104,9 @@ class ActionModule(Telling):
         finally:
             self._task.check_mode, self._task.diff = mode
 
-    def _module(self, name: str, args: dict[str, Any], *, may_fail: tuple[int, ...] = (), needs: str = "") -> Result:
+    def _module(
+        self, name: str, args: dict[str, Any], *, may_fail: tuple[int, ...] = (), needs: str = ""
+    ) -> Result:
         """The result of a module of this collection. Raises TenantError with its message where it fails.
 
         may_fail: HTTP status codes with which it may. needs: what a failed one may return all the same.
@@ -92,6 +115,10 @@ class ActionModule(Telling):
         for kind in ("warnings", "deprecations"):
             if result.get(kind) and not result.get("failed"):
                 self._said.setdefault(kind, []).extend(result[kind])
-        if result.get("failed") and not (needs and needs in result) and (result.get("api_error") or {}).get("status") not in may_fail:
+        if (
+            result.get("failed")
+            and not (needs and needs in result)
+            and (result.get("api_error") or {}).get("status") not in may_fail
+        ):
             raise TenantError(str(result.get("msg") or f"{name} failed"))
         return result

@@ -19,7 +19,9 @@ from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters impor
 
 
 class ActionModule(ActionBase):
-    """Made from what this run saw: an older report of a host that does not answer today is not taken for today's."""
+    """Made from what this run saw: an older report of a host that does not answer today is not taken for
+    today's.
+    """
 
     _VALID_ARGS = frozenset(("hosts", "report_dir", "today"))
     _supports_check_mode = True

@@ -22,11 +22,13 @@ class ActionModule(Telling):
         host = str((task_vars or {}).get("inventory_hostname", "localhost"))
         args = dict(self._task.args)
         if "plan_digest" in args and args["plan_digest"] is None:
-            # To the module a null is an option that was not given, and it would apply any plan. A blank one is the digest of none.
+            # To the module a null is an option that was not given, and it would apply any plan. A blank one
+            # is the digest of none.
             args["plan_digest"] = ""
         result.update(self.told("data_sources", args, task_vars))
         if result.get("failed") and self._task.diff and not self._task.failed_when:
-            # Ansible drops the diff of a failed task; here it is what says what was planned. A task that decides for itself keeps it.
+            # Ansible drops the diff of a failed task; here it is what says what was planned. A task that
+            # decides for itself keeps it.
             for entry in result.get("diff") or []:
                 Display().display(outgoing(_as_text(host, entry)))
         return result

@@ -18,7 +18,8 @@ class ActionModule(Telling):
         del tmp
         args = dict(self._task.args)
         if "plan_digest" in args and args["plan_digest"] is None:
-            # To the module a null is an option that was not given, and it would apply any plan. A blank one is the digest of none.
+            # To the module a null is an option that was not given, and it would apply any plan. A blank one
+            # is the digest of none.
             args["plan_digest"] = ""
         result.update(self.told("repository", args, task_vars))
         return result

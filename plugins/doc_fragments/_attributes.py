@@ -5,6 +5,7 @@
 
 Private to the collection.
 """
+
 from __future__ import annotations
 
 

@@ -5,6 +5,7 @@
 
 Private to the collection.
 """
+
 from __future__ import annotations
 
 import textwrap
@@ -25,26 +26,32 @@ id:
   type: str
 identifier:
   description:
-    - The tenant's own identifier of the instance (C(uniqueIdentifier)), as exports contain it. For a V(COLLECTOR) it is the name; for
-      other types the vendor chooses it, for example the organization.
-    - If given, it identifies the instance together with O(%(here)stype) alone. An instance with another identifier is another instance;
-      if the instances show no identifier, the item is undetermined.
+    - The tenant's own identifier of the instance (C(uniqueIdentifier)), as exports contain it. For a
+      V(COLLECTOR) it is the name; for other types the vendor chooses it, for example the organization.
+    - If given, it identifies the instance together with O(%(here)stype) alone. An instance with another
+      identifier is another instance; if the instances show no identifier, the item is undetermined.
     - Together with O(%(here)sid), it must be the identifier that the instance shows.
     - Together with a different O(%(here)sname), it renames a V(COLLECTOR).
   type: str
 type:
   description:
-    - The integration type, such as V(GITHUB_ENTERPRISE), V(GITLAB_SELF_MANAGED), V(JENKINS_SERVER), V(SNYK) or V(COLLECTOR).
-    - The 23 types of the vendor's guide are known; any other upper-case word is sent as it is, with a warning.
-    - It identifies the instance together with O(%(here)sidentifier), or with O(%(here)sname) and O(%(here)sdomain.hostname) where given.
+    - The integration type, such as V(GITHUB_ENTERPRISE), V(GITLAB_SELF_MANAGED), V(JENKINS_SERVER), V(SNYK)
+      or V(COLLECTOR).
+    - The 23 types of the vendor's guide are known; any other upper-case word is sent as it is, with a
+      warning.
+    - It identifies the instance together with O(%(here)sidentifier), or with O(%(here)sname) and
+      O(%(here)sdomain.hostname) where given.
   type: str
 name:
   description:
-    - The name of the instance, sent when it is created (C(uniqueProperties.name)). Later, only a V(COLLECTOR) can be renamed.
-    - Tenants show an identifier instead, which for a V(COLLECTOR) is the name. For other types, a name that equals the identifier
-      identifies the instance; a name that differs from it proves nothing. In that case a host that only one instance has decides
-      (C(identified_by) in the result); without such a host the item is undetermined, and no second instance is created.
-    - An instance found by its host, with an identifier other than the name, is adopted and scoped, but never deleted or recreated.
+    - The name of the instance, sent when it is created (C(uniqueProperties.name)). Later, only a V(COLLECTOR)
+      can be renamed.
+    - Tenants show an identifier instead, which for a V(COLLECTOR) is the name. For other types, a name that
+      equals the identifier identifies the instance; a name that differs from it proves nothing. In that case
+      a host that only one instance has decides (C(identified_by) in the result); without such a host the item
+      is undetermined, and no second instance is created.
+    - An instance found by its host, with an identifier other than the name, is adopted and scoped, but never
+      deleted or recreated.
   type: str
 domain:
   description:
@@ -60,10 +67,12 @@ domain:
       choices: [https, http]
 credentials:
   description:
-    - How the platform signs in to the product. They are sent only on creation, because the API can neither show nor change them.
+    - How the platform signs in to the product. They are sent only on creation, because the API can neither
+      show nor change them.
     - They are not used for an existing instance; rotate them in the console.
-    - A creation is refused if one of them is empty or blank, or if they contain no secret although the type needs one. The same applies
-      to a blank certificate and to a blank value under a key of the settings that looks like a secret.
+    - A creation is refused if one of them is empty or blank, or if they contain no secret although the type
+      needs one. The same applies to a blank certificate and to a blank value under a key of the settings that
+      looks like a secret.
   type: dict
   suboptions:
     type:
@@ -95,25 +104,29 @@ credentials:
       type: str
 unique_properties:
   description:
-    - Settings specific to the type, passed through as they are. Tenants show none of them except C(detectionMethod) and C(fileType) of a
-      V(COLLECTOR). Settings that are not shown are sent on creation and not compared (C(not_compared) in the result names them).
+    - Settings specific to the type, passed through as they are. Tenants show none of them except
+      C(detectionMethod) and C(fileType) of a V(COLLECTOR). Settings that are not shown are sent on creation
+      and not compared (C(not_compared) in the result names them).
     - If an older tenant shows them, only the given keys are compared, and all other keys are kept.
     - Values under keys that look like secrets are never shown, and a masked value is never sent back.
     - A V(COLLECTOR) is created with C(detectionMethod=SAST) and C(fileType=SARIF) unless they are given here.
   type: dict
 update_unique_properties:
   description:
-    - When to send O(%(here)sunique_properties) that the tenant does not show. V(on_create) sends them on creation only.
+    - When to send O(%(here)sunique_properties) that the tenant does not show. V(on_create) sends them on
+      creation only.
     - V(always) sends them in every run, which then always reports a change.
   type: str
   choices: [on_create, always]
   default: on_create
 uncreatable:
   description:
-    - What to do if the tenant's API cannot create this O(%(here)stype), so that it has to be connected in the console. According to the
-      published schema the API creates only a V(COLLECTOR); according to the vendor's guide it creates every type.
-    - With V(pending) the item does not fail. Its action is C(pending), and a pending action says what to do; once the data source is
-      connected, a later run scopes it. With V(fail) the item fails. An unknown type always fails.
+    - What to do if the tenant's API cannot create this O(%(here)stype), so that it has to be connected in the
+      console. According to the published schema the API creates only a V(COLLECTOR); according to the
+      vendor's guide it creates every type.
+    - With V(pending) the item does not fail. Its action is C(pending), and a pending action says what to do;
+      once the data source is connected, a later run scopes it. With V(fail) the item fails. An unknown type
+      always fails.
   type: str
   choices: [pending, fail]
   default: pending
@@ -130,35 +143,42 @@ transporter:
       type: str
 self_signed_certificate:
   description:
-    - Certificate of a self-hosted server, as PEM text. It cannot be changed later. Line endings are ignored when it is compared.
+    - Certificate of a self-hosted server, as PEM text. It cannot be changed later. Line endings are ignored
+      when it is compared.
   type: str
 selection_type:
   description:
-    - V(MANUAL_SELECTION) covers the listed O(%(here)srepositories), V(CURRENT_STATE) all repositories that exist now, and
-      V(CURRENT_STATE_AND_FUTURE) future ones too. Any other word is sent as it is, with a warning.
+    - V(MANUAL_SELECTION) covers the listed O(%(here)srepositories), V(CURRENT_STATE) all repositories that
+      exist now, and V(CURRENT_STATE_AND_FUTURE) future ones too. Any other word is sent as it is, with a
+      warning.
     - If not given, it is left unchanged.
   type: str
 repositories:
   description:
-    - Identifiers of the selected repositories, as the platform spells them (for GitLab C(group/project)). Compared as a set.
-    - Requires V(MANUAL_SELECTION), given here or already set. O(%(here)srepositories_mode) says how the list is applied.
-    - If not given, the selection is left unchanged. With V(exact), an empty list deselects everything, subject to
-      O(%(here)smax_deselect); with the other modes it changes nothing.
+    - Identifiers of the selected repositories, as the platform spells them (for GitLab C(group/project)).
+      Compared as a set.
+    - Requires V(MANUAL_SELECTION), given here or already set. O(%(here)srepositories_mode) says how the list
+      is applied.
+    - If not given, the selection is left unchanged. With V(exact), an empty list deselects everything,
+      subject to O(%(here)smax_deselect); with the other modes it changes nothing.
   type: list
   elements: str
 repositories_mode:
   description:
-    - V(merge) adds the listed repositories, V(exact) makes the selection equal to the list, V(remove) deselects them.
+    - V(merge) adds the listed repositories, V(exact) makes the selection equal to the list, V(remove)
+      deselects them.
   type: str
   choices: [merge, exact, remove]
   default: merge
 scope_rules:
   description:
-    - Rules that choose from O(%(here)sscope_candidates) and the current selection, instead of a list in O(%(here)srepositories).
-      The last matching rule decides; a repository that matches no rule is not included.
+    - Rules that choose from O(%(here)sscope_candidates) and the current selection, instead of a list in
+      O(%(here)srepositories). The last matching rule decides; a repository that matches no rule is not
+      included.
     - In a pattern, C(*) matches any text within one path segment, C(**) across segments. Case matters.
     - With O(%(here)srepositories_mode=merge) the included repositories are added and none is removed; with
-      O(%(here)srepositories_mode=exact) exactly the included ones are selected, subject to O(%(here)smax_deselect). V(remove) is refused.
+      O(%(here)srepositories_mode=exact) exactly the included ones are selected, subject to
+      O(%(here)smax_deselect). V(remove) is refused.
     - Requires V(MANUAL_SELECTION), as O(%(here)srepositories) does, and O(%(here)sscope_candidates).
   type: list
   elements: dict
@@ -171,22 +191,25 @@ scope_rules:
       type: str
 scope_candidates:
   description:
-    - The existing repositories, to which O(%(here)sscope_rules) apply, as a list or as the path of a file on the host that runs the module.
-      The tenant's own list of repositories may be incomplete and is not used.
-    - A file with the extension C(.json), C(.yml) or C(.yaml) holds a list, a C(.csv) file a table, and any other file one repository per
-      line (C(#) starts a comment). In a table, or in a list of objects, the first of
-      these is taken, whatever its case, blanks and underscores - C(repository), C(full_name), C(path_with_namespace), C(nameWithOwner),
-      C(web_url), C(html_url), C(remote_url), C(repository_url), C(http_url_to_repo), C(url), C(name). A table with other columns is
-      refused; one without a header has the repositories in its first column.
+    - The existing repositories, to which O(%(here)sscope_rules) apply, as a list or as the path of a file on
+      the host that runs the module. The tenant's own list of repositories may be incomplete and is not used.
+    - A file with the extension C(.json), C(.yml) or C(.yaml) holds a list, a C(.csv) file a table, and any
+      other file one repository per line (C(#) starts a comment). In a table, or in a list of objects, the
+      first of these is taken, whatever its case, blanks and underscores - C(repository), C(full_name),
+      C(path_with_namespace), C(nameWithOwner), C(web_url), C(html_url), C(remote_url), C(repository_url),
+      C(http_url_to_repo), C(url), C(name). A table with other columns is refused; one without a header has
+      the repositories in its first column.
   type: raw
 external_projects:
   description:
     - Mappings from a vendor's project or branch to a repository or branch of the platform.
-    - A mapping is identified by its project and O(%(here)sexternal_projects[].external_branch_name). The project is
-      O(%(here)sexternal_projects[].external_project_id), else O(%(here)sexternal_projects[].external_id).
-    - Tenants do not show them. The mappings last applied are remembered in C(state_dir), and every mode starts from there as long as nobody
-      else changes the instance. If nothing is remembered, only O(%(here)sexternal_projects_mode=exact) works for an existing instance;
-      since it may replace mappings that nobody can see, O(%(here)smax_deselect) must then be V(-1).
+    - A mapping is identified by its project and O(%(here)sexternal_projects[].external_branch_name). The
+      project is O(%(here)sexternal_projects[].external_project_id), else
+      O(%(here)sexternal_projects[].external_id).
+    - Tenants do not show them. The mappings last applied are remembered in C(state_dir), and every mode
+      starts from there as long as nobody else changes the instance. If nothing is remembered, only
+      O(%(here)sexternal_projects_mode=exact) works for an existing instance; since it may replace mappings
+      that nobody can see, O(%(here)smax_deselect) must then be V(-1).
   type: list
   elements: dict
   suboptions:
@@ -207,8 +230,8 @@ external_projects:
       type: str
 external_projects_mode:
   description:
-    - V(merge) adds or changes the listed mappings, V(exact) makes the mappings equal to the list, V(remove) removes those that
-      match an entry in every field it gives.
+    - V(merge) adds or changes the listed mappings, V(exact) makes the mappings equal to the list, V(remove)
+      removes those that match an entry in every field it gives.
   type: str
   choices: [merge, exact, remove]
   default: merge
@@ -220,32 +243,37 @@ external_projects_update:
   default: always
 max_deselect:
   description:
-    - A change that deselects more repositories or mappings than this, or the last one, or that narrows O(%(here)sselection_type), is
-      refused, with the numbers. V(-1) allows every change.
+    - A change that deselects more repositories or mappings than this, or the last one, or that narrows
+      O(%(here)sselection_type), is refused, with the numbers. V(-1) allows every change.
     - A selection type that the tenant does not show, or that is unknown, counts as the widest.
-    - Replacing what the tenant selected on its own in a new instance whose scope has not been set yet does not count.
+    - Replacing what the tenant selected on its own in a new instance whose scope has not been set yet does
+      not count.
   type: int
   default: 10
 recreate:
   description:
-    - The type, domain, transporter and certificate of an instance cannot be updated. V(never) fails if one of them is known to differ.
-    - V(when_immutable_differs) deletes the instance, with its findings, mappings and webhooks, and creates it again with the same scope and
-      mappings. It is refused for types that need a person or a stack, without O(%(here)scredentials) if the type needs them, and if
-      it is not known whether the tenant can create the type again.
+    - The type, domain, transporter and certificate of an instance cannot be updated. V(never) fails if one of
+      them is known to differ.
+    - V(when_immutable_differs) deletes the instance, with its findings, mappings and webhooks, and creates it
+      again with the same scope and mappings. It is refused for types that need a person or a stack, without
+      O(%(here)scredentials) if the type needs them, and if it is not known whether the tenant can create the
+      type again.
     - A field that the tenant does not show counts as unknown, not as different.
   type: str
   choices: [never, when_immutable_differs]
   default: never
 backup_dir:
   description:
-    - Folder on the host that runs the module. Before an instance is deleted or recreated, or anything is deselected in it, it is saved
-      here, without secrets, as a data file for the playbook C(cortex_cloud.appsec.onboard).
+    - Folder on the host that runs the module. Before an instance is deleted or recreated, or anything is
+      deselected in it, it is saved here, without secrets, as a data file for the playbook
+      C(cortex_cloud.appsec.onboard).
   type: path
 wait:
   description:
     - After a creation or an update, wait until the tenant shows one of O(%(here)swait_for_status).
-    - V(WARNING) ends the wait too, with a warning. On V(ERROR), V(DISABLED), V(TRANSPORTER_CONNECTION_DISABLED) and V(DESTROYING) the
-      item fails at once, with the reason that the tenant gives. With any other word the wait continues until O(%(here)swait_timeout).
+    - V(WARNING) ends the wait too, with a warning. On V(ERROR), V(DISABLED),
+      V(TRANSPORTER_CONNECTION_DISABLED) and V(DESTROYING) the item fails at once, with the reason that the
+      tenant gives. With any other word the wait continues until O(%(here)swait_timeout).
   type: bool
   default: false
 wait_for_status:
@@ -261,15 +289,20 @@ wait_timeout:
   default: 120.0
 credentials_file:
   description:
-    - File on the host that runs the module for the one-time token of a new V(COLLECTOR), as JSON, readable only by its owner.
-    - Whether it can be written is checked before the request. An existing file is never overwritten, and two items cannot share a file.
-    - If the file of an existing collector is missing, a warning and C(pending_actions) say so, because its token cannot be read again.
+    - File on the host that runs the module for the one-time token of a new V(COLLECTOR), as JSON, readable
+      only by its owner.
+    - Whether it can be written is checked before the request. An existing file is never overwritten, and two
+      items cannot share a file.
+    - If the file of an existing collector is missing, a warning and C(pending_actions) say so, because its
+      token cannot be read again.
     - A collector whose token cannot be written is deleted again.
-    - If the response contains no token in a known form, the file holds the response, and the message says how to continue.
+    - If the response contains no token in a known form, the file holds the response, and the message says how
+      to continue.
   type: path
 return_credentials:
   description:
-    - Return the one-time token of a new V(COLLECTOR) in clear text as C(collector_credentials). Set C(no_log) on such a task.
+    - Return the one-time token of a new V(COLLECTOR) in clear text as C(collector_credentials). Set C(no_log)
+      on such a task.
     - Creating a V(COLLECTOR) requires this or O(%(here)scredentials_file).
   type: bool
   default: false

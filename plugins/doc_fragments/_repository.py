@@ -5,6 +5,7 @@
 
 Private to the collection.
 """
+
 from __future__ import annotations
 
 import textwrap
@@ -18,14 +19,14 @@ url:
   type: str
 match:
   description:
-    - Patterns of C(owner/name). All repositories that match one of them are meant. C(*) stands for any text within one segment of the
-      path, C(**) also across segments. Upper and lower case do not matter.
+    - Patterns of C(owner/name). All repositories that match one of them are meant. C(*) stands for any text
+      within one segment of the path, C(**) also across segments. Upper and lower case do not matter.
   type: list
   elements: str
 data_source:
   description:
-    - Of the repositories that match, only those of this data source, given by its ID, or as a dictionary of C(type), C(name),
-      C(identifier) and C(domain).
+    - Of the repositories that match, only those of this data source, given by its ID, or as a dictionary of
+      C(type), C(name), C(identifier) and C(domain).
   type: raw
 scanned_branches:
   description:
@@ -34,13 +35,14 @@ scanned_branches:
   elements: str
 primary_branch:
   description:
-    - Which of the scanned branches is the primary one. The tenant takes the branches and the primary one together; what is not given
-      stays as it is.
+    - Which of the scanned branches is the primary one. The tenant takes the branches and the primary one
+      together; what is not given stays as it is.
   type: str
 scan_configuration:
   description:
-    - What is scanned, and how. Only what is given is changed. The tenant takes each member as a whole, so what is not given of it is
-      sent as the tenant shows it; where the tenant does not show it, it has to be given.
+    - What is scanned, and how. Only what is given is changed. The tenant takes each member as a whole, so
+      what is not given of it is sent as the tenant shows it; where the tenant does not show it, it has to be
+      given.
   type: dict
   suboptions:
     excluded_paths:
@@ -113,7 +115,8 @@ class ModuleDocFragment:
 options:
   repositories:
     description:
-      - Several of the above in one task, each with its own settings. No repository may be meant by two of them.
+      - Several of the above in one task, each with its own settings. No repository may be meant by two of
+        them.
     type: list
     elements: dict
     suboptions:

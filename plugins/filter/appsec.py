@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The filters of the roles, and where their code is.
 
-Ansible loads a collection's filter files, all of them, in the process of each task that uses one filter. So this one only names
+Ansible loads a collection's filter files, all of them, in the process of each task that uses one filter. So
+this one only names
 them: what a filter does is loaded when a template calls it.
 """
 
@@ -35,7 +36,9 @@ FILTERS = {
 
 def _called(module: str, name: str) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
-        return getattr(import_module(f"ansible_collections.cortex_cloud.appsec.plugins.{module}"), name)(*args, **kwargs)
+        return getattr(import_module(f"ansible_collections.cortex_cloud.appsec.plugins.{module}"), name)(
+            *args, **kwargs
+        )
 
     return call
 

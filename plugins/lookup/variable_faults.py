@@ -70,12 +70,17 @@ class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         known = variables or {}
         faults = self._of_file(str(kwargs.get("data_file") or ""))
-        faults += [said for said in misspelt(known) if not any(said.split()[0] in fault.split() for fault in faults)]
+        faults += [
+            said for said in misspelt(known) if not any(said.split()[0] in fault.split() for fault in faults)
+        ]
         for name in sorted(KNOWN):
             if KNOWN[name] and name in known and name.partition("_")[0] in terms:
                 faults += filter(None, [wrong_kind(name, self._templar.template(known[name]))])
         for name in unread(load_extra_vars(self._loader)):
-            Display().warning(f"{name}, which was given with -e, is no variable of the collection: nothing of it reads that.")
+            Display().warning(
+                f"{name}, which was given with -e, is no variable of the collection: nothing of it reads "
+                f"that."
+            )
         return faults
 
     def _of_file(self, given: str) -> list[str]:
@@ -83,16 +88,19 @@ class LookupModule(LookupBase):
             return []
         path = project_path(given)
         if not os.path.exists(path):
-            # Ansible passes over a missing vars file in silence, and would go on with what the inventory says.
+            # Ansible passes over a missing vars file in silence, and would go on with what the inventory
+            # says.
             return [f"onboard_file {given} does not exist (looked for {path})."]
         with open(self._loader.get_real_file(path), encoding="utf-8", errors="replace") as file:
             names = names_set(file.read())
         faults = [f"onboard_file {given}: {said}" for said in unknown_in_file(names)]
         approvals = [name for name in APPROVALS if name in names]
         if approvals:
-            # Approving is for somebody else than who writes the list. Extra variables, the inventory and a controller can give a digest.
+            # Approving is for somebody else than who writes the list. Extra variables, the inventory and a
+            # controller can give a digest.
             faults.append(
-                f"onboard_file {given} sets {' and '.join(approvals)}, so whoever writes it would approve their own plan: take that out, "
+                f"onboard_file {given} sets {' and '.join(approvals)}, so whoever writes it would approve "
+                f"their own plan: take that out, "
                 "and give the digest with -e. Nothing was sent."
             )
         return faults

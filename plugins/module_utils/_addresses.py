@@ -5,6 +5,7 @@
 
 Private to the collection, floor 0.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -15,7 +16,14 @@ import typing as t
 import unicodedata
 from urllib.parse import quote, unquote
 
-GITHUB, GITLAB, BITBUCKET, BITBUCKET_DC, AZURE, CODE_COMMIT = "github", "gitlab", "bitbucket", "bitbucket_dc", "azure", "code_commit"
+GITHUB, GITLAB, BITBUCKET, BITBUCKET_DC, AZURE, CODE_COMMIT = (
+    "github",
+    "gitlab",
+    "bitbucket",
+    "bitbucket_dc",
+    "azure",
+    "code_commit",
+)
 # The hosts whose product is known, each under the name of its web pages.
 _PUBLIC = {
     "github.com": ("github.com", GITHUB),
@@ -46,9 +54,9 @@ _BITBUCKET_SSH = "7999"
 def host_key(text: str) -> str:
     """One spelling of a host, for comparison: "ghe.example.com" of "https://me@GHE.example.com.:443/".
 
-    Scheme, user, a default port, case, a trailing dot, the brackets of IPv6 and the two spellings of international names do not
-    matter. A port that is not the scheme's own stays, and so does a path below which a product lies (example.com/gitlab). Empty when
-    no host is named.
+    Scheme, user, a default port, case, a trailing dot, the brackets of IPv6 and the two spellings of
+    international names do not matter. A port that is not the scheme's own stays, and so does a path below
+    which a product lies (example.com/gitlab). Empty when no host is named.
     """
     scheme, rest = _without_scheme(unicodedata.normalize("NFKC", text.strip()))
     authority, _slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].replace("\\", "/").partition("/")
@@ -104,9 +112,11 @@ def _name(host: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Repository:
-    """One repository. host: as host_key gives it, empty where the text names none. path: "Org/My Project/repo", as its product spells it.
+    """One repository. host: as host_key gives it, empty where the text names none. path: "Org/My
+    Project/repo", as its product spells it.
 
-    ssh: whether it was written for SSH, so that the port of its web pages is not known. url: of its web page; empty without a host.
+    ssh: whether it was written for SSH, so that the port of its web pages is not known. url: of its web page;
+    empty without a host.
     product: one of the words above, or empty.
     """
 
@@ -118,21 +128,27 @@ class Repository:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What it is compared by. Two of the same host and path are one repository; without a host it is known by its path alone."""
+        """What it is compared by. Two of the same host and path are one repository; without a host it is
+        known by its path alone.
+        """
         return self.host, path_key(self.path, self.product)
 
 
 def path_key(path: str, product: str = "") -> str:
-    """One spelling of a repository's path, for comparison: upper and lower case count for AWS CodeCommit alone."""
+    """One spelling of a repository's path, for comparison: upper and lower case count for AWS CodeCommit
+    alone.
+    """
     path = unicodedata.normalize("NFC", path.strip().strip("/"))
     return path if product == CODE_COMMIT else unicodedata.normalize("NFC", path.lower())
 
 
 def repository_of(text: str, product: str = "") -> Repository:
-    """The repository that a text names: the URL of a web page or a clone, an SSH URL, git@host:path, or its path alone.
+    """The repository that a text names: the URL of a web page or a clone, an SSH URL, git@host:path, or its
+    path alone.
 
-    product: of the host, where that is known otherwise. A host needs a scheme, a user before it, or to be a public one: acme.io/sub/api
-    is a path, since groups may be called so. Raises ValueError for a text that names no repository.
+    product: of the host, where that is known otherwise. A host needs a scheme, a user before it, or to be a
+    public one: acme.io/sub/api is a path, since groups may be called so. Raises ValueError for a text that
+    names no repository.
     """
     text = unicodedata.normalize("NFC", text.strip())
     scheme, rest = _without_scheme(text)
@@ -162,11 +178,16 @@ def _segments(path: str) -> list[str]:
     return found
 
 
-def _of_product(host: str, port: str, scheme: str, segments: list[str], ssh: bool, product: str) -> Repository:
+def _of_product(
+    host: str, port: str, scheme: str, segments: list[str], ssh: bool, product: str
+) -> Repository:
     user_port = port if not ssh and port not in _DEFAULT_PORTS[scheme] else ""
     if host.endswith(_VISUAL_STUDIO) and host not in _PUBLIC:
         # The older address of an organization of Azure DevOps.
-        segments, host = [host.removesuffix(_VISUAL_STUDIO), *(s for s in segments if s != "DefaultCollection")], "visualstudio.com"
+        segments, host = (
+            [host.removesuffix(_VISUAL_STUDIO), *(s for s in segments if s != "DefaultCollection")],
+            "visualstudio.com",
+        )
         product = AZURE
     elif host in _PUBLIC:
         host, product = _PUBLIC[host]
@@ -178,12 +199,20 @@ def _of_product(host: str, port: str, scheme: str, segments: list[str], ssh: boo
     at = f"{host}:{user_port}" if user_port else host
     if host == "visualstudio.com":
         organization, _slash, rest = below.partition("/")
-        return Repository("dev.azure.com", path, ssh, f"https://{quote(organization)}{_VISUAL_STUDIO}/{quote(rest)}", product)
+        return Repository(
+            "dev.azure.com",
+            path,
+            ssh,
+            f"https://{quote(organization)}{_VISUAL_STUDIO}/{quote(rest)}",
+            product,
+        )
     return Repository(at, path, ssh, f"{scheme}://{at}/{quote(below, safe='/~:@!$&()*+,;=')}", product)
 
 
 def _path(segments: list[str], _ssh: bool) -> tuple[str, str]:
-    """(path, what follows the host in its URL) where the product is not known: forms that only one product has."""
+    """(path, what follows the host in its URL) where the product is not known: forms that only one product
+    has.
+    """
     for known in (_azure, _bitbucket_dc):
         path = known(segments, False)
         if path[0] != "/".join(segments):
@@ -245,7 +274,9 @@ def _bitbucket_dc_known(segments: list[str], ssh: bool) -> tuple[str, str]:
 
 
 def _code_commit(segments: list[str], _ssh: bool) -> tuple[str, str]:
-    return ("/".join(segments[2:]) if segments[:2] == ["v1", "repos"] else "/".join(segments)), "/".join(segments)
+    return ("/".join(segments[2:]) if segments[:2] == ["v1", "repos"] else "/".join(segments)), "/".join(
+        segments
+    )
 
 
 _PATHS: dict[str, t.Callable[[list[str], bool], tuple[str, str]]] = {

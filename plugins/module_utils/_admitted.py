@@ -5,6 +5,7 @@
 
 Private to the collection, floor 1.
 """
+
 from __future__ import annotations
 
 import json
@@ -25,13 +26,16 @@ _LARGEST = 2**64
 
 
 class Unreadable(str):
-    """Stands for what was there and cannot be handled: repaired text, or "" for all else. Nothing that holds one is ever sent back."""
+    """Stands for what was there and cannot be handled: repaired text, or "" for all else. Nothing that holds
+    one is ever sent back.
+    """
 
     __slots__ = ()
 
 
 def admit(value: t.Any, depth: int = 0) -> t.Any:
-    """A copy of decoded JSON in which every text is whole, every number finite, every key ordinary and no value nested deeper than DEEPEST.
+    """A copy of decoded JSON in which every text is whole, every number finite, every key ordinary and no
+    value nested deeper than DEEPEST.
 
     What is not so is Unreadable.
     """
@@ -48,7 +52,9 @@ def admit(value: t.Any, depth: int = 0) -> t.Any:
         return {key: admit(inner, depth + 1) for key, inner in value.items()}
     if value is None or isinstance(value, bool):
         return value
-    readable = (isinstance(value, int) and abs(value) < _LARGEST) or (isinstance(value, float) and math.isfinite(value))
+    readable = (isinstance(value, int) and abs(value) < _LARGEST) or (
+        isinstance(value, float) and math.isfinite(value)
+    )
     return value if readable else Unreadable()
 
 

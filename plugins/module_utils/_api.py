@@ -5,6 +5,7 @@
 
 Private to the collection, floor 2.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -22,29 +23,36 @@ from ._http.signing import CollectorToken
 INSTANCES = "/public_api/appsec/v1/data_source_instances"
 # Where the previous generation has them (docs/api.md: previous.path).
 PREVIOUS = "/public_api/appsec/v1/integrations"
-# The guide's own table has this path for deletion; every other source has the one above (docs/api.md: delete.path).
+# The guide's own table has this path for deletion; every other source has the one above (docs/api.md:
+# delete.path).
 SHORT_DELETE = "/public_api/appsec/v1"
 COLLECTORS = "/public_api/appsec/v1/collectors"
 REPOSITORIES = "/public_api/appsec/v1/repositories"
 PAGE = 100
 # Of a list; a tenant with more repositories than a million has something else wrong.
 MOST_PAGES = 10_000
-# Pages that are asked for at once, twice as many each time: so at most as many are asked for in vain as there are.
+# Pages that are asked for at once, twice as many each time: so at most as many are asked for in vain as there
+# are.
 MOST_TOGETHER = 8
 HEALTHCHECK = "/public_api/v1/healthcheck"
 # (docs/api.md: upload.503, upload.disabled)
-_UPLOAD_FINAL = {503: "This is how the API refuses uploads to a disabled collector: enable it in the console."}
+_UPLOAD_FINAL = {
+    503: "This is how the API refuses uploads to a disabled collector: enable it in the console."
+}
 
 # Takes what was asked for out of a body; None when it is not there.
 Form = t.Callable[[t.Any], t.Any]
 
 
 class Api:
-    """One tenant's API. Instances are passed in and out in the API's own shape (camelCase), unwrapped from any envelope."""
+    """One tenant's API. Instances are passed in and out in the API's own shape (camelCase), unwrapped from
+    any envelope.
+    """
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        # Where this tenant has the instances, and whether it was seen that it does: found once, by the first call that needs it.
+        # Where this tenant has the instances, and whether it was seen that it does: found once, by the first
+        # call that needs it.
         self._instances, self._seen = INSTANCES, False
 
     @property
@@ -54,13 +62,16 @@ class Api:
 
     @property
     def generation(self) -> str | None:
-        """Of the tenant's API: "current", or "previous", which creates nothing; None while no call has shown it."""
+        """Of the tenant's API: "current", or "previous", which creates nothing; None while no call has shown
+        it.
+        """
         return ("previous" if self._instances == PREVIOUS else "current") if self._seen else None
 
     def _ask(self, call: Call, form: Form | None = None) -> Answer:
         """Send a call. What the tenant says comes in through here and nowhere else, as admit() leaves it.
 
-        form: takes what was asked for out of the body; when it finds nothing, the answer is refused as unreadable.
+        form: takes what was asked for out of the body; when it finds nothing, the answer is refused as
+        unreadable.
         """
         answer = self.client.send(call)
         body = admit(answer.body)
@@ -88,7 +99,14 @@ class Api:
         def call() -> Call:
             if method == "POST":
                 self.refuse_creation(subject)
-            return Call(method, self._instances + tail, operation, subject, body=self._taken(body), expect_json=expect_json)
+            return Call(
+                method,
+                self._instances + tail,
+                operation,
+                subject,
+                body=self._taken(body),
+                expect_json=expect_json,
+            )
 
         try:
             answer = self._ask(call(), form)
@@ -103,9 +121,11 @@ class Api:
         return answer
 
     def _find(self, missing: ApiError, *, is_list: bool) -> Answer:
-        """Tell apart an unknown id, a tenant of the previous generation and a wrong host. Returns the list that the tenant has.
+        """Tell apart an unknown id, a tenant of the previous generation and a wrong host. Returns the list
+        that the tenant has.
 
-        missing: the 404 that was met. is_list: whether that was the list's. Raises the list's 404 where there is neither list.
+        missing: the 404 that was met. is_list: whether that was the list's. Raises the list's 404 where there
+        is neither list.
         """
         if not is_list:
             try:
@@ -142,7 +162,8 @@ class Api:
         """Raises CannotCreate where the tenant is known to create nothing through its API."""
         if self.generation == "previous":
             said = (
-                " cannot be created through the API: this tenant is of the previous generation, which has no creation. "
+                " cannot be created through the API: this tenant is of the previous generation, which has no "
+                "creation. "
                 "Connect it in the console, then run again."
             )
             raise CannotCreate(said, subject=subject)
@@ -169,24 +190,35 @@ class Api:
         return t.cast(Raw, answer.body)
 
     def create_data_source(self, body: Raw, subject: str = "") -> Raw:
-        """Create; sent once. Returns the reply with at least an id, and a collector's one-time token (docs/api.md: create.200).
+        """Create; sent once. Returns the reply with at least an id, and a collector's one-time token
+        (docs/api.md: create.200).
 
-        Raises ApiError with `ambiguous` when the instance may exist although no usable reply came; CannotCreate, and sends nothing, where
-        the API has no creation.
+        Raises ApiError with `ambiguous` when the instance may exist although no usable reply came;
+        CannotCreate, and sends nothing, where the API has no creation.
         """
         self.client.redactor.add(*secrets_in({"credentials": body.get("credentials")}))
-        return t.cast(Raw, self._ask_instances("POST", "create data source", subject, form=_unwrap_item, body=body).body)
+        return t.cast(
+            Raw, self._ask_instances("POST", "create data source", subject, form=_unwrap_item, body=body).body
+        )
 
     def update_data_source(self, instance_id: str, body: Raw, subject: str = "") -> None:
-        """Replace scope, mappings and settings. The reply may be empty: read the instance afterwards (docs/api.md: update.200)."""
+        """Replace scope, mappings and settings. The reply may be empty: read the instance afterwards
+        (docs/api.md: update.200).
+        """
         self._ask_instances(
-            "PUT", "update data source", subject or f"id {instance_id}", instance_id, body=body, expect_json=False
+            "PUT",
+            "update data source",
+            subject or f"id {instance_id}",
+            instance_id,
+            body=body,
+            expect_json=False,
         )
 
     def delete_data_source(self, instance_id: str, subject: str = "") -> None:
         """Delete; an instance that is already gone is a success (docs/api.md: delete.path).
 
-        When the reference path answers 404 or 405 while a read still finds the instance, the guide's short path is tried once.
+        When the reference path answers 404 or 405 while a read still finds the instance, the guide's short
+        path is tried once.
         """
         subject = subject or f"id {instance_id}"
         try:
@@ -210,16 +242,20 @@ class Api:
         subject: str = "",
         timeout: float | None = None,
     ) -> Answer:
-        """Send one SARIF document; sent once unless the tenant refused to look at it (docs/api.md: upload.call).
+        """Send one SARIF document; sent once unless the tenant refused to look at it (docs/api.md:
+        upload.call).
 
-        Returns the answer, whose body is the object with the tenant's words, without an envelope; {} when there is none. Raises ApiError
-        with `ambiguous` when the answer has the status of a success and is none (docs/api.md: upload.201, upload.accepted).
-        upload_url: the collector's own URL, used as it is. token: the collector's own; without it the tenant key signs, and
-        then upload_url must have the tenant's origin. query: repository_id, repository_url, branch.
+        Returns the answer, whose body is the object with the tenant's words, without an envelope; {} when
+        there is none. Raises ApiError with `ambiguous` when the answer has the status of a success and is
+        none (docs/api.md: upload.201, upload.accepted).
+        upload_url: the collector's own URL, used as it is. token: the collector's own; without it the tenant
+        key signs, and then upload_url must have the tenant's origin. query: repository_id, repository_url,
+        branch.
         """
         if upload_url and not token and urlsplit(upload_url)[:2] != urlsplit(self.client.origin())[:2]:
             raise InputError(
-                f"upload_url is on {urlsplit(upload_url).netloc}, another host than api_url: the tenant key is not sent there. "
+                f"upload_url is on {urlsplit(upload_url).netloc}, another host than api_url: the tenant key "
+                f"is not sent there. "
                 "Give collector_token_id and collector_token, or collector_id instead of upload_url."
             )
         path = urlsplit(upload_url).path if upload_url else f"{COLLECTORS}/{_segment(collector_id)}"
@@ -239,20 +275,34 @@ class Api:
             answer = self._ask(call)
         except ApiError as exc:
             if exc.status and exc.status < 300:
-                # A page in place of an answer: who sent it, and whether the tenant saw the document, cannot be known.
+                # A page in place of an answer: who sent it, and whether the tenant saw the document, cannot
+                # be known.
                 raise dataclasses.replace(exc, ambiguous=True) from None
             raise
         if names_error(answer.body):
             words = f"but the answer names an error: {self.client.quoted(words_of(answer.body), json.dumps(answer.body))}"
-            raise ApiError(call.operation, subject, method="POST", path=path, status=answer.status, words=words, ambiguous=True)
+            raise ApiError(
+                call.operation,
+                subject,
+                method="POST",
+                path=path,
+                status=answer.status,
+                words=words,
+                ambiguous=True,
+            )
         return dataclasses.replace(answer, body=_unwrap_words(answer.body))
 
     def list_repositories(
-        self, *, search: str | None = None, source: str | None = None, keep: t.Callable[[Raw], Raw | None] = lambda one: one
+        self,
+        *,
+        search: str | None = None,
+        source: str | None = None,
+        keep: t.Callable[[Raw], Raw | None] = lambda one: one,
     ) -> tuple[list[Raw], bool]:
         """All repositories that the tenant lists, page by page, and whether it seems to have shown them all.
 
-        keep: what is kept of each one while the pages come, None for nothing, so that a long list takes no more memory than its result.
+        keep: what is kept of each one while the pages come, None for nothing, so that a long list takes no
+        more memory than its result.
 
         Some tenants ignore the offset: then the pages repeat, and the first one is all there is to be had
         (docs/api.md: repositories.offset). Raises ApiError for a list without end.
@@ -261,11 +311,15 @@ class Api:
 
         def page_at(offset: int) -> list[t.Any]:
             query = {"limit": str(PAGE), "offset": str(offset), **filters}
-            return t.cast(list[t.Any], self._ask(Call("GET", REPOSITORIES, "list repositories", query=query), _unwrap_list).body)
+            return t.cast(
+                list[t.Any],
+                self._ask(Call("GET", REPOSITORIES, "list repositories", query=query), _unwrap_list).body,
+            )
 
         kept: list[Raw] = []
         seen: set[str] = set()
-        # Pages that were asked for together, by their offset; one that does not follow on what was found is asked for anew.
+        # Pages that were asked for together, by their offset; one that does not follow on what was found is
+        # asked for anew.
         ahead: dict[int, list[t.Any]] = {}
         size, together = 0, 1
         for page_number in range(MOST_PAGES):
@@ -276,7 +330,11 @@ class Api:
                 ahead = dict(zip(offsets, each(self.client, page_at, offsets, reading=False)))
                 together = min(2 * together, MOST_TOGETHER) if size else 1
             page = ahead.pop(at)
-            fresh = {str(r["id"]): r for r in page if isinstance(r, dict) and _is_id(r.get("id")) and str(r["id"]) not in seen}
+            fresh = {
+                str(r["id"]): r
+                for r in page
+                if isinstance(r, dict) and _is_id(r.get("id")) and str(r["id"]) not in seen
+            }
             seen.update(fresh)
             kept += filter(None, map(keep, fresh.values()))
             if not fresh:
@@ -302,12 +360,21 @@ class Api:
     def get_scan_configuration(self, repository_id: str, subject: str = "") -> Raw:
         """What is scanned in a repository, in the API's shape (docs/api.md: repository.scans)."""
         path = f"{REPOSITORIES}/{_segment(repository_id)}/scan-configuration"
-        return t.cast(Raw, self._ask(Call("GET", path, "read the scan configuration of", subject), _unwrap_configuration).body)
+        return t.cast(
+            Raw,
+            self._ask(
+                Call("GET", path, "read the scan configuration of", subject), _unwrap_configuration
+            ).body,
+        )
 
     def update_scan_configuration(self, repository_id: str, body: Raw, subject: str = "") -> None:
-        """Replace the members that are given, each as a whole. The reply is empty (docs/api.md: repository.scans)."""
+        """Replace the members that are given, each as a whole. The reply is empty (docs/api.md:
+        repository.scans).
+        """
         path = f"{REPOSITORIES}/{_segment(repository_id)}/scan-configuration"
-        self._ask(Call("PUT", path, "change the scan configuration of", subject, body=body, expect_json=False))
+        self._ask(
+            Call("PUT", path, "change the scan configuration of", subject, body=body, expect_json=False)
+        )
 
     def update_branches(self, repository_id: str, names: list[str], primary: str, subject: str = "") -> None:
         """Replace the branches that are scanned. The reply is empty (docs/api.md: repository.branches)."""
@@ -315,9 +382,13 @@ class Api:
         body = {"selectedBranches": names, "primaryBranch": primary}
         self._ask(Call("PUT", path, "change the scanned branches of", subject, body=body, expect_json=False))
 
-    def ask(self, method: str, path: str, body: Raw | None = None, query: dict[str, str] | None = None) -> Answer:
+    def ask(
+        self, method: str, path: str, body: Raw | None = None, query: dict[str, str] | None = None
+    ) -> Answer:
         """The answer to any call, in its envelope: for what looks at how a tenant answers. Raises ApiError."""
-        return self._ask(Call(method, path, "verify the tenant", query=query, body=body, expect_json=method == "GET"))
+        return self._ask(
+            Call(method, path, "verify the tenant", query=query, body=body, expect_json=method == "GET")
+        )
 
     def healthcheck(self) -> Answer:
         """Ask whether a tenant is there; its word is in the body's status (docs/api.md: tenant.health)."""
@@ -325,14 +396,20 @@ class Api:
 
 
 def _segment(identifier: str) -> str:
-    """An id as one part of a path. Raises InputError for what is none there: dots are taken out of a URL, and it would lead elsewhere."""
+    """An id as one part of a path. Raises InputError for what is none there: dots are taken out of a URL, and
+    it would lead elsewhere.
+    """
     if identifier.strip() in ("", ".", "..") or not identifier.isprintable():
-        raise InputError(f"the id {json.dumps(identifier[:80])} is none that a tenant can have: nothing was sent for it.")
+        raise InputError(
+            f"the id {json.dumps(identifier[:80])} is none that a tenant can have: nothing was sent for it."
+        )
     return quote(identifier, safe="")
 
 
 def _unwrap_list(body: t.Any) -> list[t.Any] | None:
-    """The list in any known envelope (bare, data, reply, reply.data); None when there is none (docs/api.md: list.envelope)."""
+    """The list in any known envelope (bare, data, reply, reply.data); None when there is none (docs/api.md:
+    list.envelope).
+    """
     for _depth in range(3):
         if isinstance(body, list):
             return body
@@ -343,14 +420,18 @@ def _unwrap_list(body: t.Any) -> list[t.Any] | None:
 
 
 def _instances_in(body: t.Any) -> list[Raw] | None:
-    """The list of instances; None when one has no id: an unreadable list taken for an empty one would create everything a second time."""
+    """The list of instances; None when one has no id: an unreadable list taken for an empty one would create
+    everything a second time.
+    """
     items = _unwrap_list(body)
     whole = items is not None and all(isinstance(i, dict) and _is_id(i.get("id")) for i in items)
     return items if whole else None
 
 
 def _unwrap_item(body: t.Any) -> Raw | None:
-    """The instance in any known envelope (root, data, reply, reply.data); None when nothing there has an id (docs/api.md: get.root)."""
+    """The instance in any known envelope (root, data, reply, reply.data); None when nothing there has an id
+    (docs/api.md: get.root).
+    """
     for _depth in range(3):
         if not isinstance(body, dict):
             return None
@@ -382,12 +463,17 @@ def _is_id(value: t.Any) -> bool:
 def _unwrap_words(body: t.Any) -> Raw:
     """What an upload came to, in any known envelope; {} when nothing is said."""
     holders = (body, body.get("reply"), body.get("data")) if isinstance(body, dict) else ()
-    return next((holder for holder in holders if isinstance(holder, dict) and {"status", "message"} & holder.keys()), {})
+    return next(
+        (holder for holder in holders if isinstance(holder, dict) and {"status", "message"} & holder.keys()),
+        {},
+    )
 
 
 def _unreadable(call: Call, answer: Answer) -> ApiError:
     shape = (
-        f"an object with {', '.join(sorted(map(str, answer.body))[:8])}" if isinstance(answer.body, dict) else type(answer.body).__name__
+        f"an object with {', '.join(sorted(map(str, answer.body))[:8])}"
+        if isinstance(answer.body, dict)
+        else type(answer.body).__name__
     )
     return ApiError(
         call.operation,

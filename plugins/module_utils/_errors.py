@@ -5,6 +5,7 @@
 
 Private to the collection, floor 0.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -22,9 +23,10 @@ _ERROR_KEYS = ("errorCode", "error_code", "err_code", "err_msg", "error", "error
 class CortexError(Exception):
     """A failure that a user reads as one line.
 
-    subject: the object that the message names, such as 'SNYK "snyk-eu" (id 12)'; empty when it names none. It is put in front of the
-    rest of the message.
-    changed: whether the tenant is known to be different from before. details() holds the same as data, without secrets.
+    subject: the object that the message names, such as 'SNYK "snyk-eu" (id 12)'; empty when it names none. It
+    is put in front of the rest of the message.
+    changed: whether the tenant is known to be different from before. details() holds the same as data,
+    without secrets.
     """
 
     changed: t.ClassVar[bool] = False
@@ -39,15 +41,24 @@ class CortexError(Exception):
     def as_result(self) -> dict[str, t.Any]:
         """The failure as the result of a module or a command."""
         details = self.details()
-        return {"failed": True, "changed": self.changed, "msg": str(self), **({"api_error": details} if details else {})}
+        return {
+            "failed": True,
+            "changed": self.changed,
+            "msg": str(self),
+            **({"api_error": details} if details else {}),
+        }
 
 
 class InputError(CortexError):
-    """What the user wrote cannot be done: where it stands, what is wrong, what to do. Nothing was sent for it."""
+    """What the user wrote cannot be done: where it stands, what is wrong, what to do. Nothing was sent for
+    it.
+    """
 
 
 class TenantError(CortexError):
-    """The tenant refused, or its response is not what was asked for, or it holds something else than was planned on."""
+    """The tenant refused, or its response is not what was asked for, or it holds something else than was
+    planned on.
+    """
 
 
 class CannotCreate(TenantError):
@@ -55,7 +66,9 @@ class CannotCreate(TenantError):
 
 
 class BusyError(CortexError):
-    """Others hold what this step needs (the request budget, an instance's lock), for longer than it waits. The step sent nothing."""
+    """Others hold what this step needs (the request budget, an instance's lock), for longer than it waits.
+    The step sent nothing.
+    """
 
 
 class Interrupted(CortexError):
@@ -74,7 +87,12 @@ class PartlyDone(CortexError):
     changed = True
 
     def __init__(
-        self, what: str, cause: CortexError | None = None, how: str = "Run again to complete it.", *, subject: str = ""
+        self,
+        what: str,
+        cause: CortexError | None = None,
+        how: str = "Run again to complete it.",
+        *,
+        subject: str = "",
     ) -> None:
         super().__init__(f"{what}: {cause} {how}" if cause else f"{what}. {how}", subject=subject)
         self.cause = cause
@@ -102,8 +120,10 @@ class ApiError(TenantError):
     status: HTTP status, or None when no response came. words: what the API said, already redacted.
     hint: what the user can do. ambiguous: the request may have been carried out although no success was seen.
     attempts: how often it was sent. earlier: what other outcomes came before the last.
-    retry_after: seconds the tenant asked to wait. clock_skew: seconds by which the tenant's clock is ahead of ours.
-    from_platform: whether it has the form of the platform's own errors (docs/api.md: error.gateway), so that a tenant said it.
+    retry_after: seconds the tenant asked to wait. clock_skew: seconds by which the tenant's clock is ahead of
+    ours.
+    from_platform: whether it has the form of the platform's own errors (docs/api.md: error.gateway), so that
+    a tenant said it.
     """
 
     operation: str
@@ -125,7 +145,11 @@ class ApiError(TenantError):
         line = f"{what}: {self.outcome()}".rstrip(": ")
         if self.method:
             tries = f", {self.attempts} attempts" if self.attempts > 1 else ""
-            tries += f"; before that: {'; '.join(words[:120] for words in self.earlier[:4])}" if self.earlier else ""
+            tries += (
+                f"; before that: {'; '.join(words[:120] for words in self.earlier[:4])}"
+                if self.earlier
+                else ""
+            )
             line += f" ({self.method} {self.path}{tries})"
         return f"{line}. {self.hint}" if self.hint else f"{line}."
 
@@ -146,9 +170,10 @@ class ApiError(TenantError):
 
 
 def did_you_mean(word: str, known: t.Collection[str], alike: float = 0.7) -> str:
-    """" Did you mean X?" for the only known word that begins so, or for a typing error in one; else empty.
+    """ " Did you mean X?" for the only known word that begins so, or for a typing error in one; else empty.
 
-    alike: how much of the two words must be the same, from 0 to 1; 1 asks for the same word, in which case nothing is said.
+    alike: how much of the two words must be the same, from 0 to 1; 1 asks for the same word, in which case
+    nothing is said.
     """
     begun = [each for each in known if word and each.startswith(word)]
     close = begun if len(begun) == 1 else difflib.get_close_matches(word[:100], known, 1, alike)
@@ -156,7 +181,9 @@ def did_you_mean(word: str, known: t.Collection[str], alike: float = 0.7) -> str
 
 
 def words_of(body: t.Any, text: str = "") -> str:
-    """What the API says went wrong, in any of the shapes that an error body may have, or the body itself; not redacted and not cut yet."""
+    """What the API says went wrong, in any of the shapes that an error body may have, or the body itself; not
+    redacted and not cut yet.
+    """
     if not isinstance(body, dict):
         return " ".join((json.dumps(body) if body not in (None, "") else text).split())
     for holder in (body.get("reply"), body.get("data"), body):
@@ -166,7 +193,11 @@ def words_of(body: t.Any, text: str = "") -> str:
             said = holder.get(key)
             if isinstance(said, str) and said:
                 metadata = holder["metadata"] if isinstance(holder.get("metadata"), dict) else {}
-                return said + _codes(holder) + _more(holder.get("details") or holder.get("err_extra") or metadata.get("err_extra"))
+                return (
+                    said
+                    + _codes(holder)
+                    + _more(holder.get("details") or holder.get("err_extra") or metadata.get("err_extra"))
+                )
     return json.dumps(body)
 
 
@@ -183,7 +214,11 @@ def names_error(body: t.Any) -> bool:
         return bool(_FAILED.search(body))
     if not isinstance(body, dict):
         return False
-    return any(_names_error(holder) for holder in (body, body.get("reply"), body.get("data")) if isinstance(holder, dict))
+    return any(
+        _names_error(holder)
+        for holder in (body, body.get("reply"), body.get("data"))
+        if isinstance(holder, dict)
+    )
 
 
 def _names_error(holder: dict[str, t.Any]) -> bool:
@@ -194,7 +229,10 @@ def _names_error(holder: dict[str, t.Any]) -> bool:
 
 def _more(details: t.Any) -> str:
     if isinstance(details, dict):
-        parts = [f"{field}: {inner.get('message') if isinstance(inner, dict) else inner}" for field, inner in details.items()]
+        parts = [
+            f"{field}: {inner.get('message') if isinstance(inner, dict) else inner}"
+            for field, inner in details.items()
+        ]
     elif isinstance(details, list):
         parts = [_place(d) if isinstance(d, dict) else str(d) for d in details]
     else:

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import datetime
@@ -56,7 +57,9 @@ def connection_from(args: Raw) -> Connection:
     """The connection that arguments and environment give; a blank one counts as not given. Raises InputError."""
     strange = [str(name) for name in args if name not in VARIABLES and name not in WATCHING]
     if strange:
-        raise InputError(f"{strange[0][:80]} is no argument of this source. Known: {', '.join((*VARIABLES, *WATCHING))}.")
+        raise InputError(
+            f"{strange[0][:80]} is no argument of this source. Known: {', '.join((*VARIABLES, *WATCHING))}."
+        )
     options: Raw = {}
     for name, variables in VARIABLES.items():
         value = args.get(name)
@@ -65,7 +68,13 @@ def connection_from(args: Raw) -> Connection:
             if not text:
                 continue
             value = text.lower() not in _YES if name == "validate_certs" else text
-        options[name] = yes_or_no(value, name) if name == "validate_certs" else number(value, name) if name in _NUMBERS else str(value)
+        options[name] = (
+            yes_or_no(value, name)
+            if name == "validate_certs"
+            else number(value, name)
+            if name in _NUMBERS
+            else str(value)
+        )
     if options.get("api_key_type", "advanced") not in ("standard", "advanced"):
         raise InputError("api_key_type must be standard or advanced.")
     return Connection(**options, user_agent="cortex_cloud.appsec/events")
@@ -93,7 +102,8 @@ def number(value: t.Any, name: str) -> float:
 class Watch:
     """Looks at a tenant again and again, and says what happened in between.
 
-    repositories: look at the tenant's repositories too. initial: say at the first look what is there already, as if it had just come.
+    repositories: look at the tenant's repositories too. initial: say at the first look what is there already,
+    as if it had just come.
     state_file: where the last look is kept over restarts; None for nowhere.
     """
 
@@ -108,11 +118,15 @@ class Watch:
         self.requests = 1
 
     def pause(self, interval: float) -> float:
-        """Seconds until the next look: longer than the interval where looking would take more than its share of the budget."""
+        """Seconds until the next look: longer than the interval where looking would take more than its share
+        of the budget.
+        """
         return max(interval, self.requests / (SHARE * self.api.client.connection.requests_per_second))
 
     def look(self) -> list[Raw]:
-        """What happened since the last look, each once. A tenant that cannot be read is an event too. Raises InputError for bad options."""
+        """What happened since the last look, each once. A tenant that cannot be read is an event too. Raises
+        InputError for bad options.
+        """
         self._at = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         try:
             now = self._read()
@@ -129,10 +143,18 @@ class Watch:
         return events
 
     def keep(self) -> None:
-        """Remember the last look: once its events are handed on, so that none is lost; at worst they come twice. Raises InputError."""
+        """Remember the last look: once its events are handed on, so that none is lost; at worst they come
+        twice. Raises InputError.
+        """
         if not self._file or self._seen is None:
             return
-        content = {"schema": SCHEMA, "version": VERSION, "tenant": self.api.tenant, "at": self._since, **self._seen}
+        content = {
+            "schema": SCHEMA,
+            "version": VERSION,
+            "tenant": self.api.tenant,
+            "at": self._since,
+            **self._seen,
+        }
         try:
             write_private(self._file, json.dumps(content, sort_keys=True))
         except OSError as exc:
@@ -157,7 +179,10 @@ class Watch:
             said = f"state_file {self._file} is about {held.get('tenant')}, not about {self.api.tenant}"
             raise InputError(f"{said}: give each tenant its own.")
         parts = {name: held.get(name) for name in _nothing()}
-        whole = all(isinstance(part, dict) and all(isinstance(one, dict) for one in part.values()) for part in parts.values())
+        whole = all(
+            isinstance(part, dict) and all(isinstance(one, dict) for one in part.values())
+            for part in parts.values()
+        )
         if not whole:
             return None
         self._since = str(held["at"])[:20] if held.get("at") else None
@@ -168,10 +193,14 @@ class Watch:
         self.requests = 1
         seen: Raw = {"data_sources": {item["id"]: _source(item) for item in sources}, "repositories": {}}
         if self._repositories:
-            found, _whole = fetch_repositories(self.api, Wanted(members=_READ), repository_id=None, search=None)
+            found, _whole = fetch_repositories(
+                self.api, Wanted(members=_READ), repository_id=None, search=None
+            )
             self.requests += 2 + len(found) // 100
             by_id = {item["id"]: label(item) for item in sources}
-            seen["repositories"] = {one["id"]: _repository(one, by_id) for one in found if one.get("is_archived") is not True}
+            seen["repositories"] = {
+                one["id"]: _repository(one, by_id) for one in found if one.get("is_archived") is not True
+            }
         return t.cast(Raw, hide_secret_keys(seen))
 
     def _event(self, name: str, **facts: t.Any) -> Raw:
@@ -186,7 +215,10 @@ def _nothing() -> Raw:
 def _source(item: Item) -> Raw:
     """What is remembered of a data source, and said of it in events."""
     return {
-        **{k: item.get(k) for k in ("id", "type", "name", "identifier", "status", "selection_type", "repositories_count")},
+        **{
+            k: item.get(k)
+            for k in ("id", "type", "name", "identifier", "status", "selection_type", "repositories_count")
+        },
         "hostname": get(item, "domain.hostname"),
         "subject": label(item),
         "health": status_of(item.get("status")).health,
@@ -198,11 +230,18 @@ def _repository(one: Raw, sources: dict[str, str]) -> Raw:
     facts = {k: one.get(k) for k in _SAID}
     holder = one.get("integration_id")
     broken = one.get("broken") or []
-    return {**facts, "data_source": sources.get(str(holder), holder), "selected": one.get("is_selected"), "broken": broken}
+    return {
+        **facts,
+        "data_source": sources.get(str(holder), holder),
+        "selected": one.get("is_selected"),
+        "broken": broken,
+    }
 
 
 def compare(before: Raw, now: Raw) -> t.Iterator[tuple[str, Raw]]:
-    """The events between two looks, each with its facts: data sources first, then repositories, each in the order of their ids."""
+    """The events between two looks, each with its facts: data sources first, then repositories, each in the
+    order of their ids.
+    """
     old, new = before["data_sources"], now["data_sources"]
     for its_id in sorted({*old, *new}):
         was, is_now = old.get(its_id), new.get(its_id)
@@ -223,9 +262,15 @@ def compare(before: Raw, now: Raw) -> t.Iterator[tuple[str, Raw]]:
 
 def _changed(was: Raw, is_now: Raw) -> t.Iterator[tuple[str, Raw]]:
     if was.get("status") != is_now["status"]:
-        states = {when: {k: one.get(k) for k in ("status", "health")} for when, one in (("before", was), ("after", is_now))}
+        states = {
+            when: {k: one.get(k) for k in ("status", "health")}
+            for when, one in (("before", was), ("after", is_now))
+        }
         yield "status_changed", {"data_source": is_now, **states, "reason": is_now["reason"]}
-    scope = {when: {k: one.get(k) for k in ("selection_type", "repositories_count")} for when, one in (("before", was), ("after", is_now))}
+    scope = {
+        when: {k: one.get(k) for k in ("selection_type", "repositories_count")}
+        for when, one in (("before", was), ("after", is_now))
+    }
     held, left = was.get("repositories_count"), is_now.get("repositories_count")
     fewer = isinstance(held, int) and isinstance(left, int) and left < held
     if fewer or _narrower(was.get("selection_type"), is_now["selection_type"]):

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 0.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -18,7 +19,8 @@ import uuid
 def write_private(path: str, content: str | bytes, *, mode: int = 0o600, new: bool = False) -> None:
     """Replace a file as a whole, or leave it as it is. Its folder must be there.
 
-    new: never replace one; FileExistsError when there is one. Raises OSError, whose strerror is in words; then nothing is left behind.
+    new: never replace one; FileExistsError when there is one. Raises OSError, whose strerror is in words;
+    then nothing is left behind.
     """
     with Draft(path, mode=mode) as draft:
         draft.write(content)
@@ -26,14 +28,22 @@ def write_private(path: str, content: str | bytes, *, mode: int = 0o600, new: bo
 
 
 class Draft:
-    """A file that has its room on the disk, but not its name yet. As a context it leaves nothing behind but what was published.
+    """A file that has its room on the disk, but not its name yet. As a context it leaves nothing behind but
+    what was published.
 
-    prefix: of the draft's own name, which goes on with random letters. name: the draft's whole name instead, for one who holds a lock: a
-    draft that a killed writer left is replaced. folder: a descriptor of the folder, which path is then a name in. Raises OSError.
+    prefix: of the draft's own name, which goes on with random letters. name: the draft's whole name instead,
+    for one who holds a lock: a draft that a killed writer left is replaced. folder: a descriptor of the
+    folder, which path is then a name in. Raises OSError.
     """
 
     def __init__(
-        self, path: str, *, mode: int = 0o600, prefix: str = ".draft-", name: str = "", folder: int | None = None
+        self,
+        path: str,
+        *,
+        mode: int = 0o600,
+        prefix: str = ".draft-",
+        name: str = "",
+        folder: int | None = None,
     ) -> None:
         self._target, self._folder = path, folder
         self.path = os.path.join(os.path.dirname(path), name or prefix + uuid.uuid4().hex[:12])
@@ -106,13 +116,18 @@ class Draft:
 
 
 def _refuse_others(path: str, folder: int | None = None) -> None:
-    """Raise OSError when what has this name is no file, such as a link: what it leads to is not for us to replace."""
+    """Raise OSError when what has this name is no file, such as a link: what it leads to is not for us to
+    replace.
+    """
     try:
         found = os.stat(path, dir_fd=folder, follow_symlinks=False).st_mode
     except (FileNotFoundError, NotADirectoryError):
         return
     if not stat.S_ISREG(found):
-        raise OSError(errno.EINVAL, "it is a link, and links are not followed" if stat.S_ISLNK(found) else "it is not a file")
+        raise OSError(
+            errno.EINVAL,
+            "it is a link, and links are not followed" if stat.S_ISLNK(found) else "it is not a file",
+        )
 
 
 def open_private(
@@ -120,11 +135,14 @@ def open_private(
 ) -> int:
     """A descriptor of a file that is changed in its place, made with mode 0600 if missing. Raises OSError.
 
-    What is planted there instead (a link of either kind, a pipe, a file of somebody else) is neither written to nor waited for.
-    folder: a descriptor of the folder, which path is then a name in. group: the id of a group that shares the file, mode 0660; whoever
-    in it made the file is as good as this user.
+    What is planted there instead (a link of either kind, a pipe, a file of somebody else) is neither written
+    to nor waited for.
+    folder: a descriptor of the folder, which path is then a name in. group: the id of a group that shares the
+    file, mode 0660; whoever in it made the file is as good as this user.
     """
-    handle = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o600, dir_fd=folder)
+    handle = os.open(
+        path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o600, dir_fd=folder
+    )
     try:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
@@ -169,7 +187,9 @@ def make_folders(directory: str, mode: int = 0o700) -> None:
 
 
 def prove_writable(path: str) -> None:
-    """Raise OSError unless a file of this name can be written, its folders made where they are missing. Nothing stays of the proof."""
+    """Raise OSError unless a file of this name can be written, its folders made where they are missing.
+    Nothing stays of the proof.
+    """
     _refuse_others(path)
     folder = os.path.dirname(full_path(path))
     while not os.path.lexists(folder):
@@ -181,18 +201,24 @@ def prove_writable(path: str) -> None:
 
 
 def refuse_other_file(path: str, begins: str) -> None:
-    """Raise OSError when this file is there and does not begin as what is to replace it: somebody else's work is not replaced."""
+    """Raise OSError when this file is there and does not begin as what is to replace it: somebody else's work
+    is not replaced.
+    """
     try:
         with open(path, "rb") as file:
             held = file.read(len(begins.encode()))
     except FileNotFoundError:
         return
     if held and held != begins.encode():
-        raise FileExistsError(errno.EEXIST, "it holds something else, which is not replaced: name another file, or move it away")
+        raise FileExistsError(
+            errno.EEXIST, "it holds something else, which is not replaced: name another file, or move it away"
+        )
 
 
 def full_path(path: str) -> str:
-    """The absolute path, with the home folder for ~. Raises OSError where nobody knows it: a folder called ~ is nobody's home."""
+    """The absolute path, with the home folder for ~. Raises OSError where nobody knows it: a folder called ~
+    is nobody's home.
+    """
     expanded = os.path.expanduser(path)
     if expanded.split(os.sep, 1)[0] == "~":
         raise FileNotFoundError(errno.ENOENT, "no home folder is known")

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 4.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -36,7 +37,9 @@ _YES = ("1", "true", "yes", "on", "y", "t")
 
 
 def environment(*names: str) -> str:
-    """Argument-spec fallback: the first of these environment variables that is not empty. A controller exports "" for a blank field."""
+    """Argument-spec fallback: the first of these environment variables that is not empty. A controller
+    exports "" for a blank field.
+    """
     for name in names:
         if os.environ.get(name, "").strip():
             return os.environ[name]
@@ -59,14 +62,34 @@ CONNECTION_SPEC: dict[str, dict[str, t.Any]] = {
         "no_log": False,
         "fallback": (environment, ["CORTEXCLOUD_API_KEY_TYPE"]),
     },
-    "validate_certs": {"type": "bool", "default": True, "fallback": (environment_inverted, ["CORTEXCLOUD_SKIP_SSL_VERIFY"])},
+    "validate_certs": {
+        "type": "bool",
+        "default": True,
+        "fallback": (environment_inverted, ["CORTEXCLOUD_SKIP_SSL_VERIFY"]),
+    },
     "ca_path": {"type": "path", "fallback": (environment, ["CORTEXCLOUD_CA_PATH", "REQUESTS_CA_BUNDLE"])},
     "expected_tenant": {"type": "str", "fallback": (environment, ["CORTEXCLOUD_EXPECTED_TENANT"])},
-    "request_timeout": {"type": "float", "default": 30.0, "fallback": (environment, ["CORTEXCLOUD_REQUEST_TIMEOUT"])},
-    "retry_deadline": {"type": "float", "default": 120.0, "fallback": (environment, ["CORTEXCLOUD_RETRY_DEADLINE"])},
-    "requests_per_second": {"type": "float", "default": 8.0, "fallback": (environment, ["CORTEXCLOUD_REQUESTS_PER_SECOND"])},
+    "request_timeout": {
+        "type": "float",
+        "default": 30.0,
+        "fallback": (environment, ["CORTEXCLOUD_REQUEST_TIMEOUT"]),
+    },
+    "retry_deadline": {
+        "type": "float",
+        "default": 120.0,
+        "fallback": (environment, ["CORTEXCLOUD_RETRY_DEADLINE"]),
+    },
+    "requests_per_second": {
+        "type": "float",
+        "default": 8.0,
+        "fallback": (environment, ["CORTEXCLOUD_REQUESTS_PER_SECOND"]),
+    },
     "rate_limit_dir": {"type": "path", "fallback": (environment, ["CORTEXCLOUD_RATE_LIMIT_DIR"])},
-    "rate_limit_url": {"type": "str", "no_log": True, "fallback": (environment, ["CORTEXCLOUD_RATE_LIMIT_URL"])},
+    "rate_limit_url": {
+        "type": "str",
+        "no_log": True,
+        "fallback": (environment, ["CORTEXCLOUD_RATE_LIMIT_URL"]),
+    },
     "state_dir": {"type": "path", "fallback": (environment, ["CORTEXCLOUD_STATE_DIR"])},
     "trace_file": {"type": "path", "fallback": (environment, ["CORTEXCLOUD_TRACE_FILE"])},
     "trace_names": {
@@ -79,7 +102,9 @@ CONNECTION_SPEC: dict[str, dict[str, t.Any]] = {
 
 
 class CortexModule(AnsibleModule):
-    """An AnsibleModule with the connection options, whose every result is free of secrets: those sent and those that come back."""
+    """An AnsibleModule with the connection options, whose every result is free of secrets: those sent and
+    those that come back.
+    """
 
     ansible_version: str
 
@@ -87,7 +112,9 @@ class CortexModule(AnsibleModule):
         self.redactor = Redactor()
         self._options_valid = False
         self._misread: list[str] = []
-        super().__init__(argument_spec={**CONNECTION_SPEC, **argument_spec}, supports_check_mode=True, **kwargs)
+        super().__init__(
+            argument_spec={**CONNECTION_SPEC, **argument_spec}, supports_check_mode=True, **kwargs
+        )
         self._options_valid = True
         if self._misread:
             self.fail_json(msg=f"{'; '.join(self._misread)}. Nothing was sent.")
@@ -100,7 +127,9 @@ class CortexModule(AnsibleModule):
         self.params = split_lists(self.params, self.argument_spec)
 
     def api(self) -> Api:
-        """The tenant these options point to. Raises InputError for options that cannot be right; asks for a key only when one is needed."""
+        """The tenant these options point to. Raises InputError for options that cannot be right; asks for a
+        key only when one is needed.
+        """
         if REQUESTS_ERROR:
             self.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_ERROR)
         options = {name: self.params[name] for name in CONNECTION_SPEC if self.params[name] is not None}
@@ -111,8 +140,8 @@ class CortexModule(AnsibleModule):
         return api
 
     def progress(self, api: Api) -> t.Callable[[dict[str, int]], None]:
-        """Writes the counts of a run to the file that the action plugin named, for it to show; without one, nothing. By one thread at a
-        time.
+        """Writes the counts of a run to the file that the action plugin named, for it to show; without one,
+        nothing. By one thread at a time.
         """
         path, last = os.environ.get("CORTEXCLOUD_PROGRESS_FILE"), 0.0
 
@@ -120,14 +149,19 @@ class CortexModule(AnsibleModule):
             nonlocal last
             if path and time.monotonic() - last > PROGRESS_SECONDS:
                 last = time.monotonic()
-                with contextlib.suppress(OSError), os.fdopen(open_private(path, os.O_RDWR), "r+", encoding="utf-8") as file:
+                with (
+                    contextlib.suppress(OSError),
+                    os.fdopen(open_private(path, os.O_RDWR), "r+", encoding="utf-8") as file,
+                ):
                     json.dump({**counts, **api.client.waits}, file)
                     file.truncate()
 
         return write
 
     def run(self, work: t.Callable[[Api], dict[str, t.Any]]) -> t.NoReturn:
-        """Call C(work) and end the module with what it returns; C(failed) in it, or a CortexError, ends in a failure."""
+        """Call C(work) and end the module with what it returns; C(failed) in it, or a CortexError, ends in a
+        failure.
+        """
         api = None
         try:
             api = self.api()
@@ -148,7 +182,9 @@ class CortexModule(AnsibleModule):
 
     @contextlib.contextmanager
     def _until_interrupted(self, interruption: Interruption) -> t.Iterator[None]:
-        """Listen to all signs of an interruption. After one, clear away what the controller would have: it may not be there to do so."""
+        """Listen to all signs of an interruption. After one, clear away what the controller would have: it
+        may not be there to do so.
+        """
         interruption.watch_reader()
         interruption.watch_controller(os.environ.get(VARIABLE, ""))
         with interruption.signals():
@@ -164,10 +200,14 @@ class CortexModule(AnsibleModule):
                         shutil.rmtree(self._tmpdir, ignore_errors=True)
 
     def log(self, msg: str, log_args: dict[str, t.Any] | None = None) -> None:
-        """Ansible writes the options to the system's log; it knows the secret options, but not the secrets inside a dict."""
+        """Ansible writes the options to the system's log; it knows the secret options, but not the secrets
+        inside a dict.
+        """
         # Called while the options are still being read.
         self.redactor.add(*secrets_in(self.params))
-        super().log(self.redactor.text(str(msg)), {k: self.redactor.text(str(v)) for k, v in (log_args or {}).items()})
+        super().log(
+            self.redactor.text(str(msg)), {k: self.redactor.text(str(v)) for k, v in (log_args or {}).items()}
+        )
 
     def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
         super().exit_json(**self._without_secrets(kwargs))
@@ -176,14 +216,17 @@ class CortexModule(AnsibleModule):
         super().fail_json(**self._without_secrets({"msg": msg, **kwargs}))
 
     def _without_secrets(self, result: dict[str, t.Any]) -> dict[str, t.Any]:
-        # Of a secret that is blank Ansible would put stars in the place of every blank, in the line that says so too.
+        # Of a secret that is blank Ansible would put stars in the place of every blank, in the line that says
+        # so too.
         self.no_log_values = {value for value in self.no_log_values if str(value).strip()}
         # What is meant to be handed over in clear; the caller asked for it by an option.
         released = result.pop("released", {})
-        # Ansible would add the options as they were given. When they were refused, a secret may stand under a misspelt name.
+        # Ansible would add the options as they were given. When they were refused, a secret may stand under a
+        # misspelt name.
         given = dict(self.params) if self._options_valid else {}
         invocation = {
-            name: HIDDEN if value is not None and self.argument_spec[name].get("no_log") else value for name, value in given.items()
+            name: HIDDEN if value is not None and self.argument_spec[name].get("no_log") else value
+            for name, value in given.items()
         }
         cleaned = {name: self.redactor.value(value) for name, value in result.items()}
         # What Ansible shows by itself; all else is data, and stays exact.

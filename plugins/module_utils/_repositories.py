@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -26,8 +27,28 @@ URLS = ("url", "repositoryUrl", "repository_url")
 SCANNED, BROKEN = "scanned_at", "broken"
 # What can be returned of a repository, when only some members are asked for; `id` always is.
 MEMBERS = (
-    *("name", "owner", "url", "source", "external_id", "organization_id", "project_id", "integration_id", "default_branch", "description"),
-    *("is_selected", "is_archived", "is_forked", "is_public", "is_billable", "creation_date", "last_scan_date", "observation_time"),
+    *(
+        "name",
+        "owner",
+        "url",
+        "source",
+        "external_id",
+        "organization_id",
+        "project_id",
+        "integration_id",
+        "default_branch",
+        "description",
+    ),
+    *(
+        "is_selected",
+        "is_archived",
+        "is_forked",
+        "is_public",
+        "is_billable",
+        "creation_date",
+        "last_scan_date",
+        "observation_time",
+    ),
     *("disk_size", "scanned_branch", "scanned_branches", "status", "scan_configuration", SCANNED, BROKEN),
 )
 _KEYS = ("type", "name", "identifier", "domain")
@@ -37,8 +58,8 @@ _KEYS = ("type", "name", "identifier", "domain")
 class Wanted:
     """Which repositories are asked for; None where it does not matter.
 
-    data_source: id of an instance. scanned_before: day before which the newest scan was, or there was none. members: what is returned of
-    each besides its id; None for all.
+    data_source: id of an instance. scanned_before: day before which the newest scan was, or there was none.
+    members: what is returned of each besides its id; None for all.
     """
 
     url: str | None = None
@@ -57,16 +78,24 @@ class Wanted:
         return self._cut(shown(raw)) if self._passes(raw) else None
 
     def _passes(self, raw: Raw) -> bool:
-        if self.url is not None and not any(isinstance(raw.get(k), str) and address(raw[k]) == address(self.url) for k in URLS):
+        if self.url is not None and not any(
+            isinstance(raw.get(k), str) and address(raw[k]) == address(self.url) for k in URLS
+        ):
             return False
-        if self.source and raw.get("source") is not None and str(raw["source"]).upper() != self.source.upper():
+        if (
+            self.source
+            and raw.get("source") is not None
+            and str(raw["source"]).upper() != self.source.upper()
+        ):
             return False
         if self.data_source is not None and raw.get("integrationId") != self.data_source:
             return False
         for name, wanted in (("isSelected", self.selected), ("isArchived", self.archived)):
             if wanted is not None and not (self._shows(raw, name) and raw[name] == wanted):
                 return False
-        if self.unhealthy is not None and not (self._shows(raw, "status") and bool(broken(raw)) == self.unhealthy):
+        if self.unhealthy is not None and not (
+            self._shows(raw, "status") and bool(broken(raw)) == self.unhealthy
+        ):
             return False
         return self.scanned_before is None or day_of(scanned_at(raw)) < self.scanned_before
 
@@ -77,11 +106,16 @@ class Wanted:
         return False
 
     def _cut(self, one: Raw) -> Raw:
-        return one if self.members is None else {k: v for k, v in one.items() if k == "id" or k in self.members}
+        return (
+            one if self.members is None else {k: v for k, v in one.items() if k == "id" or k in self.members}
+        )
 
 
-def fetch_repositories(api: Api, wanted: Wanted, *, repository_id: str | None, search: str | None) -> tuple[list[Raw], bool]:
-    """The repositories that pass, with snake_case keys, sorted by owner and name; and whether the list is whole.
+def fetch_repositories(
+    api: Api, wanted: Wanted, *, repository_id: str | None, search: str | None
+) -> tuple[list[Raw], bool]:
+    """The repositories that pass, with snake_case keys, sorted by owner and name; and whether the list is
+    whole.
 
     Raises InputError for an id that does not exist.
     """
@@ -93,11 +127,14 @@ def fetch_repositories(api: Api, wanted: Wanted, *, repository_id: str | None, s
         found = [kept] if (kept := wanted.keep(one)) else []
     else:
         found, whole = api.list_repositories(search=search, source=wanted.source, keep=wanted.keep)
-    return sorted(found, key=lambda r: (str(r.get("owner") or ""), str(r.get("name") or ""), str(r["id"]))), whole
+    return sorted(
+        found, key=lambda r: (str(r.get("owner") or ""), str(r.get("name") or ""), str(r["id"]))
+    ), whole
 
 
 def data_source_id(api: Api, given: t.Any) -> str | None:
-    """The id of the data source that is meant by an id or by a dictionary of type, name, identifier and domain.
+    """The id of the data source that is meant by an id or by a dictionary of type, name, identifier and
+    domain.
 
     Raises InputError when there is none, or when it cannot be told which.
     """
@@ -106,7 +143,10 @@ def data_source_id(api: Api, given: t.Any) -> str | None:
     strange = [k for k in given if k not in (*_KEYS, "id")] if isinstance(given, dict) else [given]
     if strange or not given:
         said = str(strange[0] if strange else given)[:80]
-        raise InputError(f"data_source: {said} is neither an id nor one of id, {', '.join(_KEYS)}.{did_you_mean(said, _KEYS)}")
+        raise InputError(
+            f"data_source: {said} is neither an id nor one of id, "
+            f"{', '.join(_KEYS)}.{did_you_mean(said, _KEYS)}"
+        )
     item = item_from(given)
     if item.get("id"):
         return str(item["id"])
@@ -114,7 +154,10 @@ def data_source_id(api: Api, given: t.Any) -> str | None:
     result = match(item, listed)
     if result.unread:
         unread = set(result.unread)
-        full = [Instance.read(api.get_data_source(one.id) or one.raw, one.raw) if one.id in unread else one for one in listed]
+        full = [
+            Instance.read(api.get_data_source(one.id) or one.raw, one.raw) if one.id in unread else one
+            for one in listed
+        ]
         result = match(item, full)
     if result.instance is None:
         raise InputError(result.undetermined or f"there is no data source {label(item)} in this tenant.")
@@ -136,12 +179,17 @@ def members_from(given: list[str] | None) -> list[str] | None:
     for word in given or []:
         if word != "id" and word not in MEMBERS:
             known = ", ".join(MEMBERS)
-            raise InputError(f"members: {word[:80]} is no member of a repository.{did_you_mean(word, MEMBERS)} Known: {known}.")
+            raise InputError(
+                f"members: {word[:80]} is no member of a repository.{did_you_mean(word, MEMBERS)} Known: "
+                f"{known}."
+            )
     return given
 
 
 def broken(raw: Raw) -> list[dict[str, str]]:
-    """Which parts of a repository's access do not work, and why as far as the tenant says (docs/api.md: repository.status)."""
+    """Which parts of a repository's access do not work, and why as far as the tenant says (docs/api.md:
+    repository.status).
+    """
     parts = raw.get("status")
     if not isinstance(parts, dict):
         return []
@@ -155,7 +203,9 @@ def broken(raw: Raw) -> list[dict[str, str]]:
 def scanned_at(raw: Raw) -> str:
     """When it was last scanned, on any branch, as the tenant writes it; empty when it does not say so."""
     branches = raw.get("scannedBranches")
-    dates = [b.get("lastScanDate") for b in branches if isinstance(b, dict)] if isinstance(branches, list) else []
+    dates = (
+        [b.get("lastScanDate") for b in branches if isinstance(b, dict)] if isinstance(branches, list) else []
+    )
     return max((str(date) for date in (raw.get("lastScanDate"), *dates) if date), default="")
 
 
@@ -198,13 +248,15 @@ def listing(found: list[Raw], whole: bool, wanted: Wanted | None = None) -> dict
         []
         if whole
         else [
-            f"The tenant repeats its pages: it showed {len(found)} repositories and may hold more. Use search to find others, "
+            f"The tenant repeats its pages: it showed {len(found)} repositories and may hold more. Use "
+            f"search to find others, "
             "and never treat this list as whole."
         ]
     )
     unshown = wanted.unshown if wanted else {}
     warnings += [
-        f"The tenant does not show {_snake_key(name)} of {count} repositories, which were left out: whether they pass is not known."
+        f"The tenant does not show {_snake_key(name)} of {count} repositories, which were left out: whether "
+        f"they pass is not known."
         for name, count in sorted(unshown.items())
     ]
     return {"changed": False, "repositories": found, "complete": whole, "warnings": warnings}

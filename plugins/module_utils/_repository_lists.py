@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -18,8 +19,9 @@ from ._addresses import repository_of
 from ._admitted import parsed
 from ._errors import InputError
 
-# How the exports of the platforms name a repository, in any spelling: "Path with namespace" is path_with_namespace. The full name
-# stands before the short one, and of the URLs that of the page before one that may be of an API.
+# How the exports of the platforms name a repository, in any spelling: "Path with namespace" is
+# path_with_namespace. The full name stands before the short one, and of the URLs that of the page before one
+# that may be of an API.
 PATHS = ("repository", "full_name", "path_with_namespace", "nameWithOwner")
 URLS = ("web_url", "html_url", "remote_url", "repository_url", "http_url_to_repo", "url")
 _OF_AN_API = re.compile(r"https?://(api\.|[^/]+/(api/|.*/_apis/))", re.IGNORECASE)
@@ -32,12 +34,15 @@ def columns_of(urls: bool) -> tuple[str, ...]:
     return (*URLS, *PATHS, "name") if urls else (*PATHS, *URLS, "name")
 
 
-def read_names(given: t.Sequence[t.Any] | str, where: str, urls: bool = False) -> tuple[list[str], bytes | None]:
-    """The repositories that a list or a file names, in its order, doubles and all; and the content of the file, if it is one.
+def read_names(
+    given: t.Sequence[t.Any] | str, where: str, urls: bool = False
+) -> tuple[list[str], bytes | None]:
+    """The repositories that a list or a file names, in its order, doubles and all; and the content of the
+    file, if it is one.
 
-    given: the list, or the path of a file, relative to the working directory. where: the option, as an error calls it. urls: of a table
-    or of entries with members that have both, take the URL, which tells the host, and not the path. Raises InputError that names the
-    option and the file.
+    given: the list, or the path of a file, relative to the working directory. where: the option, as an error
+    calls it. urls: of a table or of entries with members that have both, take the URL, which tells the host,
+    and not the path. Raises InputError that names the option and the file.
     """
     if not isinstance(given, str):
         return names_of(given, where, urls) if given else [], None
@@ -55,9 +60,9 @@ def read_names(given: t.Sequence[t.Any] | str, where: str, urls: bool = False) -
 def names_in(content: bytes, path: str, where: str, urls: bool = False) -> list[str]:
     """The repositories that a file names, in its order, doubles and all.
 
-    path tells what it is: .json and .yml hold a list (of names, or of entries with one of the columns), or a dictionary with such a
-    list alone; .csv a table with commas or semicolons; any other a repository on each line. where: the file as an error calls it.
-    Raises InputError.
+    path tells what it is: .json and .yml hold a list (of names, or of entries with one of the columns), or a
+    dictionary with such a list alone; .csv a table with commas or semicolons; any other a repository on each
+    line. where: the file as an error calls it. Raises InputError.
     """
     kind = os.path.splitext(path)[1].lower()
     try:
@@ -83,16 +88,22 @@ def names_in(content: bytes, path: str, where: str, urls: bool = False) -> list[
 
 
 def names_of(entries: t.Iterable[t.Any], where: str, urls: bool = False) -> list[str]:
-    """The repositories that entries name, blank ones left out. Raises InputError that names the entry, or says that there is none."""
+    """The repositories that entries name, blank ones left out. Raises InputError that names the entry, or
+    says that there is none.
+    """
     found = []
     short: dict[str, int] = {}
     for index, entry in enumerate(entries):
         name = _name_in(entry, urls) if isinstance(entry, dict) else entry
         if not isinstance(name, str):
-            raise InputError(f"{where}[{index}] is no repository: a text is needed, or an entry with one of {', '.join(columns_of(urls))}.")
+            raise InputError(
+                f"{where}[{index}] is no repository: a text is needed, or an entry with one of "
+                f"{', '.join(columns_of(urls))}."
+            )
         if isinstance(entry, dict) and "/" not in name and short.setdefault(name.strip(), index) != index:
             raise InputError(
-                f"{where}[{index}] and [{short[name.strip()]}] are both called {name.strip()}, with nothing that tells them apart: "
+                f"{where}[{index}] and [{short[name.strip()]}] are both called {name.strip()}, with nothing "
+                f"that tells them apart: "
                 "give the group or project too, in a column such as full_name."
             )
         if name.strip():
@@ -123,7 +134,9 @@ def _name_in(entry: dict[str, t.Any], urls: bool) -> t.Any:
 
 
 def _named(value: t.Any, column: str, urls: bool) -> t.Any:
-    """What a column gives. Where the URL was not asked for, the path of a web page will do; that of an API names no repository."""
+    """What a column gives. Where the URL was not asked for, the path of a web page will do; that of an API
+    names no repository.
+    """
     if not isinstance(value, str) or column not in URLS:
         return value
     if _OF_AN_API.match(value):
@@ -136,10 +149,13 @@ def _named(value: t.Any, column: str, urls: bool) -> t.Any:
 
 def _yaml(text: str, where: str) -> t.Any:
     try:
-        # Here, since it takes long to load, and the host of a module need not have it as long as no list is in YAML.
+        # Here, since it takes long to load, and the host of a module need not have it as long as no list is
+        # in YAML.
         import yaml
     except ImportError:
-        raise InputError(f"{where}: the Python that reads it has no PyYAML. Write JSON, or one repository on each line.") from None
+        raise InputError(
+            f"{where}: the Python that reads it has no PyYAML. Write JSON, or one repository on each line."
+        ) from None
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as exc:
@@ -147,13 +163,17 @@ def _yaml(text: str, where: str) -> t.Any:
 
 
 def _column(text: str, where: str, urls: bool) -> list[str]:
-    """The column of the repositories. Without a header the first column is meant, if it shows that it holds repositories.
+    """The column of the repositories. Without a header the first column is meant, if it shows that it holds
+    repositories.
 
-    Raises InputError for a table that names its columns otherwise: its header would be a repository, and its numbers would be others.
+    Raises InputError for a table that names its columns otherwise: its header would be a repository, and its
+    numbers would be others.
     """
     first = text.partition("\n")[0]
     delimiter = next((sign for sign in ",;\t" if sign in first), ",")
-    rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter) if any(row)]
+    rows = [
+        row for row in csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter) if any(row)
+    ]
     header = [_same(cell) for cell in rows[0]] if rows else []
     for column in columns_of(urls):
         if _same(column) in header:
@@ -162,13 +182,15 @@ def _column(text: str, where: str, urls: bool) -> list[str]:
     if rows and "/" not in rows[0][0]:
         shown = ", ".join(cell.strip()[:40] for cell in rows[0][:SHOWN])
         raise InputError(
-            f"{where} has no column that names repositories. Its columns: {shown}. One of these is needed: {', '.join(columns_of(urls))}."
+            f"{where} has no column that names repositories. Its columns: {shown}. One of these is needed: "
+            f"{', '.join(columns_of(urls))}."
         )
     return [row[0] for row in rows]
 
 
 def refuse_password(address: str, what: str) -> None:
-    """Raise InputError, which does not repeat it, for an address such as name:token@host/..., whose token would be taken for a path.
+    """Raise InputError, which does not repeat it, for an address such as name:token@host/..., whose token
+    would be taken for a path.
 
     With a scheme in front it is a URL, whose user and password are left out wherever it is shown.
     """

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import collections
@@ -24,19 +25,40 @@ from ._files import write_private
 from ._http.plain import one_line
 from ._http.pool import each
 from ._repositories import Wanted, address, data_source_id, shown
-from ._repository_settings import SETTINGS, body_of, changes_of, configuration_of, current_of, lines_of, merged, narrows
+from ._repository_settings import (
+    SETTINGS,
+    body_of,
+    changes_of,
+    configuration_of,
+    current_of,
+    lines_of,
+    merged,
+    narrows,
+)
 
 # After these the key, not the repository, is at fault: every further one would fail the same way.
 STOP = (401, 402, 403)
 # What is kept of each repository of a list while it is read.
-_KEPT = ("id", "owner", "name", "url", "source", "integration_id", "scanned_branches", "scanned_branch", "scan_configuration")
+_KEPT = (
+    "id",
+    "owner",
+    "name",
+    "url",
+    "source",
+    "integration_id",
+    "scanned_branches",
+    "scanned_branch",
+    "scan_configuration",
+)
 NAMING = ("id", "url", "match")
 EXAMPLES = 5
 
 
 @dataclasses.dataclass
 class Target:
-    """One repository and what becomes of it. index: of the item that means it. changes: what is sent, option-shaped."""
+    """One repository and what becomes of it. index: of the item that means it. changes: what is sent,
+    option-shaped.
+    """
 
     index: int
     shown: Raw
@@ -62,9 +84,10 @@ class Target:
 class RepositoryRun:
     """Brings the settings of repositories to what a list of items says.
 
-    max_narrowed: in so many repositories less may be scanned than before; -1 for any number. digest: apply only the plan with this digest.
-    progress: called with the counts total, done, changed and failed. on_plan: called with the plan, before the first write; what it
-    raises ends the run.
+    max_narrowed: in so many repositories less may be scanned than before; -1 for any number. digest: apply
+    only the plan with this digest.
+    progress: called with the counts total, done, changed and failed. on_plan: called with the plan, before
+    the first write; what it raises ends the run.
     """
 
     def __init__(
@@ -77,7 +100,12 @@ class RepositoryRun:
         progress: t.Callable[[dict[str, int]], None] = lambda _counts: None,
         on_plan: t.Callable[[RepositoryRun, list[Target]], None] = lambda _run, _targets: None,
     ) -> None:
-        self.api, self.check_mode, self.max_narrowed, self.wanted_digest = api, check_mode, max_narrowed, digest
+        self.api, self.check_mode, self.max_narrowed, self.wanted_digest = (
+            api,
+            check_mode,
+            max_narrowed,
+            digest,
+        )
         self.digest = ""
         self.warnings: list[str] = []
         self._on_plan = on_plan
@@ -86,10 +114,12 @@ class RepositoryRun:
         self._stopped = ""
 
     def apply(self, items: list[Raw]) -> list[Target]:
-        """Plan all before the first write; one repository's failure does not stop the others. In check mode nothing is written.
+        """Plan all before the first write; one repository's failure does not stop the others. In check mode
+        nothing is written.
 
-        items: each with one of NAMING, perhaps data_source, and any of SETTINGS; without what was not given. Raises InputError for items
-        that mean nothing or the same repository, for a guard that refuses, and for a plan that is not the wanted one.
+        items: each with one of NAMING, perhaps data_source, and any of SETTINGS; without what was not given.
+        Raises InputError for items that mean nothing or the same repository, for a guard that refuses, and
+        for a plan that is not the wanted one.
         """
         for index, item in enumerate(items):
             _check(item, f"repositories[{index}]: " if len(items) > 1 else "")
@@ -100,7 +130,8 @@ class RepositoryRun:
         self._on_plan(self, targets)
         if self.wanted_digest is not None and self.wanted_digest.strip() != self.digest:
             raise InputError(
-                f"the plan is not the one that plan_digest names: it is now {self.digest}. The tenant or the items changed since. "
+                f"the plan is not the one that plan_digest names: it is now {self.digest}. The tenant or the "
+                f"items changed since. "
                 "Look at the new plan. Nothing was changed."
             )
         todo = [target for target in targets if target.changes]
@@ -130,7 +161,10 @@ class RepositoryRun:
         for target in sorted(targets, key=lambda one: (one.index, one.name)):
             other = means.setdefault(target.id, target)
             if other is not target:
-                raise InputError(f"the items {other.index} and {target.index} both mean {target.name}. Nothing was changed.")
+                raise InputError(
+                    f"the items {other.index} and {target.index} both mean {target.name}. Nothing was "
+                    f"changed."
+                )
         return list(means.values())
 
     def _listed(self, asked: list[tuple[int, Raw, t.Callable[[Raw], bool]]]) -> list[Target]:
@@ -145,11 +179,17 @@ class RepositoryRun:
 
         _none, whole = self.api.list_repositories(keep=keep)
         if not whole:
-            self.warnings.append("The tenant repeats the pages of its repositories: others may match that were not seen.")
+            self.warnings.append(
+                "The tenant repeats the pages of its repositories: others may match that were not seen."
+            )
         hit = {target.index for target in found}
         for index, item, _test in asked:
             if index not in hit:
-                what = f"with the URL {item['url']}" if "url" in item else f"that matches {', '.join(item['match'][:EXAMPLES])}"
+                what = (
+                    f"with the URL {item['url']}"
+                    if "url" in item
+                    else f"that matches {', '.join(item['match'][:EXAMPLES])}"
+                )
                 raise InputError(f"there is no repository {what} in this tenant. Nothing was changed.")
         return found
 
@@ -163,14 +203,19 @@ class RepositoryRun:
 
         def test(one: Raw) -> bool:
             path = _path_of(one)
-            return (source is None or one.get("integration_id") == source) and any(p.fullmatch(path) for p in patterns)
+            return (source is None or one.get("integration_id") == source) and any(
+                p.fullmatch(path) for p in patterns
+            )
 
         return test
 
     def _plan(self, target: Target) -> None:
         wanted = {name: target.wanted[name] for name in SETTINGS if name in target.wanted}
         target.current = current_of(target.shown)
-        if {"scanned_branches", "primary_branch"} & wanted.keys() and "scanned_branches" not in target.current:
+        if {
+            "scanned_branches",
+            "primary_branch",
+        } & wanted.keys() and "scanned_branches" not in target.current:
             target.current = {**current_of(self._read(target)), **target.current}
         if "scan_configuration" in wanted and "scan_configuration" not in target.current:
             target.current["scan_configuration"] = self._configuration(target)
@@ -180,16 +225,24 @@ class RepositoryRun:
     def _refuse_narrowing(self, targets: list[Target]) -> None:
         fewer = [(target, less) for target in targets if (less := narrows(target.changes, target.current))]
         if 0 <= self.max_narrowed < len(fewer):
-            some = "; ".join(f"{target.name}: {', '.join(less[:EXAMPLES])}" for target, less in fewer[:EXAMPLES])
+            some = "; ".join(
+                f"{target.name}: {', '.join(less[:EXAMPLES])}" for target, less in fewer[:EXAMPLES]
+            )
             raise InputError(
-                f"in {len(fewer)} repositories less would be scanned than now, and max_narrowed is {self.max_narrowed} ({some}). "
+                f"in {len(fewer)} repositories less would be scanned than now, and max_narrowed is "
+                f"{self.max_narrowed} ({some}). "
                 f"To allow this, set max_narrowed to {len(fewer)}. Nothing was changed."
             )
 
     def _digest_of(self, targets: list[Target]) -> str:
-        told = sorted(json.dumps([target.id, target.before, target.changes], sort_keys=True) for target in targets if target.changes)
+        told = sorted(
+            json.dumps([target.id, target.before, target.changes], sort_keys=True)
+            for target in targets
+            if target.changes
+        )
         digest = hashlib.sha256(json.dumps([self.api.tenant, told], sort_keys=True).encode()).hexdigest()[:16]
-        # Begins with a letter: a controller hands it on as YAML, where digits alone would be a number and no text any more.
+        # Begins with a letter: a controller hands it on as YAML, where digits alone would be a number and no
+        # text any more.
         return f"{'abcdef'[int(digest[0], 16) % 6]}{digest[1:]}"
 
     def _carry_out(self, target: Target) -> None:
@@ -202,7 +255,10 @@ class RepositoryRun:
                 self._write(target)
             failed = False
         except CortexError as exc:
-            target.error, target.action = f"{'it was not tried: ' if isinstance(exc, Interrupted) else ''}{exc}", "failed"
+            target.error, target.action = (
+                f"{'it was not tried: ' if isinstance(exc, Interrupted) else ''}{exc}",
+                "failed",
+            )
             target.changed = target.changed or exc.changed
             cause = exc.cause if isinstance(exc, PartlyDone) else exc
             if isinstance(cause, ApiError) and cause.status in STOP:
@@ -216,7 +272,9 @@ class RepositoryRun:
     def _write(self, target: Target) -> None:
         """Read anew, send what differs, and read back."""
         before = self._now(target)
-        changes = changes_of({name: target.wanted[name] for name in SETTINGS if name in target.wanted}, before, target.name)
+        changes = changes_of(
+            {name: target.wanted[name] for name in SETTINGS if name in target.wanted}, before, target.name
+        )
         if self.wanted_digest is not None and changes != target.changes:
             raise TenantError("it was changed by somebody else while this run was planning. Run again.")
         if "scan_configuration" in changes:
@@ -224,10 +282,14 @@ class RepositoryRun:
             target.changed = True
         if "scanned_branches" in changes:
             try:
-                self.api.update_branches(target.id, changes["scanned_branches"], changes["primary_branch"], target.name)
+                self.api.update_branches(
+                    target.id, changes["scanned_branches"], changes["primary_branch"], target.name
+                )
             except CortexError as exc:
                 if target.changed:
-                    raise PartlyDone("the scan configuration was changed, but not the branches", exc) from None
+                    raise PartlyDone(
+                        "the scan configuration was changed, but not the branches", exc
+                    ) from None
                 raise
             target.changed = True
         after, wanted = self._now(target), merged(before, changes)
@@ -264,7 +326,9 @@ def _check(item: Raw, where: str) -> None:
     """Refuse what cannot be meant, before any request."""
     named = [name for name in NAMING if name in item]
     if len(named) != 1:
-        raise InputError(f"{where}give one of {', '.join(NAMING)}{' and no other: ' + ', '.join(named) if named else ''}.")
+        raise InputError(
+            f"{where}give one of {', '.join(NAMING)}{' and no other: ' + ', '.join(named) if named else ''}."
+        )
     for name in named:
         if not item[name]:
             raise InputError(f"{where}{name} is empty.")
@@ -312,7 +376,9 @@ def results_of(run: RepositoryRun, targets: list[Target], *, diff: bool) -> Raw:
         told = " ".join(f"{target.name}: {target.error}" for target in failed[:EXAMPLES])
         more = f" And {len(failed) - EXAMPLES} more." if len(failed) > EXAMPLES else ""
         result["failed"] = True
-        result["msg"] = f"{len(failed)} of {len(targets)} repositories could not be brought to their state. {told}{more}"
+        result["msg"] = (
+            f"{len(failed)} of {len(targets)} repositories could not be brought to their state. {told}{more}"
+        )
     return result
 
 
@@ -325,7 +391,9 @@ def plan_writer(path: str | None) -> t.Callable[[RepositoryRun, list[Target]], N
         try:
             write_private(path, run.api.client.redactor.text(_plan_as_markdown(run, targets)))
         except OSError as exc:
-            raise InputError(f"plan_file {path} cannot be written ({exc.strerror}). Nothing was changed.") from None
+            raise InputError(
+                f"plan_file {path} cannot be written ({exc.strerror}). Nothing was changed."
+            ) from None
 
     return write
 
@@ -333,11 +401,22 @@ def plan_writer(path: str | None) -> t.Callable[[RepositoryRun, list[Target]], N
 def _plan_as_markdown(run: RepositoryRun, targets: list[Target]) -> str:
     """The plan as a page for a pull request or a ticket."""
     diffs = [_diff(target) for target in targets if target.changes]
-    lines = [f"# Plan for {run.api.tenant}", "", f"Digest: `{run.digest}`", "", f"{len(diffs)} of {len(targets)} repositories change.", ""]
+    lines = [
+        f"# Plan for {run.api.tenant}",
+        "",
+        f"Digest: `{run.digest}`",
+        "",
+        f"{len(diffs)} of {len(targets)} repositories change.",
+        "",
+    ]
     for diff in diffs:
         # As code of Markdown, in which nothing is a link, an image or a tag.
         lines += [f"## `{one_line(diff['before_header']).replace('`', chr(39))}`", "", "```diff"]
-        lines += [f"{sign} {line}" for sign, when in (("-", "before"), ("+", "after")) for line in diff[when].splitlines()]
+        lines += [
+            f"{sign} {line}"
+            for sign, when in (("-", "before"), ("+", "after"))
+            for line in diff[when].splitlines()
+        ]
         lines += ["```", ""]
     return "\n".join(lines)
 

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import json
@@ -14,8 +15,8 @@ import typing as t
 from ._admitted import Raw, unreadable_within
 from ._errors import InputError
 
-# Scanner -> its options. The tenant takes no others; git_history of secrets is shown as a scanner of its own too
-# (docs/api.md: repository.scanners).
+# Scanner -> its options. The tenant takes no others; git_history of secrets is shown as a scanner of its own
+# too (docs/api.md: repository.scanners).
 SCANNERS: dict[str, tuple[str, ...]] = {"secrets": ("git_history", "secret_validation"), "sca": (), "iac": ()}
 # Members that the tenant takes only as a whole (docs/api.md: repository.scans).
 WHOLE: dict[str, tuple[str, ...]] = {
@@ -43,7 +44,12 @@ SETTINGS_SPEC: Raw = {
             "excluded_paths": {"type": "list", "elements": "str"},
             **{name: {"type": "dict", "options": _switches(parts)} for name, parts in WHOLE.items()},
             # One of them is named secrets, and looks for them.
-            "scanners": {"type": "dict", "options": {name: {**_scanner(options), "no_log": False} for name, options in SCANNERS.items()}},
+            "scanners": {
+                "type": "dict",
+                "options": {
+                    name: {**_scanner(options), "no_log": False} for name, options in SCANNERS.items()
+                },
+            },
         },
     },
 }
@@ -57,7 +63,9 @@ def given(value: t.Any) -> t.Any:
 
 
 def current_of(shown: Raw) -> Raw:
-    """What is set now, option-shaped, of a repository as repository_info shows it: as much as the tenant shows and takes."""
+    """What is set now, option-shaped, of a repository as repository_info shows it: as much as the tenant
+    shows and takes.
+    """
     current: Raw = {}
     branches = shown.get("scanned_branches")
     if isinstance(branches, list):
@@ -81,26 +89,39 @@ def configuration_of(shown: Raw) -> Raw:
             taken[name] = {part: held[part] for part in parts if isinstance(held.get(part), bool)}
     scanners = shown.get("scanners")
     if isinstance(scanners, dict):
-        taken["scanners"] = {name: _held_scanner(scanners, name) for name in SCANNERS if isinstance(scanners.get(name), dict)}
+        taken["scanners"] = {
+            name: _held_scanner(scanners, name) for name in SCANNERS if isinstance(scanners.get(name), dict)
+        }
     return taken
 
 
 def _held_scanner(scanners: Raw, name: str) -> Raw:
     held = scanners[name]
     scanner: Raw = {"is_enabled": held["is_enabled"]} if isinstance(held.get("is_enabled"), bool) else {}
-    options = {k: v for k, v in (held.get("scan_options") or {}).items() if k in SCANNERS[name] and isinstance(v, bool)}
+    options = {
+        k: v
+        for k, v in (held.get("scan_options") or {}).items()
+        if k in SCANNERS[name] and isinstance(v, bool)
+    }
     history = scanners.get("git_history")
-    if name == "secrets" and "git_history" not in options and isinstance(history, dict) and isinstance(history.get("is_enabled"), bool):
+    if (
+        name == "secrets"
+        and "git_history" not in options
+        and isinstance(history, dict)
+        and isinstance(history.get("is_enabled"), bool)
+    ):
         # Shown elsewhere, and taken here: left out it might be switched off.
         options["git_history"] = history["is_enabled"]
     return {**scanner, "scan_options": options} if options else scanner
 
 
 def changes_of(wanted: Raw, current: Raw, name: str) -> Raw:
-    """What has to be sent so that a repository is as wanted, option-shaped: each member whole, and only members that differ.
+    """What has to be sent so that a repository is as wanted, option-shaped: each member whole, and only
+    members that differ.
 
-    wanted: SETTINGS as given; what is left out stays. current: as current_of() has it. name: of the repository, for messages.
-    Raises InputError where a member has to be given whole, since the tenant does not show the rest of it.
+    wanted: SETTINGS as given; what is left out stays. current: as current_of() has it. name: of the
+    repository, for messages. Raises InputError where a member has to be given whole, since the tenant does
+    not show the rest of it.
     """
     changes: Raw = {}
     branches = _branches(wanted, current, name)
@@ -118,20 +139,39 @@ def changes_of(wanted: Raw, current: Raw, name: str) -> Raw:
 
 
 def _branches(wanted: Raw, current: Raw, name: str) -> Raw | None:
-    """Both members, since the tenant takes them together (docs/api.md: repository.branches); None when they are as wanted."""
+    """Both members, since the tenant takes them together (docs/api.md: repository.branches); None when they
+    are as wanted.
+    """
     if "scanned_branches" not in wanted and "primary_branch" not in wanted:
         return None
-    names: list[str] = sorted(set((wanted if "scanned_branches" in wanted else current).get("scanned_branches") or []))
+    names: list[str] = sorted(
+        set((wanted if "scanned_branches" in wanted else current).get("scanned_branches") or [])
+    )
     primary = wanted.get("primary_branch", current.get("primary_branch"))
     if not names:
-        raise InputError(f"{name}: scanned_branches is empty, and at least one branch is scanned. Deselect the repository instead.")
+        raise InputError(
+            f"{name}: scanned_branches is empty, and at least one branch is scanned. Deselect the repository "
+            f"instead."
+        )
     if unreadable_within(names) or unreadable_within(primary):
         # What it stands for is not known, and sent back it would be another name.
-        raise InputError(f"{name}: the tenant shows a branch whose name cannot be read. Give scanned_branches and primary_branch.")
+        raise InputError(
+            f"{name}: the tenant shows a branch whose name cannot be read. Give scanned_branches and "
+            f"primary_branch."
+        )
     if primary not in names:
-        said = f"the primary branch {primary} is" if primary else "no primary branch is shown, and primary_branch is"
-        raise InputError(f"{name}: {said} not one of scanned_branches ({', '.join(names[:5])}). Give primary_branch.")
-    held = {"scanned_branches": current.get("scanned_branches"), "primary_branch": current.get("primary_branch")}
+        said = (
+            f"the primary branch {primary} is"
+            if primary
+            else "no primary branch is shown, and primary_branch is"
+        )
+        raise InputError(
+            f"{name}: {said} not one of scanned_branches ({', '.join(names[:5])}). Give primary_branch."
+        )
+    held = {
+        "scanned_branches": current.get("scanned_branches"),
+        "primary_branch": current.get("primary_branch"),
+    }
     desired = {"scanned_branches": names, "primary_branch": primary}
     return None if held == desired else desired
 
@@ -159,14 +199,19 @@ def _desired(member: str, value: t.Any, held: t.Any, name: str) -> t.Any:
 def _refuse_parts(name: str, member: str, missing: list[str]) -> None:
     if missing:
         raise InputError(
-            f"{name}: the tenant takes scan_configuration.{member} only as a whole and does not show {', '.join(missing)}: give it too. "
+            f"{name}: the tenant takes scan_configuration.{member} only as a whole and does not show "
+            f"{', '.join(missing)}: give it too. "
             "Nothing was sent for it."
         )
 
 
 def narrows(changes: Raw, current: Raw) -> list[str]:
     """What would be scanned no longer."""
-    told = [f"branch {b}" for b in current.get("scanned_branches") or [] if b not in changes.get("scanned_branches", [b])]
+    told = [
+        f"branch {b}"
+        for b in current.get("scanned_branches") or []
+        if b not in changes.get("scanned_branches", [b])
+    ]
     held, wanted = current.get("scan_configuration", {}), changes.get("scan_configuration", {})
     if _off(held.get("pr_scanning"), wanted.get("pr_scanning")):
         told.append("pull requests")
@@ -178,7 +223,9 @@ def narrows(changes: Raw, current: Raw) -> list[str]:
             for option, on in scanner.get("scan_options", {}).items()
             if not on and before.get("scan_options", {}).get(option)
         ]
-    return told + [f"path {p}" for p in wanted.get("excluded_paths", []) if p not in held.get("excluded_paths", [])]
+    return told + [
+        f"path {p}" for p in wanted.get("excluded_paths", []) if p not in held.get("excluded_paths", [])
+    ]
 
 
 def _off(held: Raw | None, wanted: Raw | None) -> bool:
@@ -211,7 +258,11 @@ def lines_of(settings: Raw, path: str = "") -> list[str]:
     lines: list[str] = []
     for name, value in sorted(settings.items()):
         here = f"{path}.{name}" if path else name
-        lines += lines_of(value, here) if isinstance(value, dict) else [f"{here}: {json.dumps(value, ensure_ascii=False)}"]
+        lines += (
+            lines_of(value, here)
+            if isinstance(value, dict)
+            else [f"{here}: {json.dumps(value, ensure_ascii=False)}"]
+        )
     return lines
 
 

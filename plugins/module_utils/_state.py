@@ -5,6 +5,7 @@
 
 Private to the collection, floor 1.
 """
+
 from __future__ import annotations
 
 import collections
@@ -28,9 +29,11 @@ MAX_BYTES, VALUE_BYTES = 1_000_000, 10_000
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """holds: what its entries are. keep: how many at most; the oldest go. lost: what it costs when they are lost.
+    """holds: what its entries are. keep: how many at most; the oldest go. lost: what it costs when they are
+    lost.
 
-    Nothing may be kept whose loss leads to a wrong write: it costs a request, a question, or writing the same values again.
+    Nothing may be kept whose loss leads to a wrong write: it costs a request, a question, or writing the same
+    values again.
     """
 
     holds: str
@@ -38,7 +41,8 @@ class Section:
     lost: str
 
 
-# THE table of all that is remembered. A new section needs no new VERSION: a run leaves the sections that it does not know as they are.
+# THE table of all that is remembered. A new section needs no new VERSION: a run leaves the sections that it
+# does not know as they are.
 SECTIONS: dict[str, Section] = {
     "unscoped": Section(
         holds="instances that a run created and has not scoped yet",
@@ -86,19 +90,30 @@ Entries = dict[tuple[str, str], Entry]
 
 
 def default_directory() -> str:
-    """A folder of this user alone: the XDG state, else one under HOME; it begins with ~ when no home is known."""
+    """A folder of this user alone: the XDG state, else one under HOME; it begins with ~ when no home is
+    known.
+    """
     return os.path.join(user_folder("XDG_STATE_HOME", "~/.local/state"), "cortex_cloud_appsec")
 
 
 class Memory:
-    """What is remembered about one tenant. May be used by several threads, and by several processes at the same time.
+    """What is remembered about one tenant. May be used by several threads, and by several processes at the
+    same time.
 
-    directory: None or "" is the default one. tenant: host, and port if any. read_only: nothing is ever written, as in check mode.
-    Content that is broken, of an older version or about another tenant is no memory, and the next put replaces it. What a newer version
-    wrote is neither used nor replaced. Where nothing can be remembered, `warnings` gets one line, and from then on nothing is.
+    directory: None or "" is the default one. tenant: host, and port if any. read_only: nothing is ever
+    written, as in check mode. Content that is broken, of an older version or about another tenant is no
+    memory, and the next put replaces it. What a newer version wrote is neither used nor replaced. Where
+    nothing can be remembered, `warnings` gets one line, and from then on nothing is.
     """
 
-    def __init__(self, directory: str | None, tenant: str, *, read_only: bool = False, warnings: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        directory: str | None,
+        tenant: str,
+        *,
+        read_only: bool = False,
+        warnings: list[str] | None = None,
+    ) -> None:
         expanded = os.path.expanduser(directory or default_directory())
         self._directory = expanded if expanded.startswith("~") else os.path.abspath(expanded)
         self._tenant = host_key(tenant)
@@ -117,21 +132,32 @@ class Memory:
         return {key: entry for (held, key), entry in self._or_off(self._look).items() if held == section}
 
     def put(self, section: str, key: str, value: t.Any) -> None:
-        """Remember a value, which replaces an older one; one that is too big is not remembered, and the older one is forgotten."""
+        """Remember a value, which replaces an older one; one that is too big is not remembered, and the older
+        one is forgotten.
+        """
         _known(section)
         if len(json.dumps([key, value])) > VALUE_BYTES:
             self.forget(section, key)
             return
         entry = Entry(value, int(time.time()))
-        self._change(lambda entries: {**{k: e for k, e in entries.items() if k != (section, key)}, (section, key): entry})
+        self._change(
+            lambda entries: {
+                **{k: e for k, e in entries.items() if k != (section, key)},
+                (section, key): entry,
+            }
+        )
 
     def change(self, section: str, put: dict[str, t.Any], forget: t.Container[str]) -> None:
-        """Many at once: remember these values by their keys, and forget the keys of others. Values that are too big must not be given."""
+        """Many at once: remember these values by their keys, and forget the keys of others. Values that are
+        too big must not be given.
+        """
         _known(section)
         now = int(time.time())
 
         def changed(entries: Entries) -> Entries:
-            kept = {k: e for k, e in entries.items() if k[0] != section or not (k[1] in put or k[1] in forget)}
+            kept = {
+                k: e for k, e in entries.items() if k[0] != section or not (k[1] in put or k[1] in forget)
+            }
             return {**kept, **{(section, key): Entry(value, now) for key, value in put.items()}}
 
         self._change(changed)
@@ -160,7 +186,8 @@ class Memory:
                 self._off = True
                 costs = "; ".join(section.lost for section in SECTIONS.values())
                 self.warnings.append(
-                    f"Nothing is remembered between runs, since {self._directory} is not usable ({exc.strerror or exc}). "
+                    f"Nothing is remembered between runs, since {self._directory} is not usable "
+                    f"({exc.strerror or exc}). "
                     f"Without it {costs}. Set state_dir to a folder that is yours alone (mode 0700)."
                 )
                 return {}
@@ -220,11 +247,14 @@ class Memory:
             return {}
 
     def _write(self, folder: int, entries: Entries) -> None:
-        # Whoever holds the lock is the only one that writes, so a draft that is there was left by a writer that was killed.
+        # Whoever holds the lock is the only one that writes, so a draft that is there was left by a writer
+        # that was killed.
         with Draft(f"{self._name}.json", name=f"{self._name}.draft", folder=folder) as draft:
             draft.write(self._text(entries))
             draft.publish()
-        with contextlib.suppress(OSError):  # some file systems cannot; then a power cut may bring the old content back
+        with contextlib.suppress(
+            OSError
+        ):  # some file systems cannot; then a power cut may bring the old content back
             os.fsync(folder)
 
     def _text(self, entries: Entries) -> bytes:

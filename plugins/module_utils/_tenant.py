@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -21,7 +22,8 @@ _NO_TENANT = "The host does not know a tenant's healthcheck either: perhaps api_
 def examine(api: Api) -> dict[str, t.Any]:
     """What the key may do, as far as reads can tell: the result of the module tenant_info.
 
-    A refused key is an answer (authenticated false with a hint); a tenant that cannot be reached raises ApiError.
+    A refused key is an answer (authenticated false with a hint); a tenant that cannot be reached raises
+    ApiError.
     """
     found: dict[str, t.Any] = {
         "host": api.tenant,
@@ -59,9 +61,11 @@ def examine(api: Api) -> dict[str, t.Any]:
 
 
 def _health(api: Api) -> tuple[str | None, float | None]:
-    """What the healthcheck says, and by how many seconds the clocks differ. Raises ApiError when nothing answers.
+    """What the healthcheck says, and by how many seconds the clocks differ. Raises ApiError when nothing
+    answers.
 
-    Said is the tenant's word, "refused" when a tenant does not answer this key, or None when what answers does not know the call.
+    Said is the tenant's word, "refused" when a tenant does not answer this key, or None when what answers
+    does not know the call.
     """
     try:
         answer = api.healthcheck()

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 0.
 """
+
 from __future__ import annotations
 
 import typing as t
@@ -13,24 +14,36 @@ LOST = "by now, and what was written is not known any more: write it in quotes"
 
 
 def as_text(value: t.Any) -> str | None:
-    """A text, or a whole number as the text that it most likely was (123); None for all that YAML may have changed: 1.10, yes, a date."""
+    """A text, or a whole number as the text that it most likely was (123); None for all that YAML may have
+    changed: 1.10, yes, a date.
+    """
     if isinstance(value, str):
         return value
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def not_text(value: t.Any) -> str:
-    """What a value is that should be a text, as the end of a sentence; empty if it is one, or may be taken for one. Never the value."""
+    """What a value is that should be a text, as the end of a sentence; empty if it is one, or may be taken
+    for one. Never the value.
+    """
     if as_text(value) is not None or value is None:
         return ""
     if isinstance(value, (dict, list, tuple)):
         return f"is a {'dictionary' if isinstance(value, dict) else 'list'}, where one text is needed"
-    kind = "truth value" if isinstance(value, bool) else "number with a point" if isinstance(value, float) else "date"
+    kind = (
+        "truth value"
+        if isinstance(value, bool)
+        else "number with a point"
+        if isinstance(value, float)
+        else "date"
+    )
     return f"is a {kind} {LOST}"
 
 
 def misread(values: t.Any, spec: dict[str, t.Any], path: str = "") -> t.Iterator[str]:
-    """For each option of an argument spec that is text, at any depth, and whose value is none any more: where, and what it is instead."""
+    """For each option of an argument spec that is text, at any depth, and whose value is none any more:
+    where, and what it is instead.
+    """
     if not isinstance(values, dict):
         return
     for name, option in spec.items():
@@ -49,7 +62,9 @@ def _misread(value: t.Any, option: dict[str, t.Any], path: str) -> t.Iterator[st
 
 
 def split_lists(values: t.Any, spec: dict[str, t.Any]) -> t.Any:
-    """The values with each list of texts that was written as one text, "a, b", as that list; at any depth. Ansible would leave " b"."""
+    """The values with each list of texts that was written as one text, "a, b", as that list; at any depth.
+    Ansible would leave " b".
+    """
     if not isinstance(values, dict):
         return values
     return {name: _split(value, spec[name]) if name in spec else value for name, value in values.items()}
@@ -60,5 +75,9 @@ def _split(value: t.Any, option: dict[str, t.Any]) -> t.Any:
     if texts and isinstance(value, str):
         return [part.strip() for part in value.split(",")]
     if "options" in option:
-        return [split_lists(v, option["options"]) for v in value] if isinstance(value, list) else split_lists(value, option["options"])
+        return (
+            [split_lists(v, option["options"]) for v in value]
+            if isinstance(value, list)
+            else split_lists(value, option["options"])
+        )
     return value

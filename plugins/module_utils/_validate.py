@@ -5,6 +5,7 @@
 
 Private to the collection, floor 4.
 """
+
 from __future__ import annotations
 
 import typing as t
@@ -27,11 +28,14 @@ def _unknown(values: t.Any, spec: dict[str, t.Any], path: str = "") -> t.Iterato
         elif "options" in option:
             inner = value if isinstance(value, (list, tuple)) else [value]
             for index, each in enumerate(inner):
-                yield from _unknown(each, option["options"], f"{path}{key}{f'[{index}]' if option['type'] == 'list' else ''}.")
+                yield from _unknown(
+                    each, option["options"], f"{path}{key}{f'[{index}]' if option['type'] == 'list' else ''}."
+                )
 
 
 def validate_items(items: t.Any, variable: str | t.Sequence[str] = "tenant_data_sources") -> list[str]:
-    """What is wrong with a list of data_sources items, one line for each fault; empty when nothing is. Values are never repeated.
+    """What is wrong with a list of data_sources items, one line for each fault; empty when nothing is. Values
+    are never repeated.
 
     variable: what the list is called, or where each of the items stands.
     """

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 0.
 """
+
 from __future__ import annotations
 
 VERSION = "1.0.0"

@@ -9,8 +9,8 @@ module: audit
 short_description: Compare a tenant with what is expected, and write the report
 version_added: 1.0.0
 description:
-  - Internal to the role P(cortex_cloud.appsec.audit#role), whose variables describe what can be asked for. Its options and its result may
-    change in any release.
+  - Internal to the role P(cortex_cloud.appsec.audit#role), whose variables describe what can be asked for.
+    Its options and its result may change in any release.
   - It runs on the controller, reads the tenant through the modules of this collection, and never changes it.
 options:
   expected:

@@ -10,7 +10,8 @@ short_description: Write the page of a fleet from the audits of this run
 version_added: 1.0.0
 description:
   - Internal to the role P(cortex_cloud.appsec.audit#role). Its options may change in any release.
-  - It runs on the controller and asks no tenant. It reads what the role kept of each host in C(audit__result).
+  - It runs on the controller and asks no tenant. It reads what the role kept of each host in
+    C(audit__result).
 options:
   hosts:
     description: The hosts that should have been audited.

@@ -9,21 +9,22 @@ module: data_source
 short_description: Manage one data source of Cortex Cloud Application Security
 version_added: 1.0.0
 description:
-  - Connects, rescopes and deletes one integration of a Cortex Cloud Application Security tenant, such as a version control system,
-    a CI system, a third-party scanner or a SARIF collector.
-  - The instance is identified by O(id), or by O(type) together with O(identifier), O(name) and O(domain.hostname), as far as they are
-    given.
-    If several instances match, or if none can be identified with certainty, nothing is done, and the message says how to distinguish them.
+  - Connects, rescopes and deletes one integration of a Cortex Cloud Application Security tenant, such as a
+    version control system, a CI system, a third-party scanner or a SARIF collector.
+  - The instance is identified by O(id), or by O(type) together with O(identifier), O(name) and
+    O(domain.hostname), as far as they are given. If several instances match, or if none can be identified
+    with certainty, nothing is done, and the message says how to distinguish them.
   - Fields that are not given are left unchanged. V(null) means not given.
-  - Creating an instance and setting its scope are two API calls. If the second one fails, the result is failed and changed, and the message
-    says what was kept.
+  - Creating an instance and setting its scope are two API calls. If the second one fails, the result is
+    failed and changed, and the message says what was kept.
 options:
   trust_unchanged:
     description:
-      - Skip reading the data source if the list shows the same time of last change (RV(data_source.updated_at)) and the same number of
-        repositories as in an earlier run that found it exactly as described now.
-      - The same option of M(cortex_cloud.appsec.data_sources) says what this assumes and what is remembered. The result then shows
-        what the list shows, so that RV(data_source) contains no repositories.
+      - Skip reading the data source if the list shows the same time of last change
+        (RV(data_source.updated_at)) and the same number of repositories as in an earlier run that found it
+        exactly as described now.
+      - The same option of M(cortex_cloud.appsec.data_sources) says what this assumes and what is remembered.
+        The result then shows what the list shows, so that RV(data_source) contains no repositories.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -34,7 +35,8 @@ attributes:
   check_mode:
     support: full
     details:
-      - The result predicts what a real run would do. RV(data_source.id) is null if the instance would be created.
+      - The result predicts what a real run would do. RV(data_source.id) is null if the instance would be
+        created.
   diff_mode:
     support: full
     details:
@@ -42,7 +44,8 @@ attributes:
   idempotent:
     support: full
     details:
-      - O(credentials) and O(self_signed_certificate) are used only on creation, because the API can neither show nor change them.
+      - O(credentials) and O(self_signed_certificate) are used only on creation, because the API can neither
+        show nor change them.
 seealso:
   - module: cortex_cloud.appsec.data_sources
   - module: cortex_cloud.appsec.data_source_info
@@ -99,7 +102,8 @@ EXAMPLES = r"""
 RETURN = r"""
 data_source:
   description:
-    - The instance as the tenant shows it (in check mode, as predicted), in the form of the options. Secrets are hidden.
+    - The instance as the tenant shows it (in check mode, as predicted), in the form of the options. Secrets
+      are hidden.
   returned: when the instance exists, or would exist
   type: dict
   contains:
@@ -211,7 +215,10 @@ from typing import Any
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import results
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import argument_spec, item_from
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import (
+    argument_spec,
+    item_from,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.run import Run
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import CONNECTION_SPEC, CortexModule
 
@@ -219,10 +226,14 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import
 def main() -> None:
     own = {"trust_unchanged": {"type": "bool", "default": False}}
     module = CortexModule({**argument_spec(), **own}, required_one_of=[("id", "type")])
-    item = item_from({name: value for name, value in module.params.items() if name not in (*CONNECTION_SPEC, *own)})
+    item = item_from(
+        {name: value for name, value in module.params.items() if name not in (*CONNECTION_SPEC, *own)}
+    )
 
     def work(api: Api) -> dict[str, Any]:
-        (outcome,) = Run(api, check_mode=module.check_mode, full=True, trust_unchanged=module.params["trust_unchanged"]).apply([item])
+        (outcome,) = Run(
+            api, check_mode=module.check_mode, full=True, trust_unchanged=module.params["trust_unchanged"]
+        ).apply([item])
         return results.result_of(outcome, diff=module._diff)
 
     module.run(work)

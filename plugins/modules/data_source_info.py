@@ -9,8 +9,8 @@ module: data_source_info
 short_description: List data sources of Cortex Cloud Application Security
 version_added: 1.0.0
 description:
-  - Lists the integrations of a tenant, in the form of the options of M(cortex_cloud.appsec.data_source), with counts by type,
-    category, stage, status and health.
+  - Lists the integrations of a tenant, in the form of the options of M(cortex_cloud.appsec.data_source), with
+    counts by type, category, stage, status and health.
   - An instance must match every given filter.
 options:
   id:
@@ -44,13 +44,15 @@ options:
     elements: str
   details:
     description:
-      - Read each instance by its ID, to return RV(data_sources[].repositories), which the list itself does not contain.
+      - Read each instance by its ID, to return RV(data_sources[].repositories), which the list itself does
+        not contain.
       - This takes one request per instance.
     type: bool
     default: false
   as_config:
     description:
-      - Also return RV(config), which M(cortex_cloud.appsec.data_sources) accepts as it is, changing nothing, and RV(data_file).
+      - Also return RV(config), which M(cortex_cloud.appsec.data_sources) accepts as it is, changing nothing,
+        and RV(data_file).
       - Reads each instance by its ID, like O(details).
     type: bool
     default: false
@@ -129,7 +131,8 @@ data_sources:
     updated_at: {description: "Time of the last change, as the tenant writes it.", type: str, returned: when shown}
 config:
   description:
-    - The instances as items for M(cortex_cloud.appsec.data_sources). An item has an ID only if nothing else distinguishes it.
+    - The instances as items for M(cortex_cloud.appsec.data_sources). An item has an ID only if nothing else
+      distinguishes it.
     - Secrets are placeholders, which are refused only if a creation would send them.
   returned: when O(as_config) is true
   type: list
@@ -170,15 +173,28 @@ rate_limited:
 """
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import results
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.find import FILTER_SPEC, fetch_data_sources
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.find import (
+    FILTER_SPEC,
+    fetch_data_sources,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import CortexModule
 
 
 def main() -> None:
-    module = CortexModule({**FILTER_SPEC, "details": {"type": "bool", "default": False}, "as_config": {"type": "bool", "default": False}})
+    module = CortexModule(
+        {
+            **FILTER_SPEC,
+            "details": {"type": "bool", "default": False},
+            "as_config": {"type": "bool", "default": False},
+        }
+    )
     filters = {name: module.params[name] for name in FILTER_SPEC}
     details, config = module.params["details"], module.params["as_config"]
-    module.run(lambda api: results.inventory(fetch_data_sources(api, filters, details=details or config), api.tenant, config=config))
+    module.run(
+        lambda api: results.inventory(
+            fetch_data_sources(api, filters, details=details or config), api.tenant, config=config
+        )
+    )
 
 
 if __name__ == "__main__":

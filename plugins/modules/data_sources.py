@@ -9,22 +9,26 @@ module: data_sources
 short_description: Manage many data sources of Cortex Cloud Application Security in one task
 version_added: 1.0.0
 description:
-  - Brings a list of integrations of one tenant to their described state in one process, with a single request to list the existing ones.
-  - All items are read and planned before the first write. Items that identify the same instance, or that claim the same repository,
-    are refused. Several instances are processed concurrently, under one rate limit.
-  - A failed item does not stop the others. The task fails at the end and names each failed item by index and name. A rejected
-    key, licence or role ends the run.
+  - Brings a list of integrations of one tenant to their described state in one process, with a single request
+    to list the existing ones.
+  - All items are read and planned before the first write. Items that identify the same instance, or that
+    claim the same repository, are refused. Several instances are processed concurrently, under one rate
+    limit.
+  - A failed item does not stop the others. The task fails at the end and names each failed item by index and
+    name. A rejected key, licence or role ends the run.
   - Unlike in a loop, secrets do not become loop items, which Ansible would print.
-  - On the host that runs C(ansible-playbook), a line every few seconds reports progress, and in diff mode the plan is shown
-    even if the task fails.
+  - On the host that runs C(ansible-playbook), a line every few seconds reports progress, and in diff mode the
+    plan is shown even if the task fails.
 options:
   prune:
     description:
-      - Delete the instances of O(prune_types) that no item identifies. This happens last, and only if every item succeeded.
-      - Instances created in this run, instances of types that register themselves, and instances whose item has
-        O(data_sources[].ignore) are never deleted.
-      - The task fails before any change if one of the types has no item, if there would be more than O(prune_max) deletions, or if an
-        instance would be deleted and another of the same type created on the same host, which is what a changed name looks like.
+      - Delete the instances of O(prune_types) that no item identifies. This happens last, and only if every
+        item succeeded.
+      - Instances created in this run, instances of types that register themselves, and instances whose item
+        has O(data_sources[].ignore) are never deleted.
+      - The task fails before any change if one of the types has no item, if there would be more than
+        O(prune_max) deletions, or if an instance would be deleted and another of the same type created on the
+        same host, which is what a changed name looks like.
     type: bool
     default: false
   prune_types:
@@ -38,32 +42,38 @@ options:
     default: 5
   plan_file:
     description:
-      - File on the host that runs the module to which the plan is written as Markdown, with its digest, in check mode too.
-      - It is replaced as a whole and readable only by its owner (V(0600)). A link is refused, not followed, and so is a file that holds
-        something else than a plan.
+      - File on the host that runs the module to which the plan is written as Markdown, with its digest, in
+        check mode too.
+      - It is replaced as a whole and readable only by its owner (V(0600)). A link is refused, not followed,
+        and so is a file that holds something else than a plan.
     type: path
   plan_digest:
     description:
-      - Apply only the plan with this digest (RV(plan_digest) of a check-mode run); otherwise nothing is changed.
-      - It covers the exact requests to be sent, what each of them replaces, and what is deleted along with an instance. Of a secret it
-        covers only that it is set; the plan shows everything else.
+      - Apply only the plan with this digest (RV(plan_digest) of a check-mode run); otherwise nothing is
+        changed.
+      - It covers the exact requests to be sent, what each of them replaces, and what is deleted along with an
+        instance. Of a secret it covers only that it is set; the plan shows everything else.
       - An instance that somebody changes between the plan and its update is then left alone, too.
       - A blank or null digest matches no plan, so nothing is changed. To apply any plan, omit the option.
     type: str
   plan_required:
     description:
-      - Change nothing without O(plan_digest), so that a lost approval is not mistaken for a run that needs none.
+      - Change nothing without O(plan_digest), so that a lost approval is not mistaken for a run that needs
+        none.
       - It has no effect in check mode, which is where the digest comes from.
     type: bool
     default: false
   trust_unchanged:
     description:
-      - Skip reading a data source if the list shows the same time of last change (C(lastUpdateDate)) and the same number of repositories as
-        in an earlier run that found it exactly as described now. 500 unchanged data sources then take one request.
-      - This assumes that the tenant updates that time with every change, including changes to the repositories, which is not documented
-        anywhere. Leave it off if certainty matters more than time, as in an audit.
-      - Runs with this option, outside check mode, remember their findings in O(state_dir). Every write, refusal and difference erases the
-        entry; check mode neither adds nor erases one. For a data source that is not read again, the result shows what the list shows.
+      - Skip reading a data source if the list shows the same time of last change (C(lastUpdateDate)) and the
+        same number of repositories as in an earlier run that found it exactly as described now. 500 unchanged
+        data sources then take one request.
+      - This assumes that the tenant updates that time with every change, including changes to the
+        repositories, which is not documented anywhere. Leave it off if certainty matters more than time, as
+        in an audit.
+      - Runs with this option, outside check mode, remember their findings in O(state_dir). Every write,
+        refusal and difference erases the entry; check mode neither adds nor erases one. For a data source
+        that is not read again, the result shows what the list shows.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -82,7 +92,8 @@ attributes:
   idempotent:
     support: full
     details:
-      - O(data_sources[].credentials) are used only on creation, because the API can neither show nor change them.
+      - O(data_sources[].credentials) are used only on creation, because the API can neither show nor change
+        them.
 seealso:
   - module: cortex_cloud.appsec.data_source
   - module: cortex_cloud.appsec.data_source_info
@@ -152,8 +163,8 @@ data_sources:
     hostname: {description: "Host name.", type: str, returned: always}
     action:
       description:
-        - V(created), V(updated), V(unchanged), V(deleted), V(pending), V(failed) or V(undetermined). V(pending) means that a person has to
-          connect it in the console.
+        - V(created), V(updated), V(unchanged), V(deleted), V(pending), V(failed) or V(undetermined).
+          V(pending) means that a person has to connect it in the console.
       type: str
       returned: always
     identified_by:
@@ -178,7 +189,8 @@ data_sources:
     destroys: {description: "What is deleted along with the instance.", type: str, returned: when it is deleted or recreated}
     scope:
       description:
-        - Outcome of O(data_sources[].scope_rules) in numbers, as RV(cortex_cloud.appsec.data_source#module:scope).
+        - Outcome of O(data_sources[].scope_rules) in numbers, as
+          RV(cortex_cloud.appsec.data_source#module:scope).
       returned: when there are rules
       type: dict
     error: {description: "Why it failed.", type: str, returned: when it failed}
@@ -229,7 +241,10 @@ from typing import Any
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import results
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import argument_spec, item_from
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import (
+    argument_spec,
+    item_from,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.prune import Prune
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.run import Run
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
@@ -238,7 +253,12 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import
 
 def main() -> None:
     spec = {
-        "data_sources": {"type": "list", "elements": "dict", "required": True, "options": argument_spec(in_list=True)},
+        "data_sources": {
+            "type": "list",
+            "elements": "dict",
+            "required": True,
+            "options": argument_spec(in_list=True),
+        },
         "prune": {"type": "bool", "default": False},
         "prune_types": {"type": "list", "elements": "str", "default": []},
         "prune_max": {"type": "int", "default": 5},
@@ -253,7 +273,8 @@ def main() -> None:
     def work(api: Api) -> dict[str, Any]:
         if params["plan_required"] and params["plan_digest"] is None and not module.check_mode:
             raise InputError(
-                "plan_required is set and plan_digest is not given: nothing was sent. Run in check mode, have the plan looked at, and give "
+                "plan_required is set and plan_digest is not given: nothing was sent. Run in check mode, "
+                "have the plan looked at, and give "
                 "its digest."
             )
         run = Run(

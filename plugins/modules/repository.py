@@ -9,32 +9,40 @@ module: repository
 short_description: Say which branches of repositories are scanned, and how
 version_added: 1.0.0
 description:
-  - Sets the scanned branches and the scan configuration of one repository of a tenant, or of many in one task.
+  - Sets the scanned branches and the scan configuration of one repository of a tenant, or of many in one
+    task.
   - Which repositories are scanned at all is what M(cortex_cloud.appsec.data_source) selects.
-  - All repositories are read and planned before the first write. Each is read anew before its change and read back after it. What a change
-    altered without being asked is an error, and no further repository is tried then.
-  - Only members that are given change. One repository's failure does not stop the others; a refused key, licence or role ends the run.
+  - All repositories are read and planned before the first write. Each is read anew before its change and read
+    back after it. What a change altered without being asked is an error, and no further repository is tried
+    then.
+  - Only members that are given change. One repository's failure does not stop the others; a refused key,
+    licence or role ends the run.
 options:
   max_narrowed:
     description:
-      - In so many repositories less may be scanned than before (a scanner or pull requests off, a branch left out, a path excluded). A run
-        that would do so in more is refused with the numbers, before any change. V(-1) allows all.
+      - In so many repositories less may be scanned than before (a scanner or pull requests off, a branch left
+        out, a path excluded). A run that would do so in more is refused with the numbers, before any change.
+        V(-1) allows all.
     type: int
     default: 10
   plan_file:
     description:
-      - File on the host that runs the module to which the plan is written as Markdown, with its digest, in check mode too.
+      - File on the host that runs the module to which the plan is written as Markdown, with its digest, in
+        check mode too.
       - It is replaced as a whole and for its owner alone (V(0600)). A link is not followed but refused.
     type: path
   plan_digest:
     description:
-      - Apply only the plan with this digest (RV(plan_digest) of a check-mode run); otherwise nothing is changed.
+      - Apply only the plan with this digest (RV(plan_digest) of a check-mode run); otherwise nothing is
+        changed.
       - Given, a repository that somebody changes between the plan and its update is not changed either.
-      - A blank one, or a null, is the digest of no plan, so that nothing is changed. To apply whatever the plan is, leave it out.
+      - A blank one, or a null, is the digest of no plan, so that nothing is changed. To apply whatever the
+        plan is, leave it out.
     type: str
   plan_required:
     description:
-      - Change nothing without O(plan_digest). In check mode, which is where the digest comes from, it means nothing.
+      - Change nothing without O(plan_digest). In check mode, which is where the digest comes from, it means
+        nothing.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -155,8 +163,15 @@ from typing import Any
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import CortexModule
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_run import RepositoryRun, plan_writer, results_of
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_settings import SETTINGS_SPEC, given
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_run import (
+    RepositoryRun,
+    plan_writer,
+    results_of,
+)
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_settings import (
+    SETTINGS_SPEC,
+    given,
+)
 
 ONE: dict[str, Any] = {
     "id": {"type": "str"},
@@ -183,12 +198,16 @@ def main() -> None:
     def work(api: Api) -> dict[str, Any]:
         if params["plan_required"] and params["plan_digest"] is None and not module.check_mode:
             raise InputError(
-                "plan_required is set and plan_digest is not given: nothing was sent. Run in check mode, have the plan looked at, and give "
+                "plan_required is set and plan_digest is not given: nothing was sent. Run in check mode, "
+                "have the plan looked at, and give "
                 "its digest."
             )
         one = given({name: params[name] for name in ONE})
         if one and params["repositories"] is not None:
-            raise InputError(f"give {', '.join(one)} in the entries of repositories, or leave out repositories. Nothing was sent.")
+            raise InputError(
+                f"give {', '.join(one)} in the entries of repositories, or leave out repositories. Nothing "
+                f"was sent."
+            )
         run = RepositoryRun(
             api,
             check_mode=module.check_mode,

@@ -9,10 +9,12 @@ module: repository_info
 short_description: List the repositories that a Cortex Cloud tenant knows
 version_added: 1.0.0
 description:
-  - Lists the repository assets of a tenant, for instance to find the ID that M(cortex_cloud.appsec.sarif_upload) takes.
-  - The tenant's inventory is partial by nature. A repository that is not in it may still be selected in a data source.
-  - Filters hold for the whole list; a repository must pass every one that is given. Where the tenant does not show what a filter asks for,
-    the repository is left out, with a warning.
+  - Lists the repository assets of a tenant, for instance to find the ID that
+    M(cortex_cloud.appsec.sarif_upload) takes.
+  - The tenant's inventory is partial by nature. A repository that is not in it may still be selected in a
+    data source.
+  - Filters hold for the whole list; a repository must pass every one that is given. Where the tenant does not
+    show what a filter asks for, the repository is left out, with a warning.
 options:
   id:
     description: Only the repository with this ID. It fails when there is none.
@@ -28,8 +30,9 @@ options:
     type: str
   data_source:
     description:
-      - Only repositories of this data source, given by its ID, or as a dictionary of C(type), C(name), C(identifier) and C(domain), as in
-        M(cortex_cloud.appsec.data_source). A repository of which no data source is shown is not among them.
+      - Only repositories of this data source, given by its ID, or as a dictionary of C(type), C(name),
+        C(identifier) and C(domain), as in M(cortex_cloud.appsec.data_source). A repository of which no data
+        source is shown is not among them.
     type: raw
   selected:
     description: Only repositories that are selected in a data source, or only those that are not.
@@ -39,15 +42,18 @@ options:
     type: bool
   scanned_before:
     description:
-      - Only repositories whose newest scan, on any branch, was before this day (such as V(2026-11-01), in UTC), and those without any.
+      - Only repositories whose newest scan, on any branch, was before this day (such as V(2026-11-01), in
+        UTC), and those without any.
     type: str
   unhealthy:
     description:
-      - Only repositories of whose access something is broken (RV(repositories[].broken)), or only those of which nothing is.
+      - Only repositories of whose access something is broken (RV(repositories[].broken)), or only those of
+        which nothing is.
     type: bool
   members:
     description:
-      - Return only these members of each repository, and its ID. With tens of thousands of repositories this keeps results small.
+      - Return only these members of each repository, and its ID. With tens of thousands of repositories this
+        keeps results small.
     type: list
     elements: str
 extends_documentation_fragment:
@@ -192,7 +198,9 @@ def main() -> None:
             **{name: params[name] for name in ("url", "source", "selected", "archived", "unhealthy")},
         )
         wanted.data_source = data_source_id(api, params["data_source"])
-        return listing(*fetch_repositories(api, wanted, repository_id=params["id"], search=params["search"]), wanted)
+        return listing(
+            *fetch_repositories(api, wanted, repository_id=params["id"], search=params["search"]), wanted
+        )
 
     module.run(work)
 

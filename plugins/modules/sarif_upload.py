@@ -9,21 +9,25 @@ module: sarif_upload
 short_description: Upload SARIF reports of any scanner to a collector of Cortex Cloud Application Security
 version_added: 1.0.0
 description:
-  - Reads SARIF 2.1.0 files, makes of them what the collector takes, and uploads them. What it changed is counted in the result; the files
-    are not touched.
-  - Half of the usual scanners' files would be refused, or ranked wrongly, as they are. Levels become explicit, rules are resolved and
-    unused ones left out, message IDs become text, and paths become relative to the root of the repository. Paths
-    of the machine that scanned are left out wherever SARIF has a place for paths; texts and property bags are not searched for them.
-  - All files are read and prepared before the first request. They are sent in order, up to the first one that is refused.
-  - A document is at most 9,900,000 bytes after all that can be left out; a bigger one is refused, with its biggest members, or sent in
-    parts (O(on_oversize)).
-  - A report is read piece by piece, so that it may have any size. What is prepared lies in a private temporary file until it is sent.
-  - Where O(source_root) is a folder of the host where the module runs and none of the files that a report names is below it, a warning
-    names the O(path_prefix) with which they are.
-  - An accepted upload means that the tenant took the document, not that its findings are visible already. Where the tenant says how many
-    findings it takes, the result has it, and fewer than were sent are warned of, or fail (O(partially_valid)).
-  - A page in place of an answer, and an answer that names an error, are no acceptance, whatever the HTTP status is. Whether the document
-    arrived is unknown then.
+  - Reads SARIF 2.1.0 files, makes of them what the collector takes, and uploads them. What it changed is
+    counted in the result; the files are not touched.
+  - Half of the usual scanners' files would be refused, or ranked wrongly, as they are. Levels become
+    explicit, rules are resolved and unused ones left out, message IDs become text, and paths become relative
+    to the root of the repository. Paths of the machine that scanned are left out wherever SARIF has a place
+    for paths; texts and property bags are not searched for them.
+  - All files are read and prepared before the first request. They are sent in order, up to the first one that
+    is refused.
+  - A document is at most 9,900,000 bytes after all that can be left out; a bigger one is refused, with its
+    biggest members, or sent in parts (O(on_oversize)).
+  - A report is read piece by piece, so that it may have any size. What is prepared lies in a private
+    temporary file until it is sent.
+  - Where O(source_root) is a folder of the host where the module runs and none of the files that a report
+    names is below it, a warning names the O(path_prefix) with which they are.
+  - An accepted upload means that the tenant took the document, not that its findings are visible already.
+    Where the tenant says how many findings it takes, the result has it, and fewer than were sent are warned
+    of, or fail (O(partially_valid)).
+  - A page in place of an answer, and an answer that names an error, are no acceptance, whatever the HTTP
+    status is. Whether the document arrived is unknown then.
 extends_documentation_fragment:
   - cortex_cloud.appsec._connection
   - cortex_cloud.appsec._attributes
@@ -245,7 +249,8 @@ attributes:
   idempotent:
     support: none
     details:
-      - Every run uploads again. The API has no means to ask what was uploaded. With O(journal) only what an unfinished run left is sent.
+      - Every run uploads again. The API has no means to ask what was uploaded. With O(journal) only what an
+        unfinished run left is sent.
 seealso:
   - module: cortex_cloud.appsec.data_source
 author:

@@ -9,10 +9,11 @@ module: tenant_info
 short_description: Check whether an API key is usable with a Cortex Cloud tenant
 version_added: 1.0.0
 description:
-  - Checks whether the tenant accepts the key, whether the key is allowed to read data sources, whether the tenant is licensed, which
-    generation of the API it has, and how far the clocks differ.
+  - Checks whether the tenant accepts the key, whether the key is allowed to read data sources, whether the
+    tenant is licensed, which generation of the API it has, and how far the clocks differ.
   - RV(healthcheck) distinguishes a wrong host from a wrong key.
-  - A rejected key is a result, not a failure. The task fails only if the tenant cannot be reached or the options are invalid.
+  - A rejected key is a result, not a failure. The task fails only if the tenant cannot be reached or the
+    options are invalid.
   - Reading alone cannot show whether the key is allowed to write.
 extends_documentation_fragment:
   - cortex_cloud.appsec._connection
@@ -61,14 +62,15 @@ host:
 healthcheck:
   description:
     - The tenant's word for its health; V(refused) if the tenant rejects this key.
-    - V(null) if the host has no healthcheck endpoint. If the key is rejected too, O(api_url) may not be that of a tenant.
+    - V(null) if the host has no healthcheck endpoint. If the key is rejected too, O(api_url) may not be that
+      of a tenant.
   returned: success
   type: str
   sample: available
 generation:
   description:
-    - V(current), or V(previous) for an older tenant, whose data sources can be listed, updated and deleted, but created only in
-      the console. V(null) if the key is not allowed to list data sources.
+    - V(current), or V(previous) for an older tenant, whose data sources can be listed, updated and deleted,
+      but created only in the console. V(null) if the key is not allowed to list data sources.
   returned: success
   type: str
   sample: current

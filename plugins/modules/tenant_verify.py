@@ -9,31 +9,33 @@ module: tenant_verify
 short_description: See how a Cortex Cloud tenant answers where its documentation is silent
 version_added: 1.0.0
 description:
-  - Asks the tenant, in at most 30 requests, how it answers where the published schemas leave a choice, and tells what that means for this
-    collection.
-  - The profile that it returns and writes holds names of members, kinds of values, status codes and words of this collection alone; no
-    name, id, host, repository or key. So it can be attached to a public issue, and the embedded tenant of this collection can be started
-    with it.
+  - Asks the tenant, in at most 30 requests, how it answers where the published schemas leave a choice, and
+    tells what that means for this collection.
+  - The profile that it returns and writes holds names of members, kinds of values, status codes and words of
+    this collection alone; no name, id, host, repository or key. So it can be attached to a public issue, and
+    the embedded tenant of this collection can be started with it.
   - It only reads, and a key that may only view is enough, unless O(verify_write=true).
   - Where nothing can be read, it fails and writes no profile.
 options:
   verify_report:
     description:
       - File on the host that runs the module to which the profile is written as YAML, in check mode too.
-      - It is replaced as a whole and for its owner alone (V(0600)). A link is not followed but refused, and so is a file that holds
-        something else than a profile.
+      - It is replaced as a whole and for its owner alone (V(0600)). A link is not followed but refused, and
+        so is a file that holds something else than a profile.
     type: path
   verify_write:
     description:
-      - Whether one collector may be made, to see what reading cannot show. It is read, updated and deleted again, whatever fails in
-        between, and nothing else is touched. Its name is C(cortex-cloud-appsec-verify-) and random letters.
+      - Whether one collector may be made, to see what reading cannot show. It is read, updated and deleted
+        again, whatever fails in between, and nothing else is touched. Its name is
+        C(cortex-cloud-appsec-verify-) and random letters.
       - Nothing asks again. In check mode nothing is written.
       - Nothing is written to a tenant of the previous generation, which creates nothing.
     type: bool
     default: false
   verify_repository_url:
     description:
-      - URL of a repository that the tenant knows. A report with two results is uploaded about it through that collector.
+      - URL of a repository that the tenant knows. A report with two results is uploaded about it through that
+        collector.
       - The results stay with the repository, and say that they can be dismissed. Needs O(verify_write=true).
     type: str
 extends_documentation_fragment:
@@ -78,10 +80,10 @@ EXAMPLES = r"""
 RETURN = r"""
 profile:
   description:
-    - What was seen, as YAML, the same as O(verify_report). Under C(switches) each switch of the embedded tenant with the value that was
-      seen or V(unknown), under C(needed) what it would take to see it.
-    - Under C(statements) whether each statement of C(docs/api.md) V(holds), is V(contradicted), or was V(not seen). Under C(answers)
-      status, envelope, names of members, and numbers in powers of ten.
+    - What was seen, as YAML, the same as O(verify_report). Under C(switches) each switch of the embedded
+      tenant with the value that was seen or V(unknown), under C(needed) what it would take to see it.
+    - Under C(statements) whether each statement of C(docs/api.md) V(holds), is V(contradicted), or was V(not
+      seen). Under C(answers) status, envelope, names of members, and numbers in powers of ten.
   returned: when a tenant answered
   type: str
 summary:

@@ -18,13 +18,25 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.compare import NOT_READ, without_secrets
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.compare import (
+    NOT_READ,
+    without_secrets,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.evidence import Evidence
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet import folder_of
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import day_from, days_from, fail_on_from, words_from
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import (
+    day_from,
+    days_from,
+    fail_on_from,
+    words_from,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.tables import as_csv, as_junit
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._files import full_path, make_folders, write_private
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._files import (
+    full_path,
+    make_folders,
+    write_private,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._validate import validate_items
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._version import VERSION
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated
@@ -35,7 +47,10 @@ from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.read i
     read_receipts,
     read_repositories,
 )
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.render import render_fleet, render_report
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.render import (
+    render_fleet,
+    render_report,
+)
 
 FAULTS_SHOWN = 10
 # The page of the job that makes a report: automation controller, GitLab, GitHub, Jenkins.
@@ -50,11 +65,19 @@ JOBS = (
 def audit_items(items: Any, variable: str = "audit_expected") -> list[dict[str, Any]]:
     if not isinstance(items, (list, tuple)):
         raise AnsibleFilterError(f"{variable} must be a list of data sources.")
-    # Secrets are left out before anything else happens: no message, file or variable of the audit can hold one.
-    kept = [{k: evaluated(item[k], text=True) for k in item if k not in NOT_READ} if isinstance(item, dict) else item for item in items]
+    # Secrets are left out before anything else happens: no message, file or variable of the audit can hold
+    # one.
+    kept = [
+        {k: evaluated(item[k], text=True) for k in item if k not in NOT_READ}
+        if isinstance(item, dict)
+        else item
+        for item in items
+    ]
     faults = validate_items(kept, variable)
     if variable == "audit_expected":
-        faults = [fault for index, item in enumerate(kept) for fault in _not_evaluated(item, f"{variable}[{index}]")] or faults
+        faults = [
+            fault for index, item in enumerate(kept) for fault in _not_evaluated(item, f"{variable}[{index}]")
+        ] or faults
     if faults:
         more = f" And {len(faults) - FAULTS_SHOWN} more." if len(faults) > FAULTS_SHOWN else ""
         raise AnsibleFilterError(" ".join(faults[:FAULTS_SHOWN]) + more)
@@ -62,10 +85,13 @@ def audit_items(items: Any, variable: str = "audit_expected") -> list[dict[str, 
 
 
 def _not_evaluated(value: Any, where: str) -> Iterator[str]:
-    """Where templates stand that nobody evaluated: from_yaml leaves them as they are, and the tenant would differ from each."""
+    """Where templates stand that nobody evaluated: from_yaml leaves them as they are, and the tenant would
+    differ from each.
+    """
     if isinstance(value, str) and re.search(r"{{|{%", value):
         yield (
-            f"{where} is still a template: from_yaml evaluates none. Name the file as onboard_file instead of setting audit_expected, or "
+            f"{where} is still a template: from_yaml evaluates none. Name the file as onboard_file instead "
+            f"of setting audit_expected, or "
             "load it with vars_files."
         )
     elif isinstance(value, dict):
@@ -80,7 +106,8 @@ def _not_evaluated(value: Any, where: str) -> Iterator[str]:
 class Options:
     """What an audit was asked for; each is the role's variable of this name with audit_ before it.
 
-    expected_file: that expected comes from, if it is one. tenants: the hosts that the description, the connection and the environment name.
+    expected_file: that expected comes from, if it is one. tenants: the hosts that the description, the
+    connection and the environment name.
     """
 
     report_dir: str
@@ -100,7 +127,9 @@ class Options:
     today: Any = None
 
     def __post_init__(self) -> None:
-        """Raises InputError for what no audit can be made with. A survey gives numbers as text, and blanks for what is not set."""
+        """Raises InputError for what no audit can be made with. A survey gives numbers as text, and blanks
+        for what is not set.
+        """
         fail_on_from(self.fail_on)
         for name in ("max_age_days", "scan_max_age_days", "key_warn_days"):
             setattr(self, name, days_from(getattr(self, name), f"audit_{name}"))
@@ -110,7 +139,8 @@ class Options:
                 day_from(getattr(self, name), f"audit_{name}")
         if len(self.tenants) > 1:
             raise InputError(
-                "tenant_expected_tenant, cortex_cloud_connection and CORTEXCLOUD_EXPECTED_TENANT name different tenants "
+                "tenant_expected_tenant, cortex_cloud_connection and CORTEXCLOUD_EXPECTED_TENANT name "
+                "different tenants "
                 f"({', '.join(self.tenants)}): nothing was asked."
             )
 
@@ -142,7 +172,9 @@ def given_files(options: Options, host: str, audited_at: str) -> Evidence:
         evidence.receipts, unreadable, evidence.inputs["receipts"] = read_receipts(options.receipts_dir)
         evidence.unreadable += unreadable
     if options.exceptions:
-        evidence.exceptions, evidence.exception_lines, evidence.inputs["exceptions"] = read_exceptions(options.exceptions)
+        evidence.exceptions, evidence.exception_lines, evidence.inputs["exceptions"] = read_exceptions(
+            options.exceptions
+        )
     return evidence
 
 
@@ -157,7 +189,13 @@ def _origin_of_expected(options: Options) -> dict[str, Any]:
 def add_earlier(evidence: Evidence, options: Options) -> None:
     """The earlier reports of this tenant, which must be known by now."""
     host_folder = folder_of(evidence.inventory_host)
-    found = read_earlier(options.baseline, evidence.tenant, host_folder, evidence.audited_at, options.folder(evidence.inventory_host))
+    found = read_earlier(
+        options.baseline,
+        evidence.tenant,
+        host_folder,
+        evidence.audited_at,
+        options.folder(evidence.inventory_host),
+    )
     evidence.baseline, evidence.history = found.baseline, found.history
     evidence.unreadable += found.unreadable
     evidence.notes += found.notes
@@ -165,7 +203,9 @@ def add_earlier(evidence: Evidence, options: Options) -> None:
 
 
 def made_by(api_key_id: str, environment: Mapping[str, str]) -> dict[str, Any]:
-    """With what a report is made: the collection, the key (its id alone), and the job, where a controller or a pipeline names one."""
+    """With what a report is made: the collection, the key (its id alone), and the job, where a controller or
+    a pipeline names one.
+    """
     job = ""
     for form in JOBS:
         names = re.findall(r"{(\w+)}", form)
@@ -179,7 +219,9 @@ def made_by(api_key_id: str, environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def write_report(folder: str, report: dict[str, Any]) -> None:
-    """Write the files of a report, and SHA256SUMS of them, which sha256sum --check reads. Raises InputError where that cannot be done."""
+    """Write the files of a report, and SHA256SUMS of them, which sha256sum --check reads. Raises InputError
+    where that cannot be done.
+    """
     files = {
         "report.json": _as_text(report),
         "report.html": render_report(report),

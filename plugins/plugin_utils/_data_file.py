@@ -14,7 +14,9 @@ import yaml
 
 
 def names_set(text: str) -> list[str]:
-    """The names at the top of a YAML or JSON text. A text that is no YAML sets none: Ansible says itself what is wrong with it."""
+    """The names at the top of a YAML or JSON text. A text that is no YAML sets none: Ansible says itself what
+    is wrong with it.
+    """
     try:
         # Composed and not constructed: tags such as !vault mean nothing here.
         root = yaml.compose(str(text), Loader=yaml.SafeLoader)

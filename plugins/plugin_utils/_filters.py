@@ -18,21 +18,26 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.plain import one_line, plain
 
-# A few lines of YAML with aliases can mean more values than any memory holds; a large tenant has some 400,000.
+# A few lines of YAML with aliases can mean more values than any memory holds; a large tenant has some
+# 400,000.
 MOST_VALUES = 4_000_000
 
 
 def evaluated(value: Any, *, text: bool = False) -> Any:
-    """Plain containers: Ansible's own evaluate templates when they are looked into, and do not like to be copied before that.
+    """Plain containers: Ansible's own evaluate templates when they are looked into, and do not like to be
+    copied before that.
 
-    text: plain keys and text too, for what is written into a report. What goes back to Ansible keeps its own, which tell a value
-    tagged C(!unsafe) from a template. Raises AnsibleFilterError for more than MOST_VALUES.
+    text: plain keys and text too, for what is written into a report. What goes back to Ansible keeps its own,
+    which tell a value tagged C(!unsafe) from a template. Raises AnsibleFilterError for more than MOST_VALUES.
     """
     counted = itertools.count(1)
 
     def plain(value: Any) -> Any:
         if next(counted) > MOST_VALUES:
-            raise AnsibleFilterError(f"a variable holds more than {MOST_VALUES} values: does it repeat itself by way of YAML aliases?")
+            raise AnsibleFilterError(
+                f"a variable holds more than {MOST_VALUES} values: does it repeat itself by way of YAML "
+                f"aliases?"
+            )
         if isinstance(value, dict):
             return {str(key) if text else key: plain(inner) for key, inner in value.items()}
         if isinstance(value, (list, tuple)):

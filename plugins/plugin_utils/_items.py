@@ -16,7 +16,11 @@ from ansible.errors import AnsibleFilterError
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.entries import absolute_paths, entry_places, items_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.entries import (
+    absolute_paths,
+    entry_places,
+    items_of,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import get, label
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.match import may_mean
@@ -41,7 +45,10 @@ def role_items(variables: dict[str, Any], items: Any = ()) -> list[dict[str, Any
 
 def role_faults(variables: dict[str, Any], items: Any = (), file: str = "", sets: Any = ()) -> list[str]:
     found = _role_faults(evaluated(variables), evaluated(items))
-    return [f"onboard_file {file}: {fault}" if re.split(r"\W", fault, maxsplit=1)[0] in sets else fault for fault in found]
+    return [
+        f"onboard_file {file}: {fault}" if re.split(r"\W", fault, maxsplit=1)[0] in sets else fault
+        for fault in found
+    ]
 
 
 def _role_faults(variables: dict[str, Any], items: Any) -> list[str]:
@@ -57,7 +64,10 @@ def _role_faults(variables: dict[str, Any], items: Any) -> list[str]:
 
 def role_places(variables: dict[str, Any], items: Any = ()) -> list[str]:
     """How each of role_items() is called by whoever wrote it: tenant_data_sources[0], vcs_github[1]."""
-    return [*(f"tenant_data_sources[{index}]" for index in range(len(items))), *entry_places(evaluated(variables))]
+    return [
+        *(f"tenant_data_sources[{index}]" for index in range(len(items))),
+        *entry_places(evaluated(variables)),
+    ]
 
 
 def item_faults(items: Any, variable: str = "tenant_data_sources") -> list[str]:
@@ -71,11 +81,20 @@ def hosts_within(pattern: Any, limit: Any = "", groups: Any = None) -> Any:
         for host in hosts:
             inventory.add_host(host, group=group)
     if not inventory.get_hosts(pattern):
-        raise AnsibleFilterError(f"cortex_cloud_hosts is {pattern}, which matches no host of the inventory (-i): nothing was done.")
+        raise AnsibleFilterError(
+            f"cortex_cloud_hosts is {pattern}, which matches no host of the inventory (-i): nothing was done."
+        )
     inventory.subset(str(limit) if limit else None)
     if not inventory.get_hosts(pattern):
-        advice = f"give -e cortex_cloud_hosts={limit} instead of it" if pattern == "localhost" else "correct one of the two"
-        raise AnsibleFilterError(f"--limit {limit} leaves out {pattern}, on which this would run: nothing was done. To go on, {advice}.")
+        advice = (
+            f"give -e cortex_cloud_hosts={limit} instead of it"
+            if pattern == "localhost"
+            else "correct one of the two"
+        )
+        raise AnsibleFilterError(
+            f"--limit {limit} leaves out {pattern}, on which this would run: nothing was done. To go on, "
+            f"{advice}."
+        )
     return pattern
 
 
@@ -84,13 +103,19 @@ def item_paths(items: Any, base: str) -> list[Any]:
 
 
 def project_path(path: Any) -> str:
-    """A path as the person meant it who started Ansible: below the folder in which that happened. An empty one stays empty."""
+    """A path as the person meant it who started Ansible: below the folder in which that happened. An empty
+    one stays empty.
+    """
     return os.path.join(os.getcwd(), os.path.expanduser(str(path))) if path else ""
 
 
 def _identity(entry: dict[str, Any]) -> dict[str, Any]:
     """What of an item says which instance it means; its secrets and its scope are left out."""
-    given = {"id": entry.get("id"), "type": entry.get("type"), "name": entry.get("name") or get(entry, "unique_properties.name")}
+    given = {
+        "id": entry.get("id"),
+        "type": entry.get("type"),
+        "name": entry.get("name") or get(entry, "unique_properties.name"),
+    }
     item: dict[str, Any] = {key: str(value) for key, value in given.items() if value is not None}
     hostname = get(entry, "domain.hostname")
     return item if hostname is None else {**item, "domain": {"hostname": str(hostname)}}
@@ -104,11 +129,19 @@ def decommission_items(entries: Any, variable: str = "decommission_data_sources"
         entries = []
     for index, entry in enumerate(entries):
         if not isinstance(entry, dict):
-            faults.append(f"{variable}[{index}] is no data source: write it as {{type: SNYK, name: snyk-eu}}, or with its id.")
+            faults.append(
+                f"{variable}[{index}] is no data source: write it as {{type: SNYK, name: snyk-eu}}, or with "
+                f"its id."
+            )
         elif entry.get("ignore"):
-            faults.append(f"{variable}[{index}] has ignore: true, so it is left to others. Take that out if it is yours to delete.")
+            faults.append(
+                f"{variable}[{index}] has ignore: true, so it is left to others. Take that out if it is "
+                f"yours to delete."
+            )
     if not faults:
-        faults = validate_items([{**_identity(entry), **entry, "state": "absent"} for entry in entries], variable)
+        faults = validate_items(
+            [{**_identity(entry), **entry, "state": "absent"} for entry in entries], variable
+        )
     if faults:
         raise AnsibleFilterError(" ".join(faults))
     return [{**_identity(entry), "state": "absent"} for entry in entries]
@@ -118,7 +151,11 @@ def decommission_listed(rows: Any, expected: Any) -> list[str]:
     if not isinstance(expected, list):
         raise AnsibleFilterError("decommission_expected must be a list of data sources.")
     entries = enumerate(evaluated(expected))
-    listed = [(index, entry) for index, entry in entries if isinstance(entry, dict) and entry.get("state") != "absent"]
+    listed = [
+        (index, entry)
+        for index, entry in entries
+        if isinstance(entry, dict) and entry.get("state") != "absent"
+    ]
     said = []
     for row in evaluated(rows):
         shown = Instance({**row, "domain": {"hostname": row["hostname"]}}, full=True)
@@ -132,6 +169,8 @@ def decommission_listed(rows: Any, expected: Any) -> list[str]:
                 if entry.get("ignore")
                 else "so that the next onboarding would create it again: take it out first"
             )
-            said.append(f"{label(row)} is still listed by the onboarding (its item {index}, {label(item)}), {why}.")
+            said.append(
+                f"{label(row)} is still listed by the onboarding (its item {index}, {label(item)}), {why}."
+            )
             break
     return said

@@ -32,7 +32,8 @@ LINE_EVERY = 4.0
 
 
 class Watching(Normal):
-    """Runs a module as it is. Where it runs on this host and somebody waits for its result, it learns who that is.
+    """Runs a module as it is. Where it runs on this host and somebody waits for its result, it learns who
+    that is.
 
     An asynchronous task is to outlive its controller: it learns nothing.
     """
@@ -56,7 +57,9 @@ class Telling(ActionBase):
         host = str((task_vars or {}).get("inventory_hostname", "localhost"))
         with self._progress(host):
             name = f"cortex_cloud.appsec.{module}"
-            result: dict[str, Any] = self._execute_module(module_name=name, module_args=args, task_vars=task_vars)
+            result: dict[str, Any] = self._execute_module(
+                module_name=name, module_args=args, task_vars=task_vars
+            )
         return result
 
     @contextlib.contextmanager
@@ -66,7 +69,10 @@ class Telling(ActionBase):
             return
         handle, path = tempfile.mkstemp(prefix="cortex_cloud_progress_")
         os.close(handle)
-        self._task.environment = [*(self._task.environment or []), {"CORTEXCLOUD_PROGRESS_FILE": path, **waiting()}]
+        self._task.environment = [
+            *(self._task.environment or []),
+            {"CORTEXCLOUD_PROGRESS_FILE": path, **waiting()},
+        ]
         over = threading.Event()
         teller = threading.Thread(target=_tell, args=(host, path, over), daemon=True)
         teller.start()
@@ -80,7 +86,9 @@ class Telling(ActionBase):
 
 
 def waiting() -> dict[str, str]:
-    """A variable that tells a module on this machine who waits for it: this worker, and ansible-playbook, which a worker may outlive."""
+    """A variable that tells a module on this machine who waits for it: this worker, and ansible-playbook,
+    which a worker may outlive.
+    """
     parent = multiprocessing.parent_process()
     return {VARIABLE: controllers(os.getpid(), *([parent.pid] if parent and parent.pid else []))}
 

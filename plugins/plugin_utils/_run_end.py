@@ -24,12 +24,16 @@ SCOPES = {"CURRENT_STATE": "all", "CURRENT_STATE_AND_FUTURE": "all and future"}
 WIDEST = 44
 
 
-def run_end(result: Any, check: bool, show: str = "changes", variables: Any = None, items: Any = ()) -> dict[str, Any]:
+def run_end(
+    result: Any, check: bool, show: str = "changes", variables: Any = None, items: Any = ()
+) -> dict[str, Any]:
     result = evaluated(result)
     rows = result["data_sources"]
     places = role_places(variables or {}, items)
     broken = [row for row in rows if row["action"] in BROKEN]
-    lines = _table([row for row in rows if show == "all" or row["action"] != "unchanged" or row.get("pending_actions")])
+    lines = _table(
+        [row for row in rows if show == "all" or row["action"] != "unchanged" or row.get("pending_actions")]
+    )
     lines += [_to_do(todo) for todo in result["pending_actions"]]
     lines += [_failure(row, places) for row in broken]
     lines += [f"Backup: {row['backup_file']}" for row in rows if row.get("backup_file")]
@@ -52,7 +56,9 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
         for row in rows
     ]
     widths = [min(WIDEST, max(map(len, column))) for column in zip(*cells)]
-    return ["  ".join(text.ljust(width) for text, width in zip(row, widths) if width).rstrip() for row in cells]
+    return [
+        "  ".join(text.ljust(width) for text, width in zip(row, widths) if width).rstrip() for row in cells
+    ]
 
 
 def _scope(row: dict[str, Any]) -> str:

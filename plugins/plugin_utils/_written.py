@@ -30,12 +30,17 @@ def unwritable(path: str) -> str:
 
 def item_files(items: Any) -> list[str]:
     """The files that data sources name for themselves, each once, as shared_files() takes them."""
-    paths = [str(item["credentials_file"]) for item in evaluated(items) if item.get("credentials_file") and item.get("state") != "absent"]
+    paths = [
+        str(item["credentials_file"])
+        for item in evaluated(items)
+        if item.get("credentials_file") and item.get("state") != "absent"
+    ]
     return [f"credentials_file {path}" for path in dict.fromkeys(paths)]
 
 
 def shared_files(hostvars: Mapping[str, Any], hosts: Iterable[str], noted: str) -> str:
-    """Says which file two hosts of a play would both write, so that one would be lost; empty when there is none.
+    """Says which file two hosts of a play would both write, so that one would be lost; empty when there is
+    none.
 
     noted: the registered result in whose message each host has noted its files, each as "OPTION PATH".
     """
@@ -49,7 +54,8 @@ def shared_files(hostvars: Mapping[str, Any], hosts: Iterable[str], noted: str) 
             _option, other = whose.setdefault(where, (option, host)) if where else ("", host)
             if other != host:
                 return (
-                    f"The hosts {other} and {host} would both write {where} ({option}), and only the last one's content would stay: "
+                    f"The hosts {other} and {host} would both write {where} ({option}), and only the last "
+                    f"one's content would stay: "
                     "put inventory_hostname into the path. Nothing was sent."
                 )
     return ""

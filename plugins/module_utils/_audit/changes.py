@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import typing as t
@@ -17,7 +18,8 @@ _SAID = ("kind", "subject", "repository", "message")
 
 
 def changes(now: Row, before: Row) -> Row:
-    """What two reports of one tenant say differently. before: an earlier report.json, of the same schema version.
+    """What two reports of one tenant say differently. before: an earlier report.json, of the same schema
+    version.
 
     A repository is the same in both, whether one has its path and the other its URL.
     """
@@ -52,7 +54,11 @@ class _Identity:
     """Which repositories of two reports are one."""
 
     def __init__(self, reports: list[Row]) -> None:
-        sources = [{**s, "domain": {"hostname": s.get("hostname")}} for report in reports for s in report["data_sources"]]
+        sources = [
+            {**s, "domain": {"hostname": s.get("hostname")}}
+            for report in reports
+            for s in report["data_sources"]
+        ]
         self._reader = Reader(sources)
         names = [
             name
@@ -60,25 +66,39 @@ class _Identity:
             for each in report["findings"]
             for name in filter(None, [each.get("repository"), *(each.get("repositories") or [])])
         ]
-        names += [row["name"] for report in reports for row in (report.get("repositories") or {"items": []})["items"]]
+        names += [
+            row["name"]
+            for report in reports
+            for row in (report.get("repositories") or {"items": []})["items"]
+        ]
         self._hosts: dict[str, set[str]] = {}
         for name in names:
             host, path = self._reader.read(name).key
             self._hosts.setdefault(path, set()).update([host] if host else [])
 
     def of(self, name: str) -> tuple[str, str]:
-        """One key of a repository. A path without a host has that of the URL of this path, where there is just one."""
+        """One key of a repository. A path without a host has that of the URL of this path, where there is
+        just one.
+        """
         host, path = self._reader.read(name).key
         hosts = self._hosts.get(path, set())
         return (host or next(iter(hosts), "") if len(hosts) == 1 else host), path
 
     def findings(self, report: Row) -> dict[tuple[t.Any, ...], Row]:
-        """The findings of a report by what they are about; one about many repositories is one for each of them."""
+        """The findings of a report by what they are about; one about many repositories is one for each of
+        them.
+        """
         keyed = {}
         for each in report["findings"]:
-            single = [{**each, "repository": name, "repositories": None} for name in each.get("repositories") or []]
+            single = [
+                {**each, "repository": name, "repositories": None} for name in each.get("repositories") or []
+            ]
             for one in single or [each]:
-                about = self.of(one["repository"]) if one.get("repository") else (one.get("subject"), one.get("hostname"))
+                about = (
+                    self.of(one["repository"])
+                    if one.get("repository")
+                    else (one.get("subject"), one.get("hostname"))
+                )
                 keyed[(one.get("kind"), one.get("type"), one.get("name"), *about)] = one
         return keyed
 
@@ -86,7 +106,9 @@ class _Identity:
         """The repositories whose coverage is another one."""
         if not before.get("repositories") or not now.get("repositories"):
             return []
-        old, new = ({self.of(row["name"]): row for row in report["repositories"]["items"]} for report in (before, now))
+        old, new = (
+            {self.of(row["name"]): row for row in report["repositories"]["items"]} for report in (before, now)
+        )
         rows = []
         for key in dict.fromkeys([*old, *new]):
             was, is_now = old.get(key), new.get(key)

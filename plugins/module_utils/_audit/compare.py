@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import typing as t
@@ -67,7 +68,12 @@ def about(item: Item) -> Row:
 def shown_row(source: Item) -> Row:
     """One data source of the tenant, as the report holds it: its settings are left out."""
     row = about(source)
-    row.update({k: source.get(k) for k in ("status", "health", "selection_type", "repositories_count", "created_at", "updated_at")})
+    row.update(
+        {
+            k: source.get(k)
+            for k in ("status", "health", "selection_type", "repositories_count", "created_at", "updated_at")
+        }
+    )
     row["health"] = row["health"] if row["health"] in HEALTH else "unknown"
     row["status_details"] = source.get("status_details") or {}
     if source.get("repositories") is not None and source.get("complete"):
@@ -89,7 +95,9 @@ def readable(source: Item) -> bool:
 
 
 def data_sources(evidence: Evidence) -> tuple[Section, Section]:
-    """The sections expected and data_sources: each item beside the instance it means, and each instance of the tenant."""
+    """The sections expected and data_sources: each item beside the instance it means, and each instance of
+    the tenant.
+    """
     by_id = {source["id"]: shown_row(source) for source in evidence.sources}
     reported = {row.get("index"): row for row in evidence.rows}
     differences = {diff.get("index"): diff for diff in evidence.diffs}
@@ -105,15 +113,21 @@ def data_sources(evidence: Evidence) -> tuple[Section, Section]:
         if shown is not None:
             means[shown["id"]] = entry["index"]
             shown["expected"] = entry["state"] == "present"
-            shown["drift"], findings = _drift(entry, reported.get(entry["index"], {}), differences.get(entry["index"], {}))
+            shown["drift"], findings = _drift(
+                entry, reported.get(entry["index"], {}), differences.get(entry["index"], {})
+            )
             found += findings
     others: list[Finding] = []
     for shown in by_id.values():
         if evidence.expected is not None and shown["expected"] is None:
             shown["expected"] = False
-            others.append(Finding("unexpected", "it is in the tenant, but nobody describes it", **_facts(shown)))
+            others.append(
+                Finding("unexpected", "it is in the tenant, but nobody describes it", **_facts(shown))
+            )
         others += _condition(shown, means.get(shown["id"]))
-    rows = sorted(by_id.values(), key=lambda s: (ORDER.index(s["stage"]), s["type"] or "", s["name"] or "", s["id"]))
+    rows = sorted(
+        by_id.values(), key=lambda s: (ORDER.index(s["stage"]), s["type"] or "", s["name"] or "", s["id"])
+    )
     return Section("expected", wanted, found), Section("data_sources", rows, others)
 
 
@@ -136,7 +150,9 @@ def _condition(shown: Row, index: int | None) -> list[Finding]:
 def _expected_row(
     index: int, item: Item, sources: list[Item], by_id: dict[str, Row], row: Row
 ) -> tuple[Row, list[Finding]]:
-    """An item beside the instance that it means, and whether that is as described. row: what data_sources returned for it."""
+    """An item beside the instance that it means, and whether that is as described. row: what data_sources
+    returned for it.
+    """
     entry: Row = {**about(item), "index": index, "state": "present", "message": ""}
     action = row.get("action")
     undetermined = str(row.get("error") or "") if action == "undetermined" else ""
@@ -146,18 +162,24 @@ def _expected_row(
         found_id, undetermined = _match(item, sources)
         source = by_id.get(found_id)
     if source is not None:
-        entry.update({"id": source["id"], **{key: entry[key] or source[key] for key in ("type", "name", "hostname")}})
+        entry.update(
+            {"id": source["id"], **{key: entry[key] or source[key] for key in ("type", "name", "hostname")}}
+        )
         entry["stage"] = stage_of(entry["type"])
     facts = _facts(entry)
     if undetermined:
-        return {**entry, "state": "undetermined", "message": undetermined}, [Finding("undetermined", undetermined, **facts)]
+        return {**entry, "state": "undetermined", "message": undetermined}, [
+            Finding("undetermined", undetermined, **facts)
+        ]
     if item.get("state") == "absent":
         if source is None:
             return {**entry, "state": "absent"}, []
         said = "it is described as absent, but is in the tenant"
         return {**entry, "state": "not_absent"}, [Finding("unexpected", said, **facts)]
     if source is None:
-        return {**entry, "state": "missing"}, [Finding("missing", "it is described, but not in the tenant", **facts)]
+        return {**entry, "state": "missing"}, [
+            Finding("missing", "it is described, but not in the tenant", **facts)
+        ]
     return entry, []
 
 
@@ -180,7 +202,9 @@ def _drift(entry: Row, row: Row, diff: Row) -> tuple[str | None, list[Finding]]:
         return None, []
     if action == "updated":
         said = "it differs from its description"
-        return "differs", [Finding("drift", said, before=diff.get("before"), after=diff.get("after"), **_facts(entry))]
+        return "differs", [
+            Finding("drift", said, before=diff.get("before"), after=diff.get("after"), **_facts(entry))
+        ]
     if action == "failed":
         said = f"it could not be compared with its description, or not be brought to it: {row.get('error')}"
         return "failed", [Finding("drift", said, **_facts(entry))]
@@ -234,7 +258,8 @@ def stages(wanted: list[Row], shown: list[Row]) -> list[Row]:
                 "unexpected": sum(s["expected"] is False for s in here),
                 **health,
                 "repositories": sum(c for c in counts if isinstance(c, int)),
-                "repositories_complete": all(isinstance(c, int) for c in counts) and all(s["complete"] for s in here),
+                "repositories_complete": all(isinstance(c, int) for c in counts)
+                and all(s["complete"] for s in here),
             }
         )
     return told

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -20,13 +21,18 @@ from .kinds import day_from
 class Evidence:
     """Everything an audit rests on, as plain data.
 
-    tenant: its host. inventory_host: whom the report is for. audited_at: 2026-11-22T08:00:00Z; its date is the day of the audit.
-    sources: data_source_info with details. expected: items (None: nothing is described). rows, diffs: data_sources in check mode.
-    known: the tenant's repositories (None: they could not be read), known_whole: whether it showed all of them.
-    repositories, receipts, exceptions: None when not examined. exception_lines: the line of each in their file. unreadable: (file, why).
-    branches: names or patterns of those whose uploads count; none given: the default branch. baseline: an earlier report.
-    history: point_of earlier reports, the oldest first. inputs: what was read from where, made_by: with what, for the reader of the
-    report. notes: to be said in any case.
+    tenant: its host. inventory_host: whom the report is for. audited_at: 2026-11-22T08:00:00Z; its date is
+    the day of the audit.
+    sources: data_source_info with details. expected: items (None: nothing is described). rows, diffs:
+    data_sources in check mode.
+    known: the tenant's repositories (None: they could not be read), known_whole: whether it showed all of
+    them.
+    repositories, receipts, exceptions: None when not examined. exception_lines: the line of each in their
+    file. unreadable: (file, why).
+    branches: names or patterns of those whose uploads count; none given: the default branch. baseline: an
+    earlier report.
+    history: point_of earlier reports, the oldest first. inputs: what was read from where, made_by: with what,
+    for the reader of the report. notes: to be said in any case.
     """
 
     tenant: str

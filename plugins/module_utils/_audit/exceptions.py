@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -27,13 +28,18 @@ LONG, SOON = 366, 30
 
 
 def excuse(
-    findings: list[Finding], entries: list[t.Any] | None, today: dt.date, reader: Reader, lines: t.Sequence[int] = ()
+    findings: list[Finding],
+    entries: list[t.Any] | None,
+    today: dt.date,
+    reader: Reader,
+    lines: t.Sequence[int] = (),
 ) -> Section:
-    """The section exceptions: each with its state; and all findings, excused in those that a valid exception covers, with what is
-    wrong with exceptions at their end: findings that nothing excuses.
+    """The section exceptions: each with its state; and all findings, excused in those that a valid exception
+    covers, with what is wrong with exceptions at their end: findings that nothing excuses.
 
-    An entry: what (kind, type, name, repository; all given must match; name and repository may be patterns with *), owner, reason,
-    expires (the last day on which it holds). One that is expired or incomplete excuses nothing. lines: of the file, for each entry.
+    An entry: what (kind, type, name, repository; all given must match; name and repository may be patterns
+    with *), owner, reason, expires (the last day on which it holds). One that is expired or incomplete
+    excuses nothing. lines: of the file, for each entry.
     """
     if entries is None:
         return Section("exceptions", None, findings)
@@ -56,12 +62,17 @@ def excuse(
 
 
 def _parts(valid: list[Row], each: Finding, reader: Reader) -> list[Finding]:
-    """A finding about many repositories as several, when exceptions name some of them; and these without a list when it is one."""
+    """A finding about many repositories as several, when exceptions name some of them; and these without a
+    list when it is one.
+    """
     if not each.repositories or not any(row["repository"] for row in valid):
         return [each]
     parts: dict[int | None, list[str]] = {}
     for name in each.repositories:
-        number = next((r["number"] for r in valid if _covers(r, dataclasses.replace(each, repository=name), reader)), None)
+        number = next(
+            (r["number"] for r in valid if _covers(r, dataclasses.replace(each, repository=name), reader)),
+            None,
+        )
         parts.setdefault(number, []).append(name)
     return [dataclasses.replace(each, repositories=names) for names in parts.values()]
 
@@ -86,7 +97,9 @@ def _row(number: int, entry: t.Any, today: dt.date) -> Row:
 
 
 def _word(value: t.Any) -> str | None:
-    """A value as text. What has values of its own is no word; a few lines of YAML can make it larger than any memory."""
+    """A value as text. What has values of its own is no word; a few lines of YAML can make it larger than any
+    memory.
+    """
     return str(value).strip() if isinstance(value, (str, int, float, dt.date)) else None
 
 
@@ -111,7 +124,8 @@ def _fault(entry: t.Any, given: Row, row: Row) -> str:
     )
 
 
-# fnmatch itself remembers just a few of them on some Pythons, and each finding is compared with each exception.
+# fnmatch itself remembers just a few of them on some Pythons, and each finding is compared with each
+# exception.
 @functools.lru_cache(maxsize=10_000)
 def _pattern(wanted: str) -> re.Pattern[str]:
     return re.compile(fnmatch.translate(wanted))
@@ -139,7 +153,9 @@ def _covers(row: Row, each: Finding, reader: Reader) -> bool:
 
 
 def _means_repository(wanted: str, one: Repository, reader: Reader) -> bool:
-    """A repository is the same as a path or a URL, in any case; so lab/* is also https://git.example.com/Lab/toy."""
+    """A repository is the same as a path or a URL, in any case; so lab/* is also
+    https://git.example.com/Lab/toy.
+    """
     said = reader.read(wanted)
     for meant in filter(None, (said, reader.known_host(said))):
         if may_be(meant, one.host) or may_be(one, meant.host):

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 from .._admitted import Row
@@ -28,7 +29,9 @@ def summary(report: Row) -> Row:
         "by_kind": {kind: n for kind in KINDS if (n := sum(f["kind"] == kind for f in still_open))},
         "data_sources": len(report["data_sources"]),
         "healthy": sum(s["health"] == "healthy" for s in report["data_sources"]),
-        "repositories": {k: repositories[k] for k in ("listed", "covered", "uncovered", "unknown")} if repositories else None,
+        "repositories": {k: repositories[k] for k in ("listed", "covered", "uncovered", "unknown")}
+        if repositories
+        else None,
         "uploads": (report["receipts"] or {}).get("repositories_with_fresh"),
         "history": report["history"],
         "stages": report["stages"],
@@ -36,7 +39,8 @@ def summary(report: Row) -> Row:
 
 
 def fleet(hosts: dict[str, Row | str], audited_at: str) -> Row:
-    """The roll-up, as fleet.json holds it. hosts: inventory host -> the summary of its report, or why there is none.
+    """The roll-up, as fleet.json holds it. hosts: inventory host -> the summary of its report, or why there
+    is none.
 
     The worst come first.
     """
@@ -69,8 +73,19 @@ def _row(host: str, found: Row | str) -> Row:
     if not isinstance(found, str):
         told = {k: v for k, v in found.items() if k != "stages"}
         return {"host": host, **told, "report": f"{folder_of(host)}/report.html"}
-    nothing: Row = dict.fromkeys(("tenant", "data_sources", "healthy", "repositories", "uploads", "history", "report"))
-    return {"host": host, "verdict": "not_audited", "message": found, "fails": 0, "open": 0, "excused": 0, "by_kind": {}, **nothing}
+    nothing: Row = dict.fromkeys(
+        ("tenant", "data_sources", "healthy", "repositories", "uploads", "history", "report")
+    )
+    return {
+        "host": host,
+        "verdict": "not_audited",
+        "message": found,
+        "fails": 0,
+        "open": 0,
+        "excused": 0,
+        "by_kind": {},
+        **nothing,
+    }
 
 
 def folder_of(host: str) -> str:

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -36,7 +37,9 @@ KINDS: dict[str, Kind] = {
         "Connect it with the playbook onboard, or take it out of the description.",
     ),
     "unhealthy": Kind(
-        "Unhealthy", "the tenant shows a data source in error, with a warning or disabled", "Open it in the Cortex console and repair it."
+        "Unhealthy",
+        "the tenant shows a data source in error, with a warning or disabled",
+        "Open it in the Cortex console and repair it.",
     ),
     "pending": Kind(
         "Pending",
@@ -45,12 +48,14 @@ KINDS: dict[str, Kind] = {
     ),
     "broken": Kind(
         "Broken",
-        "the tenant cannot reach a repository as it has to: access, clone, connection, webhook or token is invalid",
+        "the tenant cannot reach a repository as it has to: access, clone, connection, webhook or token is "
+        "invalid",
         "Renew the token or the permission that it names, in the data source or at the vendor.",
     ),
     "not_scanned": Kind(
         "Not scanned",
-        "repositories are selected, and their last scan is older than audit_scan_max_age_days, or there was none",
+        "repositories are selected, and their last scan is older than audit_scan_max_age_days, or there was "
+        "none",
         "Find out in the console why they are not scanned.",
     ),
     "uncovered": Kind(
@@ -65,12 +70,15 @@ KINDS: dict[str, Kind] = {
     ),
     "stale": Kind(
         "Stale",
-        "the newest receipt of a collector for a repository is too old, of a branch that does not count, or of a collector that is not "
+        "the newest receipt of a collector for a repository is too old, of a branch that does not count, or "
+        "of a collector that is not "
         "there; or an expected collector has none",
         "Find out why the pipeline no longer uploads.",
     ),
     "no_upload": Kind(
-        "No upload", "there is no receipt for a listed repository", "Add the upload to its pipeline, or record why not as an exception."
+        "No upload",
+        "there is no receipt for a listed repository",
+        "Add the upload to its pipeline, or record why not as an exception.",
     ),
     "unselected": Kind(
         "Not selected",
@@ -94,12 +102,16 @@ KINDS: dict[str, Kind] = {
     ),
     "incomplete": Kind(
         "Incomplete",
-        "the selection of a data source could not be read in full, so that the coverage of a repository is not known",
-        "Of a data source that selects all repositories the tenant shows none: look in the console, or select them by name. Otherwise run "
+        "the selection of a data source could not be read in full, so that the coverage of a repository is "
+        "not known",
+        "Of a data source that selects all repositories the tenant shows none: look in the console, or "
+        "select them by name. Otherwise run "
         "the audit again.",
     ),
     "undetermined": Kind(
-        "Undetermined", "it cannot be told which data source of the tenant an expected one is", "Give the expected data source its id."
+        "Undetermined",
+        "it cannot be told which data source of the tenant an expected one is",
+        "Give the expected data source its id.",
     ),
     "exception": Kind(
         "Exception not valid",
@@ -107,14 +119,18 @@ KINDS: dict[str, Kind] = {
         "Renew it with owner, reason and expiry, or delete it.",
     ),
     "key_expiry": Kind(
-        "API key", "the API key expires soon or has expired", "Create a new key in the console, change the credential, delete the old key."
+        "API key",
+        "the API key expires soon or has expired",
+        "Create a new key in the console, change the credential, delete the old key.",
     ),
     "unreadable": Kind("Unreadable", "a piece of evidence could not be read", "Repair or remove the file."),
 }
 
 
 def words_from(value: t.Any, what: str) -> list[str]:
-    """Words from a list or from text with commas. what: the value, as the InputError calls it that is raised for anything else."""
+    """Words from a list or from text with commas. what: the value, as the InputError calls it that is raised
+    for anything else.
+    """
     words = value.replace(",", " ").split() if isinstance(value, str) else value or []
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise InputError(f"{what} must be a list of words, or text with commas between them.")
@@ -122,12 +138,17 @@ def words_from(value: t.Any, what: str) -> list[str]:
 
 
 def fail_on_from(value: t.Any) -> list[str]:
-    """The kinds that fail the audit, from a list or from text with commas. Raises InputError for a word that is no kind."""
+    """The kinds that fail the audit, from a list or from text with commas. Raises InputError for a word that
+    is no kind.
+    """
     words = words_from(value, f"audit_fail_on (any of {', '.join(KINDS)})")
     for word in words:
         if word not in KINDS:
             said = word[:80]
-            raise InputError(f"audit_fail_on: {said} is no kind of finding.{did_you_mean(said, KINDS)} Known: {', '.join(KINDS)}.")
+            raise InputError(
+                f"audit_fail_on: {said} is no kind of finding.{did_you_mean(said, KINDS)} Known: "
+                f"{', '.join(KINDS)}."
+            )
     return [kind for kind in KINDS if kind in words]
 
 
@@ -135,8 +156,9 @@ def fail_on_from(value: t.Any) -> list[str]:
 class Finding:
     """One thing that is not as it should be.
 
-    subject: what it is about, as people call it. index: of the expected data source. repositories: of a finding about many, their
-    names. before, after: of a difference. excused: owner, reason and expires of the exception that covers it.
+    subject: what it is about, as people call it. index: of the expected data source. repositories: of a
+    finding about many, their names. before, after: of a difference. excused: owner, reason and expires of the
+    exception that covers it.
     """
 
     kind: str
@@ -164,7 +186,9 @@ class Finding:
 
 @dataclasses.dataclass
 class Section:
-    """One part of a report: its name and content in report.json, and what was found in it. content: None where it was not examined."""
+    """One part of a report: its name and content in report.json, and what was found in it. content: None
+    where it was not examined.
+    """
 
     name: str
     content: t.Any
@@ -199,7 +223,9 @@ def day_from(value: t.Any, what: str) -> dt.date:
 
 
 def days_from(value: t.Any, what: str) -> int:
-    """A number of days from 0, also as text. what: the value, as the InputError calls it that is raised for anything else."""
+    """A number of days from 0, also as text. what: the value, as the InputError calls it that is raised for
+    anything else.
+    """
     try:
         days = int(str(value))
     except ValueError:

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import datetime as dt
@@ -21,7 +22,16 @@ READ = [
     *("name", "owner", "url", "source", "integration_id", "organization_id", "default_branch"),
     *("is_selected", "is_archived", "scanned_at", "broken"),
 ]
-COUNTS = ("known", "selected", "archived", "unselected", "archived_selected", "broken", "not_scanned", "never_scanned")
+COUNTS = (
+    "known",
+    "selected",
+    "archived",
+    "unselected",
+    "archived_selected",
+    "broken",
+    "not_scanned",
+    "never_scanned",
+)
 KINDS_SEEN = ("broken", "not_scanned", "unselected", "archived_selected")
 # Days since the last scan, as the report pictures them: at most so many.
 AGES = (("within 7 days", 7), ("8 to 30 days", 30), ("31 to 90 days", 90), ("longer ago", None))
@@ -34,14 +44,16 @@ _TOLD = {
 
 def name_of(row: Row) -> str:
     """How a repository of the tenant's list is called."""
-    return "/".join(str(row[k]) for k in ("owner", "name") if row.get(k)) or str(row.get("url") or row.get("id"))
+    return "/".join(str(row[k]) for k in ("owner", "name") if row.get(k)) or str(
+        row.get("url") or row.get("id")
+    )
 
 
 def tenant_repositories(evidence: Evidence) -> Section:
     """The section tenant_repositories: the tenant's own list in numbers, and what is to be said of it.
 
-    A repository that is selected and was not scanned counts only where the tenant shows the date of any scan (docs/api.md:
-    repository.never).
+    A repository that is selected and was not scanned counts only where the tenant shows the date of any scan
+    (docs/api.md: repository.never).
     """
     known, max_age_days, today = evidence.known, evidence.scan_max_age_days, evidence.today
     if known is None:
@@ -73,14 +85,25 @@ def tenant_repositories(evidence: Evidence) -> Section:
         if row.get("is_selected") is True and row.get("is_archived") is not True:
             ages[_age(str(row.get("scanned_at") or ""), today)] += 1
     holders = {_group(row): _holder(row, by_id) for row in known}
-    told = {**_TOLD, "not_scanned": f"they are selected, and were not scanned for {max_age_days} days, or never"}
+    told = {
+        **_TOLD,
+        "not_scanned": f"they are selected, and were not scanned for {max_age_days} days, or never",
+    }
     found = [_broken(some, said, holders[key]) for (key, said), some in broken.items()]
-    found += [Finding(kind, told[kind], repositories=sorted(names), **holders[key]) for (kind, key), names in listed.items()]
-    rows = sorted(groups.values(), key=lambda g: (-sum(g[k] for k in KINDS_SEEN), g["organization"], str(g["data_source"])))
+    found += [
+        Finding(kind, told[kind], repositories=sorted(names), **holders[key])
+        for (kind, key), names in listed.items()
+    ]
+    rows = sorted(
+        groups.values(),
+        key=lambda g: (-sum(g[k] for k in KINDS_SEEN), g["organization"], str(g["data_source"])),
+    )
     section: Row = {name: sum(g[name] for g in rows) for name in COUNTS}
     for name, best in (("newest_scan", max), ("oldest_scan", min)):
         section[name] = best((g[name] for g in rows if g[name]), default=None)
-    section.update(complete=evidence.known_whole, max_age_days=max_age_days, dates_shown=dated, scan_ages=ages, by=rows)
+    section.update(
+        complete=evidence.known_whole, max_age_days=max_age_days, dates_shown=dated, scan_ages=ages, by=rows
+    )
     return Section("tenant_repositories", section, found)
 
 
@@ -89,11 +112,14 @@ def notes(section: Section) -> list[str]:
     seen, told = section.content, []
     if seen and not seen["complete"]:
         told.append(
-            f"The tenant repeats the pages of its repositories: {seen['known']} were seen, and there may be more of which nothing is "
+            f"The tenant repeats the pages of its repositories: {seen['known']} were seen, and there may be "
+            f"more of which nothing is "
             "known."
         )
     if seen and seen["selected"] and not seen["dates_shown"]:
-        told.append("The tenant shows of no repository when it was scanned: whether scans are missing is not known.")
+        told.append(
+            "The tenant shows of no repository when it was scanned: whether scans are missing is not known."
+        )
     return told
 
 
@@ -133,7 +159,9 @@ def _holder(row: Row, by_id: dict[str, Item]) -> Row:
     if source is not None:
         return about(source)
     kind, its_id = str(row.get("source") or "") or None, row.get("integration_id")
-    subject = f"data source {its_id}" if its_id else f"{kind or 'repositories'}, of a data source that is not shown"
+    subject = (
+        f"data source {its_id}" if its_id else f"{kind or 'repositories'}, of a data source that is not shown"
+    )
     return {**about({"type": kind}), "subject": subject, "id": its_id, "stage": "code"}
 
 
@@ -144,12 +172,20 @@ def _empty(organization: str, holder: Row) -> Row:
 
 
 def _reasons(row: Row) -> str:
-    return ", ".join(f"{one['part']} ({one['reason']})" if one.get("reason") else str(one["part"]) for one in row["broken"])
+    return ", ".join(
+        f"{one['part']} ({one['reason']})" if one.get("reason") else str(one["part"]) for one in row["broken"]
+    )
 
 
 def _broken(rows: list[Row], reasons: str, holder: Row) -> Finding:
-    """One finding for all repositories of a data source that are broken for the same reason, such as its token."""
+    """One finding for all repositories of a data source that are broken for the same reason, such as its
+    token.
+    """
     said = f"the tenant calls invalid: {reasons}"
     if len(rows) > 1:
         return Finding("broken", said, repositories=sorted(map(name_of, rows)), **holder)
-    return Finding("broken", said, **{**holder, "subject": name_of(rows[0]), "repository": name_of(rows[0]), "stage": "code"})
+    return Finding(
+        "broken",
+        said,
+        **{**holder, "subject": name_of(rows[0]), "repository": name_of(rows[0]), "stage": "code"},
+    )

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import datetime as dt
@@ -21,13 +22,32 @@ from .repositories import Reader, may_be
 # As the uploads write it for a report that had nothing to send.
 NOT_SENT = "not_sent"
 # What is kept of a receipt.
-KEPT = ("branch", "commit", "tool", "results", "results_by_level", "sha256", "time", "file", "outcome", "build_url")
-# fresh, clean: an upload, or a scan without results, of a branch that counts, in time. The others are findings.
-FRESH, CLEAN, STALE, OTHER_BRANCH, NO_COLLECTOR = STATES = ("fresh", "clean", "stale", "other_branch", "no_collector")
+KEPT = (
+    "branch",
+    "commit",
+    "tool",
+    "results",
+    "results_by_level",
+    "sha256",
+    "time",
+    "file",
+    "outcome",
+    "build_url",
+)
+# fresh, clean: an upload, or a scan without results, of a branch that counts, in time. The others are
+# findings.
+FRESH, CLEAN, STALE, OTHER_BRANCH, NO_COLLECTOR = STATES = (
+    "fresh",
+    "clean",
+    "stale",
+    "other_branch",
+    "no_collector",
+)
 
 
 def receipts(evidence: Evidence, wanted: list[Row]) -> Section:
-    """The section receipts: of each collector and repository the newest one from a branch that counts, and how old it is.
+    """The section receipts: of each collector and repository the newest one from a branch that counts, and
+    how old it is.
 
     wanted: the expected data sources. When nothing is described, the collectors of the tenant are expected.
     """
@@ -51,10 +71,14 @@ def receipts(evidence: Evidence, wanted: list[Row]) -> Section:
     }
     if evidence.repositories is not None:
         have = _of_listed(evidence.repositories, rows, reading.reader)
-        section["repositories_with_fresh"] = sum(any(not row["stale"] for row in some) for some in have.values())
+        section["repositories_with_fresh"] = sum(
+            any(not row["stale"] for row in some) for some in have.values()
+        )
         section["repositories_without"] = sum(not some for some in have.values())
         found += [
-            Finding("no_upload", "there is no receipt for it", subject=text, repository=text, stage="cross_stage")
+            Finding(
+                "no_upload", "there is no receipt for it", subject=text, repository=text, stage="cross_stage"
+            )
             for text, some in sorted(have.items())
             if not some
         ]
@@ -68,7 +92,8 @@ def notes(section: Section) -> list[str]:
         return []
     more = f" and {len(unknown) - SOME} more" if len(unknown) > SOME else ""
     return [
-        f"The tenant does not show the default branch of {', '.join(unknown[:SOME])}{more}: an upload from any branch counts. "
+        f"The tenant does not show the default branch of {', '.join(unknown[:SOME])}{more}: an upload from "
+        f"any branch counts. "
         "audit_branches says which do."
     ]
 
@@ -76,8 +101,8 @@ def notes(section: Section) -> list[str]:
 class _Reading:
     """The receipts by collector and repository, and how each is judged.
 
-    groups: receipts that prove something, each with its collector's name. faults: what is to be said of the others. branch_unknown:
-    repositories of which any branch counts, since nobody says which does.
+    groups: receipts that prove something, each with its collector's name. faults: what is to be said of the
+    others. branch_unknown: repositories of which any branch counts, since nobody says which does.
     """
 
     def __init__(self, evidence: Evidence) -> None:
@@ -108,7 +133,9 @@ class _Reading:
         source = _collector(said, self.collectors)
         name = str(source.get("name") or source["id"]) if source else said
         key = (name, *self.reader.read(str(receipt.get("repository") or "")).key)
-        self.groups.setdefault(key, []).append({**receipt, "collector": name, "is_there": source is not None or not said})
+        self.groups.setdefault(key, []).append(
+            {**receipt, "collector": name, "is_there": source is not None or not said}
+        )
 
     def row(self, group: list[Row]) -> Row:
         """The newest receipt that counts, with its state; where none does, the newest."""
@@ -120,21 +147,36 @@ class _Reading:
         if not newest["is_there"]:
             state, why = NO_COLLECTOR, "the tenant has no such collector, so that nothing of it can be there"
         elif not counting:
-            state, why = OTHER_BRANCH, f"its newest receipt is of the branch {_branch(newest)}; {' or '.join(branches or [])} counts"
+            state, why = (
+                OTHER_BRANCH,
+                f"its newest receipt is of the branch {_branch(newest)}; {' or '.join(branches or [])} "
+                f"counts",
+            )
         elif age > self.evidence.max_age_days:
-            state, why = STALE, f"its newest receipt is {age} days old, more than {self.evidence.max_age_days}"
+            state, why = (
+                STALE,
+                f"its newest receipt is {age} days old, more than {self.evidence.max_age_days}",
+            )
         told = {k: newest.get(k) for k in KEPT}
-        about = {"collector": newest["collector"], "repository": newest.get("repository") or None, "uploads": len(group)}
+        about = {
+            "collector": newest["collector"],
+            "repository": newest.get("repository") or None,
+            "uploads": len(group),
+        }
         return {**about, "age_days": age, **told, "state": state, "stale": bool(why), "why": why}
 
     def _branches(self, repository: str) -> list[str] | None:
-        """The branches of a repository that count, as names or patterns; None: all, since the tenant does not say which is the default."""
+        """The branches of a repository that count, as names or patterns; None: all, since the tenant does not
+        say which is the default.
+        """
         if self.evidence.branches:
             return self.evidence.branches
         if not repository:
             return None
         wanted = self.reader.read(repository)
-        found = {name for one, name in self._defaults.get(path_key(wanted.path), []) if may_be(wanted, one.host)}
+        found = {
+            name for one, name in self._defaults.get(path_key(wanted.path), []) if may_be(wanted, one.host)
+        }
         if not found:
             self.branch_unknown.add(repository)
         return sorted(found) or None
@@ -145,9 +187,13 @@ def _branch(receipt: Row) -> str:
 
 
 def _counts(receipt: Row, branches: list[str] | None) -> bool:
-    """Whether the branch of a receipt counts. One that names none is of the default branch: so the tenant takes it."""
+    """Whether the branch of a receipt counts. One that names none is of the default branch: so the tenant
+    takes it.
+    """
     name = _branch(receipt)
-    return not name or branches is None or any(name == one or fnmatch.fnmatchcase(name, one) for one in branches)
+    return (
+        not name or branches is None or any(name == one or fnmatch.fnmatchcase(name, one) for one in branches)
+    )
 
 
 def _fault(receipt: Row, today: dt.date) -> str:
@@ -170,9 +216,16 @@ def _fault(receipt: Row, today: dt.date) -> str:
 
 def _contradiction(receipt: Row, source: Row) -> str:
     """What of the numbers of a receipt cannot be true together; empty when nothing is."""
-    results, levels, all_results = receipt.get("results"), receipt.get("results_by_level"), source.get("results")
+    results, levels, all_results = (
+        receipt.get("results"),
+        receipt.get("results_by_level"),
+        source.get("results"),
+    )
     numbers = [results, all_results, *(levels.values() if isinstance(levels, dict) else [])]
-    if any(number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 0) for number in numbers):
+    if any(
+        number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 0)
+        for number in numbers
+    ):
         return "its numbers are no counts of results"
     if results is None:
         return ""
@@ -182,7 +235,14 @@ def _contradiction(receipt: Row, source: Row) -> str:
         f"{all_results} in the report": all_results is not None and results > all_results,
         "nothing was sent": results > 0 and receipt.get("outcome") == NOT_SENT,
     }
-    return next((f"its numbers contradict each other: {results} results, but {said}" for said, wrong in faults.items() if wrong), "")
+    return next(
+        (
+            f"its numbers contradict each other: {results} results, but {said}"
+            for said, wrong in faults.items()
+            if wrong
+        ),
+        "",
+    )
 
 
 def _collector(said: str, collectors: list[Item]) -> Item | None:
@@ -196,7 +256,13 @@ def _stale(row: Row, message: str) -> Finding:
     named = row["collector"] and f'COLLECTOR "{row["collector"]}"'
     subject = " ".join(filter(None, [named, row["repository"] and f"for {row['repository']}"]))
     return Finding(
-        "stale", message, subject=subject, type="COLLECTOR", name=row["collector"], repository=row["repository"], stage="cross_stage"
+        "stale",
+        message,
+        subject=subject,
+        type="COLLECTOR",
+        name=row["collector"],
+        repository=row["repository"],
+        stage="cross_stage",
     )
 
 
@@ -207,12 +273,16 @@ def _expected(collectors: list[Item], wanted: list[Row] | None) -> list[str]:
     return [
         str(w["name"] or w["id"])
         for w in wanted
-        if str(w["type"] or "").upper() == "COLLECTOR" and (w["name"] or w["id"]) and w["state"] in ("present", "missing")
+        if str(w["type"] or "").upper() == "COLLECTOR"
+        and (w["name"] or w["id"])
+        and w["state"] in ("present", "missing")
     ]
 
 
 def _of_listed(listed: list[str], rows: list[Row], reader: Reader) -> dict[str, list[Row]]:
-    """The rows of each listed repository, doubles left out. What went to a collector that is not there does not count."""
+    """The rows of each listed repository, doubles left out. What went to a collector that is not there does
+    not count.
+    """
     have: dict[str, list[tuple[Repository, Row]]] = {}
     for row in rows:
         if row["state"] == NO_COLLECTOR:

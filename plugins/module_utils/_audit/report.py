@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import typing as t
@@ -36,7 +37,13 @@ def audit(evidence: Evidence) -> Row:
     ]
     found = [each for section in sections for each in section.findings]
     found += [Finding("unreadable", why, subject=file) for file, why in evidence.unreadable]
-    waived = excuse(found, evidence.exceptions, evidence.today, Reader(evidence.sources, evidence.known), evidence.exception_lines)
+    waived = excuse(
+        found,
+        evidence.exceptions,
+        evidence.today,
+        Reader(evidence.sources, evidence.known),
+        evidence.exception_lines,
+    )
     findings = [each.as_json() for each in sorted(waived.findings, key=lambda each: _rank(each, fail_on))]
     verdict, headline = _judge(findings, fail_on)
     report: Row = {
@@ -62,7 +69,9 @@ def audit(evidence: Evidence) -> Row:
 
 
 def point_of(report: Row) -> Row:
-    """What a report adds to the history: its numbers at its time; null for what it did not examine. Raises for what is no report."""
+    """What a report adds to the history: its numbers at its time; null for what it did not examine. Raises
+    for what is no report.
+    """
     repositories, uploads = report.get("repositories") or {}, report.get("receipts") or {}
     return {
         "audited_at": str(report["audited_at"]),
@@ -77,7 +86,13 @@ def point_of(report: Row) -> Row:
 
 def _rank(each: Finding, fail_on: list[str]) -> tuple[t.Any, ...]:
     """What fails the audit comes first, then in the order of the kinds."""
-    return bool(each.excused), each.kind not in fail_on, list(KINDS).index(each.kind), str(each.subject), each.message
+    return (
+        bool(each.excused),
+        each.kind not in fail_on,
+        list(KINDS).index(each.kind),
+        str(each.subject),
+        each.message,
+    )
 
 
 def _counts(findings: list[Row]) -> dict[str, int]:
@@ -102,7 +117,10 @@ def baseline_fault(content: t.Any, tenant: str) -> str:
     if not all(isinstance(rows, list) and all(isinstance(row, dict) for row in rows) for rows in lists):
         return "it has no findings or data sources"
     repositories = content.get("repositories")
-    if not (repositories is None or (isinstance(repositories, dict) and isinstance(repositories.get("items"), list))):
+    if not (
+        repositories is None
+        or (isinstance(repositories, dict) and isinstance(repositories.get("items"), list))
+    ):
         return "it is not whole"
     try:
         changes(content, content)
@@ -116,7 +134,12 @@ def _not_examined(evidence: Evidence) -> dict[str, str]:
     """Kind of finding -> why this audit cannot have one."""
     told: dict[str, str] = {}
     if evidence.expected is None:
-        told.update(dict.fromkeys(("missing", "unexpected", "drift", "undetermined"), "no data sources are described (audit_expected)"))
+        told.update(
+            dict.fromkeys(
+                ("missing", "unexpected", "drift", "undetermined"),
+                "no data sources are described (audit_expected)",
+            )
+        )
     if evidence.known is None:
         told.update(dict.fromkeys(known.KINDS_SEEN, "the tenant's list of repositories was not read"))
     if evidence.repositories is None:
@@ -146,7 +169,9 @@ def api_key(evidence: Evidence) -> Section:
 
 
 def _judge(findings: list[Row], fail_on: list[str]) -> tuple[str, str]:
-    """The verdict and the headline. pass: nothing is open. attention: something is. fail: something is that audit_fail_on names."""
+    """The verdict and the headline. pass: nothing is open. attention: something is. fail: something is that
+    audit_fail_on names.
+    """
     still_open = [f for f in findings if not f["excused"]]
     fails = failing(findings, fail_on)
     verdict = "fail" if fails else "attention" if still_open else "pass"

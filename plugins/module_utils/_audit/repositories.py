@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -22,7 +23,8 @@ _BEST = {word: place for place, word in enumerate(("healthy", "pending", "unknow
 
 
 class Reader:
-    """Reads what lists, receipts and data sources call a repository, with what the tenant's data sources tell of their hosts.
+    """Reads what lists, receipts and data sources call a repository, with what the tenant's data sources tell
+    of their hosts.
 
     known: the tenant's own list of repositories, by whose ids they are known too.
     """
@@ -30,7 +32,9 @@ class Reader:
     def __init__(self, sources: list[Item], known: list[Row] | None = None) -> None:
         self._sources = {str(source["id"]): source for source in sources if source.get("id")}
         self._known = {str(row["id"]): row for row in known or []}
-        self._products = {code_host(source): product_of(source) for source in filter(is_code, sources) if code_host(source)}
+        self._products = {
+            code_host(source): product_of(source) for source in filter(is_code, sources) if code_host(source)
+        }
         # Where a product lies below a path of its host: example.com/gitlab.
         self._roots = [host for host in self._products if "/" in host]
         self._have_read: dict[tuple[str, str], Repository] = {}
@@ -66,7 +70,9 @@ class Reader:
         return found if found.host else dataclasses.replace(found, host=code_host(source))
 
     def of_source(self, text: str, kind: str | None, hostname: str | None) -> Repository:
-        """A repository that a finding about a data source of this type and host names; one without a host is there."""
+        """A repository that a finding about a data source of this type and host names; one without a host is
+        there.
+        """
         found = self.read(text)
         if found.host or not kind:
             return found
@@ -93,7 +99,8 @@ class Reader:
 class Coverage:
     """What the version-control data sources of a tenant select, by path.
 
-    known: the tenant's own list of repositories: where it shows whether one is selected, that decides (docs/api.md: repository.selected).
+    known: the tenant's own list of repositories: where it shows whether one is selected, that decides
+    (docs/api.md: repository.selected).
     """
 
     def __init__(self, sources: list[Item], known: list[Row] | None = None) -> None:
@@ -130,7 +137,9 @@ class Coverage:
             self.selected.pop((host, path), None)
 
     def of(self, text: str) -> Row:
-        """One listed repository: covered, uncovered or unknown; by which data source, and whether that is healthy."""
+        """One listed repository: covered, uncovered or unknown; by which data source, and whether that is
+        healthy.
+        """
         wanted = self.reader.read(text)
         row: Row = {"name": text, "status": "covered", "health": None, "by": None, "id": None, "note": ""}
         selected, found = self._judge(wanted)
@@ -151,7 +160,12 @@ class Coverage:
                 row["note"] = f"listed by its last part alone: taken for {same[0][1]}"
         if found:
             best = min(found, key=lambda s: _BEST.get(str(s.get("health")), _BEST["unknown"]))
-            return {**row, "health": best.get("health") if best.get("health") in HEALTH else "unknown", "by": label(best), "id": best["id"]}
+            return {
+                **row,
+                "health": best.get("health") if best.get("health") in HEALTH else "unknown",
+                "by": label(best),
+                "id": best["id"],
+            }
         if selected:
             said = "the tenant says that it is selected, but not by which data source"
             return {**row, "health": "unknown", "note": ". ".join(filter(None, [row["note"], said]))}
@@ -160,7 +174,11 @@ class Coverage:
             return {**row, "status": "uncovered", "note": ". ".join(filter(None, [row["note"], said]))}
         possible = [source for own, source in self._open if may_be(wanted, own)]
         if possible:
-            return {**row, "status": "unknown", "note": f"{label(possible[0])} may select it, but does not show all that it selects"}
+            return {
+                **row,
+                "status": "unknown",
+                "note": f"{label(possible[0])} may select it, but does not show all that it selects",
+            }
         return {**row, "status": "uncovered"}
 
     def _judge(self, wanted: Repository) -> tuple[bool | None, list[Item]]:
@@ -173,7 +191,9 @@ class Coverage:
         chosen = [row for row in told if row["is_selected"]]
         if told and not chosen:
             return False, []
-        found = [self._by_id[i] for row in chosen if (i := str(row.get("integration_id") or "")) in self._by_id]
+        found = [
+            self._by_id[i] for row in chosen if (i := str(row.get("integration_id") or "")) in self._by_id
+        ]
         found = found or self._selecting(wanted)
         return (True if chosen or found else None), found
 
@@ -187,7 +207,9 @@ class Coverage:
 
 
 def may_be(one: Repository, host: str) -> bool:
-    """Whether a repository can be on this host: what is not known may be, and SSH does not tell the port of the web pages."""
+    """Whether a repository can be on this host: what is not known may be, and SSH does not tell the port of
+    the web pages.
+    """
     return not one.host or not host or one.host == host or (one.ssh and one.host == without_port(host))
 
 

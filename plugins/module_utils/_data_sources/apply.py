@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 from .._errors import CortexError, PartlyDone, TenantError
@@ -36,7 +37,12 @@ class Writer:
 
         Raises CortexError; outcome.changed then tells whether something was done.
         """
-        steps = {"create": self._create, "update": self._update, "recreate": self._recreate, "delete": self._delete}
+        steps = {
+            "create": self._create,
+            "update": self._update,
+            "recreate": self._recreate,
+            "delete": self._delete,
+        }
         steps[outcome.plan.action](outcome)
 
     def _create(self, outcome: Outcome) -> None:
@@ -55,7 +61,9 @@ class Writer:
                 raise _overtaken("deleted", item, instance_id)
             # Planned anew from the read right before the write: what others changed since must not be undone.
             plan = plan_update(item, outcome.match.judged(current), self.view.creatable)
-            if plan.action == "recreate" or (self.approved and requests_of([plan]) != requests_of([outcome.plan])):
+            if plan.action == "recreate" or (
+                self.approved and requests_of([plan]) != requests_of([outcome.plan])
+            ):
                 raise _overtaken("changed", item, instance_id)
             outcome.adopt(plan, predicted=False)
             if plan.changed:
@@ -100,7 +108,10 @@ class Writer:
 
 def _overtaken(what: str, item: Item, instance_id: str) -> TenantError:
     """what: what somebody else did to the instance, deleted or changed."""
-    return TenantError(f" (id {instance_id}) was {what} by somebody else while this run was planning. Run again.", subject=label(item))
+    return TenantError(
+        f" (id {instance_id}) was {what} by somebody else while this run was planning. Run again.",
+        subject=label(item),
+    )
 
 
 def narrows(plan: Plan) -> bool:
@@ -110,4 +121,6 @@ def narrows(plan: Plan) -> bool:
     before, after = plan.before or {}, plan.after or {}
     removed = set(before.get("repositories", [])) - set(after.get("repositories", []))
     mappings = [m for m in before.get("external_projects", []) if m not in after.get("external_projects", [])]
-    return bool(removed or mappings) or (before.get("selection_type") != MANUAL and after.get("selection_type") == MANUAL)
+    return bool(removed or mappings) or (
+        before.get("selection_type") != MANUAL and after.get("selection_type") == MANUAL
+    )

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import typing as t
@@ -18,35 +19,52 @@ from .types import TYPES, is_word
 
 
 def check_item(item: Item) -> list[str]:
-    """Refuse what cannot be meant, before any request. Returns warnings; changes nothing; raises InputError.
-    """
+    """Refuse what cannot be meant, before any request. Returns warnings; changes nothing; raises InputError."""
     if not item.get("id") and not item.get("type"):
         raise InputError("type or id is needed to tell which data source is meant.")
     warnings = _check_type(item.get("type", ""))
-    if item["state"] == "absent" and not any(get(item, o) for o in ("id", "identifier", "name", "domain.hostname")):
-        raise InputError("state absent with type alone could delete the wrong instance: give identifier, name, domain.hostname or id.")
+    if item["state"] == "absent" and not any(
+        get(item, o) for o in ("id", "identifier", "name", "domain.hostname")
+    ):
+        raise InputError(
+            "state absent with type alone could delete the wrong instance: give identifier, name, "
+            "domain.hostname or id."
+        )
     selection = item.get("selection_type")
     if selection and selection not in SELECTION_TYPES:
         warnings.append(f"selection_type {selection} is none of {', '.join(SELECTION_TYPES)}: sent as it is.")
     for name in ("repositories", "scope_rules"):
         if name in item and selection not in (None, MANUAL):
-            raise InputError(f"{name} needs selection_type {MANUAL}, but selection_type is {selection}: some and all cannot both be meant.")
+            raise InputError(
+                f"{name} needs selection_type {MANUAL}, but selection_type is {selection}: some and all "
+                f"cannot both be meant."
+            )
     _check_scope(item)
     for name in ("name", "type", "id", "identifier"):
         if name in item and not item[name].strip():
             raise InputError(f"{name} is empty: leave it out or give a value.")
     if get(item, "domain.hostname") is not None and not host_key(item["domain"]["hostname"]):
         raise InputError("domain.hostname is empty: leave it out or give a host.")
-    if get(item, "unique_properties.name") is not None and "name" in item and item["unique_properties"]["name"] != item["name"]:
-        raise InputError("name and unique_properties.name differ, but both mean uniqueProperties.name: give one.")
+    if (
+        get(item, "unique_properties.name") is not None
+        and "name" in item
+        and item["unique_properties"]["name"] != item["name"]
+    ):
+        raise InputError(
+            "name and unique_properties.name differ, but both mean uniqueProperties.name: give one."
+        )
     for index, repository in enumerate(item.get("repositories", [])):
         if not repository.strip():
             raise InputError(
-                f"repositories[{index}] is empty: an identifier is needed, as the platform shows it (for GitLab group/project)."
+                f"repositories[{index}] is empty: an identifier is needed, as the platform shows it (for "
+                f"GitLab group/project)."
             )
     _check_mappings(item)
     if deeper(item.get("unique_properties"), DEEPEST):
-        raise InputError(f"unique_properties is nested more than {DEEPEST} deep, which no tenant shows again: make it flatter.")
+        raise InputError(
+            f"unique_properties is nested more than {DEEPEST} deep, which no tenant shows again: make it "
+            f"flatter."
+        )
     if item["max_deselect"] < -1:
         raise InputError("max_deselect must be -1 (no limit) or a number from 0.")
     return warnings
@@ -61,7 +79,8 @@ def _check_type(kind: str) -> list[str]:
         hint = f" Did you mean {close[0]}?" if close else ""
         raise InputError(f"type {kind!r} is no integration type.{hint} Known: {', '.join(TYPES)}.")
     return [
-        f"type {kind} is not one of the {len(TYPES)} types the vendor's guide names: sent as it is.{did_you_mean(kind, TYPES)} "
+        f"type {kind} is not one of the {len(TYPES)} types the vendor's guide names: sent as it "
+        f"is.{did_you_mean(kind, TYPES)} "
         f"Known: {', '.join(TYPES)}."
     ]
 
@@ -75,15 +94,23 @@ def _check_mappings(item: Item) -> None:
         if item["external_projects_mode"] == "remove":
             continue
         if not project:
-            raise InputError(f"external_projects[{index}] names no project: give external_id, and external_project_id where there is one.")
+            raise InputError(
+                f"external_projects[{index}] names no project: give external_id, and external_project_id "
+                f"where there is one."
+            )
         key = (project, mapping.get("external_branch_name"))
         if key in mapped:
-            raise InputError(f"external_projects[{index}] maps project {project} a second time: a project (and branch) has one mapping.")
+            raise InputError(
+                f"external_projects[{index}] maps project {project} a second time: a project (and branch) "
+                f"has one mapping."
+            )
         mapped.add(key)
 
 
 def check_missing(item: Item) -> None:
-    """Refuse, for a data source that is not there, what nobody can mean; one that is there shows its own words. Raises InputError."""
+    """Refuse, for a data source that is not there, what nobody can mean; one that is there shows its own
+    words. Raises InputError.
+    """
     kind = item.get("type", "")
     meant = did_you_mean(kind, [name for name in TYPES if not kind.startswith(f"{name}_")], 0.85)
     if kind not in TYPES and meant:
@@ -96,7 +123,11 @@ def check_missing(item: Item) -> None:
     host = get(item, "domain.hostname") or ""
     if "://" in host or host.endswith("/"):
         bare = host_key(host).partition("/")[0]
-        below = f" If the product is only found below a path, add that: {host_key(host)}." if host_key(host) != bare else ""
+        below = (
+            f" If the product is only found below a path, add that: {host_key(host)}."
+            if host_key(host) != bare
+            else ""
+        )
         advice = f"Give the host alone, {bare}, and its scheme as domain.protocol.{below}"
         raise InputError(f": domain.hostname is a URL. {advice}", subject=label(item))
 
@@ -110,15 +141,24 @@ def _check_scope(item: Item) -> None:
     if "repositories" in item:
         raise InputError("repositories and scope_rules both say what is selected: give one.")
     if item["repositories_mode"] == "remove":
-        raise InputError("repositories_mode remove cannot go with scope_rules: exact takes out what the rules do not include.")
+        raise InputError(
+            "repositories_mode remove cannot go with scope_rules: exact takes out what the rules do not "
+            "include."
+        )
     if not rules:
-        raise InputError("scope_rules is empty, which would include nothing: give at least one include, or leave it out.")
+        raise InputError(
+            "scope_rules is empty, which would include nothing: give at least one include, or leave it out."
+        )
     for index, rule in enumerate(rules):
         if len(rule) != 1 or not all(pattern.strip() for pattern in rule.values()):
-            raise InputError(f"scope_rules[{index}] must have one of include and exclude, with a pattern such as platform/*.")
+            raise InputError(
+                f"scope_rules[{index}] must have one of include and exclude, with a pattern such as "
+                f"platform/*."
+            )
     if not isinstance(candidates, (list, str)) or not candidates:
         raise InputError(
-            "scope_rules needs scope_candidates: the repositories that there are, as a list or as the path of a file on the host of the "
+            "scope_rules needs scope_candidates: the repositories that there are, as a list or as the path "
+            "of a file on the host of the "
             "module, since the tenant's own list of repositories is not whole."
         )
     for index, candidate in enumerate(candidates if isinstance(candidates, list) else []):
@@ -134,9 +174,15 @@ def empty_secrets(item: Item, options: tuple[str, ...] = ()) -> list[str]:
         among them.
     """
     sent = [f for f in FIELDS if f.write_only or f.option == "self_signed_certificate"]
-    empty = [f.option for f in sent if isinstance(get(item, f.option), str) and not get(item, f.option).strip()]
+    empty = [
+        f.option for f in sent if isinstance(get(item, f.option), str) and not get(item, f.option).strip()
+    ]
     secrets = [f.option for f in FIELDS if f.secret and not f.option.startswith("credentials.webhook")]
-    if not empty and isinstance(item.get("credentials"), dict) and not any(get(item, option) for option in secrets):
+    if (
+        not empty
+        and isinstance(item.get("credentials"), dict)
+        and not any(get(item, option) for option in secrets)
+    ):
         empty = [option for option in options if option in secrets]
     return [*empty, *_empty_settings(item.get("unique_properties"), "unique_properties", False)]
 

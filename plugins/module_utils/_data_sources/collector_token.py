@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -29,8 +30,24 @@ def _published(option: str) -> str:
 
 # The published names first, then those that were seen elsewhere (docs/api.md: create.collector,
 # create.older).
-_TOKEN_ID = (_published("credentials.webhook_auth_key_id"), "tokenId", "token_id", "apiKeyId", "api_key_id", "keyId", "key_id")
-_TOKEN = (_published("credentials.webhook_auth_key"), "apiToken", "api_token", "token", "apiKey", "api_key", "secret")
+_TOKEN_ID = (
+    _published("credentials.webhook_auth_key_id"),
+    "tokenId",
+    "token_id",
+    "apiKeyId",
+    "api_key_id",
+    "keyId",
+    "key_id",
+)
+_TOKEN = (
+    _published("credentials.webhook_auth_key"),
+    "apiToken",
+    "api_token",
+    "token",
+    "apiKey",
+    "api_key",
+    "secret",
+)
 _URL = ("apiUrl", "api_url", "uploadUrl", "url")
 _ROOM = 4096
 DRAFT = ".credentials-"
@@ -88,8 +105,8 @@ class CredentialsFile:
         return InputError(f"{lost}, so it is not created.")
 
     def prove(self) -> None:
-        """Raise InputError when it cannot be written, also since it is there: nobody can get another collector's
-        token a second time.
+        """Raise InputError when it cannot be written, also since it is there: nobody can get another
+        collector's token a second time.
         """
         self._refuse_existing()
         try:
@@ -105,7 +122,10 @@ class CredentialsFile:
             holds = f"holds the token of data source {kept['id']}{_elsewhere(kept, self._tenant)}, which is not the one to be created"
         except InputError:
             holds = "exists and is no credentials file"
-        raise InputError(f"credentials_file {self.path} {holds}: move it away or name another file; until then it is not created.")
+        raise InputError(
+            f"credentials_file {self.path} {holds}: move it away or name another file; until then it is not "
+            f"created."
+        )
 
     def prepare(self) -> None:
         """Prove that it can be written, and hold the room on the disk. Raises InputError."""
@@ -143,8 +163,8 @@ def real_path(path: str) -> str:
 
 
 def _elsewhere(kept: dict[str, str], tenant: str) -> str:
-    """Says that a token is of another tenant, as its upload URL tells; empty when it is of this one, or nobody
-    knows.
+    """Says that a token is of another tenant, as its upload URL tells; empty when it is of this one, or
+    nobody knows.
     """
     host = urlsplit(kept.get("api_url", "")).netloc
     return f" of another tenant, {host}" if host and tenant and _bare(host) != _bare(tenant) else ""
@@ -165,7 +185,11 @@ def missing_token(path: str, instance_id: str, tenant: str = "") -> str:
     except InputError:
         # Whoever put something else there may read it in a way of their own.
         return ""
-    return "" if kept["id"] == instance_id else f"holds the token of another collector (id {kept['id']}{_elsewhere(kept, tenant)})"
+    return (
+        ""
+        if kept["id"] == instance_id
+        else f"holds the token of another collector (id {kept['id']}{_elsewhere(kept, tenant)})"
+    )
 
 
 def left_draft(path: str, instance_id: str) -> tuple[str, str] | None:
@@ -241,8 +265,7 @@ def credentials_content(reply: Raw, credentials: dict[str, str] | None, name: st
 
 
 def load_credentials(path: str) -> dict[str, str]:
-    """What a credentials file holds: id, name, api_url, token_id, token. Raises InputError when it is none.
-    """
+    """What a credentials file holds: id, name, api_url, token_id, token. Raises InputError when it is none."""
     try:
         with open(os.path.expanduser(path), encoding="utf-8") as file:
             content = parsed(file.read())
@@ -250,9 +273,12 @@ def load_credentials(path: str) -> dict[str, str]:
         raise InputError(f"credentials_file {path} cannot be read: {exc.strerror}.") from None
     except ValueError:
         content = None
-    if not isinstance(content, dict) or not all(isinstance(content.get(k), str) for k in ("id", "token_id", "token")):
+    if not isinstance(content, dict) or not all(
+        isinstance(content.get(k), str) for k in ("id", "token_id", "token")
+    ):
         raise InputError(
-            f"credentials_file {path} is no credentials file: it should be JSON with id, token_id and token, as written "
+            f"credentials_file {path} is no credentials file: it should be JSON with id, token_id and token, "
+            f"as written "
             "when the collector was created."
         )
     return {k: v for k, v in content.items() if isinstance(v, str)}

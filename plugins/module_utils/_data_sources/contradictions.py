@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 from .._addresses import host_key
@@ -30,7 +31,8 @@ def refuse_one_file(outcomes: list[Outcome]) -> None:
         other = owners.setdefault(real_path(path), outcome)
         if other is not outcome:
             raise InputError(
-                f"items {other.index} ({label(other.item)}) and {outcome.index} ({label(outcome.item)}) name one credentials_file, "
+                f"items {other.index} ({label(other.item)}) and {outcome.index} ({label(outcome.item)}) name "
+                f"one credentials_file, "
                 f"{real_path(path)}: each collector's token needs a file of its own. Nothing was changed."
             )
 
@@ -46,10 +48,15 @@ def refuse_contradictions(outcomes: list[Outcome]) -> None:
     for outcome in outcomes:
         item, current = outcome.item, outcome.current
         host = host_key(get(item, "domain.hostname") or "")
-        other = instances.setdefault(current.id, outcome) if current else next((o for o in new if same_new(o.item, item)), outcome)
+        other = (
+            instances.setdefault(current.id, outcome)
+            if current
+            else next((o for o in new if same_new(o.item, item)), outcome)
+        )
         if other is not outcome:
             raise InputError(
-                f"items {other.index} ({label(other.item)}) and {outcome.index} ({label(item)}) mean the same data source: "
+                f"items {other.index} ({label(other.item)}) and {outcome.index} ({label(item)}) mean the "
+                f"same data source: "
                 "merge them into one. Nothing was changed."
             )
         if current is None:
@@ -63,7 +70,8 @@ def refuse_contradictions(outcomes: list[Outcome]) -> None:
             claimed = repositories.setdefault((kind, host, repository_key(kind)(repository)), outcome)
             if claimed is not outcome:
                 raise InputError(
-                    f"items {claimed.index} ({label(claimed.item)}) and {outcome.index} ({label(item)}) both claim repository "
+                    f"items {claimed.index} ({label(claimed.item)}) and {outcome.index} ({label(item)}) both "
+                    f"claim repository "
                     f"{repository}: it can belong to one only. Nothing was changed."
                 )
 
@@ -72,4 +80,6 @@ def _claimed(item: Item, current: Instance | None) -> list[str]:
     if "scope_rules" not in item:
         return list(item.get("repositories", []))
     selected = current.reported.get("repositories", []) if current else []
-    return scope_of(item["scope_rules"], item["scope_candidates"], selected, current.type if current else item.get("type")).included
+    return scope_of(
+        item["scope_rules"], item["scope_candidates"], selected, current.type if current else item.get("type")
+    ).included

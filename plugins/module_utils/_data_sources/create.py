@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -37,7 +38,8 @@ LOOK_AGAIN_SECONDS = 15.0
 LOST_COLLECTORS = 3
 # The keys of uniqueProperties are published nowhere (docs/api.md: create.properties).
 _COLLECTOR_SETTINGS = (
-    "If it refuses a key of uniqueProperties: a collector is created with name, detectionMethod and fileType; give others with "
+    "If it refuses a key of uniqueProperties: a collector is created with name, detectionMethod and "
+    "fileType; give others with "
     "unique_properties."
 )
 
@@ -75,7 +77,10 @@ class Creator:
             reply = self._post(outcome, item, plan.post)
             if reply is None:
                 return False
-            outcome.changed, outcome.actions = True, [*(a for a in outcome.actions if a == "delete"), "create"]
+            outcome.changed, outcome.actions = (
+                True,
+                [*(a for a in outcome.actions if a == "delete"), "create"],
+            )
             if item["type"] == COLLECTOR:
                 self._keep_token(outcome, reply, keep)
         finally:
@@ -130,12 +135,18 @@ class Creator:
                 lost = exc
             # Sent again only when what it made is gone: a collector's token came with the answer, and nothing
             # else can show it.
-            made = find_lost(self.api, item, post, lambda: before | set(self.view.instances), lost, LOOK_AGAIN_SECONDS)
+            made = find_lost(
+                self.api, item, post, lambda: before | set(self.view.instances), lost, LOOK_AGAIN_SECONDS
+            )
             if item["type"] != COLLECTOR:
-                outcome.warnings.append(f"The answer to creating {label(item)} was lost; what it made was found (id {made.id}).")
+                outcome.warnings.append(
+                    f"The answer to creating {label(item)} was lost; what it made was found (id {made.id})."
+                )
                 return made.raw
             self._delete_orphan(outcome, item, made.id)
-        lost_again = f": the answer to creating it was lost {LOST_COLLECTORS} times; nothing is left of it. Run again."
+        lost_again = (
+            f": the answer to creating it was lost {LOST_COLLECTORS} times; nothing is left of it. Run again."
+        )
         raise TenantError(lost_again, subject=label(item))
 
     def _first_of_type(self, item: Item, post: Raw) -> Raw:
@@ -191,13 +202,18 @@ class Creator:
         if match.instance is None or self.approved:
             raise refusal
         outcome.warnings += filter(None, [match.warning])
-        outcome.warnings.append(f"{label(outcome.item)} was created by somebody else while this run was planning; it was taken as it is.")
+        outcome.warnings.append(
+            f"{label(outcome.item)} was created by somebody else while this run was planning; it was taken "
+            f"as it is."
+        )
         outcome.adopt(plan_item(outcome.item, match.instance, self.view.creatable), predicted=False)
 
     # -- a collector's token
 
     def _keep_token(self, outcome: Outcome, reply: Raw, keep: CredentialsFile | None) -> None:
-        credentials = find_credentials({k: v for k, v in reply.items() if k not in ("uniqueProperties", "domain")})
+        credentials = find_credentials(
+            {k: v for k, v in reply.items() if k not in ("uniqueProperties", "domain")}
+        )
         made, subject = f" was created (id {reply['id']})", label(outcome.item)
         again = f"Delete it (state: absent, id: {reply['id']}) and run again"
         self.api.client.redactor.add(*([credentials["token"]] if credentials else secrets_in(reply)))
@@ -208,16 +224,21 @@ class Creator:
             except OSError as exc:
                 unwritten = f"{made}, but its token could not be written to {keep.path} ({exc.strerror})"
                 if credentials and outcome.released:
-                    raise PartlyDone(unwritten, how="The result holds it: keep it from there.", subject=subject) from None
+                    raise PartlyDone(
+                        unwritten, how="The result holds it: keep it from there.", subject=subject
+                    ) from None
                 self._undo_collector(outcome, str(reply["id"]), unwritten)
         if not credentials:
             how = f"{again} with credentials_file, which keeps the answer as it is, or renew its token in the console."
             if keep:
                 how = (
-                    f"The answer is in {keep.path}: add its token as token and the token's id as token_id there. If it has none, move "
+                    f"The answer is in {keep.path}: add its token as token and the token's id as token_id "
+                    f"there. If it has none, move "
                     f"the file away. {again}, or renew its token in the console."
                 )
-            raise PartlyDone(f"{made}, but the answer held no token in a known form", how=how, subject=subject)
+            raise PartlyDone(
+                f"{made}, but the answer held no token in a known form", how=how, subject=subject
+            )
 
     def _delete_orphan(self, outcome: Outcome, item: Item, instance_id: str) -> None:
         try:
@@ -225,13 +246,15 @@ class Creator:
         except CortexError as exc:
             outcome.changed, outcome.actions = True, [*outcome.actions, "create"]
             raise PartlyDone(
-                f" was created (id {instance_id}), but its token was lost with the answer and deleting it failed; "
+                f" was created (id {instance_id}), but its token was lost with the answer and deleting it "
+                f"failed; "
                 f"delete it (state: absent, id: {instance_id})",
                 exc,
                 subject=label(item),
             ) from None
         outcome.warnings.append(
-            f"The answer to creating {label(item)} was lost, and its token with it: what it made (id {instance_id}) was deleted."
+            f"The answer to creating {label(item)} was lost, and its token with it: what it made (id "
+            f"{instance_id}) was deleted."
         )
 
     def _undo_collector(self, outcome: Outcome, instance_id: str, unwritten: str) -> t.NoReturn:
@@ -247,7 +270,9 @@ class Creator:
             raise PartlyDone(f"{unwritten}, and deleting it failed", exc, how, subject=subject) from None
         outcome.actions = [action for action in outcome.actions if action != "create"]
         outcome.changed = bool(outcome.actions)
-        raise CortexError(f"{unwritten}, so it was deleted again. Make room there, and run again.", subject=subject)
+        raise CortexError(
+            f"{unwritten}, so it was deleted again. Make room there, and run again.", subject=subject
+        )
 
     def _delete(self, instance_id: str, subject: str) -> None:
         with self.writes.locked(instance_id):
@@ -261,13 +286,17 @@ class Creator:
             with self.writes.locked(instance_id):
                 waits = self._set_scope(outcome, item, self.view.settled(instance_id, label(item)))
         except CortexError as exc:
-            done, how = f" was created (id {instance_id}), but its scope was not set", "Run again to complete it."
+            done, how = (
+                f" was created (id {instance_id}), but its scope was not set",
+                "Run again to complete it.",
+            )
             if outcome.plan.action == "recreate":
                 old = "take its old id out, " if "id" in outcome.item else ""
                 how = f"Its former scope is in {outcome.former_scope}: add to the item what of it is missing there, {old}and run again."
             if not remembers(self.memory, instance_id):
                 how += (
-                    " No memory of it could be kept: should that run say that it narrows what is covered, set max_deselect to -1 for it "
+                    " No memory of it could be kept: should that run say that it narrows what is covered, "
+                    "set max_deselect to -1 for it "
                     f"(id {instance_id})."
                 )
             raise PartlyDone(done, exc, how, subject=label(item)) from None
@@ -299,7 +328,9 @@ class Creator:
             if not (kind and kind.consent and exc.status in (400, 409, 422)):
                 raise
             # The tenant takes a scope only after a person's consent: that is no failure of this run.
-            outcome.warnings.append(f"{label(item)} was created; the tenant does not take its scope yet ({exc.words}).")
+            outcome.warnings.append(
+                f"{label(item)} was created; the tenant does not take its scope yet ({exc.words})."
+            )
             return True
         self.writes.scoped(plan, current.id)
         return False
@@ -309,5 +340,7 @@ def _refuses_type(refusal: ApiError) -> bool:
     """Whether it is about the type of the data source ("requestBody.type: ..."), and not about a member such
     as credentials.type.
     """
-    names_type = re.search(r"(?:^|[\s\[;(])(?:(?:request)?body\.)?type\s*:|[\"'`]type[\"'`]", refusal.words, re.IGNORECASE)
+    names_type = re.search(
+        r"(?:^|[\s\[;(])(?:(?:request)?body\.)?type\s*:|[\"'`]type[\"'`]", refusal.words, re.IGNORECASE
+    )
     return refusal.status == 422 and names_type is not None

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -57,7 +58,9 @@ def as_config(reported: Item, *, with_id: bool = False) -> Item:
         if spelled:
             config[option] = spelled
     if "unique_properties" in config:
-        unique = {k: v for k, v in config.pop("unique_properties").items() if k != "name" or v != config.get("name")}
+        unique = {
+            k: v for k, v in config.pop("unique_properties").items() if k != "name" or v != config.get("name")
+        }
         hidden = hide_secret_keys(unique)
         if unique:
             config["unique_properties"] = {k: v if v == hidden[k] else PLACEHOLDER for k, v in unique.items()}
@@ -77,7 +80,8 @@ def _type_of(reported: Item) -> str:
 def as_configs(reported: list[Item]) -> list[Item]:
     """The items for a whole tenant; an id only where the rest would mean more than one instance, or none."""
     keys = [
-        (_type_of(i), i.get("identifier"), i.get("name"), host_key(get(i, "domain.hostname") or "")) for i in reported
+        (_type_of(i), i.get("identifier"), i.get("name"), host_key(get(i, "domain.hostname") or ""))
+        for i in reported
     ]
 
     def means(mine: t.Any, other: t.Any) -> bool:
@@ -85,7 +89,10 @@ def as_configs(reported: list[Item]) -> list[Item]:
             return bool(mine[:2] == other[:2])
         return mine[0] == other[0] and mine[2] in (None, other[2]) and mine[3] in ("", other[3])
 
-    return [as_config(i, with_id=not k[0] or not any(k[1:]) or sum(means(k, o) for o in keys) > 1) for i, k in zip(reported, keys)]
+    return [
+        as_config(i, with_id=not k[0] or not any(k[1:]) or sum(means(k, o) for o in keys) > 1)
+        for i, k in zip(reported, keys)
+    ]
 
 
 def as_data_file(tenant: str, configs: list[Item]) -> str:
@@ -101,7 +108,11 @@ def _yaml(value: t.Any, indent: int) -> str:
     if isinstance(value, list) and value:
         lines = []
         for entry in value:
-            text = _yaml(entry, indent + 1) if isinstance(entry, (dict, list)) and entry else f"{pad}  {_scalar(entry)}\n"
+            text = (
+                _yaml(entry, indent + 1)
+                if isinstance(entry, (dict, list)) and entry
+                else f"{pad}  {_scalar(entry)}\n"
+            )
             lines.append(f"{pad}- {text[len(pad) + 2 :]}")
         return "".join(lines)
     return f"{pad}{_scalar(value)}\n"
@@ -112,7 +123,9 @@ def _key(text: str, pad: str) -> str:
 
 
 def _nested(value: t.Any, indent: int) -> str:
-    return f"\n{_yaml(value, indent)}" if isinstance(value, (dict, list)) and value else f" {_scalar(value)}\n"
+    return (
+        f"\n{_yaml(value, indent)}" if isinstance(value, (dict, list)) and value else f" {_scalar(value)}\n"
+    )
 
 
 def _scalar(value: t.Any) -> str:
@@ -148,7 +161,13 @@ def write_backup(directory: str, tenant: str, reported: Item) -> str:
     """Write one instance as a data file for onboard, 0600, before something is taken away from it. Returns
     the path; raises InputError.
     """
-    words = [tenant, reported.get("type"), reported.get("name"), reported["id"], time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())]
+    words = [
+        tenant,
+        reported.get("type"),
+        reported.get("name"),
+        reported["id"],
+        time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()),
+    ]
     name = "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", str(w))[:80] for w in words if w)
     try:
         folder = full_path(directory)

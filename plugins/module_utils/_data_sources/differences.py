@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import typing as t
@@ -41,8 +42,7 @@ def same(option: str, one: t.Any, other: t.Any) -> bool:
 
 
 def immutable_difference(item: Item, reported: Item) -> Difference | None:
-    """The first field that differs and cannot be updated; one that is not reported is unknown, not different.
-    """
+    """The first field that differs and cannot be updated; one that is not reported is unknown, not different."""
     for option in IMMUTABLE:
         desired, current = get(item, option), get(reported, option)
         if desired is None or current is None or same(option, current, desired):
@@ -95,7 +95,9 @@ def unexpected(before: Item | None, after: Item | None, current: Instance) -> li
                 differences.append(f"{option} is not there any more")
         elif not _as_planned(option, desired, actual, current.type):
             managed = before is None or before.get(option) != planned.get(option)
-            differences.append(f"{option} {'is not as sent' if managed else 'changed although it was not to'}")
+            differences.append(
+                f"{option} {'is not as sent' if managed else 'changed although it was not to'}"
+            )
     return differences
 
 
@@ -127,4 +129,6 @@ def disagreements(sent: t.Any, reported: t.Any, path: str = "") -> list[str]:
     if not isinstance(sent, dict) or not isinstance(reported, dict):
         return [] if same(_OPTION_OF.get(path, path), sent, reported) else [path]
     keys = [k for k in sent if reported.get(k) is not None and not (path == "" and k in WRITE_ONLY)]
-    return [each for k in keys for each in disagreements(sent[k], reported[k], f"{path}.{k}" if path else str(k))]
+    return [
+        each for k in keys for each in disagreements(sent[k], reported[k], f"{path}.{k}" if path else str(k))
+    ]

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import base64
@@ -41,10 +42,14 @@ def refuse_another(approved: str, digest: str) -> None:
     if approved == digest:
         return
     if not approved:
-        raise InputError(f"plan_digest is blank, which is the digest of no plan; that of this plan is {digest}. Nothing was changed.")
+        raise InputError(
+            f"plan_digest is blank, which is the digest of no plan; that of this plan is {digest}. Nothing "
+            f"was changed."
+        )
     if re.fullmatch("[0-9a-f]{16}", approved):
         raise InputError(
-            f"plan_digest {approved} is of an earlier version of this collection, whose digests did not cover all that is sent: plan "
+            f"plan_digest {approved} is of an earlier version of this collection, whose digests did not "
+            f"cover all that is sent: plan "
             "again, and have the new plan approved. Nothing was changed."
         )
     raise InputError(
@@ -77,7 +82,9 @@ def _request(plan: Plan) -> Raw:
         "type": before.get("type") or after.get("type"),
         "post": _open_body(plan.post),
         "put": _open_body(plan.put),
-        "replaces": {o: _open(o, before[o]) for o in REPORTED if o in before and (ends or before[o] != after.get(o))},
+        "replaces": {
+            o: _open(o, before[o]) for o in REPORTED if o in before and (ends or before[o] != after.get(o))
+        },
     }
     if ends:
         request.update(destroys=destroys(plan), repositories=before.get("repositories_count"))

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import os
@@ -46,13 +47,18 @@ def absolute_paths(items: list[t.Any], base: str) -> list[t.Any]:
     left to the module.
     """
     # "raw" is the one option that takes a list or a file.
-    paths = [name for name, option in argument_spec(in_list=True).items() if option["type"] in ("path", "raw")]
+    paths = [
+        name for name, option in argument_spec(in_list=True).items() if option["type"] in ("path", "raw")
+    ]
 
     def absolute(key: str, value: t.Any) -> t.Any:
         relative = key in paths and isinstance(value, str) and value[:1] not in ("", "~", "$")
         return os.path.join(base, value) if relative else value
 
-    return [{key: absolute(key, value) for key, value in item.items()} if isinstance(item, dict) else item for item in items]
+    return [
+        {key: absolute(key, value) for key, value in item.items()} if isinstance(item, dict) else item
+        for item in items
+    ]
 
 
 def _item(variable: str, kind: str, index: int, entry: t.Any) -> Item:
@@ -112,5 +118,13 @@ def _scope(where: str, entry: Item, scope: t.Any) -> Item:
         return {"selection_type": _SCOPES[scope]}
     if isinstance(scope, list) and all(isinstance(r, str) for r in scope):
         return {"selection_type": MANUAL, "repositories": scope}
-    lost = next((f"scope[{i}] {why}" for i, r in enumerate(scope) if (why := not_text(r))), None) if isinstance(scope, list) else None
-    raise InputError(f"{where}: {lost}." if lost else f"{where}: scope must be all, all_and_future or a list of repositories.")
+    lost = (
+        next((f"scope[{i}] {why}" for i, r in enumerate(scope) if (why := not_text(r))), None)
+        if isinstance(scope, list)
+        else None
+    )
+    raise InputError(
+        f"{where}: {lost}."
+        if lost
+        else f"{where}: scope must be all, all_and_future or a list of repositories."
+    )

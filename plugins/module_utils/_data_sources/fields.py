@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -96,7 +97,9 @@ WRITE_ONLY = frozenset(f.api.partition(".")[0] for f in FIELDS if f.write_only)
 
 # Where an instance names what is selected, and all that says how much is.
 STATE = next(f.api for f in FIELDS if f.option == "repositories")
-SELECTION = tuple(f.api for f in FIELDS if f.option in ("selection_type", "repositories", "repositories_count"))
+SELECTION = tuple(
+    f.api for f in FIELDS if f.option in ("selection_type", "repositories", "repositories_count")
+)
 
 # One entry of external_projects: a vendor's project or branch -> a Cortex repository or branch
 # (docs/api.md: update.projects).
@@ -116,7 +119,11 @@ def _forms() -> dict[str, t.Any]:
     """The form of each member of an instance: a type, or the forms of its members."""
     forms: dict[str, t.Any] = {}
     for field in FIELDS:
-        form = "number or text" if field.type == "str" and not field.at and field.option not in ("identifier", "status") else field.type
+        form = (
+            "number or text"
+            if field.type == "str" and not field.at and field.option not in ("identifier", "status")
+            else field.type
+        )
         for api in filter(None, (field.api, field.older)):
             parent, _dot, leaf = api.rpartition(".")
             if parent and parent != "uniqueProperties":
@@ -137,7 +144,11 @@ BEHAVIOUR: dict[str, dict[str, t.Any]] = {
     "id": {"type": "str"},
     "identifier": {"type": "str"},
     "repositories_mode": {"type": "str", "choices": list(MODES), "default": "merge"},
-    "scope_rules": {"type": "list", "elements": "dict", "options": {"include": {"type": "str"}, "exclude": {"type": "str"}}},
+    "scope_rules": {
+        "type": "list",
+        "elements": "dict",
+        "options": {"include": {"type": "str"}, "exclude": {"type": "str"}},
+    },
     "scope_candidates": {"type": "raw"},
     "external_projects_mode": {"type": "str", "choices": list(MODES), "default": "merge"},
     "external_projects_update": {"type": "str", "choices": ["always", "on_create"], "default": "always"},
@@ -168,12 +179,18 @@ def argument_spec(*, in_list: bool = False) -> dict[str, t.Any]:
         if field.type == "names":
             option: dict[str, t.Any] = {"type": "list", "elements": "str"}
         elif field.type == "mappings":
-            option = {"type": "list", "elements": "dict", "options": {name: {"type": "str"} for name in MAPPING}}
+            option = {
+                "type": "list",
+                "elements": "dict",
+                "options": {name: {"type": "str"} for name in MAPPING},
+            }
         else:
             option = {"type": field.type, "no_log": field.secret}
         parent, _dot, leaf = field.option.partition(".")
         if leaf:
-            spec.setdefault(parent, {"type": "dict", "no_log": False, "options": {}})["options"][leaf] = option
+            spec.setdefault(parent, {"type": "dict", "no_log": False, "options": {}})["options"][leaf] = (
+                option
+            )
         else:
             spec[field.option] = option
     spec["domain"]["options"]["protocol"]["choices"] = ["https", "http"]
@@ -228,7 +245,11 @@ def readable(raw: Raw) -> tuple[Raw, list[str]]:
     odd = []
     for member, value in raw.items():
         fitting = _fitting(value, _FORMS[member]) if member in _FORMS and value is not None else value
-        inner_odd = isinstance(value, dict) and isinstance(fitting, dict) and sum(v is not None for v in value.values()) > len(fitting)
+        inner_odd = (
+            isinstance(value, dict)
+            and isinstance(fitting, dict)
+            and sum(v is not None for v in value.values()) > len(fitting)
+        )
         if isinstance(fitting, Unreadable) or inner_odd:
             odd.append(member)
         if not isinstance(fitting, Unreadable) or fitting or member in _KEPT:
@@ -263,8 +284,14 @@ def _fitting(value: t.Any, form: t.Any) -> t.Any:
         whole = whole and all(isinstance(v, str) for v in value)
     elif form == "mappings":
         texts = (str, type(None))
-        whole = whole and all(isinstance(m, dict) and all(isinstance(m.get(k), texts) for k in MAPPING.values()) for m in value)
-    return value if whole and not (form in ("names", "mappings", "dict") and unreadable_within(value)) else Unreadable()
+        whole = whole and all(
+            isinstance(m, dict) and all(isinstance(m.get(k), texts) for k in MAPPING.values()) for m in value
+        )
+    return (
+        value
+        if whole and not (form in ("names", "mappings", "dict") and unreadable_within(value))
+        else Unreadable()
+    )
 
 
 def from_api(raw: Raw) -> Item:
@@ -277,16 +304,25 @@ def from_api(raw: Raw) -> Item:
         if value is None or field.write_only or is_blank(value):
             continue
         if field.type == "mappings":
-            value = [{option: m[api] for option, api in MAPPING.items() if m.get(api) is not None} for m in value if isinstance(m, dict)]
+            value = [
+                {option: m[api] for option, api in MAPPING.items() if m.get(api) is not None}
+                for m in value
+                if isinstance(m, dict)
+            ]
         elif field.type == "names":
             value = [str(v) for v in value if not is_blank(v)] if isinstance(value, list) else None
         elif field.type == "components":
             # Nothing but these members: under another name might stand what nobody may see.
             value = {
-                str(name): {k: str(v[k]) for k in DETAIL if isinstance(v.get(k), (str, int, float))} for name, v in _objects(value)
+                str(name): {k: str(v[k]) for k in DETAIL if isinstance(v.get(k), (str, int, float))}
+                for name, v in _objects(value)
             }
         elif field.type == "switches":
-            value = {str(name): v["isEnabled"] for name, v in _objects(value) if isinstance(v.get("isEnabled"), bool)}
+            value = {
+                str(name): v["isEnabled"]
+                for name, v in _objects(value)
+                if isinstance(v.get("isEnabled"), bool)
+            }
         if value is not None:
             put(item, field.option, value)
     names = reported_names(raw)
@@ -323,8 +359,17 @@ def reported_names(raw: Raw) -> list[str]:
     (docs/api.md: instance.identifier, instance.older).
     """
     collector = str(raw.get("type") or "").upper() == COLLECTOR
-    names = (raw.get("name"), raw.get("displayName"), get(raw, "uniqueProperties.name"), raw.get("uniqueIdentifier") if collector else None)
-    return list(dict.fromkeys(name for name in names if isinstance(name, str) and not is_blank(name) and not is_masked(name)))
+    names = (
+        raw.get("name"),
+        raw.get("displayName"),
+        get(raw, "uniqueProperties.name"),
+        raw.get("uniqueIdentifier") if collector else None,
+    )
+    return list(
+        dict.fromkeys(
+            name for name in names if isinstance(name, str) and not is_blank(name) and not is_masked(name)
+        )
+    )
 
 
 def is_published(raw: Raw) -> bool:
@@ -341,8 +386,7 @@ def last_update(raw: Raw) -> str | None:
 
 
 def collector_settings(raw: Raw) -> Raw:
-    """The settings that a collector shows at its root (docs/api.md: create.collector); empty for other types.
-    """
+    """The settings that a collector shows at its root (docs/api.md: create.collector); empty for other types."""
     return {key: raw[key] for key in COLLECTOR_SETTINGS if isinstance(raw.get(key), str)}
 
 
@@ -373,7 +417,10 @@ def mappings_to_api(mappings: list[dict[str, str]]) -> list[Raw]:
     """Each with all five keys, which the tenant wants (docs/api.md: update.projects); one of an older
     tenant's, without its main key, as it was shown.
     """
-    return [{api: m.get(option) for option, api in MAPPING.items() if option in m or m.get("external_id")} for m in mappings]
+    return [
+        {api: m.get(option) for option, api in MAPPING.items() if option in m or m.get("external_id")}
+        for m in mappings
+    ]
 
 
 def label(item: Item) -> str:

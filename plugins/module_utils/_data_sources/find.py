@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import typing as t
@@ -66,7 +67,9 @@ def fetch_data_sources(api: Api, filters: dict[str, t.Any], *, details: bool) ->
     for item in each(api.client, lambda raw: _full(api, str(raw["id"]), raw), asked):
         if item is not None and _passes(item, given):
             passing.append(item)
-    return sorted(passing, key=lambda i: (i.get("type") or "", i.get("name") or i.get("identifier") or "", i["id"]))
+    return sorted(
+        passing, key=lambda i: (i.get("type") or "", i.get("name") or i.get("identifier") or "", i["id"])
+    )
 
 
 def _of_type(item: Item, attribute: str) -> t.Any:
@@ -82,7 +85,11 @@ def _full(api: Api, instance_id: str, listed: Raw) -> Item | None:
 
 def _reported(api: Api, instance: Instance) -> Item:
     warn_of_odd(api, instance)
-    count = {} if instance.listed_count in (None, UNREADABLE_COUNT) else {"repositories_count": instance.listed_count}
+    count = (
+        {}
+        if instance.listed_count in (None, UNREADABLE_COUNT)
+        else {"repositories_count": instance.listed_count}
+    )
     return {**count, **instance.reported, "complete": instance.complete}
 
 

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -12,7 +13,18 @@ import functools
 import typing as t
 
 from .._admitted import Raw, Unreadable, count_from
-from .fields import REPLACED, SELECTION, STATE, Item, from_api, is_blank, is_published, label, readable, reported_names
+from .fields import (
+    REPLACED,
+    SELECTION,
+    STATE,
+    Item,
+    from_api,
+    is_blank,
+    is_published,
+    label,
+    readable,
+    reported_names,
+)
 
 # A count that is there and cannot be read. It is not 0, and no list is as long.
 UNREADABLE_COUNT = -1
@@ -155,7 +167,9 @@ class Instance:
         if UNREADABLE_COUNT in (self.count, self.listed_count):
             return True
         if self.count is not None:
-            return len(state) < self.count if isinstance(state, list) else state is not None or self.count != 0
+            return (
+                len(state) < self.count if isinstance(state, list) else state is not None or self.count != 0
+            )
         # The list's count may be larger than the selection, but where it is not 0, no name at all is a
         # partial read.
         return bool(self.listed_count) and state == []

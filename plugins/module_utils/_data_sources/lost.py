@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -23,7 +24,9 @@ from .view import Undetermined, View
 FIRST_PAUSE = 1.0
 
 
-def find_lost(api: Api, item: Item, post: Raw, known: t.Callable[[], t.Container[str]], lost: ApiError, seconds: float) -> Instance:
+def find_lost(
+    api: Api, item: Item, post: Raw, known: t.Callable[[], t.Container[str]], lost: ApiError, seconds: float
+) -> Instance:
     """The instance that a create made although no success was seen, in full.
 
     It counts only if it is none of the known ones and agrees with every field given.
@@ -45,13 +48,15 @@ def find_lost(api: Api, item: Item, post: Raw, known: t.Callable[[], t.Container
             raise dataclasses.replace(
                 lost,
                 hint=f"It is not known whether it was created: {doubt}, in {seconds:.0f} s of looking. It was not sent again. "
-                f"Look for {label(item)} in the console, then run again, which looks first."
+                f"Look for {label(item)} in the console, then run again, which looks first.",
             )
         time.sleep(min(pause, left))
         pause *= 2
 
 
-def _look(api: Api, item: Item, post: Raw, known: t.Callable[[], t.Container[str]]) -> tuple[Instance | None, str]:
+def _look(
+    api: Api, item: Item, post: Raw, known: t.Callable[[], t.Container[str]]
+) -> tuple[Instance | None, str]:
     if "name" not in item and get(item, "domain.hostname") is None:
         return None, "nothing but its type was given, by which it cannot be told from others"
     view = View(api)
@@ -69,6 +74,10 @@ def _look(api: Api, item: Item, post: Raw, known: t.Callable[[], t.Container[str
         return None, "no new data source with these fields appeared"
     differing = disagreements(post, match.instance.raw)
     if match.warning or differing:
-        why = f"shows another {' and '.join(differing)}" if differing else "does not show all that it is told apart by"
+        why = (
+            f"shows another {' and '.join(differing)}"
+            if differing
+            else "does not show all that it is told apart by"
+        )
         return None, f"a new data source (id {match.instance.id}) {why}"
     return match.instance, ""

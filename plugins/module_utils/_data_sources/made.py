@@ -7,6 +7,7 @@ What was made for which item, which types cannot be created, and which mappings 
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import typing as t
@@ -83,5 +84,7 @@ def applied_mappings(memory: Memory, raw: Raw) -> list[Item] | None:
     if not isinstance(value, dict) or value.get("updated") != last_update(raw):
         return None
     mappings = value.get("mappings")
-    whole = isinstance(mappings, list) and all(isinstance(m, dict) and all(isinstance(v, str) for v in m.values()) for m in mappings)
+    whole = isinstance(mappings, list) and all(
+        isinstance(m, dict) and all(isinstance(v, str) for v in m.values()) for m in mappings
+    )
     return mappings if whole else None

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -81,30 +82,45 @@ def _match(item: Item, instances: t.Iterable[Instance], claimed: t.Container[str
     if unread:
         return Match(unread=tuple(unread))
     if len(sure) > 1:
-        raise InputError(f"{len(sure)} data sources match {label(item)}: {_choices(sure)}. {_separator(item, sure)}")
+        raise InputError(
+            f"{len(sure)} data sources match {label(item)}: {_choices(sure)}. {_separator(item, sure)}"
+        )
     if sure:
-        return Match(sure[0], by=next((key for key in ("identifier", "name", "hostname") if key in _compare(item, sure[0])), "type"))
+        return Match(
+            sure[0],
+            by=next(
+                (key for key in ("identifier", "name", "hostname") if key in _compare(item, sure[0])), "type"
+            ),
+        )
     known = [(one, v) for one, v in partly if True in (v.get("name"), v.get("hostname"))]
     if len(known) == 1 and len(partly) == 1:
         one, agreements = known[0]
         by = "name" if agreements.get("name") is True else "hostname"
         hidden = ", ".join(key for key, agreement in agreements.items() if agreement is None)
-        warning = f"{label(item)}: the tenant does not show its {hidden}; matched to id {one.id} by the rest." if hidden else ""
+        warning = (
+            f"{label(item)}: the tenant does not show its {hidden}; matched to id {one.id} by the rest."
+            if hidden
+            else ""
+        )
         return Match(one, by=by, proven=False, warning=warning)
     return Match(undetermined=_undetermined(item, partly)) if partly else Match()
 
 
 def _undetermined(item: Item, partly: list[tuple[Instance, dict[str, Agreement]]]) -> str:
     choices, count = _choices([one for one, _verdicts in partly]), len(partly)
-    hidden = sorted({key for _one, agreements in partly for key, agreement in agreements.items() if agreement is None})
+    hidden = sorted(
+        {key for _one, agreements in partly for key, agreement in agreements.items() if agreement is None}
+    )
     if hidden:
         return (
             f"the tenant does not show the {' and '.join(hidden)} of {count} data source(s) ({choices}), "
-            f"so it cannot be told whether {label(item)} is one of them. Nothing was done for it; give its id."
+            f"so it cannot be told whether {label(item)} is one of them. Nothing was done for it; give its "
+            f"id."
         )
     more = "" if get(item, "domain.hostname") else ", or its domain.hostname"
     return (
-        f"{label(item)} may be one of {count} data source(s) whose identifier is another word than its name: {choices}. Nothing was "
+        f"{label(item)} may be one of {count} data source(s) whose identifier is another word than its name: "
+        f"{choices}. Nothing was "
         f"done for it, so that no second one is made. Give identifier, as the tenant shows it, or id{more}."
     )
 
@@ -116,7 +132,8 @@ def same_new(one: Item, other: Item) -> bool:
     if "id" in one or "id" in other:  # an id never creates
         return one.get("id") == other.get("id")
     pairs = [
-        (i.get("type"), i.get("identifier", i.get("name")), host_key(get(i, "domain.hostname") or "") or None) for i in (one, other)
+        (i.get("type"), i.get("identifier", i.get("name")), host_key(get(i, "domain.hostname") or "") or None)
+        for i in (one, other)
     ]
     return all(a == b or None in (a, b) for a, b in zip(*pairs))
 
@@ -150,8 +167,16 @@ def contradictions(one: Instance, other: Instance) -> list[str]:
         "name": (one.names, other.names),
         "hostname": (hosts[0], hosts[1]),
     }
-    different = [field for field, (first, second) in fields.items() if first and second and first != second and field != "name"]
-    return different if set(one.names) & set(other.names) or not (one.names and other.names) else [*different, "name"]
+    different = [
+        field
+        for field, (first, second) in fields.items()
+        if first and second and first != second and field != "name"
+    ]
+    return (
+        different
+        if set(one.names) & set(other.names) or not (one.names and other.names)
+        else [*different, "name"]
+    )
 
 
 def may_mean(item: Item, instance: Instance) -> bool:
@@ -165,7 +190,11 @@ def unread_by(item: Item, instances: t.Iterable[Instance]) -> list[str]:
     """The ids of those among listed instances that must be read in full before it can be told whether the
     item means them.
     """
-    return [one.id for one in instances if None in (agreements := _compare(item, one)).values() and False not in agreements.values()]
+    return [
+        one.id
+        for one in instances
+        if None in (agreements := _compare(item, one)).values() and False not in agreements.values()
+    ]
 
 
 def _compare(item: Item, instance: Instance) -> dict[str, Agreement]:
@@ -197,7 +226,9 @@ def _compare_name(name: str, instance: Instance) -> Agreement:
 def _choices(instances: list[Instance], most: int = 5) -> str:
     choices = []
     for one in instances[:most]:
-        host = get(one.raw, "domain.hostname") if one.names or one.identifier else None  # else the label is the host
+        host = (
+            get(one.raw, "domain.hostname") if one.names or one.identifier else None
+        )  # else the label is the host
         choices.append(f"{one.label} on {host}" if host else one.label)
     return ", ".join(choices) + (f" and {len(instances) - most} more" if len(instances) > most else "")
 
@@ -206,7 +237,11 @@ def _separator(item: Item, instances: list[Instance]) -> str:
     for option, given, values in (
         ("identifier", "identifier" in item, [one.identifier for one in instances]),
         ("name", "name" in item, [next(iter(one.names), None) for one in instances]),
-        ("domain.hostname", get(item, "domain.hostname") is not None, [get(one.raw, "domain.hostname") for one in instances]),
+        (
+            "domain.hostname",
+            get(item, "domain.hostname") is not None,
+            [get(one.raw, "domain.hostname") for one in instances],
+        ),
     ):
         if not given and None not in values and len(set(values)) == len(values):
             return f"Give {option} (or id) to tell them apart."

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -18,7 +19,14 @@ from .match import Match
 from .pending import Pending, still_to_complete
 from .plan import Plan
 
-_ACTIONS = {"pending": "pending", "create": "created", "update": "updated", "recreate": "updated", "delete": "deleted", "none": "unchanged"}
+_ACTIONS = {
+    "pending": "pending",
+    "create": "created",
+    "update": "updated",
+    "recreate": "updated",
+    "delete": "deleted",
+    "none": "unchanged",
+}
 
 
 @dataclasses.dataclass(eq=False)
@@ -82,16 +90,29 @@ class Outcome:
         self.names_item = bool(error.subject) and not isinstance(error, ApiError)
         if not self.changed:
             # What was planned did not happen.
-            self.actions, self.pending, self.credentials_applied, self.data_source = [], [], False, self.plan.before
+            self.actions, self.pending, self.credentials_applied, self.data_source = (
+                [],
+                [],
+                False,
+                self.plan.before,
+            )
 
     def adopt(self, plan: Plan, *, predicted: bool) -> None:
         """predicted: whether the plan is the result, as in check mode."""
         self.plan, self.action = plan, _ACTIONS[plan.action]
         self.changed = plan.changed and predicted
-        self.data_source, self.pending = plan.after, [*(plan.pending or self._still_pending()), *self.token_missing]
+        self.data_source, self.pending = (
+            plan.after,
+            [*(plan.pending or self._still_pending()), *self.token_missing],
+        )
         self.warnings += [w for w in plan.warnings if w not in self.warnings]
         made = ["create", *(["scope"] if plan.put else [])]
-        self.actions = {"create": made, "recreate": ["delete", *made], "update": ["update"], "delete": ["delete"]}.get(plan.action, [])
+        self.actions = {
+            "create": made,
+            "recreate": ["delete", *made],
+            "update": ["update"],
+            "delete": ["delete"],
+        }.get(plan.action, [])
         self.credentials_applied = plan.action in ("create", "recreate") and "credentials" in self.item
 
     def _still_pending(self) -> list[Pending]:

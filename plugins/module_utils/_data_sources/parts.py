@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -78,13 +79,18 @@ def plan_selection(item: Item, current: Instance) -> Selection:
         )
     if selected is None:
         raise TenantError(
-            ": the tenant does not show which repositories are selected, so the list cannot be changed without losing some.",
+            ": the tenant does not show which repositories are selected, so the list cannot be changed "
+            "without losing some.",
             subject=current.label,
         )
     refuse_partial_read(item, current)
     mode = item["repositories_mode"]
     kind = current.type or item.get("type")
-    scope = scope_of(item["scope_rules"], item["scope_candidates"], selected, kind) if option == "scope_rules" else None
+    scope = (
+        scope_of(item["scope_rules"], item["scope_candidates"], selected, kind)
+        if option == "scope_rules"
+        else None
+    )
     key = repository_key(kind)
     given = unique(scope.included if scope else item["repositories"], key)
     after = _merged(selected, given, mode, key)
@@ -119,7 +125,11 @@ def plan_first_external_projects(item: Item, current: Instance) -> Item:
     """As plan_first_selection. Mappings that the tenant shows somebody made; of those that it hides there are
     none if nobody touched it.
     """
-    if "external_projects" not in item or current.reported.get("external_projects") or not (current.begun and current.begun.untouched):
+    if (
+        "external_projects" not in item
+        or current.reported.get("external_projects")
+        or not (current.begun and current.begun.untouched)
+    ):
         return plan_external_projects(item, current)
     mode = "remove" if item["external_projects_mode"] == "remove" else "exact"
     first = {**item, "external_projects_mode": mode, "external_projects_update": "always"}
@@ -128,7 +138,7 @@ def plan_first_external_projects(item: Item, current: Instance) -> Item:
 
 def _refuse_narrowing(item: Item, current: Instance, before: str | None, desired: str | None) -> None:
     """before, desired: the selection types; None where the tenant does not report one, and the item gives
-        none.
+    none.
     """
     if desired is None or current.new or item["max_deselect"] == -1:
         return
@@ -142,7 +152,8 @@ def _refuse_narrowing(item: Item, current: Instance, before: str | None, desired
     raise refused(
         current,
         f"changing selection_type from {before or 'what the tenant does not show'} to {desired} "
-        f"{'narrows' if before in SELECTION_TYPES else 'may narrow'} what is covered, from now on or at once. To allow this, set "
+        f"{'narrows' if before in SELECTION_TYPES else 'may narrow'} what is covered, from now on or at "
+        f"once. To allow this, set "
         "max_deselect in this item to -1.",
     )
 
@@ -157,7 +168,11 @@ def _covers_nothing(current: Instance, selection_type: str | None) -> bool:
     counts = (current.count, current.listed_count)
     kind = known(current.type)
     unseen = selection_type is None and 0 in counts and kind is not None and kind.category != VCS
-    return not current.reported.get("repositories") and not any(counts) and (selection_type == "CURRENT_STATE" or unseen)
+    return (
+        not current.reported.get("repositories")
+        and not any(counts)
+        and (selection_type == "CURRENT_STATE" or unseen)
+    )
 
 
 def unique(names: t.Iterable[str], key: t.Callable[[str], str]) -> list[str]:
@@ -168,12 +183,15 @@ def unique(names: t.Iterable[str], key: t.Callable[[str], str]) -> list[str]:
     return list(spelling.values())
 
 
-def _spelling_warnings(name: str, selected: list[str], given: list[str], key: t.Callable[[str], str]) -> t.Iterator[str]:
+def _spelling_warnings(
+    name: str, selected: list[str], given: list[str], key: t.Callable[[str], str]
+) -> t.Iterator[str]:
     spelling = {key(one): one for one in selected}
     other = [(one, spelling[key(one)]) for one in given if key(one) in spelling and one not in selected]
     if other:
         yield (
-            f"{name}: {other[0][0]} is selected as {other[0][1]} ({len(other)} in all are written otherwise than in the tenant). "
+            f"{name}: {other[0][0]} is selected as {other[0][1]} ({len(other)} in all are written otherwise "
+            f"than in the tenant). "
             "To its product that is one repository; the tenant's spelling stays."
         )
 
@@ -183,14 +201,17 @@ def _scope_warnings(name: str, scope: Scope, mode: str) -> t.Iterator[str]:
         yield f"{name}: the scope_rules include none of {scope.candidates} candidates and {scope.selected} selected repositories."
     if mode == "merge" and scope.left_out:
         yield (
-            f"{name}: {scope.left_out} of {scope.selected} selected repositories are not included by the scope_rules and stay, since "
+            f"{name}: {scope.left_out} of {scope.selected} selected repositories are not included by the "
+            f"scope_rules and stay, since "
             "repositories_mode is merge; exact would deselect them."
         )
 
 
 def plan_external_projects(item: Item, current: Instance) -> Item:
     """The external_projects that it sets of the instance; empty when they stay as they are."""
-    if "external_projects" not in item or (item.get("external_projects_update") == "on_create" and not current.new):
+    if "external_projects" not in item or (
+        item.get("external_projects_update") == "on_create" and not current.new
+    ):
         return {}
     before = current.reported.get("external_projects")
     if before is None:
@@ -212,7 +233,8 @@ def plan_external_projects(item: Item, current: Instance) -> Item:
     if unsendable is not None:
         raise refused(
             current,
-            f"the mapping of project {unsendable.get('external_project_id')} has no external_id, which the tenant requires: give it.",
+            f"the mapping of project {unsendable.get('external_project_id')} has no external_id, which the "
+            f"tenant requires: give it.",
         )
     return {"external_projects": merged}
 
@@ -227,13 +249,16 @@ def _unseen_mappings(item: Item, current: Instance) -> list[Item]:
     if mode != "exact":
         raise refused(
             current,
-            f"the tenant does not show its external_projects, so mode {mode} could lose some. Use external_projects_mode: exact.",
+            f"the tenant does not show its external_projects, so mode {mode} could lose some. Use "
+            f"external_projects_mode: exact.",
         )
     if item["max_deselect"] != -1:
         raise refused(
             current,
-            "the tenant does not show its external_projects, and no earlier run remembers them, so the list would replace mappings "
-            "that nobody sees. To allow this, set max_deselect in this item to -1; to leave them alone, external_projects_update to "
+            "the tenant does not show its external_projects, and no earlier run remembers them, so the list "
+            "would replace mappings "
+            "that nobody sees. To allow this, set max_deselect in this item to -1; to leave them alone, "
+            "external_projects_update to "
             "on_create.",
         )
     return []
@@ -242,10 +267,16 @@ def _unseen_mappings(item: Item, current: Instance) -> list[Item]:
 def _project_key(mapping: dict[str, str]) -> tuple[str | None, ...]:
     project = mapping.get("external_project_id") or mapping.get("external_id")
     # The tenant may hold some without a project: each of those is its own.
-    return (project, mapping.get("external_branch_name")) if project else ("", *(mapping.get(k) for k in MAPPING))
+    return (
+        (project, mapping.get("external_branch_name"))
+        if project
+        else ("", *(mapping.get(k) for k in MAPPING))
+    )
 
 
-def _merged(current: list[t.Any], given: list[t.Any], mode: str, key: t.Callable[[t.Any], t.Any]) -> list[t.Any]:
+def _merged(
+    current: list[t.Any], given: list[t.Any], mode: str, key: t.Callable[[t.Any], t.Any]
+) -> list[t.Any]:
     """The tenant's spelling and order for what stays, then what is new in the order given."""
     current_keys, given_keys = {key(v) for v in current}, {key(v) for v in given}
     if mode == "remove":
@@ -254,21 +285,30 @@ def _merged(current: list[t.Any], given: list[t.Any], mode: str, key: t.Callable
     return [*stays, *(v for v in given if key(v) not in current_keys)]
 
 
-def _refuse_deselection(item: Item, current: Instance, what: str, count: int, removed: list[str], left: list[t.Any]) -> None:
-    """what: the option. count: how many there are. removed: the names of those that go. left: those that stay."""
+def _refuse_deselection(
+    item: Item, current: Instance, what: str, count: int, removed: list[str], left: list[t.Any]
+) -> None:
+    """what: the option. count: how many there are. removed: the names of those that go. left: those that
+    stay.
+    """
     limit = item["max_deselect"]
     if limit == -1 or not removed:
         return
-    names = ", ".join(removed[:NAMED]) + (f", and {len(removed) - NAMED} more" if len(removed) > NAMED else "")
+    names = ", ".join(removed[:NAMED]) + (
+        f", and {len(removed) - NAMED} more" if len(removed) > NAMED else ""
+    )
     if len(removed) > limit:
         raise refused(
             current,
-            f"this would deselect {len(removed)} of {count} {what}, more than max_deselect ({limit}): {names}. "
+            f"this would deselect {len(removed)} of {count} {what}, more than max_deselect ({limit}): "
+            f"{names}. "
             f"To allow this, set max_deselect in this item to {len(removed)}, or to -1 for no limit.",
         )
     if len(removed) == count and not left:
         raise refused(
-            current, f"this would deselect all its {what}: {names}. To allow this, set max_deselect in this item to -1."
+            current,
+            f"this would deselect all its {what}: {names}. To allow this, set max_deselect in this item to "
+            f"-1.",
         )
 
 
@@ -287,7 +327,9 @@ def changed_settings(item: Item, current: Instance) -> Raw:
     reported = current.settings
     # A placeholder for what is not there says nothing; for what is there it stands for the value the tenant
     # has.
-    return {k: v for k, v in given.items() if not (is_masked(v) if k not in reported else alike(reported[k], v))}
+    return {
+        k: v for k, v in given.items() if not (is_masked(v) if k not in reported else alike(reported[k], v))
+    }
 
 
 def hidden_settings(item: Item, current: Instance) -> list[str]:
@@ -350,7 +392,8 @@ def refuse_unreadable(current: Instance, *sent: t.Any) -> None:
     if current.unreadable or unreadable_within(list(sent)):
         members = " and ".join(current.unreadable) or "some text"
         raise TenantError(
-            f": the tenant shows {members} in a form that cannot be read, and so cannot be sent back: nothing was changed. Look at "
+            f": the tenant shows {members} in a form that cannot be read, and so cannot be sent back: "
+            f"nothing was changed. Look at "
             "it in the console; if it is as it should be there, please report the form.",
             subject=current.label,
         )
@@ -362,8 +405,10 @@ def refuse_partial_read(item: Item, current: Instance) -> None:
     if current.partial and (not named or item["max_deselect"] != -1):
         if UNREADABLE_COUNT in (count, current.listed_count):
             raise TenantError(
-                ": it cannot be read how many repositories the tenant says are selected, so it cannot be told whether the "
-                f"{named} that it names are all. Nothing was sent" + ("; set max_deselect to -1 if they are." if named else "."),
+                ": it cannot be read how many repositories the tenant says are selected, so it cannot be "
+                "told whether the "
+                f"{named} that it names are all. Nothing was sent"
+                + ("; set max_deselect to -1 if they are." if named else "."),
                 subject=current.label,
             )
         raise TenantError(

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import typing as t
@@ -25,7 +26,11 @@ def pending(item: Item, step: str, instance_id: str | None = None) -> Pending:
 def to_connect(item: Item) -> Pending:
     """For a type that the tenant's API does not create."""
     kind = known(item["type"])
-    how = f"it appears by {kind.created_by}" if kind and kind.created_by else "connect it in the Cortex console: Data Sources"
+    how = (
+        f"it appears by {kind.created_by}"
+        if kind and kind.created_by
+        else "connect it in the Cortex console: Data Sources"
+    )
     step = f"the tenant's API does not create this type; {how}. The next run scopes it"
     if not get(item, "domain.hostname") and "identifier" not in item:
         step += "; give the item its identifier then"
@@ -33,9 +38,10 @@ def to_connect(item: Item) -> Pending:
 
 
 def perhaps_to_connect(item: Item) -> Pending:
-    """For a type of which nobody knows yet whether the tenant's API creates it (docs/api.md: create.types).
-    """
-    return pending(item, "may have to be connected in the Cortex console, should the tenant's API not create this type")
+    """For a type of which nobody knows yet whether the tenant's API creates it (docs/api.md: create.types)."""
+    return pending(
+        item, "may have to be connected in the Cortex console, should the tenant's API not create this type"
+    )
 
 
 def to_complete(item: Item, instance_id: str | None, *, scope_waits: bool = False) -> list[Pending]:
@@ -56,8 +62,10 @@ def to_renew(item: Item, instance_id: str, name: str | None) -> Pending:
     name: as the tenant reports it.
     """
     step = (
-        f"its token is not in credentials_file {item['credentials_file']}: renew it in the console and put it there, or delete the "
-        f"collector (state: absent, id: {instance_id}) and run again; if the token is kept elsewhere, take credentials_file out of the "
+        f"its token is not in credentials_file {item['credentials_file']}: renew it in the console and put "
+        f"it there, or delete the "
+        f"collector (state: absent, id: {instance_id}) and run again; if the token is kept elsewhere, take "
+        f"credentials_file out of the "
         "item"
     )
     return pending({"type": COLLECTOR, "name": item.get("name") or name}, step, instance_id)

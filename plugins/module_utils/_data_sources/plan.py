@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -45,7 +46,9 @@ from .pending import Pending, awaits_consent, perhaps_to_connect, to_complete, t
 from .scope import Scope
 from .types import VCS, known
 
-Creatable = t.Callable[[str], t.Optional[bool]]  # whether the tenant creates instances of a type; None: not known
+Creatable = t.Callable[
+    [str], t.Optional[bool]
+]  # whether the tenant creates instances of a type; None: not known
 _SCOPE = ("selection_type", "repositories", "scope_rules", "external_projects")
 
 
@@ -97,7 +100,9 @@ def plan_item(item: Item, current: Instance | None, creatable: Creatable = lambd
             return Plan("none")
         if "type" in item and creatable(item["type"]) is False:
             if item.get("uncreatable") == "fail":
-                raise TenantError(" does not exist, and this tenant's API does not create this type.", subject=label(item))
+                raise TenantError(
+                    " does not exist, and this tenant's API does not create this type.", subject=label(item)
+                )
             return plan_pending(item)
         return plan_create(item, may=creatable(item.get("type", "")))
     if item["state"] == "absent":
@@ -126,7 +131,8 @@ def _refuse_another_identifier(item: Item, current: Instance) -> None:
         given = json.dumps(item["identifier"], ensure_ascii=False)
         raise refused(
             current,
-            f"the item gives its id, but another identifier ({given}), so that one of the two is wrong: correct it, or leave "
+            f"the item gives its id, but another identifier ({given}), so that one of the two is wrong: "
+            f"correct it, or leave "
             "the identifier out. Nothing was changed.",
         )
 
@@ -145,7 +151,9 @@ def plan_create(item: Item, given: Item | None = None, *, may: bool | None = Non
     """
     kind = known(item.get("type"))
     if "type" not in item:
-        raise InputError(" does not exist, and an id never creates. Take the id out, or correct it.", subject=label(item))
+        raise InputError(
+            " does not exist, and an id never creates. Take the id out, or correct it.", subject=label(item)
+        )
     if kind and kind.created_by and item.get("uncreatable") != "fail":
         return plan_pending(item)
     post = to_create(item)
@@ -159,7 +167,8 @@ def plan_create(item: Item, given: Item | None = None, *, may: bool | None = Non
     plan = Plan("create", post=post, after={**from_api(start), "id": None}, pending=pending)
     if left_to_tenant(item):
         plan.warnings.append(
-            f"{label(item)}: no scope is given, so the tenant chooses what it scans of the new instance, perhaps "
+            f"{label(item)}: no scope is given, so the tenant chooses what it scans of the new instance, "
+            f"perhaps "
             "everything. Give selection_type (in an entry of a role: scope)."
         )
     if not any(option in item for option in _SCOPE):
@@ -170,11 +179,15 @@ def plan_create(item: Item, given: Item | None = None, *, may: bool | None = Non
     after = {**new.reported, **selection.fields, **plan_external_projects(item, new)}
     put = {} if after == new.reported else _update_body(new, after)
     after["id"] = None
-    return dataclasses.replace(plan, put=put, after=after, warnings=[*plan.warnings, *selection.warnings], scope=selection.scope)
+    return dataclasses.replace(
+        plan, put=put, after=after, warnings=[*plan.warnings, *selection.warnings], scope=selection.scope
+    )
 
 
 def left_to_tenant(item: Item) -> bool:
-    """Whether a new instance for the item would have repositories to select, and the item says nothing of them."""
+    """Whether a new instance for the item would have repositories to select, and the item says nothing of
+    them.
+    """
     kind = known(item.get("type"))
     given = any(option in item for option in ("selection_type", "repositories", "scope_rules"))
     return kind is not None and kind.category == VCS and not given
@@ -196,7 +209,8 @@ def _refuse_create(item: Item, given: Item, post: Raw) -> None:
         why = f" would be created, but {masked[0]} holds a placeholder ({len(masked)} in all) instead of the value: fill it in."
     elif empty:
         why = (
-            f" would be created, but {empty[0]} is empty ({len(empty)} in all), perhaps from a variable that is not set, and cannot be "
+            f" would be created, but {empty[0]} is empty ({len(empty)} in all), perhaps from a variable that "
+            f"is not set, and cannot be "
             "set later: give the value, or leave it out."
         )
     if why:
@@ -243,7 +257,8 @@ def _refuse_recreate(item: Item, current: Instance, may: bool | None) -> None:
         why = "recreate is refused: this type cannot be made again without a person."
     elif not collector and (may is False or (current.published and not may)):
         why = (
-            "recreate is refused: it is not known whether this tenant's API can create this type again. Connect another one in the "
+            "recreate is refused: it is not known whether this tenant's API can create this type again. "
+            "Connect another one in the "
             "console, then delete this one (state: absent)."
         )
     elif missing:
@@ -273,7 +288,13 @@ def carried_over(item: Item, current: Instance, changes: Item) -> Item:
             kept[option] = {**reported.get(option, {}), **item.get(option, {})}
     kept["unique_properties"] = _settings_carried_over(item, current)
     after = {**reported, **changes}
-    kept.update({option: after[option] for option in ("name", "selection_type") if option in after and option not in kept})
+    kept.update(
+        {
+            option: after[option]
+            for option in ("name", "selection_type")
+            if option in after and option not in kept
+        }
+    )
     if after.get("selection_type") == MANUAL:
         kept.update(repositories=after.get("repositories", []), repositories_mode="exact")
     if after.get("external_projects"):
@@ -305,8 +326,10 @@ def plan_update(item: Item, current: Instance, creatable: Creatable = lambda _ty
     if difference:
         raise refused(
             current,
-            f"{difference.option} is {difference.current} and cannot be changed to {difference.desired}, the API has no way. Deleting it "
-            "and creating it again would destroy its findings, mappings and webhooks; recreate: when_immutable_differs does that.",
+            f"{difference.option} is {difference.current} and cannot be changed to {difference.desired}, the "
+            f"API has no way. Deleting it "
+            "and creating it again would destroy its findings, mappings and webhooks; recreate: "
+            "when_immutable_differs does that.",
         )
     first = current.begun is not None and "selection_type" in item
     selection = plan_first_selection(item, current) if first else plan_selection(item, current)
@@ -336,7 +359,9 @@ def plan_update(item: Item, current: Instance, creatable: Creatable = lambda _ty
     elif first and current.begun and current.begun.ours:
         # A tenant that hides values and clears what an update leaves out would lose them; the item still says
         # what they are.
-        put.update({k: v for k, v in to_create(item).items() if k == "uniqueProperties" and not holds_masked(v)})
+        put.update(
+            {k: v for k, v in to_create(item).items() if k == "uniqueProperties" and not holds_masked(v)}
+        )
     # What the tenant selected by itself is not kept, so that it need not be known.
     warnings = [*plan.warnings, *(_first_scope(current, after) if first else [])]
     return dataclasses.replace(plan, action="update", put=put, warnings=warnings)
@@ -349,7 +374,11 @@ def _update_body(current: Instance, after: Item) -> Raw:
     put: Raw = {}
     for field in FIELDS:
         # A type that selects nothing, such as a collector, reports no state: none is sent to it.
-        unseen = field.option == "repositories" and current.raw.get("state") is None and not after.get("repositories")
+        unseen = (
+            field.option == "repositories"
+            and current.raw.get("state") is None
+            and not after.get("repositories")
+        )
         if field.at == ("update",) and field.option in after and not unseen:
             value = after[field.option]
             put[field.api] = mappings_to_api(value) if field.type == "mappings" else value
@@ -361,13 +390,20 @@ def _update_body(current: Instance, after: Item) -> Raw:
 def _first_scope(current: Instance, after: Item) -> list[str]:
     """That something which the tenant selected by itself goes, where it does."""
     selected, kept = current.reported.get("repositories", []), after.get("repositories", [])
-    future = current.reported.get("selection_type") == "CURRENT_STATE_AND_FUTURE" != after.get("selection_type")
+    future = (
+        current.reported.get("selection_type") == "CURRENT_STATE_AND_FUTURE" != after.get("selection_type")
+    )
     if set(selected) <= set(kept) and not future:
         return []
     ours = current.begun and current.begun.ours
-    why = "an earlier run created it and did not set its scope" if ours else "nothing was changed in it since it was created"
+    why = (
+        "an earlier run created it and did not set its scope"
+        if ours
+        else "nothing was changed in it since it was created"
+    )
     return [
-        f"{current.label}: {why}, so what the tenant selected by itself ({len(selected)} repositories) gives way to what the item says."
+        f"{current.label}: {why}, so what the tenant selected by itself ({len(selected)} repositories) gives "
+        f"way to what the item says."
     ]
 
 
@@ -381,7 +417,14 @@ def scope_item(item: Item, planned: Item, made: Instance) -> Item:
     planned: the instance as it was planned, option-shaped.
     made: as the tenant reports it after the creation.
     """
-    left_out = ("name", "identifier", *_SET_AT_CREATION, "scope_rules", "scope_candidates", "external_projects_update")
+    left_out = (
+        "name",
+        "identifier",
+        *_SET_AT_CREATION,
+        "scope_rules",
+        "scope_candidates",
+        "external_projects_update",
+    )
     scope = {k: v for k, v in item.items() if k not in left_out}
     if scope.get("external_projects_mode") == "merge":
         scope["external_projects_mode"] = "exact"

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -28,19 +29,29 @@ class Prune:
     def check(self, items: list[Item]) -> None:
         """Refuse what cannot be meant, before any request."""
         if not self.types:
-            raise InputError("prune needs prune_types: the types of which unlisted data sources are deleted. Nothing was changed.")
+            raise InputError(
+                "prune needs prune_types: the types of which unlisted data sources are deleted. Nothing was "
+                "changed."
+            )
         if self.most < 0:
             raise InputError("prune_max must be a number from 0.")
         listed = {item.get("type") for item in items if item["state"] != "absent"}
         for name in self.types:
             kind = TYPES.get(name)
             if kind is None:
-                raise InputError(f"prune_types: {name} is no known integration type. Known: {', '.join(TYPES)}. Nothing was changed.")
+                raise InputError(
+                    f"prune_types: {name} is no known integration type. Known: {', '.join(TYPES)}. Nothing "
+                    f"was changed."
+                )
             if kind.created_by:
-                raise InputError(f"prune_types: {name} appears by {kind.created_by}, so it is never pruned. Nothing was changed.")
+                raise InputError(
+                    f"prune_types: {name} appears by {kind.created_by}, so it is never pruned. Nothing was "
+                    f"changed."
+                )
             if name not in listed:
                 raise InputError(
-                    f"prune_types: {name} is given, but no item of that type is listed, so all of that type would go. "
+                    f"prune_types: {name} is given, but no item of that type is listed, so all of that type "
+                    f"would go. "
                     "List at least one, or delete them with state: absent. Nothing was changed."
                 )
 
@@ -52,8 +63,16 @@ class Prune:
 
         Raises InputError when there are too many, or when one looks like the old name of a new item.
         """
-        each(view.api.client, view.fetch, [i for i, instance in view.instances.items() if not instance.type and i not in matched])
-        unlisted = [instance for i, instance in view.instances.items() if i not in matched and instance.type in self.types]
+        each(
+            view.api.client,
+            view.fetch,
+            [i for i, instance in view.instances.items() if not instance.type and i not in matched],
+        )
+        unlisted = [
+            instance
+            for i, instance in view.instances.items()
+            if i not in matched and instance.type in self.types
+        ]
         for instance in unlisted:
             host = host_key(get(instance.raw, "domain.hostname") or "")
             for item in creations:
@@ -61,8 +80,10 @@ class Prune:
                 # A host that is not shown, or not given, may be the same.
                 if item.get("type") == instance.type and (host == desired or not host or not desired):
                     raise InputError(
-                        f" would be created and {instance.label} pruned, perhaps on the same host: that looks like "
-                        f"a new name, and would destroy its findings. To rename it give the item id: {instance.id}; "
+                        f" would be created and {instance.label} pruned, perhaps on the same host: that "
+                        f"looks like "
+                        f"a new name, and would destroy its findings. To rename it give the item id: "
+                        f"{instance.id}; "
                         "to replace it, list the old one with state: absent. Nothing was changed.",
                         subject=label(item),
                     )
@@ -75,4 +96,7 @@ class Prune:
             )
         # The list is not enough to delete by: another reading of the same instance must not contradict it.
         read = [view.fetch_to_delete(instance.id, instance.label) for instance in unlisted]
-        return sorted((instance for instance in read if instance is not None), key=lambda instance: (instance.type, instance.label))
+        return sorted(
+            (instance for instance in read if instance is not None),
+            key=lambda instance: (instance.type, instance.label),
+        )

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import collections
@@ -175,9 +176,13 @@ def plan_writer(path: str | None) -> t.Callable[[Run], None]:
             return
         try:
             refuse_other_file(path, PLAN_BEGINS)
-            write_private(path, run.view.api.client.redactor.text(plan_as_markdown(run.tenant, run.digest, run.planned)))
+            write_private(
+                path, run.view.api.client.redactor.text(plan_as_markdown(run.tenant, run.digest, run.planned))
+            )
         except OSError as exc:
-            raise InputError(f"plan_file {path} cannot be written ({exc.strerror}). Nothing was changed.") from None
+            raise InputError(
+                f"plan_file {path} cannot be written ({exc.strerror}). Nothing was changed."
+            ) from None
 
     return write
 
@@ -192,7 +197,10 @@ def inventory(items: list[Item], tenant: str, *, config: bool) -> Result:
     result: Result = {"changed": False, "data_sources": sources, "summary": summary(items)}
     if config:
         partial = [label(i) for i in items if not i["complete"] and i.get("selection_type") == MANUAL]
-        result["warnings"] = [f"{name}: the tenant does not show all its repositories, so the config holds only some." for name in partial]
+        result["warnings"] = [
+            f"{name}: the tenant does not show all its repositories, so the config holds only some."
+            for name in partial
+        ]
         # Made from what is hidden already: what a data file holds is meant to be committed.
         result["config"] = as_configs(items)
         result["data_file"] = as_data_file(tenant, result["config"])

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import functools
@@ -62,7 +63,9 @@ class Run:
         progress: t.Callable[[dict[str, int]], None] = lambda _counts: None,
         on_plan: t.Callable[[Run], None] = lambda _run: None,
     ) -> None:
-        self.memory = Memory(api.client.connection.state_dir, api.tenant, read_only=check_mode, warnings=api.client.warnings)
+        self.memory = Memory(
+            api.client.connection.state_dir, api.tenant, read_only=check_mode, warnings=api.client.warnings
+        )
         self.view = View(api, self.memory)
         self.check_mode, self.full, self.prune, self.approved_digest = check_mode, full, prune, digest
         self._progress, self._counts = progress, {"total": 0, "done": 0, "changed": 0, "failed": 0}
@@ -130,19 +133,33 @@ class Run:
             return
         self.view.load()
         # Once each, before that, the instances whose list entry hides what the items are told apart by.
-        hidden = {unread for item in items if "id" not in item for unread in unread_by(item, self.view.candidates(item))}
+        hidden = {
+            unread
+            for item in items
+            if "id" not in item
+            for unread in unread_by(item, self.view.candidates(item))
+        }
         each(self.view.api.client, self.view.fetch, sorted(hidden))
         owners: dict[str, set[int]] = {}
         for outcome in outcomes:
             for instance_id in self.view.proven(outcome.item) if outcome.error is None else ():
                 owners.setdefault(instance_id, set()).add(outcome.index)
-        self._each(outcomes, lambda o: self._find(o, {i for i, indexes in owners.items() if o.index not in indexes}), reading=True)
+        self._each(
+            outcomes,
+            lambda o: self._find(o, {i for i, indexes in owners.items() if o.index not in indexes}),
+            reading=True,
+        )
         refuse_contradictions([o for o in outcomes if o.error is None])
 
     def _find(self, outcome: Outcome, claimed: set[str]) -> None:
         """claimed: ids of the instances that other items mean beyond doubt."""
         try:
-            match = self.view.find(outcome.item, full=self.full, claimed=claimed, trusted=lambda listed: self._trusts(outcome, listed))
+            match = self.view.find(
+                outcome.item,
+                full=self.full,
+                claimed=claimed,
+                trusted=lambda listed: self._trusts(outcome, listed),
+            )
         except Undetermined:
             match = self._remembered(outcome, claimed)
             if match.instance is None:
@@ -164,7 +181,9 @@ class Run:
         """
         item = outcome.item
         ids = [i for i in made_for(self.memory, item) if i in self.view.instances and i not in claimed]
-        current = self.view.fetch(ids[0], label(item)) if len(ids) == 1 and item["state"] != "absent" else None
+        current = (
+            self.view.fetch(ids[0], label(item)) if len(ids) == 1 and item["state"] != "absent" else None
+        )
         if current is None:
             return Match()
         if expected_identifier(item) in (None, current.identifier):
@@ -174,7 +193,8 @@ class Run:
             # Not renamed: that would be the next attempt at what the tenant did not do.
             outcome.item = {**item, "name": current.identifier}
         warning = (
-            f"An earlier run created {label(item)} (id {current.id}), and the tenant shows its identifier as {identifier}: "
+            f"An earlier run created {label(item)} (id {current.id}), and the tenant shows its identifier as "
+            f"{identifier}: "
             f"give identifier: {identifier}."
         )
         return Match(current, by="memory", proven=False, warning=warning)
@@ -191,7 +211,12 @@ class Run:
         backup_dir = next((o.item["backup_dir"] for o in outcomes if o.item.get("backup_dir")), None)
         pruned: list[Outcome] = []
         for instance in self.prune.candidates(self.view, matched, creations):
-            item: Item = {"state": "absent", "id": instance.id, "type": instance.raw.get("type"), "backup_dir": backup_dir}
+            item: Item = {
+                "state": "absent",
+                "id": instance.id,
+                "type": instance.raw.get("type"),
+                "backup_dir": backup_dir,
+            }
             outcome = Outcome(len(outcomes) + len(pruned), item, instance, pruned=True)
             outcome.adopt(plan_delete(instance), predicted=self.check_mode)
             pruned.append(outcome)
@@ -250,7 +275,11 @@ class Run:
             instance = self.view.instances.get(outcome.current.id, outcome.current)
             if outcome.error is not None or outcome.plan.action != "none" or outcome.warnings:
                 doubtful.add(instance.id)
-            elif instance.full and not instance.odd and last_update(self.view.listed(instance.id)) == last_update(instance.raw):
+            elif (
+                instance.full
+                and not instance.odd
+                and last_update(self.view.listed(instance.id)) == last_update(instance.raw)
+            ):
                 verified.append((outcome.item, outcome.plan, instance))
         self._trust.keep(verified, doubtful)
 
@@ -281,7 +310,11 @@ class Run:
         """
         tried: set[str] = set()
         while True:
-            alone = {o.type: o for o in reversed(writes) if o.plan.put and o.type not in tried and o.type not in self._surprised}
+            alone = {
+                o.type: o
+                for o in reversed(writes)
+                if o.plan.put and o.type not in tried and o.type not in self._surprised
+            }
             if not alone:
                 break
             self._each(list(alone.values()), self._carry_out)
@@ -326,7 +359,9 @@ class Run:
                 self._counts[name] += more
             self._progress(self._counts)
 
-    def _each(self, outcomes: list[Outcome], step: t.Callable[[Outcome], t.Any], *, reading: bool = False) -> None:
+    def _each(
+        self, outcomes: list[Outcome], step: t.Callable[[Outcome], t.Any], *, reading: bool = False
+    ) -> None:
         """Do a step for each outcome that has not failed, several at once; a failure is recorded in the
         outcome.
         """
@@ -359,4 +394,7 @@ def _with_candidates(item: Item, read: t.Callable[[str], list[str]]) -> Item:
     given = item.get("scope_candidates")
     if given is None or item["state"] == "absent" or item.get("ignore"):
         return item
-    return {**item, "scope_candidates": read(given) if isinstance(given, str) else names_of(given, "scope_candidates")}
+    return {
+        **item,
+        "scope_candidates": read(given) if isinstance(given, str) else names_of(given, "scope_candidates"),
+    }

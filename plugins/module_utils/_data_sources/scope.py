@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -68,10 +69,16 @@ class Scope:
     def as_result(self) -> dict[str, t.Any]:
         """As the modules return it."""
         counts = {k: v for k, v in dataclasses.asdict(self).items() if k not in ("included", "verdicts")}
-        return {**counts, "included": len(self.included), "rules": [dataclasses.asdict(v) for v in self.verdicts]}
+        return {
+            **counts,
+            "included": len(self.included),
+            "rules": [dataclasses.asdict(v) for v in self.verdicts],
+        }
 
 
-def scope_of(rules: list[ScopeRule], candidates: t.Iterable[str], selected: t.Sequence[str], kind: t.Any = None) -> Scope:
+def scope_of(
+    rules: list[ScopeRule], candidates: t.Iterable[str], selected: t.Sequence[str], kind: t.Any = None
+) -> Scope:
     """Judge each repository by the last rule that matches it; without one it is not included.
 
     selected: what the instance, read by id, has selected; its spelling stays.
@@ -89,13 +96,19 @@ def scope_of(rules: list[ScopeRule], candidates: t.Iterable[str], selected: t.Se
             _refuse_long(pattern, "the pattern")
     for repository in everything:
         _refuse_long(repository, "the repository")
-    compiled = [(verb, pattern, _compiled(pattern, 0 if key is str else re.IGNORECASE)) for rule in rules for verb, pattern in rule.items()]
+    compiled = [
+        (verb, pattern, _compiled(pattern, 0 if key is str else re.IGNORECASE))
+        for rule in rules
+        for verb, pattern in rule.items()
+    ]
     matched: list[list[str]] = [[] for _rule in compiled]
     overruled = [0] * len(compiled)
     included: list[str] = []
     unmatched = []
     for repository in everything:
-        matching = [index for index, (_verb, _pattern, regex) in enumerate(compiled) if regex.fullmatch(repository)]
+        matching = [
+            index for index, (_verb, _pattern, regex) in enumerate(compiled) if regex.fullmatch(repository)
+        ]
         for index in matching:
             matched[index].append(repository)
         for index in matching[:-1]:
@@ -180,4 +193,7 @@ def _once(regex: str, names: t.Iterator[str]) -> str:
 
 def _refuse_long(text: str, what: str) -> None:
     if len(text) > LONGEST:
-        raise InputError(f"scope_rules: {what} {text[:40]}... has {len(text)} characters, and no more than {LONGEST} are compared.")
+        raise InputError(
+            f"scope_rules: {what} {text[:40]}... has {len(text)} characters, and no more than {LONGEST} are "
+            f"compared."
+        )

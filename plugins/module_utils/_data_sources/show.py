@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import json
@@ -75,7 +76,9 @@ def plan_as_markdown(tenant: str, digest: str, plans: list[tuple[Plan, Item]]) -
         if plan.action in _ENDS:
             lines += [f"This destroys: {destroys(plan)}.", ""]
         lines += ["```diff"]
-        lines += [f"- {line}" for line in entry["before"].splitlines()] + [f"+ {line}" for line in entry["after"].splitlines()]
+        lines += [f"- {line}" for line in entry["before"].splitlines()] + [
+            f"+ {line}" for line in entry["after"].splitlines()
+        ]
         lines += [*(f"  {line}" for line in scope_lines(plan.scope)), "```", ""]
     return "\n".join(lines)
 
@@ -93,12 +96,20 @@ def scope_lines(scope: Scope | None) -> list[str]:
     for index, verdict in enumerate(scope.verdicts):
         such = f", such as {', '.join(map(_text, verdict.examples))}" if verdict.examples else ""
         fewer = f", {verdict.overruled} of them decided by a later rule" if verdict.overruled else ""
-        lines.append(f"scope_rules[{index}] {verdict.rule} {_text(verdict.pattern)}: matches {verdict.matched}{fewer}{such}")
+        lines.append(
+            f"scope_rules[{index}] {verdict.rule} {_text(verdict.pattern)}: matches "
+            f"{verdict.matched}{fewer}{such}"
+        )
     if scope.unmatched:
-        lines.append(f"candidates that no rule matches: {scope.unmatched}, such as {', '.join(map(_text, scope.unmatched_examples))}")
+        lines.append(
+            f"candidates that no rule matches: {scope.unmatched}, such as "
+            f"{', '.join(map(_text, scope.unmatched_examples))}"
+        )
     lines.append(
-        f"scope: {len(scope.included)} included of {scope.candidates} candidates and {scope.selected} selected; "
-        f"{scope.left_out} selected not included; {scope.unlisted} selected that are no candidates, {scope.unlisted_left_out} of them "
+        f"scope: {len(scope.included)} included of {scope.candidates} candidates and {scope.selected} "
+        f"selected; "
+        f"{scope.left_out} selected not included; {scope.unlisted} selected that are no candidates, "
+        f"{scope.unlisted_left_out} of them "
         "not included"
     )
     return lines
@@ -143,9 +154,15 @@ def _sent_lines(post: Raw, after: Item) -> list[str]:
     lines = []
     for field in FIELDS:
         value = get(post, field.api)
-        if "create" not in field.at or value is None or (not field.write_only and get(after, field.option) is not None):
+        if (
+            "create" not in field.at
+            or value is None
+            or (not field.write_only and get(after, field.option) is not None)
+        ):
             continue
-        lines.append(f"{field.option}: (set, not shown)" if field.secret else f"{field.option}: {_text(value)}")
+        lines.append(
+            f"{field.option}: (set, not shown)" if field.secret else f"{field.option}: {_text(value)}"
+        )
     return sorted(lines)
 
 
@@ -155,14 +172,20 @@ def _settings_lines(put: Raw, after: Item) -> list[str]:
     """
     (field,) = (field for field in FIELDS if field.type == "dict")
     sent, visible = get(put, field.api) or {}, after.get(field.option) or {}
-    unseen = {k: v for k, v in sent.items() if k not in visible and not (k == "name" and v == after.get("name"))}
+    unseen = {
+        k: v for k, v in sent.items() if k not in visible and not (k == "name" and v == after.get("name"))
+    }
     return _value_lines(field.option, None, unseen)[1] if unseen else []
 
 
 def _count_lines(before: Item) -> list[str]:
     """How many repositories go with an instance of which not all are named."""
     count, named = before.get("repositories_count"), before.get("repositories")
-    return [] if count is None or (named is not None and len(named) == count) else [f"repositories_count: {count}"]
+    return (
+        []
+        if count is None or (named is not None and len(named) == count)
+        else [f"repositories_count: {count}"]
+    )
 
 
 _PLAIN_FIRST = re.compile(r"""[^\s"'\[{(]""")
@@ -172,7 +195,12 @@ def _text(value: t.Any) -> str:
     """A value so that no two look alike: a text as it is where it can be taken for nothing else, all others
     as JSON.
     """
-    if isinstance(value, str) and value.isprintable() and _PLAIN_FIRST.match(value) and not value[-1].isspace():
+    if (
+        isinstance(value, str)
+        and value.isprintable()
+        and _PLAIN_FIRST.match(value)
+        and not value[-1].isspace()
+    ):
         try:
             json.loads(value)
         except ValueError:
@@ -182,7 +210,11 @@ def _text(value: t.Any) -> str:
 
 def _word(text: str, among: str = "") -> str:
     """A text that stands among others: it has no blank, and none of the characters that part them."""
-    return text if _text(text) == text and not any(char.isspace() or char in among for char in text) else _json(text)
+    return (
+        text
+        if _text(text) == text and not any(char.isspace() or char in among for char in text)
+        else _json(text)
+    )
 
 
 def _json(value: t.Any) -> str:
@@ -205,4 +237,6 @@ def _list_lines(option: str, current: t.Any, desired: t.Any) -> tuple[list[str],
 def _entry(value: t.Any) -> str:
     if isinstance(value, str):
         return _text(value)
-    return " ".join(f"{k}={_word(v, among='=') if isinstance(v, str) else _json(v)}" for k, v in sorted(value.items()))
+    return " ".join(
+        f"{k}={_word(v, among='=') if isinstance(v, str) else _json(v)}" for k, v in sorted(value.items())
+    )

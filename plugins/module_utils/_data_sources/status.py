@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -38,7 +39,9 @@ STATUSES = {
     "WARNING": Status("unhealthy", "it works, with warnings", ends="warned"),
     "ERROR": Status("unhealthy", "it needs attention", ends="failed"),
     "DISABLED": Status("unhealthy", "it is disabled and scans nothing", ends="failed"),
-    "TRANSPORTER_CONNECTION_DISABLED": Status("unhealthy", "its transporter's connection is disabled", ends="failed"),
+    "TRANSPORTER_CONNECTION_DISABLED": Status(
+        "unhealthy", "its transporter's connection is disabled", ends="failed"
+    ),
     "PENDING": Status("pending", "it is being set up and not active yet", waits=True),
     "TEMPORARY": Status("pending", "its set-up is not finished"),
     "DESTROYING": Status("pending", "it is being removed", ends="failed"),
@@ -64,7 +67,9 @@ def reasons(details: t.Any) -> str:
         there are none, all that have a message.
     """
     components = details if isinstance(details, dict) else {}
-    wrong = {name: one for name, one in components.items() if one.get("status") != "VALID" or one.get("error")}
+    wrong = {
+        name: one for name, one in components.items() if one.get("status") != "VALID" or one.get("error")
+    }
     texts = []
     for name, one in (wrong or {name: one for name, one in components.items() if one.get("message")}).items():
         words = ": ".join(filter(None, (str(one.get(key) or "").rstrip(".") for key in ("message", "error"))))

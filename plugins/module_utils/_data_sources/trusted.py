@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import functools
@@ -43,7 +44,12 @@ class Trust:
         """
         known = self._known.get(listed.id) if self.on else None
         state = [last_update(listed.raw), listed.count]
-        if not isinstance(known, dict) or state[0] is None or known.get("shown") != state or known.get("item") != self._digest(item):
+        if (
+            not isinstance(known, dict)
+            or state[0] is None
+            or known.get("shown") != state
+            or known.get("item") != self._digest(item)
+        ):
             return None
         not_compared = known.get("not_compared")
         not_compared = not_compared if isinstance(not_compared, list) else []
@@ -72,4 +78,6 @@ class Trust:
 
     def _digest(self, item: Item) -> str:
         text = json.dumps(item, sort_keys=True, ensure_ascii=False, default=str)
-        return hmac.new(self._key().encode(), text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()[:32]
+        return hmac.new(
+            self._key().encode(), text.encode(errors="surrogatepass"), hashlib.sha256
+        ).hexdigest()[:32]

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -37,23 +38,32 @@ class Input:
 INPUTS = {
     "hostname": Input("domain.hostname", "Host name of the server, with a port if needed."),
     "client_id": Input("credentials.client_id", "ID of the OAuth application, or of the key."),
-    "client_secret": Input("credentials.client_secret", "Secret of the OAuth application, or of the key. Used only at creation."),
+    "client_secret": Input(
+        "credentials.client_secret", "Secret of the OAuth application, or of the key. Used only at creation."
+    ),
     "token": Input("credentials.token", "Access token. Used only at creation."),
     "username": Input("credentials.username", "User name."),
     "password": Input("credentials.password", "Password. Used only at creation."),
     "organization": Input("unique_properties.organization", "Organization in the product."),
     "organization_id": Input("unique_properties.organizationId", "ID of the organization in the product."),
-    "run_stage": Input("unique_properties.runStage", "When the run task runs, such as V(pre-plan) or V(post-plan)."),
-    "scan_types": Input("unique_properties.scanTypes", "Kinds of findings to take in, such as V(SAST) and V(SCA).", "list"),
+    "run_stage": Input(
+        "unique_properties.runStage", "When the run task runs, such as V(pre-plan) or V(post-plan)."
+    ),
+    "scan_types": Input(
+        "unique_properties.scanTypes", "Kinds of findings to take in, such as V(SAST) and V(SCA).", "list"
+    ),
     "region": Input("unique_properties.region", "Region of the product."),
-    "package_managers": Input("unique_properties.packageManagers", "Package managers that the registry serves.", "list"),
+    "package_managers": Input(
+        "unique_properties.packageManagers", "Package managers that the registry serves.", "list"
+    ),
 }
 
 
 # What the vendor's page on deletion names for every type, and what becomes of findings where it says nothing
 # else (docs/api.md: delete.destroys).
 _WITH_IT = (
-    "its configuration, coverage, mapped repositories, webhooks, external projects and scans, and its repository, organization, "
+    "its configuration, coverage, mapped repositories, webhooks, external projects and scans, and its "
+    "repository, organization, "
     "collaborator and CI/CD assets"
 )
 DESTROYED = f"{_WITH_IT}; findings are closed and issues resolved"
@@ -118,15 +128,31 @@ _NEW_KEY = "make a new API key in the console, put it into the pipelines, delete
 
 TYPES: dict[str, IntegrationType] = {
     "GITHUB": IntegrationType(
-        VCS, "vcs_github", rotation=_AGAIN, consent=True, host="github.com", product=code.GITHUB,
+        VCS,
+        "vcs_github",
+        rotation=_AGAIN,
+        consent=True,
+        host="github.com",
+        product=code.GITHUB,
         person=f"install the GitHub App and {_CONSENT} (as organization owner)",
     ),
     "GITHUB_ENTERPRISE": IntegrationType(
-        VCS, "vcs_github_enterprise", _OAUTH, "self_hosted", person=_CONSENT, rotation=f"{_IN_CONSOLE}, then {_AGAIN}", consent=True,
+        VCS,
+        "vcs_github_enterprise",
+        _OAUTH,
+        "self_hosted",
+        person=_CONSENT,
+        rotation=f"{_IN_CONSOLE}, then {_AGAIN}",
+        consent=True,
         product=code.GITHUB,
     ),
     "GITLAB": IntegrationType(
-        VCS, "vcs_gitlab", person=f"{_CONSENT} (scope api, Maintainer)", rotation=_AGAIN, consent=True, host="gitlab.com",
+        VCS,
+        "vcs_gitlab",
+        person=f"{_CONSENT} (scope api, Maintainer)",
+        rotation=_AGAIN,
+        consent=True,
+        host="gitlab.com",
         product=code.GITLAB,
     ),
     "GITLAB_SELF_MANAGED": IntegrationType(
@@ -140,7 +166,13 @@ TYPES: dict[str, IntegrationType] = {
         product=code.GITLAB,
     ),
     "BITBUCKET": IntegrationType(
-        VCS, "vcs_bitbucket", person=_CONSENT, rotation=_AGAIN, consent=True, host="bitbucket.org", product=code.BITBUCKET
+        VCS,
+        "vcs_bitbucket",
+        person=_CONSENT,
+        rotation=_AGAIN,
+        consent=True,
+        host="bitbucket.org",
+        product=code.BITBUCKET,
     ),
     "BITBUCKET_DATACENTER": IntegrationType(
         VCS, "vcs_bitbucket_datacenter", ("hostname", "token"), "self_hosted", product=code.BITBUCKET_DC
@@ -163,9 +195,14 @@ TYPES: dict[str, IntegrationType] = {
         product=code.CODE_COMMIT,
     ),
     "GITHUB_ACTIONS": IntegrationType(
-        CI_TOOL, "ci_github_actions", person="paste the workflow that the console shows, with its API key as a secret", rotation=_NEW_KEY
+        CI_TOOL,
+        "ci_github_actions",
+        person="paste the workflow that the console shows, with its API key as a secret",
+        rotation=_NEW_KEY,
     ),
-    "JENKINS": IntegrationType(CI_TOOL, "ci_jenkins", hosting="self_hosted", person=_PIPELINES, rotation=_NEW_KEY),
+    "JENKINS": IntegrationType(
+        CI_TOOL, "ci_jenkins", hosting="self_hosted", person=_PIPELINES, rotation=_NEW_KEY
+    ),
     "JENKINS_SERVER": IntegrationType(
         CI_TOOL,
         "ci_jenkins_server",
@@ -205,7 +242,9 @@ TYPES: dict[str, IntegrationType] = {
         ("hostname", "token", "organization_id", "scan_types"),
         destroys=f"{_WITH_IT}; its findings and issues stay open, and nothing updates them any more",
     ),
-    "JFROG": IntegrationType(VENDOR, "scanners_jfrog", ("hostname", "username", "password", "package_managers"), "both"),
+    "JFROG": IntegrationType(
+        VENDOR, "scanners_jfrog", ("hostname", "username", "password", "package_managers"), "both"
+    ),
     "COLLECTOR": IntegrationType(
         GENERIC,
         hosting="none",

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -115,7 +116,11 @@ def begun(instance: Instance, remembered: dict[str, Unscoped], now: float) -> Be
     created, updated = (_text(reported.get(option)) for option in ("created_at", "updated_at"))
     untouched = _one_moment(created, updated)
     one = remembered.get(instance.id)
-    same = one is not None and one.type.upper() == instance.type and (one.created == created or None in (one.created, created))
+    same = (
+        one is not None
+        and one.type.upper() == instance.type
+        and (one.created == created or None in (one.created, created))
+    )
     began_with = (one.selection_type, *([] if one.selection_type else ["CURRENT_STATE"])) if one else ()
     if one is not None and same and reported.get("selection_type") in began_with:
         return Begun(ours=True, untouched=untouched or (updated is not None and updated == one.updated))
@@ -138,7 +143,13 @@ def _seconds(text: str | None) -> float | None:
         return float(text) / (1000.0 if float(text) > 1e11 else 1.0)
     parts = re.fullmatch(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)?", text)
     try:
-        return datetime.datetime.fromisoformat(f"{parts[1]}{(parts[3] or 'Z').replace('Z', '+00:00')}").timestamp() if parts else None
+        return (
+            datetime.datetime.fromisoformat(
+                f"{parts[1]}{(parts[3] or 'Z').replace('Z', '+00:00')}"
+            ).timestamp()
+            if parts
+            else None
+        )
     except ValueError:
         return None
 

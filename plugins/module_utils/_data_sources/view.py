@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -70,7 +71,10 @@ class View:
             if not instance.identifier:
                 self._unidentified.append(instance.id)
             if not instance.names:
-                host, hosts = get(instance.raw, "domain.hostname"), self._unproven if instance.identifier else self._hidden
+                host, hosts = (
+                    get(instance.raw, "domain.hostname"),
+                    self._unproven if instance.identifier else self._hidden,
+                )
                 hosts.setdefault(host_key(host) if isinstance(host, str) else "", []).append(instance.id)
 
     def listed(self, instance_id: str) -> Raw:
@@ -89,9 +93,13 @@ class View:
             ids += self._unidentified
         else:
             host = get(item, "domain.hostname")
-            proven = any(proves(item, instance) for i in ids if (instance := self.instances.get(i)) is not None)
+            proven = any(
+                proves(item, instance) for i in ids if (instance := self.instances.get(i)) is not None
+            )
             for hosts in (self._hidden,) if proven else (self._hidden, self._unproven):
-                ids += [i for key in (hosts if host is None else {host_key(host), ""}) for i in hosts.get(key, [])]
+                ids += [
+                    i for key in (hosts if host is None else {host_key(host), ""}) for i in hosts.get(key, [])
+                ]
         # Another thread may find out meanwhile that one of them is gone.
         return [instance for i in dict.fromkeys(ids) if (instance := self.instances.get(i)) is not None]
 
@@ -110,7 +118,9 @@ class View:
         if "id" in item:
             return [item["id"]]
         words = {item[option] for option in ("identifier", "name") if option in item}
-        among = [self.instances[i] for word in words for i in self._by_word.get(word, []) if i in self.instances]
+        among = [
+            self.instances[i] for word in words for i in self._by_word.get(word, []) if i in self.instances
+        ]
         return [one.id for one in among if proves(item, one)]
 
     def fetch(self, instance_id: str, subject: str = "") -> Instance | None:
@@ -121,12 +131,15 @@ class View:
             return None
         if str(raw["id"]) != instance_id:
             raise TenantError(
-                f": the tenant answered with another data source (id {raw['id']}) than the one asked for ({instance_id}).",
+                f": the tenant answered with another data source (id {raw['id']}) than the one asked for "
+                f"({instance_id}).",
                 subject=subject or f"id {instance_id}",
             )
         applied = applied_mappings(self.memory, raw) if self.memory else None
         read = Instance.read(raw, self._listed.get(instance_id, {}), applied)
-        current = self.instances[instance_id] = dataclasses.replace(read, begun=begun(read, self._unscoped, time.time()))
+        current = self.instances[instance_id] = dataclasses.replace(
+            read, begun=begun(read, self._unscoped, time.time())
+        )
         warn_of_odd(self.api, current)
         return current
 
@@ -139,7 +152,8 @@ class View:
             different = contradictions(Instance(listed, full=False), Instance(current.own, full=True))
             if different:
                 raise TenantError(
-                    f": read by its id it has another {' and '.join(different)} than in the list, so it cannot be told which data source "
+                    f": read by its id it has another {' and '.join(different)} than in the list, so it "
+                    f"cannot be told which data source "
                     "that id is: not deleted. Look at both in the console.",
                     subject=current.label,
                 )
@@ -169,7 +183,8 @@ class View:
             current = fetch(item["id"], label(item))
             if current is None and item["state"] != "absent":
                 raise InputError(
-                    f"there is no data source with id {item['id']} in this tenant, and an id never creates one. "
+                    f"there is no data source with id {item['id']} in this tenant, and an id never creates "
+                    f"one. "
                     "Correct it, or leave it out to create."
                 )
             return Match(current, by="id")
@@ -186,13 +201,14 @@ class View:
         return result
 
     def match(self, item: Item, among: list[Instance], claimed: t.Container[str] = ()) -> Match:
-        """Like find, by identity alone; instances whose list entry hides an identifying field are read by id.
-        """
+        """Like find, by identity alone; instances whose list entry hides an identifying field are read by id."""
         result = match(item, among, claimed)
         if result.unread:
             for instance_id in result.unread:
                 self.fetch(instance_id)
-            result = match(item, [now for one in among if (now := self.instances.get(one.id)) is not None], claimed)
+            result = match(
+                item, [now for one in among if (now := self.instances.get(one.id)) is not None], claimed
+            )
         if result.undetermined:
             raise Undetermined(result.undetermined)
         if not result.proven and item["state"] == "absent":
@@ -201,7 +217,9 @@ class View:
             raise Undetermined(f"{why} That is not enough to delete it; give its id.")
         return result
 
-    def settled(self, instance_id: str, subject: str, differences: t.Callable[[Instance], list[str]] = lambda _: []) -> Instance:
+    def settled(
+        self, instance_id: str, subject: str, differences: t.Callable[[Instance], list[str]] = lambda _: []
+    ) -> Instance:
         """Read back after a write; a few times while the tenant does not yet show what was written."""
         current: Instance | None = None
         for pause in SETTLE_PAUSES:
@@ -222,4 +240,7 @@ class View:
             time.sleep(pause)
             if self.api.get_data_source(instance_id, subject) is None:
                 return
-        raise TenantError(" was deleted, but the tenant still shows it. Look in the console, then run again.", subject=subject)
+        raise TenantError(
+            " was deleted, but the tenant still shows it. Look in the console, then run again.",
+            subject=subject,
+        )

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import time
@@ -36,14 +37,20 @@ def wait_for_status(view: View, outcome: Outcome, instance_id: str) -> None:
         status, why = status_of(word), reasons(reported.get("status_details"))
         why = f"; {why}" if why else ""
         if status.ends == "warned":
-            outcome.warnings.append(f"{label(item)} (id {instance_id}) has status {word}: {status.says}{why}.")
+            outcome.warnings.append(
+                f"{label(item)} (id {instance_id}) has status {word}: {status.says}{why}."
+            )
             return
         interrupted = view.api.client.interruption.reason
         if interrupted or status.ends == "failed" or time.monotonic() + pause > deadline:
             when = f" ({status.says})" if status.ends else f" after {item['wait_timeout']:g} s"
             when = f" when the run was interrupted ({interrupted})" if interrupted else when
             what = f" (id {instance_id}) has status {word}{when}, not {' or '.join(desired)}{why}"
-            how = "repair it in the console, then run again." if status.ends else "raise wait_timeout, or look in the console."
+            how = (
+                "repair it in the console, then run again."
+                if status.ends
+                else "raise wait_timeout, or look in the console."
+            )
             if outcome.changed:
                 raise PartlyDone(what, how=f"What was sent stands; {how}", subject=label(item))
             raise TenantError(f"{what}. Nothing was sent; {how}", subject=label(item))

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -56,7 +57,9 @@ class Writes:
         self.api.update_data_source(instance_id, plan.put, subject)
         outcome.changed = True
         outcome.actions = [*(a for a in outcome.actions if a not in ("scope", "update")), action]
-        current = self.view.settled(instance_id, subject, lambda instance: unexpected(plan.before, plan.after, instance))
+        current = self.view.settled(
+            instance_id, subject, lambda instance: unexpected(plan.before, plan.after, instance)
+        )
         outcome.data_source = current.reported
         if "externalProjects" in plan.put:
             mappings = (plan.after or {}).get("external_projects")

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 1.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -38,7 +39,8 @@ def host_of(url: str) -> str:
 
 
 def read(response: t.Any) -> bytes:
-    """The whole body, of at most MOST_BYTES on the way and unpacked, and as JSON of at most about MOST_VALUES. Raises Unreadable.
+    """The whole body, of at most MOST_BYTES on the way and unpacked, and as JSON of at most about
+    MOST_VALUES. Raises Unreadable.
 
     It is unpacked here, since not every urllib3 has a bound for what a few bytes can become.
     """
@@ -48,7 +50,8 @@ def read(response: t.Any) -> bytes:
     # Not stream(), which in some urllib3 reads a line of any length for the size of a chunk.
     pieces = _bounded(iter(lambda: response.raw.read(_PIECE, decode_content=False), b""))
     content = b"".join(_bounded(_unpacked(pieces)) if coding.endswith("gzip") else pieces)
-    # Each value but the first comes after one of these. Those within texts count too: that is quicker, and refuses nothing that is real.
+    # Each value but the first comes after one of these. Those within texts count too: that is quicker, and
+    # refuses nothing that is real.
     if sum(content.count(sign) for sign in (b",", b":", b"[", b"{")) > MOST_VALUES:
         raise Unreadable(f"holds more than {MOST_VALUES} values")
     return content
@@ -87,11 +90,15 @@ def never_sent(exc: BaseException) -> bool:
 
 
 def reason(exc: BaseException) -> str:
-    """The innermost cause in words, without the object addresses and the URL (which may hold a query) of the outer messages."""
+    """The innermost cause in words, without the object addresses and the URL (which may hold a query) of the
+    outer messages.
+    """
     inner: t.Any = exc
     while True:
         args = getattr(inner, "args", ())
-        deeper = getattr(inner, "reason", None) or next((a for a in args if isinstance(a, BaseException)), None)
+        deeper = getattr(inner, "reason", None) or next(
+            (a for a in args if isinstance(a, BaseException)), None
+        )
         if not isinstance(deeper, BaseException) or deeper is inner:
             break
         inner = deeper
@@ -121,7 +128,9 @@ def retry_after(value: str | None) -> float | None:
 
 
 def hint_for(status: int, skew: float | None, path: str, key_type: str) -> str:
-    """What a user can do about a status. skew: seconds by which the tenant's clock is ahead; key_type: as this run assumes."""
+    """What a user can do about a status. skew: seconds by which the tenant's clock is ahead; key_type: as
+    this run assumes.
+    """
     if status == 401:
         if skew is not None and abs(skew) > CLOCK_SKEW_WORTH_A_HINT:
             return (
@@ -139,7 +148,8 @@ def hint_for(status: int, skew: float | None, path: str, key_type: str) -> str:
         )
     if status == 403:
         return (
-            "The key is valid, but its role lacks the permission: it needs Data Sources and Integrations View/Edit "
+            "The key is valid, but its role lacks the permission: it needs Data Sources and Integrations "
+            "View/Edit "
             "(Instance Administrator or AppSec Admin have it)."
         )
     if status == 404 and path.endswith("/data_source_instances"):

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 1.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -14,10 +15,12 @@ import typing as t
 
 @dataclasses.dataclass
 class Attempt:
-    """One sending of a call. It holds all that went over the wire, keys included: what leaves the process is redacted first.
+    """One sending of a call. It holds all that went over the wire, keys included: what leaves the process is
+    redacted first.
 
-    target: the URL without its query. document: whether payload is a report, sent as it is. waited: seconds for a slot, before `began`
-    (seconds since 1970). wait, receive: seconds until the response began and until it was read. status: None when no answer came.
+    target: the URL without its query. document: whether payload is a report, sent as it is. waited: seconds
+    for a slot, before `began` (seconds since 1970). wait, receive: seconds until the response began and until
+    it was read. status: None when no answer came.
     outcome: "done" or a key of RETRY. words: why it failed, without secrets.
     """
 
@@ -41,7 +44,11 @@ class Attempt:
 
     def answered(self, response: t.Any) -> None:
         """The response began; its body is still to be read."""
-        self.status, self.reason, self.answered_with = response.status_code, str(response.reason or ""), response.headers
+        self.status, self.reason, self.answered_with = (
+            response.status_code,
+            str(response.reason or ""),
+            response.headers,
+        )
         self.wait, self._mark = self._passed(), time.monotonic()
 
     def ended(self, outcome: str, error: t.Any = None) -> None:

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 1.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -52,7 +53,8 @@ try:
 except ImportError:
     REQUESTS_ERROR = traceback.format_exc()
 
-# A request with a larger body may count at the tenant long after it began to be sent: its slot is free after its answer.
+# A request with a larger body may count at the tenant long after it began to be sent: its slot is free after
+# its answer.
 SMALL_BYTES = 100_000
 # Characters of an answer that are looked at before a part of it is told.
 QUOTED_FROM = 100_000
@@ -62,12 +64,15 @@ QUOTED_FROM = 100_000
 class Call:
     """One call of the API, as a value.
 
-    path: below the tenant's URL. operation, subject: what it is for, in words of messages ("update data source", "gitlab-core (id 12)").
-    query: of the URL. body: sent as JSON; raw: bytes sent as they are. url: another full URL instead of the tenant's origin and path.
-    auth: another than the tenant's key. timeout: seconds to connect, to send the body, and between two reads, instead of
-    request_timeout.
-    expect_json: whether a success must be JSON, or empty. final: the statuses from 500 on with which the service refuses this very
-    operation, each with what to do; a page or the platform's own error with such a status is taken for a passing fault as ever.
+    path: below the tenant's URL. operation, subject: what it is for, in words of messages ("update data
+    source", "gitlab-core (id 12)").
+    query: of the URL. body: sent as JSON; raw: bytes sent as they are. url: another full URL instead of the
+    tenant's origin and path.
+    auth: another than the tenant's key. timeout: seconds to connect, to send the body, and between two reads,
+    instead of request_timeout.
+    expect_json: whether a success must be JSON, or empty. final: the statuses from 500 on with which the
+    service refuses this very operation, each with what to do; a page or the platform's own error with such a
+    status is taken for a passing fault as ever.
     """
 
     method: str
@@ -92,7 +97,9 @@ class Call:
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """A success: HTTP status, the decoded JSON body (None when empty), and the Date header's distance from our clock in seconds."""
+    """A success: HTTP status, the decoded JSON body (None when empty), and the Date header's distance from
+    our clock in seconds.
+    """
 
     status: int
     body: t.Any
@@ -100,13 +107,16 @@ class Answer:
 
 
 class Client:
-    """Sends calls to one tenant. redactor: knows this run's secrets, and learns those that calls carry. warnings: for the user."""
+    """Sends calls to one tenant. redactor: knows this run's secrets, and learns those that calls carry.
+    warnings: for the user.
+    """
 
     def __init__(self, connection: Connection, redactor: Redactor | None = None) -> None:
         if REQUESTS_ERROR:
             raise InputError(
                 f"The Python library requests is missing for {sys.executable}: install it, for example with "
-                f"{sys.executable} -m pip install requests (in a virtual environment, where the system's Python refuses)."
+                f"{sys.executable} -m pip install requests (in a virtual environment, where the system's "
+                f"Python refuses)."
             )
         connection.check()
         self.connection = connection
@@ -121,7 +131,13 @@ class Client:
         # Each is told of every attempt, when it has ended.
         self.watchers: list[Watcher] = []
         if connection.trace_file:
-            trace = Trace(connection.trace_file, connection.trace_names, self.redactor, self.warnings, lambda: self.key().secret)
+            trace = Trace(
+                connection.trace_file,
+                connection.trace_names,
+                self.redactor,
+                self.warnings,
+                lambda: self.key().secret,
+            )
             self.watchers.append(trace.see)
         # Told, by any thread, how much of how much has been read; 0: nobody knows how much there is.
         self.on_read: t.Callable[[int, int], None] = lambda _done, _total: None
@@ -185,7 +201,13 @@ class Client:
         Raises ApiError, InputError, BusyError or Interrupted.
         """
         target = call.url or self.origin() + call.path
-        request = _Request(call, target, call.payload(), call.auth or self.key(), call.timeout or self.connection.request_timeout)
+        request = _Request(
+            call,
+            target,
+            call.payload(),
+            call.auth or self.key(),
+            call.timeout or self.connection.request_timeout,
+        )
         self.redactor.add(request.auth.secret)
         throttle = self._throttle(target)
         retry = Retry(call.method, self.connection.retry_deadline)
@@ -194,7 +216,9 @@ class Client:
             slot, outcome = self._slot(throttle), ""
             retry.granted(slot)
             leaving = functools.partial(throttle.departed, slot) if small else _nothing
-            seen = Attempt(call.method, target, call.query or {}, request.payload, call.raw is not None, slot.waited)
+            seen = Attempt(
+                call.method, target, call.query or {}, request.payload, call.raw is not None, slot.waited
+            )
             try:
                 outcome, result = self._attempt(request, retry.deadline, leaving, seen)
             finally:
@@ -217,7 +241,9 @@ class Client:
                 self.interruption.sleep(pause)
 
     def key(self) -> Auth:
-        """The tenant's key, found out when the first call needs it: some runs need none. Raises InputError when there is none."""
+        """The tenant's key, found out when the first call needs it: some runs need none. Raises InputError
+        when there is none.
+        """
         with self._lock:
             if self._key is None:
                 self._key = tenant_key(self.connection)
@@ -248,7 +274,8 @@ class Client:
         path = self.connection.ca_path or os.environ.get("CURL_CA_BUNDLE")
         if path and not os.path.exists(path):
             raise InputError(
-                f"{'ca_path' if self.connection.ca_path else 'CURL_CA_BUNDLE'} {path} does not exist on the host that runs the module. "
+                f"{'ca_path' if self.connection.ca_path else 'CURL_CA_BUNDLE'} {path} does not exist on the "
+                f"host that runs the module. "
                 "Give the PEM file of the certificate authority, or unset it."
             )
         return path or True
@@ -261,7 +288,11 @@ class Client:
         leaving: called when it begins to be sent. seen: is told what goes over the wire.
         """
         call = request.call
-        headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": self.connection.user_agent}
+        headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            "User-Agent": self.connection.user_agent,
+        }
         if request.payload is not None:
             headers["Content-Type"] = "application/json"
 
@@ -286,7 +317,8 @@ class Client:
                     auth=authenticate,
                     timeout=request.seconds,
                     verify=self._verify(),
-                    # Plain http goes to this machine alone, and not by way of a proxy, which could read the key.
+                    # Plain http goes to this machine alone, and not by way of a proxy, which could read the
+                    # key.
                     proxies={"no_proxy": parts.hostname} if parts.scheme == "http" else None,
                     allow_redirects=False,
                     stream=True,
@@ -299,7 +331,9 @@ class Client:
                 broken = exc
             except Unreadable as exc:
                 status = response.status_code
-                return ("final" if 300 <= status < 500 else "unreadable"), self._error(call, f"the answer {exc}", "Check api_url.", status)
+                return ("final" if 300 <= status < 500 else "unreadable"), self._error(
+                    call, f"the answer {exc}", "Check api_url.", status
+                )
             except UnicodeError:
                 raise InputError(f"api_url: {parts.netloc} is not a host name.") from None
         lost = "lost" if watch.sent else "never sent"
@@ -312,7 +346,8 @@ class Client:
         return self._classify(call, response, content.decode("utf-8", errors="replace"))
 
     def _broken(self, request: _Request, host: str, exc: Exception, lost: str) -> tuple[str, ApiError]:
-        """The key of RETRY, and in words, what became of an attempt that ended with this exception of requests or urllib3.
+        """The key of RETRY, and in words, what became of an attempt that ended with this exception of
+        requests or urllib3.
 
         lost: the key for an attempt of which no answer came back, by whether the request was sent at all.
         """
@@ -328,10 +363,17 @@ class Client:
             return "never sent", failed(words, "Check HTTPS_PROXY and NO_PROXY.")
         if isinstance(exc, (requests.exceptions.ConnectTimeout, requests.exceptions.ConnectionError)):
             if never_sent(exc):
-                return "never sent", failed(f"cannot connect to {host}: {reason(exc)}", "Check api_url, the network and HTTPS_PROXY.")
-            return lost, failed(f"the connection to {host} broke before the answer was complete: {reason(exc)}")
+                return "never sent", failed(
+                    f"cannot connect to {host}: {reason(exc)}", "Check api_url, the network and HTTPS_PROXY."
+                )
+            return lost, failed(
+                f"the connection to {host} broke before the answer was complete: {reason(exc)}"
+            )
         if isinstance(exc, requests.exceptions.Timeout):
-            return lost, failed(f"{host} did not answer within {request.seconds:g} s", "Raise request_timeout if the tenant is slow.")
+            return lost, failed(
+                f"{host} did not answer within {request.seconds:g} s",
+                "Raise request_timeout if the tenant is slow.",
+            )
         return "lost", failed(f"the answer of {host} could not be read: {reason(exc)}")
 
     def _classify(self, call: Call, response: t.Any, text: str) -> tuple[str, Answer | ApiError]:
@@ -342,16 +384,21 @@ class Client:
             decoded, broken = None, True
         if 200 <= status < 300:
             if broken and call.expect_json:
-                # A cut-off JSON text may be a passing fault; a page of HTML is the wrong host. Neither is an empty tenant.
+                # A cut-off JSON text may be a passing fault; a page of HTML is the wrong host. Neither is an
+                # empty tenant.
                 page = text.lstrip().startswith("<")
                 hint = "Is api_url the API URL (https://api-...), not the console's?"
                 begins = self.quoted(text, text)[:120]
-                return "final" if page else "lost", self._error(call, f"the answer is not JSON but begins: {begins}", hint, status)
+                return "final" if page else "lost", self._error(
+                    call, f"the answer is not JSON but begins: {begins}", hint, status
+                )
             return "done", Answer(status, decoded, skew)
         if 300 <= status < 400:
             where = host_of(response.headers.get("Location", "")) or "another page"
             hint = "Is api_url the API URL (https://api-...)?"
-            return "final", self._error(call, f"the tenant redirects to {where}; redirects are not followed", hint, status)
+            return "final", self._error(
+                call, f"the tenant redirects to {where}; redirects are not followed", hint, status
+            )
         decoded = admit(decoded)
         words = words_of(decoded, text if broken else "") or response.reason or "no explanation"
         error = self._error(
@@ -374,7 +421,9 @@ class Client:
         return ("lost" if status >= 500 and call.method == "POST" else "final"), error
 
     def quoted(self, words: str, body: str) -> str:
-        """What the tenant says, as a message may repeat it: nothing, when it repeats a secret anywhere in its body."""
+        """What the tenant says, as a message may repeat it: nothing, when it repeats a secret anywhere in its
+        body.
+        """
         if self.redactor.knows(body[:QUOTED_FROM]):
             return "(the answer repeats a secret, so it is not shown)"
         return self.redactor.line(words[:QUOTED_FROM])[:WORDS_SHOWN]

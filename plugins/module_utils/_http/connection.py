@@ -5,6 +5,7 @@
 
 Private to the collection, floor 1.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -43,7 +44,11 @@ class Connection:
 
     def check(self) -> None:
         """Refuse numbers that no run can mean. Raises InputError."""
-        for name, most in (("request_timeout", 3600), ("retry_deadline", 86400), ("requests_per_second", 10000)):
+        for name, most in (
+            ("request_timeout", 3600),
+            ("retry_deadline", 86400),
+            ("requests_per_second", 10000),
+        ):
             if not 0 < getattr(self, name) <= most:
                 raise InputError(f"{name} must be a number above 0 and at most {most}.")
         if self.trace_names not in ("hide", "keep"):
@@ -51,7 +56,8 @@ class Connection:
 
 
 def secret_from_file(variable: str) -> str:
-    """The secret in the file that this environment variable names, without white space around it; "" when there is no variable.
+    """The secret in the file that this environment variable names, without white space around it; "" when
+    there is no variable.
 
     A file, unlike a variable, does not appear where a runner or a pipeline notes the environment of a job.
     Raises InputError for a file that cannot be read or holds no secret.
@@ -65,25 +71,36 @@ def secret_from_file(variable: str) -> str:
             secret = file.read(10_000).strip()
     except (OSError, ValueError) as exc:
         why = exc.strerror if isinstance(exc, OSError) and exc.strerror else "not text"
-        raise InputError(f"{variable} names {path}, which cannot be read: {why}. The file must hold the secret and nothing else.") from None
+        raise InputError(
+            f"{variable} names {path}, which cannot be read: {why}. The file must hold the secret and "
+            f"nothing else."
+        ) from None
     if not secret:
-        raise InputError(f"{variable} names {path}, which is empty. The file must hold the secret and nothing else.")
+        raise InputError(
+            f"{variable} names {path}, which is empty. The file must hold the secret and nothing else."
+        )
     return secret
 
 
 def origin_of(api_url: str, expected_tenant: str | None = None, option: str = "api_url") -> str:
-    """The URL that paths are added to, from a full URL or a bare FQDN. Raises InputError (docs/api.md: tenant.url)."""
+    """The URL that paths are added to, from a full URL or a bare FQDN. Raises InputError (docs/api.md:
+    tenant.url).
+    """
     url = api_url.strip()
     if not url:
         raise InputError(
-            f"{option} is not set. Give the API URL of the tenant (console: Settings, Configurations, API Keys, Copy "
+            f"{option} is not set. Give the API URL of the tenant (console: Settings, Configurations, API "
+            f"Keys, Copy "
             "API URL), or set CORTEXCLOUD_API_URL."
         )
     if "://" not in url and not url.lower().startswith(("http:", "https:")):
         url = url.rstrip("/")
         bare = without_port(host_key(url))
         if bare == "localhost" or _is_address(bare):
-            raise InputError(f"{option} is {bare} without a scheme: write http://{host_key(url)}, or https:// if it answers TLS.")
+            raise InputError(
+                f"{option} is {bare} without a scheme: write http://{host_key(url)}, or https:// if it "
+                f"answers TLS."
+            )
         url = "https://" + (url if url.lower().startswith("api-") else f"api-{url}")
     try:
         parts = urlsplit(url)
@@ -97,18 +114,25 @@ def origin_of(api_url: str, expected_tenant: str | None = None, option: str = "a
     ):
         if wrong:
             raise InputError(
-                f"{option} must not hold {what}: give only scheme and host, such as https://api-mytenant.xdr.us.paloaltonetworks.com."
+                f"{option} must not hold {what}: give only scheme and host, such as "
+                f"https://api-mytenant.xdr.us.paloaltonetworks.com."
             )
     if not _is_host(host) or any(c.isspace() for c in url):
         raise InputError(
-            f"{option} names no host: give https://api-mytenant.xdr.us.paloaltonetworks.com or mytenant.xdr.us.paloaltonetworks.com."
+            f"{option} names no host: give https://api-mytenant.xdr.us.paloaltonetworks.com or "
+            f"mytenant.xdr.us.paloaltonetworks.com."
         )
     if _CONSOLE.fullmatch(host):
-        raise InputError(f"{option} is the address of the tenant's console: give https://api-{host}, its API URL.")
+        raise InputError(
+            f"{option} is the address of the tenant's console: give https://api-{host}, its API URL."
+        )
     if parts.scheme not in ("https", "http"):
         raise InputError(f"{option} must start with https://, not {parts.scheme}://.")
     if parts.scheme == "http" and not _is_loopback(host):
-        raise InputError(f"{option} uses plain http to {host}: the API key would cross the network unprotected. Use https://.")
+        raise InputError(
+            f"{option} uses plain http to {host}: the API key would cross the network unprotected. Use "
+            f"https://."
+        )
     if "/public_api" in parts.path:
         raise InputError(f"{option} must end before /public_api: the collection adds the path itself.")
     if expected_tenant:
@@ -117,7 +141,8 @@ def origin_of(api_url: str, expected_tenant: str | None = None, option: str = "a
         found = f"{host}:{own_port}" if wanted_port else host
         if _bare(without_port(host_key(host))) != _bare(wanted) or (wanted_port and wanted_port != own_port):
             raise InputError(
-                f"{option} points to {found}, but expected_tenant is {expected_tenant.strip()}: nothing was sent. Check which credential "
+                f"{option} points to {found}, but expected_tenant is {expected_tenant.strip()}: nothing was "
+                f"sent. Check which credential "
                 "belongs to this inventory host or survey answer."
             )
     return url.rstrip("/")
@@ -129,7 +154,9 @@ _CONSOLE = re.compile(r"(?!api-)[^.]+\.(xdr|crtx)\.([a-z0-9-]+\.)*paloaltonetwor
 
 def _is_host(host: str) -> bool:
     labels = host.rstrip(".").split(".")
-    return ":" in host or all(label and label.isascii() and all(c.isalnum() or c in "-_" for c in label) for label in labels)
+    return ":" in host or all(
+        label and label.isascii() and all(c.isalnum() or c in "-_" for c in label) for label in labels
+    )
 
 
 def _is_address(host: str) -> bool:

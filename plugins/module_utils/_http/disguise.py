@@ -5,6 +5,7 @@
 
 Private to the collection, floor 1.
 """
+
 from __future__ import annotations
 
 import base64
@@ -13,30 +14,36 @@ import re
 import sys
 import typing as t
 
-# A secret of so many characters is looked for in any case, as base64 and as hexadecimal digits too; a shorter one as it is alone.
+# A secret of so many characters is looked for in any case, as base64 and as hexadecimal digits too; a shorter
+# one as it is alone.
 LONG = 8
 # How often a text may have been escaped.
 _LAYERS = 3
-# How often a text for people may have been encoded; one longer than that is looked at once, as values are, of which there are many.
+# How often a text for people may have been encoded; one longer than that is looked at once, as values are, of
+# which there are many.
 _DEEP, _DEEP_MOST = 2, 100_000
-# One escape of JSON, Python, HTML or a URL. A run of backslashes is one: each text within a text doubles them.
+# One escape of JSON, Python, HTML or a URL. A run of backslashes is one: each text within a text doubles
+# them.
 _ESCAPE = re.compile(
     r"(?<!\\)\\+(?:u(?P<json>[0-9a-fA-F]{4}(?:\\+u[0-9a-fA-F]{4})*)|(?P<python>x[0-9a-fA-F]{2}|U00[01][0-9a-fA-F]{5})|[ntrfvb])"
     r"|(?P<url>%[0-9a-fA-F]{2}(?:%[0-9a-fA-F]{2})*)|(?P<html>&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8});)"
 )
-# Not told apart: blanks, of which a program makes one or none; a plus, which stands for a blank in a URL; backslashes.
+# Not told apart: blanks, of which a program makes one or none; a plus, which stands for a blank in a URL;
+# backslashes.
 _LOOSE = re.compile(r"[\s+\\]+")
 _NOT_BASE64, _NOT_HEX = re.compile(r"[^A-Za-z0-9+/_-]+"), re.compile(r"[^0-9A-Fa-f]+")
 _STANDARD = str.maketrans("-_", "+/")
 
-# Characters with where they stand in the text that is looked at, as (character, start, end): an escape is one character.
+# Characters with where they stand in the text that is looked at, as (character, start, end): an escape is one
+# character.
 _Mapped = list[tuple[str, int, int]]
 Spans = list[tuple[int, int]]
 
 
 class Disguises:
-    """Finds known secrets in a text, however they are written there: with escapes of HTML, JSON (in JSON), Python or a URL, with other
-    white space, in another case, as base64 or as hexadecimal digits."""
+    """Finds known secrets in a text, however they are written there: with escapes of HTML, JSON (in JSON),
+    Python or a URL, with other white space, in another case, as base64 or as hexadecimal digits.
+    """
 
     def __init__(self) -> None:
         self._known: set[str] = set()
@@ -44,10 +51,14 @@ class Disguises:
         self._exact, self._lower = _Forms(), _Forms()
 
     def add(self, secret: str) -> bool:
-        """Returns False for one that is found only as it is written, by others: without its blanks it might be a word of any message."""
+        """Returns False for one that is found only as it is written, by others: without its blanks it might
+        be a word of any message.
+        """
         if secret in self._known:
             return True
-        if len(_LOOSE.sub("", secret)) < min(LONG, len(secret)) or (len(secret) < LONG and not secret.isprintable()):
+        if len(_LOOSE.sub("", secret)) < min(LONG, len(secret)) or (
+            len(secret) < LONG and not secret.isprintable()
+        ):
             return False
         self._known.add(secret)
         if len(secret) < LONG:
@@ -63,7 +74,9 @@ class Disguises:
         return True
 
     def find(self, text: str, *, deep: bool = False) -> Spans:
-        """Where in the text a secret stands, as (start, end), sorted, without overlaps. deep: also where it was encoded twice."""
+        """Where in the text a secret stands, as (start, end), sorted, without overlaps. deep: also where it
+        was encoded twice.
+        """
         times = _DEEP if deep and len(text) <= _DEEP_MOST else 0
         if not self._known or not self._may_hold(text, times):
             return []
@@ -108,14 +121,21 @@ class Disguises:
             for char in inner:
                 after = byte + len(char.encode("utf-8", errors="surrogateescape"))
                 # Of each eight bits, the digits that hold any.
-                mapped.append((char, digits[byte * 8 // size][1], digits[min(len(digits), -(-after * 8 // size)) - 1][2]))
+                mapped.append(
+                    (
+                        char,
+                        digits[byte * 8 // size][1],
+                        digits[min(len(digits), -(-after * 8 // size)) - 1][2],
+                    )
+                )
                 byte = after
             yield from self._within(mapped, times)
 
 
 class _Forms:
-    """Texts to look for. With many of them one look-up for each character of a text is enough: by as many of their first characters as the
-    shortest of them has."""
+    """Texts to look for. With many of them one look-up for each character of a text is enough: by as many of
+    their first characters as the shortest of them has.
+    """
 
     def __init__(self) -> None:
         self._all: set[str] = set()
@@ -146,7 +166,9 @@ class _Forms:
 
 
 def _encoded(text: str) -> t.Iterator[str]:
-    """As hexadecimal digits, and as base64 at any place of a longer text: what does not depend on the text beside it."""
+    """As hexadecimal digits, and as base64 at any place of a longer text: what does not depend on the text
+    beside it.
+    """
     data = text.encode("utf-8", errors="surrogatepass")
     yield data.hex()
     for before in range(3):
@@ -156,8 +178,8 @@ def _encoded(text: str) -> t.Iterator[str]:
 
 
 def _contents(text: str) -> t.Iterator[tuple[str, int, int]]:
-    """What a text holds if all of it is base64 or hexadecimal digits, beginning with any of them; where that does not hold, it comes to
-    nothing that means anything.
+    """What a text holds if all of it is base64 or hexadecimal digits, beginning with any of them; where that
+    does not hold, it comes to nothing that means anything.
 
     As (content, number of the first digit, bits in a digit). Bytes that are no text are half characters.
     """

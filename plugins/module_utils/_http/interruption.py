@@ -5,6 +5,7 @@
 
 Private to the collection, floor 1.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -17,7 +18,8 @@ import typing as t
 
 from .._errors import Interrupted
 
-# Names the processes that wait for a module, for those that look for it on the same machine; see controllers().
+# Names the processes that wait for a module, for those that look for it on the same machine; see
+# controllers().
 VARIABLE = "CORTEXCLOUD_CONTROLLER"
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 # Seconds: who sleeps looks this often whether the run was interrupted.
@@ -27,14 +29,17 @@ _LOOK_EVERY = 0.5
 class Interruption:
     """Says when a run is to end, and lets each thread finish the piece of work that it has begun to write.
 
-    A piece is one item, or one document: what lies between its writes must not stay so (an instance without its scope, a deletion whose
-    creation is to follow). So refuse() raises only in threads whose piece has not written yet.
+    A piece is one item, or one document: what lies between its writes must not stay so (an instance without
+    its scope, a deletion whose creation is to follow). So refuse() raises only in threads whose piece has not
+    written yet.
 
-    reason: why the run is to end, such as "SIGTERM"; empty while it is not. Three signs are looked at, because no single one is always
-    given. A signal comes where ansible-core tells its workers' process groups, a terminal closes, or a service is stopped. A closed
-    standard output comes over ssh without a terminal, and from a worker that died alone. The processes of the controller by their ids are
-    needed where ansible-playbook itself was killed, since its worker lives on and still reads. The parent's id would not do instead: that
-    is a shell, which outlives all of them, and the parent of an asynchronous task is gone from the beginning.
+    reason: why the run is to end, such as "SIGTERM"; empty while it is not. Three signs are looked at,
+    because no single one is always given. A signal comes where ansible-core tells its workers' process
+    groups, a terminal closes, or a service is stopped. A closed standard output comes over ssh without a
+    terminal, and from a worker that died alone. The processes of the controller by their ids are needed where
+    ansible-playbook itself was killed, since its worker lives on and still reads. The parent's id would not
+    do instead: that is a shell, which outlives all of them, and the parent of an asynchronous task is gone
+    from the beginning.
     """
 
     def __init__(self) -> None:
@@ -67,7 +72,9 @@ class Interruption:
             self._piece.begun = before
 
     def sleep(self, seconds: float) -> None:
-        """Sleep, but no longer than until the run is interrupted, if this thread may not go on then. Raises Interrupted."""
+        """Sleep, but no longer than until the run is interrupted, if this thread may not go on then. Raises
+        Interrupted.
+        """
         ends = time.monotonic() + seconds
         while (left := ends - time.monotonic()) > 0:
             self.refuse()
@@ -75,9 +82,11 @@ class Interruption:
 
     @contextlib.contextmanager
     def signals(self, *, again: bool = False) -> t.Iterator[None]:
-        """Take the signals that end a process for an interruption meanwhile; those that are ignored stay so, as with nohup.
+        """Take the signals that end a process for an interruption meanwhile; those that are ignored stay so,
+        as with nohup.
 
-        again: the second of them ends the process at once, for a person at a terminal. ansible-core may send one twice by itself.
+        again: the second of them ends the process at once, for a person at a terminal. ansible-core may send
+        one twice by itself.
         """
 
         def told(number: int, _frame: t.Any) -> None:
@@ -102,21 +111,29 @@ class Interruption:
             self._signs.append(lambda: "nobody waits for the result any more" if _unread(descriptor) else "")
 
     def watch_controller(self, told: str) -> None:
-        """Take it for an interruption when one of these processes is gone. told: what controllers() gave, on any machine."""
+        """Take it for an interruption when one of these processes is gone. told: what controllers() gave, on
+        any machine.
+        """
         machine, _sep, processes = told.partition(" ")
         # Of another machine or container nothing can be seen here, and nobody must be taken for dead.
         if processes and machine == _machine():
-            self._signs.append(lambda: "ansible-playbook is gone" if any(map(_gone, processes.split())) else "")
+            self._signs.append(
+                lambda: "ansible-playbook is gone" if any(map(_gone, processes.split())) else ""
+            )
 
 
 def leave_signals_to_the_main_thread() -> None:
-    """What every other thread does first. Python acts on a signal in the main thread alone, which sleeps on when another one gets it."""
+    """What every other thread does first. Python acts on a signal in the main thread alone, which sleeps on
+    when another one gets it.
+    """
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_BLOCK, [getattr(signal, name) for name in _SIGNALS])
 
 
 def controllers(*ids: int) -> str:
-    """These processes as watch_controller() takes them; empty where processes cannot be told apart. A gone one counts as gone then too."""
+    """These processes as watch_controller() takes them; empty where processes cannot be told apart. A gone
+    one counts as gone then too.
+    """
     machine = _machine()
     return " ".join([machine, *(f"{number}:{_started(number)}" for number in ids)]) if machine else ""
 
@@ -131,7 +148,9 @@ def _machine() -> str:
 
 
 def _started(number: int) -> str:
-    """When a process started, in ticks of the kernel, which tells it from a later one with its id; "gone", or "hidden" from this user."""
+    """When a process started, in ticks of the kernel, which tells it from a later one with its id; "gone", or
+    "hidden" from this user.
+    """
     try:
         os.kill(number, 0)
     except ProcessLookupError:
@@ -140,7 +159,8 @@ def _started(number: int) -> str:
         pass
     try:
         with open(f"/proc/{number}/stat", encoding="utf-8", errors="replace") as file:
-            # The name before the last bracket may hold anything. A process that is dead and not collected yet is gone too.
+            # The name before the last bracket may hold anything. A process that is dead and not collected yet
+            # is gone too.
             state, *more = file.read().rpartition(")")[2].split()
         return "gone" if state in "ZX" else more[18]
     except (OSError, ValueError, IndexError):

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 1.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -16,7 +17,18 @@ from urllib.parse import unquote, urlsplit
 from .redaction import HIDDEN
 
 # Nothing is taken for harmless but what stands here: a list of what is a name could never be whole.
-PATHS = frozenset({"public_api", "appsec", "v1", "data_source_instances", "integrations", "collectors", "repositories", "healthcheck"})
+PATHS = frozenset(
+    {
+        "public_api",
+        "appsec",
+        "v1",
+        "data_source_instances",
+        "integrations",
+        "collectors",
+        "repositories",
+        "healthcheck",
+    }
+)
 _KEYS = """
     id type typeCategory uniqueIdentifier domain hostname protocol instanceVersion scanTypes selectionType state status statusDetails
     selfSignedCertificate transporter brokerDeviceId connectionName tenantId creationDate lastUpdateDate createdAt updatedAt
@@ -75,7 +87,9 @@ _MESSAGES = ("message", "err_msg", "error", "msg", "err_extra", "detail")
 
 
 class Invented:
-    """secret: what nobody who reads a trace has. The same secret makes the same names, in every process and run."""
+    """secret: what nobody who reads a trace has. The same secret makes the same names, in every process and
+    run.
+    """
 
     def __init__(self, secret: str) -> None:
         self._key = hashlib.sha256(f"names in a trace {secret}".encode()).digest()
@@ -93,7 +107,9 @@ class Invented:
         return f"{known}://{self.name(parts.netloc, 'host')}.example{self._path(parts.path)}"
 
     def _path(self, path: str) -> str:
-        return "/".join(one if one in PATHS or not one else self.name(unquote(one), "id") for one in path.split("/"))
+        return "/".join(
+            one if one in PATHS or not one else self.name(unquote(one), "id") for one in path.split("/")
+        )
 
     def value(self, value: t.Any, key: str = "", *, free: bool = False, told: bool = False) -> t.Any:
         """A copy of a JSON-like value.
@@ -103,7 +119,10 @@ class Invented:
         if isinstance(value, dict):
             inner = told or key == "details"
             members = ((str(name), one) for name, one in value.items())
-            return {self._member(name, free or inner): self.value(one, name, free=name in _FREE, told=inner) for name, one in members}
+            return {
+                self._member(name, free or inner): self.value(one, name, free=name in _FREE, told=inner)
+                for name, one in members
+            }
         if isinstance(value, list):
             return [self.value(one, key, free=free, told=told) for one in value]
         if isinstance(value, str):
@@ -119,7 +138,12 @@ class Invented:
         return self.name(name, "member")
 
     def _text(self, text: str, key: str) -> str:
-        if text in ("", HIDDEN) or text in WORDS or text.upper().replace("-", "_") in WORDS or _DATE.fullmatch(text):
+        if (
+            text in ("", HIDDEN)
+            or text in WORDS
+            or text.upper().replace("-", "_") in WORDS
+            or _DATE.fullmatch(text)
+        ):
             return text
         if key in ("instanceVersion", "version") and _VERSION.fullmatch(text):
             return text
@@ -139,7 +163,13 @@ class Invented:
 
     def _word(self, token: str) -> str:
         core = token.rstrip(".")
-        if core in WORDS or core.lower() in ENGLISH or _SMALL.fullmatch(core) or not any(map(str.isalnum, core)) or core == HIDDEN:
+        if (
+            core in WORDS
+            or core.lower() in ENGLISH
+            or _SMALL.fullmatch(core)
+            or not any(map(str.isalnum, core))
+            or core == HIDDEN
+        ):
             return token
         if all(part in KEYS or part in ("", "$") for part in core.split(".")):
             return token

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 1.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -38,7 +39,8 @@ def default_directory() -> str:
 def user_folder(variable: str, otherwise: str) -> str:
     """The folder that this XDG variable names, which counts only when absolute, else this one under HOME.
 
-    It begins with ~ when nobody knows the home folder, or it would be one of whatever folder a job runs in; make_folders() refuses that.
+    It begins with ~ when nobody knows the home folder, or it would be one of whatever folder a job runs in;
+    make_folders() refuses that.
     """
     given = os.environ.get(variable, "")
     if os.path.isabs(given):
@@ -48,7 +50,9 @@ def user_folder(variable: str, otherwise: str) -> str:
 
 
 def refuse_strangers(found: os.stat_result, *, own: bool) -> None:
-    """Raises PermissionError for a folder in which everybody could plant files; own: in which anybody but this user could."""
+    """Raises PermissionError for a folder in which everybody could plant files; own: in which anybody but
+    this user could.
+    """
     if found.st_mode & (0o022 if own else 0o002):
         raise PermissionError("others may write there")
     if own and found.st_uid not in (os.geteuid(), 0):
@@ -56,9 +60,11 @@ def refuse_strangers(found: os.stat_result, *, own: bool) -> None:
 
 
 def usable_directory(directory: str, *, own: bool = False) -> str:
-    """Make the directory if needed. Raises OSError when it cannot hold locks, or when everybody could plant files in it.
+    """Make the directory if needed. Raises OSError when it cannot hold locks, or when everybody could plant
+    files in it.
 
-    own: it must be this user's alone; one that was named may belong to a group, so that several containers can share it.
+    own: it must be this user's alone; one that was named may belong to a group, so that several containers
+    can share it.
     """
     make_folders(directory)
     refuse_strangers(os.stat(directory), own=own)
@@ -75,7 +81,8 @@ def file_name(*parts: str) -> str:
 def open_shared(path: str) -> t.TextIO:
     """Open for reading and writing, made if missing. Raises OSError for what others have planted there.
 
-    In a folder that gives its group to what is made in it (mode 2770, say) the file is for that group too, else for this user alone.
+    In a folder that gives its group to what is made in it (mode 2770, say) the file is for that group too,
+    else for this user alone.
     """
     folder = os.stat(os.path.dirname(path))
     given = stat.S_ISGID | stat.S_IWGRP
@@ -91,8 +98,14 @@ def open_shared(path: str) -> t.TextIO:
 
 
 def not_shared(directory: str, exc: OSError, *, budget: bool = True) -> str:
-    """The warning that a folder gives no lock, and, with budget, no common budget either: what does not hold, and what to do."""
-    lost = "this process keeps to requests_per_second on its own, and another job may undo its changes" if budget else _UNDONE
+    """The warning that a folder gives no lock, and, with budget, no common budget either: what does not hold,
+    and what to do.
+    """
+    lost = (
+        "this process keeps to requests_per_second on its own, and another job may undo its changes"
+        if budget
+        else _UNDONE
+    )
     what = f"{_begins(directory)} ({exc.strerror or exc}): {lost}."
     return f"{what} Set rate_limit_dir to a folder that all jobs can write, on a file system with locks."
 
@@ -106,7 +119,9 @@ def _begins(directory: str) -> str:
 
 
 def hold_alone(file: t.IO[t.Any]) -> None:
-    """Wait until no other process or thread holds this file; closing it lets it go. Raises OSError when it is held too long."""
+    """Wait until no other process or thread holds this file; closing it lets it go. Raises OSError when it is
+    held too long.
+    """
     deadline = time.monotonic() + SHORT_LOCK_SECONDS
     while True:
         try:
@@ -114,7 +129,9 @@ def hold_alone(file: t.IO[t.Any]) -> None:
             return
         except BlockingIOError:
             if time.monotonic() > deadline:
-                raise OSError(f"another process has locked a file there for {SHORT_LOCK_SECONDS:.0f} s") from None
+                raise OSError(
+                    f"another process has locked a file there for {SHORT_LOCK_SECONDS:.0f} s"
+                ) from None
             time.sleep(0.001)
 
 
@@ -131,10 +148,12 @@ def lock_now(handle: int) -> bool:
 def exclusive(
     directory: str, *parts: str, warnings: list[str], refuse: t.Callable[[], None] = lambda: None
 ) -> t.Iterator[None]:
-    """Hold the lock of one object (its parts: tenant, id) against all threads and processes that use the directory.
+    """Hold the lock of one object (its parts: tenant, id) against all threads and processes that use the
+    directory.
 
-    Where it cannot be had the work goes on without, and warnings gets one line about the directory: the tenant has no locks either.
-    Raises BusyError when another process holds it for LOCK_SECONDS, and what refuse raises while it waits.
+    Where it cannot be had the work goes on without, and warnings gets one line about the directory: the
+    tenant has no locks either. Raises BusyError when another process holds it for LOCK_SECONDS, and what
+    refuse raises while it waits.
     """
     with contextlib.ExitStack() as held:
         try:
@@ -156,6 +175,8 @@ def _lock(file: t.TextIO, what: str, refuse: t.Callable[[], None]) -> None:
             return
         except BlockingIOError:
             if time.monotonic() > deadline:
-                raise BusyError(f"another process has been changing {what} for {LOCK_SECONDS:.0f} s. Run again.") from None
+                raise BusyError(
+                    f"another process has been changing {what} for {LOCK_SECONDS:.0f} s. Run again."
+                ) from None
             refuse()
             time.sleep(0.05)

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 1.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -14,28 +15,35 @@ import math
 WINDOW = 1.0
 # No tenant's word holds everybody back for longer (seconds).
 LONGEST_HOLD = 60.0
-# After so many seconds without an answer a slot is free all the same: the request has reached the tenant, or its process is dead.
+# After so many seconds without an answer a slot is free all the same: the request has reached the tenant, or
+# its process is dead.
 LONGEST_FLIGHT = 5.0
-# A waiting process looks again at least so often (seconds), and is taken for dead when it is so much later than it said.
+# A waiting process looks again at least so often (seconds), and is taken for dead when it is so much later
+# than it said.
 _LONGEST_SLEEP = 2.0
 _GRACE = 3.0
-# Round trips that are remembered, and how many of them are needed to know the spread; the longest of each hundred is no part of it.
+# Round trips that are remembered, and how many of them are needed to know the spread; the longest of each
+# hundred is no part of it.
 _TRIPS, _ENOUGH, _OUTLIERS = 200, 10, 100
-# Seconds: what a busy machine puts between noting that a request leaves and its leaving; by how much two clocks may differ.
+# Seconds: what a busy machine puts between noting that a request leaves and its leaving; by how much two
+# clocks may differ.
 _LEAST_MARGIN, _SKEW = 0.01, 0.05
-# Up to so many seconds the whole of the spread is allowed for: it costs little, and a busy machine's delays are not alike each way.
+# Up to so many seconds the whole of the spread is allowed for: it costs little, and a busy machine's delays
+# are not alike each way.
 _WHOLE_SPREAD = 0.1
-# Each refusal doubles the margins up to so many times; they are half as wide again after so many windows without one.
+# Each refusal doubles the margins up to so many times; they are half as wide again after so many windows
+# without one.
 _WIDEST, _NARROWER_WINDOWS = 8.0, 60
-# A second refusal within so many windows means that others use the budget: half of the slots are withheld, and one comes back each time
-# so many windows have passed.
+# A second refusal within so many windows means that others use the budget: half of the slots are withheld,
+# and one comes back each time so many windows have passed.
 _SOON_WINDOWS, _RECOVERY_WINDOWS = 3, 5
 
 
 @dataclasses.dataclass
 class Used:
-    """One use of a slot. host: who counts its times, in seconds of the wall clock. granted: when it was taken; departed: when its request
-    left, None while a connection is made or when that says nothing; answered: when the answer was there, None until then.
+    """One use of a slot. host: who counts its times, in seconds of the wall clock. granted: when it was
+    taken; departed: when its request left, None while a connection is made or when that says nothing;
+    answered: when the answer was there, None until then.
     """
 
     ticket: str
@@ -49,8 +57,10 @@ class Used:
 class State:
     """What the processes of one budget share.
 
-    slots: those that are not free. queue: [ticket, taken for dead at]. trips: seconds from departure to answer, the newest last.
-    not_before: nobody sends until then. refused_at: the end of the last hold; wide: how many times the margins were then.
+    slots: those that are not free. queue: [ticket, taken for dead at]. trips: seconds from departure to
+    answer, the newest last.
+    not_before: nobody sends until then. refused_at: the end of the last hold; wide: how many times the
+    margins were then.
     cut, cut_at: how many slots were withheld, and since when they come back.
     """
 
@@ -67,10 +77,11 @@ class State:
 class Pace:
     """At most `burst` requests reach the tenant in any `window` seconds.
 
-    A request that leaves at d1 and takes o1 to the tenant, and the next one of its slot, at d2 and with o2, are a window apart there when
-    d2 >= d1 + window + (o1 - o2). Nobody sees o1 and o2, but what they can differ by is known from the round trips r: it is at most
-    r1 less the shortest round trip, and about half of their spread, since what varies does so on both ways. So a slot is free one
-    window, the smaller of the two, and a little, after its request left; never later than one window after the answer, which is safe
+    A request that leaves at d1 and takes o1 to the tenant, and the next one of its slot, at d2 and with o2,
+    are a window apart there when d2 >= d1 + window + (o1 - o2). Nobody sees o1 and o2, but what they can
+    differ by is known from the round trips r: it is at most r1 less the shortest round trip, and about half
+    of their spread, since what varies does so on both ways. So a slot is free one window, the smaller of the
+    two, and a little, after its request left; never later than one window after the answer, which is safe
     whatever happens on the way; and while too few round trips are known, just then.
     """
 
@@ -82,7 +93,9 @@ class Pace:
     def take(self, state: State, ticket: str, now: float) -> float:
         """Take a slot (0.0) or a place in the queue; returns the seconds after which to look again."""
         state.slots = [used for used in state.slots if self.free_at(state, used, now) > now]
-        state.queue = [(waiting, dead_at) for waiting, dead_at in state.queue if dead_at > now or waiting == ticket]
+        state.queue = [
+            (waiting, dead_at) for waiting, dead_at in state.queue if dead_at > now or waiting == ticket
+        ]
         tickets = [waiting for waiting, _dead_at in state.queue]
         place = tickets.index(ticket) if ticket in tickets else len(tickets)
         free = self.burst - self._cut(state, now) - len(state.slots)
@@ -104,7 +117,9 @@ class Pace:
                 used.departed = now
 
     def answered(self, state: State, ticket: str, now: float, *, trip: float | None) -> None:
-        """The request was answered, or given up. trip: its way there and back in seconds, where that is all that the time went into."""
+        """The request was answered, or given up. trip: its way there and back in seconds, where that is all
+        that the time went into.
+        """
         for used in state.slots:
             if used.ticket == ticket:
                 used.answered = now
@@ -112,18 +127,25 @@ class Pace:
             state.trips = [*state.trips, trip][-_TRIPS:]
 
     def refused(self, state: State, granted: float, seconds: float, now: float) -> None:
-        """The tenant said to a request of a slot granted then that it is over its limit: nobody sends for so long (seconds)."""
+        """The tenant said to a request of a slot granted then that it is over its limit: nobody sends for so
+        long (seconds).
+        """
         state.not_before = max(state.not_before, now + seconds)
         # Requests that were underway together are refused together: that is one piece of news.
         if granted < state.refused_at:
             return
         cut = self._cut(state, now)
         if cut or granted < state.refused_at + _SOON_WINDOWS * self.window:
-            state.cut, state.cut_at = min(self.burst - 1, cut + math.ceil((self.burst - cut) / 2)), state.not_before
+            state.cut, state.cut_at = (
+                min(self.burst - 1, cut + math.ceil((self.burst - cut) / 2)),
+                state.not_before,
+            )
         state.wide, state.refused_at = min(_WIDEST, 2 * self._wide(state, now)), state.not_before
 
     def margin(self, state: State, now: float) -> float | None:
-        """By how much two ways to the tenant may differ, in seconds, as far as the spread of the round trips tells; None: not known yet."""
+        """By how much two ways to the tenant may differ, in seconds, as far as the spread of the round trips
+        tells; None: not known yet.
+        """
         if len(state.trips) < _ENOUGH:
             return None
         trips = sorted(state.trips)
@@ -138,7 +160,11 @@ class Pace:
             return window + (used.granted + LONGEST_FLIGHT if used.answered is None else used.answered)
         margin = self.margin(state, now)
         if used.answered is None:
-            return window + used.departed + (LONGEST_FLIGHT if margin is None else min(LONGEST_FLIGHT, margin + wide * _LEAST_MARGIN))
+            return (
+                window
+                + used.departed
+                + (LONGEST_FLIGHT if margin is None else min(LONGEST_FLIGHT, margin + wide * _LEAST_MARGIN))
+            )
         trip = used.answered - used.departed
         if margin is None:
             return window + used.answered
@@ -147,7 +173,9 @@ class Pace:
         return window + used.departed + min(trip, late)
 
     def _look_at(self, state: State, used: Used, now: float) -> float:
-        """When it pays to look at the slot again: an answer may come at any moment, and free it earlier than is known now."""
+        """When it pays to look at the slot again: an answer may come at any moment, and free it earlier than
+        is known now.
+        """
         at = self.free_at(state, used, now)
         if used.answered is not None:
             return at
@@ -157,7 +185,10 @@ class Pace:
         return left + self.window if left + self.window > now else at
 
     def _wide(self, state: State, now: float) -> float:
-        return max(1.0, state.wide * math.pow(0.5, max(0.0, now - state.refused_at) / (_NARROWER_WINDOWS * self.window)))
+        return max(
+            1.0,
+            state.wide * math.pow(0.5, max(0.0, now - state.refused_at) / (_NARROWER_WINDOWS * self.window)),
+        )
 
     def _cut(self, state: State, now: float) -> int:
         passed = max(0.0, now - state.cut_at)

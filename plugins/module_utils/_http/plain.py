@@ -5,27 +5,33 @@
 
 Private to the collection, floor 1.
 """
+
 from __future__ import annotations
 
 import re
 import typing as t
 
-# Characters that move the cursor, colour a terminal, turn the direction of writing or cannot be seen. Of these a text keeps line
-# breaks and tabs.
+# Characters that move the cursor, colour a terminal, turn the direction of writing or cannot be seen. Of
+# these a text keeps line breaks and tabs.
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff"
     "\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
 )
-# What begins a command to whoever reads a log of a pipeline: Azure Pipelines take theirs anywhere in a line, and where a line is broken
-# is not ours to say, so nowhere in a text. `##vso[`, `##[`, `::error::`, `section_start:1560896352:`.
-_COMMAND = re.compile(r"##(?=\w*\[)|::(?=[A-Za-z][^\n]*?::)|(?<=section_start):(?=\d)|(?<=section_end):(?=\d)")
+# What begins a command to whoever reads a log of a pipeline: Azure Pipelines take theirs anywhere in a line,
+# and where a line is broken is not ours to say, so nowhere in a text. `##vso[`, `##[`, `::error::`,
+# `section_start:1560896352:`.
+_COMMAND = re.compile(
+    r"##(?=\w*\[)|::(?=[A-Za-z][^\n]*?::)|(?<=section_start):(?=\d)|(?<=section_end):(?=\d)"
+)
 _HALF = re.compile("[\ud800-\udfff]")
-# From ansible-core 2.19 on such a key says of what type the object is; one that is not Ansible's own makes the result unreadable.
+# From ansible-core 2.19 on such a key says of what type the object is; one that is not Ansible's own makes
+# the result unreadable.
 RESERVED = "__ansible_"
 
 
 def plain(text: str) -> str:
-    """Text in which every character can be seen, and none of it is a command: what can do more stands as \\u001b.
+    """Text in which every character can be seen, and none of it is a command: what can do more stands as
+    \\u001b.
 
     Line breaks and tabs stay. Inside JSON text it means the same as before.
     """

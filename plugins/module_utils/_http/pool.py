@@ -5,6 +5,7 @@
 
 Private to the collection, floor 1.
 """
+
 from __future__ import annotations
 
 import concurrent.futures
@@ -15,7 +16,8 @@ import typing as t
 from .client import Client
 from .interruption import leave_signals_to_the_main_thread
 
-# At once: what a quick tenant needs anyhow, what no run exceeds, and those that have their answer and are not yet asking again.
+# At once: what a quick tenant needs anyhow, what no run exceeds, and those that have their answer and are not
+# yet asking again.
 LEAST, MOST, BETWEEN = 16, 32, 4
 
 Item = t.TypeVar("Item")
@@ -27,11 +29,13 @@ def workers(per_second: float, trip: float) -> int:
     return max(LEAST, min(MOST, math.ceil(per_second * trip) + BETWEEN))
 
 
-def each(client: Client, work: t.Callable[[Item], Result], items: t.Iterable[Item], *, reading: bool = True) -> list[Result]:
+def each(
+    client: Client, work: t.Callable[[Item], Result], items: t.Iterable[Item], *, reading: bool = True
+) -> list[Result]:
     """What the work makes of each item, in the order of the items; several are done at once.
 
-    When one fails, no further one begins; those underway end, and of the failures that of the first item is raised. reading: the work
-    only reads, and client.on_read is told how much of it is done.
+    When one fails, no further one begins; those underway end, and of the failures that of the first item is
+    raised. reading: the work only reads, and client.on_read is told how much of it is done.
     """
     todo = list(items)
     if not todo:
@@ -51,7 +55,9 @@ def each(client: Client, work: t.Callable[[Item], Result], items: t.Iterable[Ite
     if len(todo) == 1:
         return [one(todo[0])]
     size = min(len(todo), workers(client.connection.requests_per_second, client.trip()))
-    with concurrent.futures.ThreadPoolExecutor(max_workers=size, initializer=leave_signals_to_the_main_thread) as pool:
+    with concurrent.futures.ThreadPoolExecutor(
+        max_workers=size, initializer=leave_signals_to_the_main_thread
+    ) as pool:
         futures = [pool.submit(one, item) for item in todo]
         try:
             concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_EXCEPTION)

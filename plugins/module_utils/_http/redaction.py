@@ -5,6 +5,7 @@
 
 Private to the collection, floor 1.
 """
+
 from __future__ import annotations
 
 import json
@@ -24,8 +25,11 @@ _SECRET = re.compile(
     r"(^|_)(secret|secrets|token|tokens|password|passwd|passphrase|pass|pat|credential|credentials|authorization|bearer|jwt|cookie)(_|$)"
     r"|(api|private|access|auth|signing|encryption|secret|shared|webhook)_?key(_|$)"
 )
-_HARMLESS = re.compile(r"_(id|ids|type|name|url|file|path|count|expiry|expires|expires_at|expiration|applied)$")
-# What stands among the credentials of a data source and is not secret itself: masking it would mask the names that hold it.
+_HARMLESS = re.compile(
+    r"_(id|ids|type|name|url|file|path|count|expiry|expires|expires_at|expiration|applied)$"
+)
+# What stands among the credentials of a data source and is not secret itself: masking it would mask the names
+# that hold it.
 PUBLIC = ("type", "client_id", "username", "webhook_auth_key_id")
 _MASKED = re.compile(
     r"^\s*(?:[*\u2022\u25cf]{3,}.*|<?(?:redacted|masked|hidden|encrypted)>?|\$encrypted\$|VALUE_SPECIFIED_IN_NO_LOG_PARAMETER)\s*$",
@@ -42,13 +46,17 @@ def _snake(key: t.Any) -> str:
 
 
 def looks_secret(key: t.Any) -> bool:
-    """Whether the value under this key (C(apiToken), C(client-secret), C(api_key)) is to be kept from every output."""
+    """Whether the value under this key (C(apiToken), C(client-secret), C(api_key)) is to be kept from every
+    output.
+    """
     name = _snake(key)
     return bool(_SECRET.search(name)) and not _HARMLESS.search(name)
 
 
 def is_masked(value: t.Any) -> bool:
-    """Whether a value is a stand-in for a secret, ours or the tenant's: such a value is never compared and never sent."""
+    """Whether a value is a stand-in for a secret, ours or the tenant's: such a value is never compared and
+    never sent.
+    """
     return isinstance(value, str) and bool(_MASKED.match(value))
 
 
@@ -73,19 +81,27 @@ def alike(one: t.Any, other: t.Any) -> bool:
 
 
 def hide_secret_keys(value: t.Any, under_secret_key: bool = False, depth: int = 0) -> t.Any:
-    """A copy of a JSON-like value with every value under a secret-looking key replaced by HIDDEN, and what is nested DEEPEST deep.
+    """A copy of a JSON-like value with every value under a secret-looking key replaced by HIDDEN, and what is
+    nested DEEPEST deep.
 
-    Empty values, true and false, and what is masked already stay as they are. In status_details, and in the status of a repository, the
-    keys are names of components, such as token: what is said of them is no secret.
+    Empty values, true and false, and what is masked already stay as they are. In status_details, and in the
+    status of a repository, the keys are names of components, such as token: what is said of them is no
+    secret.
     """
     if isinstance(value, (dict, list, tuple)) and depth >= DEEPEST:
         return HIDDEN
     if isinstance(value, dict):
-        hidden = {k: hide_secret_keys(v, under_secret_key or looks_secret(k), depth + 1) for k, v in value.items()}
+        hidden = {
+            k: hide_secret_keys(v, under_secret_key or looks_secret(k), depth + 1) for k, v in value.items()
+        }
         for holder in () if under_secret_key else ("status_details", "status"):
             components = value.get(holder)
-            if isinstance(components, dict) and (holder == "status_details" or all(map(_is_component, components.values()))):
-                hidden[holder] = {name: hide_secret_keys(one, False, depth + 2) for name, one in components.items()}
+            if isinstance(components, dict) and (
+                holder == "status_details" or all(map(_is_component, components.values()))
+            ):
+                hidden[holder] = {
+                    name: hide_secret_keys(one, False, depth + 2) for name, one in components.items()
+                }
         return hidden
     if isinstance(value, (list, tuple)):
         return [hide_secret_keys(v, under_secret_key, depth + 1) for v in value]
@@ -110,12 +126,15 @@ def secrets_in(value: t.Any, under_secret_key: bool = False, depth: int = 0) -> 
     elif isinstance(value, (list, tuple)):
         for inner in value:
             yield from secrets_in(inner, under_secret_key, depth + 1)
-    elif under_secret_key and value not in (None, "") and not isinstance(value, bool) and not is_masked(value):
+    elif (
+        under_secret_key and value not in (None, "") and not isinstance(value, bool) and not is_masked(value)
+    ):
         yield str(value)
 
 
 def outgoing(value: t.Any) -> t.Any:
-    """The gate outward: every text that is read by people, alone or in a JSON-like value, passes it last, and can do nothing but be read.
+    """The gate outward: every text that is read by people, alone or in a JSON-like value, passes it last, and
+    can do nothing but be read.
 
     Values that a module hands on as data are exact: they pass transportable alone.
     """
@@ -129,7 +148,9 @@ def outgoing(value: t.Any) -> t.Any:
 
 
 class Redactor:
-    """Knows the secrets of this run and takes them out of any text or JSON-like value, in whatever spelling they stand there."""
+    """Knows the secrets of this run and takes them out of any text or JSON-like value, in whatever spelling
+    they stand there.
+    """
 
     def __init__(self, secrets: t.Iterable[str] = ()) -> None:
         self._disguises = Disguises()
@@ -164,7 +185,10 @@ class Redactor:
         if isinstance(value, str):
             return self._without_secrets(value)
         if isinstance(value, dict):
-            return {self._without_secrets(k) if isinstance(k, str) else k: self._known(v) for k, v in value.items()}
+            return {
+                self._without_secrets(k) if isinstance(k, str) else k: self._known(v)
+                for k, v in value.items()
+            }
         if isinstance(value, (list, tuple)):
             return [self._known(v) for v in value]
         return value
@@ -173,12 +197,16 @@ class Redactor:
         spans = self._disguises.find(text, deep=deep)
         if spans:
             ends = [0, *(end for _start, end in spans)]
-            text = HIDDEN.join(text[end:start] for end, start in zip(ends, [*(start for start, _end in spans), len(text)]))
+            text = HIDDEN.join(
+                text[end:start] for end, start in zip(ends, [*(start for start, _end in spans), len(text)])
+            )
         for form in sorted(self._forms, key=len, reverse=True):
             text = text.replace(form, HIDDEN)
         if "://" in text:
             text = _URL_USERINFO.sub(r"\1" + HIDDEN + "@", text)
-        return _URL_QUERY.sub(lambda found: found.group(1) + HIDDEN if looks_secret(found.group(2)) else found.group(0), text)
+        return _URL_QUERY.sub(
+            lambda found: found.group(1) + HIDDEN if looks_secret(found.group(2)) else found.group(0), text
+        )
 
 
 def _quoted(text: str, safe: str) -> str:

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 1.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -19,8 +20,9 @@ NEVER_SENT_ATTEMPTS = 3
 # Seconds; doubled with each attempt.
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 20.0
 
-# Which verbs may be sent again after which outcome. A create or an upload that may have been carried out is never re-sent here:
-# whoever called looks first. "refused": 429, the tenant did not look at the request. "never sent": no connection was made.
+# Which verbs may be sent again after which outcome. A create or an upload that may have been carried out is
+# never re-sent here: whoever called looks first. "refused": 429, the tenant did not look at the request.
+# "never sent": no connection was made.
 _REPEATABLE = ("GET", "PUT", "DELETE")
 RETRY: dict[str, tuple[str, ...]] = {
     "refused": ("GET", "PUT", "DELETE", "POST"),
@@ -33,7 +35,9 @@ RETRY: dict[str, tuple[str, ...]] = {
 
 
 class Retry:
-    """The attempts of one call. method: its verb. seconds: how long it may take from its first send, without the waits for a slot."""
+    """The attempts of one call. method: its verb. seconds: how long it may take from its first send, without
+    the waits for a slot.
+    """
 
     def __init__(self, method: str, seconds: float) -> None:
         self.method, self.seconds = method, seconds
@@ -42,36 +46,55 @@ class Retry:
         self._asked_to_wait = 0.0
 
     def granted(self, slot: Slot) -> None:
-        """A slot was had. Waiting for one is not counted, since the budget may be in use by others; what the tenant asked to wait is."""
+        """A slot was had. Waiting for one is not counted, since the budget may be in use by others; what the
+        tenant asked to wait is.
+        """
         if self._failures:
             self.deadline += max(0.0, slot.waited - self._asked_to_wait)
         else:
             self.deadline = slot.granted + self.seconds
 
     def after(self, outcome: str, error: ApiError) -> tuple[float, bool]:
-        """The pause in seconds after an attempt that ended with this outcome (a key of RETRY), and whether the call is sent again."""
+        """The pause in seconds after an attempt that ended with this outcome (a key of RETRY), and whether
+        the call is sent again.
+        """
         self._failures.append(error)
         attempt = len(self._failures)
         pause = _pause(outcome, attempt, error)
         self._asked_to_wait = pause if outcome == "refused" else 0.0
-        exhausted = time.monotonic() + pause >= self.deadline or (outcome == "never sent" and attempt >= NEVER_SENT_ATTEMPTS)
+        exhausted = time.monotonic() + pause >= self.deadline or (
+            outcome == "never sent" and attempt >= NEVER_SENT_ATTEMPTS
+        )
         return pause, self.method in RETRY[outcome] and not exhausted
 
     def failure(self, outcome: str) -> ApiError:
         """The last failure, with what came before it, and whether the tenant may have carried the call out."""
         error = self._failures[-1]
         ambiguous = error.method != "GET" and outcome in ("gateway", "lost", "unreadable")
-        unknown = "The tenant may have carried it out all the same: run again, which looks first." if ambiguous else ""
-        earlier = [words for words in dict.fromkeys(each.outcome() for each in self._failures[:-1]) if words != error.outcome()]
+        unknown = (
+            "The tenant may have carried it out all the same: run again, which looks first."
+            if ambiguous
+            else ""
+        )
+        earlier = [
+            words
+            for words in dict.fromkeys(each.outcome() for each in self._failures[:-1])
+            if words != error.outcome()
+        ]
         hint = " ".join(filter(None, [error.hint, unknown]))
-        return dataclasses.replace(error, hint=hint, attempts=len(self._failures), ambiguous=ambiguous, earlier=earlier)
+        return dataclasses.replace(
+            error, hint=hint, attempts=len(self._failures), ambiguous=ambiguous, earlier=earlier
+        )
 
 
 def _pause(outcome: str, attempt: int, error: ApiError) -> float:
-    """Seconds to wait before the next attempt: what the tenant asked for, bounded, else exponential with jitter."""
+    """Seconds to wait before the next attempt: what the tenant asked for, bounded, else exponential with
+    jitter.
+    """
     if error.retry_after is not None:
         return min(error.retry_after, LONGEST_HOLD)
     # Beyond any retry_deadline the doubling would only overflow.
     ceiling = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempt - 1, 60))
-    # Jitter, so that forks that failed together do not come back together; after a 429 never at once, the window is full.
+    # Jitter, so that forks that failed together do not come back together; after a 429 never at once, the
+    # window is full.
     return random.uniform(max(0.4 * FIRST_PAUSE, ceiling / 4) if outcome == "refused" else 0.0, ceiling)

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 1.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -23,7 +24,9 @@ NONCE_LENGTH = 64
 
 @dataclasses.dataclass(frozen=True)
 class Auth:
-    """An id and a secret, and how a request is signed with them. Raises InputError for what cannot stand in a header."""
+    """An id and a secret, and how a request is signed with them. Raises InputError for what cannot stand in a
+    header.
+    """
 
     id: str
     secret: str = dataclasses.field(repr=False)
@@ -32,7 +35,8 @@ class Auth:
     def __post_init__(self) -> None:
         if not all(value.isascii() and value.isprintable() for value in (self.id, self.secret)):
             raise InputError(
-                f"{self.options} holds a line break or a character that no key has: copy it again, without surrounding text."
+                f"{self.options} holds a line break or a character that no key has: copy it again, without "
+                f"surrounding text."
             )
 
     def headers(self) -> dict[str, str]:
@@ -54,7 +58,12 @@ class AdvancedKey(Auth):
         nonce = "".join(secrets.choice(_NONCE_ALPHABET) for _unused in range(NONCE_LENGTH))
         timestamp = str(time.time_ns() // 1_000_000)
         signature = hashlib.sha256(f"{self.secret}{nonce}{timestamp}".encode()).hexdigest()
-        return {"x-xdr-auth-id": self.id, "x-xdr-nonce": nonce, "x-xdr-timestamp": timestamp, "Authorization": signature}
+        return {
+            "x-xdr-auth-id": self.id,
+            "x-xdr-nonce": nonce,
+            "x-xdr-timestamp": timestamp,
+            "Authorization": signature,
+        }
 
 
 class CollectorToken(Auth):
@@ -67,7 +76,9 @@ class CollectorToken(Auth):
 
 
 def tenant_key(connection: Connection) -> Auth:
-    """The tenant's key, from the options or from the file that CORTEXCLOUD_API_KEY_FILE names. Raises InputError when there is none."""
+    """The tenant's key, from the options or from the file that CORTEXCLOUD_API_KEY_FILE names. Raises
+    InputError when there is none.
+    """
     key_id = connection.api_key_id.strip()
     key = connection.api_key.strip() or secret_from_file("CORTEXCLOUD_API_KEY_FILE")
     missing = [
@@ -79,5 +90,7 @@ def tenant_key(connection: Connection) -> Auth:
         if not value
     ]
     if missing:
-        raise InputError(f"{' and '.join(missing)} not set: an API key is required. Empty values are ignored.")
+        raise InputError(
+            f"{' and '.join(missing)} not set: an API key is required. Empty values are ignored."
+        )
     return (AdvancedKey if connection.api_key_type == "advanced" else StandardKey)(key_id, key)

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 1.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -24,11 +25,15 @@ _LATEST_DEATH = 60.0
 def as_text(state: State) -> str:
     slots = [dataclasses.astuple(used) for used in state.slots]
     trips = [round(trip, 4) for trip in state.trips]
-    return json.dumps({"version": _VERSION, **vars(state), "slots": slots, "trips": trips}, separators=(",", ":"))
+    return json.dumps(
+        {"version": _VERSION, **vars(state), "slots": slots, "trips": trips}, separators=(",", ":")
+    )
 
 
 def from_text(text: str, window: float, now: float) -> State:
-    """The state; a half-written or foreign text is an empty one: the worst that follows is a short burst. window, now: in seconds."""
+    """The state; a half-written or foreign text is an empty one: the worst that follows is a short burst.
+    window, now: in seconds.
+    """
     with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError, RecursionError, OverflowError):
         # What a killed process left behind the value is no part of it.
         read, _end = json.JSONDecoder().raw_decode(text)
@@ -46,7 +51,11 @@ def _known(read: dict[str, t.Any], window: float, now: float) -> State:
     latest, held = now + LONGEST_FLIGHT + window, now + LONGEST_HOLD
     return State(
         [one for one in used if max(one.granted, one.departed or 0.0, one.answered or 0.0) < latest],
-        [(str(ticket), float(dead_at)) for ticket, dead_at in read["queue"] if float(dead_at) < now + _LATEST_DEATH],
+        [
+            (str(ticket), float(dead_at))
+            for ticket, dead_at in read["queue"]
+            if float(dead_at) < now + _LATEST_DEATH
+        ],
         [trip for trip in map(float, read["trips"]) if 0 <= trip < math.inf],
         _bounded(read["not_before"], held),
         _bounded(read["refused_at"], held),

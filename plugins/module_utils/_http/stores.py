@@ -5,6 +5,7 @@
 
 Private to the collection, floor 1.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -25,8 +26,8 @@ T = t.TypeVar("T")
 SERVER_SECONDS = 2.0
 # What nobody has touched for so long says nothing any more; in milliseconds.
 _KEPT = 3_600_000
-# Puts the new text in the place of the one that was read, unless somebody else was quicker. So nobody holds a lock, which a process
-# stopped for long would believe to have still, and a killed one leaves none behind.
+# Puts the new text in the place of the one that was read, unless somebody else was quicker. So nobody holds a
+# lock, which a process stopped for long would believe to have still, and a killed one leaves none behind.
 _SWAP = """
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
@@ -36,13 +37,16 @@ return 1
 
 @dataclasses.dataclass(frozen=True)
 class Moment:
-    """Now, in seconds of the clock that all who share a state go by: not before `begun`, and not after `ended` when the change is kept."""
+    """Now, in seconds of the clock that all who share a state go by: not before `begun`, and not after
+    `ended` when the change is kept.
+    """
 
     begun: float
     ended: float
 
 
-# From a state's text, "" when there is none, to its next text and what comes of it. It may be asked more than once.
+# From a state's text, "" when there is none, to its next text and what comes of it. It may be asked more than
+# once.
 Work = t.Callable[[str, Moment], tuple[str, T]]
 
 
@@ -52,11 +56,15 @@ class Store(t.Protocol):
     host: str
 
     def change(self, work: Work[T]) -> T:
-        """Read, change and write the text, while nobody else changes it. Raises OSError when that cannot be had."""
+        """Read, change and write the text, while nobody else changes it. Raises OSError when that cannot be
+        had.
+        """
 
 
 def host() -> str:
-    """Who keeps the wall clock of this process: a machine since its last start, which all its containers share."""
+    """Who keeps the wall clock of this process: a machine since its last start, which all its containers
+    share.
+    """
     with contextlib.suppress(OSError), open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
         return file.read().strip()
     return socket.gethostname()
@@ -75,7 +83,9 @@ class OwnStore:
 
 
 class FolderStore:
-    """A file for each tenant, locked while it is read and written. Raises OSError for a folder in which that is impossible."""
+    """A file for each tenant, locked while it is read and written. Raises OSError for a folder in which that
+    is impossible.
+    """
 
     def __init__(self, directory: str, tenant: str, clock: t.Callable[[], float]) -> None:
         with tempfile.TemporaryFile(dir=usable_directory(directory, own=directory == default_directory())):
@@ -93,7 +103,9 @@ class FolderStore:
                 text = ""
             now = self._clock()
             text, result = work(text, Moment(now, now))
-            with contextlib.suppress(OSError):  # a full disk: the budget is as large as before, the run goes on
+            with contextlib.suppress(
+                OSError
+            ):  # a full disk: the budget is as large as before, the run goes on
                 file.seek(0)
                 file.write(text)
                 file.truncate()
@@ -121,7 +133,9 @@ class Server:
 
     @classmethod
     def at(cls, url: str) -> Server:
-        """The server that rate_limit_url names. Raises InputError, which repeats nothing of the URL: it may hold a password."""
+        """The server that rate_limit_url names. Raises InputError, which repeats nothing of the URL: it may
+        hold a password.
+        """
         form = "Give redis://HOST:6379, or rediss://:PASSWORD@HOST:6379/0, with %40 for an @ in the password."
         try:
             parts = urlsplit(url.strip())
@@ -140,11 +154,21 @@ class Server:
             if wrong:
                 raise InputError(f"rate_limit_url {what}. {form}")
         user, password = (unquote(part or "") for part in (parts.username, parts.password))
-        return cls(name, port or 6379, database, parts.scheme == "rediss", user, password, query.get("ssl_ca_certs", ""))
+        return cls(
+            name,
+            port or 6379,
+            database,
+            parts.scheme == "rediss",
+            user,
+            password,
+            query.get("ssl_ca_certs", ""),
+        )
 
 
 class ServerStore:
-    """A key for each tenant on a Valkey or Redis server, whose clock all go by. Raises InputError where the library for it is missing."""
+    """A key for each tenant on a Valkey or Redis server, whose clock all go by. Raises InputError where the
+    library for it is missing.
+    """
 
     host = "the server"
 
@@ -155,11 +179,16 @@ class ServerStore:
             backoff: t.Any = importlib.import_module("redis.backoff")
         except ImportError:
             raise InputError(
-                "rate_limit_url needs the Python library redis, which is missing on the host and interpreter that run this: "
+                "rate_limit_url needs the Python library redis, which is missing on the host and interpreter "
+                "that run this: "
                 "pip install 'redis>=5', or take rate_limit_url out."
             ) from None
         self._key, self._errors = f"cortex_cloud_appsec:rate:{file_name(tenant)}", redis.exceptions
-        secure = {"ssl": True, **({"ssl_ca_certs": server.authority} if server.authority else {})} if server.tls else {}
+        secure = (
+            {"ssl": True, **({"ssl_ca_certs": server.authority} if server.authority else {})}
+            if server.tls
+            else {}
+        )
         self._redis = redis.Redis(
             host=server.name,
             port=server.port,
@@ -178,7 +207,9 @@ class ServerStore:
         while time.monotonic() < deadline:
             try:
                 began = time.monotonic()
-                (seconds, micros), found = self._redis.pipeline(transaction=False).time().get(self._key).execute()
+                (seconds, micros), found = (
+                    self._redis.pipeline(transaction=False).time().get(self._key).execute()
+                )
                 way = time.monotonic() - began
                 now, old = seconds + micros / 1e6, found or b""
                 # The time was read before the answer came back, and the writing takes as long again.

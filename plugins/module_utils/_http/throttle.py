@@ -5,6 +5,7 @@
 
 Private to the collection, floor 1.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -26,8 +27,8 @@ T = t.TypeVar("T")
 
 @dataclasses.dataclass(frozen=True)
 class Slot:
-    """The permission to send one request. granted: when, in seconds of the monotonic clock; at: the same by the clock that all who share
-    the budget go by. waited: seconds from asking to granting.
+    """The permission to send one request. granted: when, in seconds of the monotonic clock; at: the same by
+    the clock that all who share the budget go by. waited: seconds from asking to granting.
     """
 
     ticket: str
@@ -37,20 +38,33 @@ class Slot:
 
 
 class Throttle:
-    """Gives out slots so that at most per_second requests reach the tenant in any second, from all processes that share the budget.
+    """Gives out slots so that at most per_second requests reach the tenant in any second, from all processes
+    that share the budget.
 
-    Who asked first goes first; each process queues once, however many threads it has. tenant: host and port; each has a state of pace.py
-    of its own. It is kept on the server, when there is one, else in the directory. Where that is impossible, or becomes so, the next best
-    place is used: the directory, then this process alone; `warnings` says so. per_second: 0.5 means one request in two seconds.
+    Who asked first goes first; each process queues once, however many threads it has. tenant: host and port;
+    each has a state of pace.py of its own. It is kept on the server, when there is one, else in the
+    directory. Where that is impossible, or becomes so, the next best place is used: the directory, then this
+    process alone; `warnings` says so. per_second: 0.5 means one request in two seconds.
     clock: seconds of the wall clock. Raises InputError where the library for the server is missing.
     """
 
     def __init__(
-        self, directory: str, tenant: str, per_second: float, *, server: Server | None = None, clock: t.Callable[[], float] | None = None
+        self,
+        directory: str,
+        tenant: str,
+        per_second: float,
+        *,
+        server: Server | None = None,
+        clock: t.Callable[[], float] | None = None,
     ) -> None:
         self.waits, self.seconds = 0, 0.0
         self.warnings: list[str] = []
-        self._directory, self._tenant, self._clock, self._server = directory, tenant, clock or time.time, server
+        self._directory, self._tenant, self._clock, self._server = (
+            directory,
+            tenant,
+            clock or time.time,
+            server,
+        )
         # Of each slot whose request has no answer yet: when it left, by the monotonic clock.
         self._open: dict[str, float | None] = {}
         self._turn, self._state_lock = threading.Lock(), threading.Lock()
@@ -73,8 +87,10 @@ class Throttle:
         """Go on with the next best store."""
         if isinstance(self._store, ServerStore):
             self.warnings.append(
-                f"the request budget at rate_limit_url ({self._server}) cannot be used ({exc}): for the rest of this task this machine "
-                "keeps to requests_per_second on its own, so that several machines together may ask for more than the tenant allows, and "
+                f"the request budget at rate_limit_url ({self._server}) cannot be used ({exc}): for the rest "
+                f"of this task this machine "
+                "keeps to requests_per_second on its own, so that several machines together may ask for more "
+                "than the tenant allows, and "
                 "wait when it refuses. Let all jobs reach the server."
             )
             self._store = self._nearest()
@@ -84,7 +100,9 @@ class Throttle:
         self._known = None if self._known is None else False
 
     def _change(self, work: t.Callable[[State, Moment], T]) -> T:
-        """Change the state, held alone, and say what came of it. work may be asked more than once, each time with the state as it is."""
+        """Change the state, held alone, and say what came of it. work may be asked more than once, each time
+        with the state as it is.
+        """
         with self._state_lock:
             while True:
                 try:
@@ -97,18 +115,25 @@ class Throttle:
 
     def _changed(self, work: t.Callable[[State, Moment], T], text: str, moment: Moment) -> tuple[str, T]:
         state = from_text(text, self.pace.window, moment.begun)
-        forgotten = self._known and not text and isinstance(self._store, ServerStore)  # a file is also empty when the disk is full
+        forgotten = (
+            self._known and not text and isinstance(self._store, ServerStore)
+        )  # a file is also empty when the disk is full
         if self._known is False or forgotten:
-            # Another place, or one that has lost its memory: what this process has sent in the last window counts at the tenant all the
-            # same, and so will what it is about to send.
+            # Another place, or one that has lost its memory: what this process has sent in the last window
+            # counts at the tenant all the same, and so will what it is about to send.
             state.not_before = max(state.not_before, moment.ended + self.pace.window)
             there = {used.ticket for used in state.slots}
-            state.slots += [Used(ticket, self._store.host, moment.ended) for ticket in list(self._open) if ticket not in there]
+            state.slots += [
+                Used(ticket, self._store.host, moment.ended)
+                for ticket in list(self._open)
+                if ticket not in there
+            ]
         result = work(state, moment)
         return as_text(state), result
 
     def wait(self, refuse: t.Callable[[], None] = lambda: None) -> Slot:
-        """Block until the next request may be sent. Its leaving is told to departed(), its answer, or that none came, to answered().
+        """Block until the next request may be sent. Its leaving is told to departed(), its answer, or that
+        none came, to answered().
 
         refuse: called before each look for a slot; what it raises ends the waiting. Raises BusyError.
         """
@@ -123,7 +148,8 @@ class Throttle:
                     break
                 if now - asked > LONGEST_WAIT:
                     raise BusyError(
-                        f"no request could be sent for {LONGEST_WAIT:.0f} s, since other processes use up requests_per_second. "
+                        f"no request could be sent for {LONGEST_WAIT:.0f} s, since other processes use up "
+                        f"requests_per_second. "
                         "Run fewer of them at once."
                     )
                 time.sleep(delay)
@@ -142,21 +168,29 @@ class Throttle:
         return delay, moment.begun
 
     def departed(self, slot: Slot) -> None:
-        """The request of this slot begins to be sent, over a connection that stands. May be left out where that says nothing."""
+        """The request of this slot begins to be sent, over a connection that stands. May be left out where
+        that says nothing.
+        """
         self._change(lambda state, moment: self.pace.departed(state, slot.ticket, moment.ended))
         self._open[slot.ticket] = time.monotonic()
 
     def answered(self, slot: Slot, *, quick: bool = False) -> None:
-        """The request of this slot was answered, or given up. quick: it was answered without much work, so that its time was the way's."""
+        """The request of this slot was answered, or given up. quick: it was answered without much work, so
+        that its time was the way's.
+        """
         left, now = self._open.get(slot.ticket), time.monotonic()
         trip = now - left if quick and left is not None else None
         self._change(lambda state, moment: self.pace.answered(state, slot.ticket, moment.ended, trip=trip))
         self._open.pop(slot.ticket, None)
 
     def hold(self, seconds: float, slot: Slot) -> None:
-        """The tenant said to the request of this slot that it is over its limit: nobody sends for so long, then more carefully."""
+        """The tenant said to the request of this slot that it is over its limit: nobody sends for so long,
+        then more carefully.
+        """
         self._change(lambda state, moment: self.pace.refused(state, slot.at, seconds, moment.ended))
 
     def trip(self) -> float:
         """How long an answer takes, in seconds; 0.0 while nobody knows."""
-        return self._change(lambda state, _moment: sorted(state.trips)[len(state.trips) // 2] if state.trips else 0.0)
+        return self._change(
+            lambda state, _moment: sorted(state.trips)[len(state.trips) // 2] if state.trips else 0.0
+        )

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 1.
 """
+
 from __future__ import annotations
 
 import datetime
@@ -38,13 +39,16 @@ _PLAIN = (
 
 
 class Trace:
-    """The trace of one client. Whatever fails while it is written ends the trace, with a warning, and not the run.
+    """The trace of one client. Whatever fails while it is written ends the trace, with a warning, and not the
+    run.
 
-    names: HIDE or KEEP. secret: gives that by which names are invented; it may fail when there is no key, and then the token that is
-    sent serves.
+    names: HIDE or KEEP. secret: gives that by which names are invented; it may fail when there is no key, and
+    then the token that is sent serves.
     """
 
-    def __init__(self, path: str, names: str, redactor: Redactor, warnings: list[str], secret: t.Callable[[], str]) -> None:
+    def __init__(
+        self, path: str, names: str, redactor: Redactor, warnings: list[str], secret: t.Callable[[], str]
+    ) -> None:
         self._path = os.path.abspath(os.path.expanduser(path))
         self._hide, self._redactor, self._warnings, self._secret = names != KEEP, redactor, warnings, secret
         self._invented: Invented | None = None
@@ -60,8 +64,16 @@ class Trace:
                 self._append(json.dumps(self.entry(attempt)))
             except Exception as exc:  # pylint: disable=broad-except
                 self._off = True
-                why = exc.strerror if isinstance(exc, OSError) and exc.strerror else exc if isinstance(exc, OSError) else type(exc).__name__
-                self._warnings.append(f"trace_file {self._path} is not written ({why}). The run goes on without it.")
+                why = (
+                    exc.strerror
+                    if isinstance(exc, OSError) and exc.strerror
+                    else exc
+                    if isinstance(exc, OSError)
+                    else type(exc).__name__
+                )
+                self._warnings.append(
+                    f"trace_file {self._path} is not written ({why}). The run goes on without it."
+                )
 
     # -- one attempt
 
@@ -84,7 +96,12 @@ class Trace:
             "request": self._request(attempt),
             "response": {**self._response(attempt), **ended},
             "cache": {},
-            "timings": {**{name: round(seconds * 1000, 1) for name, seconds in times.items()}, "dns": -1, "connect": -1, "ssl": -1},
+            "timings": {
+                **{name: round(seconds * 1000, 1) for name, seconds in times.items()},
+                "dns": -1,
+                "connect": -1,
+                "ssl": -1,
+            },
         }
 
     def _request(self, attempt: Attempt) -> dict[str, t.Any]:
@@ -102,7 +119,9 @@ class Trace:
             "bodySize": len(attempt.payload or b""),
         }
         if attempt.payload is not None:
-            text, comment = ("", _digest(attempt.payload)) if attempt.document else self._body(attempt.payload)
+            text, comment = (
+                ("", _digest(attempt.payload)) if attempt.document else self._body(attempt.payload)
+            )
             request["postData"] = {"mimeType": "application/json", "text": text, "comment": comment}
         return request
 
@@ -112,11 +131,18 @@ class Trace:
         text, comment = self._body(attempt.content, unknown_hidden=created) if attempt.content else ("", "")
         return {
             "status": attempt.status or 0,
-            "statusText": attempt.reason if attempt.status and attempt.reason.replace(" ", "").isalpha() else "",
+            "statusText": attempt.reason
+            if attempt.status and attempt.reason.replace(" ", "").isalpha()
+            else "",
             "httpVersion": "HTTP/1.1",
             "cookies": [],
             "headers": self._headers(attempt.answered_with),
-            "content": {"size": len(attempt.content), "mimeType": kind.partition(";")[0], "text": text, "comment": comment},
+            "content": {
+                "size": len(attempt.content),
+                "mimeType": kind.partition(";")[0],
+                "text": text,
+                "comment": comment,
+            },
             "redirectURL": "",
             "headersSize": -1,
             "bodySize": len(attempt.content) if attempt.status else -1,
@@ -138,7 +164,9 @@ class Trace:
         return shown + ([{"name": "others", "value": f"{others} more headers"}] if others else [])
 
     def _body(self, content: bytes, *, unknown_hidden: bool = False) -> tuple[str, str]:
-        """(what is shown of a body, a comment). unknown_hidden: a secret may stand under any name, as a new collector's does."""
+        """(what is shown of a body, a comment). unknown_hidden: a secret may stand under any name, as a new
+        collector's does.
+        """
         try:
             tree = json.loads(content)
         except (ValueError, RecursionError):
@@ -186,7 +214,9 @@ class Trace:
                 raise
 
     def _again(self, file: t.BinaryIO, line: str) -> None:
-        """Write the file anew with the newest entries, to half of its size, so that this is not done each time."""
+        """Write the file anew with the newest entries, to half of its size, so that this is not done each
+        time.
+        """
         file.seek(0)
         comment, *kept = file.read().decode("utf-8", "replace").splitlines()
         dropped = _dropped(comment)
@@ -206,7 +236,11 @@ class Trace:
             raise
 
     def _write(self, file: t.BinaryIO, lines: list[str], dropped: int) -> None:
-        names = "names, hosts, repositories and ids are invented" if self._hide else "names, hosts, repositories and ids are kept"
+        names = (
+            "names, hosts, repositories and ids are invented"
+            if self._hide
+            else "names, hosts, repositories and ids are kept"
+        )
         comment = f"{names}; {dropped} older entries were dropped"
         _put(file, 0, _HEAD + json.dumps(comment) + _OPEN + _BETWEEN.join(lines) + _TAIL)
 
@@ -250,7 +284,10 @@ def _shortened(tree: t.Any) -> t.Any:
 def _known_only(tree: t.Any) -> t.Any:
     """The texts under members that are known to hold no secret; the others are hidden."""
     if isinstance(tree, dict):
-        return {key: _known_only(value) if key in KEYS or isinstance(value, (dict, list)) else HIDDEN for key, value in tree.items()}
+        return {
+            key: _known_only(value) if key in KEYS or isinstance(value, (dict, list)) else HIDDEN
+            for key, value in tree.items()
+        }
     if isinstance(tree, list):
         return [_known_only(one) for one in tree]
     return tree

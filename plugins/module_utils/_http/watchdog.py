@@ -5,6 +5,7 @@
 
 Private to the collection, floor 1.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -24,10 +25,12 @@ _LINGER = 1.0
 
 
 class Watch:
-    """One attempt. expired: its deadline has passed. sent: its request has begun to be sent, so that nobody knows what came of it.
+    """One attempt. expired: its deadline has passed. sent: its request has begun to be sent, so that nobody
+    knows what came of it.
     on_leaving: called each time that a request begins to be sent over a connection that stands.
 
-    A read timeout is about one wait for bytes. Whoever sends one now and then, in a line of a header that never ends, is stopped by this
+    A read timeout is about one wait for bytes. Whoever sends one now and then, in a line of a header that
+    never ends, is stopped by this
     alone: at the deadline the connection is shut down under whatever reads from it or writes to it.
     """
 
@@ -40,7 +43,8 @@ class Watch:
     def hold(self, connection: t.Any) -> None:
         """This is the attempt's connection from now on, in any state: still without TLS, or to a proxy.
 
-        A descriptor of our own is kept, since those of others are closed, and their numbers used again, at any time.
+        A descriptor of our own is kept, since those of others are closed, and their numbers used again, at
+        any time.
         """
         with self._lock:
             self._let_go()
@@ -107,7 +111,9 @@ class _Watchdog:
                     self._watches.discard(watch)
                     watch.expire()
                 if self._watches:
-                    self._changed.wait(min(threading.TIMEOUT_MAX, min(each.deadline for each in self._watches) - now))
+                    self._changed.wait(
+                        min(threading.TIMEOUT_MAX, min(each.deadline for each in self._watches) - now)
+                    )
                 elif not self._changed.wait(_LINGER) and not self._watches:
                     self._thread = None
                     return
@@ -119,7 +125,9 @@ _of_this_thread = threading.local()
 
 @contextlib.contextmanager
 def watched(deadline: float, on_leaving: t.Callable[[], None] = lambda: None) -> t.Iterator[Watch]:
-    """Whatever this thread sends through an adapter() meanwhile is over at the deadline, in seconds of the monotonic clock."""
+    """Whatever this thread sends through an adapter() meanwhile is over at the deadline, in seconds of the
+    monotonic clock.
+    """
     watch = Watch(deadline, on_leaving)
     _of_this_thread.watch = watch
     _watchdog.add(watch)
@@ -150,7 +158,9 @@ def adapter() -> t.Any:
 
 
 def _tell(manager: t.Any) -> t.Any:
-    """Let the connections that a pool manager of urllib3 will make tell the watch of their thread. Returns the manager."""
+    """Let the connections that a pool manager of urllib3 will make tell the watch of their thread. Returns
+    the manager.
+    """
     if not getattr(manager, "watched", False):
         manager.pool_classes_by_scheme = {
             scheme: type(pool.__name__, (pool,), {"ConnectionCls": _telling(pool.ConnectionCls)})

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -92,7 +93,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         build = build_of(given, os.environ) if given.get("ci") else None
         with prepare(given["path"], Options.of(given)) as prepared:
-            result = _checked(prepared) if given["command"] == "check" else _upload(prepared, given, redactor, build)
+            result = (
+                _checked(prepared)
+                if given["command"] == "check"
+                else _upload(prepared, given, redactor, build)
+            )
         interrupted = result.pop("interrupted", False)
         if result.get("failed"):
             code = INTERRUPTED if interrupted else NOT_ACCEPTED
@@ -117,7 +122,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _ended(why: str, given: dict[str, t.Any]) -> dict[str, t.Any]:
-    stands = " What was accepted before it stands; with --journal the next run goes on from there." if given["command"] == "upload" else ""
+    stands = (
+        " What was accepted before it stands; with --journal the next run goes on from there."
+        if given["command"] == "upload"
+        else ""
+    )
     return {"failed": True, "changed": False, "msg": f"{why}{stands}"}
 
 
@@ -127,15 +136,19 @@ def _checked(prepared: Prepared) -> dict[str, t.Any]:
     return {**result, "changed": False}
 
 
-def _upload(prepared: Prepared, given: dict[str, t.Any], redactor: Redactor, build: Build | None) -> dict[str, t.Any]:
+def _upload(
+    prepared: Prepared, given: dict[str, t.Any], redactor: Redactor, build: Build | None
+) -> dict[str, t.Any]:
     if build and build.not_uploaded:
         # Such a build may have no secrets.
         return upload(None, prepared, given)
     params = {**given, "collector_token_id": _environment(_TOKEN_ID), "collector_token": _environment(_TOKEN)}
     if not (params["collector_token"] or _environment(f"{_TOKEN}_FILE") or params["credentials_file"]):
         raise InputError(
-            f"the collector's token is missing: set {_TOKEN_ID} and {_TOKEN} (or {_TOKEN}_FILE), or give --credentials-file. Are the "
-            "secrets there for this build? Builds of forks, and of branches that are not protected, may get none."
+            f"the collector's token is missing: set {_TOKEN_ID} and {_TOKEN} (or {_TOKEN}_FILE), or give "
+            f"--credentials-file. Are the "
+            "secrets there for this build? Builds of forks, and of branches that are not protected, may get "
+            "none."
         )
     connection = Connection(
         api_url=given["api_url"],
@@ -156,7 +169,11 @@ def _upload(prepared: Prepared, given: dict[str, t.Any], redactor: Redactor, bui
             result = upload(Api(client), prepared, params, expected_tenant=connection.expected_tenant)
     finally:
         client.close()
-    return {**result, "warnings": [*client.warnings, *result["warnings"]], "interrupted": bool(client.interruption.reason)}
+    return {
+        **result,
+        "warnings": [*client.warnings, *result["warnings"]],
+        "interrupted": bool(client.interruption.reason),
+    }
 
 
 def _environment(*names: str) -> str | None:
@@ -171,14 +188,21 @@ def _number(name: str, default: float) -> float:
 
 
 def _print(result: dict[str, t.Any], command: str, as_json: bool) -> None:
-    """Say what came of it, as far as anybody listens: what was done is done, and the exit code says so already."""
+    """Say what came of it, as far as anybody listens: what was done is done, and the exit code says so
+    already.
+    """
     warnings = [] if as_json else [one_line(f"warning: {text}") for text in result.get("warnings", [])]
     failure = [one_line(f"error: {result['msg']}")] if result.get("failed") and not as_json else []
     # Within JSON an escaped character is the same character.
-    said = [outgoing(json.dumps(result, indent=2))] if as_json else list(map(one_line, _lines(result, command)))
+    said = (
+        [outgoing(json.dumps(result, indent=2))] if as_json else list(map(one_line, _lines(result, command)))
+    )
     _say(sys.stderr, warnings)
     if not _say(sys.stdout, said):
-        _say(sys.stderr, ["warning: the standard output cannot be written to. This is what it would have said:", *said])
+        _say(
+            sys.stderr,
+            ["warning: the standard output cannot be written to. This is what it would have said:", *said],
+        )
     _say(sys.stderr, failure)
 
 
@@ -188,7 +212,13 @@ def _lines(result: dict[str, t.Any], command: str) -> t.Iterator[str]:
         yield f"{build['system']}: {taken['option'].replace('_', ' ')} {taken['value']} (from {', '.join(taken['variables'])})"
     for row in result.get("uploads", []):
         part = f" (part {row['part']} of {row['parts']})" if row["parts"] > 1 else ""
-        done = "can be sent" if command == "check" else "accepted" if row["status"] and row["status"] < 300 else "not accepted"
+        done = (
+            "can be sent"
+            if command == "check"
+            else "accepted"
+            if row["status"] and row["status"] < 300
+            else "not accepted"
+        )
         done = "can be sent, and is not in this build" if build["not_uploaded"] else done
         done = "accepted in an earlier run" if row["resumed"] else done
         said = row["ingestion"] or {}
@@ -202,7 +232,9 @@ def _lines(result: dict[str, t.Any], command: str) -> t.Iterator[str]:
 
 
 def _say(stream: t.TextIO | None, lines: list[str]) -> bool:
-    """Write these lines; False when the stream is closed, or nobody reads it. What it cannot encode is written as an escape."""
+    """Write these lines; False when the stream is closed, or nobody reads it. What it cannot encode is
+    written as an escape.
+    """
     if not lines:
         return True
     if stream is None:
@@ -221,7 +253,8 @@ def _flush(stream: t.TextIO | None) -> bool:
     try:
         stream.flush()
     except (OSError, ValueError):
-        # What is left in its buffer would fail again when the interpreter ends, and take the exit code with it.
+        # What is left in its buffer would fail again when the interpreter ends, and take the exit code with
+        # it.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return False

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import typing as t
@@ -46,18 +47,26 @@ def failures(number: int, run: Raw) -> list[str]:
         if not isinstance(invocation, dict):
             continue
         done = invocation.get("executionSuccessful")
-        said = ["executionSuccessful is false"] if done is False or text_of(done).strip().lower() in ("false", "0") else []
+        said = (
+            ["executionSuccessful is false"]
+            if done is False or text_of(done).strip().lower() in ("false", "0")
+            else []
+        )
         said += [f"{name} {_quoted(text)}" for name in FAILURES if (text := text_of(invocation.get(name)))]
         listed = [entry for name in NOTIFICATIONS for entry in _list(invocation.get(name))]
         errors = [error["message"]["text"] for entry in listed if (error := error_of(entry))]
         said += [f"error {_quoted(text)}" if text else "an error without a text" for text in errors[:TOLD]]
         if said:
-            found.append(f"runs[{number}].invocations[{index}]: {', '.join(said)}{' and more' if len(errors) > TOLD else ''}")
+            found.append(
+                f"runs[{number}].invocations[{index}]: "
+                f"{', '.join(said)}{' and more' if len(errors) > TOLD else ''}"
+            )
     return found
 
 
 def misplaced(log: Raw, found: int) -> str:
-    """The first member that holds results where SARIF has none; empty when there is no such member. found: results in their place.
+    """The first member that holds results where SARIF has none; empty when there is no such member. found:
+    results in their place.
 
     Where there are none in their place, whatever looks like results counts; else only what is called so.
     """
@@ -70,13 +79,21 @@ def misplaced(log: Raw, found: int) -> str:
     if not found:
         for where, run in runs:
             for name, value in run.items():
-                if name in _RUN and name not in ("externalPropertyFileReferences", "properties") and (place := _within(value, _DEPTH)):
+                if (
+                    name in _RUN
+                    and name not in ("externalPropertyFileReferences", "properties")
+                    and (place := _within(value, _DEPTH))
+                ):
                     return f"{where}{name}{place}"
     return ""
 
 
 def _called_so(name: str, value: t.Any) -> bool:
-    return name.strip().lower() in ("results", "result", "runs", "run") and isinstance(value, (list, dict)) and bool(value)
+    return (
+        name.strip().lower() in ("results", "result", "runs", "run")
+        and isinstance(value, (list, dict))
+        and bool(value)
+    )
 
 
 def _holds_results(value: t.Any, depth: int) -> bool:

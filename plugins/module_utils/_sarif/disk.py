@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import os
@@ -24,7 +25,11 @@ def missing(root: str, prefix: str, paths: t.Collection[str]) -> str:
     if not names or not root or not os.path.isdir(root) or any(_is_there(root, name) for name in names):
         return ""
     said = f"none of the files that it names is below source_root {root}, such as {names[0][:200]}"
-    bare = [name[len(prefix) :].lstrip("/") for name in names] if prefix and all(name.startswith(prefix) for name in names) else names
+    bare = (
+        [name[len(prefix) :].lstrip("/") for name in names]
+        if prefix and all(name.startswith(prefix) for name in names)
+        else names
+    )
     if bare is not names and any(_is_there(root, name) for name in bare):
         return f"{said}. Without path_prefix they are: leave it out."
     folder = _holder(root, bare)
@@ -38,7 +43,11 @@ def _holder(root: str, names: list[str]) -> str:
     best, most = "", 0
     for seen, (at, folders, _files) in enumerate(os.walk(root)):
         depth = os.path.relpath(at, root).count(os.sep) + 1 if at != root else 0
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "node_modules") if depth < DEPTH else []
+        folders[:] = (
+            sorted(name for name in folders if not name.startswith(".") and name != "node_modules")
+            if depth < DEPTH
+            else []
+        )
         if seen > MOST_FOLDERS:
             break
         found = sum(_is_there(at, name) for name in names) if at != root else 0

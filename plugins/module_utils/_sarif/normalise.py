@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import collections
@@ -36,11 +37,15 @@ class Tool(t.NamedTuple):
 
 @dataclasses.dataclass
 class Normalised:
-    """What became of a report. results: how many are sent. found: how many the file had. shells: one for each run that is sent.
+    """What became of a report. results: how many are sent. found: how many the file had. shells: one for each
+    run that is sent.
 
-    log: the members beside the runs. normalised: rule name -> changes in what is sent. dropped: reason -> results.
-    levels: level -> results. tools: names and versions of the drivers: of the runs that are sent, or of all where none is.
-    commit: the one revision that the report says it is about, or empty. failed: whether the report says that its scan failed.
+    log: the members beside the runs. normalised: rule name -> changes in what is sent. dropped: reason ->
+    results.
+    levels: level -> results. tools: names and versions of the drivers: of the runs that are sent, or of all
+    where none is.
+    commit: the one revision that the report says it is about, or empty. failed: whether the report says that
+    its scan failed.
     """
 
     log: Raw
@@ -69,7 +74,8 @@ class _Tally:
     levels: dict[str, int] = dataclasses.field(default_factory=lambda: dict.fromkeys(LEVELS, 0))
     undefined: dict[str, None] = dataclasses.field(default_factory=dict)
     examples: dict[str, list[str]] = dataclasses.field(default_factory=dict)
-    # Of absolute paths that cannot be used: by their first folder, how many and the folder that contains them all.
+    # Of absolute paths that cannot be used: by their first folder, how many and the folder that contains them
+    # all.
     heads: dict[str, tuple[int, str]] = dataclasses.field(default_factory=dict)
     roots: set[str] = dataclasses.field(default_factory=set)
     # Folders that were taken off paths as source_root, or as what the file calls its root.
@@ -94,7 +100,9 @@ class Report:
         self._tally = _Tally()
 
     def run(self, number: int, raw: Raw) -> Context:
-        """The run of this number, whose results follow. raw: as far as it was read; it may be completed until close()."""
+        """The run of this number, whose results follow. raw: as far as it was read; it may be completed until
+        close().
+        """
         context = self.contexts[number] = Context(raw, self.options, OBJECT_KINDS, STAGES, self._roots)
         return context
 
@@ -115,9 +123,10 @@ class Report:
         return result, context.component.used[result["ruleId"]], path
 
     def close(self, whole: Raw) -> Normalised:
-        """When all results were taken. whole: the log without results. Raises InputError, without the file's name, when it holds results
-        elsewhere or is no SARIF, when a scan failed and on_failed_scan is `fail`, when more than max_dropped_percent of the results cannot
-        be used, when undefined_rules is `fail` and a rule is not defined, or when a run's tool has no name.
+        """When all results were taken. whole: the log without results. Raises InputError, without the file's
+        name, when it holds results elsewhere or is no SARIF, when a scan failed and on_failed_scan is `fail`,
+        when more than max_dropped_percent of the results cannot be used, when undefined_rules is `fail` and a
+        rule is not defined, or when a run's tool has no name.
         """
         tally, shells, commits = self._tally, {}, []
         tools: dict[bool, list[Tool]] = {True: [], False: []}
@@ -125,8 +134,14 @@ class Report:
             context = self.contexts.get(index) or self.run(index, raw)
             tally.failures += failures(index, raw)
             _collect(context, tally)
-            tools[bool(context.sent or self.options.allow_empty)] += [tool for tool in [_tool(context.driver.raw)] if tool.name]
-            commits += [commit for entry in as_list(context.raw.get("versionControlProvenance")) if (commit := _revision(entry))]
+            tools[bool(context.sent or self.options.allow_empty)] += [
+                tool for tool in [_tool(context.driver.raw)] if tool.name
+            ]
+            commits += [
+                commit
+                for entry in as_list(context.raw.get("versionControlProvenance"))
+                if (commit := _revision(entry))
+            ]
             if not context.sent and not self.options.allow_empty:
                 tally.counts["empty_runs"] += 1
                 continue
@@ -134,7 +149,8 @@ class Report:
             tally.counts.update(context.counts)
             if shell is None:
                 raise InputError(
-                    f"runs[{index}].tool.driver.name is missing: the collector needs the scanner's name. Is this a scanner's file?"
+                    f"runs[{index}].tool.driver.name is missing: the collector needs the scanner's name. Is "
+                    f"this a scanner's file?"
                 )
             shells[index] = shell
         tally.taken_off = sorted(root for root in set(self._roots.values()) if not is_file_system(root))
@@ -168,7 +184,9 @@ def _revision(entry: t.Any) -> str:
 
 def _tool(driver: Raw) -> Tool:
     versions = (text_of(driver.get(name)) for name in ("version", "semanticVersion", "dottedQuadFileVersion"))
-    return Tool(text_of(driver.get("name"))[:200], next((version[:100] for version in versions if version), ""))
+    return Tool(
+        text_of(driver.get("name"))[:200], next((version[:100] for version in versions if version), "")
+    )
 
 
 def _runs(document: Raw) -> list[Raw]:
@@ -188,7 +206,8 @@ def _runs(document: Raw) -> list[Raw]:
             elsewhere.append(f"runs[{index}].externalPropertyFileReferences.results")
     if elsewhere:
         raise InputError(
-            f"{elsewhere[0]} says that results lie in another place, where they are not read. Have the scanner write one file."
+            f"{elsewhere[0]} says that results lie in another place, where they are not read. Have the "
+            f"scanner write one file."
         )
     return runs
 
@@ -235,7 +254,8 @@ def _refuse(tally: _Tally, options: Options) -> None:
         raise InputError(f"{_failed(tally)}. Scan again, or set on_failed_scan: warn to send what was found.")
     if tally.undefined and options.undefined_rules == "fail":
         raise InputError(
-            f"results name rules that the file does not define ({len(tally.undefined)}): {_some(tally.undefined)}. "
+            f"results name rules that the file does not define ({len(tally.undefined)}): "
+            f"{_some(tally.undefined)}. "
             "The collector refuses that. Use undefined_rules: add, or a scanner that writes its rules."
         )
     unusable = tally.unusable()
@@ -271,7 +291,9 @@ def _reasons(tally: _Tally, options: Options) -> str:
 
 def _absolute(tally: _Tally, options: Options) -> tuple[str, str]:
     meaning = "the folder of the repository on the machine that scanned"
-    given = f"and source_root is {options.source_root}" if options.source_root else "and source_root is not set"
+    given = (
+        f"and source_root is {options.source_root}" if options.source_root else "and source_root is not set"
+    )
     heads = sorted(tally.heads.items(), key=lambda entry: -entry[1][0])
     (_head, (_count, folder)), others = heads[0], heads[1:]
     common: str | None = None
@@ -287,7 +309,11 @@ def _absolute(tally: _Tally, options: Options) -> tuple[str, str]:
         said = f"Set source_root to {meaning}: {advised_root(folder)}, or a folder above it."
         left = sum(count for _head, (count, _folder) in others)
         percent = math.ceil(left * 100 / tally.found)
-        advice.append(f"{said} The other {left} are in other places; max_dropped_percent: {percent} leaves them out." if left else said)
+        advice.append(
+            f"{said} The other {left} are in other places; max_dropped_percent: {percent} leaves them out."
+            if left
+            else said
+        )
     if slashes:
         advice.append("Where the slash stands for the root of the repository, set strip_leading_slash: true.")
     if not advice:
@@ -303,30 +329,44 @@ def _warnings(tally: _Tally, options: Options) -> list[str]:
     kinds = {reason[len("kind_") :]: n for reason, n in tally.dropped.items() if reason.startswith("kind_")}
     if kinds:
         listed = ", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items()))
-        found.append(f"results were left out by their kind ({listed}); include_kinds says which kinds are sent.")
+        found.append(
+            f"results were left out by their kind ({listed}); include_kinds says which kinds are sent."
+        )
     if tally.undefined:
         found.append(
-            f"rules that the file does not define were added, without a description ({len(tally.undefined)}): {_some(tally.undefined)}."
+            f"rules that the file does not define were added, without a description "
+            f"({len(tally.undefined)}): {_some(tally.undefined)}."
         )
     if tally.contradicting:
         found.append(
-            f"rules are defined twice, differently, and the first counts ({len(tally.contradicting)}): {_some(tally.contradicting)}."
+            f"rules are defined twice, differently, and the first counts ({len(tally.contradicting)}): "
+            f"{_some(tally.contradicting)}."
         )
     if tally.dropped["suppressed"]:
-        found.append(f"suppressed results were left out ({tally.dropped['suppressed']}); suppressed: keep sends them.")
+        found.append(
+            f"suppressed results were left out ({tally.dropped['suppressed']}); suppressed: keep sends them."
+        )
     if tally.unknown:
         found.append(f"members that SARIF 2.1.0 does not know were left out: {_some(tally.unknown)}.")
     if tally.roots:
         found.append(
-            f"paths were taken to be relative to {_some(sorted(tally.roots))}, which the file calls its root. "
+            f"paths were taken to be relative to {_some(sorted(tally.roots))}, which the file calls its "
+            f"root. "
             "Set source_root (and path_prefix, if the scan ran in a folder of the repository) to decide it."
         )
     if len(tally.taken_off) > 1:
         common = ""
         for number, root in enumerate(tally.taken_off):
             common = common_folder(common if number else None, f"{root}/")
-        advice = "" if is_file_system(common) else f" If they are of one repository, set source_root to {common}, or a folder above it."
-        found.append(f"paths are relative to different folders, each of which was taken for the root: {_some(tally.taken_off)}.{advice}")
+        advice = (
+            ""
+            if is_file_system(common)
+            else f" If they are of one repository, set source_root to {common}, or a folder above it."
+        )
+        found.append(
+            f"paths are relative to different folders, each of which was taken for the root: "
+            f"{_some(tally.taken_off)}.{advice}"
+        )
     unusable = tally.unusable()
     if unusable:
         found.append(f"{unusable} of {tally.found} results could not be sent: {_reasons(tally, options)}")

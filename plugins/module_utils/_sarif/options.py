@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -16,10 +17,12 @@ import typing as t
 class Option:
     """One option of the module sarif_upload, and of the command of cortex-sarif.pyz.
 
-    text: the paragraphs of its documentation, in Ansible's markup; the first sentence is the help of the command line.
+    text: the paragraphs of its documentation, in Ansible's markup; the first sentence is the help of the
+    command line.
     type, default, choices, elements, required: as in an argument spec. secret: never shown.
     environment: the variable that is read when the option is not set.
-    prepares: whether it changes the documents, so that `check` takes it too, and Options has it; the others are for `upload` alone.
+    prepares: whether it changes the documents, so that `check` takes it too, and Options has it; the others
+    are for `upload` alone.
     command: whether the command line has it. metavar: what stands for its value in the help.
     """
 
@@ -64,7 +67,8 @@ OPTIONS = (
     Option(
         "collector_name",
         (
-            "The name of the collector to upload to. It is looked up with the tenant key, so it cannot be used with a collector's own "
+            "The name of the collector to upload to. It is looked up with the tenant key, so it cannot be "
+            "used with a collector's own "
             "token.",
         ),
         command=False,
@@ -73,7 +77,8 @@ OPTIONS = (
         "upload_url",
         (
             "The URL to upload to, as the tenant gave it when the collector was created.",
-            "The tenant key is never sent to a URL of another origin than O(api_url). O(expected_tenant) holds for this URL as well.",
+            "The tenant key is never sent to a URL of another origin than O(api_url). O(expected_tenant) "
+            "holds for this URL as well.",
         ),
     ),
     # A token is never given on a command line, where every user of the machine can read it.
@@ -87,7 +92,8 @@ OPTIONS = (
         "collector_token",
         (
             "The collector's own token. With it no tenant key is needed or used.",
-            "If not set, E(CORTEXCLOUD_COLLECTOR_TOKEN) is used, then the content of the file that E(CORTEXCLOUD_COLLECTOR_TOKEN_FILE) "
+            "If not set, E(CORTEXCLOUD_COLLECTOR_TOKEN) is used, then the content of the file that "
+            "E(CORTEXCLOUD_COLLECTOR_TOKEN_FILE) "
             "names.",
         ),
         secret=True,
@@ -97,7 +103,8 @@ OPTIONS = (
     Option(
         "credentials_file",
         (
-            "The file that M(cortex_cloud.appsec.data_source) wrote when the collector was created. It holds the collector's ID, URL and "
+            "The file that M(cortex_cloud.appsec.data_source) wrote when the collector was created. It holds "
+            "the collector's ID, URL and "
             "token, and is used instead of O(collector_token_id) and O(collector_token).",
         ),
         type="path",
@@ -105,33 +112,44 @@ OPTIONS = (
     ),
     Option(
         "repository_id",
-        ("The tenant's asset ID of the repository. This or O(repository_url) is needed; the tenant must have onboarded the repository.",),
+        (
+            "The tenant's asset ID of the repository. This or O(repository_url) is needed; the tenant must "
+            "have onboarded the repository.",
+        ),
     ),
     Option(
         "repository_url",
         (
-            "The URL of the repository. User name, password and C(.git) are taken off, and C(git@host:org/repo.git) becomes "
+            "The URL of the repository. User name, password and C(.git) are taken off, and "
+            "C(git@host:org/repo.git) becomes "
             "C(https://host/org/repo).",
         ),
     ),
     Option(
         "branch",
         (
-            "The branch that was scanned. Without it the findings go to the repository's default branch, with a warning.",
-            "C(refs/heads/) is taken off. What is no branch is refused: an empty text, C(HEAD), a tag, a pull request such as "
-            "C(refs/pull/12/merge), C(origin/main), and a name that the pipeline should have replaced by a value, such as "
+            "The branch that was scanned. Without it the findings go to the repository's default branch, "
+            "with a warning.",
+            "C(refs/heads/) is taken off. What is no branch is refused: an empty text, C(HEAD), a tag, a "
+            "pull request such as "
+            "C(refs/pull/12/merge), C(origin/main), and a name that the pipeline should have replaced by a "
+            "value, such as "
             "C($(Build.SourceBranchName\\)).",
         ),
     ),
     Option(
         "ci",
         (
-            "Whether O(repository_url), O(branch), O(commit) and O(build_url), as far as they are not set, are taken from the variables of "
+            "Whether O(repository_url), O(branch), O(commit) and O(build_url), as far as they are not set, "
+            "are taken from the variables of "
             "the build.",
-            "Known are GitHub Actions, GitLab CI, Jenkins, Azure Pipelines, Bitbucket Pipelines, CircleCI and AWS CodeBuild.",
-            "The variables are those of the process that runs the module: the build's, where the build started the playbook and the task "
+            "Known are GitHub Actions, GitLab CI, Jenkins, Azure Pipelines, Bitbucket Pipelines, CircleCI "
+            "and AWS CodeBuild.",
+            "The variables are those of the process that runs the module: the build's, where the build "
+            "started the playbook and the task "
             "runs on C(localhost).",
-            "For a pull request nothing is uploaded, and neither for a tag or a commit that is on no branch unless O(branch) is set: the "
+            "For a pull request nothing is uploaded, and neither for a tag or a commit that is on no branch "
+            "unless O(branch) is set: the "
             "reports are checked, the task succeeds, and the result says why.",
         ),
         type="bool",
@@ -140,10 +158,13 @@ OPTIONS = (
     Option(
         "source_root",
         (
-            "The folder of the repository on the machine that scanned. It is taken off absolute paths, so that they become relative to "
-            "the root of the repository. It need not exist where the module runs, and may be spelt in any way: C(C:\\\\w\\\\app) and "
+            "The folder of the repository on the machine that scanned. It is taken off absolute paths, so "
+            "that they become relative to "
+            "the root of the repository. It need not exist where the module runs, and may be spelt in any "
+            "way: C(C:\\\\w\\\\app) and "
             "C(file:///c:/w/app) are one folder.",
-            "Without it the folder that the report itself calls its root is used, with a warning; where there is none, an absolute path "
+            "Without it the folder that the report itself calls its root is used, with a warning; where "
+            "there is none, an absolute path "
             "is refused.",
         ),
         prepares=True,
@@ -151,20 +172,29 @@ OPTIONS = (
     ),
     Option(
         "path_prefix",
-        ("The folder of the repository in which the scanner ran. It is put in front of every path, after O(source_root) was taken off.",),
+        (
+            "The folder of the repository in which the scanner ran. It is put in front of every path, after "
+            "O(source_root) was taken off.",
+        ),
         prepares=True,
         metavar="FOLDER",
     ),
     Option(
         "strip_leading_slash",
-        ("Whether an absolute path that is not below O(source_root) starts at the root of the repository, as some scanners write it.",),
+        (
+            "Whether an absolute path that is not below O(source_root) starts at the root of the repository, "
+            "as some scanners write it.",
+        ),
         type="bool",
         default=False,
         prepares=True,
     ),
     Option(
         "undefined_rules",
-        ("What to do with a rule that results name and the report does not define. The collector refuses such a report.",),
+        (
+            "What to do with a rule that results name and the report does not define. The collector refuses "
+            "such a report.",
+        ),
         choices=("add", "fail"),
         default="add",
         prepares=True,
@@ -188,10 +218,13 @@ OPTIONS = (
     Option(
         "on_failed_scan",
         (
-            "What to do with a report that says that its scan failed. Findings may be missing, and the tenant may take them for fixed.",
-            "A scan failed when an invocation has C(executionSuccessful) V(false), was ended by a signal or could not start, or "
+            "What to do with a report that says that its scan failed. Findings may be missing, and the "
+            "tenant may take them for fixed.",
+            "A scan failed when an invocation has C(executionSuccessful) V(false), was ended by a signal or "
+            "could not start, or "
             "has a notification of level V(error).",
-            "V(warn) sends it with a warning that names what failed. V(fail) refuses it, and nothing is sent.",
+            "V(warn) sends it with a warning that names what failed. V(fail) refuses it, and nothing is "
+            "sent.",
         ),
         choices=("warn", "fail"),
         default="warn",
@@ -202,7 +235,8 @@ OPTIONS = (
         (
             "Where the level of a result comes from.",
             "V(sarif) keeps the level of a result, or takes that of its rule, or V(warning), as SARIF says.",
-            "V(security_severity) takes it from the C(security-severity) of the result or rule where there is one. From 7.0 it is "
+            "V(security_severity) takes it from the C(security-severity) of the result or rule where there "
+            "is one. From 7.0 it is "
             "V(error), from 4.0 V(warning), above 0 V(note).",
         ),
         choices=("sarif", "security_severity"),
@@ -212,7 +246,8 @@ OPTIONS = (
     Option(
         "default_location",
         (
-            "The file, relative to the root of the repository, for results that name no file of it: without a location, or about a folder, "
+            "The file, relative to the root of the repository, for results that name no file of it: without "
+            "a location, or about a folder, "
             "an URL or the like. Without it they cannot be sent.",
         ),
         prepares=True,
@@ -221,7 +256,8 @@ OPTIONS = (
     Option(
         "max_dropped_percent",
         (
-            "How many percent of a file's results may be unusable (no rule, no message, no path in the repository). Above it nothing is "
+            "How many percent of a file's results may be unusable (no rule, no message, no path in the "
+            "repository). Above it nothing is "
             "sent and the message says what is wrong with the first ones.",
             "Results left out by choice, such as suppressed ones, do not count.",
         ),
@@ -233,7 +269,8 @@ OPTIONS = (
     Option(
         "allow_empty",
         (
-            "Whether a report without any result to send is uploaded. By default it is not, with a warning, since it may close all "
+            "Whether a report without any result to send is uploaded. By default it is not, with a warning, "
+            "since it may close all "
             "findings of an earlier one.",
             "The collector takes no run without a rule: one that has neither results nor rules gets a rule.",
         ),
@@ -244,13 +281,19 @@ OPTIONS = (
     Option(
         "on_oversize",
         (
-            "What to do with a report that is over the collector's limit of 9,900,000 bytes after all that can be left out.",
-            "V(split) sends it in parts, each a complete report of one run. Results of one source file stay together where they fit "
-            "into a part. A result that is too big alone loses, until it fits, code flows but the first, stacks, fixes, web requests "
-            "and responses, snippets, related locations and the end of its message; the result warns of it. One that is too big even so "
+            "What to do with a report that is over the collector's limit of 9,900,000 bytes after all that "
+            "can be left out.",
+            "V(split) sends it in parts, each a complete report of one run. Results of one source file stay "
+            "together where they fit "
+            "into a part. A result that is too big alone loses, until it fits, code flows but the first, "
+            "stacks, fixes, web requests "
+            "and responses, snippets, related locations and the end of its message; the result warns of it. "
+            "One that is too big even so "
             "is refused by name.",
-            "Nothing public says whether a second upload for the same collector, repository and branch adds to the first or replaces "
-            "it. That is why V(fail) is the default. Before the first use of V(split) check in the tenant that the findings of all "
+            "Nothing public says whether a second upload for the same collector, repository and branch adds "
+            "to the first or replaces "
+            "it. That is why V(fail) is the default. Before the first use of V(split) check in the tenant "
+            "that the findings of all "
             "parts show.",
         ),
         choices=("fail", "split"),
@@ -268,7 +311,8 @@ OPTIONS = (
         "partially_valid",
         (
             "What to do when the tenant takes only some findings of a document, and says so.",
-            "V(fail) fails when all documents were sent, and says how many findings of how many were taken. What was taken stays there.",
+            "V(fail) fails when all documents were sent, and says how many findings of how many were taken. "
+            "What was taken stays there.",
             "V(warn) warns.",
         ),
         choices=("fail", "warn"),
@@ -277,10 +321,13 @@ OPTIONS = (
     Option(
         "journal",
         (
-            "A file that notes which documents were accepted, so that a run after a failure sends only the others.",
-            "It holds unfinished sets only, by tenant, collector, repository, branch and content. A set that was accepted as a whole is "
+            "A file that notes which documents were accepted, so that a run after a failure sends only the "
+            "others.",
+            "It holds unfinished sets only, by tenant, collector, repository, branch and content. A set that "
+            "was accepted as a whole is "
             "sent again when it is asked for again.",
-            "A document whose answer was lost is sent again with a warning, since the API cannot be asked whether it arrived.",
+            "A document whose answer was lost is sent again with a warning, since the API cannot be asked "
+            "whether it arrived.",
         ),
         type="path",
         metavar="FILE",
@@ -288,10 +335,14 @@ OPTIONS = (
     Option(
         "receipt_dir",
         (
-            "A folder for JSON receipts, one for each accepted document and one for each report that had no result to send.",
-            "A receipt has the time, the tenant, the collector, the repository, the branch, the commit, the build, the scanners, how many "
-            "results there were and what became of them, the SHA-256 of the report and of what was sent, the HTTP status and what the "
-            "tenant said. Receipts hold no secret and may be read by everybody on the host (files 0644, a folder that is made 0755).",
+            "A folder for JSON receipts, one for each accepted document and one for each report that had no "
+            "result to send.",
+            "A receipt has the time, the tenant, the collector, the repository, the branch, the commit, the "
+            "build, the scanners, how many "
+            "results there were and what became of them, the SHA-256 of the report and of what was sent, the "
+            "HTTP status and what the "
+            "tenant said. Receipts hold no secret and may be read by everybody on the host (files 0644, a "
+            "folder that is made 0755).",
         ),
         type="path",
         metavar="FOLDER",
@@ -299,11 +350,18 @@ OPTIONS = (
     Option(
         "commit",
         (
-            "The commit that was scanned, for the receipt. Without it that of the report's versionControlProvenance is used, if there is "
+            "The commit that was scanned, for the receipt. Without it that of the report's "
+            "versionControlProvenance is used, if there is "
             "one.",
         ),
     ),
-    Option("build_url", ("The page of the build that uploads, for the receipt. A user name and password in it are left out.",)),
+    Option(
+        "build_url",
+        (
+            "The page of the build that uploads, for the receipt. A user name and password in it are left "
+            "out.",
+        ),
+    ),
     Option(
         "upload_timeout",
         ("Seconds to wait for a connection, for a document to be sent, and for the answer to it.",),
@@ -340,7 +398,9 @@ class Options:
 
     @classmethod
     def of(cls, given: t.Mapping[str, t.Any]) -> Options:
-        """From the values of a module or of a command line, which may hold more than these; what is None counts as not set."""
+        """From the values of a module or of a command line, which may hold more than these; what is None
+        counts as not set.
+        """
         values: dict[str, t.Any] = {}
         for field in dataclasses.fields(cls):
             value = given.get(field.name)

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import collections
@@ -33,10 +34,13 @@ _CHANGED = "changed while it was read. Is a scanner still writing it?"
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A report as the scanner wrote it, and what became of it. path: as it is shown. results: how many it has.
+    """A report as the scanner wrote it, and what became of it. path: as it is shown. results: how many it
+    has.
 
-    dropped, normalised: reason -> results and rule -> changes, of the whole report. tools: scanners by name and version.
-    commit: the revision that the report says it is about, or empty. failed: whether it says that its scan failed.
+    dropped, normalised: reason -> results and rule -> changes, of the whole report. tools: scanners by name
+    and version.
+    commit: the revision that the report says it is about, or empty. failed: whether it says that its scan
+    failed.
     """
 
     path: str
@@ -51,7 +55,9 @@ class Source:
 
 @dataclasses.dataclass(frozen=True)
 class Upload:
-    """One document to send. part of parts, from 1. size: bytes. levels: level -> results. content: puts the document together."""
+    """One document to send. part of parts, from 1. size: bytes. levels: level -> results. content: puts the
+    document together.
+    """
 
     source: Source
     part: int
@@ -69,9 +75,11 @@ class Upload:
 
 @dataclasses.dataclass
 class Prepared:
-    """All documents of a task, and what became of their results: rule -> changes, reason -> results, level -> results.
+    """All documents of a task, and what became of their results: rule -> changes, reason -> results, level ->
+    results.
 
-    empty: the reports of which nothing is sent. The documents lie in a private file, which the end of a with statement removes.
+    empty: the reports of which nothing is sent. The documents lie in a private file, which the end of a with
+    statement removes.
     """
 
     uploads: list[Upload]
@@ -95,11 +103,15 @@ def shown(path: str) -> str:
 
 
 def find_files(patterns: list[str]) -> list[str]:
-    """The files that paths and globs name, each once, a glob's sorted. Raises InputError for one that names none."""
+    """The files that paths and globs name, each once, a glob's sorted. Raises InputError for one that names
+    none.
+    """
     found: dict[str, str] = {}
     for pattern in patterns:
         if not pattern.strip():
-            raise InputError("path holds an empty entry: give a SARIF file or a glob such as reports/*.sarif.")
+            raise InputError(
+                "path holds an empty entry: give a SARIF file or a glob such as reports/*.sarif."
+            )
         if "\0" in pattern:
             raise InputError(f"path: there is no file {shown(pattern)}: a name cannot hold a NUL.")
         if os.path.lexists(pattern):
@@ -118,7 +130,9 @@ def find_files(patterns: list[str]) -> list[str]:
 
 
 def _matching(pattern: str) -> t.Iterator[str]:
-    """The names that a glob matches; `**` means any number of folders, and no link is followed to look for them: two may form a maze."""
+    """The names that a glob matches; `**` means any number of folders, and no link is followed to look for
+    them: two may form a maze.
+    """
     before, stars, after = f"/{pattern}".partition("/**/")
     if not stars:
         yield from glob.glob(pattern)
@@ -152,15 +166,22 @@ def _relative(option: str, value: str) -> str:
     for step in (add_prefix, collapse_dots, percent_encode):
         step(path, roots)
         if path.fault or is_absolute(text):
-            raise InputError(f"{option} must be a path inside the repository, relative to its root, such as services/api: not {value}.")
+            raise InputError(
+                f"{option} must be a path inside the repository, relative to its root, such as services/api: "
+                f"not {value}."
+            )
     return text if option == "path_prefix" else path.text
 
 
 def prepare(patterns: list[str], options: Options) -> Prepared:
-    """Read and prepare every file. Raises InputError, naming the file, when one cannot be sent: then nothing is."""
+    """Read and prepare every file. Raises InputError, naming the file, when one cannot be sent: then nothing
+    is.
+    """
     options = check_options(options)
     done = Prepared([], {}, {}, {}, [], [], Spool())
-    totals: dict[str, collections.Counter[str]] = {name: collections.Counter() for name in ("normalised", "dropped", "levels")}
+    totals: dict[str, collections.Counter[str]] = {
+        name: collections.Counter() for name in ("normalised", "dropped", "levels")
+    }
     # Millions of small objects and no garbage among them: looking for it would take most of the time.
     collecting = gc.isenabled()
     gc.disable()
@@ -173,7 +194,9 @@ def prepare(patterns: list[str], options: Options) -> Prepared:
     finally:
         if collecting:
             gc.enable()
-    done.normalised, done.dropped, done.levels = (dict(totals[name]) for name in ("normalised", "dropped", "levels"))
+    done.normalised, done.dropped, done.levels = (
+        dict(totals[name]) for name in ("normalised", "dropped", "levels")
+    )
     return done
 
 
@@ -218,13 +241,29 @@ def _one(path: str, options: Options, done: Prepared, totals: dict[str, collecti
     changes = collections.Counter(head.counts)
     changes.update(outcome.normalised)
     changes.update({rule: count for rule, count in packer.counts.items() if count})
-    source = Source(name, head.sha256, outcome.found, outcome.dropped, dict(changes), outcome.tools, outcome.commit, outcome.failed)
+    source = Source(
+        name,
+        head.sha256,
+        outcome.found,
+        outcome.dropped,
+        dict(changes),
+        outcome.tools,
+        outcome.commit,
+        outcome.failed,
+    )
     totals["normalised"].update(changes)
     totals["dropped"].update(outcome.dropped)
     totals["levels"].update(outcome.levels)
     # Unless default_location stands for them, of which it may be said that it is nowhere.
-    astray = missing(options.source_root, options.path_prefix, [file for file in work.files if file != options.default_location])
-    done.warnings += [f"{name}: {text}" for text in [*head.warnings, *outcome.warnings, *packer.warnings, *filter(None, [astray])]]
+    astray = missing(
+        options.source_root,
+        options.path_prefix,
+        [file for file in work.files if file != options.default_location],
+    )
+    done.warnings += [
+        f"{name}: {text}"
+        for text in [*head.warnings, *outcome.warnings, *packer.warnings, *filter(None, [astray])]
+    ]
     for part, (document, levels) in enumerate(documents, 1):
         counts = {level: levels[level] for level in LEVELS}
         about = document.size, document.sha256, document.results, counts
@@ -234,5 +273,9 @@ def _one(path: str, options: Options, done: Prepared, totals: dict[str, collecti
         left_out = "".join(f", {count} {reason}" for reason, count in outcome.dropped.items())
         done.warnings.append(
             f"{name}: not sent, because it holds no result to send ({outcome.found} found{left_out}). "
-            + (_NO_RUN if options.allow_empty else "An empty report may close every finding of an earlier one; allow_empty: true sends it.")
+            + (
+                _NO_RUN
+                if options.allow_empty
+                else "An empty report may close every finding of an earlier one; allow_empty: true sends it."
+            )
         )

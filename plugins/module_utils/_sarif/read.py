@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import collections
@@ -18,7 +19,8 @@ from .complete import FAILURES, NOTIFICATIONS, TOLD, error_of, misplaced
 from .rules.shape import SHAPES
 from .text import Text
 
-# Characters of all that is kept in memory beside the results, rules, artifacts and the like; each of them takes some room by itself.
+# Characters of all that is kept in memory beside the results, rules, artifacts and the like; each of them
+# takes some room by itself.
 LARGEST_HEAD = 20_000_000
 # A scanner writes one for each project, and each costs some kilobytes here.
 MOST_RUNS = 10_000
@@ -27,11 +29,28 @@ _ROOM = 100
 _DEPTH = 4
 # What is neither sent nor needed to prepare what is sent.
 _NEEDED = {
-    *("artifacts", "originalUriBaseIds", "logicalLocations", "threadFlowLocations", "addresses", "webRequests", "webResponses"),
-    *("externalPropertyFileReferences", "results", "ruleConfigurationOverrides", "workingDirectory", "globalMessageStrings"),
+    *(
+        "artifacts",
+        "originalUriBaseIds",
+        "logicalLocations",
+        "threadFlowLocations",
+        "addresses",
+        "webRequests",
+        "webResponses",
+    ),
+    *(
+        "externalPropertyFileReferences",
+        "results",
+        "ruleConfigurationOverrides",
+        "workingDirectory",
+        "globalMessageStrings",
+    ),
     *("locations", "properties", *FAILURES),
 }
-_UNUSED = frozenset(name for kind in ("run", "invocation", "toolComponent") for name in SHAPES[kind].left_out) - _NEEDED
+_UNUSED = (
+    frozenset(name for kind in ("run", "invocation", "toolComponent") for name in SHAPES[kind].left_out)
+    - _NEEDED
+)
 
 
 # What the results of a run rest on.
@@ -40,16 +59,17 @@ _FIRST = {
     *("logicalLocations", "threadFlowLocations", "addresses", "webRequests", "webResponses"),
 }
 
-# Takes the list of results that stands in the text, of the run of this number, as far as it was read: text.items() with a value each.
-# Returns how many there are.
+# Takes the list of results that stands in the text, of the run of this number, as far as it was read:
+# text.items() with a value each. Returns how many there are.
 Take = t.Callable[[Text, int, Raw], int]
 
 
 class Head(t.NamedTuple):
-    """A SARIF 2.1.0 log without results. found: how many results each run has. counts: what had to be changed to read it.
+    """A SARIF 2.1.0 log without results. found: how many results each run has. counts: what had to be changed
+    to read it.
 
-    taken: whether all results were given to `take` with all that they rest on; otherwise read_results() has to do it.
-    sha256: of the whole file.
+    taken: whether all results were given to `take` with all that they rest on; otherwise read_results() has
+    to do it. sha256: of the whole file.
     """
 
     log: Raw
@@ -94,11 +114,20 @@ def read_head(path: str, take: Take) -> Head:
             if not sum(reader.found):
                 raise InputError(f"{said}. Have the scanner write SARIF 2.1.0.")
             warnings.append(f"{said}.")
-        return Head(log, reader.found, {name: n for name, n in counts.items() if n}, warnings, reader.taken, text.digest.hexdigest())
+        return Head(
+            log,
+            reader.found,
+            {name: n for name, n in counts.items() if n},
+            warnings,
+            reader.taken,
+            text.digest.hexdigest(),
+        )
 
 
 def read_results(path: str, take: Take, runs: list[Raw]) -> list[int]:
-    """The second pass. Returns how many results each run has, which may be more runs than are known when the file was changed."""
+    """The second pass. Returns how many results each run has, which may be more runs than are known when the
+    file was changed.
+    """
     found = []
     with _opened(path) as text:
         keeper = _Keeper(text)
@@ -131,11 +160,17 @@ class _Reader:
         for name in text.members(""):
             if name == "runs" and text.peek() == "[":
                 if name in log:
-                    raise InputError("runs stands twice: it is not clear which results are meant. Have the scanner write it once.")
+                    raise InputError(
+                        "runs stands twice: it is not clear which results are meant. Have the scanner write "
+                        "it once."
+                    )
                 log[name] = self.keeper.runs = []
                 for run in text.items(name):
                     if run >= MOST_RUNS:
-                        raise InputError(f"holds more than {MOST_RUNS} runs, which are not read. Have the scanner write one for each tool.")
+                        raise InputError(
+                            f"holds more than {MOST_RUNS} runs, which are not read. Have the scanner write "
+                            f"one for each tool."
+                        )
                     log[name].append(self._run(run))
             else:
                 log[name] = self.keeper.keep(name)
@@ -158,11 +193,18 @@ class _Reader:
                 self.taken = self.taken and not (member in _FIRST and self.found[-1])
                 continue
             if "results" in run:
-                raise InputError(f"{name} stands twice: it is not clear which results are meant. Have the scanner write it once.")
+                raise InputError(
+                    f"{name} stands twice: it is not clear which results are meant. Have the scanner write "
+                    f"it once."
+                )
             run["results"] = None
             if text.peek() == "[":
                 self.taken = self.taken and "tool" in run
-                self.found[-1] = self.take(text, number, run) if self.taken else sum(1 for at in text.items(name) if self._forget(name, at))
+                self.found[-1] = (
+                    self.take(text, number, run)
+                    if self.taken
+                    else sum(1 for at in text.items(name) if self._forget(name, at))
+                )
             elif text.value(name) is not None:
                 raise InputError(f"{name} is not a list: this is not SARIF 2.1.0.")
         run.pop("results", None)
@@ -174,7 +216,9 @@ class _Reader:
 
 
 class _Keeper:
-    """Takes what stands beside the results, piece by piece, so that the largest piece is known before memory is full."""
+    """Takes what stands beside the results, piece by piece, so that the largest piece is known before memory
+    is full.
+    """
 
     def __init__(self, text: Text) -> None:
         self.text = text
@@ -186,11 +230,16 @@ class _Keeper:
         """inside: the list that it belongs to, under whose name its size counts."""
         sign = self.text.peek() if depth else ""
         if sign == "{":
-            return {name: self._member(f"{where}.{name}", name, depth - 1, inside) for name in self.text.members(where)}
+            return {
+                name: self._member(f"{where}.{name}", name, depth - 1, inside)
+                for name in self.text.members(where)
+            }
         if sign == "[":
             slim, whole = where.endswith("].artifacts"), where.endswith((".rules", ".taxa"))
             return [
-                self._artifact(where, n) if slim else self.keep(f"{where}[{n}]", 0 if whole else depth - 1, where)
+                self._artifact(where, n)
+                if slim
+                else self.keep(f"{where}[{n}]", 0 if whole else depth - 1, where)
                 for n in self.text.items(where)
             ]
         value = self.text.value(where)
@@ -203,7 +252,9 @@ class _Keeper:
         return self._drop(where, depth) if name in _UNUSED else self.keep(where, depth, inside)
 
     def _errors(self, where: str) -> list[t.Any]:
-        """The first notifications that are errors: some scanners write thousands, of every file that they read."""
+        """The first notifications that are errors: some scanners write thousands, of every file that they
+        read.
+        """
         kept: list[t.Any] = []
         for number in self.text.items(where):
             error = error_of(self.text.value(f"{where}[{number}]"))
@@ -215,7 +266,11 @@ class _Keeper:
     def _artifact(self, where: str, number: int) -> t.Any:
         """An artifact without its contents, hashes and properties."""
         value = self.text.value(f"{where}[{number}]")
-        kept = {name: value[name] for name in ("location", "parentIndex") if name in value} if isinstance(value, dict) else value
+        kept = (
+            {name: value[name] for name in ("location", "parentIndex") if name in value}
+            if isinstance(value, dict)
+            else value
+        )
         self._count(where, min(self.text.taken, 300))
         return kept
 
@@ -236,10 +291,12 @@ class _Keeper:
         name, size = self.sizes.most_common(1)[0]
         if self.runs is None:
             raise InputError(
-                f"is not SARIF as far as it was read ({LARGEST_HEAD / 1e6:.0f} MB without runs): {name} alone takes {size / 1e6:.0f} MB."
+                f"is not SARIF as far as it was read ({LARGEST_HEAD / 1e6:.0f} MB without runs): {name} "
+                f"alone takes {size / 1e6:.0f} MB."
             )
         raise InputError(
-            f"holds more than {LARGEST_HEAD / 1e6:.0f} MB beside its results, which is not read: {name} alone takes {size / 1e6:.0f} MB. "
+            f"holds more than {LARGEST_HEAD / 1e6:.0f} MB beside its results, which is not read: {name} "
+            f"alone takes {size / 1e6:.0f} MB. "
             "Have the scanner write only the rules in use, and neither logs nor embedded files."
         )
 
@@ -251,13 +308,17 @@ def _refuse_other_formats(text: Text) -> None:
         raise InputError("is empty. Did the scanner finish?")
     if sign == "<":
         kind = "HTML" if re.match(r"<(?:!doctype html|html)", start, re.IGNORECASE) else "XML or HTML"
-        raise InputError(f"not JSON but {kind}: the file starts with `<`. Was an error page saved, or another output format chosen?")
+        raise InputError(
+            f"not JSON but {kind}: the file starts with `<`. Was an error page saved, or another output "
+            f"format chosen?"
+        )
     if sign == "[":
         text.value("")
         raise InputError("is JSON but not SARIF: it holds no object with version and runs.")
     if sign != "{":
         raise InputError(
-            f"not JSON: the file starts with {start[:12]!r}. Are there log lines in front of the report? Write them to another file."
+            f"not JSON: the file starts with {start[:12]!r}. Are there log lines in front of the report? "
+            f"Write them to another file."
         )
 
 
@@ -266,12 +327,19 @@ def _sarif(log: Raw) -> None:
     if "version" not in log and "runs" not in log:
         other = [name for name in log if name.lower() in ("version", "runs")][:5]
         spelt = f" ({' and '.join(other)} are other names)" if other else ""
-        raise InputError(f"is JSON but not SARIF: it has neither version nor runs{spelt}. Choose SARIF as the scanner's output format.")
+        raise InputError(
+            f"is JSON but not SARIF: it has neither version nor runs{spelt}. Choose SARIF as the scanner's "
+            f"output format."
+        )
     # Results elsewhere say more.
     if "runs" not in log and not (version == "2.1.0" and misplaced(log, 0)):
-        raise InputError("is JSON but not SARIF: it has no runs. Choose SARIF as the scanner's output format.")
+        raise InputError(
+            "is JSON but not SARIF: it has no runs. Choose SARIF as the scanner's output format."
+        )
     if version is None:
-        raise InputError('has no version: the collector takes "2.1.0" only, and guessing it could misread the file. Use a newer scanner.')
+        raise InputError(
+            'has no version: the collector takes "2.1.0" only, and guessing it could misread the file. Use a newer scanner.'
+        )
     if version != "2.1.0":
         raise InputError(
             f"is SARIF {str(version)[:20]!r}; the collector takes only 2.1.0. Convert it: "

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import codecs
@@ -44,11 +45,15 @@ _MANGLED = "\ufeff".encode().decode("latin-1").encode()
 
 
 def _encoding(start: bytes) -> tuple[str, int]:
-    """The encoding of a file that begins so, and the length of the byte order marks before its text: some programs add one to another."""
+    """The encoding of a file that begins so, and the length of the byte order marks before its text: some
+    programs add one to another.
+    """
     encoding, marks = "", 0
     while True:
         rest = start[marks:]
-        mark, found = next((pair for pair in (*_BOMS, (_MANGLED, "utf-8")) if rest.startswith(pair[0])), (b"", ""))
+        mark, found = next(
+            (pair for pair in (*_BOMS, (_MANGLED, "utf-8")) if rest.startswith(pair[0])), (b"", "")
+        )
         if not mark:
             break
         encoding, marks = found, marks + len(mark)
@@ -59,9 +64,9 @@ def _encoding(start: bytes) -> tuple[str, int]:
 class Text:
     """A window on a JSON file: `buffer[pos:]` is what was read from the file and not yet taken.
 
-    halves: texts that held half a character (a lone surrogate), which became U+FFFD. repeated: names that stood twice in one object.
-    digest: SHA-256 of the bytes read so far, byte order marks included.
-    The InputErrors lack the file's name.
+    halves: texts that held half a character (a lone surrogate), which became U+FFFD. repeated: names that
+    stood twice in one object.
+    digest: SHA-256 of the bytes read so far, byte order marks included. The InputErrors lack the file's name.
     """
 
     def __init__(self, path: str) -> None:
@@ -78,19 +83,25 @@ class Text:
         except (OSError, ValueError) as exc:
             raise InputError(f"cannot be read: {getattr(exc, 'strerror', None) or exc}.") from None
         start = self._file.read(64)
-        kind, command = next(((kind, command) for magic, kind, command in _PACKED if start.startswith(magic)), ("", ""))
+        kind, command = next(
+            ((kind, command) for magic, kind, command in _PACKED if start.startswith(magic)), ("", "")
+        )
         if kind:
             self._file.close()
-            raise InputError(f"is compressed ({kind}), and is not read so. Unpack it first, with {command} for example.")
+            raise InputError(
+                f"is compressed ({kind}), and is not read so. Unpack it first, with {command} for example."
+            )
         self.encoding, marks = _encoding(start)
         self.has_mark = marks > 0
         self._before = self._fed = marks
         self._file.seek(marks)
         self.digest = hashlib.sha256(start[:marks])
         self._characters = codecs.getincrementaldecoder(self.encoding)("strict")
-        # Names that stand twice are looked for near the beginning only, since that costs as much as reading; a scanner that
-        # writes them does so all over its report.
-        self._decode = json.JSONDecoder(object_pairs_hook=self._members, parse_constant=_refuse, parse_float=_finite).raw_decode
+        # Names that stand twice are looked for near the beginning only, since that costs as much as reading;
+        # a scanner that writes them does so all over its report.
+        self._decode = json.JSONDecoder(
+            object_pairs_hook=self._members, parse_constant=_refuse, parse_float=_finite
+        ).raw_decode
         self._fast = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite).raw_decode
 
     def close(self) -> None:
@@ -113,8 +124,12 @@ class Text:
         except UnicodeDecodeError as exc:
             where = self._fed - len(pending) + exc.start
             if not raw:
-                raise InputError(f"ends in the middle of a character at byte {where}. Was it cut off?") from None
-            raise InputError(f"is not {self.encoding.upper()}: byte {where} is wrong. Have the scanner write UTF-8.") from None
+                raise InputError(
+                    f"ends in the middle of a character at byte {where}. Was it cut off?"
+                ) from None
+            raise InputError(
+                f"is not {self.encoding.upper()}: byte {where} is wrong. Have the scanner write UTF-8."
+            ) from None
         self._fed += len(raw)
         self._escapes = "\\u" in self.buffer
         self.ended = not raw
@@ -123,7 +138,11 @@ class Text:
         return True
 
     def _size(self, text: str) -> int:
-        return len(text) if self.encoding == "utf-8" and text.isascii() else len(text.encode(self.encoding, "surrogatepass"))
+        return (
+            len(text)
+            if self.encoding == "utf-8" and text.isascii()
+            else len(text.encode(self.encoding, "surrogatepass"))
+        )
 
     def peek(self) -> str:
         """The next character that is not white space; empty at the end."""
@@ -147,16 +166,24 @@ class Text:
                 if self.ended or (not exc.msg.startswith("Unterminated") and exc.pos < len(self.buffer) - 20):
                     raise self.broken(exc, where) from None
             except _Constant as exc:
-                at = next((m.start() for m in _TOKEN.finditer(self.buffer, self.pos) if m[0][0] in "-NI"), self.pos)
+                at = next(
+                    (m.start() for m in _TOKEN.finditer(self.buffer, self.pos) if m[0][0] in "-NI"), self.pos
+                )
                 said = f"not JSON: {exc} {self.place(at, where)}. JSON has no such number: the scanner wrote it wrongly."
                 raise InputError(said) from None
             except ValueError:
                 number = re.compile(r"(?<!\d)\d{4000,}").search(self.buffer, self.pos)
                 at = number.start() if number else self.pos
-                raise InputError(f"holds a number too large to read {self.place(at, where)}. No SARIF file needs that.") from None
+                raise InputError(
+                    f"holds a number too large to read {self.place(at, where)}. No SARIF file needs that."
+                ) from None
             else:
                 # A number at the end of what was read may go on: 1. and 1e are read as 1 too.
-                if self.ended or not isinstance(value, (int, float)) or self.buffer[end : end + 1] in _AFTER_NUMBER:
+                if (
+                    self.ended
+                    or not isinstance(value, (int, float))
+                    or self.buffer[end : end + 1] in _AFTER_NUMBER
+                ):
                     break
             if len(self.buffer) - self.pos > LARGEST_VALUE:
                 raise _too_large(where)
@@ -214,21 +241,28 @@ class Text:
         cut = len(rest) < 12 and re.fullmatch(r"[a-z]+|[-+.\deE]+|\\u?[\da-fA-F]*", rest)
         if self.ended and (exc.msg.startswith("Unterminated") or not rest or cut):
             return InputError(
-                f"not JSON: the file ends {self.place(len(self.buffer), where)}. Was it cut off (the scanner stopped, the disk was full)?"
+                f"not JSON: the file ends {self.place(len(self.buffer), where)}. Was it cut off (the scanner "
+                f"stopped, the disk was full)?"
             )
         # Some of these messages expect a position to follow.
         what = re.sub(r"[\s:]*(?:\bat)?[\s:]*$", "", exc.msg)
         sign = self.buffer[exc.pos : exc.pos + 1]
         said = f"not JSON: {what[:1].lower()}{what[1:]} {self.place(exc.pos, where)}."
         if exc.msg.startswith("Invalid control character"):
-            name = {"\n": "a line break", "\r": "a line break", "\t": "a tab"}.get(sign, f"the character {ord(sign or ' '):#04x}")
+            name = {"\n": "a line break", "\r": "a line break", "\t": "a tab"}.get(
+                sign, f"the character {ord(sign or ' '):#04x}"
+            )
             said += f" It is {name}, which JSON has in a text only as {json.dumps(sign)[1:-1]}: the scanner wrote it wrongly."
         return InputError(said)
 
     def place(self, position: int, where: str = "") -> str:
-        """A position of the buffer as `at byte 12 inside runs[0].results[3]`; where: the JSON path of what begins at pos."""
+        """A position of the buffer as `at byte 12 inside runs[0].results[3]`; where: the JSON path of what
+        begins at pos.
+        """
         path = (where + _inside(self.buffer, self.pos, position)).lstrip(".")
-        return f"at byte {self._before + self._size(self.buffer[:position])}{f' inside {path}' if path else ''}"
+        return (
+            f"at byte {self._before + self._size(self.buffer[:position])}{f' inside {path}' if path else ''}"
+        )
 
     def _members(self, pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
         made = dict(pairs)
@@ -271,7 +305,9 @@ def _finite(text: str) -> float:
 
 
 def _inside(text: str, start: int, position: int) -> str:
-    """The JSON path, within the value that begins at `start`, of a position of a broken text, such as `.message.text`."""
+    """The JSON path, within the value that begins at `start`, of a position of a broken text, such as
+    `.message.text`.
+    """
     stack: list[int | str] = []
     name: str | None = None
     for match in _TOKEN.finditer(text, start, position):
@@ -286,4 +322,6 @@ def _inside(text: str, start: int, position: int) -> str:
             stack[-1] = (name or '""')[1:-1]
         elif sign == "," and stack:
             stack[-1] = stack[-1] + 1 if isinstance(stack[-1], int) else ""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step[:60]}" for step in stack[:12] if step != "")
+    return "".join(
+        f"[{step}]" if isinstance(step, int) else f".{step[:60]}" for step in stack[:12] if step != ""
+    )

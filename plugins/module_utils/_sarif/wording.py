@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import re
@@ -17,11 +18,25 @@ _NAMES = {option.name: option.flag if option.command else option.environment for
 _NAMES |= {"api_url": "--api-url", "ca_path": "--ca-path", "collector_name": ""}
 _NAMES |= {
     name: f"CORTEXCLOUD_{name.upper()}"
-    for name in ("expected_tenant", "requests_per_second", "retry_deadline", "rate_limit_dir", "state_dir", "trace_file", "trace_names")
+    for name in (
+        "expected_tenant",
+        "requests_per_second",
+        "retry_deadline",
+        "rate_limit_dir",
+        "state_dir",
+        "trace_file",
+        "trace_names",
+    )
 }
-_VALUE = r"(?:: (?P<value>true|\d+(?:\.\d+)?|" + "|".join(sorted({word for option in OPTIONS for word in option.choices})) + r")\b)?"
+_VALUE = (
+    r"(?:: (?P<value>true|\d+(?:\.\d+)?|"
+    + "|".join(sorted({word for option in OPTIONS for word in option.choices}))
+    + r")\b)?"
+)
 # Not a part of a path or of another name.
-_LONG = "|".join(sorted((name for name in _NAMES if "_" in name and name != "collector_name"), key=len, reverse=True))
+_LONG = "|".join(
+    sorted((name for name in _NAMES if "_" in name and name != "collector_name"), key=len, reverse=True)
+)
 _ANYWHERE = re.compile(rf"(?<![\w./\\-])(?P<name>{_LONG})\b(?![/\\]|\.\w){_VALUE}")
 # Words of the language too: options at the beginning, and where a value follows.
 _SHORT = (

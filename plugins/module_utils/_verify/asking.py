@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -20,7 +21,12 @@ from .evidence import Evidence
 MOST_REQUESTS = 30
 # Kept for taking away what was made.
 FOR_DELETION = 5
-_ENVELOPES = {"data": ("data",), "reply": ("reply",), "reply_data": ("reply", "data"), "repositories": ("repositories",)}
+_ENVELOPES = {
+    "data": ("data",),
+    "reply": ("reply",),
+    "reply_data": ("reply", "data"),
+    "repositories": ("repositories",),
+}
 
 
 class Enough(BusyError):
@@ -46,7 +52,8 @@ class Asking:
     def __init__(self, api: Api, evidence: Evidence) -> None:
         self.api, self.evidence = api, evidence
         self.requests = 0
-        # Whether the tenant let anything be read, or said that it has no licence: only then there is something to tell.
+        # Whether the tenant let anything be read, or said that it has no licence: only then there is
+        # something to tell.
         self.answered = False
         self.instances = INSTANCES
         self._most = MOST_REQUESTS
@@ -87,7 +94,10 @@ class Asking:
     def refuse_more(self) -> None:
         if self.left <= 0:
             last = f"HTTP {self._last}" if self._last else "no answer"
-            raise Enough(f"verify makes at most {MOST_REQUESTS} requests, and has made them; the last one got {last}. Run again later.")
+            raise Enough(
+                f"verify makes at most {MOST_REQUESTS} requests, and has made them; the last one got {last}. "
+                f"Run again later."
+            )
 
     def _saw(self, attempt: Attempt) -> None:
         self.requests += 1
@@ -102,7 +112,9 @@ class Asking:
 
     def _throttled(self, attempt: Attempt) -> None:
         after = attempt.answered_with.get("Retry-After")
-        self.evidence.see("retry_after", "none" if not after else "seconds" if after.strip().isdigit() else "date")
+        self.evidence.see(
+            "retry_after", "none" if not after else "seconds" if after.strip().isdigit() else "date"
+        )
         self.evidence.says("tenant.429", not after)
         self.evidence.says("tenant.limit", b"Too many requests" in attempt.content)
 
@@ -115,7 +127,9 @@ class Asking:
             return
         reply = body.get("reply")
         if isinstance(reply, dict):
-            self.evidence.says("error.gateway", {"err_code", "err_msg", "err_extra"} >= set(reply) >= {"err_code", "err_msg"})
+            self.evidence.says(
+                "error.gateway", {"err_code", "err_msg", "err_extra"} >= set(reply) >= {"err_code", "err_msg"}
+            )
         elif status in (404, 422):
             self.evidence.says("error.service", {"errorCode", "message"} <= set(body))
 
@@ -125,7 +139,9 @@ def below(path: str, identifier: str) -> str:
 
 
 def unwrap(body: t.Any, bare: str) -> tuple[str | None, t.Any]:
-    """The envelope, as the embedded tenant's switches call it, and what is in it. bare: the word for none; None for an unknown one."""
+    """The envelope, as the embedded tenant's switches call it, and what is in it. bare: the word for none;
+    None for an unknown one.
+    """
     if isinstance(body, list) or (isinstance(body, dict) and body.get("id") not in (None, "")):
         return bare, body
     for word, path in reversed(_ENVELOPES.items()):

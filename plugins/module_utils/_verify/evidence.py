@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import math
@@ -16,7 +17,8 @@ from .switches import SWITCHES
 HOLDS, CONTRADICTED, NOT_SEEN = "holds", "contradicted", "not seen"
 UNKNOWN = "unknown"
 
-# Every row of docs/api.md; a test holds the two together. Where a row has several clauses, its first one is meant.
+# Every row of docs/api.md; a test holds the two together. Where a row has several clauses, its first one is
+# meant.
 STATEMENTS = (
     "tenant.url", "tenant.base", "tenant.limit", "tenant.429", "tenant.health", "tenant.refuses", "key.standard", "key.advanced",
     "key.window", "key.401", "key.402", "key.roles", "key.validate", "error.gateway", "error.service", "error.unknown", "error.body",
@@ -70,17 +72,31 @@ class Evidence:
         found = {}
         for name, seen in self._values.items():
             if len(seen) > 1:
-                found[name] = f"seen were {' and '.join(sorted(map(str, seen)))}: it is not the same everywhere"
+                found[name] = (
+                    f"seen were {' and '.join(sorted(map(str, seen)))}: it is not the same everywhere"
+                )
             elif not seen:
                 switch = SWITCHES[name]
                 found[name] = f"never seen: {switch.needed}" if switch.seen == "never" else switch.needed
         return found
 
     def statements(self) -> dict[str, str]:
-        return {name: CONTRADICTED if False in said else HOLDS if said else NOT_SEEN for name, said in self._said.items()}
+        return {
+            name: CONTRADICTED if False in said else HOLDS if said else NOT_SEEN
+            for name, said in self._said.items()
+        }
 
-    def form(self, what: str, status: int | None, envelope: str = "", items: t.Sequence[t.Any] = (), count: int | None = None) -> None:
-        """Keep how something was answered: its status, its envelope, the members of its items, and about how many items there were."""
+    def form(
+        self,
+        what: str,
+        status: int | None,
+        envelope: str = "",
+        items: t.Sequence[t.Any] = (),
+        count: int | None = None,
+    ) -> None:
+        """Keep how something was answered: its status, its envelope, the members of its items, and about how
+        many items there were.
+        """
         form: dict[str, t.Any] = {"status": status if status is not None else "no answer"}
         if envelope:
             form["envelope"] = envelope
@@ -97,7 +113,9 @@ def about(count: int) -> str:
 
 
 def members(items: t.Sequence[t.Any]) -> dict[str, str]:
-    """The names of members and the kinds of their values, over all items; what looks like no name of a member is counted."""
+    """The names of members and the kinds of their values, over all items; what looks like no name of a member
+    is counted.
+    """
     kinds: dict[str, set[str]] = {}
     others = set()
     for item in items:
@@ -119,7 +137,13 @@ def members(items: t.Sequence[t.Any]) -> dict[str, str]:
 def _kind(value: t.Any) -> str:
     if value is None:
         return "null"
-    for kind, word in ((bool, "true or false"), (str, "text"), ((int, float), "number"), (list, "list"), (dict, "object")):
+    for kind, word in (
+        (bool, "true or false"),
+        (str, "text"),
+        ((int, float), "number"),
+        (list, "list"),
+        (dict, "object"),
+    ):
         if isinstance(value, kind):
             return word
     return "other"

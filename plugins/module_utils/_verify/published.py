@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 from .._data_sources.types import TYPES
@@ -18,8 +19,14 @@ MEMBERS = REQUIRED | {
 # What a collector shows besides, and list items alone (docs/api.md: list.count).
 COLLECTORS = frozenset({"detectionMethod", "fileType", "apiUrl"})
 COUNT = "repositoriesCount"
-# What only the schemas know, and what only tenants have that mirror what was sent (docs/api.md: instance.hidden, instance.older).
-TELLS_PUBLISHED = frozenset({"typeCategory", "uniqueIdentifier", "scanTypes", "statusDetails", "instanceVersion", "tenantId"}) | COLLECTORS
+# What only the schemas know, and what only tenants have that mirror what was sent (docs/api.md:
+# instance.hidden, instance.older).
+TELLS_PUBLISHED = (
+    frozenset(
+        {"typeCategory", "uniqueIdentifier", "scanTypes", "statusDetails", "instanceVersion", "tenantId"}
+    )
+    | COLLECTORS
+)
 TELLS_MIRRORED = frozenset({"name", "displayName", "uniqueProperties", "externalProjects"})
 DATES, DATES_OLDER = ("creationDate", "lastUpdateDate"), ("createdAt", "updatedAt")
 NOT_PREVIOUS = frozenset({"scanTypes", "statusDetails", "tenantId", "transporter"})
@@ -31,7 +38,9 @@ SELECTIONS = ("CURRENT_STATE", "CURRENT_STATE_AND_FUTURE", "CURRENT_STATE_PENDIN
 WORKING = {"CONNECTED": "published", "COMPLETED": "older"}
 SETTLING = {"TEMPORARY": "published", "IN_PROGRESS": "older"}
 # Types that are always at a host of their own, which an instance then has to name.
-HOSTED = frozenset(name for name, kind in TYPES.items() if kind.hosting == "self_hosted" and "hostname" in kind.inputs)
+HOSTED = frozenset(
+    name for name, kind in TYPES.items() if kind.hosting == "self_hosted" and "hostname" in kind.inputs
+)
 
 TOKEN, TOKEN_ID = "webhookAuthKey", "webhookAuthKeyId"
 CATEGORY_WORDS = {"published": "vcs-integrations", "guide": "DEFAULT"}

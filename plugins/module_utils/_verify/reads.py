@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import re
@@ -25,7 +26,8 @@ from .evidence import Evidence
 
 # No tenant has it, but it has the form of an id.
 UNKNOWN_ID = "0" * 24
-# Data sources that are read by id, and the words among settings whose values a tenant may mask, whoever wrote its rule.
+# Data sources that are read by id, and the words among settings whose values a tenant may mask, whoever wrote
+# its rule.
 MOST_READ = 3
 _MASKED_FOR_SURE = re.compile(r"secret|token|password$", re.IGNORECASE)
 PAGE = 100
@@ -98,7 +100,9 @@ def _list(asking: Asking) -> tuple[list[Raw] | None, ApiError | None]:
             seen.says("previous.path", True)
             seen.says("previous.404", True)
     envelope, items = unwrap(listed.body, "bare") if listed.fine else (None, None)
-    if not isinstance(items, list) or not all(isinstance(item, dict) and item.get("id") not in (None, "") for item in items):
+    if not isinstance(items, list) or not all(
+        isinstance(item, dict) and item.get("id") not in (None, "") for item in items
+    ):
         seen.form("list", listed.status, "" if not listed.fine else "of no known form")
         if listed.status == 402:
             seen.see("licensed", False)
@@ -123,11 +127,19 @@ def _list(asking: Asking) -> tuple[list[Raw] | None, ApiError | None]:
 
 def _unknown_list() -> ApiError:
     hint = "Is api_url the API URL of a tenant (https://api-...)?"
-    return ApiError("verify the tenant", method="GET", path=INSTANCES, status=200, words="the answer is of no known form", hint=hint)
+    return ApiError(
+        "verify the tenant",
+        method="GET",
+        path=INSTANCES,
+        status=200,
+        words="the answer is of no known form",
+        hint=hint,
+    )
 
 
 def _worth_reading(listed: list[Raw]) -> list[Raw]:
     """A few that tell much: with repositories, a collector, one at a host of its own, then any."""
+
     def tells(*which: t.Callable[[Raw], t.Any]) -> list[Raw]:
         return [next((item for item in ordered if one(item)), {}) for one in which]
 
@@ -170,8 +182,10 @@ def whole(seen: Evidence, one: Raw, *, previous: bool) -> None:
     names, collector = set(one), one.get("type") == "COLLECTOR"
     words(seen, one)
     known = p.MEMBERS | (p.COLLECTORS if collector else frozenset())
-    seen.says("instance.members" if not previous else "previous.members",
-              p.REQUIRED <= names <= known if not previous else not names & p.NOT_PREVIOUS)
+    seen.says(
+        "instance.members" if not previous else "previous.members",
+        p.REQUIRED <= names <= known if not previous else not names & p.NOT_PREVIOUS,
+    )
     mirrored, published = bool(names & p.TELLS_MIRRORED), bool(names & p.TELLS_PUBLISHED)
     seen.says("instance.hidden", not mirrored)
     older = names & (p.TELLS_MIRRORED | set(p.DATES_OLDER))
@@ -189,7 +203,10 @@ def whole(seen: Evidence, one: Raw, *, previous: bool) -> None:
         seen.says("list.count", False)
     details = one.get("statusDetails")
     if isinstance(details, dict) and details:
-        seen.says("instance.details", all(isinstance(d, dict) and d.get("status") in ("VALID", "INVALID") for d in details.values()))
+        seen.says(
+            "instance.details",
+            all(isinstance(d, dict) and d.get("status") in ("VALID", "INVALID") for d in details.values()),
+        )
     state = one.get("state")
     if isinstance(state, list) and state:
         seen.says("instance.state", all(isinstance(name, str) and "/" in name for name in state))
@@ -197,10 +214,17 @@ def whole(seen: Evidence, one: Raw, *, previous: bool) -> None:
 
 def words(seen: Evidence, item: Raw) -> None:
     """The words and the forms of what a data source shows, in the list or by itself."""
-    status, kind, selection, identifier = item.get("status"), item.get("type"), item.get("selectionType"), str(item.get("id"))
+    status, kind, selection, identifier = (
+        item.get("status"),
+        item.get("type"),
+        item.get("selectionType"),
+        str(item.get("id")),
+    )
     if status is not None:
         seen.says("instance.status", status in STATUSES)
-        seen.see("status_words", p.SETTLING.get(str(status)) or ("published" if status == "CONNECTED" else None))
+        seen.see(
+            "status_words", p.SETTLING.get(str(status)) or ("published" if status == "CONNECTED" else None)
+        )
     if kind is not None and kind not in TYPES:
         seen.says("instance.types", True)
     if selection is not None:
@@ -209,7 +233,14 @@ def words(seen: Evidence, item: Raw) -> None:
     if bool(dates) != bool(older):
         seen.see("timestamps", "dates" if dates else "at")
     if kind == "COLLECTOR":
-        seen.see("ids", "col_" if identifier.startswith("col_") else "hex24" if re.fullmatch("[0-9a-f]{24}", identifier) else None)
+        seen.see(
+            "ids",
+            "col_"
+            if identifier.startswith("col_")
+            else "hex24"
+            if re.fullmatch("[0-9a-f]{24}", identifier)
+            else None,
+        )
 
 
 def _mirrored(seen: Evidence, one: Raw, collector: bool) -> None:
@@ -223,7 +254,9 @@ def _mirrored(seen: Evidence, one: Raw, collector: bool) -> None:
         seen.see("name_shown", "unique_properties")
     if properties is None:
         # A collector and what has a name have settings, shown or not.
-        seen.see("unique_properties", "hidden" if collector or "name" in one or "displayName" in one else None)
+        seen.see(
+            "unique_properties", "hidden" if collector or "name" in one or "displayName" in one else None
+        )
     for masked, name in secrets_among(inside):
         if masked:
             seen.see("unique_properties", "masked")
@@ -307,14 +340,20 @@ def _type_filter(asking: Asking, instances: list[Raw]) -> None:
     if kind is None:
         return
     found: dict[str, bool | None] = {}
-    for spelling, word in (("hyphens", kind.lower().replace("_", "-")), ("upper", kind), ("lower", kind.lower())):
+    for spelling, word in (
+        ("hyphens", kind.lower().replace("_", "-")),
+        ("upper", kind),
+        ("lower", kind.lower()),
+    ):
         reply = asking.get(asking.instances, {"type": word})
         _envelope, items = unwrap(reply.body, "bare") if reply.fine else (None, None)
         if not (isinstance(items, list) or reply.status in (400, 422)):
             return
         found[spelling] = bool(items) if isinstance(items, list) else None
     taken = {spelling for spelling, some in found.items() if some}
-    case = {("hyphens",): "hyphens", ("upper",): "upper", ("lower",): "lower", ("lower", "upper"): "any"}.get(tuple(sorted(taken)))
+    case = {("hyphens",): "hyphens", ("upper",): "upper", ("lower",): "lower", ("lower", "upper"): "any"}.get(
+        tuple(sorted(taken))
+    )
     if case is None:
         return
     asking.evidence.see("type_filter_case", case)
@@ -326,7 +365,10 @@ def _type_filter(asking: Asking, instances: list[Raw]) -> None:
 
 
 def _category_filter(asking: Asking) -> None:
-    taken = {source: asking.get(asking.instances, {"type_category": word}) for source, word in p.CATEGORY_WORDS.items()}
+    taken = {
+        source: asking.get(asking.instances, {"type_category": word})
+        for source, word in p.CATEGORY_WORDS.items()
+    }
     fine = [source for source, reply in taken.items() if reply.fine]
     if len(fine) == 1 and all(reply.fine or reply.status in (400, 422) for reply in taken.values()):
         asking.evidence.see("category_filter", fine[0])

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import json
@@ -23,21 +24,32 @@ from .writes import write
 FORMAT = 1
 _HEAD = (
     "# How a tenant of Cortex Cloud Application Security answers, as cortex_cloud.appsec.verify saw it.\n"
-    "# It holds no name, id, host, repository or key. docs/verify.md of the collection says what it is good for.\n"
+    "# It holds no name, id, host, repository or key. docs/verify.md of the collection says what it is good "
+    "for.\n"
 )
 
 
 def verify(
-    api: Api, *, report: str | None, may_write: bool, repository_url: str | None, check_mode: bool, version: str
+    api: Api,
+    *,
+    report: str | None,
+    may_write: bool,
+    repository_url: str | None,
+    check_mode: bool,
+    version: str,
 ) -> dict[str, t.Any]:
     """Ask the tenant; the result of the module tenant_verify.
 
-    report: the file that the profile is written to, None for none. may_write: whether one collector may be made and deleted again.
-    Raises ApiError where no tenant answers, or it lets nothing be read, and keeps no report then; InputError for a report that cannot
-    be written. A failure while the collector is looked at, or deleted, comes with the profile of what was seen.
+    report: the file that the profile is written to, None for none. may_write: whether one collector may be
+    made and deleted again. Raises ApiError where no tenant answers, or it lets nothing be read, and keeps no
+    report then; InputError for a report that cannot be written. A failure while the collector is looked at,
+    or deleted, comes with the profile of what was seen.
     """
     if repository_url and not may_write:
-        raise InputError("verify_repository_url is given without verify_write: an upload needs a collector. Nothing was sent.")
+        raise InputError(
+            "verify_repository_url is given without verify_write: an upload needs a collector. Nothing was "
+            "sent."
+        )
     if report:
         _keep(report, None)
     evidence = Evidence()
@@ -75,8 +87,15 @@ def verify(
     return {**result, **failure.as_result()} if failure else result
 
 
-def _profile(evidence: Evidence, requests: int, seconds: float, *, wrote: bool, version: str) -> dict[str, t.Any]:
-    asked = {"requests": requests, "most_requests": MOST_REQUESTS, "seconds": seconds, "with_verify_write": wrote}
+def _profile(
+    evidence: Evidence, requests: int, seconds: float, *, wrote: bool, version: str
+) -> dict[str, t.Any]:
+    asked = {
+        "requests": requests,
+        "most_requests": MOST_REQUESTS,
+        "seconds": seconds,
+        "with_verify_write": wrote,
+    }
     return {
         "profile": FORMAT,
         "collection": version,
@@ -89,11 +108,15 @@ def _profile(evidence: Evidence, requests: int, seconds: float, *, wrote: bool, 
 
 
 def as_yaml(tree: dict[str, t.Any], indent: str = "") -> str:
-    """A tree of texts, numbers and booleans as YAML. Written here: the host that runs a module need not have a library for it."""
+    """A tree of texts, numbers and booleans as YAML. Written here: the host that runs a module need not have
+    a library for it.
+    """
     lines = []
     for key, value in tree.items():
         if isinstance(value, dict) and value:
-            lines.append(f"{indent}{json.dumps(key) if not key.replace('.', '').replace('_', '').isalnum() else key}:\n")
+            lines.append(
+                f"{indent}{json.dumps(key) if not key.replace('.', '').replace('_', '').isalnum() else key}:\n"
+            )
             lines.append(as_yaml(value, f"{indent}  "))
         else:
             lines.append(f"{indent}{key}: {json.dumps(value, ensure_ascii=False)}\n")

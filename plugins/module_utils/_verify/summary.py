@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import typing as t
@@ -34,7 +35,10 @@ def summary(profile: Profile, *, may_write: bool, check_mode: bool, listed: bool
         lines.append(f"docs/api.md  is contradicted in {', '.join(contradicted)}")
     if not may_write:
         hidden = sum(name not in known for name, switch in SWITCHES.items() if switch.seen == WRITE)
-        lines.append(f"more         {hidden} more switches can be seen with verify_write: true, which makes one collector and deletes it")
+        lines.append(
+            f"more         {hidden} more switches can be seen with verify_write: true, which makes one "
+            f"collector and deletes it"
+        )
     elif check_mode:
         lines.append("more         in check mode nothing was written")
     elif switches["generation"] == "previous":
@@ -67,7 +71,9 @@ def _works(profile: Profile, listed: bool) -> t.Iterator[str]:
 
 
 def _different(known: dict[str, t.Any]) -> t.Iterator[str]:
-    """What was seen to be otherwise than published: with the option that matters then, and the rest on one line."""
+    """What was seen to be otherwise than published: with the option that matters then, and the rest on one
+    line.
+    """
     seen = {name: value for name, value in known.items() if value != SWITCHES[name].expected}
     for name, value in seen.items():
         if SWITCHES[name].option:

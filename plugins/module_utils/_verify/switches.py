@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -23,8 +24,9 @@ _LIMIT = "verify keeps within the limit and does not look for it"
 class Switch:
     """seen: READ, WRITE or NEVER. needed: what it takes to see it, or why it is never seen.
 
-    expected: the published value. option: which option of the collection matters, and how, where another value was seen; "" when the
-    collection copes with each value by itself. about: what the switch is, in a few words.
+    expected: the published value. option: which option of the collection matters, and how, where another
+    value was seen; "" when the collection copes with each value by itself. about: what the switch is, in a
+    few words.
     """
 
     seen: str
@@ -38,7 +40,8 @@ SWITCHES: dict[str, Switch] = {
     "certificate": Switch(READ, "a connection over HTTPS whose certificate is checked", "valid", "the certificate"),
     "generation": Switch(
         READ, "a key that may list data sources", "current", "the generation of the API",
-        "nothing can be created through the API: connect data sources in the console, then list them without credentials",
+        "nothing can be created through the API: connect data sources in the console, then list them without "
+        "credentials",
     ),
     "clock_offset": Switch(NEVER, "the clocks are compared, but only to a second", 0.0, "the clock"),
     "clock_skew": Switch(NEVER, "it would take signatures that are wrong on purpose", 300.0, "how old a signature may be"),
@@ -88,12 +91,14 @@ SWITCHES: dict[str, Switch] = {
     "self_registering": Switch(NEVER, _OTHERS, "refuse", "the creation of a type that registers itself"),
     "consent": Switch(NEVER, _OTHERS, "given", "consent in a browser"),
     "token_names": Switch(WRITE, _WRITE, "webhook", "the names of a collector's token",
-                          "a token under unknown names is written whole to credentials_file: take it from there"),
+                          "a token under unknown names is written whole to credentials_file: take it from "
+                          "there"),
     "settle": Switch(WRITE, f"{_WRITE}, and a collector that is set up within three reads", 0, "how long a creation takes to settle",
                      "set wait and wait_timeout where a later task needs the data source to work"),
     "initial_selection": Switch(NEVER, _OTHERS, "nothing", "what a new data source selects"),
     "put_omitted": Switch(WRITE, _WRITE, "keep", "what an update leaves out",
-                          "an update that another client makes without unique_properties loses them; this collection sends what it knows"),
+                          "an update that another client makes without unique_properties loses them; this "
+                          "collection sends what it knows"),
     "put_body": Switch(WRITE, _WRITE, "full", "the answer to an update"),
     "unique_properties_put": Switch(WRITE, f"{_WRITE} where an update with some of the settings is taken", "replace",
                                     "settings in an update", "a setting that is left out of unique_properties stays"),
@@ -102,7 +107,8 @@ SWITCHES: dict[str, Switch] = {
     "delete_status": Switch(WRITE, _WRITE, 204, "the status of a deletion"),
     "repositories_page": Switch(READ, "more repositories than a page has", 70, "how many repositories are shown unasked"),
     "offset": Switch(READ, "two repositories", "honoured", "paging through repositories",
-                     "the list of repositories may be incomplete: use search, and rely on nothing that is missing in it"),
+                     "the list of repositories may be incomplete: use search, and rely on nothing that is "
+                     "missing in it"),
     "uploads": Switch(NEVER, "what a second upload replaces shows only in the console", "additive", "a second upload"),
     "upload_status": Switch(WRITE, _UPLOAD, 201, "the status of an upload"),
     "upload_body": Switch(WRITE, _UPLOAD, "published", "the answer to an upload"),

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import json
@@ -29,7 +30,9 @@ FINDINGS = 2
 
 
 def write(asking: Asking, repository_url: str | None) -> None:
-    """Make one collector, look at what becomes of it, and delete it. Raises PartlyDone when it may still be there."""
+    """Make one collector, look at what becomes of it, and delete it. Raises PartlyDone when it may still be
+    there.
+    """
     collector = _Collector(asking)
     failed = False
     try:
@@ -93,7 +96,9 @@ class _Collector:
         words(seen, {**one, "type": "COLLECTOR"})
 
     def _look_for_it(self) -> None:
-        """The creation may have been carried out all the same: take what bears its name for it, which is random."""
+        """The creation may have been carried out all the same: take what bears its name for it, which is
+        random.
+        """
         self.asking.reserve(0)
         listed = self.asking.get(INSTANCES)
         _envelope, items = unwrap(listed.body, "bare") if listed.fine else (None, None)
@@ -101,7 +106,8 @@ class _Collector:
         self.id = str(found[0].get("id") or "") if found else ""
         if not found:
             raise PartlyDone(
-                f"a collector with the name {self.name} may have been made, and the tenant's list does not show that name",
+                f"a collector with the name {self.name} may have been made, and the tenant's list does not "
+                f"show that name",
                 how="Look for it in the console, and delete it there.",
             )
 
@@ -131,7 +137,10 @@ class _Collector:
         self.seen.says("get.root", unwrap(self.shown, "root")[0] == self.seen.value("item_envelope"))
         identifier = self.shown.get("uniqueIdentifier")
         if self.seen.value("fields") == "published":
-            self.seen.see("identifier_given", "none" if identifier is None else "other" if identifier == f"{self.name}-1" else None)
+            self.seen.see(
+                "identifier_given",
+                "none" if identifier is None else "other" if identifier == f"{self.name}-1" else None,
+            )
             self.seen.says("instance.identifier", identifier == self.name)
         token = find_credentials(self.shown)
         if self.seen.value("token_names") == "webhook" and token:
@@ -146,12 +155,18 @@ class _Collector:
         seen = self.seen
         try:
             answer = self.asking.api.upload_sarif(
-                json.dumps(sarif_report()).encode(), collector_id=self.id, token=token, query={"repository_url": repository_url}
+                json.dumps(sarif_report()).encode(),
+                collector_id=self.id,
+                token=token,
+                query={"repository_url": repository_url},
             )
         except ApiError as exc:
             seen.form("upload", exc.status)
             if exc.status and exc.status < 300:
-                seen.see("upload_page", "error" if exc.words.startswith("but the answer names an error") else "login")
+                seen.see(
+                    "upload_page",
+                    "error" if exc.words.startswith("but the answer names an error") else "login",
+                )
             elif exc.status == 400:
                 seen.says("upload.400", all(word in exc.words for word in ("status ", "errorCode ")))
             return
@@ -162,10 +177,22 @@ class _Collector:
         taken = _findings(body.get("message"))
         said = body.get("status")
         published = said in ("INGESTED", "PARTIALLY_VALID") and taken is not None
-        seen.see("upload_body", "published" if published else "empty_object" if not body else "status" if said == "ACCEPTED" else None)
+        seen.see(
+            "upload_body",
+            "published"
+            if published
+            else "empty_object"
+            if not body
+            else "status"
+            if said == "ACCEPTED"
+            else None,
+        )
         if published:
             whole_set = taken == FINDINGS
-            seen.see("ingestion", ("all" if whole_set else "fewer") if said == "INGESTED" else None if whole_set else "some")
+            seen.see(
+                "ingestion",
+                ("all" if whole_set else "fewer") if said == "INGESTED" else None if whole_set else "some",
+            )
         for statement in ("upload.call", "upload.query", *(["upload.token"] if token else [])):
             seen.says(statement, True)
         seen.says("upload.201", published and answer.status == 201)
@@ -188,7 +215,15 @@ class _Collector:
         self.seen.form("update", reply.status, _envelope or "", [one] if isinstance(one, dict) else ())
         if not reply.fine:
             return
-        body = "full" if isinstance(one, dict) else "empty_object" if reply.body == {} else "none" if reply.body is None else None
+        body = (
+            "full"
+            if isinstance(one, dict)
+            else "empty_object"
+            if reply.body == {}
+            else "none"
+            if reply.body is None
+            else None
+        )
         self.seen.see("put_body", body)
         self.seen.says("update.200", body == "full" and reply.status == 200)
         shown = self._read().get("uniqueIdentifier")
@@ -204,7 +239,9 @@ class _Collector:
         self._read()
         if self.shown:
             after = self._settings()
-            self.seen.see("unique_properties_put", "merge" if after == before else "replace" if not after else None)
+            self.seen.see(
+                "unique_properties_put", "merge" if after == before else "replace" if not after else None
+            )
 
     def _without_settings(self) -> None:
         before = self._settings()
@@ -224,7 +261,9 @@ class _Collector:
     # -- the end
 
     def delete(self) -> None:
-        """Take it away. The guide's short path comes first: only then does it show which of the two paths the tenant has."""
+        """Take it away. The guide's short path comes first: only then does it show which of the two paths the
+        tenant has.
+        """
         if not self.id:
             return
         try:
@@ -239,7 +278,9 @@ class _Collector:
         first = self.asking.send("DELETE", short)
         if first.fine:
             second = self.asking.send("DELETE", path)
-            self.seen.see("delete_path", "short" if second.status == 405 else "both" if second.status == 404 else None)
+            self.seen.see(
+                "delete_path", "short" if second.status == 405 else "both" if second.status == 404 else None
+            )
             self.seen.says("delete.path", {405: False, 404: True}.get(second.status or 0))
         else:
             second = self.asking.send("DELETE", path)
@@ -260,7 +301,9 @@ class _Collector:
 
     def _left(self, cause: CortexError | None) -> PartlyDone:
         return PartlyDone(
-            f"the collector {self.name} (id {self.id}) was made and could not be deleted", cause, how="Delete it in the console."
+            f"the collector {self.name} (id {self.id}) was made and could not be deleted",
+            cause,
+            how="Delete it in the console.",
         )
 
 
@@ -296,7 +339,15 @@ def sarif_report() -> Raw:
     def result(line: int) -> Raw:
         where = {"artifactLocation": {"uri": "cortex-cloud-appsec-verify.txt"}, "region": {"startLine": line}}
         text = "Made by cortex_cloud.appsec.verify to see how uploads are answered; it can be dismissed."
-        return {"ruleId": rule, "level": "note", "message": {"text": text}, "locations": [{"physicalLocation": where}]}
+        return {
+            "ruleId": rule,
+            "level": "note",
+            "message": {"text": text},
+            "locations": [{"physicalLocation": where}],
+        }
 
-    run = {"tool": {"driver": {"name": rule, "rules": [{"id": rule}]}}, "results": [result(line) for line in (1, FINDINGS)]}
+    run = {
+        "tool": {"driver": {"name": rule, "rules": [{"id": rule}]}},
+        "results": [result(line) for line in (1, FINDINGS)],
+    }
     return {"version": "2.1.0", "runs": [run]}

@@ -16,7 +16,10 @@ from typing import Any
 import yaml
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._admitted import parsed
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import baseline_fault, point_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import (
+    baseline_fault,
+    point_of,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_lists import read_names
 
@@ -35,7 +38,9 @@ def _content(path: str, variable: str) -> bytes:
         with open(absolute(path), "rb") as file:
             return file.read()
     except OSError as exc:
-        raise InputError(f"{variable} {path} cannot be read: {exc.strerror} (looked for {absolute(path)}).") from None
+        raise InputError(
+            f"{variable} {path} cannot be read: {exc.strerror} (looked for {absolute(path)})."
+        ) from None
 
 
 def origin_of(path: str, count: int, variable: str) -> dict[str, Any]:
@@ -62,7 +67,9 @@ _Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_yaml_ti
 
 
 def _list_of(content: bytes, path: str, variable: str) -> tuple[list[Any], list[int]]:
-    """The list in a YAML or JSON file, alone or as the one value of a dictionary, and the line of each entry. Raises InputError."""
+    """The list in a YAML or JSON file, alone or as the one value of a dictionary, and the line of each entry.
+    Raises InputError.
+    """
     try:
         loader = _Loader(content)  # JSON is read as YAML too
         node = loader.get_single_node()
@@ -81,13 +88,21 @@ def _list_of(content: bytes, path: str, variable: str) -> tuple[list[Any], list[
 
 
 def read_repositories(given: Any) -> Read:
-    """The names or URLs of repositories, from a list or a file: CSV, JSON, YAML or one in each line. Raises InputError."""
-    names, content = read_names(given if isinstance(given, (list, tuple)) else str(given), "audit_repositories", urls=True)
-    return names, {"given": "in the variables", "entries": len(names)} if content is None else _origin(str(given), content, len(names))
+    """The names or URLs of repositories, from a list or a file: CSV, JSON, YAML or one in each line. Raises
+    InputError.
+    """
+    names, content = read_names(
+        given if isinstance(given, (list, tuple)) else str(given), "audit_repositories", urls=True
+    )
+    return names, {"given": "in the variables", "entries": len(names)} if content is None else _origin(
+        str(given), content, len(names)
+    )
 
 
 def read_exceptions(given: Any) -> tuple[list[Any], list[int], dict[str, Any]]:
-    """The entries of exceptions, from a list or a YAML file, and in the file the line of each. Raises InputError."""
+    """The entries of exceptions, from a list or a YAML file, and in the file the line of each. Raises
+    InputError.
+    """
     if isinstance(given, (list, tuple)):
         return list(given), [], {"given": "in the variables", "entries": len(given)}
     path = str(given)
@@ -97,7 +112,9 @@ def read_exceptions(given: Any) -> tuple[list[Any], list[int], dict[str, Any]]:
 
 
 def read_receipts(folder: str) -> tuple[list[dict[str, Any]], list[tuple[str, str]], dict[str, Any]]:
-    """The receipts in a folder and its sub-folders, each with its C(file); those that are none, with why. Raises InputError."""
+    """The receipts in a folder and its sub-folders, each with its C(file); those that are none, with why.
+    Raises InputError.
+    """
     top = absolute(folder)
     if not os.path.isdir(top):
         raise InputError(f"audit_receipts_dir {folder} is no folder (looked for {top}).")
@@ -128,7 +145,8 @@ def read_receipts(folder: str) -> tuple[list[dict[str, Any]], list[tuple[str, st
 
 @dataclasses.dataclass
 class Earlier:
-    """Earlier reports of one tenant. baseline: the newest one. history: point_of of each, the oldest first. notes: what is to be said.
+    """Earlier reports of one tenant. baseline: the newest one. history: point_of of each, the oldest first.
+    notes: what is to be said.
 
     unreadable: (file, why). origin: of the baseline, for the reader of the report.
     """
@@ -141,10 +159,11 @@ class Earlier:
 
 
 def read_earlier(path: str, tenant: str, host_folder: str, before: str, own_folder: str) -> Earlier:
-    """The earlier reports in a file, or in a folder: HOST/report.json, and */HOST/report.json, as evidence/2026-11/localhost/report.json.
+    """The earlier reports in a file, or in a folder: HOST/report.json, and */HOST/report.json, as
+    evidence/2026-11/localhost/report.json.
 
-    Of a folder those count that were made before this audit (before: its time) and that are of this tenant; not the one in own_folder,
-    which this audit is going to replace.
+    Of a folder those count that were made before this audit (before: its time) and that are of this tenant;
+    not the one in own_folder, which this audit is going to replace.
     """
     found, others, reports = Earlier(), 0, []
     folder = os.path.isdir(absolute(path))
@@ -154,7 +173,9 @@ def read_earlier(path: str, tenant: str, host_folder: str, before: str, own_fold
         if folder and place == own:
             continue
         if not os.path.exists(place):
-            found.notes.append(f"The baseline {path} does not exist: changes are not shown. A first audit has none.")
+            found.notes.append(
+                f"The baseline {path} does not exist: changes are not shown. A first audit has none."
+            )
             return found
         content, digest, fault = _report(place)
         if folder and not fault and isinstance(content, dict) and str(content.get("tenant")) != tenant:

@@ -29,13 +29,27 @@ CHUNK = 500
 
 def render_report(report: dict[str, Any]) -> str:
     findings = [
-        {"kind": kind, "about": about, "fails": kind in report["fail_on"], **counts, "groups": _groups(report["findings"], kind)}
+        {
+            "kind": kind,
+            "about": about,
+            "fails": kind in report["fail_on"],
+            **counts,
+            "groups": _groups(report["findings"], kind),
+        }
         for kind, about in KINDS.items()
         if (counts := report["counts"][kind])["open"] or counts["excused"]
     ]
     findings.sort(key=lambda f: (not f["open"], not (f["fails"] and f["open"])))
     covered = list(_covered((report["repositories"] or {}).get("items", [])))
-    return _render("report.html.j2", report=report, findings=findings, covered=covered, kinds=KINDS, chunks=_chunks, lines=_lines)
+    return _render(
+        "report.html.j2",
+        report=report,
+        findings=findings,
+        covered=covered,
+        kinds=KINDS,
+        chunks=_chunks,
+        lines=_lines,
+    )
 
 
 def render_fleet(fleet: dict[str, Any]) -> str:
@@ -43,7 +57,8 @@ def render_fleet(fleet: dict[str, Any]) -> str:
 
 
 def _lines(history: list[dict[str, Any]], width: int, height: int) -> list[dict[str, Any]]:
-    """Coverage over time: for each line its word, its points in a picture of this size with their percentages, and the last of them.
+    """Coverage over time: for each line its word, its points in a picture of this size with their
+    percentages, and the last of them.
 
     Empty where there are not two reports with a list of repositories, or where their times cannot be read.
     """
@@ -109,7 +124,8 @@ def _hash(text: str) -> str:
 
 def _render(name: str, **content: Any) -> str:
     style, script = _file("report.css"), _file("report.js")
-    # Only this style and this script may take effect, and nothing may be fetched: also not by what a tenant put into a name.
+    # Only this style and this script may take effect, and nothing may be fetched: also not by what a tenant
+    # put into a name.
     policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
     environment = jinja2.Environment(
         autoescape=True,

@@ -14,9 +14,11 @@ DOCUMENTATION = r"""
 ---
 short_description: Watch the data sources and repositories of a Cortex Cloud tenant
 description:
-  - Looks at the tenant every few minutes and makes an event of what happened since the last look, once. It only reads.
+  - Looks at the tenant every few minutes and makes an event of what happened since the last look, once. It
+    only reads.
   - Where looking would take more than a tenth of the request budget, it looks less often.
-  - The connection is given as in the modules of this collection, or by their environment variables. No secret is in an event.
+  - The connection is given as in the modules of this collection, or by their environment variables. No secret
+    is in an event.
 options:
   api_url:
     description: API URL of the tenant, or E(CORTEXCLOUD_API_URL).
@@ -58,8 +60,9 @@ options:
     type: str
   rate_limit_url:
     description:
-      - Valkey or Redis server of the budget of machines that share no folder, or E(CORTEXCLOUD_RATE_LIMIT_URL), or the file that
-        E(CORTEXCLOUD_RATE_LIMIT_URL_FILE) names. Needs the Python library C(redis).
+      - Valkey or Redis server of the budget of machines that share no folder, or
+        E(CORTEXCLOUD_RATE_LIMIT_URL), or the file that E(CORTEXCLOUD_RATE_LIMIT_URL_FILE) names. Needs the
+        Python library C(redis).
     type: str
   interval:
     description: Seconds from one look to the next.
@@ -89,18 +92,30 @@ EXAMPLES = r"""
 
 def _find_collection() -> None:
     """ansible-rulebook runs this file by its path and knows no collections: the folder they are in is added."""
-    root = next((str(folder.parent) for folder in Path(__file__).absolute().parents if folder.name == "ansible_collections"), None)
+    root = next(
+        (
+            str(folder.parent)
+            for folder in Path(__file__).absolute().parents
+            if folder.name == "ansible_collections"
+        ),
+        None,
+    )
     if root and root not in sys.path:
         sys.path.append(root)
 
 
 async def main(queue: asyncio.Queue[Any], args: dict[str, Any]) -> None:
-    """Put events into the queue until it is cancelled. Raises an error of one line for arguments that cannot be meant."""
+    """Put events into the queue until it is cancelled. Raises an error of one line for arguments that cannot
+    be meant.
+    """
     _find_collection()
     from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _events
     from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
     from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import Client
-    from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import Redactor, secrets_in
+    from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import (
+        Redactor,
+        secrets_in,
+    )
 
     interval = _events.number(300 if args.get("interval") is None else args["interval"], "interval")
     connection = _events.connection_from(args)

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import collections
@@ -27,7 +28,8 @@ _BLOCK = 1 << 20
 
 _make_encoder = getattr(json.encoder, "c_make_encoder", None)
 if _make_encoder is not None:
-    # As json.dumps, but made once, and without its bookkeeping of circular references, which what was parsed from JSON cannot have.
+    # As json.dumps, but made once, and without its bookkeeping of circular references, which what was parsed
+    # from JSON cannot have.
     _encoder = _make_encoder(None, None, json.encoder.encode_basestring, None, ":", ",", False, False, False)
 
     def json_bytes(value: t.Any) -> bytes:
@@ -42,7 +44,9 @@ else:
 
 
 class Document:
-    """One document, put together from the spool when it is needed: a text for each piece, or the results (batch, first, last) of a run."""
+    """One document, put together from the spool when it is needed: a text for each piece, or the results
+    (batch, first, last) of a run.
+    """
 
     def __init__(self, spool: Spool, pieces: list[bytes | tuple[Batch, int, int]]) -> None:
         self._spool, self._pieces = spool, pieces
@@ -67,7 +71,9 @@ class Document:
                 yield (b"," if number else b"") + self._spool.read(start, end - start - 1)
 
     def verify(self, limit: int) -> None:
-        """Hold what will be sent against the collector's demands, from its bytes. Raises RuntimeError: it would be our fault."""
+        """Hold what will be sent against the collector's demands, from its bytes. Raises RuntimeError: it
+        would be our fault.
+        """
         frame = json.loads(b"".join(piece for piece in self._pieces if isinstance(piece, bytes)))
         batches = [piece for piece in self._pieces if isinstance(piece, tuple)]
         if self.size > limit or len(batches) != len(frame["runs"]) or frame["version"] != "2.1.0":
@@ -85,7 +91,9 @@ _Made = t.Tuple[Document, "collections.Counter[str]"]  # noqa: UP006 (evaluated 
 
 
 class Packer:
-    """Takes the prepared results of one file and makes documents of them. limit: bytes. split: whether several may be made."""
+    """Takes the prepared results of one file and makes documents of them. limit: bytes. split: whether
+    several may be made.
+    """
 
     def __init__(self, spool: Spool, split: bool, limit: int = LIMIT) -> None:
         self.spool, self.split, self.limit = spool, split, limit
@@ -94,12 +102,16 @@ class Packer:
         self.warnings: list[str] = []
 
     def add(self, run: int, result: Raw, rule: int, path: str) -> None:
-        """Keep a result. rule: the position of its rule in the shell of its run. path: the file that it is about."""
+        """Keep a result. rule: the position of its rule in the shell of its run. path: the file that it is
+        about.
+        """
         content = json_bytes(result) + b","
         self.batches[run].add(self.spool.add(content), len(content) - 1, rule, path, result["level"])
 
     def documents(self, outcome: Normalised) -> list[_Made]:
-        """What to send, with its results by level; empty when there is nothing. Raises InputError when it does not fit."""
+        """What to send, with its results by level; empty when there is nothing. Raises InputError when it
+        does not fit.
+        """
         if not outcome.shells:
             return []
         for index, shell in outcome.shells.items():
@@ -110,14 +122,23 @@ class Packer:
         if size <= self.limit:
             pieces: list[t.Any] = []
             for index, shell in outcome.shells.items():
-                pieces += self._run_pieces(index, shell, range(len(shell.rules)), 0, len(self.batches[index]), first=not pieces)
-            return [self._document(outcome, pieces, [(self.batches[i], 0, len(self.batches[i])) for i in outcome.shells])]
+                pieces += self._run_pieces(
+                    index, shell, range(len(shell.rules)), 0, len(self.batches[index]), first=not pieces
+                )
+            return [
+                self._document(
+                    outcome, pieces, [(self.batches[i], 0, len(self.batches[i])) for i in outcome.shells]
+                )
+            ]
         if not self.split:
             raise InputError(self._too_big(outcome, size))
         return self._parts(outcome)
 
     def _size(self, outcome: Normalised) -> int:
-        frames = sum(len(json_bytes(shell.with_rules(range(len(shell.rules))))) + 16 for shell in outcome.shells.values())
+        frames = sum(
+            len(json_bytes(shell.with_rules(range(len(shell.rules))))) + 16
+            for shell in outcome.shells.values()
+        )
         return len(json_bytes(outcome.log)) + frames + sum(batch.size for batch in self.batches.values())
 
     def _parts(self, outcome: Normalised) -> list[_Made]:
@@ -138,13 +159,25 @@ class Packer:
                 made.append(self._document(outcome, pieces, [(batch, first, last)]))
         return made
 
-    def _run_pieces(self, index: int, shell: Shell, rules: t.Iterable[int], start: int, end: int, *, first: bool) -> list[t.Any]:
+    def _run_pieces(
+        self, index: int, shell: Shell, rules: t.Iterable[int], start: int, end: int, *, first: bool
+    ) -> list[t.Any]:
         frame = json_bytes(shell.with_rules(rules))
-        return [(b"" if first else b",") + frame[:-1] + b',"results":[', (self.batches[index], start, end), b"]}"]
+        return [
+            (b"" if first else b",") + frame[:-1] + b',"results":[',
+            (self.batches[index], start, end),
+            b"]}",
+        ]
 
-    def _document(self, outcome: Normalised, pieces: list[t.Any], batches: list[tuple[Batch, int, int]]) -> _Made:
-        before = json_bytes({name: value for name, value in outcome.log.items() if name not in ("runs", "properties")})
-        after = b',"properties":' + json_bytes(outcome.log["properties"]) if "properties" in outcome.log else b""
+    def _document(
+        self, outcome: Normalised, pieces: list[t.Any], batches: list[tuple[Batch, int, int]]
+    ) -> _Made:
+        before = json_bytes(
+            {name: value for name, value in outcome.log.items() if name not in ("runs", "properties")}
+        )
+        after = (
+            b',"properties":' + json_bytes(outcome.log["properties"]) if "properties" in outcome.log else b""
+        )
         document = Document(self.spool, [before[:-1] + b',"runs":[', *pieces, b"]" + after + b"}"])
         document.verify(self.limit)
         levels: collections.Counter[str] = collections.Counter()
@@ -153,21 +186,30 @@ class Packer:
         return document, levels
 
     def _leave_context_out(self) -> bool:
-        """Leave out the source text around each finding; the text of the finding itself stays. False when there is none."""
+        """Leave out the source text around each finding; the text of the finding itself stays. False when
+        there is none.
+        """
         counts, before = self.counts, self.counts["context_snippets"]
 
         def shorter(content: bytes, _rule: int) -> bytes | None:
-            text = json_bytes(without_context(json.loads(content))) if b'"contextRegion"' in content else content
+            text = (
+                json_bytes(without_context(json.loads(content))) if b'"contextRegion"' in content else content
+            )
             counts["context_snippets"] += len(text) < len(content)
             return text if len(text) < len(content) else None
 
         for batch in self.batches.values():
-            if any(b'"contextRegion"' in self.spool.read(start, end - start) for start, end in batch.stretches(0, len(batch), _BLOCK)):
+            if any(
+                b'"contextRegion"' in self.spool.read(start, end - start)
+                for start, end in batch.stretches(0, len(batch), _BLOCK)
+            ):
                 self._replace(batch, shorter)
         return counts["context_snippets"] > before
 
     def _shorten(self, index: int, batch: Batch, rules: list[int], room: int) -> None:
-        """A result that would not fit into a part of its own loses what tells least. InputError, naming it, if that is not enough."""
+        """A result that would not fit into a part of its own loses what tells least. InputError, naming it,
+        if that is not enough.
+        """
 
         def shorter(content: bytes, rule: int) -> bytes | None:
             limit = room - 1 - rules[rule]
@@ -180,7 +222,8 @@ class Packer:
                 biggest = max(result, key=lambda name: len(json_bytes(result[name])))
                 raise InputError(
                     f"{named} (runs[{index}]) is {mb(len(content))} alone and "
-                    f"cannot be shortened to {mb(self.limit)}: {biggest} is {mb(len(json_bytes(result[biggest])))}. "
+                    f"cannot be shortened to {mb(self.limit)}: {biggest} is "
+                    f"{mb(len(json_bytes(result[biggest])))}. "
                     "Set trim_code_flows: true if that is codeFlows; otherwise have the scanner leave it out."
                 )
             self.counts["shortened_results"] += 1
@@ -193,7 +236,9 @@ class Packer:
             self._replace(batch, shorter, over=smallest)
 
     def _replace(self, batch: Batch, shorter: t.Callable[[bytes, int], bytes | None], over: int = 0) -> None:
-        """Put other texts in the place of results over so many bytes. shorter: from a result and its rule to the other text, or None."""
+        """Put other texts in the place of results over so many bytes. shorter: from a result and its rule to
+        the other text, or None.
+        """
         for number, (offset, size, rule) in enumerate(zip(batch.offsets, batch.sizes, batch.rules)):
             text = shorter(self.spool.read(offset, size), rule) if size > over else None
             if text is not None:
@@ -208,16 +253,24 @@ class Packer:
             members.update({f"runs[{index}].{name}": len(json_bytes(value)) for name, value in frame.items()})
             for offset, size_alone in zip(batch.offsets, batch.sizes):
                 result = json.loads(self.spool.read(offset, size_alone))
-                largest = max(largest, (size_alone, f"a result of {result['ruleId'][:60]} in {_path(result)}"))
+                largest = max(
+                    largest, (size_alone, f"a result of {result['ruleId'][:60]} in {_path(result)}")
+                )
                 for name, value in result.items():
                     members[f"runs[{index}].results[].{name}"] += len(json_bytes(value))
         biggest = ", ".join(f"{name} {mb(n)}" for name, n in members.most_common(3))
-        choices = "trim_code_flows: true shortens data-flow paths, on_oversize: split sends it in parts" if not self.split else "see above"
+        choices = (
+            "trim_code_flows: true shortens data-flow paths, on_oversize: split sends it in parts"
+            if not self.split
+            else "see above"
+        )
         return (
             f"is {mb(size)} after everything that can be left out; the collector takes {mb(self.limit)}. "
             f"The biggest members: {biggest}; the biggest result: {largest[1]} {mb(largest[0])}. "
-            f"Choices: {choices}, or have the scanner write one report for each part of the repository. Nothing public says "
-            "whether a second upload for the same collector, repository and branch adds to the first or replaces it."
+            f"Choices: {choices}, or have the scanner write one report for each part of the repository. "
+            f"Nothing public says "
+            "whether a second upload for the same collector, repository and branch adds to the first or "
+            "replaces it."
         )
 
 

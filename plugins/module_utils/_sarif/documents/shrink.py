@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import typing as t
@@ -25,7 +26,11 @@ def _without_snippets(value: t.Any, everywhere: bool = True) -> t.Any:
     if not isinstance(value, dict):
         return value
     # A property bag may use the word for something else.
-    out = {k: v if k == "properties" else _without_snippets(v, everywhere) for k, v in value.items() if not (everywhere and k == "snippet")}
+    out = {
+        k: v if k == "properties" else _without_snippets(v, everywhere)
+        for k, v in value.items()
+        if not (everywhere and k == "snippet")
+    }
     if isinstance(out.get("contextRegion"), dict):
         out["contextRegion"].pop("snippet", None)
     return out
@@ -36,7 +41,11 @@ def _first_flow(result: Raw) -> Raw:
 
 
 def _without_stacks(result: Raw) -> Raw:
-    return {name: value for name, value in result.items() if name not in ("stacks", "fixes", "webRequest", "webResponse")}
+    return {
+        name: value
+        for name, value in result.items()
+        if name not in ("stacks", "fixes", "webRequest", "webResponse")
+    }
 
 
 def _without_related(result: Raw) -> Raw:
@@ -52,7 +61,9 @@ STEPS: tuple[tuple[str, t.Callable[[Raw], Raw]], ...] = (
 
 
 def shorten(result: Raw, fits: t.Callable[[Raw], bool]) -> tuple[list[str], Raw | None]:
-    """What the result lost, in the order of STEPS and then of its message, until it fits; None when it does not fit even so."""
+    """What the result lost, in the order of STEPS and then of its message, until it fits; None when it does
+    not fit even so.
+    """
     lost = []
     for name, step in STEPS:
         shorter = step(result)

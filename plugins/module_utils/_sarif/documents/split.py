@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import collections
@@ -18,11 +19,13 @@ _LEVEL_NUMBERS = {level: number for number, level in enumerate(LEVELS)}
 
 
 class Batch:
-    """The prepared results of one run: for each where it lies in the spool, its size in bytes, and the numbers of its rule, source file
-    and level, 21 bytes in all.
+    """The prepared results of one run: for each where it lies in the spool, its size in bytes, and the
+    numbers of its rule, source file and level, 21 bytes in all.
 
-    The results are in the order of sending, which is that of the report until group() puts those of one file together.
-    rule_ids: by the number of a rule. per_file: how many results each source file has, in the order in which the files appeared.
+    The results are in the order of sending, which is that of the report until group() puts those of one file
+    together.
+    rule_ids: by the number of a rule. per_file: how many results each source file has, in the order in which
+    the files appeared.
     """
 
     def __init__(self) -> None:
@@ -57,7 +60,9 @@ class Batch:
         self.levels.append(_LEVEL_NUMBERS[level])
 
     def stretches(self, first: int, last: int, most: int) -> t.Iterator[tuple[int, int]]:
-        """(start, end) in the spool of these results, a comma after each; neighbours together up to about `most` bytes."""
+        """(start, end) in the spool of these results, a comma after each; neighbours together up to about
+        `most` bytes.
+        """
         start = end = -1
         for offset, size in zip(self.offsets[first:last], self.sizes[first:last]):
             if offset != end or end - start > most:
@@ -69,7 +74,9 @@ class Batch:
             yield start, end
 
     def group(self) -> None:
-        """Put the results of one source file together: the files as they appeared, the results of each as in the report."""
+        """Put the results of one source file together: the files as they appeared, the results of each as in
+        the report.
+        """
         free = array("I", itertools.accumulate(self.per_file, initial=0))
         order = array("I", bytes(4 * len(self)))
         for row, file in enumerate(self.files):
@@ -80,9 +87,11 @@ class Batch:
             setattr(self, name, array(column.typecode, map(column.__getitem__, order)))
 
     def pieces(self, rules: t.Sequence[int], room: int) -> t.Iterator[tuple[int, int, set[int]]]:
-        """What a part holds as a whole, once the results are grouped: those of one source file, or each alone where they fit into no part.
+        """What a part holds as a whole, once the results are grouped: those of one source file, or each alone
+        where they fit into no part.
 
-        Of each piece: how many results, their bytes with a comma each, and their rules. rules, room: as in plan_parts().
+        Of each piece: how many results, their bytes with a comma each, and their rules. rules, room: as in
+        plan_parts().
         """
         first = 0
         for count in self.per_file:
@@ -103,9 +112,11 @@ class Batch:
 
 
 def plan_parts(batch: Batch, rules: t.Sequence[int], room: int) -> list[tuple[int, int]]:
-    """(first, last) of each part, in the order of sending: as many results as fit, and those of one source file together where they fit.
+    """(first, last) of each part, in the order of sending: as many results as fit, and those of one source
+    file together where they fit.
 
-    rules: bytes of each rule, which each part that names it holds once. room: bytes of a part beside its frame. A result alone always fits.
+    rules: bytes of each rule, which each part that names it holds once. room: bytes of a part beside its
+    frame. A result alone always fits.
     """
     parts: list[tuple[int, int]] = []
     start, first, size, has = 0, 0, 0, set[int]()

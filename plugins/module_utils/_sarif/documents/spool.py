@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import os
@@ -17,7 +18,9 @@ _BLOCK = 1 << 20
 
 
 class Spool:
-    """Bytes by position. The file has no name (or loses it at once), belongs to this process alone and is gone when the process ends."""
+    """Bytes by position. The file has no name (or loses it at once), belongs to this process alone and is
+    gone when the process ends.
+    """
 
     def __init__(self) -> None:
         self._file: t.Any = None
@@ -65,6 +68,7 @@ def _no_room(exc: OSError) -> str:
     # Where there is none, asking for its name would fail like this.
     where = tempfile.tempdir or "any temporary folder"
     return (
-        f"cannot be prepared in {where}: {exc.strerror}. Nothing was sent. Prepared reports need about as much room as the reports; set "
+        f"cannot be prepared in {where}: {exc.strerror}. Nothing was sent. Prepared reports need about as "
+        f"much room as the reports; set "
         "TMPDIR to a folder that has it."
     )

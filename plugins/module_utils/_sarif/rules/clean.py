@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import functools
@@ -18,19 +19,17 @@ LARGEST = 2**31 - 1
 
 
 class Noter(t.Protocol):
-    """Who counts the repairs. learn: what make(*given) returns. recall: the same again, with what it noted; None if it is not known."""
+    """Who counts the repairs. learn: what make(*given) returns. recall: the same again, with what it noted;
+    None if it is not known.
+    """
 
-    def note(self, name: str, count: int = 1) -> None:
-        ...
+    def note(self, name: str, count: int = 1) -> None: ...
 
-    def note_unknown(self, member: str) -> None:
-        ...
+    def note_unknown(self, member: str) -> None: ...
 
-    def recall(self, key: tuple[t.Any, ...]) -> t.Any:
-        ...
+    def recall(self, key: tuple[t.Any, ...]) -> t.Any: ...
 
-    def learn(self, key: tuple[t.Any, ...], make: t.Callable[..., t.Any], *given: t.Any) -> t.Any:
-        ...
+    def learn(self, key: tuple[t.Any, ...], make: t.Callable[..., t.Any], *given: t.Any) -> t.Any: ...
 
 
 # From a value to what is sent in its place, or GONE.
@@ -58,7 +57,9 @@ _LEVEL_WORDS = {
     for word in words.split()
 }
 _BETWEEN_WORDS = re.compile(r"[\s_-]+")
-_GUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-5][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}")
+_GUID = re.compile(
+    r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-5][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}"
+)
 _LANGUAGE = re.compile(r"[a-zA-Z]{2}(-[a-zA-Z]{2})?")
 _DOTTED = re.compile(r"[0-9]+(\.[0-9]+){3}")
 _WEB = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]*:[^\s]+", re.IGNORECASE)
@@ -66,7 +67,9 @@ _USERINFO = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@")
 
 
 def level_of(word: t.Any) -> str | None:
-    """The SARIF level that a word means, in any case and with the usual severity words; None when it means none."""
+    """The SARIF level that a word means, in any case and with the usual severity words; None when it means
+    none.
+    """
     if word in LEVELS:
         return t.cast(str, word)
     return _LEVEL_WORDS.get(_plain(word)) if isinstance(word, str) else None
@@ -98,7 +101,8 @@ def not_sent(value: t.Any, noter: Noter) -> t.Any:
 
 def unique(items: list[t.Any], noter: Noter) -> list[t.Any]:
     """The items without the repeated ones, in order."""
-    # Comparing the few of a usual list is much faster than writing each of them, and true for false equals (1 and true) too.
+    # Comparing the few of a usual list is much faster than writing each of them, and true for false equals (1
+    # and true) too.
     if len(items) < 2 or (len(items) < 9 and not any(items[i] in items[:i] for i in range(1, len(items)))):
         return items
     kept = {item if isinstance(item, str) else _sorted_json(item): item for item in reversed(items)}
@@ -173,7 +177,11 @@ def _line(value: t.Any, noter: Noter) -> t.Any:
 
 
 def _rank(value: t.Any, _noter: Noter) -> t.Any:
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) and -1 <= value <= 100 else GONE
+    return (
+        value
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and -1 <= value <= 100
+        else GONE
+    )
 
 
 def _uri(value: t.Any, _noter: Noter) -> t.Any:
@@ -198,7 +206,11 @@ def _bag(value: t.Any, noter: Noter) -> t.Any:
         return value
     bag = dict(value)
     tags = bag.pop("tags")
-    words = [tag if isinstance(tag, str) else json.dumps(tag) for tag in tags if tag is not None] if isinstance(tags, list) else []
+    words = (
+        [tag if isinstance(tag, str) else json.dumps(tag) for tag in tags if tag is not None]
+        if isinstance(tags, list)
+        else []
+    )
     if words:
         bag["tags"] = unique(words, noter)
     if words != tags:

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import collections
@@ -26,10 +27,12 @@ NO_RULE = "no-results"
 class Rule(t.NamedTuple):
     """One change to a report. name: its counter in the result.
 
-    on: when `apply` is called: "written" with the result as it was written, the name of a SARIF object with every clean object
-    of that name, "finding" with the clean result. apply(value, context) changes the value and returns how many changes it made; it
-    raises Drop for a result that is not sent. `apply` is None for "path" (paths.STEPS) and "elsewhere", which count by name.
-    when: as in kinds.Rules, by the names of the members before any rule of the same `on`; it only saves calls that change nothing.
+    on: when `apply` is called: "written" with the result as it was written, the name of a SARIF object with
+    every clean object of that name, "finding" with the clean result. apply(value, context) changes the value
+    and returns how many changes it made; it raises Drop for a result that is not sent. `apply` is None for
+    "path" (paths.STEPS) and "elsewhere", which count by name.
+    when: as in kinds.Rules, by the names of the members before any rule of the same `on`; it only saves calls
+    that change nothing.
     """
 
     name: str
@@ -40,7 +43,9 @@ class Rule(t.NamedTuple):
 
 
 class Drop(Exception):
-    """A result that is not sent. shown: what was found there. unusable: a fault of the report, not a choice of the user."""
+    """A result that is not sent. shown: what was found there. unusable: a fault of the report, not a choice
+    of the user.
+    """
 
     def __init__(self, reason: str, shown: str = "", unusable: bool = True) -> None:
         self.reason, self.shown, self.unusable = reason, shown, unusable
@@ -49,7 +54,8 @@ class Drop(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Shell:
-    """A run as it is sent, without results and without rules. rules: (position of the component, rule), in the order of Taken.rule.
+    """A run as it is sent, without results and without rules. rules: (position of the component, rule), in
+    the order of Taken.rule.
 
     Position 0 is the driver, and n + 1 the extension n.
     """
@@ -71,7 +77,9 @@ class Shell:
 
 
 class Component:
-    """The driver or an extension of a run's tool, or a taxonomy: its rules by position and by id, and which are in use."""
+    """The driver or an extension of a run's tool, or a taxonomy: its rules by position and by id, and which
+    are in use.
+    """
 
     def __init__(self, raw: t.Any) -> None:
         self.raw: Raw = raw if isinstance(raw, dict) else {}
@@ -98,9 +106,16 @@ class Context:
     """What the rules know of one run, and of the result in hand. The raw run is never changed."""
 
     def __init__(
-        self, raw: Raw, options: Options, kinds: t.Mapping[str, Kind], stages: t.Mapping[str, Rules], roots: dict[str, str] | None = None
+        self,
+        raw: Raw,
+        options: Options,
+        kinds: t.Mapping[str, Kind],
+        stages: t.Mapping[str, Rules],
+        roots: dict[str, str] | None = None,
     ) -> None:
-        """roots: by each path of the report, the folder that its root was on the machine that scanned; one for all runs."""
+        """roots: by each path of the report, the folder that its root was on the machine that scanned; one
+        for all runs.
+        """
         self.raw, self.options, self.kinds, self.stages = raw, options, kinds, stages
         self._roots = {} if roots is None else roots
         self._known: dict[tuple[t.Any, ...], tuple[t.Any, list[tuple[str, int]], list[tuple[str, str]]]] = {}
@@ -208,7 +223,9 @@ class Context:
         return [*self.taxonomies, *self.extensions] if taxonomies else self.extensions
 
     def _names(self, taxonomies: bool) -> tuple[list[Component], dict[tuple[str, str], int]]:
-        """The components that a reference may mean, and by guid and name where the first of each is among them."""
+        """The components that a reference may mean, and by guid and name where the first of each is among
+        them.
+        """
         among, places = [*self._among(taxonomies), self.driver], dict[tuple[str, str], int]()
         for place, component in enumerate(among):
             for kind, value in (("guid", component.raw.get("guid")), ("name", component.name)):
@@ -217,7 +234,8 @@ class Context:
         return among, places
 
     def find_component(self, reference: t.Any, *, taxonomies: bool = False) -> Component | None:
-        """The component that a toolComponentReference names, by index, guid or name; the driver when there is no reference.
+        """The component that a toolComponentReference names, by index, guid or name; the driver when there is
+        no reference.
 
         taxonomies: whether it may be one of these too; then they come first.
         """
@@ -227,7 +245,11 @@ class Context:
         said = [(kind, text_of(reference.get(kind))) for kind in ("guid", "name")]
         found = [places[kind, value] for kind, value in said if (kind, value) in places]
         # The driver, the last one, has no position.
-        return among[min(found)] if found else t.cast("Component | None", at(self._among(taxonomies), reference.get("index")))
+        return (
+            among[min(found)]
+            if found
+            else t.cast("Component | None", at(self._among(taxonomies), reference.get("index")))
+        )
 
     def outermost(self, index: int) -> int:
         """The artifact in which the artifact at this position lies, if that is within another one."""
@@ -244,13 +266,17 @@ class Context:
         return last
 
     def element(self, name: str, index: t.Any) -> Raw:
-        """An entry of one of the run's shared arrays (`artifacts`, `threadFlowLocations`, ...); empty when there is none."""
+        """An entry of one of the run's shared arrays (`artifacts`, `threadFlowLocations`, ...); empty when
+        there is none.
+        """
         entry = at(as_list(self.raw.get(name)), index)
         return entry if isinstance(entry, dict) else {}
 
     def override(self) -> str | None:
         """The level that the invocation's ruleConfigurationOverrides give the rule in hand."""
-        invocation = at(self.invocations, self.invocation) or (self.invocations[0] if len(self.invocations) == 1 else None)
+        invocation = at(self.invocations, self.invocation) or (
+            self.invocations[0] if len(self.invocations) == 1 else None
+        )
         rule_id = text_of(self.rule.get("id"))
         if not isinstance(invocation, dict) or not rule_id:
             return None
@@ -268,7 +294,9 @@ class Context:
             component = self.find_component(descriptor.get("toolComponent"))
             named = text_of(descriptor.get("id"))
             if component and not named:
-                rule = at(component.rules, descriptor.get("index")) or self.rule_of_guid(descriptor.get("guid"))
+                rule = at(component.rules, descriptor.get("index")) or self.rule_of_guid(
+                    descriptor.get("guid")
+                )
                 named = text_of(rule.get("id")) if isinstance(rule, dict) else ""
             configuration = entry.get("configuration")
             level = level_of(configuration.get("level")) if isinstance(configuration, dict) else None
@@ -277,7 +305,9 @@ class Context:
         return levels
 
     def relative(self, uri: str, base_id: str | None) -> str | None:
-        """The path relative to the repository root, or None with a fault; every step that changed it is noted."""
+        """The path relative to the repository root, or None with a fault; every step that changed it is
+        noted.
+        """
         resolved = self.roots.resolve(uri, base_id)
         if resolved.uri is None:
             self.fault(resolved.fault, resolved.shown)
@@ -302,7 +332,8 @@ class Context:
             self.rules_used.append((component, rule))
 
     def shell(self, has_results: bool) -> Shell | None:
-        """What is sent beside the results: the tool with the rules in use, taxonomies with the taxa in use. An empty run has one rule.
+        """What is sent beside the results: the tool with the rules in use, taxonomies with the taxa in use.
+        An empty run has one rule.
 
         None when the tool has no name.
         """
@@ -315,9 +346,16 @@ class Context:
                 self.use(holder, *next(iter(holder.by_id.items())))
             else:
                 # The collector takes no run without a rule.
-                self.use(self.driver, NO_RULE, {"id": NO_RULE, "shortDescription": {"text": "The scan found nothing."}})
+                self.use(
+                    self.driver,
+                    NO_RULE,
+                    {"id": NO_RULE, "shortDescription": {"text": "The scan found nothing."}},
+                )
                 self.note("added_rules")
-        rules = [(component, self.kinds["reportingDescriptor"].clean_copy(rule, self)) for component, rule in self.rules_used]
+        rules = [
+            (component, self.kinds["reportingDescriptor"].clean_copy(rule, self))
+            for component, rule in self.rules_used
+        ]
         driver = self._component(self.driver)
         out = self.kinds["run"].clean_copy({**raw, "tool": {"driver": {"name": "-"}}}, self)
         if driver is None or not isinstance(out, dict):
@@ -343,11 +381,15 @@ class Context:
         taxa = [taxon for taxon in component.taxa if isinstance(taxon, dict) and self._taxon_used(taxon)]
         self.note("unused_taxa", len(component.taxa) - len(taxa))
         if taxa:
-            out["taxa"] = self.kinds["toolComponent"].clean_copy({"name": "-", "taxa": taxa}, self).get("taxa", [])
+            out["taxa"] = (
+                self.kinds["toolComponent"].clean_copy({"name": "-", "taxa": taxa}, self).get("taxa", [])
+            )
         return out
 
     def _taxon_used(self, taxon: Raw) -> bool:
-        return any(key and key in self.taxa_used for key in map(text_of, (taxon.get("id"), taxon.get("guid"))))
+        return any(
+            key and key in self.taxa_used for key in map(text_of, (taxon.get("id"), taxon.get("guid")))
+        )
 
 
 def _one_of_two(uri: str, one: str, other: str) -> str:

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import re
@@ -33,8 +34,8 @@ _FILE_SYSTEM = re.compile(r"/*|[A-Za-z]:/*|//[^/]*/*")
 
 
 class Spelt(t.NamedTuple):
-    """text: an absolute path, decoded and with forward slashes (`/w/a.py`, `C:/w/a.py`, `//server/share/a.py`); or a relative one, which
-    stays encoded as it was written.
+    """text: an absolute path, decoded and with forward slashes (`/w/a.py`, `C:/w/a.py`,
+    `//server/share/a.py`); or a relative one, which stays encoded as it was written.
     """
 
     text: str
@@ -81,7 +82,9 @@ def _of_authority(rest: str) -> str:
 
 
 def canonical(folder: str) -> str:
-    """An absolute folder, in any spelling, with forward slashes, without dots and without a slash at the end; empty for an empty one."""
+    """An absolute folder, in any spelling, with forward slashes, without dots and without a slash at the end;
+    empty for an empty one.
+    """
     text = folder.strip()
     return absolute(spelt(text, encoded=False).text) if text else ""
 
@@ -129,7 +132,9 @@ def join(folder: str, rest: str) -> str:
 
 
 def common_folder(folder: str | None, path: str) -> str:
-    """The folder that contains both the paths seen so far (None: none yet) and this one; empty when only a file system does."""
+    """The folder that contains both the paths seen so far (None: none yet) and this one; empty when only a
+    file system does.
+    """
     parent = path.rpartition("/")[0]
     if folder is None:
         return parent
@@ -153,6 +158,8 @@ def of_a_machine(head: str) -> bool:
 
 
 def advised_root(folder: str) -> str:
-    """What to advise as source_root for paths below `folder`: the checkout folder of a usual CI system, or the folder itself."""
+    """What to advise as source_root for paths below `folder`: the checkout folder of a usual CI system, or
+    the folder itself.
+    """
     checkout = _CHECKOUTS.match(folder)
     return checkout[0] if checkout else folder

@@ -8,6 +8,7 @@ subclasses. pylint: disable=unidiomatic-typecheck.
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import functools
@@ -27,7 +28,8 @@ _MOST_PLANS = 500
 class Rules:
     """The rules of one kind of object, or of one stage of a result: (name, rule, when).
 
-    when: names, one of which the object must have for the rule to look at it; -name: that it must not have; empty: any object.
+    when: names, one of which the object must have for the rule to look at it; -name: that it must not have;
+    empty: any object.
     """
 
     def __init__(self, listed: t.Iterable[tuple[str, Apply, str]] = ()) -> None:
@@ -40,19 +42,25 @@ class Rules:
         if found is None:
             if len(self._known) >= _MOST_PLANS:
                 self._known.clear()
-            found = self._known[names] = [(name, apply) for name, apply, when in self._listed if _concerns(when, names)]
+            found = self._known[names] = [
+                (name, apply) for name, apply, when in self._listed if _concerns(when, names)
+            ]
         return found
 
 
 def _concerns(when: str, names: Names) -> bool:
-    return not when or any(word in names if word[0] != "-" else word[1:] not in names for word in when.split())
+    return not when or any(
+        word in names if word[0] != "-" else word[1:] not in names for word in when.split()
+    )
 
 
 class _Plan:
     """What has to be done with an object of one kind that has these members.
 
-    scalars: (name, type, least, check): a value of just this type, and not below `least`, is sent as it is; the check is for others.
-    objects: (name, kind). lists: (name, kind of the items, whether they must differ). others: (name, check). rules: (name, rule).
+    scalars: (name, type, least, check): a value of just this type, and not below `least`, is sent as it is;
+    the check is for others.
+    objects: (name, kind). lists: (name, kind of the items, whether they must differ). others: (name, check).
+    rules: (name, rule).
     flat: whether it has scalars only.
     """
 
@@ -67,7 +75,14 @@ class _Plan:
         for name in names:
             member = kind.shape.members.get(name)
             if member is None:
-                self.others.append((name, _left_out if name in kind.shape.left_out else functools.partial(_unknown, f"{kind.name}.{name}")))
+                self.others.append(
+                    (
+                        name,
+                        _left_out
+                        if name in kind.shape.left_out
+                        else functools.partial(_unknown, f"{kind.name}.{name}"),
+                    )
+                )
             elif member.kind in kind.kinds and not member.container:
                 self.objects.append((name, kind.kinds[member.kind]))
             elif member.kind in kind.kinds and member.container == "list":
@@ -81,7 +96,9 @@ class _Plan:
 
 
 class Kind:
-    """One kind of SARIF object. kinds: all of them, by name. remembered: whether what the rules make of equal objects is."""
+    """One kind of SARIF object. kinds: all of them, by name. remembered: whether what the rules make of equal
+    objects is.
+    """
 
     __slots__ = ("_plans", "kinds", "name", "needs", "one_of", "remembered", "rules", "shape")
 
@@ -92,8 +109,8 @@ class Kind:
         self._plans: dict[Names, _Plan] = {}
 
     def clean(self, value: t.Any, noter: Noter) -> t.Any:
-        """The object with just the members that its shape lists, each repaired, and its rules applied; GONE when it lacks what SARIF
-        asks for. It is changed in place.
+        """The object with just the members that its shape lists, each repaired, and its rules applied; GONE
+        when it lacks what SARIF asks for. It is changed in place.
         """
         if type(value) is not dict:
             return not_sent(value, noter)
@@ -128,7 +145,9 @@ class Kind:
     def clean_copy(self, value: Raw, noter: Noter) -> t.Any:
         """As clean(), of a copy."""
         members = self.shape.members
-        return self.clean({name: _copy(inner) if name in members else inner for name, inner in value.items()}, noter)
+        return self.clean(
+            {name: _copy(inner) if name in members else inner for name, inner in value.items()}, noter
+        )
 
     def clean_list(self, value: t.Any, differ: bool, noter: Noter) -> t.Any:
         """A list of such objects, without repeated ones if they must differ; GONE for an empty one."""

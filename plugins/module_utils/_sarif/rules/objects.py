@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import math
@@ -16,7 +17,8 @@ from .clean import GONE, text_of
 from .context import Context, at
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\d{1,6})\}")
-# What is escaped comes first, and no part goes beyond the next bracket, so that nothing is looked at again from each of many brackets.
+# What is escaped comes first, and no part goes beyond the next bracket, so that nothing is looked at again
+# from each of many brackets.
 _LINK = re.compile(r"\\.|\[((?:[^\[\]\\]|\\.)*)\]\((?:sarif|file):[^)\s\[]*\)", re.IGNORECASE)
 # A text that its arguments have made longer than this is filled in no further.
 LONGEST_FILLED = 1_000_000
@@ -64,7 +66,9 @@ def regions(region: Raw, _context: Context) -> int:
 
 
 def context_regions(location: Raw, context: Context) -> int:
-    """A context that does not enclose its region is left out. Before that, a region without a line gets its first one."""
+    """A context that does not enclose its region is left out. Before that, a region without a line gets its
+    first one.
+    """
     around = location.get("contextRegion")
     if around is None:
         return 0
@@ -126,7 +130,9 @@ def messages(message: Raw, context: Context) -> int:
 
 
 def fill(text: str, arguments: list[str]) -> str:
-    """SARIF's placeholders: `{0}` is the first argument, `{{` a brace. One without an argument stays as it is."""
+    """SARIF's placeholders: `{0}` is the first argument, `{{` a brace. One without an argument stays as it
+    is.
+    """
 
     room = LONGEST_FILLED
 
@@ -168,7 +174,9 @@ def links(message: Raw, _context: Context) -> int:
 
 
 def shared_objects(array: str, kind: str) -> t.Callable[[Raw, Context], int]:
-    """A rule that puts an entry of one of the run's shared arrays where its position stood; what stands there itself wins."""
+    """A rule that puts an entry of one of the run's shared arrays where its position stood; what stands there
+    itself wins.
+    """
 
     def inline(value: Raw, context: Context) -> int:
         value.pop("parentIndex", None)
@@ -205,7 +213,14 @@ def security_severity(descriptor: Raw, _context: Context) -> int:
     score = bag.get("security-severity")
     if score is None or score_of(score) is not None:
         return 0
-    words = {"low": "3.9", "medium": "6.9", "moderate": "6.9", "high": "8.9", "important": "8.9", "critical": "10.0"}
+    words = {
+        "low": "3.9",
+        "medium": "6.9",
+        "moderate": "6.9",
+        "high": "8.9",
+        "important": "8.9",
+        "critical": "10.0",
+    }
     known = words.get(str(score).strip().lower())
     if known:
         bag["security-severity"] = known

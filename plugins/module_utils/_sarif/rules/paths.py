@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -21,9 +22,11 @@ _ROOT_NAMES = ("SRCROOT", "ROOTPATH", "PROJECTROOT", "REPOROOT", "REPO_ROOT", "S
 _PERSONAL = ("HOME", "USERPROFILE", "TEMP", "TMP", "TMPDIR")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+-]+:")
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-# At most so many outcomes (of paths, of shared steps) are remembered: a report with more of them must not fill the memory.
+# At most so many outcomes (of paths, of shared steps) are remembered: a report with more of them must not
+# fill the memory.
 REMEMBERED = 8_000
-# A chain of base ids is followed so far, and what it comes to may be so long: no folder of a machine that scans is.
+# A chain of base ids is followed so far, and what it comes to may be so long: no folder of a machine that
+# scans is.
 MOST_BASES, LONGEST_BASE = 20, 8_192
 # Folders that a run calls its root, of which so many are tried with each path.
 MOST_ROOTS = 100
@@ -35,7 +38,8 @@ _PLAIN = re.compile(f"{_NAME}(?:/{_NAME})*")
 
 @dataclasses.dataclass
 class Path:
-    """One path on its way: `text` absolute and decoded, or relative and as written. `fault`: why it cannot be used.
+    """One path on its way: `text` absolute and decoded, or relative and as written. `fault`: why it cannot be
+    used.
 
     root: the folder of the machine that the repository's root is known to be for it, or empty.
     """
@@ -48,7 +52,8 @@ class Path:
 
 
 class Resolved(t.NamedTuple):
-    """uri: relative to the repository root, or None. changes: names of the rules that changed it. fault, shown: why and what it was.
+    """uri: relative to the repository root, or None. changes: names of the rules that changed it. fault,
+    shown: why and what it was.
 
     root: as in Path.
     """
@@ -71,8 +76,9 @@ class Root(t.NamedTuple):
 class Roots:
     """What is known about where one run's paths start: the options, and what the run says itself.
 
-    source_root: absolute folder of the repository on the machine that scanned, or empty. prefix: folder of the repository in which the
-    scan ran, or empty. strip_slash: whether a leading slash means the repository root. run: the SARIF run.
+    source_root: absolute folder of the repository on the machine that scanned, or empty. prefix: folder of
+    the repository in which the scan ran, or empty. strip_slash: whether a leading slash means the repository
+    root. run: the SARIF run.
     """
 
     def __init__(self, run: Raw, source_root: str = "", prefix: str = "", strip_slash: bool = False) -> None:
@@ -86,7 +92,9 @@ class Roots:
         self._idle: dict[str | None, str | None] = {None: ""}
 
     def base(self, base_id: str) -> Path | None:
-        """The folder a base id stands for: absolute, or relative to the repository root; None when the file does not say."""
+        """The folder a base id stands for: absolute, or relative to the repository root; None when the file
+        does not say.
+        """
         if base_id not in self._found:
             if len(self._found) >= REMEMBERED:
                 self._found.clear()
@@ -95,7 +103,9 @@ class Roots:
         return self._found[base_id]
 
     def _find(self, location: t.Any) -> Path | None:
-        """The folder that an artifactLocation stands for, with that of its base id, of the base id's base id, and so on."""
+        """The folder that an artifactLocation stands for, with that of its base id, of the base id's base id,
+        and so on.
+        """
         prefix, seen = "", set[str]()
         for _step in range(MOST_BASES + 1):
             if not isinstance(location, dict):
@@ -122,13 +132,21 @@ class Roots:
         return Path(prefix) if prefix else None
 
     def _own(self, run: Raw) -> list[Root]:
-        """The folders that the run itself calls its root, the most telling first; of those that lie within another one, that one."""
+        """The folders that the run itself calls its root, the most telling first; of those that lie within
+        another one, that one.
+        """
         mapped = [(self._folder(entry.get("mappedTo")), "versionControlProvenance", False)
                   for entry in _dicts(run.get("versionControlProvenance"))]  # fmt: skip
         found = list(dict.fromkeys(_outermost(mapped)))
-        bases = [(base.text, name, is_root_name(name)) for name in self.bases if (base := self.base(name)) and base.absolute]
+        bases = [
+            (base.text, name, is_root_name(name))
+            for name in self.bases
+            if (base := self.base(name)) and base.absolute
+        ]
         bases = [entry for entry in bases if entry[1].strip("%").upper() not in _PERSONAL] or bases
-        outermost = _outermost([(folder, f"originalUriBaseIds.{name}", named) for folder, name, named in bases])
+        outermost = _outermost(
+            [(folder, f"originalUriBaseIds.{name}", named) for folder, name, named in bases]
+        )
         known = [root for root, (_folder, _name, named) in zip(outermost, bases) if named]
         apart = dict.fromkeys(root for root in outermost if root.folder)
         found += [*known, *(apart if len(apart) == 1 else ())]
@@ -152,7 +170,10 @@ class Roots:
             base, self._homes[base_id] = self.base(base_id), None
             if base and base.absolute:
                 text = canonical_of(base.text)
-                self._homes[base_id] = next(((root, rest) for root in self.own if (rest := below(text, root.folder)) is not None), None)
+                self._homes[base_id] = next(
+                    ((root, rest) for root in self.own if (rest := below(text, root.folder)) is not None),
+                    None,
+                )
         return self._homes[base_id]
 
     def resolve(self, uri: str, base_id: str | None) -> Resolved:
@@ -167,7 +188,9 @@ class Roots:
         return Resolved(path.text, tuple(changes), root=path.root)
 
     def _adds_nothing(self, base_id: str | None) -> str | None:
-        """Where a relative path with this base id is relative to the repository root as it stands: that root, as in Path. Else None."""
+        """Where a relative path with this base id is relative to the repository root as it stands: that root,
+        as in Path. Else None.
+        """
         if base_id not in self._idle:
             base = self.base(base_id) if base_id is not None else None
             if len(self._idle) >= REMEMBERED:
@@ -197,7 +220,9 @@ def canonical_of(path: str) -> str:
 
 
 def _outermost(folders: list[tuple[str, str, bool]]) -> list[Root]:
-    """For each (folder, where the run says so, named) the outermost folder of them in which it lies; a file system is none."""
+    """For each (folder, where the run says so, named) the outermost folder of them in which it lies; a file
+    system is none.
+    """
     plain = [(canonical_of(folder), says, named) for folder, says, named in folders]
     # What lies within a folder follows it in this order.
     order = sorted(range(len(plain)), key=lambda n: (folded(plain[n][0]) + "/", not plain[n][2]))
@@ -213,7 +238,9 @@ def _outermost(folders: list[tuple[str, str, bool]]) -> list[Root]:
 
 
 def read_uri(path: Path, _roots: Roots) -> int:
-    """file: URIs, drive letters and backslashes become plain paths; another scheme is no file of the repository."""
+    """file: URIs, drive letters and backslashes become plain paths; another scheme is no file of the
+    repository.
+    """
     text = path.text
     path.text, path.absolute = spelt(text)
     if not path.absolute and _SCHEME.match(path.text):
@@ -222,7 +249,9 @@ def read_uri(path: Path, _roots: Roots) -> int:
 
 
 def apply_base(path: Path, roots: Roots) -> int:
-    """The folder of uriBaseId is put in front, as far as it lies below the run's root; an id that the file does not define adds nothing."""
+    """The folder of uriBaseId is put in front, as far as it lies below the run's root; an id that the file
+    does not define adds nothing.
+    """
     if path.base_id is None or path.absolute:
         return int(path.base_id is not None)
     base = roots.base(path.base_id)
@@ -238,7 +267,8 @@ def apply_base(path: Path, roots: Roots) -> int:
         roots.use(home[0], path, assumed=not home[0].named)
         path.text = join(quote(home[1], safe=_SAFE, errors="surrogateescape"), path.text)
         return 1
-    # A file system is no folder to keep: what is below none of the roots begins at the root of the repository, as Trivy writes it.
+    # A file system is no folder to keep: what is below none of the roots begins at the root of the
+    # repository, as Trivy writes it.
     if not inside and named and not any(below(joined, root.folder) is not None for root in roots.own):
         path.root = folded(canonical_of(base.text))
         return 1
@@ -262,7 +292,9 @@ def strip_root(path: Path, roots: Roots) -> int:
 
 
 def strip_slash(path: Path, roots: Roots) -> int:
-    """With strip_leading_slash, what is still absolute starts at the repository root; without it, it cannot be used."""
+    """With strip_leading_slash, what is still absolute starts at the repository root; without it, it cannot
+    be used.
+    """
     if not path.absolute:
         return 0
     if not roots.strip_slash or not path.text.startswith("/"):
@@ -281,7 +313,9 @@ def add_prefix(path: Path, roots: Roots) -> int:
 
 
 def collapse_dots(path: Path, _roots: Roots) -> int:
-    """`./`, `//` and `a/../b` are shortened; a path that leaves the repository, or names no file, cannot be used."""
+    """`./`, `//` and `a/../b` are shortened; a path that leaves the repository, or names no file, cannot be
+    used.
+    """
     parts: list[str] = []
     for part in path.text.split("/"):
         plain = unquote(part)
@@ -302,7 +336,9 @@ def collapse_dots(path: Path, _roots: Roots) -> int:
 
 
 def percent_encode(path: Path, _roots: Roots) -> int:
-    """Characters that a URI does not allow are percent-encoded, and so is a colon in the first part, which would make a scheme."""
+    """Characters that a URI does not allow are percent-encoded, and so is a colon in the first part, which
+    would make a scheme.
+    """
     text = quote(_STRAY_PERCENT.sub("%25", path.text), safe=_SAFE + "%", errors="surrogateescape")
     first, slash, rest = text.partition("/")
     text = first.replace(":", "%3A") + slash + rest

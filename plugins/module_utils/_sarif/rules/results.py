@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 from ..._admitted import Raw
@@ -31,7 +32,11 @@ def kinds(result: Raw, context: Context) -> int:
 def suppressed(result: Raw, context: Context) -> int:
     suppressions = result.get("suppressions")
     listed = suppressions if isinstance(suppressions, list) else []
-    accepted = [s for s in listed if isinstance(s, dict) and (text_of(s.get("status")).strip().lower() or "accepted") == "accepted"]
+    accepted = [
+        s
+        for s in listed
+        if isinstance(s, dict) and (text_of(s.get("status")).strip().lower() or "accepted") == "accepted"
+    ]
     if context.options.suppressed == "drop" and accepted and len(accepted) == len(listed):
         raise Drop("suppressed", unusable=False)
     return 0
@@ -43,7 +48,9 @@ MOST_LEVELS = 50
 
 
 def trim_code_flows(result: Raw, context: Context) -> int:
-    """The first path to the finding, of which the first and the last steps stay: where the data comes from, and where it arrives."""
+    """The first path to the finding, of which the first and the last steps stay: where the data comes from,
+    and where it arrives.
+    """
     flows = result.get("codeFlows")
     if not context.options.trim_code_flows or not isinstance(flows, list) or not flows:
         return 0
@@ -74,7 +81,9 @@ def rule_id_from_reference(result: Raw, context: Context) -> int:
         return 0
     found = text_of(reference.get("id"))
     if not found:
-        entry = at(context.component.rules, result.get("ruleIndex")) or at(context.component.rules, reference.get("index"))
+        entry = at(context.component.rules, result.get("ruleIndex")) or at(
+            context.component.rules, reference.get("index")
+        )
         guid = reference.get("guid")
         if not entry and guid:
             entry = context.rule_of_guid(guid)
@@ -113,7 +122,11 @@ def sub_rules(result: Raw, context: Context) -> int:
         parent = parent.rpartition("/")[0]
         component = context.component if parent in context.component.by_id else context.holder(parent)
         if parent and component:
-            copy = {k: v for k, v in component.by_id[parent].items() if k not in ("guid", "deprecatedIds", "deprecatedGuids")}
+            copy = {
+                k: v
+                for k, v in component.by_id[parent].items()
+                if k not in ("guid", "deprecatedIds", "deprecatedGuids")
+            }
             context.define(component, rule_id, {**copy, "id": rule_id})
             context.component, context.rule = component, component.by_id[rule_id]
             return 1
@@ -134,12 +147,15 @@ def locations(result: Raw, context: Context) -> int:
     return len(found) - len(good)
 
 
-# Of these the report says that no file is meant. A path that is one, and that no option makes relative, would be hidden by another.
+# Of these the report says that no file is meant. A path that is one, and that no option makes relative, would
+# be hidden by another.
 PLACELESS = ("no_location", "path_empty", "path_other_scheme")
 
 
 def default_location(result: Raw, context: Context) -> int:
-    if not context.options.default_location or any(reason not in PLACELESS for reason, _shown in context.faults):
+    if not context.options.default_location or any(
+        reason not in PLACELESS for reason, _shown in context.faults
+    ):
         return 0
     found = result.get("locations", [])
     if any("artifactLocation" in entry.get("physicalLocation", ()) for entry in found):
@@ -214,7 +230,11 @@ def undefined_rules(result: Raw, context: Context) -> int:
     rule_id, added = result["ruleId"], 0
     if not context.rule:
         context.undefined[rule_id] = None
-        rule = {"id": rule_id, "shortDescription": {"text": rule_id}, "defaultConfiguration": {"level": result["level"]}}
+        rule = {
+            "id": rule_id,
+            "shortDescription": {"text": rule_id},
+            "defaultConfiguration": {"level": result["level"]},
+        }
         context.define(context.driver, rule_id, rule)
         context.component, context.rule, added = context.driver, rule, 1
     context.use(context.component, rule_id, context.rule)

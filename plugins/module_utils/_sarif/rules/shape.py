@@ -5,14 +5,16 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
 
-# One line per SARIF object: its members as NAME=KIND. A kind is another object of this table, a scalar of clean.py, or WORD|WORD.
-# KIND[] list, []! list of unique items, + at least one item, {} map of names to KIND. *NAME: without it the object is left out.
-# ?NAME: at least one of the ?NAMEs is needed. -NAME: a member of SARIF that is not sent, since it means nothing outside the file or the
-# machine that wrote it. What is not listed here is not SARIF 2.1.0.
+# One line per SARIF object: its members as NAME=KIND. A kind is another object of this table, a scalar of
+# clean.py, or WORD|WORD. KIND[] list, []! list of unique items, + at least one item, {} map of names to KIND.
+# *NAME: without it the object is left out. ?NAME: at least one of the ?NAMEs is needed. -NAME: a member of
+# SARIF that is not sent, since it means nothing outside the file or the machine that wrote it. What is not
+# listed here is not SARIF 2.1.0.
 _TABLE = """
 run: *tool=tool invocations=invocation[] language=language versionControlProvenance=versionControlDetails[]!
   automationDetails=runAutomationDetails baselineGuid=guid redactionTokens=text[]! defaultEncoding=text defaultSourceLanguage=text
@@ -110,7 +112,10 @@ def _member(text: str) -> Member:
 def _shape(line: str) -> Shape:
     name, _colon, rest = line.partition(":")
     words = rest.split()
-    members = {left.lstrip("*?"): _member(right) for left, _sign, right in (w.partition("=") for w in words if not w.startswith("-"))}
+    members = {
+        left.lstrip("*?"): _member(right)
+        for left, _sign, right in (w.partition("=") for w in words if not w.startswith("-"))
+    }
     marked = {sign: tuple(w.partition("=")[0][1:] for w in words if w.startswith(sign)) for sign in "*?-"}
     return Shape(name, members, marked["*"], marked["?"], frozenset(marked["-"]))
 

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import collections
@@ -105,7 +106,9 @@ def compiled(rules: t.Iterable[Rule]) -> tuple[dict[str, Kind], dict[str, Rules]
     for rule in rules:
         if rule.apply:
             on[rule.on].append((rule.name, rule.apply, rule.when))
-    return kinds_of({name: Rules(on[name]) for name in SHAPES}), {stage: Rules(on[stage]) for stage in ("written", "finding")}
+    return kinds_of({name: Rules(on[name]) for name in SHAPES}), {
+        stage: Rules(on[stage]) for stage in ("written", "finding")
+    }
 
 
 OBJECT_KINDS, STAGES = compiled(RULES)
@@ -118,12 +121,14 @@ UNUSABLE: dict[str, tuple[str, str]] = {
     "no_location": ("have no location with a path", "Set default_location to the file they belong to."),
     "path_absolute": (
         "have an absolute path",
-        "Set source_root to the folder of the repository on the machine that scanned; or strip_leading_slash: true, if the slash stands "
+        "Set source_root to the folder of the repository on the machine that scanned; or "
+        "strip_leading_slash: true, if the slash stands "
         "for the root of the repository.",
     ),
     "path_outside": (
         "have a path outside the repository",
-        "Run the scanner from the repository root, or set path_prefix to the folder of the repository in which it ran.",
+        "Run the scanner from the repository root, or set path_prefix to the folder of the repository in "
+        "which it ran.",
     ),
     "path_empty": (
         "name a folder or nothing, not a file",
@@ -131,7 +136,8 @@ UNUSABLE: dict[str, tuple[str, str]] = {
     ),
     "path_other_scheme": (
         "are not about a file of the repository",
-        "The collector takes findings in source files only. Set default_location to the file they belong to, if there is one.",
+        "The collector takes findings in source files only. Set default_location to the file they belong to, "
+        "if there is one.",
     ),
     "bad_level": ("have an unknown level", "Known are error, warning, note and none."),
 }

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -30,7 +31,9 @@ class Taken(t.NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Build:
-    """What a build says of itself, as far as the options do not say otherwise. not_uploaded: why nothing of it is sent, or empty."""
+    """What a build says of itself, as far as the options do not say otherwise. not_uploaded: why nothing of
+    it is sent, or empty.
+    """
 
     system: str
     taken: list[Taken]
@@ -38,7 +41,9 @@ class Build:
 
     def as_result(self) -> dict[str, t.Any]:
         """The member `ci` of a result."""
-        rows = [{"option": one.option, "value": one.value, "variables": list(one.variables)} for one in self.taken]
+        rows = [
+            {"option": one.option, "value": one.value, "variables": list(one.variables)} for one in self.taken
+        ]
         return {"system": self.system, "taken": rows, "not_uploaded": self.not_uploaded or None}
 
 
@@ -56,16 +61,24 @@ def build_of(params: dict[str, t.Any], environ: Environment) -> Build:
     branch = Taken("branch", branch.value.removeprefix(system.remote), branch.variables)
     why = _matched(system.change, environ, "a pull request")
     if not why and "branch" not in given:
-        why = _matched(system.tag, environ, "a tag") or _matched(system.another, environ, "what another run has scanned")
+        why = _matched(system.tag, environ, "a tag") or _matched(
+            system.another, environ, "what another run has scanned"
+        )
         why = why or ("" if branch.value not in _DETACHED else _detached(system))
     if why:
         return Build(system.name, [], f"{system.name} builds {why}")
     url, page = _first(system.url, environ), _first((system.page,), environ, quoted=True)
     if "repository_url" not in given and not url.value:
         names = " or ".join(name for template in system.url for name in VARIABLE.findall(template))
-        raise InputError(f"ci: {system.name} does not say which repository this is ({names} is not set): give repository_url.")
+        raise InputError(
+            f"ci: {system.name} does not say which repository this is ({names} is not set): give "
+            f"repository_url."
+        )
     found = [
-        url._replace(option="repository_url", value="" if "repository_url" in given else plain_repository_url(url.value)),
+        url._replace(
+            option="repository_url",
+            value="" if "repository_url" in given else plain_repository_url(url.value),
+        ),
         branch._replace(value="" if "branch" in given else plain_branch(branch.value, environ)),
         _first((system.commit,), environ)._replace(option="commit"),
         page._replace(option="build_url", value=plain_page(page.value)),
@@ -88,22 +101,35 @@ def plain_page(url: str) -> str:
 def _system(environ: Environment) -> System:
     systems = recognised(environ)
     if not systems:
-        known = ", ".join(f"{name} ({' or '.join(system.known_by)})" for system in SYSTEMS for name in [system.name])
-        raise InputError(f"ci: this is no build of a CI system that is known: {known}. Give repository_url and branch instead.")
+        known = ", ".join(
+            f"{name} ({' or '.join(system.known_by)})" for system in SYSTEMS for name in [system.name]
+        )
+        raise InputError(
+            f"ci: this is no build of a CI system that is known: {known}. Give repository_url and branch "
+            f"instead."
+        )
     if len(systems) > 1:
         both = " and ".join(system.name for system in systems)
-        raise InputError(f"ci: the variables of {both} are set: which of them builds is not clear. Give repository_url and branch instead.")
+        raise InputError(
+            f"ci: the variables of {both} are set: which of them builds is not clear. Give repository_url "
+            f"and branch instead."
+        )
     return systems[0]
 
 
 def _first(templates: tuple[str, ...], environ: Environment, *, quoted: bool = False) -> Taken:
-    """The first template whose variables are all set, filled in, for no option yet. quoted: as a part of a URL."""
+    """The first template whose variables are all set, filled in, for no option yet. quoted: as a part of a
+    URL.
+    """
     for template in templates:
         names = tuple(VARIABLE.findall(template))
         values = {name: value_of(environ, name) for name in names}
         if all(values.values()):
             if quoted and len(names) > 1:
-                values = {name: value.rstrip("/") if "://" in value else quote(value, safe="/") for name, value in values.items()}
+                values = {
+                    name: value.rstrip("/") if "://" in value else quote(value, safe="/")
+                    for name, value in values.items()
+                }
             return Taken("", template.format_map(values), names)
     return Taken("", "", ())
 

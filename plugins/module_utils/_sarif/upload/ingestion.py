@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -20,7 +21,8 @@ _FINDINGS = re.compile(r"(?:^|\s)([0-9]{1,9}) findings? will be ingested\.?$", r
 
 @dataclasses.dataclass(frozen=True)
 class Ingestion:
-    """What the tenant said of a document that it accepted; all None where it said nothing, as older tenants do.
+    """What the tenant said of a document that it accepted; all None where it said nothing, as older tenants
+    do.
 
     findings: how many it takes, from the end of its message (docs/api.md: upload.201).
     """
@@ -32,9 +34,16 @@ class Ingestion:
     @classmethod
     def of(cls, body: dict[str, t.Any], redact: t.Callable[[str], str]) -> Ingestion:
         """From the body of the answer. redact: takes secrets out of a text."""
-        status, message = (" ".join(redact(str(body[key])).split()) if body.get(key) else None for key in ("status", "message"))
+        status, message = (
+            " ".join(redact(str(body[key])).split()) if body.get(key) else None
+            for key in ("status", "message")
+        )
         found = _FINDINGS.search(message or "")
-        return cls(status[:100] if status else None, message[:WORDS_SHOWN] if message else None, int(found[1]) if found else None)
+        return cls(
+            status[:100] if status else None,
+            message[:WORDS_SHOWN] if message else None,
+            int(found[1]) if found else None,
+        )
 
     @classmethod
     def noted(cls, held: t.Any) -> Ingestion:
@@ -42,14 +51,18 @@ class Ingestion:
         if not isinstance(held, dict):
             return cls()
         findings = held.get("findings")
-        return dataclasses.replace(cls.of(held, str), findings=findings if isinstance(findings, int) else None)
+        return dataclasses.replace(
+            cls.of(held, str), findings=findings if isinstance(findings, int) else None
+        )
 
     @property
     def partial(self) -> bool:
         return (self.status or "").upper() == PARTIALLY_VALID
 
     def shortfall(self, results: int) -> str:
-        """What became of a document with so many results, in words; empty when nothing is known to be missing."""
+        """What became of a document with so many results, in words; empty when nothing is known to be
+        missing.
+        """
         if not self.partial and (self.findings is None or self.findings >= results):
             return ""
         count = "an unknown number" if self.findings is None else self.findings

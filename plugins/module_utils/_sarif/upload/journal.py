@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -31,8 +32,13 @@ def set_key(tenant: str, collector: str, query: dict[str, str], uploads: list[Up
 
 
 def prove_places(params: Raw) -> None:
-    """Say in check mode what the real run would: whether journal and receipts can be written. Raises InputError."""
-    for option, name, lost in (("journal", "", "Without it a later run cannot go on."), ("receipt_dir", "receipt", "Nothing was sent.")):
+    """Say in check mode what the real run would: whether journal and receipts can be written. Raises
+    InputError.
+    """
+    for option, name, lost in (
+        ("journal", "", "Without it a later run cannot go on."),
+        ("receipt_dir", "receipt", "Nothing was sent."),
+    ):
         path = (params.get(option) or "").strip()
         try:
             if path:
@@ -42,18 +48,20 @@ def prove_places(params: Raw) -> None:
 
 
 class Journal:
-    """One set in a journal file. Each document is `waiting`, `accepted` with an HTTP status and what the tenant said of it, or `unknown`,
-    since its answer was lost.
+    """One set in a journal file. Each document is `waiting`, `accepted` with an HTTP status and what the
+    tenant said of it, or `unknown`, since its answer was lost.
 
-    The file (JSON, 0600, replaced atomically) holds unfinished sets only: a set that was sent to its end is forgotten, so that it is
-    sent again when it is asked for again. It holds no secret.
+    The file (JSON, 0600, replaced atomically) holds unfinished sets only: a set that was sent to its end is
+    forgotten, so that it is sent again when it is asked for again. It holds no secret.
     """
 
     def __init__(self, path: str, exclusive: Exclusive, key: str, about: Raw, uploads: list[Upload]) -> None:
         try:
             self.path, self._exclusive, self._key = full_path(path), exclusive, key
         except OSError as exc:
-            raise InputError(f"journal {path} cannot be written: {exc.strerror}. Without it a later run cannot go on.") from None
+            raise InputError(
+                f"journal {path} cannot be written: {exc.strerror}. Without it a later run cannot go on."
+            ) from None
         self._entry: Raw = {
             "about": about,
             "documents": [
@@ -71,7 +79,11 @@ class Journal:
         }
         with self._changing() as sets:
             found = sets.get(key)
-            if isinstance(found, dict) and isinstance(found.get("documents"), list) and len(found["documents"]) == len(uploads):
+            if (
+                isinstance(found, dict)
+                and isinstance(found.get("documents"), list)
+                and len(found["documents"]) == len(uploads)
+            ):
                 if not all(map(_is_document, found["documents"])):
                     raise self._strange()
                 self._entry = found
@@ -105,7 +117,9 @@ class Journal:
                 yield sets
                 write_private(self.path, _as_text({"sets": sets}))
         except OSError as exc:
-            raise InputError(f"journal {self.path} cannot be written: {exc.strerror}. Without it a later run cannot go on.") from None
+            raise InputError(
+                f"journal {self.path} cannot be written: {exc.strerror}. Without it a later run cannot go on."
+            ) from None
 
     def _read(self) -> Raw:
         try:
@@ -120,7 +134,9 @@ class Journal:
         return t.cast(Raw, content["sets"])
 
     def _strange(self) -> InputError:
-        return InputError(f"journal {self.path} is no journal of uploads: name another file, or move it away.")
+        return InputError(
+            f"journal {self.path} is no journal of uploads: name another file, or move it away."
+        )
 
 
 def _is_document(held: t.Any) -> bool:

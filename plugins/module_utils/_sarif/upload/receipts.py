@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -22,14 +23,16 @@ from ..._version import VERSION
 from ..prepare import Source, Upload
 from ..rules.clean import LEVELS
 
-# Receipts are for those who have to show what was uploaded, who are seldom those who upload. They hold no secret.
+# Receipts are for those who have to show what was uploaded, who are seldom those who upload. They hold no
+# secret.
 FOLDER_MODE, FILE_MODE = 0o755, 0o644
 ACCEPTED, NOT_SENT = "accepted", "not_sent"
 
 
 @dataclasses.dataclass(frozen=True)
 class About:
-    """What all receipts of a task say. tenant: host, with its port if it has one. repository, repository_id, branch: as they are sent.
+    """What all receipts of a task say. tenant: host, with its port if it has one. repository, repository_id,
+    branch: as they are sent.
 
     What is not known is empty.
     """
@@ -42,7 +45,9 @@ class About:
 
 
 class Receipts:
-    """A folder with one JSON file for each accepted document and each report without results, for those who have to show what was done."""
+    """A folder with one JSON file for each accepted document and each report without results, for those who
+    have to show what was done.
+    """
 
     def __init__(self, folder: str, about: About) -> None:
         self.folder, self._about = folder, about
@@ -52,10 +57,14 @@ class Receipts:
             with tempfile.TemporaryFile(dir=self.folder):
                 pass
         except OSError as exc:
-            raise InputError(f"receipt_dir {self.folder} cannot be written: {exc.strerror}. Nothing was sent.") from None
+            raise InputError(
+                f"receipt_dir {self.folder} cannot be written: {exc.strerror}. Nothing was sent."
+            ) from None
 
     def accepted(self, upload: Upload, status: int, ingestion: dict[str, t.Any]) -> str:
-        """The receipt of an accepted document. ingestion: the members of Ingestion. Returns its path; raises OSError."""
+        """The receipt of an accepted document. ingestion: the members of Ingestion. Returns its path; raises
+        OSError.
+        """
         document = {
             "part": upload.part,
             "parts": upload.parts,
@@ -83,7 +92,13 @@ class Receipts:
             "ingestion": None,
         }
         left_out = "".join(f", {count} {reason}" for reason, count in source.dropped.items())
-        return self._write(NOT_SENT, f"scanned, {_results(source.results)}{left_out}, not sent", source, document, source.sha256)
+        return self._write(
+            NOT_SENT,
+            f"scanned, {_results(source.results)}{left_out}, not sent",
+            source,
+            document,
+            source.sha256,
+        )
 
     def _write(self, outcome: str, said: str, source: Source, document: dict[str, t.Any], digest: str) -> str:
         now, about = time.time(), self._about

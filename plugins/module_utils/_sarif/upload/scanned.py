@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import re
@@ -16,12 +17,17 @@ from .systems import Environment, branch_variables, value_of
 
 _HEADS = "refs/heads/"
 # What stands for a value, in each system's own way, where nothing was put in its place.
-_PLACEHOLDER = re.compile(r"\$\(.*\)|\$\{.*\}|\{\{.*\}\}|<<.*>>|\$(env:)?[A-Za-z_]\w*|%[A-Za-z_][\w.]*%", re.DOTALL)
+_PLACEHOLDER = re.compile(
+    r"\$\(.*\)|\$\{.*\}|\{\{.*\}\}|<<.*>>|\$(env:)?[A-Za-z_]\w*|%[A-Za-z_][\w.]*%", re.DOTALL
+)
 _INSIDE = re.compile(r"\$\([^)]*\)|\$\{[^}]*\}|\{\{.*?\}\}|<<.*?>>")
 _NO_BRANCH = (
     (re.compile(r"refs/(?:pull|merge-requests|pull-requests)/.*|(?:pull|pr)/\d+(?:/.*)?"), "a pull request"),
     (re.compile(r"(?:refs/)?tags/.*"), "a tag"),
-    (re.compile(r"HEAD|FETCH_HEAD|detached|\(no branch\)|\(HEAD detached.*"), "a commit that is on no branch"),
+    (
+        re.compile(r"HEAD|FETCH_HEAD|detached|\(no branch\)|\(HEAD detached.*"),
+        "a commit that is on no branch",
+    ),
     (re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}"), "a commit"),
     (re.compile(r"(?:(?:refs/)?remotes/|origin/).*"), "a branch as the clone of a build names it"),
     (re.compile(r"refs/.*"), "a ref of another kind"),
@@ -43,15 +49,18 @@ def refuse_placeholder(option: str, value: str) -> None:
     """Raise InputError, which does not repeat the value, for a name in the place of a value."""
     if is_placeholder(value):
         raise InputError(
-            f"{option} holds the name of a variable and not its value: is that variable, or secret, set for this build? Azure Pipelines "
+            f"{option} holds the name of a variable and not its value: is that variable, or secret, set for "
+            f"this build? Azure Pipelines "
             "leaves $(NAME) as it is where nothing is set."
         )
 
 
 def plain_branch(given: str | None, environ: Environment) -> str:
-    """The name of a branch, without refs/heads/; empty when none is given. environ: of the build, to say where the branch stands.
+    """The name of a branch, without refs/heads/; empty when none is given. environ: of the build, to say
+    where the branch stands.
 
-    Raises InputError for an empty text and for whatever is no branch: findings that are filed under it are found by nobody.
+    Raises InputError for an empty text and for whatever is no branch: findings that are filed under it are
+    found by nobody.
     """
     if given is None:
         return ""
@@ -59,7 +68,8 @@ def plain_branch(given: str | None, environ: Environment) -> str:
     where = f"The branch is in {branch_variables(environ)}; ci: true finds it."
     if not name:
         raise InputError(
-            f"branch is empty, and the findings would go to the repository's default branch. {where} Leave the option out where they "
+            f"branch is empty, and the findings would go to the repository's default branch. {where} Leave "
+            f"the option out where they "
             "belong there."
         )
     shown = name[:200]
@@ -67,10 +77,15 @@ def plain_branch(given: str | None, environ: Environment) -> str:
         raise InputError(f"branch is {shown}: the pipeline did not put a value in its place. {where}")
     for pattern, what in _NO_BRANCH:
         if pattern.fullmatch(name):
-            advice = f"Pull requests are checked, not uploaded. {where}" if what == "a pull request" else where
+            advice = (
+                f"Pull requests are checked, not uploaded. {where}" if what == "a pull request" else where
+            )
             raise InputError(f"branch is {shown}, which is {what} and not the name of a branch. {advice}")
     if _OF_JENKINS.fullmatch(name) and value_of(environ, "CHANGE_ID"):
-        raise InputError(f"branch is {shown}, as Jenkins calls a pull request (CHANGE_ID is set). Pull requests are checked, not uploaded.")
+        raise InputError(
+            f"branch is {shown}, as Jenkins calls a pull request (CHANGE_ID is set). Pull requests are "
+            f"checked, not uploaded."
+        )
     if _IMPOSSIBLE.search(name):
         raise InputError(f"branch is {shown!r}, and git has no branch of such a name. {where}")
     return name
@@ -83,17 +98,24 @@ def branch_warnings(branch: str) -> list[str]:
 
 
 def plain_commit(given: str | None) -> tuple[str, list[str]]:
-    """A commit, which only the receipts have, and warnings about it. Raises InputError for a name that was not replaced by a value."""
+    """A commit, which only the receipts have, and warnings about it. Raises InputError for a name that was
+    not replaced by a value.
+    """
     commit = (given or "").strip()
     if is_placeholder(commit):
         raise InputError(f"commit is {commit[:200]}: the pipeline did not put a value in its place.")
     if commit and not _COMMIT.fullmatch(commit):
-        return commit[:200], [f"commit is {commit[:200]}, which is not the ID of a commit of git: the receipts have it as it is."]
+        return commit[:200], [
+            f"commit is {commit[:200]}, which is not the ID of a commit of git: the receipts have it as it "
+            f"is."
+        ]
     return commit, []
 
 
 def plain_repository_url(url: str) -> str:
-    """A repository's web URL, without user name, password and `.git`, from that URL, an SSH URL or `git@host:org/repo.git`."""
+    """A repository's web URL, without user name, password and `.git`, from that URL, an SSH URL or
+    `git@host:org/repo.git`.
+    """
     refuse_password(url, "repository_url")
     # Where a URL is wanted, host:path can be nothing else.
     text = f"git@{url}" if _SCP.fullmatch(url) else url
@@ -102,7 +124,14 @@ def plain_repository_url(url: str) -> str:
         found = repository_of(text)
         port = port_of(url) if scheme in ("http", "https") else ""
     except ValueError:
-        raise InputError("repository_url names no repository: give it as https://host/organization/repository.") from None
-    if not found.url or "@" in found.path or (port and not port.isdigit()) or (scheme and scheme not in (*_TO_HTTPS, "http", "https")):
+        raise InputError(
+            "repository_url names no repository: give it as https://host/organization/repository."
+        ) from None
+    if (
+        not found.url
+        or "@" in found.path
+        or (port and not port.isdigit())
+        or (scheme and scheme not in (*_TO_HTTPS, "http", "https"))
+    ):
         raise InputError("repository_url is not a URL: give it as https://host/organization/repository.")
     return found.url

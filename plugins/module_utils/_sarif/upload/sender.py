@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -27,12 +28,15 @@ from .target import Target, find_collector, plan_target, plan_warnings, query_of
 # What the result says of one document.
 
 
-def upload(api: Api | None, prepared: Prepared, params: dict[str, t.Any], *, expected_tenant: str | None = None) -> dict[str, t.Any]:
-    """Send what was prepared, in order, and stop at the first refusal. api: None in check mode, where nothing is sent or asked.
+def upload(
+    api: Api | None, prepared: Prepared, params: dict[str, t.Any], *, expected_tenant: str | None = None
+) -> dict[str, t.Any]:
+    """Send what was prepared, in order, and stop at the first refusal. api: None in check mode, where nothing
+    is sent or asked.
 
-    params: the options of the target and the repository, `journal`, `receipt_dir`, `commit`, `upload_timeout`, `partially_valid`. Returns
-    the module's result, with `failed` in it once anything was accepted, refused or held up. Raises InputError, TenantError or BusyError,
-    and then nothing was sent.
+    params: the options of the target and the repository, `journal`, `receipt_dir`, `commit`,
+    `upload_timeout`, `partially_valid`. Returns the module's result, with `failed` in it once anything was
+    accepted, refused or held up. Raises InputError, TenantError or BusyError, and then nothing was sent.
     """
     build = build_of(params, os.environ) if params.get("ci") else None
     if build and build.not_uploaded:
@@ -53,7 +57,12 @@ def upload(api: Api | None, prepared: Prepared, params: dict[str, t.Any], *, exp
     }
     if build:
         result["ci"] = build.as_result()
-    result["warnings"] = [*prepared.warnings, *warnings, *odd, *plan_warnings(prepared.uploads, target, query)]
+    result["warnings"] = [
+        *prepared.warnings,
+        *warnings,
+        *odd,
+        *plan_warnings(prepared.uploads, target, query),
+    ]
     if api is None:
         prove_places(params)
         return result
@@ -63,7 +72,9 @@ def upload(api: Api | None, prepared: Prepared, params: dict[str, t.Any], *, exp
             try:
                 receipts.not_sent(source)
             except OSError as exc:
-                raise InputError(f"{source.path} has nothing to send, and {_no_receipt(receipts, exc)} Nothing was sent.") from None
+                raise InputError(
+                    f"{source.path} has nothing to send, and {_no_receipt(receipts, exc)} Nothing was sent."
+                ) from None
     if not rows:
         return result
     if target.collector_name:
@@ -76,7 +87,9 @@ def upload(api: Api | None, prepared: Prepared, params: dict[str, t.Any], *, exp
 
 
 def _only_checked(prepared: Prepared, build: Build) -> dict[str, t.Any]:
-    """The result of a build of which nothing is uploaded: all was prepared, so that what cannot be sent has failed by now."""
+    """The result of a build of which nothing is uploaded: all was prepared, so that what cannot be sent has
+    failed by now.
+    """
     said = f"nothing is uploaded: {build.not_uploaded}. The reports were checked."
     return {
         "changed": False,
@@ -91,13 +104,28 @@ def _only_checked(prepared: Prepared, build: Build) -> dict[str, t.Any]:
 
 class _Sender:
     def __init__(
-        self, api: Api, target: Target, query: dict[str, str], params: dict[str, t.Any], result: dict[str, t.Any], receipts: Receipts | None
+        self,
+        api: Api,
+        target: Target,
+        query: dict[str, str],
+        params: dict[str, t.Any],
+        result: dict[str, t.Any],
+        receipts: Receipts | None,
     ) -> None:
-        self.api, self.target, self.query, self.params, self.result, self.receipts = api, target, query, params, result, receipts
+        self.api, self.target, self.query, self.params, self.result, self.receipts = (
+            api,
+            target,
+            query,
+            params,
+            result,
+            receipts,
+        )
 
     @contextlib.contextmanager
     def alone(self, uploads: list[Upload]) -> t.Iterator[Journal | None]:
-        """The journal of these uploads, which no other process of this machine sends meanwhile; None without a journal."""
+        """The journal of these uploads, which no other process of this machine sends meanwhile; None without
+        a journal.
+        """
         path = (self.params.get("journal") or "").strip()
         if not path:
             yield None
@@ -106,18 +134,23 @@ class _Sender:
         tenant, collector = urlsplit(url).netloc, self.target.collector_id or urlsplit(url).path
         key, client = set_key(tenant, collector, self.query, uploads), self.api.client
         with client.exclusive(key, "the uploads of this journal"):
-            yield Journal(path, client.exclusive, key, {"tenant": tenant, "collector": collector, **self.query}, uploads)
+            yield Journal(
+                path, client.exclusive, key, {"tenant": tenant, "collector": collector, **self.query}, uploads
+            )
 
     def send(self, uploads: list[Upload], journal: Journal | None) -> None:
         rows, warnings = self.result["uploads"], self.result["warnings"]
         for number, (each, row) in enumerate(zip(uploads, rows)):
             state, status, ingestion = journal.state(number) if journal else ("", None, None)
             if state == ACCEPTED:
-                row.update(status=status, resumed=True, ingestion=dataclasses.asdict(Ingestion.noted(ingestion)))
+                row.update(
+                    status=status, resumed=True, ingestion=dataclasses.asdict(Ingestion.noted(ingestion))
+                )
                 continue
             if state == UNKNOWN:
                 warnings.append(
-                    f"{_named(row)} is sent again: in the earlier run its answer was lost, so that the tenant may hold it already."
+                    f"{_named(row)} is sent again: in the earlier run its answer was lost, so that the "
+                    f"tenant may hold it already."
                 )
             try:
                 with self.api.client.interruption.piece():
@@ -130,7 +163,12 @@ class _Sender:
                         journal.note(number, UNKNOWN)
                     except CortexError as unwritten:
                         warnings.append(str(unwritten))
-                self._stop(_explained(exc, self.target, self.query, each.size) if isinstance(exc, ApiError) else exc, rows, row, journal)
+                self._stop(
+                    _explained(exc, self.target, self.query, each.size) if isinstance(exc, ApiError) else exc,
+                    rows,
+                    row,
+                    journal,
+                )
                 return
             self.result["changed"] = True
             if self.receipts:
@@ -150,10 +188,15 @@ class _Sender:
             try:
                 journal.finish()
             except CortexError as unwritten:
-                warnings.append(f"{unwritten} All documents were accepted; with this journal the same reports will not be sent again.")
+                warnings.append(
+                    f"{unwritten} All documents were accepted; with this journal the same reports will not "
+                    f"be sent again."
+                )
 
     def judge(self) -> None:
-        """What the tenant took of the accepted documents, once no more are sent: what is missing is a warning, or fails."""
+        """What the tenant took of the accepted documents, once no more are sent: what is missing is a
+        warning, or fails.
+        """
         partial: list[str] = []
         for row in self.result["uploads"]:
             ingestion = Ingestion.noted(row["ingestion"])
@@ -165,7 +208,8 @@ class _Sender:
             self.result["msg"] += f" {' '.join(partial)}"
         elif partial:
             how = (
-                "The tenant does not say which: compare the collector's findings with the report. With partially_valid: warn this is "
+                "The tenant does not say which: compare the collector's findings with the report. With "
+                "partially_valid: warn this is "
                 "no failure."
             )
             failure = PartlyDone(" ".join(partial).rstrip("."), how=how)
@@ -202,7 +246,9 @@ class _Sender:
         self.result.update({**error.as_result(), "changed": self.result["changed"], "msg": said})
 
 
-def _receipts(api: Api, target: Target, query: dict[str, str], commit: str, params: dict[str, t.Any]) -> Receipts | None:
+def _receipts(
+    api: Api, target: Target, query: dict[str, str], commit: str, params: dict[str, t.Any]
+) -> Receipts | None:
     folder = (params.get("receipt_dir") or "").strip()
     if not folder:
         return None
@@ -212,7 +258,10 @@ def _receipts(api: Api, target: Target, query: dict[str, str], commit: str, para
         with contextlib.suppress(InputError):
             url = api.client.origin()
     about = About(
-        collector=target.name or target.collector_name or target.collector_id or urlsplit(target.upload_url).path,
+        collector=target.name
+        or target.collector_name
+        or target.collector_id
+        or urlsplit(target.upload_url).path,
         tenant=urlsplit(url).netloc,
         query=query,
         commit=commit,
@@ -255,7 +304,11 @@ def _explained(exc: ApiError, target: Target, query: dict[str, str], size: int) 
     hint = exc.hint
     if exc.ambiguous:
         answered = exc.status is not None and exc.status < 300
-        hint = "Is the URL the collector's, and does no proxy or login page answer in its place?" if answered else ""
+        hint = (
+            "Is the URL the collector's, and does no proxy or login page answer in its place?"
+            if answered
+            else ""
+        )
     elif exc.status in (401, 403) and target.token:
         hint = "Is this the collector's own token with its id, and is the collector enabled? A token works for its own collector only."
     elif exc.status in (400, 404):

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -19,11 +20,12 @@ VARIABLE = re.compile(r"\{(\w+)\}")
 class System:
     """One CI system, by its documented variables.
 
-    known_by: variables of which every build has one. url, branch, commit, page: templates of the repository's URL, of what the branch is
-    taken from, of the commit and of the build's own page; the first one whose variables are all set counts. A value of `branch` may
-    be a full ref. remote: what is taken off the front of a branch. change, tag: variable -> pattern of its whole value, where a pull
-    request, or a tag, is built. another: the same, where what was scanned need not be what is built. within: whether it also hosts the
-    runners of other systems, whose builds they then are.
+    known_by: variables of which every build has one. url, branch, commit, page: templates of the repository's
+    URL, of what the branch is taken from, of the commit and of the build's own page; the first one whose
+    variables are all set counts. A value of `branch` may be a full ref. remote: what is taken off the front
+    of a branch. change, tag: variable -> pattern of its whole value, where a pull request, or a tag, is
+    built. another: the same, where what was scanned need not be what is built. within: whether it also hosts
+    the runners of other systems, whose builds they then are.
     """
 
     name: str
@@ -50,7 +52,8 @@ SYSTEMS = (
         # A merge queue builds a branch of its own, which is gone afterwards.
         change={"GITHUB_EVENT_NAME": "pull_request.*|merge_group", "GITHUB_REF": "refs/pull/.*"},
         tag={"GITHUB_REF": "refs/tags/.*"},
-        # Its ref is the default branch, and the reports are those of the run that it follows, of a pull request perhaps.
+        # Its ref is the default branch, and the reports are those of the run that it follows, of a pull
+        # request perhaps.
         another={"GITHUB_EVENT_NAME": "workflow_run"},
     ),
     System(
@@ -114,7 +117,11 @@ SYSTEMS = (
         branch=("{CODEBUILD_WEBHOOK_HEAD_REF}",),
         commit="{CODEBUILD_RESOLVED_SOURCE_VERSION}",
         page="{CODEBUILD_BUILD_URL}",
-        change={"CODEBUILD_WEBHOOK_EVENT": "PULL_REQUEST_.*", "CODEBUILD_WEBHOOK_TRIGGER": "pr/.*", "CODEBUILD_SOURCE_VERSION": "pr/.*"},
+        change={
+            "CODEBUILD_WEBHOOK_EVENT": "PULL_REQUEST_.*",
+            "CODEBUILD_WEBHOOK_TRIGGER": "pr/.*",
+            "CODEBUILD_SOURCE_VERSION": "pr/.*",
+        },
         tag={"CODEBUILD_WEBHOOK_TRIGGER": "tag/.*", "CODEBUILD_WEBHOOK_HEAD_REF": "refs/tags/.*"},
         within=True,
     ),

@@ -5,6 +5,7 @@
 
 Private to the collection, floor 3.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -25,9 +26,11 @@ from .systems import Environment
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """Where documents go. Just one of collector_id, upload_url, collector_name is set, or none of them when nothing was given.
+    """Where documents go. Just one of collector_id, upload_url, collector_name is set, or none of them when
+    nothing was given.
 
-    token: of the collector itself; without it the tenant key is used. name: the collector's name, where known.
+    token: of the collector itself; without it the tenant key is used. name: the collector's name, where
+    known.
     """
 
     collector_id: str = ""
@@ -42,19 +45,29 @@ class Target:
         return f"collector {self.collector_id}" if self.collector_id else "the collector of upload_url"
 
 
-def plan_target(params: dict[str, t.Any], *, need: bool, expected_tenant: str | None = None) -> tuple[Target, list[str]]:
-    """The target of a task and warnings about it, from its options; asks nobody. Raises InputError for options that contradict each other.
+def plan_target(
+    params: dict[str, t.Any], *, need: bool, expected_tenant: str | None = None
+) -> tuple[Target, list[str]]:
+    """The target of a task and warnings about it, from its options; asks nobody. Raises InputError for
+    options that contradict each other.
 
     need: whether documents will be sent; if not (check mode), the target and its token may be missing.
     """
-    given = {name: (params.get(name) or "").strip() for name in ("collector_id", "collector_name", "upload_url")}
+    given = {
+        name: (params.get(name) or "").strip() for name in ("collector_id", "collector_name", "upload_url")
+    }
     given["upload_url"] = given["upload_url"].rstrip("/")
     token_id, token = ((params.get(name) or "").strip() for name in ("collector_token_id", "collector_token"))
-    for name, value in {**given, "collector_token_id": token_id, "collector_token": token}.items() if need else ():
+    for name, value in (
+        {**given, "collector_token_id": token_id, "collector_token": token}.items() if need else ()
+    ):
         refuse_placeholder(name, value)
     named = [name for name, value in given.items() if value]
     if len(named) > 1:
-        raise InputError(f"{' and '.join(named)} are both given: give one of them, so that it is clear where the reports go.")
+        raise InputError(
+            f"{' and '.join(named)} are both given: give one of them, so that it is clear where the reports "
+            f"go."
+        )
     file, warnings = (params.get("credentials_file") or "").strip(), []
     if not token and not file:
         try:
@@ -62,24 +75,36 @@ def plan_target(params: dict[str, t.Any], *, need: bool, expected_tenant: str | 
         except InputError:
             if need:
                 raise
-    target = Target(given["collector_id"], given["upload_url"], given["collector_name"], name=given["collector_name"])
+    target = Target(
+        given["collector_id"], given["upload_url"], given["collector_name"], name=given["collector_name"]
+    )
     if file and (need or os.path.exists(os.path.expanduser(file))):
         target = _from_file(load_credentials(file), file, target)
     elif file:
         warnings.append(f"credentials_file {file} does not exist: a run without check mode needs it.")
     elif bool(token_id) != bool(token) and need:
         lacks = "collector_token_id" if token else "collector_token"
-        raise InputError(f"{lacks} is missing (or CORTEXCLOUD_{lacks.upper()}): a collector's token is used with its id, and never alone.")
+        raise InputError(
+            f"{lacks} is missing (or CORTEXCLOUD_{lacks.upper()}): a collector's token is used with its id, "
+            f"and never alone."
+        )
     elif token_id and token:
         if target.collector_name:
-            raise InputError("collector_name cannot be looked up with a collector's own token: give collector_id or upload_url instead.")
+            raise InputError(
+                "collector_name cannot be looked up with a collector's own token: give collector_id or "
+                "upload_url instead."
+            )
         target = dataclasses.replace(target, token=CollectorToken(token_id, token))
     if target.upload_url:
         _check_url(target.upload_url, expected_tenant)
     if not (target.collector_id or target.collector_name or target.upload_url or file):
-        text = "no collector is given: give one of collector_id, collector_name, upload_url or credentials_file."
+        text = (
+            "no collector is given: give one of collector_id, collector_name, upload_url or credentials_file."
+        )
         if params.get("upload_url") is not None:
-            text = "upload_url is empty: is the secret, or the variable, that should hold it set for this build?"
+            text = (
+                "upload_url is empty: is the secret, or the variable, that should hold it set for this build?"
+            )
         if need:
             raise InputError(text)
         warnings.append(f"{text} A run without check mode needs it.")
@@ -89,12 +114,19 @@ def plan_target(params: dict[str, t.Any], *, need: bool, expected_tenant: str | 
 def _from_file(held: dict[str, str], file: str, target: Target) -> Target:
     if target.collector_name:
         raise InputError(
-            "collector_name cannot be looked up with a collector's own token: leave it out, credentials_file says which collector it is."
+            "collector_name cannot be looked up with a collector's own token: leave it out, credentials_file "
+            "says which collector it is."
         )
     if target.collector_id and target.collector_id != held["id"]:
-        raise InputError(f"credentials_file {file} belongs to collector {held['id']}, not to collector_id {target.collector_id}.")
+        raise InputError(
+            f"credentials_file {file} belongs to collector {held['id']}, not to collector_id "
+            f"{target.collector_id}."
+        )
     if not held["token"] or not held["token_id"]:
-        raise InputError(f"credentials_file {file} holds an empty token or token_id: make the collector anew, or give its token otherwise.")
+        raise InputError(
+            f"credentials_file {file} holds an empty token or token_id: make the collector anew, or give its "
+            f"token otherwise."
+        )
     url = target.upload_url or held.get("api_url", "").rstrip("/")
     return Target(
         collector_id="" if url else held["id"],
@@ -107,7 +139,10 @@ def _from_file(held: dict[str, str], file: str, target: Target) -> Target:
 def _check_url(url: str, expected_tenant: str | None) -> None:
     parts = urlsplit(url) if "://" in url else None
     if parts is None or not parts.netloc:
-        raise InputError("upload_url must be the full URL that the collector was made with (https://api-.../collectors/col_...).")
+        raise InputError(
+            "upload_url must be the full URL that the collector was made with "
+            "(https://api-.../collectors/col_...)."
+        )
     # origin_of refuses a path of the API, which this URL must have.
     query = f"?{parts.query}" if parts.query else ""
     fragment = f"#{parts.fragment}" if parts.fragment else ""
@@ -127,7 +162,8 @@ def query_of(params: dict[str, t.Any], environ: Environment | None = None) -> di
         given["repository_url"] = plain_repository_url(given["repository_url"])
     if not given["repository_id"] and not given["repository_url"]:
         raise InputError(
-            "repository_id or repository_url must be given, or ci: true in a build: findings belong to a repository that the tenant has "
+            "repository_id or repository_url must be given, or ci: true in a build: findings belong to a "
+            "repository that the tenant has "
             "onboarded."
         )
     return {name: value for name, value in given.items() if value}
@@ -141,18 +177,24 @@ def plan_warnings(uploads: list[Upload], target: Target, query: dict[str, str]) 
     found += branch_warnings(query.get("branch", ""))
     if len(uploads) > 1:
         found.append(
-            f"{len(uploads)} documents go to one collector, repository and branch. Nothing public says whether a later upload adds to an "
-            "earlier one or replaces it: check that the findings of all of them show, or use a collector for each scanner."
+            f"{len(uploads)} documents go to one collector, repository and branch. Nothing public says "
+            f"whether a later upload adds to an "
+            "earlier one or replaces it: check that the findings of all of them show, or use a collector for "
+            "each scanner."
         )
     tools = list(dict.fromkeys(tool.name for upload in uploads for tool in upload.source.tools))
     if len(tools) > 1:
         found.append(
-            f"reports of {len(tools)} tools ({', '.join(tools[:5])}) go to one collector: the vendor recommends one for each, "
+            f"reports of {len(tools)} tools ({', '.join(tools[:5])}) go to one collector: the vendor "
+            f"recommends one for each, "
             "named like the tool."
         )
     for tool in tools:
         if target.name and tool.lower() != target.name.lower():
-            found.append(f"the report is by {tool}, the collector's name is {target.name}: the vendor recommends that they are the same.")
+            found.append(
+                f"the report is by {tool}, the collector's name is {target.name}: the vendor recommends that "
+                f"they are the same."
+            )
     return found
 
 
@@ -160,7 +202,13 @@ def find_collector(api: Api, name: str) -> str:
     """The id of the collector with this name. Raises InputError when there is none, or several."""
     found = fetch_data_sources(api, {"type": ["COLLECTOR"], "name": name}, details=False)
     if not found:
-        raise InputError(f"there is no collector named {name} in this tenant. Create it with the module data_source (type COLLECTOR).")
+        raise InputError(
+            f"there is no collector named {name} in this tenant. Create it with the module data_source (type "
+            f"COLLECTOR)."
+        )
     if len(found) > 1:
-        raise InputError(f"{len(found)} collectors are named {name}: {', '.join(i['id'] for i in found)}. Give collector_id.")
+        raise InputError(
+            f"{len(found)} collectors are named {name}: {', '.join(i['id'] for i in found)}. Give "
+            f"collector_id."
+        )
     return str(found[0]["id"])
