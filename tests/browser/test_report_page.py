@@ -28,7 +28,10 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium was found:
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.evidence import Evidence  # noqa: E402
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet import fleet, summary  # noqa: E402
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import audit  # noqa: E402
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.render import render_fleet, render_report  # noqa: E402
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.render import (  # noqa: E402
+    render_fleet,
+    render_report,
+)
 
 Row = dict[str, Any]
 SCRIPT = "<script>document.title='taken over'</script>"

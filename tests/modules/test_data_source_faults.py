@@ -18,7 +18,9 @@ from contributed import tenants
 from gitlabs import GITLAB, MANUAL, NEW_GITLAB, gitlab, only, writes
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import create, view
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.collector_token import load_credentials
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.collector_token import (
+    load_credentials,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import lock as _lock
 from tenant.server import EmbeddedTenant
 

@@ -15,8 +15,17 @@ from asking import Ask, lose_answers
 from contributed import tenants
 from gitlabs import MANUAL, NEW_GITLAB, only
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import apply, create, run, view, write
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.unscoped import Unscoped, unscoped
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import (
+    apply,
+    create,
+    run,
+    view,
+    write,
+)
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.unscoped import (
+    Unscoped,
+    unscoped,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._state import Memory
 from tenant.server import EmbeddedTenant
 

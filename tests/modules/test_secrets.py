@@ -201,7 +201,9 @@ def test_a_collectors_token_is_in_its_file_alone(ask: Any, tenant: EmbeddedTenan
 def test_a_collectors_token_that_could_not_be_kept_is_not_in_the_message(
     ask: Any, tenant: EmbeddedTenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.collector_token import CredentialsFile
+    from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.collector_token import (
+        CredentialsFile,
+    )
 
     def full(_self: Any, _content: Any) -> None:
         raise OSError(28, "No space left on device")

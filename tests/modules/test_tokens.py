@@ -19,7 +19,9 @@ from bulk import Engine, RunModule, actions
 from contributed import tenants
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import collector_token, view
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.collector_token import CredentialsFile
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.collector_token import (
+    CredentialsFile,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import stores
 from tenant.server import EmbeddedTenant
 

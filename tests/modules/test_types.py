@@ -13,7 +13,11 @@ import pytest
 from bulk import Engine, Item, RunModule, actions, item_of
 from contributed import tenants
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.types import TYPES, VCS, VENDOR
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.types import (
+    TYPES,
+    VCS,
+    VENDOR,
+)
 from tenant.kinds import BROWSER
 from tenant.server import EmbeddedTenant
 

@@ -18,7 +18,10 @@ from cores import CORES, programs
 from hostile import RESERVED, hostile
 from playing import Ended, play
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.data_file import as_data_file, write_backup
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.data_file import (
+    as_data_file,
+    write_backup,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import from_api
 from starting import IN_CI
 from tenant.server import EmbeddedTenant

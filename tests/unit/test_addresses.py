@@ -14,7 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _addresses as code
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._addresses import host_key, path_key, repository_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._addresses import (
+    host_key,
+    path_key,
+    repository_of,
+)
 
 
 @pytest.mark.parametrize(

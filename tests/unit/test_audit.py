@@ -11,8 +11,16 @@ import pytest
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.compare import without_secrets
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.evidence import Evidence
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet import fleet, folder_of, summary
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import KINDS, days_from, fail_on_from
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet import (
+    fleet,
+    folder_of,
+    summary,
+)
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import (
+    KINDS,
+    days_from,
+    fail_on_from,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import (
     audit,
     baseline_fault,

@@ -34,7 +34,10 @@ from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.read i
     read_receipts,
     read_repositories,
 )
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.render import render_fleet, render_report
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.render import (
+    render_fleet,
+    render_report,
+)
 
 # -- read
 

@@ -18,15 +18,28 @@ import pytest
 import yaml
 from ansible.module_utils import basic
 
-from ansible_collections.cortex_cloud.appsec.plugins.doc_fragments import _attributes, _connection, _data_source, _repository
+from ansible_collections.cortex_cloud.appsec.plugins.doc_fragments import (
+    _attributes,
+    _connection,
+    _data_source,
+    _repository,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import (
     FIELDS,
     MAPPING,
     SELECTION_TYPES,
     argument_spec,
 )
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.types import INPUTS, STAGES, TYPES, VARIABLES
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_settings import SETTINGS_SPEC, body_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.types import (
+    INPUTS,
+    STAGES,
+    TYPES,
+    VARIABLES,
+)
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_settings import (
+    SETTINGS_SPEC,
+    body_of,
+)
 from tenant import kinds
 
 ROOT = Path(__file__).resolve().parents[2]

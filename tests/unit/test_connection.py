@@ -8,7 +8,10 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.connection import Connection, origin_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.connection import (
+    Connection,
+    origin_of,
+)
 
 
 @pytest.mark.parametrize(

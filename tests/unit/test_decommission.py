@@ -11,7 +11,10 @@ import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.types import TYPES
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._items import decommission_items, decommission_listed
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._items import (
+    decommission_items,
+    decommission_listed,
+)
 
 SNYK = {"type": "SNYK", "name": "snyk-eu"}
 ROW: dict[str, Any] = {"id": "12", "type": "SNYK", "name": "snyk-eu", "hostname": "api.eu.snyk.io", "action": "deleted"}

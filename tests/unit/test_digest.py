@@ -18,10 +18,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from yaml.resolver import Resolver
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.digest import digest_of, fingerprint, refuse_another
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.digest import (
+    digest_of,
+    fingerprint,
+    refuse_another,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import Plan, plan_create, plan_delete, plan_update
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.show import diff_of, plan_as_markdown
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import (
+    Plan,
+    plan_create,
+    plan_delete,
+    plan_update,
+)
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.show import (
+    diff_of,
+    plan_as_markdown,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from starting import IN_CI
 

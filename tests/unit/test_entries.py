@@ -12,8 +12,16 @@ import pytest
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.check import check_item
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.entries import items_of
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import argument_spec, get, item_from
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.types import INPUTS, TYPES, VARIABLES
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import (
+    argument_spec,
+    get,
+    item_from,
+)
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.types import (
+    INPUTS,
+    TYPES,
+    VARIABLES,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._texts import split_lists
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._validate import validate_items

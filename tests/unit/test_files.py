@@ -17,10 +17,18 @@ import pytest
 import yaml
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _files
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.collector_token import CredentialsFile
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.collector_token import (
+    CredentialsFile,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.data_file import write_backup
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._files import Draft, full_path, make_folders, open_private, write_private
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._files import (
+    Draft,
+    full_path,
+    make_folders,
+    open_private,
+    write_private,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._state import Memory
 
 ROOT = Path(__file__).resolve().parents[2]

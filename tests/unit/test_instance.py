@@ -11,7 +11,10 @@ import pytest
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.differences import needs_full
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import carried_over, plan_update
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import (
+    carried_over,
+    plan_update,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.view import View
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import TenantError
 

@@ -22,7 +22,10 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import interruption as _interruption
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import lock as _lock
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import retry as _retry
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.interruption import Interruption, controllers
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.interruption import (
+    Interruption,
+    controllers,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.pool import each
 
 PROC = pytest.mark.skipif(not os.path.isdir("/proc/self/ns"), reason="no /proc here: the processes of a controller cannot be told apart")

@@ -21,15 +21,27 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._admitted impo
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.evidence import Evidence
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import audit
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import create, lost, results, view
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import (
+    create,
+    lost,
+    results,
+    view,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import item_from
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.find import fetch_data_sources
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.prune import Prune
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.run import Run
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import CortexError, InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import Answer
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repositories import Wanted, fetch_repositories
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_settings import body_of, changes_of, current_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repositories import (
+    Wanted,
+    fetch_repositories,
+)
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_settings import (
+    body_of,
+    changes_of,
+    current_of,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._tenant import examine
 from starting import IN_CI
 

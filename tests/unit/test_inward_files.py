@@ -18,22 +18,39 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted_server import Say, ScriptedServer
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._admitted import DEEPEST, Unreadable, admit, count_from, parsed
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._admitted import (
+    DEEPEST,
+    Unreadable,
+    admit,
+    count_from,
+    parsed,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import baseline_fault
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.check import check_item
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.collector_token import load_credentials
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.collector_token import (
+    load_credentials,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.data_file import as_data_file
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import BEHAVIOUR
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.made import applied_mappings
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import ApiError, InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.answers import clock_skew, retry_after
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import HIDDEN, Redactor, hide_secret_keys, secrets_in
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import (
+    HIDDEN,
+    Redactor,
+    hide_secret_keys,
+    secrets_in,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.retry import Retry
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_lists import names_in
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.upload.journal import Journal
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._state import Memory
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.read import read_earlier, read_exceptions, read_receipts
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.read import (
+    read_earlier,
+    read_exceptions,
+    read_receipts,
+)
 
 DEEP = "[" * 100_000
 NESTED = "[" * 5000 + "]" * 5000

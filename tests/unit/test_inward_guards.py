@@ -13,7 +13,12 @@ from odd_tenant import CORE, DEEP, FULL, HALF, ITEMS, MANUAL, Raw, Tenant, tenan
 from published_tenant import DEFAULTS
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import create, lost, results, view
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import (
+    create,
+    lost,
+    results,
+    view,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import item_from
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.prune import Prune
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.run import Run

@@ -16,7 +16,11 @@ from published_tenant import Quiet
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import view
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.data_file import as_configs
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import BEHAVIOUR, from_api, mappings_to_api
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import (
+    BEHAVIOUR,
+    from_api,
+    mappings_to_api,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.match import match
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.outcome import Outcome

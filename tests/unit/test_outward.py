@@ -24,10 +24,17 @@ from scripted_server import Say, ScriptedServer
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import Plan
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.show import diff_of, plan_as_markdown
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.show import (
+    diff_of,
+    plan_as_markdown,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import ApiError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.plain import one_line, plain
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import HIDDEN, Redactor, outgoing
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import (
+    HIDDEN,
+    Redactor,
+    outgoing,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import command
 from starting import IN_CI
 

@@ -12,9 +12,16 @@ from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.differences import unexpected
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import from_api, mappings_to_api
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import (
+    from_api,
+    mappings_to_api,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import Plan, plan_create, plan_update
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import (
+    Plan,
+    plan_create,
+    plan_update,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError, TenantError
 
 MANUAL = "MANUAL_SELECTION"

@@ -19,12 +19,20 @@ from test_completeness import NOT_SHOWN, SCHEMAS
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import view
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.collector_token import load_credentials
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.collector_token import (
+    load_credentials,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.find import fetch_data_sources
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.results import inventory, result_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.results import (
+    inventory,
+    result_of,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.run import Run
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import CortexError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repositories import Wanted, fetch_repositories
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repositories import (
+    Wanted,
+    fetch_repositories,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.upload.ingestion import Ingestion
 
 EXAMPLES: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "data" / "published.yaml").read_text(encoding="utf-8"))

@@ -13,7 +13,12 @@ import pytest
 import yaml
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import KINDS
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repositories import BROKEN, MEMBERS, SCANNED, shown
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repositories import (
+    BROKEN,
+    MEMBERS,
+    SCANNED,
+    shown,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.modules import repository, repository_info
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,7 +11,11 @@ import pytest
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._admitted import Unreadable
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_settings import changes_of, current_of, narrows
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_settings import (
+    changes_of,
+    current_of,
+    narrows,
+)
 
 ON, OFF = {"is_enabled": True}, {"is_enabled": False}
 

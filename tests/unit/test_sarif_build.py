@@ -11,7 +11,11 @@ import pytest
 from builds import BUILDS, SHA, TAKEN, TOKEN
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.upload.build import build_of, plain_page, with_build
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.upload.build import (
+    build_of,
+    plain_page,
+    with_build,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.upload.scanned import (
     branch_warnings,
     plain_branch,

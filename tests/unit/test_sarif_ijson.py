@@ -24,7 +24,11 @@ from test_sarif_read import VALUES
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import text as walking
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.read import Take, read_head, read_results
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.read import (
+    Take,
+    read_head,
+    read_results,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.text import Text
 
 REFUSED = "refused"

@@ -19,7 +19,12 @@ import yaml
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import environment
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.command import parser
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.options import OPTIONS, Option, Options, argument_spec
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.options import (
+    OPTIONS,
+    Option,
+    Options,
+    argument_spec,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.clean import KINDS
 from ansible_collections.cortex_cloud.appsec.plugins.modules.sarif_upload import DOCUMENTATION
 

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.folders import advised_root, common_folder
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.folders import (
+    advised_root,
+    common_folder,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.paths import Roots
 
 CI = {"originalUriBaseIds": {"SRCROOT": {"uri": "file:///home/ci/app/"}}}

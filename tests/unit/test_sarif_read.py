@@ -27,7 +27,12 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import text as walking
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.options import Options
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.prepare import find_files, prepare
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.read import Head, Take, read_head, read_results
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.read import (
+    Head,
+    Take,
+    read_head,
+    read_results,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.text import Text
 
 RESULT = {

@@ -14,8 +14,15 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.data_file import as_config, as_data_file
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.types import INPUTS, TYPES, VARIABLES
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.data_file import (
+    as_config,
+    as_data_file,
+)
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.types import (
+    INPUTS,
+    TYPES,
+    VARIABLES,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "docs" / "tenant.schema.json").read_text(encoding="utf-8"))

@@ -19,7 +19,11 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import Plan, plan_update
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.scope import scope_of
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.show import diff_of, plan_as_markdown, scope_lines
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.show import (
+    diff_of,
+    plan_as_markdown,
+    scope_lines,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError, TenantError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_lists import read_names
 

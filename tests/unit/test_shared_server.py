@@ -19,7 +19,11 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import stores as _stores
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import Client
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.connection import Connection
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.stores import Moment, Server, ServerStore
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.stores import (
+    Moment,
+    Server,
+    ServerStore,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.throttle import Slot, Throttle
 
 PASSWORD = "words-of-the-store"

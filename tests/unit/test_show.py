@@ -8,7 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import Plan, plan_create, plan_delete, plan_update
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.plan import (
+    Plan,
+    plan_create,
+    plan_delete,
+    plan_update,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.show import diff_of
 
 GIVEN = {"state": "present", "repositories_mode": "merge", "external_projects_mode": "merge", "max_deselect": 10}

@@ -11,7 +11,11 @@ import time
 import pytest
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import signing as _signing
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.signing import AdvancedKey, CollectorToken, StandardKey
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.signing import (
+    AdvancedKey,
+    CollectorToken,
+    StandardKey,
+)
 
 
 def test_a_standard_key_is_sent_as_it_is() -> None:

@@ -22,7 +22,13 @@ import pytest
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _state
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import lock as _lock
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._state import MAX_BYTES, SECTIONS, VALUE_BYTES, VERSION, Memory
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._state import (
+    MAX_BYTES,
+    SECTIONS,
+    VALUE_BYTES,
+    VERSION,
+    Memory,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 TENANT = "api-one.example.com:8443"

@@ -12,7 +12,13 @@ import pytest
 import yaml
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.results import summary
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.status import GOOD, HEALTH, STATUSES, reasons, status_of
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.status import (
+    GOOD,
+    HEALTH,
+    STATUSES,
+    reasons,
+    status_of,
+)
 
 PUBLISHED = yaml.safe_load((Path(__file__).resolve().parents[1] / "tenant" / "openapi.yaml").read_text(encoding="utf-8"))
 HEALTH_OF = {

@@ -15,7 +15,12 @@ from ansible.template import Templar
 from ansible.utils.display import Display
 
 from ansible_collections.cortex_cloud.appsec.plugins.lookup import variable_faults
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._items import hosts_within, role_faults, role_items, role_places
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._items import (
+    hosts_within,
+    role_faults,
+    role_items,
+    role_places,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._variables import (
     KNOWN,
     meant_by,
