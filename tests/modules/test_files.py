@@ -95,7 +95,7 @@ def test_only_a_plan_is_replaced_by_a_plan(engine: Engine, tmp_path: Path, check
     file.write_text("# My notes\n")
     result = engine.apply(NARROWER, plan_file=str(file), check=check)
     assert result["failed"]
-    said = f"plan_file {file} cannot be written (it holds something else, which is not replaced: name another file, or move it away)"
+    said = f"plan_file {file} cannot be written (it has other content and is not overwritten: choose another file, or move this one away)"
     assert said in result["msg"]
     assert file.read_text() == "# My notes\n"
     assert engine.writes() == []

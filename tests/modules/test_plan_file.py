@@ -103,7 +103,7 @@ def test_another_plan_is_refused(engine: Engine, change: str, check: bool) -> No
         prune = {"prune": True, "prune_types": ["JENKINS_SERVER"]}
     result = engine.apply(item, blue, check=check, plan_digest=digest, **prune)
     print(f"\nanother plan ({change}): {result['msg']}")
-    assert f"the plan is not the one that plan_digest names ({digest})" in result["msg"]
+    assert f"plan_digest ({digest}) is not the digest of this plan" in result["msg"]
     assert not result.get("changed")
     assert engine.writes() == []
 

@@ -49,7 +49,7 @@ def test_two_spellings_of_one_host_are_one_data_source(engine: Engine) -> None:
     new = {**on("new.example.com"), "name": "other"}
     for pair in ((on(HOSTS[0]), on(HOSTS[1])), (new, {**new, "domain": {"hostname": "NEW.example.com:443", "protocol": "https"}})):
         result = engine.apply(*pair)
-        assert "mean the same data source" in result["msg"]
+        assert "refer to the same data source" in result["msg"]
         assert engine.writes() == []
 
 

@@ -53,7 +53,7 @@ def test_a_refused_key_is_an_answer_with_a_hint(info: Ask, key: str, options: di
     assert "HTTP 401" in hint
     assert "the key has expired" in hint
     assert (result["healthcheck"], result["generation"]) == ("refused", None)
-    assert "The host answers as a tenant does: it is the key." in hint
+    assert "The host responds like a tenant, so the key is the problem." in hint
     assert "api_url" not in hint
 
 
@@ -94,7 +94,7 @@ def test_a_wrong_key_is_told_from_a_wrong_host(info: Ask, host: Any, health: Any
 @pytest.mark.parametrize(
     ("answers", "it_is"),
     [
-        ({HEALTH: (200, {"status": "available"})}, "The host is that of a tenant, but without this API."),
+        ({HEALTH: (200, {"status": "available"})}, "The host is a tenant, but does not offer this API."),
         ({}, "perhaps api_url is not that of a tenant"),
     ],
 )

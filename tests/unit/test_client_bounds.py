@@ -120,7 +120,7 @@ def test_a_slow_proxy_ends_in_time_and_nothing_was_sent(client_of: ClientOf, mon
         monkeypatch.delenv("no_proxy", raising=False)
         error = refusal(client_of("https://tenant.example.com", **SHORT), "POST")
     assert 0 < sum(server.drops) < 10 * NEED
-    assert "the answer of tenant.example.com was not complete after 0.6 s" in str(error)
+    assert "the response from tenant.example.com was not complete after 0.6 s" in str(error)
     assert not error.ambiguous
 
 
@@ -323,7 +323,7 @@ def test_an_id_that_would_lead_elsewhere_is_sent_nowhere(client_of: ClientOf, id
             lambda given: api.update_branches(given, ["main"], "main"),
             lambda given: api.upload_sarif(b"{}", collector_id=given, query={}),
         ):
-            with pytest.raises(InputError, match="is none that a tenant can have: nothing was sent for it"):
+            with pytest.raises(InputError, match="is not a valid id: nothing was sent for it"):
                 call(identifier)
         assert server.requests == []
         api.get_repository("...")
