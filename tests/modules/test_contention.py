@@ -267,7 +267,7 @@ def test_an_effect_nobody_asked_for_stops_the_other_updates_of_its_type(shows_mo
     first, *rest = [row["error"] for row in result["data_sources"][:6]]
     print(f"\nsurprise: {first}\nthe others: {rest[0]}")
     assert "reading it back shows: unique_properties changed unexpectedly" in first
-    assert all("was not tried, since an update of the same type had an effect nobody asked for" in error for error in rest)
+    assert all("was not attempted, since an earlier update of this type had an unexpected effect" in error for error in rest)
     assert len(puts) == 4
 
 

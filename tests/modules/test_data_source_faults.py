@@ -330,7 +330,7 @@ def test_a_collector_whose_token_got_lost_is_told_and_not_kept_without_one(
     path = tmp_path / "bandit.json"
     result = source(**collector(credentials_file=str(path)))
     if result["failed"]:
-        assert "held no token" in result["msg"]
+        assert "contained no token" in result["msg"]
         assert only(tenant)["id"] in result["msg"]
         assert not path.exists()
     else:  # deleted and made again

@@ -134,7 +134,7 @@ def test_a_refused_role_ends_the_run(sources: Bulk, tenant: EmbeddedTenant, key:
     result = sources(*[{"type": "JENKINS_SERVER", "name": f"jenkins-{n}"} for n in range(80)], key=key)
     assert (result["failed"], result["changed"]) == (True, False)
     assert f"HTTP {status}" in result["msg"]
-    assert "was not tried" in result["msg"]
+    assert "was not attempted" in result["msg"]
     # Those that were underway at once; at a lower rate they are fewer.
     assert len(tenant.writes) <= pool.MOST, "every further item would fail the same way"
 

@@ -109,7 +109,7 @@ def test_only_a_profile_is_replaced_by_a_profile(engine: Engine, tmp_path: Path)
     file = tmp_path / "profile.yml"
     file.write_text("mine: true\n")
     engine.tenant.clear_journal()
-    for path, why in ((str(file), "it holds something else"), ("/proc/nope/profile.yml", "No such file or directory")):
+    for path, why in ((str(file), "it has other content"), ("/proc/nope/profile.yml", "No such file or directory")):
         result = engine.run("tenant_verify", {"verify_report": path})
         assert result["failed"]
         assert why in result["msg"]

@@ -261,7 +261,7 @@ def test_a_renamed_item_with_prune(shows_more: Engine, accident: Callable[..., s
     other = {"type": "GITLAB_SELF_MANAGED", "name": "other"}
     message = accident(shows_more, renamed, other, prune=True, prune_types=["GITLAB_SELF_MANAGED"])
     assert 'GITLAB_SELF_MANAGED "gitlab-renamed" would be created and GITLAB_SELF_MANAGED "gitlab-core"' in message
-    assert "that looks like a new name, and would destroy its findings" in message
+    assert "that looks like a rename, and would destroy its findings" in message
 
 
 def test_a_renamed_item_that_names_no_host_with_prune(shows_more: Engine, accident: Callable[..., str]) -> None:
@@ -271,7 +271,7 @@ def test_a_renamed_item_that_names_no_host_with_prune(shows_more: Engine, accide
     del renamed["domain"]
     listed = {"type": "GITLAB_SELF_MANAGED", "name": "other"}
     message = accident(shows_more, renamed, listed, prune=True, prune_types=["GITLAB_SELF_MANAGED"])
-    assert "that looks like a new name" in message
+    assert "that looks like a rename" in message
 
 
 @pytest.mark.parametrize(

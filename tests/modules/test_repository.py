@@ -188,7 +188,7 @@ def test_what_the_tenant_does_not_show_has_to_be_given(engine: Engine, ids: dict
     engine.tenant.set_repository(ids["pay/a"], scanConfiguration={})
     for wanted, lacking in (({"pr_scanning": {"is_enabled": True}}, "block_on_error"), (NO_SCA, "secrets, iac")):
         said = engine.run("repository", {"id": ids["pay/a"], "scan_configuration": wanted})["msg"]
-        assert f"only as a whole and does not show {lacking}: give it too." in said
+        assert f"only as a whole and does not show {lacking}: give that too." in said
     assert engine.writes() == []
     engine.tenant.set_repository(ids["pay/a"], scanConfiguration={"scanners": {"SCA": {"isEnabled": True}}})
     assert actions(engine.run("repository", {"id": ids["pay/a"], "scan_configuration": NO_SCA})) == {"pay/a": "updated"}

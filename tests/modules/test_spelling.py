@@ -59,7 +59,7 @@ def test_names_that_differ_in_case_are_one_repository_and_keep_the_tenants_spell
     assert actions(result) == ["unchanged"]
     assert engine.writes() == []
     (warning,) = result["warned"]
-    assert "Org/A is selected as org/a (2 in all are written otherwise than in the tenant)" in warning
+    assert "Org/A is selected as org/a (2 in all are spelled differently in the tenant)" in warning
     changed = engine.apply({**GHE, "repositories": ["Org/A", "Org/new"], "repositories_mode": mode, "max_deselect": -1})
     assert actions(changed) == ["updated"]
     (held,) = engine.tenant.instances.values()

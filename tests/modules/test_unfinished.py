@@ -77,7 +77,7 @@ def test_the_next_run_sets_what_the_creation_would_have_set(tenant: EmbeddedTena
         checked = sources.ok(data_sources=[ITEM], check=True)
         done = sources.ok(data_sources=[ITEM], plan_digest=checked["plan_digest"])
         assert actions(done) == actions(checked) == ["updated"]
-        told = [text for text in done["warnings"] if "gives way to what the item says" in text]
+        told = [text for text in done["warnings"] if "is replaced by what the item says" in text]
         assert len(told) == (selects in ("found", "future"))
         held = tenant.instances[made]
         assert (held["selectionType"], sorted(held["state"])) == (MANUAL, WANTED)

@@ -221,7 +221,7 @@ def test_only_gzip_is_asked_for_and_only_once_packed_is_taken(client_of: ClientO
         said = [str(refusal(client, "POST")) for _time in range(3)]
         assert [r.headers["Accept-Encoding"] for r in server.requests] == ["gzip"] * 4
     for words, coding in zip(said, ("gzip, gzip", "br", "deflate")):
-        assert f"the answer is packed as {coding}, and only gzip was asked for" in words
+        assert f"the response is compressed as {coding}, but only gzip was requested" in words
         assert "may have carried it out" in words
 
 

@@ -304,7 +304,7 @@ def test_where_the_product_ignores_case_so_do_candidates_and_rules() -> None:
     rules = [{"include": "platform/*"}, {"exclude": "*/LEGACY"}]
     candidates = ["Platform/API", "https://github.com/platform/web/tree/main", "platform/legacy", "PLATFORM/web"]
     scope = scope_of(rules, candidates, ["platform/Api"], "GITHUB")
-    assert scope.included == ["platform/Api", "platform/web"], "the tenant's spelling stays"
+    assert scope.included == ["platform/Api", "platform/web"], "the tenant's spelling is kept"
     assert (scope.candidates, scope.unlisted) == (3, 0)
     exact = scope_of(rules, candidates, ["platform/Api"], "AWS_CODE_COMMIT")
     assert exact.included == ["platform/Api", "platform/web", "platform/legacy"]
