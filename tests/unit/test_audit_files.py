@@ -73,9 +73,9 @@ def test_a_list_of_repositories_in_any_of_its_forms(tmp_path: Path, name: str, t
         ("gone.csv", None, "cannot be read: No such file or directory"),
         ("r.csv", "repository\n", "names no repository"),
         ("r.csv", "No.,Projekt,Team\n1,a/b,x\n2,c/d,y\n", r"Its columns: No\., Projekt, Team\. One of these is needed: web_url, .*name"),
-        ("r.json", '{"a": [], "b": []}', "must hold a list"),
-        ("r.yml", "- [a", "is no valid YML"),
-        ("r.yml", "- {owner: x}", r"r.yml\[0\] is no repository"),
+        ("r.json", '{"a": [], "b": []}', "must contain a list"),
+        ("r.yml", "- [a", "is not valid YML"),
+        ("r.yml", "- {owner: x}", r"r.yml\[0\] is not a repository"),
         ("r.txt", b"\xff\xfe\x00", "is not UTF-8"),
     ],
 )
@@ -277,7 +277,7 @@ def test_no_file_holds_what_ends_a_text_or_what_xml_cannot_hold() -> None:
 
 @pytest.mark.parametrize("entry", ["oauth2:glpat-canary@gitlab.com/org/repo", "me:canary@host.example.com:org/repo.git"])
 def test_a_list_with_a_password_in_it_is_refused_without_repeating_it(entry: str) -> None:
-    with pytest.raises(InputError, match=r"names\[1\] seems to hold a password") as refused:
+    with pytest.raises(InputError, match=r"names\[1\] seems to contain a password") as refused:
         names_of(["git@host.example.com:org/repo", entry], "names")
     assert "canary" not in str(refused.value)
     assert names_of(["https://me:token@host/org/repo", "project/a:b@c"], "names")
