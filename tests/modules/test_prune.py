@@ -73,7 +73,8 @@ def test_two_items_on_one_instance(either: Engine, accident: Callable[..., str])
     by_host = {"type": "GITLAB_SELF_MANAGED", "domain": {"hostname": "gitlab.example.com"}}
     message = accident(either, CORE, {"type": "JENKINS_SERVER", "name": "blue"}, by_host)
     assert (
-        'items 0 (GITLAB_SELF_MANAGED "gitlab-core") and 2 (GITLAB_SELF_MANAGED "gitlab.example.com") refer to the same data source' in message
+        'items 0 (GITLAB_SELF_MANAGED "gitlab-core") and 2 (GITLAB_SELF_MANAGED "gitlab.example.com") '
+        "refer to the same data source" in message
     )
 
 

@@ -150,7 +150,11 @@ def test_mappings_removed_by_a_part_of_their_fields(engine: Engine) -> None:
             {"selection_type": "MANUAL_SELECTION", "repositories": ["PAY/a"]},
             "changing selection_type from CURRENT_STATE_AND_FUTURE to MANUAL_SELECTION would cover fewer repositories",
         ),
-        ({"selection_type": "CURRENT_STATE_AND_FUTURE", "state": []}, {"selection_type": "CURRENT_STATE"}, "would cover fewer repositories"),
+        (
+            {"selection_type": "CURRENT_STATE_AND_FUTURE", "state": []},
+            {"selection_type": "CURRENT_STATE"},
+            "would cover fewer repositories",
+        ),
     ],
     ids=["repositories", "mappings", "narrowed to a list", "narrowed to what exists now"],
 )

@@ -127,7 +127,8 @@ def test_where_nothing_can_be_remembered_the_first_run_says_what_the_next_may_ne
     plain.fault("html_500", method="PUT")
     said = source.refused(**ITEM)
     assert said.endswith(
-        "Run again to complete it. This could not be remembered: if that run refuses because it would cover fewer repositories, set max_deselect to -1 for it (id {only(plain)['id']})."
+        "Run again to complete it. This could not be remembered: if that run refuses because it would cover fewer repositories, "
+        f"set max_deselect to -1 for it (id {only(plain)['id']})."
     )
 
 

@@ -128,7 +128,10 @@ def test_variables_of_others_and_empty_ones_are_passed_over() -> None:
         ({"vcs_github": [{"name": datetime.date(2024, 1, 1)}]}, "vcs_github[0]: name is a date now"),
         ({"vcs_github": [{"id": 1.5}]}, "vcs_github[0]: id is a decimal number now"),
         ({"vcs_github": [{"name": "a", "scope": ["a/b", 7.5]}]}, "vcs_github[0] (a): scope[1] is a decimal number now"),
-        ({"vcs_github": [{"name": "a"}, {"name": "b", "scpoe": "all"}]}, "vcs_github[1] (b): scpoe is not an input of this entry. Did you mean scope?"),
+        (
+            {"vcs_github": [{"name": "a"}, {"name": "b", "scpoe": "all"}]},
+            "vcs_github[1] (b): scpoe is not an input of this entry. Did you mean scope?",
+        ),
         ({"vcs_github": [{"name": "a", "token": "canary"}]}, "vcs_github[0] (a): token is not an input of this entry."),
         ({"vcs_github": [{"name": "a", "type": "GITLAB"}]}, "vcs_github[0] (a): type is not an input of this entry."),
         ({"vcs_github": [{"name": "a", "scope": "everything"}]}, "vcs_github[0] (a): scope must be all, all_and_future or a list"),

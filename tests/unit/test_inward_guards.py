@@ -46,7 +46,7 @@ COUNTS = ["5000", 5000.0, " 5000 ", "5000.0", 5000, "many", -1, [], {}, True, 5.
 def test_a_count_in_any_form_guards_a_partial_read_and_one_that_nobody_can_read_too(count: Any) -> None:
     outcome, sent = planned({**CORE, "repositories": ["b/new"]}, repositoriesCount=count)
     assert (outcome.action, sent) == ("failed", [])
-    assert "5000 repositories are selected but names 2" in outcome.error or "number of selected repositories cannot be read" in outcome.error
+    assert "5000 repositories are selected but names 2" in outcome.error or "selected repositories cannot be read" in outcome.error
     outcome, sent = planned({**CORE, "repositories": ["b/new"], "max_deselect": -1}, repositoriesCount=count)
     assert (outcome.error, len(sent)) == (None, 1)
 

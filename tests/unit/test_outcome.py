@@ -69,7 +69,8 @@ def test_in_the_result_of_a_list_each_error_begins_with_the_name_once(error: Cor
 
 
 @pytest.mark.parametrize(
-    ("changed", "kind", "says"), [(True, PartlyDone, "Changes already made are kept; raise"), (False, TenantError, "Nothing was sent; raise")]
+    ("changed", "kind", "says"),
+    [(True, PartlyDone, "Changes already made are kept; raise"), (False, TenantError, "Nothing was sent; raise")],
 )
 def test_a_status_that_is_not_reached_in_time(changed: bool, kind: type[CortexError], says: str) -> None:
     view: Any = SimpleNamespace(api=NEVER_INTERRUPTED)

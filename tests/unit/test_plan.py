@@ -75,7 +75,8 @@ def refused(item: dict[str, Any], current: dict[str, Any]) -> str:
         (wanted(type="GITLAB_SELF_MANAGD", state="absent"), "Did you mean GITLAB_SELF_MANAGED?"),
         (wanted(name="core "), "name begins or ends with white space"),
         (wanted(domain={"hostname": "https://bb.example.com:7990/scm/"}),
-         "Give the host alone, bb.example.com:7990, and its scheme as domain.protocol. If the product is served under a path, add the path: bb.example.com:7990/scm."),
+         "Give the host alone, bb.example.com:7990, and its scheme as domain.protocol. If the product is served under a path, "
+         "add the path: bb.example.com:7990/scm."),
         (wanted(domain={"hostname": "https://bb.example.com"}), "Give the host alone, bb.example.com, and its scheme as domain.protocol."),
     ],
 )  # fmt: skip
