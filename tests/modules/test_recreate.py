@@ -264,7 +264,7 @@ def test_made_again_without_its_scope(engine: Engine) -> None:
     result = engine.one(by_host(MOVED, old_id))
     made = new(engine)["id"]
     assert f"was created (id {made}), but its scope was not set" in result["msg"]
-    assert "Its former scope is in the result's data_source: add the missing parts to the item, take its old id" in result["msg"]
+    assert "Its former scope is in the result's data_source: add the missing parts to the item, remove its old id" in result["msg"]
     scope = {k: v for k, v in result["data_source"].items() if k in ("selection_type", "repositories")}
     again = {k: v for k, v in MOVED.items() if k not in ("recreate", "id")}
     assert actions(engine.apply({**again, **scope})) == ["updated"]
