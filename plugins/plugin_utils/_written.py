@@ -29,7 +29,7 @@ def unwritable(path: str) -> str:
 
 
 def item_files(items: Any) -> list[str]:
-    """The files that data sources name for themselves, each once, as shared_files() takes them."""
+    """The credentials files of data sources, each once, as shared_files() takes them."""
     paths = [
         str(item["credentials_file"])
         for item in evaluated(items)

@@ -161,7 +161,7 @@ def test_of_the_command_line_even_a_far_miss_is_warned_of(faults: Any, monkeypat
     warned: list[str] = []
     monkeypatch.setattr(Display, "warning", lambda _self, text: warned.append(text))
     assert faults({}, extra=("tenant_dry_run", "team", "ci_job", "tenant_prune", "tenant_backup_dri")) == []
-    assert warned == ["tenant_dry_run, which was given with -e, is no variable of the collection: nothing of it reads that."]
+    assert warned == ["tenant_dry_run, which was given with -e, is not a variable of the collection and is ignored."]
 
 
 # -- where an item stands
