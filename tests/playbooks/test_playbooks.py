@@ -106,7 +106,7 @@ def test_verify_tells_a_person_what_it_saw_and_names_nobody(play: Play, tenant: 
         "works        creating, updating and deleting a collector: yes",
         "works        uploading a report: yes",
         "different    paging through repositories (offset: ignored): the list of repositories may be incomplete",
-        "profile      tenant-profile.yml, which holds no name, id, host, repository or key",
+        "profile      tenant-profile.yml, which contains no name, ID, host, repository or key",
     ):
         assert line in ended.output, ended.output
     assert re.search(r"asked        \d+ requests in \d+\.\d s, one collector made and deleted", ended.output)
@@ -340,7 +340,7 @@ def test_a_branch_that_became_a_number_is_not_uploaded_to(play: Play, tenant: Em
     variables = {"sarif_path": "report.sarif", "sarif_collector_id": "1", "sarif_repository_url": "https://github.com/example/shop"}
     ended = play("upload_sarif", tenant, "--check", sarif_branch=1.1, **variables)
     assert ended.code == 2
-    assert "sarif_branch must be text, but is a number or a truth value by now" in ended.output
+    assert "sarif_branch must be text, but YAML turned it into a number or a truth value" in ended.output
     named = play("upload_sarif", tenant, "--check", **{**variables, "sarif_collector_id": 7, "sarif_commit": False, "sarif_branch": None})
     assert "sarif_collector_id, sarif_commit must be text" in named.output
     assert tenant.journal == []
@@ -486,10 +486,10 @@ def test_an_export_replaces_no_file_unless_told_and_then_keeps_it(play: Play, te
     tenant.clear_journal()
     refused = play("export", tenant, export_file=str(file))
     assert refused.code == 2
-    assert "is there already, perhaps with what somebody wrote into it" in refused.output
+    assert "already exists, perhaps with manual changes" in refused.output
     assert (file.read_text(), tenant.journal) == ("# my notes\n", [])
     replaced = play("export", tenant, export_file=str(file), export_overwrite=True).fine()
     (kept,) = [path for path in tmp_path.iterdir() if path.name.startswith("tenant.yml.")]
     assert kept.read_text() == "# my notes\n"
-    assert f"The former content is in {kept}" in replaced.output.replace("\n", " ")
+    assert f"The previous content is in {kept}" in replaced.output.replace("\n", " ")
     assert "tenant_data_sources" in file.read_text()
