@@ -181,7 +181,8 @@ pending_actions:
   returned: always
   type: list
   elements: dict
-  sample: [{id: "4711", type: GITHUB_ENTERPRISE, name: ghe-core, step: authorise the application in a browser}]
+  sample:
+    - {id: "4711", type: GITHUB_ENTERPRISE, name: ghe-core, step: authorise the application in a browser}
 backup_file:
   description: Backup of the instance, written before something was removed from it.
   returned: when O(backup_dir) is set and something was removed

@@ -30,7 +30,10 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._validate impo
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated, told
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._variables import misspelt
 
-NO_LIST = "tenant_data_sources must be a list of data sources, each a dictionary, such as [{type: SNYK, name: snyk-eu}]."
+NO_LIST = (
+    "tenant_data_sources must be a list of data sources, each a dictionary, such as "
+    "[{type: SNYK, name: snyk-eu}]."
+)
 
 
 @told

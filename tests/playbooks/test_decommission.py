@@ -174,7 +174,7 @@ NOT_MEANT: list[tuple[dict[str, Any], str]] = [
     ({"decommission_data_sources": ["snyk-eu"]}, "[0] is no data source: write it as {type: SNYK, name: snyk-eu}, or with its id"),
     ({"decommission_name": "snyk-eu"}, "type or id is needed"),
     # An answer of 007, as a controller hands it on.
-    ({"decommission_type": "SNYK", "decommission_name": 7}, "decommission_name must be text, but YAML turned it into a number or a truth value"),
+    ({"decommission_type": "SNYK", "decommission_name": 7}, "decommission_name must be text, but YAML turned it into"),
     # A name of no.
     ({"decommission_type": "SNYK", "decommission_name": False, "decommission_hostname": "h"}, "decommission_name must be text"),
     ({"decommission_data_sources": [SNYK], "decommission_backup_dir": ""}, "decommission_backup_dir is not set"),

@@ -52,7 +52,7 @@ def prepared(folder: Path, *runs: dict[str, Any], options: Options | None = None
 )
 def test_results_where_none_belong_are_named(tmp_path: Path, runs: list[Any], log: dict[str, Any], named: str) -> None:
     for options in (Options(), Options(allow_empty=True)):
-        with pytest.raises(InputError, match=rf"report.sarif: {named} is no place for results.*they were not read"):
+        with pytest.raises(InputError, match=rf"report.sarif: {named} is not a place for results.*they were not read"):
             prepared(tmp_path, *runs, options=options, **log)
 
 
@@ -60,7 +60,7 @@ def test_results_beside_those_in_their_place_are_warned_of(tmp_path: Path) -> No
     for runs, log, named in (([RUN], {"Results": [RESULT]}, "Results"), ([RUN, {**EMPTY, "result": RESULT}], {}, "runs[1].result")):
         done = prepared(tmp_path, *runs, **log)
         assert [upload.results for upload in done.uploads] == [1]
-        assert f"{named} is no place for results" in " ".join(done.warnings)
+        assert f"{named} is not a place for results" in " ".join(done.warnings)
 
 
 @pytest.mark.parametrize(

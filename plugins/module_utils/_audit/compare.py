@@ -196,7 +196,9 @@ def _match(item: Item, sources: list[Item]) -> tuple[str, str]:
 
 
 def _drift(entry: Row, row: Row, diff: Row) -> tuple[str | None, list[Finding]]:
-    """Whether an instance differs from its item: none, differs or failed; None when they were not compared."""
+    """Whether an instance differs from its item: none, differs or failed; None when they were not
+    compared.
+    """
     action = row.get("action")
     if entry["state"] != "present" or action is None:
         return None, []
@@ -227,7 +229,10 @@ def _unwell(shown: Row) -> str:
 def _incomplete(shown: Row) -> str:
     count = shown["repositories_count"]
     if str(shown["selection_type"] or "").startswith("CURRENT_STATE"):
-        return f"it selects all repositories ({shown['selection_type']}), but the tenant does not show all of them"
+        return (
+            f"it selects all repositories ({shown['selection_type']}), but the tenant does not show all of "
+            "them"
+        )
     return (
         f"it states {count} repositories, but does not show all of them"
         if count

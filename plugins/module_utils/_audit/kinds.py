@@ -201,7 +201,10 @@ def message_of(each: Row) -> str:
     if not names:
         return str(each["message"])
     more = f" and {len(names) - SOME} more" if len(names) > SOME else ""
-    return f"{len(names)} {'repository' if len(names) == 1 else 'repositories'} ({', '.join(names[:SOME])}{more}): {each['message']}"
+    return (
+        f"{len(names)} {'repository' if len(names) == 1 else 'repositories'} "
+        f"({', '.join(names[:SOME])}{more}): {each['message']}"
+    )
 
 
 def day_from(value: t.Any, what: str) -> dt.date:

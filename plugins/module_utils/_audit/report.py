@@ -183,7 +183,8 @@ def _judge(findings: list[Row], fail_on: list[str]) -> tuple[str, str]:
     words = {
         "fail": f"{len(fails)} finding{' fails' if one else 's fail'} this audit: {', '.join(by_kind)}."
         + (f" And {others} that {'does' if others == 1 else 'do'} not fail it." if others else ""),
-        "attention": f"{len(still_open)} finding{' needs' if one else 's need'} attention: {', '.join(by_kind)}. "
+        "attention": f"{len(still_open)} finding{' needs' if one else 's need'} attention: "
+        f"{', '.join(by_kind)}. "
         "No finding is of a kind that fails this audit.",
         "pass": "Nothing to report: what was examined is as expected.",
     }

@@ -182,7 +182,9 @@ class Coverage:
         return {**row, "status": "uncovered"}
 
     def _judge(self, wanted: Repository) -> tuple[bool | None, list[Item]]:
-        """Whether it is selected, and by what; None when neither the tenant's list nor a data source says so."""
+        """Whether it is selected, and by what; None when neither the tenant's list nor a data source says
+        so.
+        """
         told = [
             row
             for there, row in self._told.get(path_key(wanted.path), [])

@@ -192,7 +192,10 @@ def read_earlier(path: str, tenant: str, host_folder: str, before: str, own_fold
         found.origin = {"file": shown, "sha256": digest, "audited_at": when}
         found.history = [point_of(report) for *_about, report in reports]
     elif folder and not found.unreadable:
-        said = f"The folder {path} holds no earlier report of this tenant: changes are not shown. A first audit has none."
+        said = (
+            f"The folder {path} holds no earlier report of this tenant: changes are not shown. A first "
+            "audit has none."
+        )
         found.notes.append(said + (f" {others} of other tenants were passed over." if others else ""))
     return found
 

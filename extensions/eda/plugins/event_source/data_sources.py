@@ -91,7 +91,9 @@ EXAMPLES = r"""
 
 
 def _find_collection() -> None:
-    """ansible-rulebook runs this file by its path and knows no collections: the folder they are in is added."""
+    """ansible-rulebook runs this file by its path and knows no collections: the folder they are in is
+    added.
+    """
     root = next(
         (
             str(folder.parent)
