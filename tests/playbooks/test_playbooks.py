@@ -258,11 +258,11 @@ NOT_ONBOARDED: list[tuple[dict[str, Any], str]] = [
     ({"scanners_snyk": [{"name": "x", "token": "{{ none }}"}]}, 'for the reasons above: scanners_snyk[0]: SNYK "x".'),
     ({"vcs_bitbucket_datacenter": [{"name": "x", "hostname": "h", "token": " "}]}, "for the reasons above: vcs_bitbucket_datacenter[0]: "),
     ({"ci_circle_ci_cd": [{"name": "x", "token": None}]}, "for the reasons above: ci_circle_ci_cd[0]: "),
-    ({"tenant_backup_dri": "bk"}, "tenant_backup_dri is no variable of the collection. Did you mean tenant_backup_dir?"),
+    ({"tenant_backup_dri": "bk"}, "tenant_backup_dri is not a variable of the collection. Did you mean tenant_backup_dir?"),
     ({"tenant_prune": "nope", "tenant_data_sources": []}, "tenant_prune must be true or false."),
     ({"tenant_data_sources": {"type": "SNYK"}}, "tenant_data_sources must be a list of data sources, each a dictionary"),
     ({"vcs_gitlab_self_managed": [{"name": "x", "scope_rules": [{"inclde": "a/*"}]}]}, "vcs_gitlab_self_managed[0] (x): unknown option"),
-    ({"onboard_file": "misspelt.yml"}, "onboard_file misspelt.yml: tenant_data_source is no variable of the collection."),
+    ({"onboard_file": "misspelt.yml"}, "onboard_file misspelt.yml: tenant_data_source is not a variable of the collection."),
     ({"onboard_file": "nothing.yml"}, "onboard_file nothing.yml sets sources, and no data sources."),
 ]
 
@@ -426,7 +426,7 @@ def test_hosts_that_nobody_is_in_are_an_error(play: Play, tenant: EmbeddedTenant
     assert "cortex_cloud_hosts is nobody_at_all, which matches no host of the inventory" in ended.output
     ended = play("doctor", tenant, "--limit", "tenants", inventory=str(written(tmp_path, "[tenants]\nprod\n", "inventory.ini")))
     assert ended.code != 0
-    assert "--limit tenants leaves out localhost, on which this would run: nothing was done." in ended.output
+    assert "--limit tenants excludes localhost, on which this would run: nothing was done." in ended.output
     assert "give -e cortex_cloud_hosts=tenants instead" in ended.output
 
 

@@ -157,7 +157,7 @@ CASES = {
     ),
     "results of other kinds": Case(
         [run(result(kind="open"), result(kind="pass"))],
-        "(open 1, pass 1); include_kinds says which kinds are sent", {"include_kinds": ("open",)}, ["src/a.py"], warned=True,
+        "(open 1, pass 1); include_kinds sets which kinds are sent", {"include_kinds": ("open",)}, ["src/a.py"], warned=True,
     ),
     "a root that the file names": Case(
         [run(result("/w/app/a.py"), originalUriBaseIds={"SRCROOT": {"uri": "file:///w/app/"}})],

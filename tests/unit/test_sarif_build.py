@@ -84,7 +84,7 @@ def test_a_build_of_which_nothing_is_uploaded(name: str, more: dict[str, str], w
 
 
 def test_a_build_that_cannot_be_told() -> None:
-    with pytest.raises(InputError, match=r"no build of a CI system that is known: GitHub Actions \(GITHUB_ACTIONS\)"):
+    with pytest.raises(InputError, match=r"not a build of a known CI system: GitHub Actions \(GITHUB_ACTIONS\)"):
         build_of({}, {"CI": "true"})
     with pytest.raises(InputError, match="the variables of GitLab CI and Jenkins are set"):
         build_of({}, {**BUILDS["GitLab CI"], **BUILDS["Jenkins"]})

@@ -64,7 +64,7 @@ def test_every_reason_is_named_with_its_place_and_advice() -> None:
         "1 have no message and no described rule (first: runs[0].results[2])",
         "Set default_location",
         'runs[0].results[5] "https://example.com/"',
-        'runs[0].results[6] "severe"). Known are error, warning, note and none.',
+        'runs[0].results[6] "severe"). Use error, warning, note or none.',
     ):
         assert words in said
 

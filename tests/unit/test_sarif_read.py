@@ -153,7 +153,7 @@ CUT = TEXT[: TEXT.index("größer") + 3]
         (b'{"version": 3, "comment": "none"}', ["JSON but not SARIF: it has no runs"]),
         (b'{"version": "2.1.0", "runs": [3]}', ["runs is not a list of objects"]),
         (b'{"version": "2.1.0", "runs": [{"results": {"a": 1}}]}', ["runs[0].results is not a list"]),
-        (b'{"version": "2.1.0", "runs": [{"results": [1], "results": []}]}', ["runs[0].results stands twice"]),
+        (b'{"version": "2.1.0", "runs": [{"results": [1], "results": []}]}', ["runs[0].results occurs twice"]),
         (b'{"version": "2.1.0", "runs": [], "runs": []}', ["runs occurs twice"]),
         (b'{"version": "1.0.0", "runs": []}', ["is SARIF '1.0.0'", "sarif-multitool"]),
     ],
@@ -184,7 +184,7 @@ def test_what_would_fill_the_memory_is_refused_by_name(tmp_path: Path, monkeypat
     monkeypatch.setattr(walking, "LARGEST_VALUE", 5_000)
     monkeypatch.setattr(reading, "LARGEST_HEAD", 20_000)
     many = json.dumps({**LOG, "runs": [{"tool": {"driver": {"name": "s", "rules": [{"id": f"R{n}"} for n in range(5_000)]}}}]})
-    with pytest.raises(InputError, match=r"holds more than 0 MB beside its results.*runs\[0\].tool.driver.rules alone takes"):
+    with pytest.raises(InputError, match=r"holds more than 0 MB besides its results.*runs\[0\].tool.driver.rules alone takes"):
         parse(tmp_path, many.encode())
     big = TEXT.replace('"note"', json.dumps("x" * 6_000))
     with pytest.raises(InputError, match=r"runs\[0\].results\[0\] alone is larger than 0 MB"):
