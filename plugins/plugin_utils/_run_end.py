@@ -40,8 +40,8 @@ def run_end(
     lines.append(_numbers(rows, check))
     names = ", ".join(f"{_place(row, places)}{label(row)}" for row in broken)
     failed = (
-        f"{len(broken)} of {len(rows)} data sources could not be brought to their state, for the reasons "
-        f"above: {names}."
+        f"{len(broken)} of {len(rows)} data sources could not be brought to the desired state, for the "
+        f"reasons above: {names}."
     )
     return {"lines": [one_line(line) for line in lines], "failed": one_line(failed) if broken else ""}
 

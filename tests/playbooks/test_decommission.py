@@ -171,8 +171,8 @@ def test_what_the_inventory_or_the_variable_lists_counts_too_and_what_is_absent_
 
 NOT_MEANT: list[tuple[dict[str, Any], str]] = [
     ({"decommission_name": "", "decommission_type": "", "decommission_id": ""}, "Nothing to decommission"),
-    ({"decommission_data_sources": ["snyk-eu"]}, "[0] is no data source: write it as {type: SNYK, name: snyk-eu}, or with its ID"),
-    ({"decommission_name": "snyk-eu"}, "type or id is needed"),
+    ({"decommission_data_sources": ["snyk-eu"]}, "[0] is not a data source: write it as {type: SNYK, name: snyk-eu}, or with its ID"),
+    ({"decommission_name": "snyk-eu"}, "give type or id"),
     # An answer of 007, as a controller hands it on.
     ({"decommission_type": "SNYK", "decommission_name": 7}, "decommission_name must be text, but YAML turned it into"),
     # A name of no.
