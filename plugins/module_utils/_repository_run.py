@@ -181,7 +181,7 @@ class RepositoryRun:
         _none, whole = self.api.list_repositories(keep=keep)
         if not whole:
             self.warnings.append(
-                "The tenant repeats the pages of its repositories: others may match that were not seen."
+                "The tenant repeats pages of its list of repositories: others may match that were not seen."
             )
         hit = {target.index for target in found}
         for index, item, _test in asked:

@@ -90,7 +90,8 @@ def _not_evaluated(value: Any, where: str) -> Iterator[str]:
     """
     if isinstance(value, str) and re.search(r"{{|{%", value):
         yield (
-            f"{where} is still a template: from_yaml evaluates none. Name the file as onboard_file instead "
+            f"{where} is still a template: from_yaml does not evaluate templates. Name the file as "
+            "onboard_file instead "
             f"of setting audit_expected, or "
             "load it with vars_files."
         )
@@ -141,7 +142,7 @@ class Options:
             raise InputError(
                 "tenant_expected_tenant, cortex_cloud_connection and CORTEXCLOUD_EXPECTED_TENANT name "
                 "different tenants "
-                f"({', '.join(self.tenants)}): nothing was asked."
+                f"({', '.join(self.tenants)}): nothing was sent."
             )
 
     def folder(self, host: str) -> str:

@@ -219,4 +219,4 @@ def test_one_failure_does_not_stop_the_others_but_a_refused_key_does(engine: Eng
 def test_a_tenant_that_repeats_its_pages_is_said_to(engine: Engine, ids: dict[str, str]) -> None:
     engine.tenant.set(offset="ignored")
     result = engine.run("repository", {"match": ["pay/*"], "scan_configuration": BLOCK}, check=True)
-    assert result["warned"] == ["The tenant repeats the pages of its repositories: others may match that were not seen."]
+    assert result["warned"] == ["The tenant repeats pages of its list of repositories: others may match that were not seen."]

@@ -138,7 +138,7 @@ def test_the_auditors_file_as_written(project: Path, tenant: EmbeddedTenant) -> 
     assert len(still_open) == 1 + 398  # app-1 has its receipt, lab/toy its exception
     (uploaded,) = report["receipts"]["items"]
     assert (uploaded["collector"], uploaded["repository"], uploaded["stale"]) == ("bandit", "https://ghe.bank.example/team-1/app-1", False)
-    assert report["notes"] == ["The baseline evidence/ does not exist: changes are not shown. A first audit has none."]
+    assert report["notes"] == ["The baseline evidence/ does not exist: changes are not shown. This is normal for the first audit."]
     assert (uploaded["state"], report["receipts"]["repositories_with_fresh"]) == ("fresh", 1)
     sums = dict(line.split("  ")[::-1] for line in (folder / "SHA256SUMS").read_text().splitlines())
     assert sums == {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES - {"SHA256SUMS"}}
@@ -288,7 +288,7 @@ def test_a_tenant_that_hides_what_it_can_is_not_called_healthy_or_whole(tmp_path
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
-        ({"audit_fail_on": ["mising"]}, "audit_fail_on: mising is no kind of finding. Did you mean missing? Known: missing, unhealthy,"),
+        ({"audit_fail_on": ["mising"]}, "audit_fail_on: mising is not a kind of finding. Did you mean missing? Known: missing, unhealthy,"),
         ({"audit_repositories": "gone.csv"}, "audit_repositories gone.csv cannot be read: No such file or directory"),
         (
             {"audit_expected": [{"type": "SNYK", "name": "x", "credentials": {"tokn": "cnry-x"}, "domain": "cnry-y"}]},

@@ -327,7 +327,7 @@ def test_a_missing_project_or_collection_is_said_in_one_line(tmp_path: Path) -> 
     assert "The collection ansible.nowhere is not installed: ansible-galaxy collection install ansible.nowhere" in ended.output
     ended = setup(tmp_path, awx_instances=[])
     assert ended.code == 2
-    assert "jobs of a group without instances stay pending for ever." in ended.output
+    assert "jobs of a group without instances stay pending forever." in ended.output
     assert "Traceback" not in ended.output
 
 
@@ -344,13 +344,13 @@ def test_with_the_real_modules_a_controller_is_set_up_once(tmp_path: Path, data:
         }
         checked = setup(tmp_path, "--check", more=more, awx_pod_spec=POD)
         assert checked.code == 0, checked.output
-        assert "Templates follow in the real run." in checked.output
+        assert "Templates are set up in the real run." in checked.output
         assert controller.writes == []
 
         controller.broken = True
         broken = setup(tmp_path, more=more)
         assert broken.code == 2
-        assert "Project update failed. What it said is in the controller: Projects, Cortex Cloud, Jobs." in broken.output
+        assert "Project update failed. The output is in the controller under Projects, Cortex Cloud, Jobs." in broken.output
         controller.broken = False
         # As an organization's admin, who may not make a group.
         controller.superuser = False
@@ -371,7 +371,7 @@ def test_with_the_real_modules_a_controller_is_set_up_once(tmp_path: Path, data:
 
         controller.writes.clear()
         compared = setup(tmp_path, "--check", more=more)
-        assert "was not looked at" not in compared.output
+        assert "were not examined" not in compared.output
         assert compared.counts()["changed"] == 1, "approval nodes, which awx.awx cannot compare, and nothing else"
         assert controller.writes == []
 

@@ -77,7 +77,7 @@ def test_retiring_snyk(tenant: EmbeddedTenant, tmp_path: Path) -> None:
     tenant.set(read_only=True)
     checked = decommission(tmp_path, tenant, "--check", key="viewer", **scalars).fine()
     assert checked.counts()["changed"] == 1
-    for said in ("its findings and issues stay open", "Compared with 1 items of the onboarding."):
+    for said in ("its findings and issues stay open", "Compared with 1 items of the onboarding list."):
         assert said in checked.output
     assert tenant.write_attempts == []
     assert not (tmp_path / "retired").exists()
@@ -112,7 +112,7 @@ def test_retiring_snyk(tenant: EmbeddedTenant, tmp_path: Path) -> None:
     assert play(tmp_path, "onboard", tenant=tenant, onboard_file="tenant.yml").fine().counts()["changed"] == 0
     again = decommission(tmp_path, tenant, **confirmed).fine()
     assert again.counts()["changed"] == 0
-    assert "is not there (any more), nothing to do" in again.output
+    assert "does not exist (any more), nothing to do" in again.output
     assert names(tenant) == {"blue"}
     assert len(list((tmp_path / "retired").iterdir())) == 3
 
@@ -171,10 +171,10 @@ def test_what_the_inventory_or_the_variable_lists_counts_too_and_what_is_absent_
 
 NOT_MEANT: list[tuple[dict[str, Any], str]] = [
     ({"decommission_name": "", "decommission_type": "", "decommission_id": ""}, "Nothing to decommission"),
-    ({"decommission_data_sources": ["snyk-eu"]}, "[0] is no data source: write it as {type: SNYK, name: snyk-eu}, or with its id"),
+    ({"decommission_data_sources": ["snyk-eu"]}, "[0] is not a data source: write it as {type: SNYK, name: snyk-eu}, or with its ID"),
     ({"decommission_name": "snyk-eu"}, "give type or id"),
     # An answer of 007, as a controller hands it on.
-    ({"decommission_type": "SNYK", "decommission_name": 7}, "decommission_name must be text, but is a number or a Boolean now"),
+    ({"decommission_type": "SNYK", "decommission_name": 7}, "decommission_name must be text, but YAML turned it into"),
     # A name of no.
     ({"decommission_type": "SNYK", "decommission_name": False, "decommission_hostname": "h"}, "decommission_name must be text"),
     ({"decommission_data_sources": [SNYK], "decommission_backup_dir": ""}, "decommission_backup_dir is not set"),
@@ -222,7 +222,7 @@ def test_several_go_in_one_call_and_one_that_cannot_be_deleted_stops_no_other(pl
     assert (data["complete"], data["still_there"]) == (False, [stuck])
     assert [row["action"] for row in data["data_sources"]] == ["failed", "deleted", "deleted", "unchanged"]
     assert "- Result: NOT COMPLETE" in page
-    assert "It was not there any more; nothing was done." in page
+    assert "It did not exist any more; nothing was done." in page
     assert [line for line in page.splitlines() if line.startswith("# ")] == [f"# Decommissioned on 127.0.0.1:{plain.port}"]
     assert data["data_sources"][0]["identifier"] == hostile
     assert not (tmp_path / "mark").exists()

@@ -223,7 +223,7 @@ def test_a_secret_that_is_not_set_is_told(agent: Agent, tenant: EmbeddedTenant) 
     for name, words in (("CORTEX_COLLECTOR_URL", "--upload-url"), ("CORTEXCLOUD_COLLECTOR_TOKEN", "CORTEXCLOUD_COLLECTOR_TOKEN")):
         code, said = agent.run("Azure Pipelines", unset=name)
         assert code == 1
-        assert f"error: {words} holds the name of a variable and not its value" in said
+        assert f"error: {words} contains the name of a variable instead of its value" in said
     agent.secrets["CORTEX_COLLECTOR_URL"] = ""
     code, said = agent.run("GitHub Actions")
     assert (code, "error: --upload-url is empty: is the secret" in said) == (1, True), said

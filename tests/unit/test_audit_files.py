@@ -110,7 +110,7 @@ def test_exceptions_come_from_a_file_or_the_variables(tmp_path: Path) -> None:
     assert ([each["expires"] for each in entries], lines) == ([datetime.date(2026, 12, 31), "2027-02-30"], [2, 3])
     entries[1].update(owner="o", reason="r")
     faults = [f["message"] for f in audited(exceptions=entries, exception_lines=lines)["findings"]]
-    assert faults[1:] == ["its expires is 2027-02-30: there is no such day. (line 3)"]
+    assert faults[1:] == ["its expires is 2027-02-30: this date does not exist. (line 3)"]
     (tmp_path / "empty.yml").write_text("# none any more\n")
     assert read_exceptions(str(tmp_path / "empty.yml"))[0] == []
     (tmp_path / "text.yml").write_text("just words")
@@ -130,7 +130,7 @@ def test_receipts_are_found_in_sub_folders_and_broken_ones_are_named(tmp_path: P
     assert [r["file"] for r in receipts] == ["shop/one.json"]
     assert sorted(file for file, _why in unreadable) == ["deep.json", "half.json", "list.json"]
     assert origin["entries"] == 1
-    with pytest.raises(InputError, match=r"audit_receipts_dir .* is no folder .* or leave audit_receipts_dir out\.$"):
+    with pytest.raises(InputError, match=r"audit_receipts_dir .* is not a folder .* or leave audit_receipts_dir out\.$"):
         read_receipts(str(tmp_path / "gone"))
 
 
@@ -145,11 +145,11 @@ def test_a_baseline_is_a_file_and_a_missing_one_is_only_said(tmp_path: Path) -> 
     assert found.baseline is not None
     assert found.origin["audited_at"] == "2026-11-22T08:00:00Z"
     assert earlier(tmp_path / "gone.json").notes == [
-        f"The baseline {tmp_path / 'gone.json'} does not exist: changes are not shown. A first audit has none."
+        f"The baseline {tmp_path / 'gone.json'} does not exist: changes are not shown. This is normal for the first audit."
     ]
     assert "is about api-x" in earlier(tmp_path / "report.json", "api-y").unreadable[0][1]
     (tmp_path / "report.json").write_text("{")
-    assert "is no JSON" in earlier(tmp_path / "report.json").unreadable[0][1]
+    assert "is not JSON" in earlier(tmp_path / "report.json").unreadable[0][1]
 
 
 def test_of_a_folder_of_dated_folders_the_newest_earlier_report_is_the_baseline(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_of_a_folder_of_dated_folders_the_newest_earlier_report_is_the_baseline(
     found = earlier(tmp_path, own=str(own))
     assert (found.origin["audited_at"][:7], found.unreadable[0][0]) == ("2026-09", str(tmp_path / "1-tenth-month" / "x" / "report.json"))
     (note,) = earlier(tmp_path / "other", "api-x").notes
-    assert note.endswith("A first audit has none. 1 of other tenants were passed over.")
+    assert note.endswith("This is normal for the first audit. 1 of other tenants were ignored.")
 
 
 def test_what_the_controller_or_the_pipeline_says_of_the_job_is_kept() -> None:
@@ -188,7 +188,7 @@ def test_a_template_that_nobody_evaluated_is_refused_with_its_place() -> None:
     items = [{"type": "SNYK", "name": "x"}, {"type": "GITHUB_ENTERPRISE", "name": "g", "domain": {"hostname": "{{ ghe_host }}"}}]
     with pytest.raises(AnsibleFilterError) as refused:
         audit_items(items)
-    assert str(refused.value).startswith("audit_expected[1].domain.hostname is still a template: from_yaml evaluates none.")
+    assert str(refused.value).startswith("audit_expected[1].domain.hostname is still a template: from_yaml does not evaluate templates.")
     # What is left out may hold any; and what Ansible has evaluated itself is as it was meant.
     assert audit_items([{**items[0], "credentials": {"token": "{{ vault_token }}"}}])
     assert audit_items(items, "tenant_data_sources")

@@ -42,7 +42,7 @@ def fleet(hosts: dict[str, Row | str], audited_at: str) -> Row:
     """The roll-up, as fleet.json holds it. hosts: inventory host -> the summary of its report, or why there
     is none.
 
-    The worst come first.
+    Worst first.
     """
     rows = [_row(host, found) for host, found in hosts.items()]
     rows.sort(key=lambda r: (VERDICTS.index(r["verdict"]), -r["fails"], -r["open"], r["host"]))

@@ -37,8 +37,8 @@ KINDS_SEEN = ("broken", "not_scanned", "unselected", "archived_selected")
 AGES = (("within 7 days", 7), ("8 to 30 days", 30), ("31 to 90 days", 90), ("longer ago", None))
 # Of one data source many repositories are one finding; what is said of them.
 _TOLD = {
-    "unselected": "the tenant knows them, and nobody selected them",
-    "archived_selected": "they are archived, and still selected",
+    "unselected": "the tenant lists them, but they are not selected",
+    "archived_selected": "they are archived but still selected",
 }
 
 
@@ -87,7 +87,7 @@ def tenant_repositories(evidence: Evidence) -> Section:
     holders = {_group(row): _holder(row, by_id) for row in known}
     told = {
         **_TOLD,
-        "not_scanned": f"they are selected, and were not scanned for {max_age_days} days, or never",
+        "not_scanned": f"they are selected, but were not scanned for {max_age_days} days, or never",
     }
     found = [_broken(some, said, holders[key]) for (key, said), some in broken.items()]
     found += [
@@ -112,13 +112,14 @@ def notes(section: Section) -> list[str]:
     seen, told = section.content, []
     if seen and not seen["complete"]:
         told.append(
-            f"The tenant repeats the pages of its repositories: {seen['known']} were seen, and there may be "
+            f"The tenant repeats pages of its list of repositories: {seen['known']} were seen, and there "
+            "may be "
             f"more of which nothing is "
             "known."
         )
     if seen and seen["selected"] and not seen["dates_shown"]:
         told.append(
-            "The tenant shows of no repository when it was scanned: whether scans are missing is not known."
+            "The tenant does not show when repositories were scanned, so missing scans cannot be found."
         )
     return told
 
@@ -181,7 +182,7 @@ def _broken(rows: list[Row], reasons: str, holder: Row) -> Finding:
     """One finding for all repositories of a data source that are broken for the same reason, such as its
     token.
     """
-    said = f"the tenant calls invalid: {reasons}"
+    said = f"the tenant reports as invalid: {reasons}"
     if len(rows) > 1:
         return Finding("broken", said, repositories=sorted(map(name_of, rows)), **holder)
     return Finding(
