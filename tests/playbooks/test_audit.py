@@ -414,6 +414,7 @@ ROLE = """
 """
 
 
+@in_ci_only("the playbook runs the same role")
 def test_the_role_alone(project: Path, tenant: EmbeddedTenant) -> None:
     (project / "role.yml").write_text(ROLE.replace("FAIL", "key_expiry"))
     tenant.set(repositories_readable=False)

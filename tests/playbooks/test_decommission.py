@@ -245,6 +245,7 @@ def test_a_backup_that_cannot_be_written_deletes_nothing(plain: EmbeddedTenant, 
         assert "cannot be written (Not a directory), so nothing was changed." in nothing_deleted(ended, plain, tmp_path)
 
 
+@in_ci_only("test_many_tenants.py and the audit of a fleet run several tenants at once")
 def test_each_tenant_of_an_inventory_has_its_own_evidence(tmp_path: Path) -> None:
     with EmbeddedTenant("guide", rate=1000) as one, EmbeddedTenant("guide", rate=1000) as two:
         hosts = {}
