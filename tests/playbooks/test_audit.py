@@ -20,6 +20,7 @@ import pytest
 import yaml
 from playing import REPORT, Ended, play
 
+from starting import in_ci_only
 from tenant.server import EmbeddedTenant
 
 # As an auditor keeps it, beside tenant.yml, repos-400.csv, waivers.yml and the receipts.
@@ -153,6 +154,7 @@ def test_the_auditors_file_as_written(project: Path, tenant: EmbeddedTenant) -> 
     assert "lab/forgotten" in html
 
 
+@in_ci_only("test_playbooks.py audits in check mode too")
 def test_in_check_mode_the_verdict_is_the_same_and_nothing_is_written(project: Path, tenant: EmbeddedTenant) -> None:
     (instance,) = [i for i, shown in tenant.instances.items() if shown["type"] == "JENKINS_SERVER"]
     tenant.state.stored[instance].shape["status"] = "ERROR"
@@ -375,6 +377,7 @@ def test_a_fleet_with_a_dead_tenant_ends_with_one_page(fleet: Path) -> None:
     assert not (fleet / "elsewhere").exists()
 
 
+@in_ci_only("a fleet with a dead tenant has its page in the test above")
 def test_a_fleet_of_which_nobody_answers_has_its_page_too(fleet: Path) -> None:
     hosts = yaml.safe_load((fleet / "inventory" / "hosts.yml").read_text())
     hosts["tenants"]["hosts"] = {
@@ -411,6 +414,7 @@ ROLE = """
 """
 
 
+@in_ci_only("the playbook runs the same role")
 def test_the_role_alone(project: Path, tenant: EmbeddedTenant) -> None:
     (project / "role.yml").write_text(ROLE.replace("FAIL", "key_expiry"))
     tenant.set(repositories_readable=False)

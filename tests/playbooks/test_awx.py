@@ -20,7 +20,7 @@ from controller import Controller
 from jinja2 import StrictUndefined, sandbox
 from playing import REPORT, ROOT, Ended, play
 
-from starting import BIN, environment
+from starting import BIN, environment, in_ci_only
 from tenant.server import EmbeddedTenant
 
 Data = dict[str, Any]
@@ -579,6 +579,7 @@ def test_a_job_audits(job: Job, data: Data, tenant: EmbeddedTenant, tmp_path: Pa
     assert tenant.writes == []
 
 
+@in_ci_only("test_decommission.py plans and confirms by the same playbook")
 def test_one_person_plans_a_decommissioning_and_another_confirms_it(job: Job, data: Data, tenant: EmbeddedTenant, tmp_path: Path) -> None:
     tenant.add_instance("JENKINS_SERVER", name="jenkins-blue")
     snyk = tenant.add_instance("SNYK", name="snyk-eu")

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from playing import Ended, play, refusals
 
+from starting import first_outside_ci, in_ci_only
 from tenant.server import EmbeddedTenant
 
 SNYK = {"type": "SNYK", "name": "snyk-eu"}
@@ -148,7 +149,7 @@ STILL_LISTED = {
 }
 
 
-@pytest.mark.parametrize("how", STILL_LISTED)
+@pytest.mark.parametrize("how", first_outside_ci(STILL_LISTED, "another way of listing the same"))
 def test_what_the_onboarding_still_lists_is_refused_after_it_was_shown(plain: EmbeddedTenant, tmp_path: Path, how: str) -> None:
     instance = plain.add_instance("SNYK", name="snyk-eu", hostname="api.eu.snyk.io")
     (tmp_path / "tenant.yml").write_text(STILL_LISTED[how].replace("ID", instance))
@@ -192,6 +193,7 @@ def test_what_cannot_be_meant_is_said_before_anything_is_sent(plain: EmbeddedTen
     assert plain.journal == []
 
 
+@in_ci_only("one that goes is decommissioned in the first test, and tests/modules deletes among failures")
 def test_several_go_in_one_call_and_one_that_cannot_be_deleted_stops_no_other(plain: EmbeddedTenant, tmp_path: Path) -> None:
     # A name is somebody else's: it must run nothing here, and write nothing into the evidence but itself.
     hostile = f"{{{{ lookup('ansible.builtin.pipe', 'touch {tmp_path}/mark') }}}} `x`\n# forged"
@@ -243,6 +245,7 @@ def test_a_backup_that_cannot_be_written_deletes_nothing(plain: EmbeddedTenant, 
         assert "cannot be written (Not a directory), so nothing was changed." in nothing_deleted(ended, plain, tmp_path)
 
 
+@in_ci_only("test_many_tenants.py and the audit of a fleet run several tenants at once")
 def test_each_tenant_of_an_inventory_has_its_own_evidence(tmp_path: Path) -> None:
     with EmbeddedTenant("guide", rate=1000) as one, EmbeddedTenant("guide", rate=1000) as two:
         hosts = {}

@@ -17,6 +17,7 @@ import pytest
 import yaml
 from playing import REPORT, Ended
 
+from starting import first_outside_ci, in_ci_only
 from tenant.server import EmbeddedTenant
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -194,6 +195,7 @@ def test_what_is_connected_in_the_console_is_found_and_scoped_and_what_is_not_wa
         assert tenant.writes == []
 
 
+@in_ci_only("test_twice.py onboards an awkward tenant too")
 def test_onboarding_an_awkward_tenant_ends_at_the_same_place(play: Play, named: Path) -> None:
     with EmbeddedTenant(profile="awkward", rate=1000) as awkward:
         play("onboard", awkward, onboard_file=str(named)).fine()
@@ -447,8 +449,11 @@ SECRET_ITEMS = [
 ]
 
 
-@pytest.mark.parametrize("options", [(), ("--check",)], ids=["run", "check"])
-@pytest.mark.parametrize("refused", [False, True], ids=["success", "failure"])
+VVVV = "test_canary.py searches a run that succeeds, and all of its files"
+
+
+@pytest.mark.parametrize("options", first_outside_ci([(), ("--check",)], VVVV), ids=["run", "check"])
+@pytest.mark.parametrize("refused", first_outside_ci([True, False], VVVV), ids=["failure", "success"])
 def test_vvvv_shows_no_secret(play: Play, tenant: EmbeddedTenant, options: tuple[str, ...], refused: bool) -> None:
     tenant.set(read_only=refused)
     ended = play("onboard", tenant, "-vvvv", "--diff", *options, tenant_data_sources=SECRET_ITEMS)

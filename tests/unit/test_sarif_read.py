@@ -34,6 +34,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.read im
     read_results,
 )
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.text import Text
+from starting import IN_CI
 
 RESULT = {
     "ruleId": "R1",
@@ -99,7 +100,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150 if IN_CI else 50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(results=st.lists(VALUES, max_size=5), later=st.booleans(), indent=st.sampled_from([None, 1]), ascii_only=st.booleans(),
        chunk=st.sampled_from([1, 3, 17, 97, 1 << 20]), encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]))  # fmt: skip
 def test_the_walker_reads_what_json_reads(
