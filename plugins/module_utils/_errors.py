@@ -214,10 +214,8 @@ def _codes(holder: dict[str, t.Any]) -> str:
     """The codes that a refused upload has beside its message (docs/api.md: upload.400)."""
     if not isinstance(holder.get("status"), str):
         return ""
-    return (
-        " "
-        f"({', '.join(f'{key} {holder[key]}' for key in ('status', 'errorCode') if isinstance(holder.get(key), str))})"
-    )
+    codes = [f"{key} {holder[key]}" for key in ("status", "errorCode") if isinstance(holder.get(key), str)]
+    return f" ({', '.join(codes)})"
 
 
 def names_error(body: t.Any) -> bool:

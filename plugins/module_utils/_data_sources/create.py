@@ -118,7 +118,9 @@ class Creator:
     # -- the request
 
     def _post(self, outcome: Outcome, item: Item, post: Raw) -> Raw | None:
-        """Create. Returns the response, or the instance found instead; None when the outcome has a new plan."""
+        """Create. Returns the response, or the instance found instead; None when the outcome has a new
+        plan.
+        """
         before = set(self.view.instances)
         for _attempt in range(LOST_COLLECTORS):
             try:

@@ -179,7 +179,9 @@ class Instance:
 
 
 def count_of(raw: Raw) -> int | None:
-    """The tenant's number of repositories; None when there is none, UNREADABLE_COUNT when it cannot be read."""
+    """The tenant's number of repositories; None when there is none, UNREADABLE_COUNT when it cannot be
+    read.
+    """
     count = raw.get("repositoriesCount")
     if count is None:
         return None

@@ -47,7 +47,8 @@ def find_lost(
         if left <= 0:
             raise dataclasses.replace(
                 lost,
-                hint=f"It is not known whether it was created: {doubt}, in {seconds:.0f} s of looking. It was not sent again. "
+                hint=f"It is not known whether it was created: {doubt}, in {seconds:.0f} s of looking. "
+                "It was not sent again. "
                 f"Look for {label(item)} in the console, then run again: the next run checks first.",
             )
         time.sleep(min(pause, left))

@@ -265,7 +265,9 @@ def is_word(kind: str) -> bool:
 
 
 def known(name: object) -> IntegrationType | None:
-    """The type with this name, in upper or lower case; None for one that is not in the table, or not shown."""
+    """The type with this name, in upper or lower case; None for one that is not in the table, or not
+    shown.
+    """
     return TYPES.get(str(name or "").upper())
 
 

@@ -140,7 +140,9 @@ class View:
         return current
 
     def fetch_to_delete(self, instance_id: str, subject: str = "") -> Instance | None:
-        """Like fetch, before a deletion. Raises TenantError when the id is another data source in the list."""
+        """Like fetch, before a deletion. Raises TenantError when the id is another data source in the
+        list.
+        """
         current, listed = self.fetch(instance_id, subject), self._listed.get(instance_id)
         if current is not None and listed is not None:
             different = contradictions(Instance(listed, full=False), Instance(current.own, full=True))

@@ -94,7 +94,9 @@ _MESSAGES = ("message", "err_msg", "error", "msg", "err_extra", "detail")
 
 
 class Invented:
-    """secret: unknown to readers of a trace. The same secret gives the same names in every process and run."""
+    """secret: unknown to readers of a trace. The same secret gives the same names in every process and
+    run.
+    """
 
     def __init__(self, secret: str) -> None:
         self._key = hashlib.sha256(f"names in a trace {secret}".encode()).digest()

@@ -18,7 +18,7 @@ from .pace import LONGEST_FLIGHT, LONGEST_HOLD, State, Used
 
 # Version of the layout; text with another version is read as empty.
 _VERSION = 2
-# Seconds: who would be taken for dead so late is no process of ours.
+# Seconds: a time further ahead does not come from a process of ours.
 _LATEST_DEATH = 60.0
 
 
