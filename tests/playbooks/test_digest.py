@@ -111,7 +111,7 @@ def test_a_data_file_cannot_approve_its_own_plan(tenant: EmbeddedTenant, tmp_pat
     sources = "tenant_data_sources: [{type: JENKINS_SERVER, name: blue}]\n"
     (tmp_path / "list.yml").write_text(sources, encoding="utf-8")
     checked = play(tmp_path, "onboard", "-e", "onboard_file=list.yml", "-e", "tenant_plan_digest=", "--check", tenant=tenant)
-    (digest,) = set(re.findall(r"that of this plan is (\w+)\.", checked.output))
+    (digest,) = set(re.findall(r"the digest of this plan is (\w+)\.", checked.output))
     own = tmp_path / "own.yml"
     own.write_text(f"{sources}tenant_plan_digest: {digest}\n", encoding="utf-8")
     vault = tmp_path / "vault"
