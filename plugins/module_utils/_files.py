@@ -15,6 +15,8 @@ import stat
 import tempfile
 import uuid
 
+OTHER = "it holds something else, which is not replaced: name another file, or move it away"
+
 
 def write_private(path: str, content: str | bytes, *, mode: int = 0o600, new: bool = False) -> None:
     """Replace a file as a whole, or leave it as it is. Its folder must be there.
@@ -204,15 +206,14 @@ def refuse_other_file(path: str, begins: str) -> None:
     """Raise OSError when this file is there and does not begin as what is to replace it: somebody else's work
     is not replaced.
     """
+    _refuse_others(path)  # a pipe would be waited for
     try:
         with open(path, "rb") as file:
             held = file.read(len(begins.encode()))
     except FileNotFoundError:
         return
     if held and held != begins.encode():
-        raise FileExistsError(
-            errno.EEXIST, "it holds something else, which is not replaced: name another file, or move it away"
-        )
+        raise FileExistsError(errno.EEXIST, OTHER)
 
 
 def full_path(path: str) -> str:

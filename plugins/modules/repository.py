@@ -29,7 +29,8 @@ options:
     description:
       - File on the host that runs the module to which the plan is written as Markdown, with its digest, in
         check mode too.
-      - It is replaced as a whole and for its owner alone (V(0600)). A link is not followed but refused.
+      - It is replaced as a whole and for its owner alone (V(0600)). A link is refused, not followed,
+        and so is a file that holds something else than a plan.
     type: path
   plan_digest:
     description:

@@ -425,3 +425,9 @@ def test_the_role_alone(project: Path, tenant: EmbeddedTenant) -> None:
     ended = play(project, "role.yml", tenant=tenant, key="viewer")
     assert ended.code == 2
     assert "key_expiry" in ended.output
+    # What somebody else wrote is not replaced; nothing is asked for a report that cannot be written.
+    (project / "audit" / "localhost" / "report.json").write_text("mine")
+    tenant.clear_journal()
+    ended = play(project, "role.yml", "--check", tenant=tenant, key="viewer")
+    assert "report.json cannot be written: it holds something else" in ended.output
+    assert tenant.journal == []

@@ -77,7 +77,9 @@ options:
     type: bool
     default: false
   state_file:
-    description: File of one tenant that keeps the last look, so that what happens while nothing runs is not lost. It is private.
+    description:
+      - File of one tenant that keeps the last look, so that what happens while nothing runs is not lost. It is private.
+      - A file that holds anything else is refused.
     type: str
 """
 
