@@ -83,9 +83,11 @@ class ActionModule(Telling):
         evidence.sources = self._module("data_source_info", {**connection, "details": True})["data_sources"]
         # One read serves all. A key that may not read them, or a tenant that has no such list, is a note in
         # the report.
-        known = self._module("repository_info", {**connection, "members": READ}, may_fail=(403, 404))
+        wanted = {"members": READ, "unscanned_days": max(evidence.scan_max_age_days, 1)}
+        known = self._module("repository_info", {**connection, **wanted}, may_fail=(403, 404))
         if "repositories" in known:
             evidence.known, evidence.known_whole = known["repositories"], bool(known.get("complete"))
+            evidence.unscanned = known.get("unscanned")
         else:
             evidence.notes.append(
                 f"The tenant's list of repositories was not read: {known['msg']} Coverage rests on what the "

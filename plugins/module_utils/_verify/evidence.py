@@ -30,7 +30,8 @@ STATEMENTS = (
     "update.projects", "update.rename", "update.owner", "update.200", "delete.path", "delete.204", "delete.destroys", "previous.path",
     "previous.404", "previous.update", "previous.members", "upload.call", "upload.size", "upload.query", "upload.unknown",
     "upload.token", "upload.document", "upload.runs", "upload.level", "upload.201", "upload.accepted", "upload.400", "upload.503",
-    "upload.disabled", "upload.again", "repositories.list", "repositories.page", "repositories.offset", "repository.get",
+    "upload.disabled", "upload.again", "repositories.list", "repositories.page", "repositories.offset", "repositories.unscanned",
+    "repository.get",
     "repository.members", "repository.status", "repository.never", "repository.selected", "repository.scans", "repository.scanners",
     "repository.branches",
 )  # fmt: skip
