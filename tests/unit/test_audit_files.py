@@ -187,6 +187,11 @@ def test_of_a_folder_of_dated_folders_the_newest_earlier_report_is_the_baseline(
     assert note.endswith("A first audit has none. 1 of other tenants were passed over.")
 
 
+def test_a_pipe_among_the_receipts_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    assert read_receipts(str(tmp_path))[1] == [("pipe.json", "it is no file")]
+
+
 def test_only_an_earlier_report_is_replaced_by_a_report(tmp_path: Path) -> None:
     folder, report = tmp_path / "audit" / "x", audited(sources=[JENKINS])
     prove_folder(str(folder), REPORTS)
