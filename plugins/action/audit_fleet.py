@@ -39,7 +39,7 @@ class ActionModule(ActionBase):
         found: dict[str, Any] = {}
         for host in args["hosts"]:
             audited = evaluated(hostvars[host].get("audit__result") or {}, text=True)
-            found[host] = audited.get("summary") or str(audited.get("why") or "it was not reached")
+            found[host] = audited.get("summary") or str(audited.get("msg") or "it was not reached")
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         page = outgoing(fleet(found, f"{args['today']}T00:00:00Z" if args.get("today") else now))
         try:

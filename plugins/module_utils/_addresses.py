@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hosts and repositories as people and tools write them, each as the one address it is. Pure.
+"""Hosts and repositories in all spellings, reduced to one address each. Pure.
 
 Private to the collection, floor 0.
 """
@@ -24,7 +24,7 @@ GITHUB, GITLAB, BITBUCKET, BITBUCKET_DC, AZURE, CODE_COMMIT = (
     "azure",
     "code_commit",
 )
-# The hosts whose product is known, each under the name of its web pages.
+# Hosts with a known product, under the names of their web pages.
 _PUBLIC = {
     "github.com": ("github.com", GITHUB),
     "www.github.com": ("github.com", GITHUB),
@@ -42,7 +42,7 @@ _PUBLIC = {
 _VISUAL_STUDIO = ".visualstudio.com"
 _CODE_COMMIT = re.compile(r"git-codecommit\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-# user@host:path, as git takes it; an address of IPv6 stands in brackets.
+# user@host:path, as git accepts it; an IPv6 address is in brackets.
 _SCP = re.compile(r"([^@/\s:]+@)?(\[[^\]\s]+\]|[^:/@\s\[\]]+):(?!//)(.+)", re.DOTALL)
 _WEB = ("http", "https")
 _DEFAULT_PORTS = {"http": ("80",), "https": ("443",), "ssh": ("22",), "": ("80", "443")}
@@ -55,8 +55,8 @@ def host_key(text: str) -> str:
     """One spelling of a host, for comparison: "ghe.example.com" of "https://me@GHE.example.com.:443/".
 
     Scheme, user, a default port, case, a trailing dot, the brackets of IPv6 and the two spellings of
-    international names do not matter. A port that is not the scheme's own stays, and so does a path below
-    which a product lies (example.com/gitlab). Empty when no host is named.
+    international names do not matter. A port other than the scheme's default is kept, and so is the path
+    under which a product is served (example.com/gitlab). Empty when there is no host.
     """
     scheme, rest = _without_scheme(unicodedata.normalize("NFKC", text.strip()))
     authority, _slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].replace("\\", "/").partition("/")
@@ -67,13 +67,13 @@ def host_key(text: str) -> str:
 
 
 def port_of(text: str) -> str:
-    """The port that is written, in digits; empty when none is."""
+    """The port in the text, in digits; empty when there is none."""
     _scheme, rest = _without_scheme(text.strip())
     return _host_and_port(re.split(r"[/?#]", rest, maxsplit=1)[0])[1]
 
 
 def without_port(key: str) -> str:
-    """The host of a key of host_key alone."""
+    """The host of a host_key without its port."""
     host = key.partition("/")[0]
     return host if host.endswith("]") else re.sub(r":\d+$", "", host)
 
@@ -112,11 +112,13 @@ def _name(host: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Repository:
-    """One repository. host: as host_key gives it, empty where the text names none. path: "Org/My
-    Project/repo", as its product spells it.
+    """One repository.
 
-    ssh: whether it was written for SSH, so that the port of its web pages is not known. url: of its web page;
-    empty without a host.
+    host: as host_key gives it, empty where the text names none.
+    path: "Org/My Project/repo", as its product spells it.
+
+    ssh: whether it was written for SSH, so that the port of its web pages is not known.
+    url: of its web page; empty without a host.
     product: one of the words above, or empty.
     """
 
@@ -128,16 +130,14 @@ class Repository:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What it is compared by. Two of the same host and path are one repository; without a host it is
-        known by its path alone.
+        """The key for comparisons. Two with the same host and path are one repository; without a host the
+        path alone counts.
         """
         return self.host, path_key(self.path, self.product)
 
 
 def path_key(path: str, product: str = "") -> str:
-    """One spelling of a repository's path, for comparison: upper and lower case count for AWS CodeCommit
-    alone.
-    """
+    """One spelling of a repository's path, for comparison. Only AWS CodeCommit is case-sensitive."""
     path = unicodedata.normalize("NFC", path.strip().strip("/"))
     return path if product == CODE_COMMIT else unicodedata.normalize("NFC", path.lower())
 
@@ -146,9 +146,9 @@ def repository_of(text: str, product: str = "") -> Repository:
     """The repository that a text names: the URL of a web page or a clone, an SSH URL, git@host:path, or its
     path alone.
 
-    product: of the host, where that is known otherwise. A host needs a scheme, a user before it, or to be a
-    public one: acme.io/sub/api is a path, since groups may be called so. Raises ValueError for a text that
-    names no repository.
+    product: the host's product, where it is known from elsewhere. A host needs a scheme or a user before it,
+        or must be a public one: acme.io/sub/api is a path, since groups may be named like that.
+    Raises ValueError for a text that does not name a repository.
     """
     text = unicodedata.normalize("NFC", text.strip())
     scheme, rest = _without_scheme(text)
@@ -183,7 +183,7 @@ def _of_product(
 ) -> Repository:
     user_port = port if not ssh and port not in _DEFAULT_PORTS[scheme] else ""
     if host.endswith(_VISUAL_STUDIO) and host not in _PUBLIC:
-        # The older address of an organization of Azure DevOps.
+        # The older address of an Azure DevOps organization.
         segments, host = (
             [host.removesuffix(_VISUAL_STUDIO), *(s for s in segments if s != "DefaultCollection")],
             "visualstudio.com",
@@ -261,7 +261,7 @@ def _bitbucket_dc(segments: list[str], ssh: bool) -> tuple[str, str]:
 
 
 def _bitbucket_dc_known(segments: list[str], ssh: bool) -> tuple[str, str]:
-    """Also of the clones: scm/X/Y, and X/Y by SSH."""
+    """Clone addresses too: scm/X/Y, and X/Y over SSH."""
     path, below = _bitbucket_dc(segments, True)
     if path != "/".join(segments):
         return path, below

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""JSON of others as values that any code can handle. Pure.
+"""JSON from other programs as values that any code can handle. Pure.
 
 Private to the collection, floor 1.
 """
@@ -19,15 +19,15 @@ Raw = dict[str, t.Any]  # a JSON object as another program wrote it
 Row = dict[str, t.Any]  # an entry of a list that a result or a report holds
 
 _COUNT = re.compile(r"\s*([0-9]{1,15})(?:\.0*)?\s*", re.ASCII)
-# Nothing that a tenant shows is nested as deep.
+# Deeper than anything that a tenant sends.
 DEEPEST = 40
-# What fits into 64 bits, as every other program has it.
+# The range of 64 bits, which other programs use.
 _LARGEST = 2**64
 
 
 class Unreadable(str):
-    """Stands for what was there and cannot be handled: repaired text, or "" for all else. Nothing that holds
-    one is ever sent back.
+    """Replaces a value that cannot be handled: repaired text, or "" for everything else. Nothing that
+    contains one is ever sent back.
     """
 
     __slots__ = ()
@@ -37,7 +37,7 @@ def admit(value: t.Any, depth: int = 0) -> t.Any:
     """A copy of decoded JSON in which every text is whole, every number finite, every key ordinary and no
     value nested deeper than DEEPEST.
 
-    What is not so is Unreadable.
+    Anything else becomes Unreadable.
     """
     if isinstance(value, str):
         text = whole(value)
@@ -59,7 +59,7 @@ def admit(value: t.Any, depth: int = 0) -> t.Any:
 
 
 def unreadable_within(value: t.Any) -> bool:
-    """Whether something Unreadable is in an admitted value, at any depth."""
+    """Whether an admitted value contains something Unreadable, at any depth."""
     if isinstance(value, dict):
         return any(map(unreadable_within, value.values()))
     if isinstance(value, list):
@@ -68,13 +68,13 @@ def unreadable_within(value: t.Any) -> bool:
 
 
 def deeper(value: t.Any, than: int = DEEPEST) -> bool:
-    """Whether objects and lists are nested in it deeper than that."""
+    """Whether objects and lists are nested deeper than that."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return any(isinstance(v, (dict, list)) and (than <= 1 or deeper(v, than - 1)) for v in inner)
 
 
 def count_from(value: t.Any) -> int | None:
-    """A number of things in any form that means one: 5000, 5000.0, " 5000 "; None for all else."""
+    """A count in any form: 5000, 5000.0, " 5000 "; None for everything else."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return int(value) if 0 <= value < _LARGEST and value == int(value) else None
     found = _COUNT.fullmatch(value) if isinstance(value, str) else None
@@ -82,7 +82,7 @@ def count_from(value: t.Any) -> int | None:
 
 
 def parsed(text: str | bytes) -> t.Any:
-    """Decoded JSON, admitted. Raises ValueError for all that is none, or cannot be decoded."""
+    """Decoded JSON, admitted. Raises ValueError for text that is not JSON."""
     try:
         return admit(json.loads(text))
     except RecursionError:

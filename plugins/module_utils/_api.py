@@ -21,19 +21,18 @@ from ._http.redaction import secrets_in
 from ._http.signing import CollectorToken
 
 INSTANCES = "/public_api/appsec/v1/data_source_instances"
-# Where the previous generation has them (docs/api.md: previous.path).
+# The paths of the previous generation (docs/api.md: previous.path).
 PREVIOUS = "/public_api/appsec/v1/integrations"
-# The guide's own table has this path for deletion; every other source has the one above (docs/api.md:
+# The guide's table has this path for deletion; all other sources have the one above (docs/api.md:
 # delete.path).
 SHORT_DELETE = "/public_api/appsec/v1"
 COLLECTORS = "/public_api/appsec/v1/collectors"
 REPOSITORIES = "/public_api/appsec/v1/repositories"
 UNSCANNED = "/public_api/appsec/v1/scans/unscanned-repositories"
 PAGE = 100
-# Of a list; a tenant with more repositories than a million has something else wrong.
+# Maximum number of pages: no tenant has more than a million repositories.
 MOST_PAGES = 10_000
-# Pages that are asked for at once, twice as many each time: so at most as many are asked for in vain as there
-# are.
+# Pages requested at once, doubled each time, so at most half of the requests are in vain.
 MOST_TOGETHER = 8
 HEALTHCHECK = "/public_api/v1/healthcheck"
 # (docs/api.md: upload.503, upload.disabled)
@@ -41,7 +40,7 @@ _UPLOAD_FINAL = {
     503: "This is how the API refuses uploads to a disabled collector: enable it in the console."
 }
 
-# Takes what was asked for out of a body; None when it is not there.
+# Extracts the requested part of a body; None when it is missing.
 Form = t.Callable[[t.Any], t.Any]
 
 
@@ -52,8 +51,8 @@ class Api:
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        # Where this tenant has the instances, and whether it was seen that it does: found once, by the first
-        # call that needs it.
+        # The path of the instances at this tenant, and whether it has been confirmed: found once, by the
+        # first call that needs it.
         self._instances, self._seen = INSTANCES, False
 
     @property
@@ -63,16 +62,16 @@ class Api:
 
     @property
     def generation(self) -> str | None:
-        """Of the tenant's API: "current", or "previous", which creates nothing; None while no call has shown
-        it.
+        """The generation of the tenant's API: "current", or "previous", which cannot create; None until a
+        call has shown it.
         """
         return ("previous" if self._instances == PREVIOUS else "current") if self._seen else None
 
     def _ask(self, call: Call, form: Form | None = None) -> Answer:
-        """Send a call. What the tenant says comes in through here and nowhere else, as admit() leaves it.
+        """Send a call. Every response of the tenant passes through here and through admit().
 
-        form: takes what was asked for out of the body; when it finds nothing, the answer is refused as
-        unreadable.
+        form: extracts the requested part of the body; when it finds nothing, the response is refused as
+            unreadable.
         """
         answer = self.client.send(call)
         body = admit(answer.body)
@@ -94,7 +93,7 @@ class Api:
         body: Raw | None = None,
         expect_json: bool = True,
     ) -> Answer:
-        """A call about all instances, or about one, where this tenant has them."""
+        """A call for all instances, or for one, on the path that this tenant uses."""
         tail = "" if instance_id is None else f"/{_segment(instance_id)}"
 
         def call() -> Call:
@@ -122,11 +121,12 @@ class Api:
         return answer
 
     def _find(self, missing: ApiError, *, is_list: bool) -> Answer:
-        """Tell apart an unknown id, a tenant of the previous generation and a wrong host. Returns the list
+        """Distinguish an unknown id, a tenant of the previous generation and a wrong host. Returns the list
         that the tenant has.
 
-        missing: the 404 that was met. is_list: whether that was the list's. Raises the list's 404 where there
-        is neither list.
+        missing: the 404 that was received.
+        is_list: whether it was the list's.
+        Raises the list's 404 when neither list exists.
         """
         if not is_list:
             try:
@@ -142,7 +142,7 @@ class Api:
         except ApiError as exc:
             if exc.status is None or (exc.status >= 400 and exc.status not in (404, 405)):
                 raise
-            # It is not there, or something else than this API is.
+            # There is no such API here, or something else responds.
             raise missing from None
         self._instances, self._seen = PREVIOUS, True
         return answer
@@ -151,28 +151,30 @@ class Api:
         return self._ask(Call("GET", path, "list data sources"), _instances_in)
 
     def _taken(self, body: Raw | None) -> Raw | None:
-        """As much of a body as this tenant takes."""
+        """The part of a body that this tenant accepts."""
         if self.generation != "previous" or not body or "uniqueProperties" not in body:
             return body
-        kept = "unique_properties were not sent: this tenant is of the previous generation, whose API does not take them."
+        kept = (
+            "unique_properties were not sent: this tenant is of the previous generation, whose API does not "
+            "accept them."
+        )
         if kept not in self.client.warnings:
             self.client.warnings.append(kept)
         return {name: value for name, value in body.items() if name != "uniqueProperties"}
 
     def refuse_creation(self, subject: str) -> None:
-        """Raises CannotCreate where the tenant is known to create nothing through its API."""
+        """Raises CannotCreate when the tenant is known not to create anything through its API."""
         if self.generation == "previous":
             said = (
-                " cannot be created through the API: this tenant is of the previous generation, which has no "
-                "creation. "
-                "Connect it in the console, then run again."
+                " cannot be created through the API: this tenant is of the previous generation, which cannot "
+                "create data sources. Connect it in the console, then run again."
             )
             raise CannotCreate(said, subject=subject)
 
     def list_data_sources(self) -> list[Raw]:
-        """All instances, unfiltered: whatever spelling a tenant wants in its filters does not matter then.
+        """All instances, unfiltered, so that the spelling of a tenant's filters does not matter.
 
-        Their state must never be used: the list may hide it (docs/api.md: list.bare, list.state).
+        Never use their state: the list may hide it (docs/api.md: list.bare, list.state).
         """
         unique: dict[str, Raw] = {}
         for item in self._ask_instances("GET", "list data sources", form=_instances_in).body:
@@ -194,8 +196,8 @@ class Api:
         """Create; sent once. Returns the reply with at least an id, and a collector's one-time token
         (docs/api.md: create.200).
 
-        Raises ApiError with `ambiguous` when the instance may exist although no usable reply came;
-        CannotCreate, and sends nothing, where the API has no creation.
+        Raises ApiError with `ambiguous` when the instance may exist although there was no usable response;
+        CannotCreate, before anything is sent, when the API cannot create.
         """
         self.client.redactor.add(*secrets_in({"credentials": body.get("credentials")}))
         return t.cast(
@@ -216,7 +218,7 @@ class Api:
         )
 
     def delete_data_source(self, instance_id: str, subject: str = "") -> None:
-        """Delete; an instance that is already gone is a success (docs/api.md: delete.path).
+        """Delete; an instance that is already deleted is a success (docs/api.md: delete.path).
 
         When the reference path answers 404 or 405 while a read still finds the instance, the guide's short
         path is tried once.
@@ -246,18 +248,19 @@ class Api:
         """Send one SARIF document; sent once unless the tenant refused to look at it (docs/api.md:
         upload.call).
 
-        Returns the answer, whose body is the object with the tenant's words, without an envelope; {} when
-        there is none. Raises ApiError with `ambiguous` when the answer has the status of a success and is
-        none (docs/api.md: upload.201, upload.accepted).
-        upload_url: the collector's own URL, used as it is. token: the collector's own; without it the tenant
-        key signs, and then upload_url must have the tenant's origin. query: repository_id, repository_url,
-        branch.
+        Returns the response; its body is the object with the tenant's message, without an envelope, or {}
+        when there is none. Raises ApiError with `ambiguous` for a response with the status of a success that
+        is not one (docs/api.md: upload.201, upload.accepted).
+        upload_url: the collector's own URL, used unchanged.
+        token: the collector's own; without it the tenant key signs, and then upload_url must have the
+            tenant's origin.
+        query: repository_id, repository_url, branch.
         """
         if upload_url and not token and urlsplit(upload_url)[:2] != urlsplit(self.client.origin())[:2]:
             raise InputError(
                 f"upload_url is on {urlsplit(upload_url).netloc}, another host than api_url: the tenant key "
-                f"is not sent there. "
-                "Give collector_token_id and collector_token, or collector_id instead of upload_url."
+                "is not sent there. Give collector_token_id and collector_token, or collector_id instead of "
+                "upload_url."
             )
         path = urlsplit(upload_url).path if upload_url else f"{COLLECTORS}/{_segment(collector_id)}"
         call = Call(
@@ -276,12 +279,15 @@ class Api:
             answer = self._ask(call)
         except ApiError as exc:
             if exc.status and exc.status < 300:
-                # A page in place of an answer: who sent it, and whether the tenant saw the document, cannot
-                # be known.
+                # A page instead of a response: its sender is unknown, and so is whether the tenant received
+                # the document.
                 raise dataclasses.replace(exc, ambiguous=True) from None
             raise
         if names_error(answer.body):
-            words = f"but the answer names an error: {self.client.quoted(words_of(answer.body), json.dumps(answer.body))}"
+            words = (
+                "but the response contains an error: "
+                f"{self.client.quoted(words_of(answer.body), json.dumps(answer.body))}"
+            )
             raise ApiError(
                 call.operation,
                 subject,
@@ -300,13 +306,13 @@ class Api:
         source: str | None = None,
         keep: t.Callable[[Raw], Raw | None] = lambda one: one,
     ) -> tuple[list[Raw], bool]:
-        """All repositories that the tenant lists, page by page, and whether it seems to have shown them all.
+        """All repositories that the tenant lists, page by page, and whether the list seems complete.
 
-        keep: what is kept of each one while the pages come, None for nothing, so that a long list takes no
-        more memory than its result.
+        keep: returns the part of each repository to keep, None to drop it, so that a long list takes no more
+            memory than its result.
 
-        Some tenants ignore the offset: then the pages repeat, and the first one is all there is to be had
-        (docs/api.md: repositories.offset). Raises ApiError for a list without end.
+        Some tenants ignore the offset: then the pages repeat, and only the first one can be read
+        (docs/api.md: repositories.offset). Raises ApiError for an endless list.
         """
         filters = {name: value for name, value in (("search", search), ("source", source)) if value}
 
@@ -319,8 +325,7 @@ class Api:
 
         kept: list[Raw] = []
         seen: set[str] = set()
-        # Pages that were asked for together, by their offset; one that does not follow on what was found is
-        # asked for anew.
+        # Pages requested together, by their offset; one that does not continue the list is requested again.
         ahead: dict[int, list[t.Any]] = {}
         size, together = 0, 1
         for page_number in range(MOST_PAGES):
@@ -342,9 +347,9 @@ class Api:
                 return kept, not page
             self.client.on_read(len(seen), 0)
             if len(page) < (size or PAGE):
-                together = 1  # that was the last one, it seems
+                together = 1  # probably the last page
             size = size or len(page)
-        words = f"the list has not ended after {MOST_PAGES} pages, so it is not known what the tenant holds"
+        words = f"the list has not ended after {MOST_PAGES} pages, so it is not known what the tenant has"
         raise ApiError("list repositories", method="GET", path=REPOSITORIES, words=words)
 
     def get_repository(self, repository_id: str) -> Raw | None:
@@ -372,7 +377,7 @@ class Api:
         return [one for one in listed if isinstance(one, dict)]
 
     def get_scan_configuration(self, repository_id: str, subject: str = "") -> Raw:
-        """What is scanned in a repository, in the API's shape (docs/api.md: repository.scans)."""
+        """The scan configuration of a repository, in the API's shape (docs/api.md: repository.scans)."""
         path = f"{REPOSITORIES}/{_segment(repository_id)}/scan-configuration"
         return t.cast(
             Raw,
@@ -399,24 +404,24 @@ class Api:
     def ask(
         self, method: str, path: str, body: Raw | None = None, query: dict[str, str] | None = None
     ) -> Answer:
-        """The answer to any call, in its envelope: for what looks at how a tenant answers. Raises ApiError."""
+        """The response to any call, in its envelope, for code that examines how a tenant responds. Raises
+        ApiError.
+        """
         return self._ask(
             Call(method, path, "verify the tenant", query=query, body=body, expect_json=method == "GET")
         )
 
     def healthcheck(self) -> Answer:
-        """Ask whether a tenant is there; its word is in the body's status (docs/api.md: tenant.health)."""
+        """Check whether a tenant responds; its state is in the body's status (docs/api.md: tenant.health)."""
         return self._ask(Call("GET", HEALTHCHECK, "check the tenant's health"))
 
 
 def _segment(identifier: str) -> str:
-    """An id as one part of a path. Raises InputError for what is none there: dots are taken out of a URL, and
-    it would lead elsewhere.
+    """An id as one segment of a path. Raises InputError for one that would change the path: "." and ".." are
+    removed from a URL.
     """
     if identifier.strip() in ("", ".", "..") or not identifier.isprintable():
-        raise InputError(
-            f"the id {json.dumps(identifier[:80])} is none that a tenant can have: nothing was sent for it."
-        )
+        raise InputError(f"the id {json.dumps(identifier[:80])} is not a valid id: nothing was sent for it.")
     return quote(identifier, safe="")
 
 
@@ -434,8 +439,8 @@ def _unwrap_list(body: t.Any) -> list[t.Any] | None:
 
 
 def _instances_in(body: t.Any) -> list[Raw] | None:
-    """The list of instances; None when one has no id: an unreadable list taken for an empty one would create
-    everything a second time.
+    """The list of instances; None when one has no id. An unreadable list must not count as empty: everything
+    would be created again.
     """
     items = _unwrap_list(body)
     whole = items is not None and all(isinstance(i, dict) and _is_id(i.get("id")) for i in items)
@@ -468,14 +473,14 @@ def _unwrap_configuration(body: t.Any) -> Raw | None:
 
 
 def _is_id(value: t.Any) -> bool:
-    """Whether it is text, or a whole number, by which an object can be asked for."""
+    """Whether it is text or an integer that can identify an object."""
     if isinstance(value, str):
         return bool(value.strip()) and not isinstance(value, Unreadable)
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _unwrap_words(body: t.Any) -> Raw:
-    """What an upload came to, in any known envelope; {} when nothing is said."""
+    """The result of an upload, in any known envelope; {} when there is none."""
     holders = (body, body.get("reply"), body.get("data")) if isinstance(body, dict) else ()
     return next(
         (holder for holder in holders if isinstance(holder, dict) and {"status", "message"} & holder.keys()),
@@ -495,7 +500,7 @@ def _unreadable(call: Call, answer: Answer) -> ApiError:
         method=call.method,
         path=call.path,
         status=answer.status,
-        words=f"the answer has an unknown shape ({shape}), so it is not known what the tenant holds",
+        words=f"the response has an unknown shape ({shape}), so it is not known what the tenant has",
         hint="Is api_url the API URL (https://api-...)? If so, please report the shape.",
         ambiguous=call.method == "POST",
     )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What went wrong, by name. Which class is raised decides exit codes and `changed`.
+"""The exceptions. The class decides the exit code and `changed`.
 
 Private to the collection, floor 0.
 """
@@ -23,10 +23,9 @@ _ERROR_KEYS = ("errorCode", "error_code", "err_code", "err_msg", "error", "error
 class CortexError(Exception):
     """A failure that a user reads as one line.
 
-    subject: the object that the message names, such as 'SNYK "snyk-eu" (id 12)'; empty when it names none. It
-    is put in front of the rest of the message.
-    changed: whether the tenant is known to be different from before. details() holds the same as data,
-    without secrets.
+    subject: the object of the message, such as 'SNYK "snyk-eu" (id 12)'; empty when there is none. It
+        precedes the rest of the message.
+    changed: whether the tenant is known to have changed. details() returns the same as data, without secrets.
     """
 
     changed: t.ClassVar[bool] = False
@@ -50,38 +49,39 @@ class CortexError(Exception):
 
 
 class InputError(CortexError):
-    """What the user wrote cannot be done: where it stands, what is wrong, what to do. Nothing was sent for
-    it.
-    """
+    """The user's input is wrong: says where, what and what to do. Nothing was sent for it."""
 
 
 class TenantError(CortexError):
-    """The tenant refused, or its response is not what was asked for, or it holds something else than was
-    planned on.
-    """
+    """The tenant refused, responded unexpectedly, or is not in the state that was planned for."""
 
 
 class CannotCreate(TenantError):
-    """This tenant's API creates nothing, so that a person has to; nothing was sent."""
+    """This tenant's API cannot create, so a person has to; nothing was sent."""
 
 
 class BusyError(CortexError):
-    """Others hold what this step needs (the request budget, an instance's lock), for longer than it waits.
-    The step sent nothing.
+    """Other processes held what this step needs (the request budget, an instance's lock) for too long. The
+    step sent nothing.
     """
 
 
 class Interrupted(CortexError):
-    """The run is to end: this was not begun, so nothing was sent for it. reason: such as "SIGTERM"."""
+    """The run was interrupted before this step, so nothing was sent for it.
+
+    reason: such as "SIGTERM".
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the run was interrupted ({reason}). Run again.")
 
 
 class PartlyDone(CortexError):
-    """Part of the work was done and stays; the rest was not.
+    """Part of the work was done and is kept; the rest was not done.
 
-    what: what stands and what is missing. cause: why. how: how to go on.
+    what: what was done and what is missing.
+    cause: why.
+    how: how to go on.
     """
 
     changed = True
@@ -102,13 +102,18 @@ class PartlyDone(CortexError):
 
 
 class Unexpected(TenantError):
-    """A fault of this collection, met in what the tenant answered: where it was met, without what was in it."""
+    """A bug in this collection, triggered by a response: says where in the code, and nothing of the
+    response.
+    """
 
     def __init__(self, cause: BaseException, *, subject: str = "") -> None:
         frames = traceback.extract_tb(cause.__traceback__)
         place = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
-        said = f"an unexpected answer of the tenant ended this ({type(cause).__name__}{place})"
-        how = "What was sent before it stands: run again, which looks first, and please report this line."
+        said = f"an unexpected response from the tenant caused a failure ({type(cause).__name__}{place})"
+        how = (
+            "Changes already made are kept. Run again (the next run checks first), and please report this "
+            "line."
+        )
         super().__init__(f"{': ' if subject else ''}{said}. {how}", subject=subject)
 
 
@@ -116,14 +121,18 @@ class Unexpected(TenantError):
 class ApiError(TenantError):
     """A call to the tenant that did not succeed. Change one with dataclasses.replace().
 
-    operation: what was tried, in words ("update data source"). subject: which object ("gitlab-core (id 12)").
-    status: HTTP status, or None when no response came. words: what the API said, already redacted.
-    hint: what the user can do. ambiguous: the request may have been carried out although no success was seen.
-    attempts: how often it was sent. earlier: what other outcomes came before the last.
-    retry_after: seconds the tenant asked to wait. clock_skew: seconds by which the tenant's clock is ahead of
-    ours.
-    from_platform: whether it has the form of the platform's own errors (docs/api.md: error.gateway), so that
-    a tenant said it.
+    operation: the operation in words ("update data source").
+    subject: which object ("gitlab-core (id 12)").
+    status: HTTP status, or None when no response came.
+    words: the API's message, already redacted.
+    hint: what the user can do.
+    ambiguous: the request may have been carried out although no success was seen.
+    attempts: how many times it was sent.
+    earlier: other outcomes before the last one.
+    retry_after: seconds the tenant asked to wait.
+    clock_skew: seconds by which the tenant's clock is ahead of ours.
+    from_platform: whether it has the form of the platform's own errors (docs/api.md: error.gateway), so it
+        comes from a tenant.
     """
 
     operation: str
@@ -170,10 +179,10 @@ class ApiError(TenantError):
 
 
 def did_you_mean(word: str, known: t.Collection[str], alike: float = 0.7) -> str:
-    """ " Did you mean X?" for the only known word that begins so, or for a typing error in one; else empty.
+    """ " Did you mean X?" for the only known word that begins like this, or for a typo in one; otherwise
+    empty.
 
-    alike: how much of the two words must be the same, from 0 to 1; 1 asks for the same word, in which case
-    nothing is said.
+    alike: required similarity of the two words, from 0 to 1; identical words give no hint.
     """
     begun = [each for each in known if word and each.startswith(word)]
     close = begun if len(begun) == 1 else difflib.get_close_matches(word[:100], known, 1, alike)
@@ -181,8 +190,8 @@ def did_you_mean(word: str, known: t.Collection[str], alike: float = 0.7) -> str
 
 
 def words_of(body: t.Any, text: str = "") -> str:
-    """What the API says went wrong, in any of the shapes that an error body may have, or the body itself; not
-    redacted and not cut yet.
+    """The API's error message, from any known shape of an error body, or the body itself; neither redacted
+    nor shortened.
     """
     if not isinstance(body, dict):
         return " ".join((json.dumps(body) if body not in (None, "") else text).split())
@@ -202,14 +211,17 @@ def words_of(body: t.Any, text: str = "") -> str:
 
 
 def _codes(holder: dict[str, t.Any]) -> str:
-    """The words that a refused upload has beside its message (docs/api.md: upload.400)."""
+    """The codes that a refused upload has beside its message (docs/api.md: upload.400)."""
     if not isinstance(holder.get("status"), str):
         return ""
-    return f" ({', '.join(f'{key} {holder[key]}' for key in ('status', 'errorCode') if isinstance(holder.get(key), str))})"
+    return (
+        " "
+        f"({', '.join(f'{key} {holder[key]}' for key in ('status', 'errorCode') if isinstance(holder.get(key), str))})"
+    )
 
 
 def names_error(body: t.Any) -> bool:
-    """Whether the body of a success says all the same that something failed."""
+    """Whether the body of a success nevertheless reports a failure."""
     if isinstance(body, str):
         return bool(_FAILED.search(body))
     if not isinstance(body, dict):

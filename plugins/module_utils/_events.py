@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What happened to a tenant's data sources and repositories between two looks at it.
+"""What happened to a tenant's data sources and repositories between two polls.
 
 Private to the collection, floor 3.
 """
@@ -26,13 +26,13 @@ from ._repositories import Wanted, fetch_repositories
 
 SCHEMA = "cortex_cloud.appsec/events"
 VERSION = 1
-# Of what the tenant lets all its clients ask, no more is spent on looking.
+# Maximum share of the tenant's request limit that polling uses.
 SHARE = 0.1
-# What is read of each repository, and what an event says of one.
+# What is read of each repository, and what an event contains.
 _READ = ("owner", "name", "url", "source", "integration_id", "is_selected", "is_archived", "broken")
 _SAID = ("id", "owner", "name", "url", "source")
 
-# Option of a connection -> the environment variables that stand for it, as in the modules.
+# Connection option -> its environment variables, as in the modules.
 VARIABLES: dict[str, tuple[str, ...]] = {
     "api_url": ("CORTEXCLOUD_API_URL",),
     "api_key_id": ("CORTEXCLOUD_API_KEY_ID",),
@@ -49,16 +49,19 @@ VARIABLES: dict[str, tuple[str, ...]] = {
 }
 _NUMBERS = ("request_timeout", "retry_deadline", "requests_per_second")
 _YES, _NO = ("1", "true", "yes", "on", "y", "t"), ("0", "false", "no", "off", "n", "f")
-# What the event source takes besides.
+# The other arguments of the event source.
 WATCHING = ("interval", "initial", "repositories", "state_file")
 
 
 def connection_from(args: Raw) -> Connection:
-    """The connection that arguments and environment give; a blank one counts as not given. Raises InputError."""
+    """The connection that arguments and environment give; a blank one counts as not given. Raises
+    InputError.
+    """
     strange = [str(name) for name in args if name not in VARIABLES and name not in WATCHING]
     if strange:
         raise InputError(
-            f"{strange[0][:80]} is no argument of this source. Known: {', '.join((*VARIABLES, *WATCHING))}."
+            f"{strange[0][:80]} is not an argument of this source. Known: "
+            f"{', '.join((*VARIABLES, *WATCHING))}."
         )
     options: Raw = {}
     for name, variables in VARIABLES.items():
@@ -81,51 +84,51 @@ def connection_from(args: Raw) -> Connection:
 
 
 def yes_or_no(value: t.Any, name: str) -> bool:
-    """Raises InputError for what is neither."""
+    """Raises InputError for anything else."""
     word = str(value).strip().lower()
     if word not in (*_YES, *_NO):
-        raise InputError(f"{name} is {str(value)[:40]!r}: true or false is needed.")
+        raise InputError(f"{name} must be true or false, not {str(value)[:40]!r}.")
     return word in _YES
 
 
 def number(value: t.Any, name: str) -> float:
-    """Raises InputError for what is no number above 0."""
+    """Raises InputError unless it is a number above 0."""
     try:
         found = float(value)
     except (TypeError, ValueError):
         found = 0.0
     if not 0 < found < float("inf"):
-        raise InputError(f"{name} is {str(value)[:40]!r}: a number above 0 is needed.")
+        raise InputError(f"{name} must be a number above 0, not {str(value)[:40]!r}.")
     return found
 
 
 class Watch:
-    """Looks at a tenant again and again, and says what happened in between.
+    """Polls a tenant and reports what happened in between.
 
-    repositories: look at the tenant's repositories too. initial: say at the first look what is there already,
-    as if it had just come.
-    state_file: where the last look is kept over restarts; None for nowhere.
+    repositories: poll the tenant's repositories too.
+    initial: report existing objects at the first poll, as if they were new.
+    state_file: where the last poll is kept across restarts; None to keep nothing.
     """
 
     def __init__(self, api: Api, *, repositories: bool, initial: bool, state_file: str | None) -> None:
         self.api, self._repositories, self._initial, self._file = api, repositories, initial, state_file
-        # When the tenant was last read, and when it is read now: what is seen now happened in between.
+        # Times of the last and of the current read: what is seen now happened in between.
         self._since: str | None = None
         self._at = ""
         self._seen = self._kept()
         self._reachable = True
-        # Of one look, in requests; known after the first one.
+        # Requests per poll; known after the first one.
         self.requests = 1
 
     def pause(self, interval: float) -> float:
-        """Seconds until the next look: longer than the interval where looking would take more than its share
-        of the budget.
+        """Seconds until the next poll: longer than the interval if polling would exceed its share of the
+        budget.
         """
         return max(interval, self.requests / (SHARE * self.api.client.connection.requests_per_second))
 
     def look(self) -> list[Raw]:
-        """What happened since the last look, each once. A tenant that cannot be read is an event too. Raises
-        InputError for bad options.
+        """What happened since the last poll, each event once. A tenant that cannot be read is an event too.
+        Raises InputError for bad options.
         """
         self._at = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         try:
@@ -143,8 +146,8 @@ class Watch:
         return events
 
     def keep(self) -> None:
-        """Remember the last look: once its events are handed on, so that none is lost; at worst they come
-        twice. Raises InputError.
+        """Save the last poll, after its events were handed on: none is lost, but some may come twice. Raises
+        InputError.
         """
         if not self._file or self._seen is None:
             return
@@ -186,7 +189,7 @@ class Watch:
             return None
         if held.get("tenant") != self.api.tenant:
             said = f"state_file {self._file} is about {held.get('tenant')}, not about {self.api.tenant}"
-            raise InputError(f"{said}: give each tenant its own.")
+            raise InputError(f"{said}: give each tenant its own file.")
         parts = {name: held.get(name) for name in _nothing()}
         whole = all(
             isinstance(part, dict) and all(isinstance(one, dict) for one in part.values())
@@ -222,7 +225,7 @@ def _nothing() -> Raw:
 
 
 def _source(item: Item) -> Raw:
-    """What is remembered of a data source, and said of it in events."""
+    """What is saved of a data source and reported in events."""
     return {
         **{
             k: item.get(k)
@@ -248,7 +251,7 @@ def _repository(one: Raw, sources: dict[str, str]) -> Raw:
 
 
 def compare(before: Raw, now: Raw) -> t.Iterator[tuple[str, Raw]]:
-    """The events between two looks, each with its facts: data sources first, then repositories, each in the
+    """The events between two polls, each with its facts: data sources first, then repositories, each in the
     order of their ids.
     """
     old, new = before["data_sources"], now["data_sources"]

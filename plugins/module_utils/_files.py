@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one way to write a file: whole or not at all, through no link, whatever the umask.
+"""The one way to write a file: completely or not at all, never through a link, whatever the umask.
 
 Private to the collection, floor 0.
 """
@@ -15,14 +15,14 @@ import stat
 import tempfile
 import uuid
 
-OTHER = "it holds something else, which is not replaced: name another file, or move it away"
+OTHER = "it has other content and is not overwritten: choose another file, or move this one away"
 
 
 def write_private(path: str, content: str | bytes, *, mode: int = 0o600, new: bool = False) -> None:
-    """Replace a file as a whole, or leave it as it is. Its folder must be there.
+    """Replace a whole file, or leave it unchanged. Its folder must exist.
 
-    new: never replace one; FileExistsError when there is one. Raises OSError, whose strerror is in words;
-    then nothing is left behind.
+    new: never replace a file; FileExistsError if it exists.
+    Raises OSError with a readable strerror, and leaves nothing behind then.
     """
     with Draft(path, mode=mode) as draft:
         draft.write(content)
@@ -30,12 +30,14 @@ def write_private(path: str, content: str | bytes, *, mode: int = 0o600, new: bo
 
 
 class Draft:
-    """A file that has its room on the disk, but not its name yet. As a context it leaves nothing behind but
+    """A file with space on the disk, but without its final name. As a context it leaves nothing behind but
     what was published.
 
-    prefix: of the draft's own name, which goes on with random letters. name: the draft's whole name instead,
-    for one who holds a lock: a draft that a killed writer left is replaced. folder: a descriptor of the
-    folder, which path is then a name in. Raises OSError.
+    prefix: start of the draft's own name, which continues with random letters.
+    name: the draft's full name instead, for the holder of a lock: it replaces a draft that a killed writer
+        left.
+    folder: descriptor of the folder; path is then a name in it.
+    Raises OSError.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class Draft:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
         self._handle: int | None = os.open(self.path, flags, 0o600, dir_fd=folder)
         try:
-            if hasattr(os, "fchmod"):  # where there is none, there are no such modes
+            if hasattr(os, "fchmod"):  # without it there are no such modes
                 os.fchmod(self._handle, mode)
         except BaseException:
             self.discard()
@@ -67,9 +69,9 @@ class Draft:
         self.discard()
 
     def write(self, content: str | bytes) -> None:
-        """Make this the whole content, safe on the disk. May be called again."""
+        """Make this the whole content, synced to the disk. May be called again."""
         if self._handle is None:
-            raise RuntimeError("the draft is gone")
+            raise RuntimeError("the draft was already published or discarded")
         left = memoryview(content.encode() if isinstance(content, str) else content)
         os.lseek(self._handle, 0, os.SEEK_SET)
         os.ftruncate(self._handle, min(len(left), os.fstat(self._handle).st_size))
@@ -78,12 +80,15 @@ class Draft:
         os.fsync(self._handle)
 
     def publish(self, *, new: bool = False) -> None:
-        """Give it its name. new: FileExistsError where there is such a file."""
+        """Give it its final name.
+
+        new: FileExistsError if that file exists.
+        """
         if self._handle is None:
-            raise RuntimeError("the draft is gone")
+            raise RuntimeError("the draft was already published or discarded")
         handle, self._handle = self._handle, None
         try:
-            os.close(handle)  # a file system of the network may only now say that there is no room
+            os.close(handle)  # a network file system may report a full disk only now
             if new:
                 self._link()
             else:
@@ -101,7 +106,7 @@ class Draft:
                 os.close(handle)
 
     def _link(self) -> None:
-        """A link, unlike a renaming, fails when another process has made the file meanwhile."""
+        """Unlike a rename, a link fails when another process has created the file in the meantime."""
         try:
             os.link(self.path, self._target, src_dir_fd=self._folder, dst_dir_fd=self._folder)
         except FileExistsError:
@@ -118,9 +123,7 @@ class Draft:
 
 
 def _refuse_others(path: str, folder: int | None = None) -> None:
-    """Raise OSError when what has this name is no file, such as a link: what it leads to is not for us to
-    replace.
-    """
+    """Raise OSError when this name is not a regular file. The target of a link is not ours to replace."""
     try:
         found = os.stat(path, dir_fd=folder, follow_symlinks=False).st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -135,12 +138,12 @@ def _refuse_others(path: str, folder: int | None = None) -> None:
 def open_private(
     path: str, flags: int = os.O_RDWR | os.O_CREAT, folder: int | None = None, group: int | None = None
 ) -> int:
-    """A descriptor of a file that is changed in its place, made with mode 0600 if missing. Raises OSError.
+    """A descriptor of a file to change in place, created with mode 0600 if missing. Raises OSError.
 
-    What is planted there instead (a link of either kind, a pipe, a file of somebody else) is neither written
-    to nor waited for.
-    folder: a descriptor of the folder, which path is then a name in. group: the id of a group that shares the
-    file, mode 0660; whoever in it made the file is as good as this user.
+    Anything planted there instead (a link of either kind, a pipe, another user's file) is neither written to
+    nor waited for.
+    folder: descriptor of the folder; path is then a name in it.
+    group: id of a group that shares the file, mode 0660; any member may have created it.
     """
     handle = os.open(
         path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o600, dir_fd=folder
@@ -148,11 +151,11 @@ def open_private(
     try:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
-            raise OSError(errno.EINVAL, f"{os.path.basename(path)} is no file")
+            raise OSError(errno.EINVAL, f"{os.path.basename(path)} is not a regular file")
         if found.st_nlink > 1:
             raise OSError(errno.EMLINK, f"{os.path.basename(path)} has a second name")
         shared = group is not None and found.st_gid == group
-        # Some file systems show one owner for all they hold, so that of the folder will do.
+        # Some file systems report one owner for all files, so the folder's owner is accepted.
         if not shared and found.st_uid not in (os.geteuid(), _owner_of_folder(path, folder)):
             raise OSError(errno.EPERM, f"{os.path.basename(path)} belongs to another user")
         mode = 0o660 if shared else 0o600
@@ -170,7 +173,7 @@ def _owner_of_folder(path: str, folder: int | None) -> int:
 
 
 def make_folders(directory: str, mode: int = 0o700) -> None:
-    """Make a folder, and those above it that are missing, with this mode whatever the umask. Raises OSError."""
+    """Create a folder and its missing parents with this mode, whatever the umask. Raises OSError."""
     if directory.startswith("~"):
         raise FileNotFoundError(errno.ENOENT, "no home folder is known")
     if os.path.isdir(directory):
@@ -189,8 +192,8 @@ def make_folders(directory: str, mode: int = 0o700) -> None:
 
 
 def prove_writable(path: str) -> None:
-    """Raise OSError unless a file of this name can be written, its folders made where they are missing.
-    Nothing stays of the proof.
+    """Raise OSError unless a file of this name can be written; missing folders are created. Leaves no file
+    behind.
     """
     _refuse_others(path)
     folder = os.path.dirname(full_path(path))
@@ -203,8 +206,8 @@ def prove_writable(path: str) -> None:
 
 
 def refuse_other_file(path: str, begins: str) -> None:
-    """Raise OSError when this file is there and does not begin as what is to replace it: somebody else's work
-    is not replaced.
+    """Raise OSError when this file exists and does not begin like the one that is to replace it: other
+    people's files are not overwritten.
     """
     _refuse_others(path)  # a pipe would be waited for
     try:
@@ -217,8 +220,8 @@ def refuse_other_file(path: str, begins: str) -> None:
 
 
 def full_path(path: str) -> str:
-    """The absolute path, with the home folder for ~. Raises OSError where nobody knows it: a folder called ~
-    is nobody's home.
+    """The absolute path, with ~ expanded. Raises OSError when the home folder is unknown: a folder named ~
+    must not be created.
     """
     expanded = os.path.expanduser(path)
     if expanded.split(os.sep, 1)[0] == "~":

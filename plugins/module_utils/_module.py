@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Ansible glue: connection options, one place where failures become results, redaction of results.
+"""The link to Ansible: connection options, failures turned into results, redaction of results.
 
 Private to the collection, floor 4.
 """
@@ -28,7 +28,7 @@ from ._http.redaction import HIDDEN, Redactor, outgoing, secrets_in
 from ._texts import misread, split_lists
 from ._version import VERSION
 
-# The members of a result that are text for people.
+# The members of a result that are text for humans.
 READ = ("msg", "diff", "hints", "api_error", "pending_actions", "exception")
 # Minimum seconds between two updates of the progress file.
 PROGRESS_SECONDS = 0.5
@@ -38,7 +38,7 @@ _YES = ("1", "true", "yes", "on", "y", "t")
 
 def environment(*names: str) -> str:
     """Argument-spec fallback: the first of these environment variables that is not empty. A controller
-    exports "" for a blank field.
+    exports "" for an empty field.
     """
     for name in names:
         if os.environ.get(name, "").strip():
@@ -47,7 +47,9 @@ def environment(*names: str) -> str:
 
 
 def environment_inverted(name: str) -> bool:
-    """Argument-spec fallback for a variable that means the opposite of the option; only a clear yes counts."""
+    """Argument-spec fallback for a variable that means the opposite of the option; only a clear yes
+    counts.
+    """
     return environment(name).strip().lower() not in _YES
 
 
@@ -102,8 +104,8 @@ CONNECTION_SPEC: dict[str, dict[str, t.Any]] = {
 
 
 class CortexModule(AnsibleModule):
-    """An AnsibleModule with the connection options, whose every result is free of secrets: those sent and
-    those that come back.
+    """An AnsibleModule with the connection options. No result contains a secret, neither those sent nor those
+    received.
     """
 
     ansible_version: str
@@ -121,14 +123,14 @@ class CortexModule(AnsibleModule):
         self.redactor.add(*secrets_in(self.params))
 
     def _load_params(self) -> None:
-        """Before Ansible makes a text of everything: of 1.10 and yes it would make 1.1 and True."""
+        """Check the values before Ansible converts them to text: 1.10 and yes would become 1.1 and True."""
         super()._load_params()
         self._misread = list(misread(self.params, self.argument_spec))
         self.params = split_lists(self.params, self.argument_spec)
 
     def api(self) -> Api:
-        """The tenant these options point to. Raises InputError for options that cannot be right; asks for a
-        key only when one is needed.
+        """The tenant of these options. Raises InputError for invalid options; the key is only checked when it
+        is needed.
         """
         if REQUESTS_ERROR:
             self.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_ERROR)
@@ -140,8 +142,8 @@ class CortexModule(AnsibleModule):
         return api
 
     def progress(self, api: Api) -> t.Callable[[dict[str, int]], None]:
-        """Writes the counts of a run to the file that the action plugin named, for it to show; without one,
-        nothing. By one thread at a time.
+        """Returns a function that writes the counts of a run to the file that the action plugin shows;
+        without such a file it does nothing. Call it from one thread at a time.
         """
         path, last = os.environ.get("CORTEXCLOUD_PROGRESS_FILE"), 0.0
 
@@ -159,8 +161,8 @@ class CortexModule(AnsibleModule):
         return write
 
     def run(self, work: t.Callable[[Api], dict[str, t.Any]]) -> t.NoReturn:
-        """Call C(work) and end the module with what it returns; C(failed) in it, or a CortexError, ends in a
-        failure.
+        """Call work and end the module with its result; `failed` in it, or a CortexError, makes the module
+        fail.
         """
         api = None
         try:
@@ -182,8 +184,8 @@ class CortexModule(AnsibleModule):
 
     @contextlib.contextmanager
     def _until_interrupted(self, interruption: Interruption) -> t.Iterator[None]:
-        """Listen to all signs of an interruption. After one, clear away what the controller would have: it
-        may not be there to do so.
+        """Listen for all signs of an interruption. After one, remove the module's temporary files, since the
+        controller may be gone.
         """
         interruption.watch_reader()
         interruption.watch_controller(os.environ.get(VARIABLE, ""))
@@ -196,14 +198,14 @@ class CortexModule(AnsibleModule):
                     with contextlib.suppress(OSError):
                         os.unlink(os.environ.get("CORTEXCLOUD_PROGRESS_FILE", ""))
                     if self._tmpdir and not getattr(self, "_keep_remote_files", False):
-                        # Holds the module with its options, the key among them.
+                        # Contains the module with its options, including the key.
                         shutil.rmtree(self._tmpdir, ignore_errors=True)
 
     def log(self, msg: str, log_args: dict[str, t.Any] | None = None) -> None:
         """Ansible writes the options to the system's log; it knows the secret options, but not the secrets
         inside a dict.
         """
-        # Called while the options are still being read.
+        # Called while the options are still being parsed.
         self.redactor.add(*secrets_in(self.params))
         super().log(
             self.redactor.text(str(msg)), {k: self.redactor.text(str(v)) for k, v in (log_args or {}).items()}
@@ -216,20 +218,19 @@ class CortexModule(AnsibleModule):
         super().fail_json(**self._without_secrets({"msg": msg, **kwargs}))
 
     def _without_secrets(self, result: dict[str, t.Any]) -> dict[str, t.Any]:
-        # Of a secret that is blank Ansible would put stars in the place of every blank, in the line that says
-        # so too.
+        # For a secret of white space Ansible would mask every blank, even in the line that reports it.
         self.no_log_values = {value for value in self.no_log_values if str(value).strip()}
-        # What is meant to be handed over in clear; the caller asked for it by an option.
+        # What an option asked to be returned in clear text.
         released = result.pop("released", {})
-        # Ansible would add the options as they were given. When they were refused, a secret may stand under a
-        # misspelt name.
+        # Ansible would add the options as given. When they were refused, a secret may be under a misspelt
+        # name.
         given = dict(self.params) if self._options_valid else {}
         invocation = {
             name: HIDDEN if value is not None and self.argument_spec[name].get("no_log") else value
             for name, value in given.items()
         }
         cleaned = {name: self.redactor.value(value) for name, value in result.items()}
-        # What Ansible shows by itself; all else is data, and stays exact.
+        # What Ansible displays by itself; everything else is data and is returned exactly.
         cleaned.update({name: outgoing(cleaned[name]) for name in READ if name in cleaned})
         if isinstance(cleaned.get("msg"), str):
             cleaned["msg"] = one_line(cleaned["msg"])

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The repositories that the tenant knows. Reads only.
+"""The repositories of the tenant. Reads only.
 
 Private to the collection, floor 3.
 """
@@ -23,9 +23,9 @@ from ._errors import ApiError, InputError, did_you_mean
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 URLS = ("url", "repositoryUrl", "repository_url")
-# Made here from what the tenant shows: the newest scan of any branch, and what of its access is broken.
+# Derived here: the newest scan of any branch, and the broken parts of its access.
 SCANNED, BROKEN = "scanned_at", "broken"
-# What can be returned of a repository, when only some members are asked for; `id` always is.
+# The members that can be requested of a repository; `id` is always returned.
 MEMBERS = (
     *(
         "name",
@@ -56,10 +56,11 @@ _KEYS = ("type", "name", "identifier", "domain")
 
 @dataclasses.dataclass
 class Wanted:
-    """Which repositories are asked for; None where it does not matter.
+    """The filters for repositories; None: no filter.
 
-    data_source: id of an instance. scanned_before: day before which the newest scan was, or there was none.
-    members: what is returned of each besides its id; None for all.
+    data_source: id of an instance.
+    scanned_before: only repositories whose newest scan was before this day, or that were never scanned.
+    members: the members to return besides the id; None for all.
     """
 
     url: str | None = None
@@ -70,11 +71,11 @@ class Wanted:
     scanned_before: dt.date | None = None
     unhealthy: bool | None = None
     members: t.Collection[str] | None = None
-    # How many were left out for want of a member that the tenant does not show of them: member -> number.
+    # Number of repositories left out because the tenant does not show a member: member -> number.
     unshown: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def keep(self, raw: Raw) -> Raw | None:
-        """The repository with keys in snake case when it passes, None otherwise."""
+        """The repository with keys in snake case if it matches, otherwise None."""
         return self._cut(shown(raw)) if self._passes(raw) else None
 
     def _passes(self, raw: Raw) -> bool:
@@ -114,8 +115,8 @@ class Wanted:
 def fetch_repositories(
     api: Api, wanted: Wanted, *, repository_id: str | None, search: str | None
 ) -> tuple[list[Raw], bool]:
-    """The repositories that pass, with snake_case keys, sorted by owner and name; and whether the list is
-    whole.
+    """The matching repositories, with snake_case keys, sorted by owner and name; and whether the list is
+    complete.
 
     Raises InputError for an id that does not exist.
     """
@@ -133,10 +134,9 @@ def fetch_repositories(
 
 
 def data_source_id(api: Api, given: t.Any) -> str | None:
-    """The id of the data source that is meant by an id or by a dictionary of type, name, identifier and
-    domain.
+    """The id of the data source that an id, or a dictionary of type, name, identifier and domain, refers to.
 
-    Raises InputError when there is none, or when it cannot be told which.
+    Raises InputError when there is none, or when it is ambiguous.
     """
     if given is None or isinstance(given, str):
         return given or None
@@ -187,29 +187,29 @@ def unscanned(api: Api, days: int | None) -> dict[str, t.Any]:
 
 
 def date_from(given: str | None, option: str) -> dt.date | None:
-    """A day such as 2026-11-01, or the day of a time. Raises InputError for anything else."""
+    """The day of a date such as 2026-11-01 or of a time. Raises InputError for anything else."""
     if not given:
         return None
     try:
         return dt.date.fromisoformat(given.strip()[:10])
     except ValueError:
-        raise InputError(f"{option} is {given[:40]!r}: a day such as 2026-11-01 is needed.") from None
+        raise InputError(f"{option} must be a day such as 2026-11-01, not {given[:40]!r}.") from None
 
 
 def members_from(given: list[str] | None) -> list[str] | None:
-    """Raises InputError for a word that is no member."""
+    """Raises InputError for a word that is not a member."""
     for word in given or []:
         if word != "id" and word not in MEMBERS:
             known = ", ".join(MEMBERS)
             raise InputError(
-                f"members: {word[:80]} is no member of a repository.{did_you_mean(word, MEMBERS)} Known: "
+                f"members: {word[:80]} is not a member of a repository.{did_you_mean(word, MEMBERS)} Known: "
                 f"{known}."
             )
     return given
 
 
 def broken(raw: Raw) -> list[dict[str, str]]:
-    """Which parts of a repository's access do not work, and why as far as the tenant says (docs/api.md:
+    """The parts of a repository's access that do not work, and why, if the tenant says so (docs/api.md:
     repository.status).
     """
     parts = raw.get("status")
@@ -223,7 +223,7 @@ def broken(raw: Raw) -> list[dict[str, str]]:
 
 
 def scanned_at(raw: Raw) -> str:
-    """When it was last scanned, on any branch, as the tenant writes it; empty when it does not say so."""
+    """Time of the last scan on any branch, as the tenant writes it; empty when unknown."""
     branches = raw.get("scannedBranches")
     dates = (
         [b.get("lastScanDate") for b in branches if isinstance(b, dict)] if isinstance(branches, list) else []
@@ -232,7 +232,7 @@ def scanned_at(raw: Raw) -> str:
 
 
 def day_of(date: str) -> dt.date:
-    """The day of a time as tenants write it; the first of all days when there is none."""
+    """The day of a time as tenants write it; the earliest possible day when there is none."""
     try:
         return dt.date.fromisoformat(date[:10])
     except ValueError:
@@ -240,7 +240,7 @@ def day_of(date: str) -> dt.date:
 
 
 def address(url: str) -> tuple[str, str]:
-    """What a URL is compared by; it may be given without its scheme."""
+    """The form of a URL for comparison; its scheme may be missing."""
     try:
         return repository_of(url if "://" in url or "@" in url else f"https://{url}").key
     except ValueError:
@@ -248,7 +248,7 @@ def address(url: str) -> tuple[str, str]:
 
 
 def shown(raw: Raw) -> Raw:
-    """A repository of the API as this collection shows it."""
+    """A repository of the API as this collection returns it."""
     return {**_snake(raw), SCANNED: scanned_at(raw) or None, BROKEN: broken(raw)}
 
 
@@ -270,15 +270,14 @@ def listing(found: list[Raw], whole: bool, wanted: Wanted | None = None) -> dict
         []
         if whole
         else [
-            f"The tenant repeats its pages: it showed {len(found)} repositories and may hold more. Use "
-            f"search to find others, "
-            "and never treat this list as whole."
+            f"The tenant repeats its pages: it showed {len(found)} repositories and may have more. Use "
+            "search to find others, and do not treat this list as complete."
         ]
     )
     unshown = wanted.unshown if wanted else {}
     warnings += [
         f"The tenant does not show {_snake_key(name)} of {count} repositories, which were left out: whether "
-        f"they pass is not known."
+        "they match is not known."
         for name, count in sorted(unshown.items())
     ]
     return {"changed": False, "repositories": found, "complete": whole, "warnings": warnings}

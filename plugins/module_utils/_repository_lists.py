@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Repositories as users write them: in lists, in files, as URLs. Reads files.
+"""Repositories as users give them: in lists, in files, as URLs. Reads files.
 
 Private to the collection, floor 3.
 """
@@ -19,30 +19,31 @@ from ._addresses import repository_of
 from ._admitted import parsed
 from ._errors import InputError
 
-# How the exports of the platforms name a repository, in any spelling: "Path with namespace" is
-# path_with_namespace. The full name stands before the short one, and of the URLs that of the page before one
-# that may be of an API.
+# Columns that name a repository in the platforms' exports, in any spelling: "Path with namespace" is
+# path_with_namespace. The full name comes before the short one, and the URL of the page before one that may
+# be an API's.
 PATHS = ("repository", "full_name", "path_with_namespace", "nameWithOwner")
 URLS = ("web_url", "html_url", "remote_url", "repository_url", "http_url_to_repo", "url")
 _OF_AN_API = re.compile(r"https?://(api\.|[^/]+/(api/|.*/_apis/))", re.IGNORECASE)
-# At most so many columns of a table are listed.
+# Maximum number of columns that a message lists.
 SHOWN = 20
 
 
 def columns_of(urls: bool) -> tuple[str, ...]:
-    """What names a repository, in the order in which it is looked for."""
+    """The columns that name a repository, in the order of preference."""
     return (*URLS, *PATHS, "name") if urls else (*PATHS, *URLS, "name")
 
 
 def read_names(
     given: t.Sequence[t.Any] | str, where: str, urls: bool = False
 ) -> tuple[list[str], bytes | None]:
-    """The repositories that a list or a file names, in its order, doubles and all; and the content of the
-    file, if it is one.
+    """The repositories of a list or a file, in its order, with duplicates; and the content of the file, if it
+    is one.
 
-    given: the list, or the path of a file, relative to the working directory. where: the option, as an error
-    calls it. urls: of a table or of entries with members that have both, take the URL, which tells the host,
-    and not the path. Raises InputError that names the option and the file.
+    given: the list, or the path of a file, relative to the working directory.
+    where: the option, for error messages.
+    urls: where a table or an entry has both, use the URL, which includes the host, and not the path.
+    Raises InputError that names the option and the file.
     """
     if not isinstance(given, str):
         return names_of(given, where, urls) if given else [], None
@@ -58,11 +59,13 @@ def read_names(
 
 
 def names_in(content: bytes, path: str, where: str, urls: bool = False) -> list[str]:
-    """The repositories that a file names, in its order, doubles and all.
+    """The repositories that a file names, in its order, with duplicates.
 
-    path tells what it is: .json and .yml hold a list (of names, or of entries with one of the columns), or a
-    dictionary with such a list alone; .csv a table with commas or semicolons; any other a repository on each
-    line. where: the file as an error calls it. Raises InputError.
+    The extension of path decides: .json and .yml contain a list (of names, or of entries with one of the
+    columns) or a dictionary with just such a list; .csv a table with commas or semicolons; any other file one
+    repository per line.
+    where: the file, for error messages.
+    Raises InputError.
     """
     kind = os.path.splitext(path)[1].lower()
     try:
@@ -79,17 +82,17 @@ def names_in(content: bytes, path: str, where: str, urls: bool = False) -> list[
         else:
             entries = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
     except (ValueError, RecursionError, csv.Error):
-        raise InputError(f"{where} is no valid {kind[1:].upper()}.") from None
+        raise InputError(f"{where} is not valid {kind[1:].upper()}.") from None
     if isinstance(entries, dict) and len(entries) == 1:
         entries = next(iter(entries.values()))
     if not isinstance(entries, list):
-        raise InputError(f"{where} must hold a list of repositories.")
+        raise InputError(f"{where} must contain a list of repositories.")
     return names_of(entries, where, urls)
 
 
 def names_of(entries: t.Iterable[t.Any], where: str, urls: bool = False) -> list[str]:
-    """The repositories that entries name, blank ones left out. Raises InputError that names the entry, or
-    says that there is none.
+    """The repositories that the entries name, without empty ones. Raises InputError that names the entry, or
+    for a list without any.
     """
     found = []
     short: dict[str, int] = {}
@@ -97,14 +100,13 @@ def names_of(entries: t.Iterable[t.Any], where: str, urls: bool = False) -> list
         name = _name_in(entry, urls) if isinstance(entry, dict) else entry
         if not isinstance(name, str):
             raise InputError(
-                f"{where}[{index}] is no repository: a text is needed, or an entry with one of "
+                f"{where}[{index}] is not a repository: give a string, or an entry with one of "
                 f"{', '.join(columns_of(urls))}."
             )
         if isinstance(entry, dict) and "/" not in name and short.setdefault(name.strip(), index) != index:
             raise InputError(
-                f"{where}[{index}] and [{short[name.strip()]}] are both called {name.strip()}, with nothing "
-                f"that tells them apart: "
-                "give the group or project too, in a column such as full_name."
+                f"{where}[{index}] and [{short[name.strip()]}] are both named {name.strip()}, and nothing "
+                "distinguishes them: give the group or project too, in a column such as full_name."
             )
         if name.strip():
             refuse_password(name, f"{where}[{index}]")
@@ -115,12 +117,12 @@ def names_of(entries: t.Iterable[t.Any], where: str, urls: bool = False) -> list
 
 
 def _same(column: t.Any) -> str:
-    """One spelling of a column, for comparison: without case, blanks and underscores."""
+    """One spelling of a column for comparison: case, blanks and underscores do not count."""
     return re.sub(r"[\s_-]+", "", str(column)).lower()
 
 
 def _name_in(entry: dict[str, t.Any], urls: bool) -> t.Any:
-    """The name that an entry gives; Bitbucket Data Center gives a project and a slug."""
+    """The name in an entry; Bitbucket Data Center has a project and a slug."""
     given = {_same(name): value for name, value in entry.items()}
     for column in columns_of(urls):
         value = given.get(_same(column))
@@ -134,8 +136,8 @@ def _name_in(entry: dict[str, t.Any], urls: bool) -> t.Any:
 
 
 def _named(value: t.Any, column: str, urls: bool) -> t.Any:
-    """What a column gives. Where the URL was not asked for, the path of a web page will do; that of an API
-    names no repository.
+    """The name in a column. If no URL is wanted, the path of a web page is accepted; the path of an API URL
+    does not name a repository.
     """
     if not isinstance(value, str) or column not in URLS:
         return value
@@ -149,8 +151,7 @@ def _named(value: t.Any, column: str, urls: bool) -> t.Any:
 
 def _yaml(text: str, where: str) -> t.Any:
     try:
-        # Here, since it takes long to load, and the host of a module need not have it as long as no list is
-        # in YAML.
+        # Imported here: it loads slowly, and the module's host only needs it for lists in YAML.
         import yaml
     except ImportError:
         raise InputError(
@@ -163,11 +164,10 @@ def _yaml(text: str, where: str) -> t.Any:
 
 
 def _column(text: str, where: str, urls: bool) -> list[str]:
-    """The column of the repositories. Without a header the first column is meant, if it shows that it holds
+    """The column of the repositories. Without a header it is the first column, if its content looks like
     repositories.
 
-    Raises InputError for a table that names its columns otherwise: its header would be a repository, and its
-    numbers would be others.
+    Raises InputError for a table with other column names: its header would count as a repository.
     """
     first = text.partition("\n")[0]
     delimiter = next((sign for sign in ",;\t" if sign in first), ",")
@@ -189,13 +189,13 @@ def _column(text: str, where: str, urls: bool) -> list[str]:
 
 
 def refuse_password(address: str, what: str) -> None:
-    """Raise InputError, which does not repeat it, for an address such as name:token@host/..., whose token
-    would be taken for a path.
+    """Raise InputError, without repeating the value, for an address such as name:token@host/...: its token
+    would be treated as a path.
 
-    With a scheme in front it is a URL, whose user and password are left out wherever it is shown.
+    With a scheme it is a URL, whose user and password are never shown.
     """
     if "://" not in address and re.match(r"\s*[^/\s]*:[^/\s]*@", address):
         raise InputError(
-            f"{what} seems to hold a password or a token in front of an @, which would be sent and shown. "
+            f"{what} seems to contain a password or a token in front of an @, which would be sent and shown. "
             "Give it as https://host/organization/repository, and renew that token if others could read it."
         )

@@ -37,9 +37,9 @@ from ._repository_settings import (
     narrows,
 )
 
-# After these the key, not the repository, is at fault: every further one would fail the same way.
+# These statuses concern the key, not the repository: all further requests would fail too.
 STOP = (401, 402, 403)
-# What is kept of each repository of a list while it is read.
+# The members of a listed repository that are kept.
 _KEPT = (
     "id",
     "owner",
@@ -57,15 +57,17 @@ EXAMPLES = 5
 
 @dataclasses.dataclass
 class Target:
-    """One repository and what becomes of it. index: of the item that means it. changes: what is sent,
-    option-shaped.
+    """One repository and its result.
+
+    index: of the item that refers to it.
+    changes: what is sent, in the shape of the options.
     """
 
     index: int
     shown: Raw
     wanted: Raw
     current: Raw = dataclasses.field(default_factory=dict)
-    # As it was when it was planned, for the diff.
+    # Its state at planning time, for the diff.
     before: Raw = dataclasses.field(default_factory=dict)
     changes: Raw = dataclasses.field(default_factory=dict)
     action: str = "unchanged"
@@ -83,12 +85,12 @@ class Target:
 
 
 class RepositoryRun:
-    """Brings the settings of repositories to what a list of items says.
+    """Applies a list of items to the settings of repositories.
 
-    max_narrowed: in so many repositories less may be scanned than before; -1 for any number. digest: apply
-    only the plan with this digest.
-    progress: called with the counts total, done, changed and failed. on_plan: called with the plan, before
-    the first write; what it raises ends the run.
+    max_narrowed: number of repositories in which less may be scanned than before; -1 for any number.
+    digest: apply only the plan with this digest.
+    progress: called with the counts total, done, changed and failed.
+    on_plan: called with the plan before the first write; an exception from it ends the run.
     """
 
     def __init__(
@@ -118,9 +120,9 @@ class RepositoryRun:
         """Plan all before the first write; one repository's failure does not stop the others. In check mode
         nothing is written.
 
-        items: each with one of NAMING, perhaps data_source, and any of SETTINGS; without what was not given.
-        Raises InputError for items that mean nothing or the same repository, for a guard that refuses, and
-        for a plan that is not the wanted one.
+        items: each with one of NAMING, optionally data_source, and any of SETTINGS, without unset options.
+        Raises InputError for items that match no repository or the same one, for a guard that refuses, and
+        for a plan other than the approved one.
         """
         for index, item in enumerate(items):
             _check(item, f"repositories[{index}]: " if len(items) > 1 else "")
@@ -131,9 +133,8 @@ class RepositoryRun:
         self._on_plan(self, targets)
         if self.wanted_digest is not None and self.wanted_digest.strip() != self.digest:
             raise InputError(
-                f"the plan is not the one that plan_digest names: it is now {self.digest}. The tenant or the "
-                f"items changed since. "
-                "Look at the new plan. Nothing was changed."
+                f"plan_digest is not the digest of this plan, which is {self.digest}. The tenant or the "
+                "items have changed since the approval. Look at the new plan. Nothing was changed."
             )
         todo = [target for target in targets if target.changes]
         for target in todo:
@@ -141,13 +142,13 @@ class RepositoryRun:
             target.changed = self.check_mode
         if not self.check_mode:
             self._counts["total"] = len(todo)
-            # The first goes alone: should the tenant do something else than it is told, it does so once.
+            # The first write goes alone: if its effect is unexpected, it happens only once.
             for some in (todo[:1], todo[1:]):
                 each(self.api.client, self._carry_out, some, reading=False)
         return targets
 
     def _find(self, items: list[Raw]) -> list[Target]:
-        """The repositories that the items mean. The tenant's list is read once, where an item needs it."""
+        """The repositories that the items refer to. The tenant's list is read once, if an item needs it."""
         by_id = [(index, item) for index, item in enumerate(items) if "id" in item]
         read = each(self.api.client, lambda pair: self.api.get_repository(pair[1]["id"]), by_id)
         targets = []
@@ -163,8 +164,8 @@ class RepositoryRun:
             other = means.setdefault(target.id, target)
             if other is not target:
                 raise InputError(
-                    f"the items {other.index} and {target.index} both mean {target.name}. Nothing was "
-                    f"changed."
+                    f"the items {other.index} and {target.index} both refer to {target.name}. Nothing was "
+                    "changed."
                 )
         return list(means.values())
 
@@ -195,7 +196,7 @@ class RepositoryRun:
         return found
 
     def _test(self, item: Raw) -> t.Callable[[Raw], bool]:
-        """Whether an item means a repository of the list."""
+        """Returns a function that tells whether an item refers to a repository of the list."""
         source = data_source_id(self.api, item.get("data_source"))
         if "url" in item:
             wanted = address(item["url"])
@@ -230,9 +231,9 @@ class RepositoryRun:
                 f"{target.name}: {', '.join(less[:EXAMPLES])}" for target, less in fewer[:EXAMPLES]
             )
             raise InputError(
-                f"in {len(fewer)} repositories less would be scanned than now, and max_narrowed is "
-                f"{self.max_narrowed} ({some}). "
-                f"To allow this, set max_narrowed to {len(fewer)}. Nothing was changed."
+                f"in {len(fewer)} repositories less would be scanned than now, but max_narrowed is "
+                f"{self.max_narrowed} ({some}). To allow this, set max_narrowed to {len(fewer)}. Nothing was "
+                "changed."
             )
 
     def _digest_of(self, targets: list[Target]) -> str:
@@ -242,22 +243,21 @@ class RepositoryRun:
             if target.changes
         )
         digest = hashlib.sha256(json.dumps([self.api.tenant, told], sort_keys=True).encode()).hexdigest()[:16]
-        # Begins with a letter: a controller hands it on as YAML, where digits alone would be a number and no
-        # text any more.
+        # Starts with a letter: a controller passes it on as YAML, where digits alone would be a number.
         return f"{'abcdef'[int(digest[0], 16) % 6]}{digest[1:]}"
 
     def _carry_out(self, target: Target) -> None:
         failed = True
         try:
             if self._stopped:
-                raise TenantError(f"it was not tried: {self._stopped}")
+                raise TenantError(f"it was not attempted: {self._stopped}")
             self.api.client.interruption.refuse()
             with self.api.client.exclusive(self.api.tenant, target.id):
                 self._write(target)
             failed = False
         except CortexError as exc:
             target.error, target.action = (
-                f"{'it was not tried: ' if isinstance(exc, Interrupted) else ''}{exc}",
+                f"{'it was not attempted: ' if isinstance(exc, Interrupted) else ''}{exc}",
                 "failed",
             )
             target.changed = target.changed or exc.changed
@@ -271,7 +271,7 @@ class RepositoryRun:
                 self._progress(self._counts)
 
     def _write(self, target: Target) -> None:
-        """Read anew, send what differs, and read back."""
+        """Read again, send the differences, and read back."""
         before = self._now(target)
         changes = changes_of(
             {name: target.wanted[name] for name in SETTINGS if name in target.wanted}, before, target.name
@@ -298,12 +298,12 @@ class RepositoryRun:
         strange = [line for line in lines_of(after) if line not in lines_of(wanted)]
         if strange or lines_of(after) != lines_of(wanted):
             missing = [line for line in lines_of(wanted) if line not in lines_of(after)]
-            self._stopped = f"the tenant did something else than it was told at {target.name}."
+            self._stopped = f"an update had an unexpected effect at {target.name}."
             wanting, extra = "; ".join(missing) or "no more", "; ".join(strange) or "nothing"
             raise TenantError(f"the tenant does not show what was sent. Expected: {wanting}. Shown: {extra}.")
 
     def _now(self, target: Target) -> Raw:
-        """What is set now, of what is wanted."""
+        """The current values of the wanted settings."""
         now: Raw = {}
         if {"scanned_branches", "primary_branch"} & target.wanted.keys():
             held = current_of(self._read(target))
@@ -324,7 +324,7 @@ class RepositoryRun:
 
 
 def _check(item: Raw, where: str) -> None:
-    """Refuse what cannot be meant, before any request."""
+    """Refuse invalid input before any request."""
     named = [name for name in NAMING if name in item]
     if len(named) != 1:
         raise InputError(
@@ -334,13 +334,13 @@ def _check(item: Raw, where: str) -> None:
         if not item[name]:
             raise InputError(f"{where}{name} is empty.")
     if "data_source" in item and "match" not in item:
-        raise InputError(f"{where}data_source narrows match, which is not given.")
+        raise InputError(f"{where}data_source only works together with match: give match too.")
     if not any(name in item for name in SETTINGS):
-        raise InputError(f"{where}give what is wanted: {', '.join(SETTINGS)}.")
+        raise InputError(f"{where}give at least one setting: {', '.join(SETTINGS)}.")
 
 
 def _path_of(one: Raw) -> str:
-    """owner/name as people write it; where the owner is not shown, what the URL says."""
+    """owner/name; if the owner is not shown, the path in the URL."""
     if one.get("owner") and one.get("name"):
         return path_key(f"{one['owner']}/{one['name']}")
     try:
@@ -378,7 +378,8 @@ def results_of(run: RepositoryRun, targets: list[Target], *, diff: bool) -> Raw:
         more = f" And {len(failed) - EXAMPLES} more." if len(failed) > EXAMPLES else ""
         result["failed"] = True
         result["msg"] = (
-            f"{len(failed)} of {len(targets)} repositories could not be brought to their state. {told}{more}"
+            f"{len(failed)} of {len(targets)} repositories could not be brought to the desired state. "
+            f"{told}{more}"
         )
     return result
 
@@ -401,7 +402,7 @@ def plan_writer(path: str | None) -> t.Callable[[RepositoryRun, list[Target]], N
 
 
 def _plan_as_markdown(run: RepositoryRun, targets: list[Target]) -> str:
-    """The plan as a page for a pull request or a ticket."""
+    """The plan as Markdown for a pull request or a ticket."""
     diffs = [_diff(target) for target in targets if target.changes]
     lines = [
         f"{PLAN_BEGINS}{run.api.tenant}",
@@ -412,7 +413,7 @@ def _plan_as_markdown(run: RepositoryRun, targets: list[Target]) -> str:
         "",
     ]
     for diff in diffs:
-        # As code of Markdown, in which nothing is a link, an image or a tag.
+        # As Markdown code, in which links, images and tags have no effect.
         lines += [f"## `{one_line(diff['before_header']).replace('`', chr(39))}`", "", "```diff"]
         lines += [
             f"{sign} {line}"

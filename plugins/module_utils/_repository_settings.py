@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which branches of a repository are scanned, and how: what is wanted and what has to be sent. Pure.
+"""Scanned branches and scan configuration of a repository: current, desired and what to send. Pure.
 
 Private to the collection, floor 3.
 """
@@ -15,10 +15,10 @@ import typing as t
 from ._admitted import Raw, unreadable_within
 from ._errors import InputError
 
-# Scanner -> its options. The tenant takes no others; git_history of secrets is shown as a scanner of its own
-# too (docs/api.md: repository.scanners).
+# Scanner -> its options. The tenant accepts no others; it also shows git_history of secrets as a separate
+# scanner (docs/api.md: repository.scanners).
 SCANNERS: dict[str, tuple[str, ...]] = {"secrets": ("git_history", "secret_validation"), "sca": (), "iac": ()}
-# Members that the tenant takes only as a whole (docs/api.md: repository.scans).
+# Members that the tenant only accepts as a whole (docs/api.md: repository.scans).
 WHOLE: dict[str, tuple[str, ...]] = {
     "pr_scanning": ("is_enabled", "block_on_error"),
     "tagging_bot": ("tag_module_blocks", "tag_resource_blocks"),
@@ -43,7 +43,7 @@ SETTINGS_SPEC: Raw = {
         "options": {
             "excluded_paths": {"type": "list", "elements": "str"},
             **{name: {"type": "dict", "options": _switches(parts)} for name, parts in WHOLE.items()},
-            # One of them is named secrets, and looks for them.
+            # One scanner is named secrets, but its value is not a secret.
             "scanners": {
                 "type": "dict",
                 "options": {
@@ -56,15 +56,15 @@ SETTINGS_SPEC: Raw = {
 
 
 def given(value: t.Any) -> t.Any:
-    """Options without those that were not given, at every level."""
+    """The options without unset ones, at every level."""
     if isinstance(value, dict):
         return {k: given(v) for k, v in value.items() if v is not None}
     return value
 
 
 def current_of(shown: Raw) -> Raw:
-    """What is set now, option-shaped, of a repository as repository_info shows it: as much as the tenant
-    shows and takes.
+    """The current settings, in the shape of the options, of a repository as repository_info returns it: those
+    that the tenant shows and accepts.
     """
     current: Raw = {}
     branches = shown.get("scanned_branches")
@@ -79,7 +79,7 @@ def current_of(shown: Raw) -> Raw:
 
 
 def configuration_of(shown: Raw) -> Raw:
-    """A scan configuration as far as the tenant takes it back, option-shaped."""
+    """The parts of a scan configuration that the tenant accepts back, in the shape of the options."""
     taken: Raw = {}
     if isinstance(shown.get("excluded_paths"), list):
         taken["excluded_paths"] = sorted(map(str, shown["excluded_paths"]))
@@ -110,18 +110,19 @@ def _held_scanner(scanners: Raw, name: str) -> Raw:
         and isinstance(history, dict)
         and isinstance(history.get("is_enabled"), bool)
     ):
-        # Shown elsewhere, and taken here: left out it might be switched off.
+        # Shown elsewhere but accepted here: left out, it might be switched off.
         options["git_history"] = history["is_enabled"]
     return {**scanner, "scan_options": options} if options else scanner
 
 
 def changes_of(wanted: Raw, current: Raw, name: str) -> Raw:
-    """What has to be sent so that a repository is as wanted, option-shaped: each member whole, and only
-    members that differ.
+    """What to send to bring a repository to the desired state, in the shape of the options: complete members,
+    and only those that differ.
 
-    wanted: SETTINGS as given; what is left out stays. current: as current_of() has it. name: of the
-    repository, for messages. Raises InputError where a member has to be given whole, since the tenant does
-    not show the rest of it.
+    wanted: SETTINGS as given; those left out are kept.
+    current: as returned by current_of().
+    name: the repository, for messages.
+    Raises InputError where a member must be given completely, since the tenant does not show the rest of it.
     """
     changes: Raw = {}
     branches = _branches(wanted, current, name)
@@ -139,8 +140,8 @@ def changes_of(wanted: Raw, current: Raw, name: str) -> Raw:
 
 
 def _branches(wanted: Raw, current: Raw, name: str) -> Raw | None:
-    """Both members, since the tenant takes them together (docs/api.md: repository.branches); None when they
-    are as wanted.
+    """Both members, since the tenant accepts them only together (docs/api.md: repository.branches); None when
+    they are as desired.
     """
     if "scanned_branches" not in wanted and "primary_branch" not in wanted:
         return None
@@ -150,14 +151,14 @@ def _branches(wanted: Raw, current: Raw, name: str) -> Raw | None:
     primary = wanted.get("primary_branch", current.get("primary_branch"))
     if not names:
         raise InputError(
-            f"{name}: scanned_branches is empty, and at least one branch is scanned. Deselect the repository "
-            f"instead."
+            f"{name}: scanned_branches is empty, but at least one branch must be scanned. Deselect the "
+            "repository instead."
         )
     if unreadable_within(names) or unreadable_within(primary):
-        # What it stands for is not known, and sent back it would be another name.
+        # The real name is unknown, and sending this back would set another one.
         raise InputError(
             f"{name}: the tenant shows a branch whose name cannot be read. Give scanned_branches and "
-            f"primary_branch."
+            "primary_branch."
         )
     if primary not in names:
         said = (
@@ -200,13 +201,12 @@ def _refuse_parts(name: str, member: str, missing: list[str]) -> None:
     if missing:
         raise InputError(
             f"{name}: the tenant takes scan_configuration.{member} only as a whole and does not show "
-            f"{', '.join(missing)}: give it too. "
-            "Nothing was sent for it."
+            f"{', '.join(missing)}: give that too. Nothing was sent for it."
         )
 
 
 def narrows(changes: Raw, current: Raw) -> list[str]:
-    """What would be scanned no longer."""
+    """What would no longer be scanned."""
     told = [
         f"branch {b}"
         for b in current.get("scanned_branches") or []
@@ -254,7 +254,7 @@ def _camels(value: t.Any) -> t.Any:
 
 
 def lines_of(settings: Raw, path: str = "") -> list[str]:
-    """Settings as sorted lines of text, one for each value, for a diff."""
+    """Settings as sorted lines, one per value, for a diff."""
     lines: list[str] = []
     for name, value in sorted(settings.items()):
         here = f"{path}.{name}" if path else name
@@ -267,6 +267,6 @@ def lines_of(settings: Raw, path: str = "") -> list[str]:
 
 
 def merged(current: Raw, changes: Raw) -> Raw:
-    """What is set once the changes are applied."""
+    """The settings after the changes are applied."""
     configuration = {**current.get("scan_configuration", {}), **changes.get("scan_configuration", {})}
     return {**current, **changes, **({"scan_configuration": configuration} if configuration else {})}

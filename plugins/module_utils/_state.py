@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What runs remember for the next ones: one small private file for each tenant.
+"""What a run remembers for later runs: one small private file per tenant.
 
 Private to the collection, floor 1.
 """
@@ -23,17 +23,20 @@ from ._files import Draft, make_folders, open_private
 from ._http.lock import HAS_LOCKS, file_name, hold_alone, refuse_strangers, user_folder
 
 VERSION = 1
-# Of a whole file, and of one entry's value.
+# Maximum size of the file and of one entry's value.
 MAX_BYTES, VALUE_BYTES = 1_000_000, 10_000
 
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """holds: what its entries are. keep: how many at most; the oldest go. lost: what it costs when they are
-    lost.
+    """One section of the file.
 
-    Nothing may be kept whose loss leads to a wrong write: it costs a request, a question, or writing the same
-    values again.
+    holds: what its entries are.
+    keep: maximum number; the oldest are dropped.
+    lost: the cost of losing them.
+
+    The loss of an entry must never lead to a wrong write: only to another request, a question, or the same
+    values written again.
     """
 
     holds: str
@@ -41,16 +44,21 @@ class Section:
     lost: str
 
 
-# THE table of all that is remembered. A new section needs no new VERSION: a run leaves the sections that it
-# does not know as they are.
+# The table of everything that is remembered. A new section does not need a new VERSION: a run keeps sections
+# that it does not know.
 SECTIONS: dict[str, Section] = {
     "unscoped": Section(
         holds="instances that a run created and has not scoped yet",
         keep=1000,
-        lost="what a broken-off run created counts as any other instance once something changes it: to narrow it needs max_deselect",
+        lost=(
+            "what a broken-off run created counts as any other instance once something changes it: to narrow "
+            "it needs max_deselect"
+        ),
     ),
     "made": Section(
-        holds="which item an instance was created for, where the tenant shows another identifier than its name",
+        holds=(
+            "which item an instance was created for, where the tenant shows another identifier than its name"
+        ),
         keep=1000,
         lost="such an item is undetermined until it gives identifier or id",
     ),
@@ -65,7 +73,10 @@ SECTIONS: dict[str, Section] = {
         lost="a recreation of such a type is refused until one was created",
     ),
     "verified": Section(
-        holds="instances that were found to be as wanted, with digests of what was wanted, and when they were changed last",
+        holds=(
+            "instances that were found to be as wanted, with digests of what was wanted, and when they were "
+            "changed last"
+        ),
         keep=3000,
         lost="with trust_unchanged each data source is read once more",
     ),
@@ -79,18 +90,20 @@ SECTIONS: dict[str, Section] = {
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """value: any small JSON value. time: when it was put, in seconds since 1970."""
+    """value: any small JSON value.
+    time: when it was stored, in seconds since 1970.
+    """
 
     value: t.Any
     time: int
 
 
-# By section and key, the oldest first: that order does not depend on clocks.
+# By section and key, the oldest first; the order does not depend on clocks.
 Entries = dict[tuple[str, str], Entry]
 
 
 def default_directory() -> str:
-    """A folder of this user alone: the XDG state, else one under HOME; it begins with ~ when no home is
+    """A folder of this user alone: under XDG_STATE_HOME, else under HOME; it starts with ~ when no home is
     known.
     """
     return os.path.join(user_folder("XDG_STATE_HOME", "~/.local/state"), "cortex_cloud_appsec")
@@ -100,10 +113,11 @@ class Memory:
     """What is remembered about one tenant. May be used by several threads, and by several processes at the
     same time.
 
-    directory: None or "" is the default one. tenant: host, and port if any. read_only: nothing is ever
-    written, as in check mode. Content that is broken, of an older version or about another tenant is no
-    memory, and the next put replaces it. What a newer version wrote is neither used nor replaced. Where
-    nothing can be remembered, `warnings` gets one line, and from then on nothing is.
+    directory: None or "" for the default one.
+    tenant: host, and port if any.
+    read_only: never write, as in check mode. Content that is broken, of an older version or of another tenant
+        is ignored, and the next put replaces it. A file of a newer version is neither used nor replaced. When
+        the file cannot be used, `warnings` gets one line, and nothing more is remembered.
     """
 
     def __init__(
@@ -132,7 +146,7 @@ class Memory:
         return {key: entry for (held, key), entry in self._or_off(self._look).items() if held == section}
 
     def put(self, section: str, key: str, value: t.Any) -> None:
-        """Remember a value, which replaces an older one; one that is too big is not remembered, and the older
+        """Remember a value in place of an older one. A value that is too big is not remembered, and the older
         one is forgotten.
         """
         _known(section)
@@ -148,9 +162,7 @@ class Memory:
         )
 
     def change(self, section: str, put: dict[str, t.Any], forget: t.Container[str]) -> None:
-        """Many at once: remember these values by their keys, and forget the keys of others. Values that are
-        too big must not be given.
-        """
+        """Remember several values by their keys, and forget other keys. No value may be too big."""
         _known(section)
         now = int(time.time())
 
@@ -163,7 +175,7 @@ class Memory:
         self._change(changed)
 
     def forget(self, section: str, key: str) -> None:
-        # Mostly there is nothing to forget, and then no lock is taken and no folder made.
+        # Usually there is nothing to forget; then no lock is needed and no folder created.
         if self.get(section, key) is not None:
             self._change(lambda entries: {k: e for k, e in entries.items() if k != (section, key)})
 
@@ -172,7 +184,7 @@ class Memory:
             self._or_off(lambda: self._replace(change))
 
     def _or_off(self, work: t.Callable[[], Entries]) -> Entries:
-        """Do it; whatever the file system refuses ends the memory of this run, and not the run."""
+        """Do the work. A file system error switches the memory off; the run goes on."""
         with self._lock:
             if self._off:
                 return {}
@@ -187,8 +199,8 @@ class Memory:
                 costs = "; ".join(section.lost for section in SECTIONS.values())
                 self.warnings.append(
                     f"Nothing is remembered between runs, since {self._directory} is not usable "
-                    f"({exc.strerror or exc}). "
-                    f"Without it {costs}. Set state_dir to a folder that is yours alone (mode 0700)."
+                    f"({exc.strerror or exc}). Without it {costs}. Set state_dir to a folder that is yours "
+                    "alone (mode 0700)."
                 )
                 return {}
 
@@ -202,7 +214,7 @@ class Memory:
     def _replace(self, change: t.Callable[[Entries], Entries]) -> Entries:
         make_folders(self._directory)
         with self._folder() as folder:
-            # A file of its own: a lock on the one that is replaced would be a lock on what is gone.
+            # A separate file: a lock on the replaced file would be a lock on a deleted one.
             handle = open_private(f"{self._name}.lock", folder=folder)
             with os.fdopen(handle, "r+", encoding="utf-8") as lock:
                 hold_alone(lock)
@@ -212,7 +224,7 @@ class Memory:
 
     @contextlib.contextmanager
     def _folder(self) -> t.Iterator[int]:
-        """The folder, open: what is done in it is done in the one that was looked at."""
+        """The open folder, so that all work is done in the folder that was checked."""
         try:
             folder = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except OSError:
@@ -240,25 +252,24 @@ class Memory:
                 raise OSError(f"{self._name}.json was written by a newer version of the collection")
             if held["version"] != VERSION or held["tenant"] != self._tenant:
                 return {}
-            # What is too deep was not written here, and could not be written again.
+            # Deeper values were not written by us, and could not be written again.
             whole = [e for e in held["entries"] if not deeper(e)]
             return {(str(e["section"]), str(e["key"])): Entry(e["value"], int(e["time"])) for e in whole}
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return {}
 
     def _write(self, folder: int, entries: Entries) -> None:
-        # Whoever holds the lock is the only one that writes, so a draft that is there was left by a writer
-        # that was killed.
+        # Only the holder of the lock writes, so an existing draft was left by a writer that was killed.
         with Draft(f"{self._name}.json", name=f"{self._name}.draft", folder=folder) as draft:
             draft.write(self._text(entries))
             draft.publish()
         with contextlib.suppress(
             OSError
-        ):  # some file systems cannot; then a power cut may bring the old content back
+        ):  # some file systems cannot sync; then a power cut may restore the old content
             os.fsync(folder)
 
     def _text(self, entries: Entries) -> bytes:
-        """The content of the file, one entry to a line, within the bounds."""
+        """The content of the file, one entry per line, within the limits."""
         head = f'{{"version": {VERSION}, "tenant": {json.dumps(self._tenant)}, "entries": [\n'
         lines: list[str] = []
         room, counted = MAX_BYTES - len(head) - len("\n]}\n"), collections.Counter[str]()

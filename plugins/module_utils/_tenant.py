@@ -16,13 +16,13 @@ from ._errors import ApiError
 from ._http.answers import CLOCK_SKEW_WORTH_A_HINT
 from ._http.plain import one_line
 
-_NO_TENANT = "The host does not know a tenant's healthcheck either: perhaps api_url is not that of a tenant."
+_NO_TENANT = "The host does not answer a tenant's healthcheck either: api_url may not be the URL of a tenant."
 
 
 def examine(api: Api) -> dict[str, t.Any]:
-    """What the key may do, as far as reads can tell: the result of the module tenant_info.
+    """What the key is allowed to do, as far as reads show: the result of the module tenant_info.
 
-    A refused key is an answer (authenticated false with a hint); a tenant that cannot be reached raises
+    A refused key is a result (authenticated false, with a hint); a tenant that cannot be reached raises
     ApiError.
     """
     found: dict[str, t.Any] = {
@@ -45,7 +45,7 @@ def examine(api: Api) -> dict[str, t.Any]:
         if exc.status not in (401, 402, 403):
             raise about_host(exc, tenant=found["healthcheck"] is not None) from None
         found["hints"].append(str(about_host(exc, tenant=found["healthcheck"] is not None)))
-        # The tenant looks at the key first, then at the licence, then at the role.
+        # The tenant checks the key first, then the licence, then the role.
         found["authenticated"] = exc.status != 401
         if exc.status in (402, 403):
             found["can_read"] = False
@@ -61,11 +61,11 @@ def examine(api: Api) -> dict[str, t.Any]:
 
 
 def _health(api: Api) -> tuple[str | None, float | None]:
-    """What the healthcheck says, and by how many seconds the clocks differ. Raises ApiError when nothing
-    answers.
+    """The result of the healthcheck, and the clock difference in seconds. Raises ApiError when there is no
+    response.
 
-    Said is the tenant's word, "refused" when a tenant does not answer this key, or None when what answers
-    does not know the call.
+    The result is the tenant's word, "refused" when a tenant rejects this key, or None when the host does not
+    know the call.
     """
     try:
         answer = api.healthcheck()
@@ -79,14 +79,14 @@ def _health(api: Api) -> tuple[str | None, float | None]:
 
 
 def about_host(error: ApiError, *, tenant: bool) -> ApiError:
-    """The error, with what the healthcheck tells about it: a wrong key, or rather a wrong host?
+    """The error, extended by what the healthcheck shows: a wrong key or a wrong host?
 
-    tenant: whether the healthcheck was answered, or refused, as a tenant does.
+    tenant: whether the host answered or refused the healthcheck like a tenant.
     """
     if error.status == 401:
-        more = "The host answers as a tenant does: it is the key." if tenant else _NO_TENANT
+        more = "The host responds like a tenant, so the key is the problem." if tenant else _NO_TENANT
     elif error.status == 404:
-        more = "The host is that of a tenant, but without this API." if tenant else _NO_TENANT
+        more = "The host is a tenant, but does not offer this API." if tenant else _NO_TENANT
     elif error.status == 403 and not tenant:
         return dataclasses.replace(error, hint=_NO_TENANT)
     else:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Texts that YAML has turned into something else.
+"""Strings that YAML has turned into other types.
 
 Private to the collection, floor 0.
 """
@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import typing as t
 
-LOST = "by now, and what was written is not known any more: write it in quotes"
+LOST = "now, so the original text is lost: put it in quotes"
 
 
 def as_text(value: t.Any) -> str | None:
-    """A text, or a whole number as the text that it most likely was (123); None for all that YAML may have
-    changed: 1.10, yes, a date.
+    """The string, or an integer as the string that it most likely was (123); None for values that YAML may
+    have changed: 1.10, yes, a date.
     """
     if isinstance(value, str):
         return value
@@ -23,26 +23,20 @@ def as_text(value: t.Any) -> str | None:
 
 
 def not_text(value: t.Any) -> str:
-    """What a value is that should be a text, as the end of a sentence; empty if it is one, or may be taken
-    for one. Never the value.
+    """What is wrong with a value that should be a string, as the end of a sentence; empty if it is
+    acceptable. Never contains the value.
     """
     if as_text(value) is not None or value is None:
         return ""
     if isinstance(value, (dict, list, tuple)):
-        return f"is a {'dictionary' if isinstance(value, dict) else 'list'}, where one text is needed"
-    kind = (
-        "truth value"
-        if isinstance(value, bool)
-        else "number with a point"
-        if isinstance(value, float)
-        else "date"
-    )
+        return f"is a {'dictionary' if isinstance(value, dict) else 'list'}, where a single string is needed"
+    kind = "Boolean" if isinstance(value, bool) else "decimal number" if isinstance(value, float) else "date"
     return f"is a {kind} {LOST}"
 
 
 def misread(values: t.Any, spec: dict[str, t.Any], path: str = "") -> t.Iterator[str]:
-    """For each option of an argument spec that is text, at any depth, and whose value is none any more:
-    where, and what it is instead.
+    """For each string option of an argument spec, at any depth, whose value is no longer a string: where, and
+    what it is instead.
     """
     if not isinstance(values, dict):
         return
@@ -62,8 +56,8 @@ def _misread(value: t.Any, option: dict[str, t.Any], path: str) -> t.Iterator[st
 
 
 def split_lists(values: t.Any, spec: dict[str, t.Any]) -> t.Any:
-    """The values with each list of texts that was written as one text, "a, b", as that list; at any depth.
-    Ansible would leave " b".
+    """The values with each list of strings that was written as one string, "a, b", as a list; at any depth.
+    Ansible would keep the blank in " b".
     """
     if not isinstance(values, dict):
         return values

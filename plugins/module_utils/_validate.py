@@ -19,7 +19,7 @@ from ._texts import as_text, misread
 
 
 def _unknown(values: t.Any, spec: dict[str, t.Any], path: str = "") -> t.Iterator[str]:
-    """For each key that is no option, at any depth: where it stands, and what may be meant."""
+    """For each unknown option, at any depth: where it is, and the likely option."""
     for key, value in values.items() if isinstance(values, dict) else ():
         option = spec.get(key)
         if option is None:
@@ -34,10 +34,10 @@ def _unknown(values: t.Any, spec: dict[str, t.Any], path: str = "") -> t.Iterato
 
 
 def validate_items(items: t.Any, variable: str | t.Sequence[str] = "tenant_data_sources") -> list[str]:
-    """What is wrong with a list of data_sources items, one line for each fault; empty when nothing is. Values
-    are never repeated.
+    """The faults in a list of data_sources items, one line each; empty when there are none. Values are never
+    repeated.
 
-    variable: what the list is called, or where each of the items stands.
+    variable: the name of the list, or the place of each item.
     """
     if not isinstance(items, list):
         return [f"{variable} must be a list of data sources."]

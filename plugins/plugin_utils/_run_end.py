@@ -39,7 +39,7 @@ def run_end(
     lines += [f"Backup: {row['backup_file']}" for row in rows if row.get("backup_file")]
     lines.append(_numbers(rows, check))
     names = ", ".join(f"{_place(row, places)}{label(row)}" for row in broken)
-    failed = f"{len(broken)} of {len(rows)} data sources could not be brought to their state, for the reasons above: {names}."
+    failed = f"{len(broken)} of {len(rows)} data sources could not be brought to the desired state, for the reasons above: {names}."
     return {"lines": [one_line(line) for line in lines], "failed": one_line(failed) if broken else ""}
 
 

@@ -99,7 +99,7 @@ class Sequence:
         file = str(self.directory / "collector.json")
         self.wanted.append({"type": "COLLECTOR", "name": "scan", "unique_properties": dict(COLLECTOR), "credentials_file": file})
         self.wanted.append({"type": PRUNED_TYPE, "name": "stays", "credentials": {"token": next(secrets)}})
-        # Present already: one that is created while another of its type is pruned looks like a new name, and is refused.
+        # Present already: one that is created while another of its type is pruned looks like a rename, and is refused.
         tenant.add_instance(PRUNED_TYPE, name="stays")
         self.surplus = [tenant.add_instance(PRUNED_TYPE, name=f"goes-{n}") for n in range(choose.randint(0, 2))]
         self.foreign = [tenant.add_instance(FOREIGN_TYPE, name=f"theirs-{n}") for n in range(choose.randint(1, 2))]

@@ -130,7 +130,7 @@ def test_a_read_by_id_that_looks_incomplete_is_refused(source: Ask, tenant: Embe
 def test_a_selection_is_widened_at_once_and_narrowed_only_when_it_is_said(source: Ask, tenant: EmbeddedTenant) -> None:
     gitlab(tenant)
     assert source.ok(**GITLAB, selection_type="CURRENT_STATE_AND_FUTURE")["changed"]
-    assert "narrows" in source.refused(**GITLAB, selection_type=MANUAL)
+    assert "would cover fewer repositories" in source.refused(**GITLAB, selection_type=MANUAL)
     assert source.ok(**GITLAB, selection_type=MANUAL, max_deselect=-1)["changed"]
     assert only(tenant)["selectionType"] == MANUAL
 
@@ -297,7 +297,7 @@ def test_created_makes_it_and_never_touches_it_afterwards(source: Ask, tenant: E
 @older("tenant")
 def test_another_broker_is_refused(source: Ask, tenant: EmbeddedTenant) -> None:
     gitlab(tenant, transporter={"brokerDeviceId": "b1"})
-    assert "cannot be changed" in source.refused(**GITLAB, transporter={"broker_device_id": "b2"})
+    assert "the API cannot change it to" in source.refused(**GITLAB, transporter={"broker_device_id": "b2"})
     assert tenant.writes == []
 
 
@@ -305,6 +305,6 @@ def test_another_broker_is_refused(source: Ask, tenant: EmbeddedTenant) -> None:
 def test_what_cannot_be_changed_is_refused(source: Ask, tenant: EmbeddedTenant, differs: dict[str, Any]) -> None:
     gitlab(tenant, transporter={"brokerDeviceId": "b1"})
     told = source.refused(**{**GITLAB, **differs})
-    assert "cannot be changed" in told
+    assert "the API cannot change it to" in told
     assert "destroy" in told
     assert tenant.writes == []

@@ -187,7 +187,7 @@ def test_a_write_that_did_something_else_is_an_error_that_says_so(
     monkeypatch.setattr(type(tenant.state), "update", careless)
     result = source(**GITLAB, repositories=["b/1"])
     assert (result["failed"], result["changed"]) == (True, True)
-    assert "external_projects changed although it was not to" in result["msg"]
+    assert "external_projects changed unexpectedly" in result["msg"]
 
 
 @older("tenant")
@@ -269,7 +269,7 @@ def test_an_answer_without_a_token_of_a_known_form_is_kept_as_it_is(
         result = source(**collector(credentials_file=str(path), **asked), diff=True)
         (token,) = list(tenant.state.tokens.values())
         assert (result["failed"], result["changed"]) == (True, True), result
-        assert f"(id {token.id}), but the answer held no token in a known form. The answer is in {path}" in result["msg"]
+        assert f"(id {token.id}), but the response contained no token in a known form. The response is in {path}" in result["msg"]
         assert "\n" not in result["msg"]
         assert token.token not in str(result)
         assert "collector_credentials" not in result
@@ -286,7 +286,7 @@ def test_an_answer_without_a_token_of_a_known_form_is_not_returned(source: Ask, 
     result = source(**collector(return_credentials=True))
     (token,) = list(tenant.state.tokens.values())
     assert (result["failed"], result["changed"]) == (True, True), result
-    assert "held no token in a known form. Delete it" in result["msg"]
+    assert "contained no token in a known form. Delete it" in result["msg"]
     assert "with credentials_file" in result["msg"]
     assert token.token not in str(result)
     assert "collector_credentials" not in result
@@ -330,7 +330,7 @@ def test_a_collector_whose_token_got_lost_is_told_and_not_kept_without_one(
     path = tmp_path / "bandit.json"
     result = source(**collector(credentials_file=str(path)))
     if result["failed"]:
-        assert "held no token" in result["msg"]
+        assert "contained no token" in result["msg"]
         assert only(tenant)["id"] in result["msg"]
         assert not path.exists()
     else:  # deleted and made again

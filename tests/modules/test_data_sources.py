@@ -112,7 +112,7 @@ def test_one_failure_does_not_stop_the_others_and_is_named(sources: Bulk, tenant
     result = sources(JENKINS, {"type": "CHECKMARX_ONE", "name": "checkmarx"}, SNYK)
     assert (result["failed"], result["changed"]) == (True, True)
     assert actions(result) == ["created", "failed", "created"]
-    assert result["msg"].startswith("1 of 3 data sources could not be brought to their state.")
+    assert result["msg"].startswith("1 of 3 data sources could not be brought to the desired state.")
     assert '[1] CHECKMARX_ONE "checkmarx": ' in result["msg"]
     assert "2 created" in result["msg"]
     assert "requestBody.type" in result["data_sources"][1]["error"]
@@ -134,7 +134,7 @@ def test_a_refused_role_ends_the_run(sources: Bulk, tenant: EmbeddedTenant, key:
     result = sources(*[{"type": "JENKINS_SERVER", "name": f"jenkins-{n}"} for n in range(80)], key=key)
     assert (result["failed"], result["changed"]) == (True, False)
     assert f"HTTP {status}" in result["msg"]
-    assert "was not tried" in result["msg"]
+    assert "was not attempted" in result["msg"]
     # Those that were underway at once; at a lower rate they are fewer.
     assert len(tenant.writes) <= pool.MOST, "every further item would fail the same way"
 
@@ -145,8 +145,8 @@ def test_two_items_for_one_instance_are_refused_before_any_write(sources: Bulk, 
         told = sources.refused(SNYK, JENKINS, twin)
         assert "items 1" in told
         assert "and 2" in told
-        assert "mean the same data source" in told
-    assert "mean the same data source" in sources.refused(SNYK, SNYK)
+        assert "refer to the same data source" in told
+    assert "refer to the same data source" in sources.refused(SNYK, SNYK)
     assert tenant.writes == []
 
 

@@ -200,7 +200,7 @@ def web() -> Iterator[ThreadingHTTPServer]:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        ((200, {"Content-Type": "text/html"}, b"<!DOCTYPE html><html>Sign in</html>"), "the answer is not JSON"),
+        ((200, {"Content-Type": "text/html"}, b"<!DOCTYPE html><html>Sign in</html>"), "the response is not JSON"),
         ((302, {"Location": "https://login.example.com/"}, b""), "redirects to login.example.com; redirects are not followed"),
         ((404, {"Content-Type": "text/html"}, b"<html>Not Found</html>"), "Is api_url the API URL"),
         ((200, {"Content-Type": "application/json"}, b"{}"), "unknown shape"),
@@ -273,8 +273,8 @@ def test_a_misspelt_option_is_named_and_its_value_is_not(source: Ask, tenant: Em
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"type": "snyk"}, "type 'snyk' is no integration type. Did you mean SNYK? Known: GITHUB,"),
-        ({"type": None, "name": "x"}, "type or id is needed to tell which data source is meant"),
+        ({"type": "snyk"}, "type 'snyk' is not an integration type. Did you mean SNYK? Known: GITHUB,"),
+        ({"type": None, "name": "x"}, "give type or id to identify the data source"),
         ({"state": "here"}, "value of state must be one of: present, created, absent, got: here"),
         ({"max_deselect": "many"}, "max_deselect"),
         ({"repositories": "a/b", "selection_type": "CURRENT_STATE"}, "repositories needs selection_type MANUAL_SELECTION"),

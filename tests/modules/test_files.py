@@ -95,7 +95,7 @@ def test_only_a_plan_is_replaced_by_a_plan(engine: Engine, tmp_path: Path, check
     file.write_text("# My notes\n")
     result = engine.apply(NARROWER, plan_file=str(file), check=check)
     assert result["failed"]
-    said = f"plan_file {file} cannot be written (it holds something else, which is not replaced: name another file, or move it away)"
+    said = f"plan_file {file} cannot be written (it has other content and is not overwritten: choose another file, or move this one away)"
     assert said in result["msg"]
     assert file.read_text() == "# My notes\n"
     assert engine.writes() == []
@@ -109,7 +109,7 @@ def test_only_a_profile_is_replaced_by_a_profile(engine: Engine, tmp_path: Path)
     file = tmp_path / "profile.yml"
     file.write_text("mine: true\n")
     engine.tenant.clear_journal()
-    for path, why in ((str(file), "it holds something else"), ("/proc/nope/profile.yml", "No such file or directory")):
+    for path, why in ((str(file), "it has other content"), ("/proc/nope/profile.yml", "No such file or directory")):
         result = engine.run("tenant_verify", {"verify_report": path})
         assert result["failed"]
         assert why in result["msg"]

@@ -17,7 +17,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.interrup
 from tenant.server import EmbeddedTenant
 
 SCOPE = {"selection_type": "MANUAL_SELECTION", "repositories": ["o/r"]}
-NOT_TRIED = "was not tried: the run was interrupted (SIGTERM). Run again."
+NOT_TRIED = "was not attempted: the run was interrupted (SIGTERM). Run again."
 
 
 @pytest.fixture
@@ -86,4 +86,4 @@ def test_settings_of_repositories(engine: Any) -> None:
     wanted = {"scan_configuration": {"pr_scanning": {"is_enabled": True, "block_on_error": True}}}
     result = engine.run("repository", {"match": ["pay/*"], **wanted})
     assert result["summary"] == {"updated": 1, "failed": 2}
-    assert result["msg"].count("it was not tried: the run was interrupted (SIGTERM)") == 2
+    assert result["msg"].count("it was not attempted: the run was interrupted (SIGTERM)") == 2

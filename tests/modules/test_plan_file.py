@@ -103,7 +103,7 @@ def test_another_plan_is_refused(engine: Engine, change: str, check: bool) -> No
         prune = {"prune": True, "prune_types": ["JENKINS_SERVER"]}
     result = engine.apply(item, blue, check=check, plan_digest=digest, **prune)
     print(f"\nanother plan ({change}): {result['msg']}")
-    assert f"the plan is not the one that plan_digest names ({digest})" in result["msg"]
+    assert f"plan_digest ({digest}) is not the digest of this plan" in result["msg"]
     assert not result.get("changed")
     assert engine.writes() == []
 
@@ -113,7 +113,7 @@ def test_another_plan_is_refused(engine: Engine, change: str, check: bool) -> No
 def test_a_blank_digest_is_that_of_no_plan(engine: Engine, blank: str, check: bool) -> None:
     result = engine.apply(CORE, check=check, plan_digest=blank)
     assert result["failed"]
-    assert "plan_digest is blank, which is the digest of no plan; that of this plan is " in result["msg"]
+    assert "plan_digest is blank; the digest of this plan is " in result["msg"]
     assert engine.writes() == []
 
 
@@ -147,7 +147,7 @@ def test_an_approved_plan_is_not_applied_to_what_changed_while_it_was_made(engin
 
 def test_the_digest_of_an_earlier_version_applies_nothing(engine: Engine) -> None:
     result = engine.apply(CORE, plan_digest="a123456789abcdef")
-    assert "plan_digest a123456789abcdef is of an earlier version of this collection" in result["msg"]
+    assert "plan_digest a123456789abcdef is from an earlier version of this collection" in result["msg"]
     assert engine.writes() == []
 
 

@@ -65,7 +65,7 @@ CORE = {"type": "GITLAB_SELF_MANAGED", "name": "gitlab-core"}
 def test_a_stale_id(either: Engine, accident: Callable[..., str]) -> None:
     gitlab(either)
     message = accident(either, {"id": "0123456789abcdef01234567", "type": "GITLAB_SELF_MANAGED", "name": "gitlab-core"})
-    assert "there is no data source with id 0123456789abcdef01234567 in this tenant, and an id never creates one" in message
+    assert "there is no data source with id 0123456789abcdef01234567 in this tenant, and an item with an id is never created" in message
 
 
 def test_two_items_on_one_instance(either: Engine, accident: Callable[..., str]) -> None:
@@ -73,7 +73,7 @@ def test_two_items_on_one_instance(either: Engine, accident: Callable[..., str])
     by_host = {"type": "GITLAB_SELF_MANAGED", "domain": {"hostname": "gitlab.example.com"}}
     message = accident(either, CORE, {"type": "JENKINS_SERVER", "name": "blue"}, by_host)
     assert (
-        'items 0 (GITLAB_SELF_MANAGED "gitlab-core") and 2 (GITLAB_SELF_MANAGED "gitlab.example.com") mean the same data source' in message
+        'items 0 (GITLAB_SELF_MANAGED "gitlab-core") and 2 (GITLAB_SELF_MANAGED "gitlab.example.com") refer to the same data source' in message
     )
 
 
@@ -82,7 +82,7 @@ def test_two_items_that_would_create_one_instance(engine: Engine, accident: Call
     item = item_of("BITBUCKET_DATACENTER", "core")
     message = accident(engine, item, {"type": item["type"], "name": "core", "credentials": item["credentials"]})
     assert "items 0" in message
-    assert "mean the same data source" in message
+    assert "refer to the same data source" in message
 
 
 def test_items_that_mean_nothing_any_more_do_not_mean_each_other(engine: Engine) -> None:
@@ -136,7 +136,7 @@ def test_an_exact_list_of_one_against_2546(either: Engine, accident: Callable[..
 def test_narrowing_selection_type(either: Engine, accident: Callable[..., str], held: str, wanted: str) -> None:
     gitlab(either, selection_type=held)
     message = accident(either, {**CORE, "selection_type": wanted})
-    assert f"changing selection_type from {held} to {wanted} narrows what is covered" in message
+    assert f"changing selection_type from {held} to {wanted} would cover fewer repositories" in message
 
 
 def test_an_incomplete_read(engine: Engine, accident: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +234,7 @@ def test_five_snyk_items_with_prune_types_gitlab(either: Engine, accident: Calla
     gitlab(either)
     items = [item_of("SNYK", f"snyk-{n}") for n in range(5)]
     message = accident(either, *items, prune=True, prune_types=["GITLAB_SELF_MANAGED"])
-    assert "prune_types: GITLAB_SELF_MANAGED is given, but no item of that type is listed, so all of that type would go" in message
+    assert "prune_types: GITLAB_SELF_MANAGED is given, but no item of that type is listed, so all of that type would be deleted" in message
     assert either.tenant.journal == []
 
 
@@ -261,7 +261,7 @@ def test_a_renamed_item_with_prune(shows_more: Engine, accident: Callable[..., s
     other = {"type": "GITLAB_SELF_MANAGED", "name": "other"}
     message = accident(shows_more, renamed, other, prune=True, prune_types=["GITLAB_SELF_MANAGED"])
     assert 'GITLAB_SELF_MANAGED "gitlab-renamed" would be created and GITLAB_SELF_MANAGED "gitlab-core"' in message
-    assert "that looks like a new name, and would destroy its findings" in message
+    assert "that looks like a rename, and would destroy its findings" in message
 
 
 def test_a_renamed_item_that_names_no_host_with_prune(shows_more: Engine, accident: Callable[..., str]) -> None:
@@ -271,7 +271,7 @@ def test_a_renamed_item_that_names_no_host_with_prune(shows_more: Engine, accide
     del renamed["domain"]
     listed = {"type": "GITLAB_SELF_MANAGED", "name": "other"}
     message = accident(shows_more, renamed, listed, prune=True, prune_types=["GITLAB_SELF_MANAGED"])
-    assert "that looks like a new name" in message
+    assert "that looks like a rename" in message
 
 
 @pytest.mark.parametrize(
@@ -279,8 +279,8 @@ def test_a_renamed_item_that_names_no_host_with_prune(shows_more: Engine, accide
     [
         ("AWS_CODE_COMMIT", "appears by deploying the CloudFormation template that the console generates, so it is never pruned."),
         ("CORTEX_CLI", "appears by the Cortex CLI, which registers itself, so it is never pruned."),
-        ("gitlab", "is no known integration type."),
-        ("CHECKMARX", "is no known integration type."),
+        ("gitlab", "is not a known integration type."),
+        ("CHECKMARX", "is not a known integration type."),
     ],
 )
 def test_types_that_are_never_pruned(engine: Engine, accident: Callable[..., str], name: str, why: str) -> None:

@@ -167,7 +167,7 @@ def test_a_certificate_is_compared_but_for_its_white_space(tenant: EmbeddedTenan
     engine = engine_of(tenant, run_module)
     assert actions(engine.apply(ghe("acme", self_signed_certificate=PEM.replace("\n", "\r\n") + "\n"))) == ["unchanged"]
     refused = engine.apply(ghe("acme", self_signed_certificate=PEM.replace("YWJj", "eHl6")))
-    assert "self_signed_certificate is another and cannot be changed" in refused["msg"]
+    assert "self_signed_certificate is another and the API cannot change it" in refused["msg"]
 
 
 def test_settings_are_sent_at_creation_and_named_as_not_compared(tenant: EmbeddedTenant, run_module: Any) -> None:
@@ -241,7 +241,7 @@ def test_a_pending_selection_is_as_wide_as_the_one_it_becomes_and_is_never_sent(
     there = github(tenant, "acme", selection_type="CURRENT_STATE_PENDING", state=["acme/a"])
     engine = engine_of(tenant, run_module)
     assert actions(engine.apply(ghe("acme", selection_type="CURRENT_STATE"))) == ["unchanged"]
-    assert "narrows" in engine.apply(ghe("acme", selection_type=MANUAL))["msg"]
+    assert "would cover fewer repositories" in engine.apply(ghe("acme", selection_type=MANUAL))["msg"]
     assert actions(engine.apply(ghe("acme", selection_type="CURRENT_STATE_AND_FUTURE"))) == ["updated"]
     assert tenant.instances[there]["selectionType"] == "CURRENT_STATE_AND_FUTURE"
     (item,) = [i for i in engine.export() if i["type"] == "GITHUB_ENTERPRISE"]

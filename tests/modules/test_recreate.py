@@ -148,9 +148,9 @@ def test_mappings_removed_by_a_part_of_their_fields(engine: Engine) -> None:
         (
             {"selection_type": "CURRENT_STATE_AND_FUTURE", "state": []},
             {"selection_type": "MANUAL_SELECTION", "repositories": ["PAY/a"]},
-            "changing selection_type from CURRENT_STATE_AND_FUTURE to MANUAL_SELECTION narrows what is covered",
+            "changing selection_type from CURRENT_STATE_AND_FUTURE to MANUAL_SELECTION would cover fewer repositories",
         ),
-        ({"selection_type": "CURRENT_STATE_AND_FUTURE", "state": []}, {"selection_type": "CURRENT_STATE"}, "narrows what is covered"),
+        ({"selection_type": "CURRENT_STATE_AND_FUTURE", "state": []}, {"selection_type": "CURRENT_STATE"}, "would cover fewer repositories"),
     ],
     ids=["repositories", "mappings", "narrowed to a list", "narrowed to what exists now"],
 )
@@ -236,7 +236,7 @@ def test_deleted_but_not_made_again(engine: Engine, monkeypatch: pytest.MonkeyPa
     assert engine.tenant.instances == {}
     assert "was deleted, but not created again" in result["msg"]
     assert "no more licences" in result["msg"]
-    assert result["msg"].endswith("Add to the item what of that scope it lacks, take its old id out, and run again.")
+    assert result["msg"].endswith("Add to the item the parts of that scope that it lacks, remove its old id, and run again.")
     if backup:
         assert result["backup_file"] in result["msg"]
         scope = yaml.safe_load(Path(result["backup_file"]).read_text(encoding="utf-8"))["tenant_data_sources"][0]
@@ -260,7 +260,7 @@ def test_made_again_without_its_scope(engine: Engine) -> None:
     result = engine.one(by_host(MOVED, old_id))
     made = new(engine)["id"]
     assert f"was created (id {made}), but its scope was not set" in result["msg"]
-    assert "Its former scope is in the result's data_source: add to the item what of it is missing there, take its old id" in result["msg"]
+    assert "Its former scope is in the result's data_source: add the missing parts to the item, take its old id" in result["msg"]
     scope = {k: v for k, v in result["data_source"].items() if k in ("selection_type", "repositories")}
     again = {k: v for k, v in MOVED.items() if k not in ("recreate", "id")}
     assert actions(engine.apply({**again, **scope})) == ["updated"]

@@ -97,8 +97,8 @@ def test_many_by_patterns_in_one_run(engine: Engine, ids: dict[str, str]) -> Non
         ({}, "give one of id, url, match."),
         ({"id": "x", "match": ["a"], "primary_branch": "m"}, "give one of id, url, match and no other: id, match."),
         ({"match": [], "primary_branch": "m"}, "match is empty."),
-        ({"match": ["pay/*"]}, "give what is wanted: scanned_branches, primary_branch, scan_configuration."),
-        ({"id": "x", "data_source": "y", "primary_branch": "m"}, "data_source narrows match, which is not given."),
+        ({"match": ["pay/*"]}, "give at least one setting: scanned_branches, primary_branch, scan_configuration."),
+        ({"id": "x", "data_source": "y", "primary_branch": "m"}, "data_source only works together with match: give match too."),
         ({"match": ["pya/*"], "primary_branch": "m"}, "there is no repository that matches pya/* in this tenant. Nothing was changed."),
         ({"url": "https://github.com/pay/z", "primary_branch": "m"}, "there is no repository with the URL https://github.com/pay/z"),
         ({"id": "a" * 63, "primary_branch": "m"}, "there is no repository with id"),
@@ -106,14 +106,14 @@ def test_many_by_patterns_in_one_run(engine: Engine, ids: dict[str, str]) -> Non
         ({"match": ["pay/a"], "scanned_branches": ["x"]}, "the primary branch main is not one of scanned_branches (x). Give primary"),
         ({"match": ["pay/a"], "primary_branch": "m", "repositories": []}, "give match, primary_branch in the entries of repositories"),
         ({"match": ["pay/a"], "primary_branch": "m", "plan_required": True}, "plan_required is set and plan_digest is not given"),
-        ({"match": ["pay/a"], "scan_configuration": BLOCK, "plan_digest": ""}, "the plan is not the one that plan_digest names"),
+        ({"match": ["pay/a"], "scan_configuration": BLOCK, "plan_digest": ""}, "plan_digest is not the digest of this plan"),
         (
             {"repositories": [{"match": ["pay/*"], "scan_configuration": BLOCK}, {"match": ["*/a"], "scan_configuration": BLOCK}]},
-            "the items 0 and 1 both mean pay/a (id",
+            "the items 0 and 1 both refer to pay/a (id",
         ),
         (
             {"match": ["**"], "scan_configuration": NO_SCA, "max_narrowed": 3},
-            "in 4 repositories less would be scanned than now, and max_narrowed is 3 (lab/d (id",
+            "in 4 repositories less would be scanned than now, but max_narrowed is 3 (lab/d (id",
         ),
     ],
 )
@@ -143,7 +143,7 @@ def test_the_approved_plan_and_no_other(engine: Engine, ids: dict[str, str]) -> 
     wanted = {"match": ["pay/*"], "scan_configuration": BLOCK}
     digest = engine.run("repository", wanted, check=True)["plan_digest"]
     engine.tenant.add_repository("pay/new")
-    assert "the plan is not the one that plan_digest names" in engine.run("repository", {**wanted, "plan_digest": digest})["msg"]
+    assert "plan_digest is not the digest of this plan" in engine.run("repository", {**wanted, "plan_digest": digest})["msg"]
     assert engine.writes() == []
     digest = engine.run("repository", wanted, check=True)["plan_digest"]
     assert engine.run("repository", {**wanted, "plan_digest": digest})["summary"] == {"updated": 3}
@@ -167,7 +167,7 @@ def test_the_plan_as_a_file_in_check_mode_too_and_when_the_digest_is_another(eng
     assert refused["msg"] == f"plan_file {tmp_path}/no/plan.md cannot be written (No such file or directory). Nothing was changed."
     plan.write_text("# My notes\n")
     for check in (True, False):
-        assert "it holds something else, which is not replaced" in engine.run("repository", wanted, check=check)["msg"]
+        assert "it has other content and is not overwritten" in engine.run("repository", wanted, check=check)["msg"]
     assert plan.read_text() == "# My notes\n"
     assert engine.writes() == []
 
@@ -192,7 +192,7 @@ def test_what_the_tenant_does_not_show_has_to_be_given(engine: Engine, ids: dict
     engine.tenant.set_repository(ids["pay/a"], scanConfiguration={})
     for wanted, lacking in (({"pr_scanning": {"is_enabled": True}}, "block_on_error"), (NO_SCA, "secrets, iac")):
         said = engine.run("repository", {"id": ids["pay/a"], "scan_configuration": wanted})["msg"]
-        assert f"only as a whole and does not show {lacking}: give it too." in said
+        assert f"only as a whole and does not show {lacking}: give that too." in said
     assert engine.writes() == []
     engine.tenant.set_repository(ids["pay/a"], scanConfiguration={"scanners": {"SCA": {"isEnabled": True}}})
     assert actions(engine.run("repository", {"id": ids["pay/a"], "scan_configuration": NO_SCA})) == {"pay/a": "updated"}
@@ -204,9 +204,9 @@ def test_a_tenant_that_does_something_else_is_found_out_at_the_first(engine: Eng
 
     monkeypatch.setattr(engine.tenant.state, "configure_scans", other)
     result = engine.run("repository", {"match": ["**"], "scan_configuration": BLOCK})
-    assert "4 of 4 repositories could not be brought to their state" in result["msg"]
+    assert "4 of 4 repositories could not be brought to the desired state" in result["msg"]
     assert "the tenant does not show what was sent" in result["msg"]
-    assert "it was not tried: the tenant did something else than it was told at" in result["msg"]
+    assert "it was not attempted: an update had an unexpected effect at" in result["msg"]
     assert (engine.writes(), result["changed"]) == (["PUT 204"], True)
 
 
@@ -214,7 +214,7 @@ def test_one_failure_does_not_stop_the_others_but_a_refused_key_does(engine: Eng
     engine.tenant.fault("html_500", method="PUT", path=f"{ids['pay/a']}/scan", count=None)
     result = engine.run("repository", {"match": ["pay/*", "lab/*"], "scan_configuration": BLOCK, "retry_deadline": 1})
     assert result["summary"] == {"failed": 1, "updated": 2}
-    assert "1 of 3 repositories could not be brought to their state. pay/a (id" in result["msg"]
+    assert "1 of 3 repositories could not be brought to the desired state. pay/a (id" in result["msg"]
     result = engine.run("repository", {"match": ["**"], "scan_configuration": NO_SCA}, key="viewer")
     assert result["summary"] == {"failed": 4}
     assert len([e for e in engine.tenant.journal if e.status == 403]) == 1

@@ -51,7 +51,7 @@ def test_a_tenant_that_ignores_the_offset_does_not_keep_us_for_ever(engine: Engi
     result = info(engine)
     assert len(result["repositories"]) == min(count, 100)
     assert not result["complete"]
-    assert any(f"it showed {min(count, 100)} repositories and may hold more. Use search" in text for text in result["warned"])
+    assert any(f"it showed {min(count, 100)} repositories and may have more. Use search" in text for text in result["warned"])
     assert len(engine.tenant.journal) == 2
 
 
@@ -179,8 +179,8 @@ def test_what_is_broken_when_it_was_scanned_and_only_some_members(engine: Engine
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"members": ["nmae"]}, "members: nmae is no member of a repository. Did you mean name?"),
-        ({"scanned_before": "last week"}, "scanned_before is 'last week': a day such as 2026-11-01 is needed."),
+        ({"members": ["nmae"]}, "members: nmae is not a member of a repository. Did you mean name?"),
+        ({"scanned_before": "last week"}, "scanned_before must be a day such as 2026-11-01, not 'last week'."),
         ({"data_source": {"type": "SNYK"}}, "there is no data source SNYK"),
         ({"data_source": {"tpye": "SNYK"}}, "data_source: tpye is neither an id nor one of id, type, name, identifier, dom"),
     ],
@@ -195,7 +195,7 @@ def test_what_an_older_tenant_does_not_show_is_not_guessed(engine: Engine) -> No
     result = info(engine, selected=False)
     assert (names(result), result["warned"]) == (
         [],
-        ["The tenant does not show is_selected of 1 repositories, which were left out: whether they pass is not known."],
+        ["The tenant does not show is_selected of 1 repositories, which were left out: whether they match is not known."],
     )
 
 

@@ -160,7 +160,7 @@ def test_a_list_that_is_not_whole_is_said(engine: Engine, monkeypatch: pytest.Mo
     engine.tenant.add_instance("GITHUB", name="core", selection_type="MANUAL_SELECTION", state=["a/b", "c/d"])
     result = engine.run("data_source_info", {"as_config": True})
     assert [row["complete"] for row in result["data_sources"]] == [False]
-    assert any("does not show all its repositories, so the config holds only some" in text for text in result["warned"])
+    assert any("does not show all its repositories, so the config contains only some" in text for text in result["warned"])
 
 
 def test_a_result_fed_back_changes_nothing(engine: Engine) -> None:

@@ -102,7 +102,7 @@ def test_the_exit_code_is_true_when_nobody_hears_anything(run: Run, tenant: Embe
     assert run(">/dev/full 2>/dev/full", "--undefined-rules", "odd")[0] == 2
     assert run(">/dev/full 2>/dev/full", "--path-prefix", "/srv") == (1, "", "")
     code, _output, errors = run(CORTEXCLOUD_RATE_LIMIT_URL="words-of-the-store@cache")
-    assert (code, "rate_limit_url is no URL of a Valkey" in errors, "words" in errors) == (1, True, False)
+    assert (code, "rate_limit_url is not a URL of a Valkey" in errors, "words" in errors) == (1, True, False)
     tenant.disable(tenant.uploads[0].collector_id)
     assert run(">/dev/full 2>&-") == (3, "", "")
 

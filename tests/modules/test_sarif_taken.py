@@ -197,7 +197,7 @@ def test_a_journal_of_an_earlier_version_is_gone_on_with(ask: Ask, tenant: Embed
 
 @pytest.mark.parametrize("profile", ["published", "default"])
 @pytest.mark.parametrize(
-    ("page", "words"), [("login", "is not JSON but begins: <!DOCTYPE html>"), ("error", "but the answer names an error")]
+    ("page", "words"), [("login", "is not JSON but begins: <!DOCTYPE html>"), ("error", "but the response contains an error")]
 )
 def test_a_page_and_an_error_are_no_acceptance(ask: Ask, tmp_path: Path, profile: str, page: str, words: str) -> None:
     with EmbeddedTenant(profile=profile, rate=1000, upload_page=page) as tenant:

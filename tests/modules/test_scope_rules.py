@@ -68,7 +68,7 @@ def test_check_mode_predicts_and_a_second_run_changes_nothing(engine: Engine, mo
     again = engine.run(module, options, diff=True)
     assert not again["changed"]
     assert engine.writes() == []
-    assert any("stay, since repositories_mode is merge" in w for w in again["warned"]) is (mode == "merge")
+    assert any("stay selected, since repositories_mode is merge" in w for w in again["warned"]) is (mode == "merge")
 
 
 def test_a_new_instance_gets_what_the_plan_showed(engine: Engine) -> None:

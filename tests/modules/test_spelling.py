@@ -49,7 +49,7 @@ def test_two_spellings_of_one_host_are_one_data_source(engine: Engine) -> None:
     new = {**on("new.example.com"), "name": "other"}
     for pair in ((on(HOSTS[0]), on(HOSTS[1])), (new, {**new, "domain": {"hostname": "NEW.example.com:443", "protocol": "https"}})):
         result = engine.apply(*pair)
-        assert "mean the same data source" in result["msg"]
+        assert "refer to the same data source" in result["msg"]
         assert engine.writes() == []
 
 
@@ -59,7 +59,7 @@ def test_names_that_differ_in_case_are_one_repository_and_keep_the_tenants_spell
     assert actions(result) == ["unchanged"]
     assert engine.writes() == []
     (warning,) = result["warned"]
-    assert "Org/A is selected as org/a (2 in all are written otherwise than in the tenant)" in warning
+    assert "Org/A is selected as org/a (2 in all are spelled differently in the tenant)" in warning
     changed = engine.apply({**GHE, "repositories": ["Org/A", "Org/new"], "repositories_mode": mode, "max_deselect": -1})
     assert actions(changed) == ["updated"]
     (held,) = engine.tenant.instances.values()

@@ -53,7 +53,7 @@ def test_a_refused_key_is_an_answer_with_a_hint(info: Ask, key: str, options: di
     assert "HTTP 401" in hint
     assert "the key has expired" in hint
     assert (result["healthcheck"], result["generation"]) == ("refused", None)
-    assert "The host answers as a tenant does: it is the key." in hint
+    assert "The host responds like a tenant, so the key is the problem." in hint
     assert "api_url" not in hint
 
 
@@ -73,14 +73,14 @@ UNAUTHORIZED = {"reply": {"err_code": 401, "err_msg": "Public API request unauth
 @pytest.mark.parametrize(
     ("health", "shown", "it_is"),
     [
-        ((200, {"status": "available"}), "available", "it is the key"),
-        ((200, {"status": "degraded"}), "degraded", "it is the key"),
-        ((401, UNAUTHORIZED), "refused", "it is the key"),
-        ((401, {"error": "log in first"}), None, "perhaps api_url is not that of a tenant"),
-        ((404, {"message": "no such page"}), None, "perhaps api_url is not that of a tenant"),
-        ((200, {"state": "up"}), None, "perhaps api_url is not that of a tenant"),
-        ((200, {"status": 1}), None, "perhaps api_url is not that of a tenant"),
-        ((200, []), None, "perhaps api_url is not that of a tenant"),
+        ((200, {"status": "available"}), "available", "so the key is the problem"),
+        ((200, {"status": "degraded"}), "degraded", "so the key is the problem"),
+        ((401, UNAUTHORIZED), "refused", "so the key is the problem"),
+        ((401, {"error": "log in first"}), None, "api_url may not be the URL of a tenant"),
+        ((404, {"message": "no such page"}), None, "api_url may not be the URL of a tenant"),
+        ((200, {"state": "up"}), None, "api_url may not be the URL of a tenant"),
+        ((200, {"status": 1}), None, "api_url may not be the URL of a tenant"),
+        ((200, []), None, "api_url may not be the URL of a tenant"),
     ],
 )
 def test_a_wrong_key_is_told_from_a_wrong_host(info: Ask, host: Any, health: Any, shown: str | None, it_is: str) -> None:
@@ -94,8 +94,8 @@ def test_a_wrong_key_is_told_from_a_wrong_host(info: Ask, host: Any, health: Any
 @pytest.mark.parametrize(
     ("answers", "it_is"),
     [
-        ({HEALTH: (200, {"status": "available"})}, "The host is that of a tenant, but without this API."),
-        ({}, "perhaps api_url is not that of a tenant"),
+        ({HEALTH: (200, {"status": "available"})}, "The host is a tenant, but does not offer this API."),
+        ({}, "api_url may not be the URL of a tenant"),
     ],
 )
 def test_a_host_without_the_lists_is_a_failure_that_says_what_it_is(info: Ask, host: Any, answers: Any, it_is: str) -> None:

@@ -166,7 +166,7 @@ def test_a_collector_that_cannot_be_deleted_is_named(tenant: EmbeddedTenant, tmp
     name = left["uniqueIdentifier"].rpartition("-")[0]
     assert result["failed"]
     assert result["changed"]
-    said = rf"the collector {name} \(id {left['id']}\) was made and could not be deleted.* Delete it in the console\."
+    said = rf"the collector {name} \(id {left['id']}\) was created but could not be deleted.* Delete it in the console\."
     assert re.fullmatch(said, result["msg"])
     assert result["seen"]["switches"]["create_status"] == 200
 
@@ -220,13 +220,13 @@ LIST, PAGES = "/public_api/appsec/v1/data_source_instances", "/public_api/appsec
 @pytest.mark.parametrize(
     ("health", "others", "said"),
     [
-        (AVAILABLE, REFUSED, "HTTP 401 Public API request unauthorized .* The host answers as a tenant does: it is the key."),
-        (REFUSED, REFUSED, "The key or its id is wrong, .* The host answers as a tenant does: it is the key."),
+        (AVAILABLE, REFUSED, "HTTP 401 Public API request unauthorized .* The host responds like a tenant, so the key is the problem."),
+        (REFUSED, REFUSED, "The key or its id is wrong, .* The host responds like a tenant, so the key is the problem."),
         (FORBIDDEN, FORBIDDEN, "HTTP 403 Forbidden .* its role lacks the permission"),
-        ((403, {"error": "no"}), (403, {"error": "no"}), "HTTP 403 no .* perhaps api_url is not that of a tenant."),
-        (AVAILABLE, (404, {"message": "?"}), "The host is that of a tenant, but without this API."),
-        ((404, {"message": "?"}), (404, {"message": "?"}), "perhaps api_url is not that of a tenant."),
-        ((200, {"ok": True}), (200, {"ok": True}), "HTTP 200 the answer is of no known form .* Is api_url the API URL"),
+        ((403, {"error": "no"}), (403, {"error": "no"}), "HTTP 403 no .* api_url may not be the URL of a tenant."),
+        (AVAILABLE, (404, {"message": "?"}), "The host is a tenant, but does not offer this API."),
+        ((404, {"message": "?"}), (404, {"message": "?"}), "api_url may not be the URL of a tenant."),
+        ((200, {"ok": True}), (200, {"ok": True}), "HTTP 200 the response has an unknown form .* Is api_url the API URL"),
         ((200, "Sign in"), (500, {"message": "down"}), "HTTP 500 down"),
         (AVAILABLE, (503, {"message": "down"}), "HTTP 503 down .*, [2-9] attempts"),
     ],

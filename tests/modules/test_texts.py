@@ -39,14 +39,14 @@ def test_what_is_no_text_any_more_is_refused_before_anything_is_sent(engine: Eng
     item = {"type": "GITLAB_SELF_MANAGED", **given}
     for said in (engine.one(item)["msg"], engine.apply({"type": "SNYK", "name": "a"}, item)["msg"], *validate_items([item])):
         assert f"{where} is a " in said
-        assert "by now, and what was written is not known any more: write it in quotes" in said
+        assert "now, so the original text is lost: put it in quotes" in said
         assert "1.1" not in said
     assert engine.tenant.journal == []
 
 
 def test_a_date_is_told_on_the_controller() -> None:
     (said,) = validate_items([{"type": "SNYK", "name": datetime.date(2024, 1, 1)}])
-    assert said.startswith("tenant_data_sources[0]: name is a date by now")
+    assert said.startswith("tenant_data_sources[0]: name is a date now")
 
 
 def test_a_whole_number_is_taken_for_its_text(engine: Engine) -> None:
@@ -67,5 +67,5 @@ def test_a_list_that_is_written_as_one_text_is_that_list(engine: Engine) -> None
 @pytest.mark.parametrize("option", ["branch", "collector_id", "repository_id", "commit"])
 def test_so_is_it_for_uploads(engine: Engine, option: str) -> None:
     given = {"path": ["report.sarif"], "collector_id": "1", "repository_url": "https://github.com/example/shop", option: 1.1}
-    assert engine.run("sarif_upload", given)["msg"].startswith(f"{option} is a number with a point by now")
+    assert engine.run("sarif_upload", given)["msg"].startswith(f"{option} is a decimal number now")
     assert engine.tenant.journal == []

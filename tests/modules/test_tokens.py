@@ -53,7 +53,7 @@ def test_two_items_with_one_file_are_refused_before_anything_is_asked(engine: En
     first = {**SCAN, "credentials_file": f"{tmp_path}/folder/t.json"}
     for other in ("folder/t.json", "link/t.json", "folder/../folder/./t.json"):
         result = engine.apply(first, {"type": "COLLECTOR", "name": "second", "credentials_file": f"{tmp_path}/{other}"})
-        assert result["msg"].startswith('items 0 (COLLECTOR "scan") and 1 (COLLECTOR "second") name one credentials_file')
+        assert result["msg"].startswith('items 0 (COLLECTOR "scan") and 1 (COLLECTOR "second") name the same credentials_file')
         assert engine.tenant.journal == []
     absent = {"type": "COLLECTOR", "name": "second", "state": "absent", "credentials_file": first["credentials_file"]}
     assert actions(engine.apply(first, absent)) == ["created", "unchanged"]

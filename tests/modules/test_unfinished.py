@@ -77,7 +77,7 @@ def test_the_next_run_sets_what_the_creation_would_have_set(tenant: EmbeddedTena
         checked = sources.ok(data_sources=[ITEM], check=True)
         done = sources.ok(data_sources=[ITEM], plan_digest=checked["plan_digest"])
         assert actions(done) == actions(checked) == ["updated"]
-        told = [text for text in done["warnings"] if "gives way to what the item says" in text]
+        told = [text for text in done["warnings"] if "is replaced by what the item says" in text]
         assert len(told) == (selects in ("found", "future"))
         held = tenant.instances[made]
         assert (held["selectionType"], sorted(held["state"])) == (MANUAL, WANTED)
@@ -113,7 +113,7 @@ def test_what_nobody_remembers_and_something_changed_is_guarded_and_the_line_say
     scan(plain, made)
     shutil.rmtree(tmp_path / "state")
     said = source.refused(**ITEM)
-    assert f"(id {made}): changing selection_type from CURRENT_STATE to {MANUAL} narrows what is covered" in said
+    assert f"(id {made}): changing selection_type from CURRENT_STATE to {MANUAL} would cover fewer repositories" in said
     assert "set max_deselect in this item to -1" in said
     source.ok(**ITEM, max_deselect=-1, repositories_mode="exact")
     assert sorted(plain.instances[made]["state"]) == WANTED
@@ -127,8 +127,7 @@ def test_where_nothing_can_be_remembered_the_first_run_says_what_the_next_may_ne
     plain.fault("html_500", method="PUT")
     said = source.refused(**ITEM)
     assert said.endswith(
-        "Run again to complete it. No memory of it could be kept: should that run say that it narrows what is covered, set max_deselect "
-        f"to -1 for it (id {only(plain)['id']})."
+        "Run again to complete it. This could not be remembered: if that run refuses because it would cover fewer repositories, set max_deselect to -1 for it (id {only(plain)['id']})."
     )
 
 
@@ -146,7 +145,7 @@ def test_what_somebody_changed_or_made_anew_is_guarded(plain: EmbeddedTenant, ru
     scan(plain, made)
     plain.state.find(made).shape.update(theirs)
     said = source.refused(**{**ITEM, "id": made, "type": theirs.get("type", ITEM["type"])})
-    assert "narrows what is covered" in said
+    assert "would cover fewer repositories" in said
     assert len(plain.instances[made]["state"]) == 7
 
 
@@ -166,11 +165,11 @@ def test_what_is_older_than_a_day_or_not_proven_to_be_the_items_is_guarded(
     shape = plain.state.find(old).shape
     shape["updatedAt"] = shape["createdAt"]
     source = asking(run_module, plain)
-    assert "narrows what is covered" in source.refused(**ITEM)
+    assert "would cover fewer repositories" in source.refused(**ITEM)
     shape.update(createdAt=plain.state.now(), updatedAt=plain.state.now())
     plain.set(fields="published", identifier_given="vendor")
     plain.state.find(old).identifier = "another-word"
-    assert "narrows what is covered" in source.refused(**ITEM)
+    assert "would cover fewer repositories" in source.refused(**ITEM)
 
 
 def test_rules_and_mappings_are_completed_too(tenant: EmbeddedTenant, run_module: Any) -> None:

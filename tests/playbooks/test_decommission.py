@@ -172,9 +172,9 @@ def test_what_the_inventory_or_the_variable_lists_counts_too_and_what_is_absent_
 NOT_MEANT: list[tuple[dict[str, Any], str]] = [
     ({"decommission_name": "", "decommission_type": "", "decommission_id": ""}, "Nothing to decommission"),
     ({"decommission_data_sources": ["snyk-eu"]}, "[0] is no data source: write it as {type: SNYK, name: snyk-eu}, or with its id"),
-    ({"decommission_name": "snyk-eu"}, "type or id is needed"),
+    ({"decommission_name": "snyk-eu"}, "give type or id"),
     # An answer of 007, as a controller hands it on.
-    ({"decommission_type": "SNYK", "decommission_name": 7}, "decommission_name must be text, but is a number or a truth value by now"),
+    ({"decommission_type": "SNYK", "decommission_name": 7}, "decommission_name must be text, but is a number or a Boolean now"),
     # A name of no.
     ({"decommission_type": "SNYK", "decommission_name": False, "decommission_hostname": "h"}, "decommission_name must be text"),
     ({"decommission_data_sources": [SNYK], "decommission_backup_dir": ""}, "decommission_backup_dir is not set"),

@@ -26,6 +26,7 @@ TESTED = {
     "many-tenants/inventory/**/*.yml": "test_many_tenants.py",
     "execution-environment/*.yml": "here",
     "token-stores/*.yml": "test_token_stores.py",
+    "pipelines/*": "test_pipelines.py",
     "**/README.md": "here",
 }
 
@@ -100,7 +101,7 @@ def test_what_the_pages_name_is_there() -> None:
             yaml.safe_load(block)
         for archive in re.findall(r"cortex_cloud-appsec-([\d.]+)\.tar\.gz", text):
             assert archive == version()
-        books = {path.stem for path in (ROOT / "playbooks").glob("*.yml")}
-        assert set(re.findall(r"cortex_cloud\.appsec\.(\w+)", text)) <= books
+        names = {path.stem for folder in ("playbooks", "roles", "plugins/modules") for path in (ROOT / folder).iterdir()}
+        assert set(re.findall(r"cortex_cloud\.appsec\.(\w+)", text)) <= names
         for name in re.findall(r"`([\w/.-]+\.yml)`", text):
             assert list(page.parent.rglob(name)) or (page.parent / name).exists(), f"{page}: {name}"

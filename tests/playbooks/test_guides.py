@@ -20,12 +20,14 @@ def follow(guide: str, project: Path, tenant: EmbeddedTenant) -> list[tuple[str,
     """Each ansible-playbook command of the guide with how it ended."""
     ended = []
     text = (DOCS / f"{guide}.md").read_text(encoding="utf-8")
+    typed: set[str] = set()  # the variables that the reader has been told to set so far
     for name, kind, block in re.findall(r"(?:`([\w./-]+)`:\n\n)?```(\w+)\n(.*?)```", text, re.DOTALL):
         if name:
             (project / name).write_text(block, encoding="utf-8")
+        typed |= {variable for variable in re.findall(r"^read -rs (\w+)", block, re.MULTILINE) if not variable.startswith("CORTEXCLOUD_")}
         for command in re.findall(r"^ansible-playbook cortex_cloud\.appsec\.(.*)$", block, re.MULTILINE) if kind == "console" else []:
             book, *options = command.split("#")[0].split()
-            ended.append((command, play(project, book, *options, tenant=tenant, more={"BITBUCKET_TOKEN": "canary-bitbucket-token"})))
+            ended.append((command, play(project, book, *options, tenant=tenant, more=dict.fromkeys(typed, "canary-typed"))))
             assert ended[-1][1].code == 0, f"{command}\n{ended[-1][1].output}"
             assert "canary" not in ended[-1][1].output
     return ended

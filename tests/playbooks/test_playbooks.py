@@ -224,7 +224,7 @@ def test_a_failed_item_is_named_once_and_the_others_are_done(play: Play, tenant:
         'Failed: vcs_bitbucket_datacenter[1]: BITBUCKET_DATACENTER \\"other\\": domain.hostname is a URL. Give the host alone, other.exam',
         f"Backup: {tmp_path / 'backups'}/",
         "Applied: 1 created, 1 updated, 0 deleted, 0 unchanged, 2 failed",
-        "2 of 4 data sources could not be brought to their state, for the reasons above: tenant_data_sources[0]: CHECKMARX_ONE",
+        "2 of 4 data sources could not be brought to the desired state, for the reasons above: tenant_data_sources[0]: CHECKMARX_ONE",
     ]
     places = [told.find(line) for line in order]
     assert -1 not in places, (order[places.index(-1)], told)
@@ -340,7 +340,7 @@ def test_a_branch_that_became_a_number_is_not_uploaded_to(play: Play, tenant: Em
     variables = {"sarif_path": "report.sarif", "sarif_collector_id": "1", "sarif_repository_url": "https://github.com/example/shop"}
     ended = play("upload_sarif", tenant, "--check", sarif_branch=1.1, **variables)
     assert ended.code == 2
-    assert "sarif_branch must be text, but is a number or a truth value by now" in ended.output
+    assert "sarif_branch must be text, but is a number or a Boolean now" in ended.output
     named = play("upload_sarif", tenant, "--check", **{**variables, "sarif_collector_id": 7, "sarif_commit": False, "sarif_branch": None})
     assert "sarif_collector_id, sarif_commit must be text" in named.output
     assert tenant.journal == []

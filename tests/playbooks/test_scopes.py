@@ -39,7 +39,7 @@ def test_the_page_can_be_followed(tmp_path: Path) -> None:
         assert checked.code == 0, checked.output
         (shown,) = [block for block in blocks("text") if "scope_rules[0]" in block]
         assert [line for line in checked.output.splitlines() if line.startswith("+") and not line.startswith("+++")] == shown.splitlines()
-        assert "1 of 1 selected repositories are not included by the scope_rules and stay" in " ".join(checked.output.split())
+        assert "1 of 1 selected repositories are not included by the scope_rules but stay selected" in " ".join(checked.output.split())
         assert tenant.writes == []
 
         assert play(tmp_path, "onboard", tenant=tenant, **given).code == 0

@@ -276,6 +276,8 @@ def test_a_fleet_is_examined_checked_and_onboarded_and_a_dead_tenant_stops_no_ot
     checked = run("onboard", "--forks", "20", "--check", "--diff")
     assert [checked.counts(name)["changed"] for name in tenants] == [1, 1]
     assert all(each.writes == [] for each in tenants.values())
+    assert "Cannot list data sources: cannot connect to " in checked.output
+    assert "failed_when" not in checked.output  # the reason, and not which expression of ours noticed it
     assert not (project / "secure").exists()
 
     real = run("onboard", "--forks", "20", "-vvvv")

@@ -155,7 +155,7 @@ class Assets:
 
 
 def _address(url: str) -> str:
-    """A URL for comparison: the host in lower case, the rest as it is. What is no URL stays as it is."""
+    """A URL for comparison: the host in lower case, the rest as it is. What is not a URL stays as it is."""
     try:
         parts = urlsplit(url)
     except ValueError:

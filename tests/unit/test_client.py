@@ -53,7 +53,7 @@ AMBIGUOUS = {
     "502": Say(502, "bad gateway"),
     "503": Say(503, "unavailable"),
     "504": Say(504, "too late"),
-    "no answer": hang_up,
+    "no response": hang_up,
     "half an answer": cut_off,
     "broken JSON": Say(200, '{"data": [{"id": "1"'),
 }
@@ -323,7 +323,7 @@ def test_a_page_instead_of_an_api_is_told_at_once(client_of: ClientOf) -> None:
     with ScriptedServer(Say(200, "<!DOCTYPE html><html><title>Sign in</title></html>", {"Content-Type": "text/html"})) as server:
         error = refusal(client_of(server.url))
         assert len(server.requests) == 1
-    assert "the answer is not JSON" in str(error)
+    assert "the response is not JSON" in str(error)
     assert "not the console's?" in str(error)
 
 

@@ -120,7 +120,7 @@ def test_a_slow_proxy_ends_in_time_and_nothing_was_sent(client_of: ClientOf, mon
         monkeypatch.delenv("no_proxy", raising=False)
         error = refusal(client_of("https://tenant.example.com", **SHORT), "POST")
     assert 0 < sum(server.drops) < 10 * NEED
-    assert "the answer of tenant.example.com was not complete after 0.6 s" in str(error)
+    assert "the response from tenant.example.com was not complete after 0.6 s" in str(error)
     assert not error.ambiguous
 
 
@@ -221,7 +221,7 @@ def test_only_gzip_is_asked_for_and_only_once_packed_is_taken(client_of: ClientO
         said = [str(refusal(client, "POST")) for _time in range(3)]
         assert [r.headers["Accept-Encoding"] for r in server.requests] == ["gzip"] * 4
     for words, coding in zip(said, ("gzip, gzip", "br", "deflate")):
-        assert f"the answer is packed as {coding}, and only gzip was asked for" in words
+        assert f"the response is compressed as {coding}, but only gzip was requested" in words
         assert "may have carried it out" in words
 
 
@@ -323,7 +323,7 @@ def test_an_id_that_would_lead_elsewhere_is_sent_nowhere(client_of: ClientOf, id
             lambda given: api.update_branches(given, ["main"], "main"),
             lambda given: api.upload_sarif(b"{}", collector_id=given, query={}),
         ):
-            with pytest.raises(InputError, match="is none that a tenant can have: nothing was sent for it"):
+            with pytest.raises(InputError, match="is not a valid id: nothing was sent for it"):
                 call(identifier)
         assert server.requests == []
         api.get_repository("...")

@@ -142,7 +142,7 @@ def test_a_home_folder_may_be_named_by_its_tilde(tmp_path: Path, monkeypatch: py
 def test_what_is_no_credentials_file_is_said_to_be_none(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.json"
     path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(InputError, match="is no credentials file"):
+    with pytest.raises(InputError, match="is not a credentials file"):
         load_credentials(str(path))
 
 

@@ -38,7 +38,7 @@ def test_an_item_is_taken_as_it_stood_in_the_data_file_without_its_secrets_and_i
         ([SNYK, {"type": "SNYK"}], "decommission_data_sources[1]: state absent with type alone could delete the wrong instance"),
         ([{"type": "SNYK", "nmae": "secret"}], "decommission_data_sources[0]: unknown option nmae"),
         ([{**SNYK, "ignore": True}], "decommission_data_sources[0] has ignore: true"),
-        ([{"name": "snyk-eu"}], "decommission_data_sources[0] (snyk-eu): type or id is needed"),
+        ([{"name": "snyk-eu"}], "decommission_data_sources[0] (snyk-eu): give type or id"),
     ],
 )
 def test_what_cannot_be_meant(entries: Any, said: str) -> None:

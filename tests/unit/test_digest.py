@@ -275,8 +275,8 @@ def test_a_digest_is_text_to_yaml_too() -> None:
 
 def test_the_digest_of_an_earlier_version_says_to_plan_again() -> None:
     for old in ("a123456789abcdef", "0123456789abcdef"):
-        with pytest.raises(InputError, match=f"^plan_digest {old} is of an earlier version .*: plan again, and have the new plan approved"):
+        with pytest.raises(InputError, match=f"^plan_digest {old} is from an earlier version .*: plan again and have the new plan approved"):
             refuse_another(old, "a" * 32)
-    with pytest.raises(InputError, match="the plan is not the one"):
+    with pytest.raises(InputError, match="is not the digest of this plan"):
         refuse_another("b" * 32, "a" * 32)
     refuse_another(f" {'a' * 32}\n", "a" * 32)

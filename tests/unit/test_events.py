@@ -161,7 +161,7 @@ def test_what_happens_while_nothing_runs_is_not_lost(tenant: EmbeddedTenant, cor
         assert watched(args) == []
     for content in ("my notes\n", "[]", "{}", look[:-9], '{"schema": "cortex_cloud.appsec/audit", "version": 1}', "[" * 100_000):
         file.write_text(content)
-        with pytest.raises(InputError, match=f"^state_file {file} cannot be written: it holds something else"):
+        with pytest.raises(InputError, match=f"^state_file {file} cannot be written: it has other content"):
             watched(args)
         assert file.read_text() == content
     file.write_text(look)
@@ -174,11 +174,11 @@ def test_what_happens_while_nothing_runs_is_not_lost(tenant: EmbeddedTenant, cor
     ("given", "said"),
     [
         ({"api_url": "http://tenant.example.com"}, "plain http"),
-        ({"intervall": 5}, "intervall is no argument of this source"),
-        ({"interval": 0}, "interval is '0': a number above 0 is needed"),
-        ({"interval": "soon"}, "interval is 'soon'"),
-        ({"repositories": "perhaps"}, "repositories is 'perhaps': true or false is needed"),
-        ({"requests_per_second": "fast"}, "requests_per_second is 'fast'"),
+        ({"intervall": 5}, "intervall is not an argument of this source"),
+        ({"interval": 0}, "interval must be a number above 0, not '0'"),
+        ({"interval": "soon"}, "interval must be a number above 0, not 'soon'"),
+        ({"repositories": "perhaps"}, "repositories must be true or false, not 'perhaps'"),
+        ({"requests_per_second": "fast"}, "requests_per_second must be a number above 0, not 'fast'"),
         ({"api_key_type": "simple"}, "api_key_type must be standard or advanced"),
         ({"expected_tenant": "api-other.example.com"}, "nothing was sent"),
         ({"api_key": ""}, "an API key is required"),
@@ -236,7 +236,7 @@ def test_it_runs_without_ansible_and_finds_its_collection_by_its_own_path() -> N
         "except Exception as exc:\n    print(type(exc).__name__, exc)\n"
     )
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False)
-    assert done.stdout.startswith("InputError intervall is no argument of this source."), done.stderr
+    assert done.stdout.startswith("InputError intervall is not an argument of this source."), done.stderr
 
 
 def test_rulebooks_ask_for_events_that_there_are_and_templates_that_there_are() -> None:

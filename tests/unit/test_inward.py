@@ -70,7 +70,7 @@ def brought(tenant: Tenant, wish: str, operation: str) -> None:
             raise AssertionError(f"{exc}: {tenant.sent}") from exc
         return
     result = results.results_of(run, outcomes, diff=True)
-    assert "unexpected answer" not in told(result), result["msg"]
+    assert "unexpected response" not in told(result), result["msg"]
     assert outcomes[0].error is None, outcomes[0].error
     assert ("PUT", "2") in [(method, number) for method, number, _body in tenant.sent]
     if wish == "collector" and any(method == "POST" for method, _n, _b in tenant.sent):

@@ -46,7 +46,7 @@ COUNTS = ["5000", 5000.0, " 5000 ", "5000.0", 5000, "many", -1, [], {}, True, 5.
 def test_a_count_in_any_form_guards_a_partial_read_and_one_that_nobody_can_read_too(count: Any) -> None:
     outcome, sent = planned({**CORE, "repositories": ["b/new"]}, repositoriesCount=count)
     assert (outcome.action, sent) == ("failed", [])
-    assert "5000 repositories are selected but names 2" in outcome.error or "cannot be read how many" in outcome.error
+    assert "5000 repositories are selected but names 2" in outcome.error or "number of selected repositories cannot be read" in outcome.error
     outcome, sent = planned({**CORE, "repositories": ["b/new"], "max_deselect": -1}, repositoriesCount=count)
     assert (outcome.error, len(sent)) == (None, 1)
 
@@ -89,7 +89,7 @@ def test_from_an_unknown_width_nothing_is_narrowed_unless_that_is_meant(held: An
     for wanted in (MANUAL, {**MANUAL, "repositories": ["a/1"]}, *words_for_it):
         outcome, sent = planned({**CORE, **wanted}, selectionType=held)
         assert (outcome.action, sent) == ("failed", [])
-        assert "narrow" in outcome.error
+        assert "cover fewer repositories" in outcome.error
         if wanted == MANUAL and not isinstance(held, (int, list)):
             assert planned({**CORE, **wanted, "max_deselect": -1}, selectionType=held)[0].error is None
 
@@ -138,7 +138,7 @@ def test_a_fault_with_one_answer_is_that_items_failure_alone(monkeypatch: pytest
     result = results.results_of(run, outcomes, diff=True)
     assert [o.error is None for o in outcomes] == [False, True, True]
     assert result["released"]["collector_credentials"][0]["token"] == "the-token"
-    assert 'GITLAB_SELF_MANAGED "core": an unexpected answer of the tenant' in result["msg"]
+    assert 'GITLAB_SELF_MANAGED "core": an unexpected response from the tenant' in result["msg"]
     assert "RecursionError at test_inward_guards.py:" in result["msg"]
     assert "secret" not in result["msg"]
     assert "\n" not in result["msg"]

@@ -92,7 +92,7 @@ def test_a_collector_is_renamed_by_its_id_once() -> None:
 @pytest.mark.parametrize("there", [[], [github(1, "acme")]], ids=["new", "there"])
 def test_two_items_with_one_identifier_are_one_data_source(there: list[Raw]) -> None:
     said = refused(Published(*there), ghe(identifier="acme"), ghe(identifier="acme", name="a label"))
-    assert "mean the same data source: merge them into one" in said
+    assert "refer to the same data source: merge them into one" in said
     # Of another type it is another one.
     snyk = published(2, "SNYK", uniqueIdentifier="acme")
     both = run(Published(github(1, "acme"), snyk), ghe(identifier="acme"), {"type": "SNYK", "identifier": "acme"})
@@ -102,7 +102,7 @@ def test_two_items_with_one_identifier_are_one_data_source(there: list[Raw]) -> 
 def test_a_collector_cannot_be_renamed_and_kept_in_one_list() -> None:
     tenant = Published(published(1, "COLLECTOR", uniqueIdentifier="old"))
     said = refused(tenant, {"type": "COLLECTOR", "identifier": "old", "name": "new"}, {"type": "COLLECTOR", "name": "old"})
-    assert "mean the same data source" in said
+    assert "refer to the same data source" in said
 
 
 # -- state: absent

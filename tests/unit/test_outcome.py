@@ -69,7 +69,7 @@ def test_in_the_result_of_a_list_each_error_begins_with_the_name_once(error: Cor
 
 
 @pytest.mark.parametrize(
-    ("changed", "kind", "says"), [(True, PartlyDone, "What was sent stands; raise"), (False, TenantError, "Nothing was sent; raise")]
+    ("changed", "kind", "says"), [(True, PartlyDone, "Changes already made are kept; raise"), (False, TenantError, "Nothing was sent; raise")]
 )
 def test_a_status_that_is_not_reached_in_time(changed: bool, kind: type[CortexError], says: str) -> None:
     view: Any = SimpleNamespace(api=NEVER_INTERRUPTED)
@@ -118,7 +118,7 @@ def test_a_warning_ends_the_wait_and_is_passed_on() -> None:
 
 @pytest.mark.parametrize("word", ["ERROR", "DISABLED", "TRANSPORTER_CONNECTION_DISABLED", "DESTROYING"])
 @pytest.mark.parametrize(
-    ("changed", "kind", "says"), [(True, PartlyDone, "What was sent stands"), (False, TenantError, "Nothing was sent")]
+    ("changed", "kind", "says"), [(True, PartlyDone, "Changes already made are kept"), (False, TenantError, "Nothing was sent")]
 )
 def test_a_bad_word_ends_the_wait_at_once_and_says_why(word: str, changed: bool, kind: type[CortexError], says: str) -> None:
     with pytest.raises(CortexError) as ended:
@@ -135,7 +135,7 @@ def test_a_bad_word_ends_the_wait_at_once_and_says_why(word: str, changed: bool,
 def test_with_any_other_word_it_goes_on(word: str | None) -> None:
     outcome, looked = waited({"status": word}, {"status": word}, {"status": "CONNECTED"})
     assert (looked, outcome.warnings, outcome.data_source) == (2, [], {"status": "CONNECTED"})
-    late = f"has status {word or 'NOT SHOWN'} after 0 s, not COMPLETED or CONNECTED{WHY}. What was sent stands"
+    late = f"has status {word or 'NOT SHOWN'} after 0 s, not COMPLETED or CONNECTED{WHY}. Changes already made are kept"
     with pytest.raises(PartlyDone, match=re.escape(late)):
         waited({"status": word, "status_details": DETAILS}, wait_timeout=0.0)
 

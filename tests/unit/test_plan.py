@@ -73,10 +73,9 @@ def refused(item: dict[str, Any], current: dict[str, Any]) -> str:
     [
         (wanted(type="GITLAB_SELF_MANAGD"), "its type GITLAB_SELF_MANAGD is not known. Did you mean GITLAB_SELF_MANAGED?"),
         (wanted(type="GITLAB_SELF_MANAGD", state="absent"), "Did you mean GITLAB_SELF_MANAGED?"),
-        (wanted(name="core "), "name begins or ends with a blank"),
+        (wanted(name="core "), "name begins or ends with white space"),
         (wanted(domain={"hostname": "https://bb.example.com:7990/scm/"}),
-         "Give the host alone, bb.example.com:7990, and its scheme as domain.protocol. If the product is only found below a path, "
-         "add that: bb.example.com:7990/scm."),
+         "Give the host alone, bb.example.com:7990, and its scheme as domain.protocol. If the product is served under a path, add the path: bb.example.com:7990/scm."),
         (wanted(domain={"hostname": "https://bb.example.com"}), "Give the host alone, bb.example.com, and its scheme as domain.protocol."),
     ],
 )  # fmt: skip
@@ -285,7 +284,7 @@ def test_a_refused_deselection_names_the_first_ten() -> None:
     [("CURRENT_STATE_AND_FUTURE", "CURRENT_STATE"), ("CURRENT_STATE_AND_FUTURE", MANUAL), ("CURRENT_STATE", MANUAL)],
 )
 def test_a_narrower_selection_is_refused_and_a_wider_one_is_not(before: str, after: str) -> None:
-    assert "narrows" in refused(wanted(selection_type=after), held(selectionType=before))
+    assert "would cover fewer repositories" in refused(wanted(selection_type=after), held(selectionType=before))
     assert update(wanted(selection_type=after, max_deselect=-1), held(selectionType=before)).put["selectionType"] == after
     assert update(wanted(selection_type=before), held(selectionType=after)).put["selectionType"] == before
 
@@ -489,7 +488,7 @@ def test_a_name_beside_an_id_is_a_label_and_renames_nothing_but_a_collector() ->
 def test_a_fixed_field_that_differs_is_refused_with_what_deletion_would_destroy(option: str, value: Any) -> None:
     current = held(transporter={"brokerDeviceId": "b1", "connectionName": "c1"})
     told = refused(wanted(**{option: value}), current)
-    assert "cannot be changed" in told
+    assert "the API cannot change it to" in told
     assert "findings" in told
 
 
@@ -547,10 +546,10 @@ def test_reading_back_what_was_written_is_no_surprise() -> None:
     ("shown", "said"),
     [
         ({"state": ["a/1"]}, "repositories is not as sent"),
-        ({"selectionType": "CURRENT_STATE"}, "selection_type changed although it was not to"),
-        ({"externalProjects": [API_P1]}, "external_projects changed although it was not to"),
-        ({"uniqueProperties": {"name": "core"}}, "unique_properties changed although it was not to"),
-        ({"domain": {"hostname": "other"}}, "domain changed although it was not to"),
+        ({"selectionType": "CURRENT_STATE"}, "selection_type changed unexpectedly"),
+        ({"externalProjects": [API_P1]}, "external_projects changed unexpectedly"),
+        ({"uniqueProperties": {"name": "core"}}, "unique_properties changed unexpectedly"),
+        ({"domain": {"hostname": "other"}}, "domain changed unexpectedly"),
     ],
 )
 def test_a_write_that_did_something_else_is_told(shown: dict[str, Any], said: str) -> None:
@@ -573,7 +572,7 @@ def test_a_hidden_setting_that_a_write_cleared_is_told() -> None:
     [
         ({"type": "gitlab"}, "Did you mean GITLAB?"),
         ({"type": "GitHub-Enterprise"}, "Did you mean GITHUB_ENTERPRISE?"),
-        ({"type": ""}, "type or id is needed"),
+        ({"type": ""}, "give type or id"),
         ({"type": "  "}, "type"),
         ({"name": ""}, "name is empty"),
         ({"name": None, "state": "absent"}, "type alone"),
@@ -581,7 +580,7 @@ def test_a_hidden_setting_that_a_write_cleared_is_told() -> None:
         ({"selection_type": "CURRENT_STATE", "repositories": ["a"]}, "repositories needs selection_type"),
         ({"repositories": ["a/b", ""]}, "repositories[1] is empty"),
         ({"max_deselect": -2}, "max_deselect"),
-        ({"unique_properties": {"name": "other"}}, "give one"),
+        ({"unique_properties": {"name": "other"}}, "give only one"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_one_line(options: dict[str, Any], why: str) -> None:

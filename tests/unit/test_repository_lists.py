@@ -29,7 +29,7 @@ def test_two_projects_of_azure_devops_with_repositories_of_one_name() -> None:
 def test_what_nothing_tells_apart_is_refused() -> None:
     with pytest.raises(InputError) as refused:
         names_of([SHOP, {"name": "web"}, BANK], "candidates")
-    assert str(refused.value).startswith("candidates[2] and [0] are both called api, with nothing that tells them apart")
+    assert str(refused.value).startswith("candidates[2] and [0] are both named api, and nothing distinguishes them")
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_a_run_that_failed_in_part_says_what_was_done_what_is_left_and_why() -> 
         "Applied: 1 created, 1 updated, 1 deleted, 1 unchanged, 1 failed, 1 pending, 1 undetermined",
     ]
     assert end["failed"] == (
-        "2 of 7 data sources could not be brought to their state, for the reasons above: "
+        "2 of 7 data sources could not be brought to the desired state, for the reasons above: "
         'vcs_github[2]: SNYK "s3", vcs_github[3]: SNYK "s4".'
     )
 

@@ -125,7 +125,7 @@ def test_an_answer_that_names_an_error_is_no_acceptance(client_of: ClientOf, sta
     with ScriptedServer(Say(status, json.dumps(body))) as server, pytest.raises(ApiError) as refused:
         upload(Api(client_of(server.url)))
     assert (refused.value.status, refused.value.ambiguous, len(server.requests)) == (status, True, 1)
-    assert f"HTTP {status} but the answer names an error: " in str(refused.value)
+    assert f"HTTP {status} but the response contains an error: " in str(refused.value)
 
 
 @pytest.mark.parametrize("body", [PAGE, "  \n" + PAGE, "OK", '{"status": "INGES'])
@@ -148,7 +148,7 @@ def test_everything_else_is_an_acceptance(client_of: ClientOf, body: Any) -> Non
 def test_the_tenants_words_of_an_error_hold_no_secret(client_of: ClientOf) -> None:
     with ScriptedServer(Say(200, {"error": "the-tenant-key is unknown"})) as server, pytest.raises(ApiError) as refused:
         upload(Api(client_of(server.url)))
-    assert "names an error: (the answer repeats a secret, so it is not shown)" in str(refused.value)
+    assert "contains an error: (the response repeats a secret, so it is not shown)" in str(refused.value)
 
 
 DISABLED = "refuses uploads to a disabled collector: enable it in the console."

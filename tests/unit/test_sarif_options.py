@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import environment
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.command import parser
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.command import USAGE, main, parser
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.options import (
     OPTIONS,
     Option,
@@ -136,3 +136,21 @@ def test_every_variable_of_the_role_is_in_its_argument_spec() -> None:
         assert about["type"] == TABLE[name].type, variable
         assert about.get("choices", []) == list(TABLE[name].choices), variable
         assert name == "path" or "default" not in about, "the default is the module's"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["upload", "r.sarif", "--tokn=typed-secret"], "upload: there is no option --tokn. Nothing was sent."),
+        (["upload", "r.sarif", "--colector-id", "typed-secret"], "there is no option --colector-id. Did you mean --collector-id? Nothing"),
+        (["check", "r.sarif", "--branch", "typed-secret"], "check: there is no option --branch. Nothing was sent."),
+        (["check", "r.sarif", "--json", "typed-secret"], "check: give all reports in front of the options. Nothing was sent."),
+    ],
+)
+def test_the_command_names_an_unknown_option_and_not_its_value(given: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(given)
+    assert ended.value.code == USAGE
+    said = capsys.readouterr().err
+    assert told in said
+    assert "typed-secret" not in said

@@ -95,8 +95,8 @@ def test_target(params: dict[str, Any], target: Target) -> None:
         ({"collector_name": "a", **TOKEN}, "collector_name cannot be looked up with a collector's own token"),
         ({"upload_url": "api-t.example/x"}, "must be the full URL"),
         ({"upload_url": "http://api-t.example/x"}, "plain http"),
-        ({"upload_url": "https://user:the-token@api-t.example/x"}, "must not hold a user name or password"),
-        ({"upload_url": URL + "?repository_id=x"}, "must not hold a query"),
+        ({"upload_url": "https://user:the-token@api-t.example/x"}, "must not contain a user name or password"),
+        ({"upload_url": URL + "?repository_id=x"}, "must not contain a query"),
         ({"upload_url": URL, "credentials_file": "/gone.json"}, "credentials_file /gone.json cannot be read"),
     ],
 )

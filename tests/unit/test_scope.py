@@ -102,7 +102,7 @@ def test_merge_adds_what_is_included_removes_nothing_and_says_what_it_leaves() -
     plan = update(wanting({"include": "a/*"}, candidates=["a/1", "a/2", "b/1"]), holding("b/1", "a/1"))
     assert plan.put["state"] == ["b/1", "a/1", "a/2"]
     (warning,) = plan.warnings
-    assert "1 of 2 selected repositories are not included by the scope_rules and stay" in warning
+    assert "1 of 2 selected repositories are not included by the scope_rules but stay selected" in warning
 
 
 def test_exact_makes_the_selection_what_is_included_under_the_guards() -> None:
@@ -123,7 +123,7 @@ def test_a_selection_of_all_is_not_narrowed_without_leave() -> None:
     """After a person's consent a tenant may select everything; rules are then a narrowing like any list."""
     everything = {**holding("a/1", "b/1", "b/2"), "selectionType": "CURRENT_STATE"}
     item = wanting({"include": "a/*"}, candidates=["a/1", "b/1"], mode="exact", selection_type=MANUAL)
-    with pytest.raises(InputError, match=r"narrows what is covered.*set max_deselect in this item to -1"):
+    with pytest.raises(InputError, match=r"would cover fewer repositories.*set max_deselect in this item to -1"):
         update(item, everything)
     assert update({**item, "max_deselect": -1}, everything).put == {"selectionType": MANUAL, "state": ["a/1"]}
     with pytest.raises(InputError, match="scope_rules needs selection_type MANUAL_SELECTION; it is CURRENT_STATE"):
@@ -146,7 +146,7 @@ def test_the_plan_shows_what_each_rule_matched_and_its_digest_only_what_changes(
         "scope_rules[0] include a/*: matches 1, such as a/1",
         'scope_rules[1] exclude "a/``` \\n## forged": matches 0',
         "scope: 1 included of 1 candidates and 1 selected; 1 selected not included; "
-        "1 selected that are no candidates, 1 of them not included",
+        "1 selected that are not candidates, 1 of them not included",
     ]
     assert digest_of("t", [plans[0][0]]) == digest_of("t", [plans[1][0]])
     page = plan_as_markdown("t", "d", plans[:1]).splitlines()
@@ -251,14 +251,14 @@ def test_a_file_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("comments.txt", b"# none\n\n", "names no repository"),
         ("header.csv", b"repository,owner\n", "names no repository"),
         ("empty.json", b"[]", "names no repository"),
-        ("broken.json", b'["a/b"', "is no valid JSON"),
-        ("deep.json", b"[" * 100_000, "is no valid JSON"),
-        ("broken.yml", b"- [a", "is no valid YML"),
-        ("open.csv", b'"a/b', "is no valid CSV"),
-        ("object.json", b'{"a": "b"}', "must hold a list"),
-        ("text.yml", b"a/b", "must hold a list"),
-        ("number.json", b'["a/b", 7]', "[1] is no repository"),
-        ("entry.json", b'[{"slug": "a/b"}]', "[0] is no repository: a text is needed, or an entry with one of repository,"),
+        ("broken.json", b'["a/b"', "is not valid JSON"),
+        ("deep.json", b"[" * 100_000, "is not valid JSON"),
+        ("broken.yml", b"- [a", "is not valid YML"),
+        ("open.csv", b'"a/b', "is not valid CSV"),
+        ("object.json", b'{"a": "b"}', "must contain a list"),
+        ("text.yml", b"a/b", "must contain a list"),
+        ("number.json", b'["a/b", 7]', "[1] is not a repository"),
+        ("entry.json", b'[{"slug": "a/b"}]', "[0] is not a repository: give a string, or an entry with one of repository,"),
         ("latin.txt", "h\u00f4te/d\u00e9p\u00f4t".encode("latin-1"), "is not UTF-8"),
         (".", b"", "cannot be read"),
         ("missing/r.txt", None, "cannot be read: No such file or directory (looked for "),
@@ -283,14 +283,14 @@ def test_a_file_that_cannot_be_meant_is_named(tmp_path: Path, name: str, content
         ({"scope_rules": [{"include": "a"}]}, "scope_rules needs scope_candidates"),
         ({"scope_rules": [{"include": "a"}], "scope_candidates": []}, "scope_rules needs scope_candidates"),
         ({"scope_rules": [{"include": "a"}], "scope_candidates": 7}, "scope_rules needs scope_candidates"),
-        ({"scope_rules": [{"include": "a"}], "scope_candidates": ["a", 7]}, "scope_candidates[1] is no repository"),
-        ({"scope_candidates": ["a"]}, "no meaning without scope_rules"),
+        ({"scope_rules": [{"include": "a"}], "scope_candidates": ["a", 7]}, "scope_candidates[1] is not a repository"),
+        ({"scope_candidates": ["a"]}, "only works with scope_rules"),
         ({"scope_rules": [], "scope_candidates": ["a"]}, "scope_rules is empty"),
         ({"scope_rules": [{"include": "a", "exclude": "b"}], "scope_candidates": ["a"]}, "scope_rules[0] must have one of"),
         ({"scope_rules": [{"include": "a"}, {}], "scope_candidates": ["a"]}, "scope_rules[1] must have one of"),
         ({"scope_rules": [{"include": " "}], "scope_candidates": ["a"]}, "scope_rules[0] must have one of"),
-        ({"scope_rules": [{"include": "a"}], "scope_candidates": ["a"], "repositories": ["a"]}, "give one"),
-        ({"scope_rules": [{"include": "a"}], "scope_candidates": ["a"], "repositories_mode": "remove"}, "remove cannot go with"),
+        ({"scope_rules": [{"include": "a"}], "scope_candidates": ["a"], "repositories": ["a"]}, "give only one"),
+        ({"scope_rules": [{"include": "a"}], "scope_candidates": ["a"], "repositories_mode": "remove"}, "remove cannot be combined with"),
         ({"scope_rules": [{"include": "a"}], "scope_candidates": ["a"], "selection_type": "CURRENT_STATE"}, "scope_rules needs"),
     ],
 )
@@ -304,7 +304,7 @@ def test_where_the_product_ignores_case_so_do_candidates_and_rules() -> None:
     rules = [{"include": "platform/*"}, {"exclude": "*/LEGACY"}]
     candidates = ["Platform/API", "https://github.com/platform/web/tree/main", "platform/legacy", "PLATFORM/web"]
     scope = scope_of(rules, candidates, ["platform/Api"], "GITHUB")
-    assert scope.included == ["platform/Api", "platform/web"], "the tenant's spelling stays"
+    assert scope.included == ["platform/Api", "platform/web"], "the tenant's spelling is kept"
     assert (scope.candidates, scope.unlisted) == (3, 0)
     exact = scope_of(rules, candidates, ["platform/Api"], "AWS_CODE_COMMIT")
     assert exact.included == ["platform/Api", "platform/web", "platform/legacy"]

@@ -161,7 +161,7 @@ def test_a_password_that_is_not_taken_is_one_warning(tmp_path: Path, server: Sto
     one = node(tmp_path, server)
     sent(one)
     (warning,) = one.warnings
-    assert "(it does not take the user or the password)" in warning
+    assert "(it refused the user or the password)" in warning
     assert wrong not in warning
 
 
@@ -203,10 +203,10 @@ def test_a_url_of_a_server(url: str, found: Server) -> None:
         ("https://:secret@cache", "does not begin with redis:// or rediss://"),
         ("redis://", "names no host"),
         ("redis://:secret@ca che", "names no host"),
-        ("redis://:secret@cache:port", "is no URL"),
-        ("redis://:secret@cache:6379/zero", "is no URL"),
-        ("redis://:secret#more@cache:6379", "is no URL"),
-        ("redis://:secret@cache/1#2", "no number of a database"),
+        ("redis://:secret@cache:port", "is not a URL"),
+        ("redis://:secret@cache:6379/zero", "is not a URL"),
+        ("redis://:secret#more@cache:6379", "is not a URL"),
+        ("redis://:secret@cache/1#2", "not end with the number of a database"),
         ("rediss://cache?password=secret", "has a query"),
         ("redis://cache?ssl_ca_certs=/a/b.pem", "without TLS"),
     ],
@@ -240,7 +240,7 @@ def test_a_server_that_does_not_answer_is_not_waited_for_long(tmp_path: Path, mo
         began = time.monotonic()
         sent(one)
         assert time.monotonic() - began < 3
-    assert "(no answer within 0.2 s)" in one.warnings[0]
+    assert "(no response within 0.2 s)" in one.warnings[0]
 
 
 def answering(answer: bytes, drip: float = 0.0) -> socket.socket:
@@ -306,4 +306,4 @@ def test_a_server_that_drips_holds_nobody_up(tmp_path: Path, monkeypatch: pytest
         began = time.monotonic()
         sent(throttle)
     assert time.monotonic() - began < 10
-    assert "no answer within" in throttle.warnings[0]
+    assert "no response within" in throttle.warnings[0]

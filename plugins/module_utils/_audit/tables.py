@@ -56,7 +56,8 @@ def _rows(report: Row) -> t.Iterator[Row]:
             yield {**about, **row}
     for source in report["data_sources"]:
         state = {True: "expected", False: "unexpected", None: "present"}[source["expected"]]
-        told = f"status {source['status']}, drift {source['drift']}"
+        told = f"status {source['status'] or 'not shown'}"
+        told += f", drift {source['drift']}" if source["drift"] else ""
         why = "" if source["health"] == "healthy" else reasons(source["status_details"])
         yield {**source, "record": "data_source", "state": state, "detail": f"{told}; {why}" if why else told}
     for each in (report["repositories"] or {}).get("items", []):

@@ -21,10 +21,9 @@ from .write import Writes
 
 
 class Writer:
-    """Carries out plans against one tenant. May be used by several threads, one instance at a time in each.
+    """Carries out plans against one tenant. Thread-safe, as long as each thread works on one instance.
 
-    approved: somebody approved the plans as they are, so that nothing else is done, though the tenant changes
-        meanwhile.
+    approved: the plans were approved, so nothing else is done even if the tenant changes in the meantime.
     """
 
     def __init__(self, view: View, memory: Memory, *, approved: bool = False) -> None:
@@ -33,9 +32,9 @@ class Writer:
         self._creator = Creator(self.writes, approved=approved)
 
     def apply(self, outcome: Outcome) -> None:
-        """Do what the outcome's plan says and record what came of it.
+        """Carry out the outcome's plan and record the result.
 
-        Raises CortexError; outcome.changed then tells whether something was done.
+        Raises CortexError; outcome.changed then tells whether anything was changed.
         """
         steps = {
             "create": self._create,
@@ -59,7 +58,8 @@ class Writer:
             current = self.view.fetch(instance_id, label(item))
             if current is None:
                 raise _overtaken("deleted", item, instance_id)
-            # Planned anew from the read right before the write: what others changed since must not be undone.
+            # Planned again from a read right before the write, so that changes by others in between are not
+            # undone.
             plan = plan_update(item, outcome.match.judged(current), self.view.creatable)
             if plan.action == "recreate" or (
                 self.approved and requests_of([plan]) != requests_of([outcome.plan])
@@ -89,8 +89,8 @@ class Writer:
             except CortexError as exc:
                 if "create" in outcome.actions:
                     raise
-                old = "take its old id out, " if "id" in outcome.item else ""
-                how = f"Add to the item what of that scope it lacks, {old}and run again."
+                old = "remove its old id, " if "id" in outcome.item else ""
+                how = f"Add to the item the parts of that scope that it lacks, {old}and run again."
                 done = f" was deleted, but not created again; its scope is in {outcome.former_scope}"
                 raise PartlyDone(done, exc, how, subject=label(plan.before or item)) from None
 
@@ -107,7 +107,7 @@ class Writer:
 
 
 def _overtaken(what: str, item: Item, instance_id: str) -> TenantError:
-    """what: what somebody else did to the instance, deleted or changed."""
+    """what: "deleted" or "changed", by somebody else."""
     return TenantError(
         f" (id {instance_id}) was {what} by somebody else while this run was planning. Run again.",
         subject=label(item),
@@ -115,7 +115,7 @@ def _overtaken(what: str, item: Item, instance_id: str) -> TenantError:
 
 
 def narrows(plan: Plan) -> bool:
-    """Whether a plan takes something away that was covered before, so that a backup is written first."""
+    """Whether a plan removes something that was covered before, so that a backup is written first."""
     if plan.action != "update":
         return plan.action in ("delete", "recreate")
     before, after = plan.before or {}, plan.after or {}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can be seen to be wrong before the tenant is asked.
+"""Checks that need no request.
 
 Private to the collection, floor 3.
 """
@@ -19,9 +19,9 @@ from .types import TYPES, is_word
 
 
 def check_item(item: Item) -> list[str]:
-    """Refuse what cannot be meant, before any request. Returns warnings; changes nothing; raises InputError."""
+    """Refuse invalid items before any request. Returns warnings; changes nothing. Raises InputError."""
     if not item.get("id") and not item.get("type"):
-        raise InputError("type or id is needed to tell which data source is meant.")
+        raise InputError("give type or id to identify the data source.")
     warnings = _check_type(item.get("type", ""))
     if item["state"] == "absent" and not any(
         get(item, o) for o in ("id", "identifier", "name", "domain.hostname")
@@ -32,12 +32,14 @@ def check_item(item: Item) -> list[str]:
         )
     selection = item.get("selection_type")
     if selection and selection not in SELECTION_TYPES:
-        warnings.append(f"selection_type {selection} is none of {', '.join(SELECTION_TYPES)}: sent as it is.")
+        warnings.append(
+            f"selection_type {selection} is not one of {', '.join(SELECTION_TYPES)}: sent as it is."
+        )
     for name in ("repositories", "scope_rules"):
         if name in item and selection not in (None, MANUAL):
             raise InputError(
-                f"{name} needs selection_type {MANUAL}, but selection_type is {selection}: some and all "
-                f"cannot both be meant."
+                f"{name} needs selection_type {MANUAL}, but selection_type is {selection}. Change "
+                f"selection_type, or leave {name} out."
             )
     _check_scope(item)
     for name in ("name", "type", "id", "identifier"):
@@ -51,37 +53,39 @@ def check_item(item: Item) -> list[str]:
         and item["unique_properties"]["name"] != item["name"]
     ):
         raise InputError(
-            "name and unique_properties.name differ, but both mean uniqueProperties.name: give one."
+            "name and unique_properties.name differ, but both set uniqueProperties.name: give only one."
         )
     for index, repository in enumerate(item.get("repositories", [])):
         if not repository.strip():
             raise InputError(
                 f"repositories[{index}] is empty: an identifier is needed, as the platform shows it (for "
-                f"GitLab group/project)."
+                "GitLab group/project)."
             )
     _check_mappings(item)
     if deeper(item.get("unique_properties"), DEEPEST):
         raise InputError(
-            f"unique_properties is nested more than {DEEPEST} deep, which no tenant shows again: make it "
-            f"flatter."
+            f"unique_properties is nested more than {DEEPEST} deep, deeper than any tenant reports: make it "
+            "flatter."
         )
     if item["max_deselect"] < -1:
-        raise InputError("max_deselect must be -1 (no limit) or a number from 0.")
+        raise InputError("max_deselect must be -1 (no limit), 0 or more.")
     return warnings
 
 
 def _check_type(kind: str) -> list[str]:
-    """Returns warnings. kind: empty where the item has an id instead."""
+    """Returns warnings.
+
+    kind: empty where the item has an id instead.
+    """
     if not kind or kind in TYPES:
         return []
     if not is_word(kind):
         close = [name for name in TYPES if name == kind.upper().replace("-", "_").replace(" ", "_")]
         hint = f" Did you mean {close[0]}?" if close else ""
-        raise InputError(f"type {kind!r} is no integration type.{hint} Known: {', '.join(TYPES)}.")
+        raise InputError(f"type {kind!r} is not an integration type.{hint} Known: {', '.join(TYPES)}.")
     return [
         f"type {kind} is not one of the {len(TYPES)} types the vendor's guide names: sent as it "
-        f"is.{did_you_mean(kind, TYPES)} "
-        f"Known: {', '.join(TYPES)}."
+        f"is.{did_you_mean(kind, TYPES)} Known: {', '.join(TYPES)}."
     ]
 
 
@@ -95,21 +99,21 @@ def _check_mappings(item: Item) -> None:
             continue
         if not project:
             raise InputError(
-                f"external_projects[{index}] names no project: give external_id, and external_project_id "
-                f"where there is one."
+                f"external_projects[{index}] does not name a project: give external_id, and "
+                "external_project_id where there is one."
             )
         key = (project, mapping.get("external_branch_name"))
         if key in mapped:
             raise InputError(
                 f"external_projects[{index}] maps project {project} a second time: a project (and branch) "
-                f"has one mapping."
+                "has one mapping."
             )
         mapped.add(key)
 
 
 def check_missing(item: Item) -> None:
-    """Refuse, for a data source that is not there, what nobody can mean; one that is there shows its own
-    words. Raises InputError.
+    """Refuse values that are only valid for an existing data source, such as a name with white space around
+    it. Raises InputError.
     """
     kind = item.get("type", "")
     meant = did_you_mean(kind, [name for name in TYPES if not kind.startswith(f"{name}_")], 0.85)
@@ -119,12 +123,12 @@ def check_missing(item: Item) -> None:
         return
     for option in ("name", "identifier"):
         if item.get(option, "") != item.get(option, "").strip():
-            raise InputError(f": {option} begins or ends with a blank: take it out.", subject=label(item))
+            raise InputError(f": {option} begins or ends with white space: remove it.", subject=label(item))
     host = get(item, "domain.hostname") or ""
     if "://" in host or host.endswith("/"):
         bare = host_key(host).partition("/")[0]
         below = (
-            f" If the product is only found below a path, add that: {host_key(host)}."
+            f" If the product is served under a path, add the path: {host_key(host)}."
             if host_key(host) != bare
             else ""
         )
@@ -136,14 +140,14 @@ def _check_scope(item: Item) -> None:
     rules, candidates = item.get("scope_rules"), item.get("scope_candidates")
     if rules is None:
         if candidates is not None:
-            raise InputError("scope_candidates has no meaning without scope_rules: give both or none.")
+            raise InputError("scope_candidates only works with scope_rules: give both or neither.")
         return
     if "repositories" in item:
-        raise InputError("repositories and scope_rules both say what is selected: give one.")
+        raise InputError("repositories and scope_rules both define what is selected: give only one.")
     if item["repositories_mode"] == "remove":
         raise InputError(
-            "repositories_mode remove cannot go with scope_rules: exact takes out what the rules do not "
-            "include."
+            "repositories_mode remove cannot be combined with scope_rules: exact deselects what the rules do "
+            "not include."
         )
     if not rules:
         raise InputError(
@@ -153,25 +157,23 @@ def _check_scope(item: Item) -> None:
         if len(rule) != 1 or not all(pattern.strip() for pattern in rule.values()):
             raise InputError(
                 f"scope_rules[{index}] must have one of include and exclude, with a pattern such as "
-                f"platform/*."
+                "platform/*."
             )
     if not isinstance(candidates, (list, str)) or not candidates:
         raise InputError(
-            "scope_rules needs scope_candidates: the repositories that there are, as a list or as the path "
-            "of a file on the host of the "
-            "module, since the tenant's own list of repositories is not whole."
+            "scope_rules needs scope_candidates: all existing repositories, as a list or as the path of a "
+            "file on the host of the module, since the tenant's own list of repositories may be incomplete."
         )
     for index, candidate in enumerate(candidates if isinstance(candidates, list) else []):
         if not isinstance(candidate, str) or not candidate.strip():
-            raise InputError(f"scope_candidates[{index}] is no repository: a text is needed.")
+            raise InputError(f"scope_candidates[{index}] is not a repository: give a string.")
 
 
 def empty_secrets(item: Item, options: tuple[str, ...] = ()) -> list[str]:
-    """The paths of what is sent at creation alone and was given empty: credentials, certificate, secrets
-    among the settings.
+    """The paths of empty values that are sent only at creation: credentials, certificate, secrets among the
+    settings.
 
-    options: those that creation takes. Credentials that were given and hold no secret at all lack the secrets
-        among them.
+    options: those that the creation accepts. Credentials without any secret count as lacking those secrets.
     """
     sent = [f for f in FIELDS if f.write_only or f.option == "self_signed_certificate"]
     empty = [

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A collector's one-time token: found in the reply, kept in a file, found again there.
+"""A collector's one-time token: found in the response, kept in a file, found again there.
 
 Private to the collection, floor 3.
 """
@@ -24,11 +24,11 @@ from .fields import FIELDS
 
 
 def _published(option: str) -> str:
-    """The API's name of an option, which the reply has too."""
+    """The API's name of an option, which is also its name in the response."""
     return next(field.api.rpartition(".")[2] for field in FIELDS if field.option == option)
 
 
-# The published names first, then those that were seen elsewhere (docs/api.md: create.collector,
+# The published names first, then others that were seen (docs/api.md: create.collector,
 # create.older).
 _TOKEN_ID = (
     _published("credentials.webhook_auth_key_id"),
@@ -51,12 +51,12 @@ _TOKEN = (
 _URL = ("apiUrl", "api_url", "uploadUrl", "url")
 _ROOM = 4096
 DRAFT = ".credentials-"
-# A draft without a token that is so old (seconds), and that no run holds, was left by one that was killed.
+# Seconds after which a draft without a token that no run holds counts as left by a killed run.
 LEFT_BEHIND = 3600.0
 
 
 def find_credentials(reply: t.Any) -> dict[str, str] | None:
-    """api_url, token_id and token from a create reply, wherever they stand in it; None when there is no token
+    """api_url, token_id and token from the response to a create, at any place; None when there is no token
     with its id.
     """
     token, token_id = _find(reply, _TOKEN), _find(reply, _TOKEN_ID)
@@ -85,10 +85,10 @@ def _find_one(tree: t.Any, name: str) -> str | None:
 
 
 class CredentialsFile:
-    """A JSON file for one collector's token, readable by its owner alone. Made ready before the request:
-    nothing is lost after it.
+    """A JSON file for one collector's token, readable by its owner alone. Prepared before the request, so
+    that no token is lost.
 
-    tenant: host of the tenant that the collector is made in, for messages.
+    tenant: host of the collector's tenant, for messages.
     """
 
     def __init__(self, path: str, tenant: str = "") -> None:
@@ -105,8 +105,8 @@ class CredentialsFile:
         return InputError(f"{lost}, so it is not created.")
 
     def prove(self) -> None:
-        """Raise InputError when it cannot be written, also since it is there: nobody can get another
-        collector's token a second time.
+        """Raise InputError when the file cannot be written, or already exists: another collector's token
+        could never be read again.
         """
         self._refuse_existing()
         try:
@@ -119,16 +119,19 @@ class CredentialsFile:
             return
         try:
             kept = load_credentials(self.path)
-            holds = f"holds the token of data source {kept['id']}{_elsewhere(kept, self._tenant)}, which is not the one to be created"
+            holds = (
+                f"holds the token of data source {kept['id']}{_elsewhere(kept, self._tenant)}, which is not "
+                "the one to be created"
+            )
         except InputError:
-            holds = "exists and is no credentials file"
+            holds = "exists and is not a credentials file"
         raise InputError(
             f"credentials_file {self.path} {holds}: move it away or name another file; until then it is not "
-            f"created."
+            "created."
         )
 
     def prepare(self) -> None:
-        """Prove that it can be written, and hold the room on the disk. Raises InputError."""
+        """Check that the file can be written, and reserve space on the disk. Raises InputError."""
         self._refuse_existing()
         try:
             make_folders(os.path.dirname(self.path))
@@ -141,11 +144,11 @@ class CredentialsFile:
             raise self._unwritable(exc) from None
 
     def commit(self, content: dict[str, t.Any]) -> None:
-        """Put the content into the prepared file and give it its name."""
+        """Write the content into the prepared file and give it its final name."""
         if self._draft is None:
             raise RuntimeError("prepare() comes first")
         self._draft.write(json.dumps(content, indent=2) + "\n")
-        # Where another run has made the file meanwhile it stays: its token exists nowhere else.
+        # A file that another run created in the meantime is kept: its token exists nowhere else.
         self._draft.publish(new=True)
 
     def discard(self) -> None:
@@ -158,13 +161,13 @@ class CredentialsFile:
 
 
 def real_path(path: str) -> str:
-    """One path for all spellings of it, links followed."""
+    """One path for all its spellings, with links resolved."""
     return os.path.realpath(os.path.expanduser(path))
 
 
 def _elsewhere(kept: dict[str, str], tenant: str) -> str:
-    """Says that a token is of another tenant, as its upload URL tells; empty when it is of this one, or
-    nobody knows.
+    """Says that a token belongs to another tenant, according to its upload URL; empty when it belongs to this
+    one, or when unknown.
     """
     host = urlsplit(kept.get("api_url", "")).netloc
     return f" of another tenant, {host}" if host and tenant and _bare(host) != _bare(tenant) else ""
@@ -175,15 +178,15 @@ def _bare(host: str) -> str:
 
 
 def missing_token(path: str, instance_id: str, tenant: str = "") -> str:
-    """What of a collector's token is not where its item says, as the end of a sentence; empty when it is
-    there.
+    """What is wrong with the file that should contain a collector's token, as the end of a sentence; empty
+    when the token is there.
     """
     if not os.path.lexists(os.path.expanduser(path)):
         return "does not exist"
     try:
         kept = load_credentials(path)
     except InputError:
-        # Whoever put something else there may read it in a way of their own.
+        # The token may have been stored there in another form.
         return ""
     return (
         ""
@@ -193,8 +196,8 @@ def missing_token(path: str, instance_id: str, tenant: str = "") -> str:
 
 
 def left_draft(path: str, instance_id: str) -> tuple[str, str] | None:
-    """The draft with this collector's token that a run left which was killed before it gave it its name, and
-    what is in it.
+    """The path and content of a draft with this collector's token, left by a run that was killed before it
+    renamed the draft.
     """
     for draft, content in _left(os.path.dirname(os.path.abspath(os.path.expanduser(path)))):
         with contextlib.suppress(ValueError):
@@ -205,7 +208,7 @@ def left_draft(path: str, instance_id: str) -> tuple[str, str] | None:
 
 
 def publish_draft(draft: str, content: str, path: str) -> bool:
-    """Make a draft the file, unless there is such a file by now. Returns whether it was done."""
+    """Rename a draft to its file, unless the file exists by now. Returns whether it was renamed."""
     try:
         write_private(os.path.abspath(os.path.expanduser(path)), content, new=True)
     except OSError:
@@ -216,7 +219,7 @@ def publish_draft(draft: str, content: str, path: str) -> bool:
 
 
 def _left(directory: str) -> t.Iterator[tuple[str, str]]:
-    """The drafts in a folder that no run holds, and what is in them."""
+    """Path and content of the drafts in a folder that no run holds."""
     try:
         names = sorted(name for name in os.listdir(directory) if name.startswith(DRAFT))
     except OSError:
@@ -235,7 +238,7 @@ def _left(directory: str) -> t.Iterator[tuple[str, str]]:
 
 
 def _remove_left_behind(directory: str) -> None:
-    """What a killed run left that holds nothing."""
+    """Remove empty drafts that a killed run left."""
     for draft, content in _left(directory):
         with contextlib.suppress(OSError):
             if not content.strip() and time.time() - os.lstat(draft).st_mtime > LEFT_BEHIND:
@@ -243,8 +246,8 @@ def _remove_left_behind(directory: str) -> None:
 
 
 def _hold(draft: str) -> int | None:
-    """The draft, open and locked, so that no other run takes it for left behind; None when another run holds
-    it, or it cannot be told.
+    """The draft, open and locked, so that no other run treats it as abandoned; None when another run holds
+    it, or when that is unknown.
     """
     try:
         handle = open_private(draft, os.O_RDONLY)
@@ -257,15 +260,18 @@ def _hold(draft: str) -> int | None:
 
 
 def credentials_content(reply: Raw, credentials: dict[str, str] | None, name: str | None) -> dict[str, t.Any]:
-    """What is kept.
+    """The content of the file.
 
-    credentials: as found in the reply. None: the whole reply, since what it may hold is shown nowhere else.
+    credentials: as found in the response; None: the whole response is kept, since the token is shown nowhere
+        else.
     """
     return {"id": str(reply["id"]), "name": name, **(credentials or {**reply, "api_url": _url(reply)})}
 
 
 def load_credentials(path: str) -> dict[str, str]:
-    """What a credentials file holds: id, name, api_url, token_id, token. Raises InputError when it is none."""
+    """The content of a credentials file: id, name, api_url, token_id, token. Raises InputError when it is not
+    one.
+    """
     try:
         with open(os.path.expanduser(path), encoding="utf-8") as file:
             content = parsed(file.read())
@@ -277,8 +283,7 @@ def load_credentials(path: str) -> dict[str, str]:
         isinstance(content.get(k), str) for k in ("id", "token_id", "token")
     ):
         raise InputError(
-            f"credentials_file {path} is no credentials file: it should be JSON with id, token_id and token, "
-            f"as written "
-            "when the collector was created."
+            f"credentials_file {path} is not a credentials file: it should be JSON with id, token_id and "
+            "token, as written when the collector was created."
         )
     return {k: v for k, v in content.items() if isinstance(v, str)}

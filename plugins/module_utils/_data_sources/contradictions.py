@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Items that contradict each other, so that each run would undo what the other one did. Pure.
+"""Items that contradict each other, so that each would undo the other. Pure.
 
 Private to the collection, floor 3.
 """
@@ -20,7 +20,7 @@ from .types import repository_key
 
 
 def refuse_one_file(outcomes: list[Outcome]) -> None:
-    """Two tokens in one file: the second would have no place, and the tenant shows it only once. Raises
+    """Refuse two tokens in one file: the second would be lost, since the tenant shows it only once. Raises
     InputError.
     """
     owners: dict[str, Outcome] = {}
@@ -32,13 +32,14 @@ def refuse_one_file(outcomes: list[Outcome]) -> None:
         if other is not outcome:
             raise InputError(
                 f"items {other.index} ({label(other.item)}) and {outcome.index} ({label(outcome.item)}) name "
-                f"one credentials_file, "
-                f"{real_path(path)}: each collector's token needs a file of its own. Nothing was changed."
+                f"the same credentials_file, {real_path(path)}: each collector's token needs a file of its "
+                "own. Nothing was changed."
             )
 
 
 def refuse_contradictions(outcomes: list[Outcome]) -> None:
-    """Two items that mean one instance, or claim one repository on one host. Raises InputError.
+    """Refuse two items that refer to the same instance, or claim the same repository on one host. Raises
+    InputError.
 
     outcomes: of the items whose instances were found.
     """
@@ -55,9 +56,8 @@ def refuse_contradictions(outcomes: list[Outcome]) -> None:
         )
         if other is not outcome:
             raise InputError(
-                f"items {other.index} ({label(other.item)}) and {outcome.index} ({label(item)}) mean the "
-                f"same data source: "
-                "merge them into one. Nothing was changed."
+                f"items {other.index} ({label(other.item)}) and {outcome.index} ({label(item)}) refer to the "
+                "same data source: merge them into one. Nothing was changed."
             )
         if current is None:
             new.append(outcome)
@@ -71,8 +71,7 @@ def refuse_contradictions(outcomes: list[Outcome]) -> None:
             if claimed is not outcome:
                 raise InputError(
                     f"items {claimed.index} ({label(claimed.item)}) and {outcome.index} ({label(item)}) both "
-                    f"claim repository "
-                    f"{repository}: it can belong to one only. Nothing was changed."
+                    f"claim repository {repository}: it can belong to only one. Nothing was changed."
                 )
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Creating an instance: the request, a lost answer, a collector's token, and its first scope.
+"""Creating an instance: the request, a lost response, a collector's token, and the first scope.
 
 Private to the collection, floor 3.
 """
@@ -32,31 +32,29 @@ from .view import View
 from .wait import wait_for_status
 from .write import Writes
 
-# How long (seconds) an instance may take to appear in the list after a create whose answer was lost.
+# Seconds that an instance may take to appear in the list after a create whose response was lost.
 LOOK_AGAIN_SECONDS = 15.0
-# How often a collector is created whose answer is lost each time.
+# How many times a collector is created when the response is lost each time.
 LOST_COLLECTORS = 3
 # The keys of uniqueProperties are published nowhere (docs/api.md: create.properties).
 _COLLECTOR_SETTINGS = (
     "If it refuses a key of uniqueProperties: a collector is created with name, detectionMethod and "
-    "fileType; give others with "
-    "unique_properties."
+    "fileType; give others with unique_properties."
 )
 
 
 class Creator:
-    """Creates instances of one tenant. May be used by several threads.
+    """Creates instances in one tenant. Thread-safe.
 
-    approved: somebody approved the plans as they are, so that nothing else is done, though the tenant changes
-        meanwhile.
+    approved: the plans were approved, so nothing else is done even if the tenant changes in the meantime.
     """
 
     def __init__(self, writes: Writes, *, approved: bool) -> None:
         self.writes, self.view, self.api, self.memory = writes, writes.view, writes.api, writes.memory
         self.approved = approved
         self._lock = threading.Lock()
-        # What this run knows of types: which the tenant has created, which it refused, and a lock for the
-        # first creation of each.
+        # What this run knows about types: created ones, refused ones, and a lock for the first creation of
+        # each.
         self._created: set[str] = set()
         self._uncreatable: dict[str, ApiError] = {}
         self._alone: dict[str, threading.Lock] = {}
@@ -64,10 +62,10 @@ class Creator:
     def create(self, outcome: Outcome, item: Item, plan: Plan) -> bool:
         """Create the instance, scope it, and wait for its status.
 
-        item: of a recreation the item with what is carried over.
-        Returns whether it was created. If not, it is there already, or cannot be created: the outcome has
-        another plan.
-        Raises CortexError; PartlyDone when it was created and the rest was not done.
+        item: for a recreation, the item with everything that is carried over.
+        Returns whether it was created. If not, it exists already or cannot be created, and the outcome has a
+        new plan.
+        Raises CortexError; PartlyDone when it was created but not completed.
         """
         path = item.get("credentials_file") if item["type"] == COLLECTOR else None
         keep = CredentialsFile(path, self.api.tenant) if path else None
@@ -104,8 +102,8 @@ class Creator:
         return True
 
     def _refuse_another_identifier(self, item: Item, made: Instance) -> None:
-        """What tells the new instance apart is not what the item says: the next run finds it by what is
-        remembered.
+        """Raise PartlyDone when the new instance has another identifier than the item gives: the next run
+        finds it by the memory of this one.
         """
         if expected_identifier(item) is None or made.identifier in (None, expected_identifier(item)):
             return
@@ -120,9 +118,7 @@ class Creator:
     # -- the request
 
     def _post(self, outcome: Outcome, item: Item, post: Raw) -> Raw | None:
-        """Create. Returns the reply, or what was found in its place; None when the outcome has another plan
-        now.
-        """
+        """Create. Returns the response, or the instance found instead; None when the outcome has a new plan."""
         before = set(self.view.instances)
         for _attempt in range(LOST_COLLECTORS):
             try:
@@ -133,24 +129,24 @@ class Creator:
                 if not exc.ambiguous:
                     raise
                 lost = exc
-            # Sent again only when what it made is gone: a collector's token came with the answer, and nothing
-            # else can show it.
+            # Only repeated after the instance was deleted: a collector's token is only in the lost response.
             made = find_lost(
                 self.api, item, post, lambda: before | set(self.view.instances), lost, LOOK_AGAIN_SECONDS
             )
             if item["type"] != COLLECTOR:
                 outcome.warnings.append(
-                    f"The answer to creating {label(item)} was lost; what it made was found (id {made.id})."
+                    f"The response to creating {label(item)} was lost; what it made was found (id {made.id})."
                 )
                 return made.raw
             self._delete_orphan(outcome, item, made.id)
         lost_again = (
-            f": the answer to creating it was lost {LOST_COLLECTORS} times; nothing is left of it. Run again."
+            f": the response to creating it was lost {LOST_COLLECTORS} times; nothing is left of it. Run "
+            "again."
         )
         raise TenantError(lost_again, subject=label(item))
 
     def _first_of_type(self, item: Item, post: Raw) -> Raw:
-        """Create. The first creation of a type goes alone: should the tenant not create it, that is asked
+        """Create. The first creation of a type goes alone, so that a tenant that refuses the type is asked
         once (docs/api.md: create.types).
 
         Raises ApiError.
@@ -175,8 +171,8 @@ class Creator:
         return reply
 
     def _replanned(self, outcome: Outcome, item: Item, refusal: ApiError) -> bool:
-        """Give the outcome another plan where the refusal means that there is nothing to create. Returns
-        whether it does.
+        """Give the outcome a new plan if the refusal means that there is nothing to create. Returns whether
+        it does.
         """
         kind = item["type"]
         if known(kind) and kind != COLLECTOR and _refuses_type(refusal):
@@ -203,8 +199,8 @@ class Creator:
             raise refusal
         outcome.warnings += filter(None, [match.warning])
         outcome.warnings.append(
-            f"{label(outcome.item)} was created by somebody else while this run was planning; it was taken "
-            f"as it is."
+            f"{label(outcome.item)} was created by somebody else while this run was planning; it was adopted "
+            "as it is."
         )
         outcome.adopt(plan_item(outcome.item, match.instance, self.view.creatable), predicted=False)
 
@@ -229,15 +225,17 @@ class Creator:
                     ) from None
                 self._undo_collector(outcome, str(reply["id"]), unwritten)
         if not credentials:
-            how = f"{again} with credentials_file, which keeps the answer as it is, or renew its token in the console."
+            how = (
+                f"{again} with credentials_file, which keeps the response as it is, or renew its token in "
+                "the console."
+            )
             if keep:
                 how = (
-                    f"The answer is in {keep.path}: add its token as token and the token's id as token_id "
-                    f"there. If it has none, move "
-                    f"the file away. {again}, or renew its token in the console."
+                    f"The response is in {keep.path}: add its token as token and the token's id as token_id "
+                    f"there. If it has none, move the file away. {again}, or renew its token in the console."
                 )
             raise PartlyDone(
-                f"{made}, but the answer held no token in a known form", how=how, subject=subject
+                f"{made}, but the response contained no token in a known form", how=how, subject=subject
             )
 
     def _delete_orphan(self, outcome: Outcome, item: Item, instance_id: str) -> None:
@@ -246,21 +244,18 @@ class Creator:
         except CortexError as exc:
             outcome.changed, outcome.actions = True, [*outcome.actions, "create"]
             raise PartlyDone(
-                f" was created (id {instance_id}), but its token was lost with the answer and deleting it "
-                f"failed; "
-                f"delete it (state: absent, id: {instance_id})",
+                f" was created (id {instance_id}), but its token was lost with the response and deleting it "
+                f"failed; delete it (state: absent, id: {instance_id})",
                 exc,
                 subject=label(item),
             ) from None
         outcome.warnings.append(
-            f"The answer to creating {label(item)} was lost, and its token with it: what it made (id "
+            f"The response to creating {label(item)} was lost, and its token with it: what it made (id "
             f"{instance_id}) was deleted."
         )
 
     def _undo_collector(self, outcome: Outcome, instance_id: str, unwritten: str) -> t.NoReturn:
-        """A collector whose token nobody has is of no use: it is deleted, so that the next run makes it
-        again.
-        """
+        """Delete a collector whose token is lost, so that the next run creates it again."""
         subject = label(outcome.item)
         outcome.collector_credentials = None
         try:
@@ -291,25 +286,27 @@ class Creator:
                 "Run again to complete it.",
             )
             if outcome.plan.action == "recreate":
-                old = "take its old id out, " if "id" in outcome.item else ""
-                how = f"Its former scope is in {outcome.former_scope}: add to the item what of it is missing there, {old}and run again."
+                old = "remove its old id, " if "id" in outcome.item else ""
+                how = (
+                    f"Its former scope is in {outcome.former_scope}: add the missing parts to the item, "
+                    f"{old}and run again."
+                )
             if not remembers(self.memory, instance_id):
                 how += (
-                    " No memory of it could be kept: should that run say that it narrows what is covered, "
-                    "set max_deselect to -1 for it "
-                    f"(id {instance_id})."
+                    " This could not be remembered: if that run refuses because it would cover fewer "
+                    f"repositories, set max_deselect to -1 for it (id {instance_id})."
                 )
             raise PartlyDone(done, exc, how, subject=label(item)) from None
         if waits:
             outcome.pending = to_complete(item, instance_id, scope_waits=True)
 
     def _set_scope(self, outcome: Outcome, item: Item, current: Instance) -> bool:
-        """Returns whether the scope of a new instance waits for a person's consent.
+        """Set the first scope. Returns whether it has to wait for a person's consent.
 
-        current: as it is before that.
+        current: the instance before that.
         """
         remember(self.memory, self.api.client.redactor, item, current.raw)
-        # Nobody has mapped anything in it yet, whether the tenant shows that or not.
+        # It has no mappings yet, whether the tenant shows that or not.
         unmapped = dataclasses.replace(current, applied=[], begun=None)
         plan = plan_update(scope_item(item, outcome.plan.after or {}, current), unmapped)
         outcome.warnings += plan.warnings
@@ -317,8 +314,7 @@ class Creator:
             self.writes.scoped(plan, current.id)
             return bool(plan.pending)
         if "uniqueProperties" in outcome.plan.post:
-            # A tenant that hides values and clears what an update leaves out would lose them; here they are
-            # still known.
+            # A tenant may hide values and clear those that an update leaves out; here they are still known.
             visible = {k: v for k, v in (current.settings or {}).items() if not holds_masked(v)}
             plan.put["uniqueProperties"] = {**visible, **outcome.plan.post["uniqueProperties"]}
         try:
@@ -327,9 +323,9 @@ class Creator:
             kind = known(item["type"])
             if not (kind and kind.consent and exc.status in (400, 409, 422)):
                 raise
-            # The tenant takes a scope only after a person's consent: that is no failure of this run.
+            # The tenant accepts a scope only after a person's consent: this is not a failure of the run.
             outcome.warnings.append(
-                f"{label(item)} was created; the tenant does not take its scope yet ({exc.words})."
+                f"{label(item)} was created; the tenant does not accept its scope yet ({exc.words})."
             )
             return True
         self.writes.scoped(plan, current.id)
@@ -337,8 +333,8 @@ class Creator:
 
 
 def _refuses_type(refusal: ApiError) -> bool:
-    """Whether it is about the type of the data source ("requestBody.type: ..."), and not about a member such
-    as credentials.type.
+    """Whether a refusal concerns the type of the data source ("requestBody.type: ..."), not a member such as
+    credentials.type.
     """
     names_type = re.search(
         r"(?:^|[\s\[;(])(?:(?:request)?body\.)?type\s*:|[\"'`]type[\"'`]", refusal.words, re.IGNORECASE

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Instances in the shape that onboard takes: for an export, for a backup.
+"""Instances as data files for onboard: for exports and backups.
 
 Private to the collection, floor 3.
 """
@@ -24,10 +24,10 @@ from .._http.redaction import hide_secret_keys
 from .fields import MANUAL, REPORTED, Item, get
 from .types import is_word, known
 
-# Recognised as masked: refused only where a creation would send it.
+# Recognised as masked: refused only when a creation would send it.
 PLACEHOLDER = "******** the tenant does not show it, needed only to create this data source again"
 
-# A word that YAML reads as the same text without quotes.
+# A word that YAML reads as the same string without quotes.
 _WORD = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@+-]*")
 _NOT_TEXT = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 # What text may be made of, beside letters, to be written without a tag. There is no template without "{" or
@@ -40,11 +40,11 @@ _LONGEST_KEY = 1000
 
 
 def as_config(reported: Item, *, with_id: bool = False) -> Item:
-    """The item that describes an instance: given to data_sources, it changes nothing. Secrets are
+    """The item that describes an instance; applied by data_sources, it changes nothing. Secrets are
     placeholders.
 
     reported: option-shaped, read by id.
-    with_id: for one that type, name and host do not tell apart.
+    with_id: add the id, for an instance that type, name and host do not identify.
     """
     config: Item = {"id": reported["id"]} if with_id else {}
     if reported.get("identifier"):
@@ -53,7 +53,7 @@ def as_config(reported: Item, *, with_id: bool = False) -> Item:
         value = reported.get(option)
         if value in (None, [], {}) or (option == "repositories" and reported.get("selection_type") != MANUAL):
             continue
-        # What reads it takes a type in the table's spelling alone; without a type an item has an id.
+        # The reader accepts a type only in the table's spelling; an item without a type has an id.
         spelled = _type_of(reported) if option == "type" else value
         if spelled:
             config[option] = spelled
@@ -72,13 +72,13 @@ def as_config(reported: Item, *, with_id: bool = False) -> Item:
 
 
 def _type_of(reported: Item) -> str:
-    """The type as an item can give it; empty where the tenant has a word for it that no item can."""
+    """The type as an item can give it; empty for a word of the tenant that no item can give."""
     kind = str(reported.get("type") or "").upper()
     return kind if is_word(kind) else ""
 
 
 def as_configs(reported: list[Item]) -> list[Item]:
-    """The items for a whole tenant; an id only where the rest would mean more than one instance, or none."""
+    """The items for a whole tenant, with an id only where the rest would match several instances or none."""
     keys = [
         (_type_of(i), i.get("identifier"), i.get("name"), host_key(get(i, "domain.hostname") or ""))
         for i in reported
@@ -96,7 +96,7 @@ def as_configs(reported: list[Item]) -> list[Item]:
 
 
 def as_data_file(tenant: str, configs: list[Item]) -> str:
-    """The text of a data file for onboard. What the tenant holds is text in it, never a template."""
+    """The text of a data file for onboard. Values of the tenant are plain text in it, never templates."""
     head = "---\n# For ansible-playbook cortex_cloud.appsec.onboard -e onboard_file=THIS_FILE\n"
     return head + _yaml({"tenant_expected_tenant": tenant, "tenant_data_sources": configs}, 0)
 
@@ -132,33 +132,33 @@ def _scalar(value: t.Any) -> str:
     if isinstance(value, str):
         if _WORD.fullmatch(value) and value.lower() not in _NOT_TEXT:
             return value
-        # Whoever may name a repository must not be able to run a template on our machine.
+        # A repository's name must not be able to run a template on our machine.
         tag = "" if all(char.isalpha() or char in _UNTAGGED for char in value) else "!unsafe "
         return f'{tag}"{"".join(map(_character, value))}"'
     if isinstance(value, float):
         if not math.isfinite(value):
             return {"nan": ".nan", "inf": ".inf", "-inf": "-.inf"}[str(value)]
-        # Without a point YAML takes an exponent for text.
+        # Without a decimal point YAML reads an exponent as a string.
         mantissa, e, exponent = repr(value).partition("e")
         return f"{mantissa}.0{e}{exponent}" if e and "." not in mantissa else repr(value)
     return json.dumps(value)
 
 
 def _character(char: str) -> str:
-    """One character of a double-quoted YAML text."""
+    """One character of a double-quoted YAML string."""
     if char in '"\\':
         return f"\\{char}"
     if char == " " or (char.isprintable() and not char.isspace()):
         return char
     code = ord(char)
     if 0xD800 <= code < 0xE000:
-        # Half of a character, which a platform that cuts names leaves behind: no file can hold it.
+        # A lone surrogate, left by a platform that shortens names: it cannot be encoded.
         return "\ufffd"
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def write_backup(directory: str, tenant: str, reported: Item) -> str:
-    """Write one instance as a data file for onboard, 0600, before something is taken away from it. Returns
+    """Write one instance as a data file for onboard, 0600, before something is removed from it. Returns
     the path; raises InputError.
     """
     words = [
@@ -178,7 +178,7 @@ def write_backup(directory: str, tenant: str, reported: Item) -> str:
 
 
 def prove_backup(directory: str) -> None:
-    """Raise InputError when a backup could not be written there."""
+    """Raise InputError if a backup cannot be written there."""
     try:
         prove_writable(os.path.join(full_path(directory), "backup.yml"))
     except OSError as exc:
@@ -190,8 +190,8 @@ def _unwritable(directory: str, exc: OSError) -> InputError:
 
 
 def _write_new(folder: str, name: str, text: str) -> str:
-    """Write a file of that name, or with a number when there is one already: a backup never replaces another.
-    Returns its path.
+    """Write a file of this name, with a number added if it exists: a backup never replaces another. Returns
+    its path.
     """
     for number in itertools.count(1):
         path = os.path.join(folder, f"{name}{f'_{number}' if number > 1 else ''}.yml")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""In what an item, an instance and a request differ, as far as the tenant reports it. Pure.
+"""Differences between an item, an instance and a request, as far as the tenant reports them. Pure.
 
 Private to the collection, floor 3.
 """
@@ -30,19 +30,21 @@ class Difference(t.NamedTuple):
 
 
 def same(option: str, one: t.Any, other: t.Any) -> bool:
-    """Whether two values of an option mean the same to the tenant. A masked one may be any."""
+    """Whether two values of an option are the same to the tenant. A masked one matches any."""
     if alike(one, other):
         return True
     if option == "domain.hostname":
         return host_key(str(one)) == host_key(str(other))
     if option == "self_signed_certificate":
-        # PEM: line ends and blank lines say nothing.
+        # PEM: line ends and blank lines do not count.
         return str(one).split() == str(other).split()
     return option in IMMUTABLE and str(one).upper() == str(other).upper()
 
 
 def immutable_difference(item: Item, reported: Item) -> Difference | None:
-    """The first field that differs and cannot be updated; one that is not reported is unknown, not different."""
+    """The first field that differs and cannot be updated; one that is not reported is unknown, not
+    different.
+    """
     for option in IMMUTABLE:
         desired, current = get(item, option), get(reported, option)
         if desired is None or current is None or same(option, current, desired):
@@ -56,8 +58,8 @@ def immutable_difference(item: Item, reported: Item) -> Difference | None:
 def needs_full(item: Item, listed: Instance) -> bool:
     """Whether an instance must be read by id before an item can be planned.
 
-    An entry of the list never says what is selected or mapped. What it does report is enough to see that
-    nothing has to be done, but not to change something: an update replaces what the entry may leave out.
+    A list entry never shows what is selected or mapped. It is enough to see that nothing has to change, but
+    not to plan a change: an update replaces members that the entry may not show.
     """
     if listed.full:
         return False
@@ -65,7 +67,7 @@ def needs_full(item: Item, listed: Instance) -> bool:
     if mapped or "repositories" in item or "scope_rules" in item:
         return True
     reported = listed.reported
-    # By the type and the host it was told apart, so that those are known.
+    # It was identified by type and host, so those are known.
     compared = ("selection_type", *(() if listed.published else ("unique_properties",)), *IMMUTABLE)
     if any(get(item, option) is not None and get(reported, option) is None for option in compared):
         return True
@@ -77,10 +79,9 @@ def needs_full(item: Item, listed: Instance) -> bool:
 
 
 def unexpected(before: Item | None, after: Item | None, current: Instance) -> list[str]:
-    """How an instance that was read back differs from the plan. Fields that change by themselves are left
-    out.
+    """How an instance differs from the plan when it is read back, without fields that change by themselves.
 
-    before, after: of the plan, option-shaped.
+    before, after: of the plan, in the shape of the options.
     current: as it was read after the write.
     Returns one phrase for each option, such as "repositories is not as sent".
     """
@@ -90,20 +91,18 @@ def unexpected(before: Item | None, after: Item | None, current: Instance) -> li
         if desired is None or (option == "repositories" and planned.get("selection_type") != MANUAL):
             continue
         if actual is None:
-            # Never reported is unknown; reported before and not any more is gone.
+            # Never reported means unknown; reported before but not now means lost.
             if desired and (before or {}).get(option):
-                differences.append(f"{option} is not there any more")
+                differences.append(f"{option} is no longer there")
         elif not _as_planned(option, desired, actual, current.type):
             managed = before is None or before.get(option) != planned.get(option)
-            differences.append(
-                f"{option} {'is not as sent' if managed else 'changed although it was not to'}"
-            )
+            differences.append(f"{option} {'is not as sent' if managed else 'changed unexpectedly'}")
     return differences
 
 
 def _as_planned(option: str, desired: t.Any, actual: t.Any, kind: str) -> bool:
     if option == "repositories":
-        # A tenant may show what was just selected in its product's own spelling.
+        # A tenant may show a new selection in its product's own spelling.
         key = repository_key(kind)
         return set(map(key, desired)) == set(map(key, actual))
     if option == "external_projects":
@@ -124,7 +123,7 @@ def _as_set(mappings: list[t.Any]) -> set[t.Any]:
 def disagreements(sent: t.Any, reported: t.Any, path: str = "") -> list[str]:
     """The API's fields in which an instance is not what a create body asked for.
 
-    What it does not report, or reports masked, is no disagreement.
+    Values that it does not report, or reports masked, do not count.
     """
     if not isinstance(sent, dict) or not isinstance(reported, dict):
         return [] if same(_OPTION_OF.get(path, path), sent, reported) else [path]

@@ -27,48 +27,44 @@ _PEM = re.compile(r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTI
 
 
 def digest_of(tenant: str, plans: t.Iterable[Plan]) -> str:
-    """A name for exactly these requests to this tenant: 32 hexadecimal digits, the same in check mode and for
-    real.
+    """The digest of exactly these requests to this tenant: 32 hexadecimal digits, the same with and without
+    check mode.
     """
     digest = hashlib.sha256(canonical([tenant, requests_of(plans)]).encode()).hexdigest()[:DIGITS]
-    # Begins with a letter: a controller hands it on as YAML, where digits alone would be a number and no text
-    # any more.
+    # Starts with a letter: a controller passes it on as YAML, where digits alone would be a number.
     return f"{'abcdef'[int(digest[0], 16) % 6]}{digest[1:]}"
 
 
 def refuse_another(approved: str, digest: str) -> None:
-    """Raises InputError unless the digest that was approved is that of this plan."""
+    """Raises InputError unless the approved digest is the digest of this plan."""
     approved = approved.strip()
     if approved == digest:
         return
     if not approved:
-        raise InputError(
-            f"plan_digest is blank, which is the digest of no plan; that of this plan is {digest}. Nothing "
-            f"was changed."
-        )
+        raise InputError(f"plan_digest is blank; the digest of this plan is {digest}. Nothing was changed.")
     if re.fullmatch("[0-9a-f]{16}", approved):
         raise InputError(
-            f"plan_digest {approved} is of an earlier version of this collection, whose digests did not "
-            f"cover all that is sent: plan "
-            "again, and have the new plan approved. Nothing was changed."
+            f"plan_digest {approved} is from an earlier version of this collection, whose digests did not "
+            "cover all that is sent: plan again and have the new plan approved. Nothing was changed."
         )
     raise InputError(
-        f"the plan is not the one that plan_digest names ({approved}): it is now {digest}. "
-        "The tenant or the items changed since. Look at the new plan. Nothing was changed."
+        f"plan_digest ({approved}) is not the digest of this plan, which is {digest}. The tenant or the "
+        "items have changed since the approval. Look at the new plan. Nothing was changed."
     )
 
 
 def canonical(value: t.Any) -> str:
-    """One text for each JSON value: keys sorted, no blanks, and a number is never a text."""
+    """One text per JSON value: keys sorted, no blanks; a number differs from a string."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def requests_of(plans: t.Iterable[Plan]) -> list[Raw]:
-    """What the plans send, in their order: method, id, type and bodies, and what each request replaces or
-    takes away.
+    """The requests of the plans, in order: method, id, type and bodies, and what each request replaces or
+    removes.
 
-    A secret is the word "set", so that two plans that differ in secrets alone are the same. A certificate is
-    its fingerprint. The order within a list of repositories or mappings means nothing, so these are sorted.
+    A secret is replaced by the word "set": plans that differ only in secrets are the same. A certificate is
+    replaced by its fingerprint. Lists of repositories and mappings are sorted, since their order does not
+    count.
     """
     return [_request(plan) for plan in plans if plan.changed]
 
@@ -92,7 +88,7 @@ def _request(plan: Plan) -> Raw:
 
 
 def destroys(plan: Plan) -> str:
-    """What goes with the instance that a plan deletes (docs/api.md: delete.destroys)."""
+    """What is deleted along with the instance that a plan deletes (docs/api.md: delete.destroys)."""
     kind = known((plan.before or {}).get("type"))
     return kind.destroys if kind else DESTROYED
 
@@ -105,7 +101,7 @@ def _open_body(body: Raw) -> Raw:
         if value is not None:
             put(open_body, field.api, "set" if field.secret else _open(field.option, value))
     for name, value in body.items():
-        # What is no field of the table, or is given as null.
+        # Not a field of the table, or given as null.
         open_body.setdefault(name, _without_secrets(value))
     return open_body
 
@@ -127,10 +123,10 @@ def _without_secrets(value: t.Any, secret: bool = False) -> t.Any:
 
 
 def fingerprint(certificate: str) -> str:
-    """How a PEM certificate is shown: the SHA-256 of what is in it, as browsers and openssl write it; of a
-    chain, one for each.
+    """The fingerprint of a PEM certificate: the SHA-256 of its content, as browsers and openssl write it; one
+    per certificate of a chain.
 
-    What is no PEM certificate is named by the SHA-256 of its text, blanks and line ends left out.
+    Text that is not a PEM certificate gets the SHA-256 of the text without blanks and line ends.
     """
     bodies, rest = _PEM.findall(certificate.strip()), _PEM.sub("", certificate.strip())
     try:
@@ -138,7 +134,10 @@ def fingerprint(certificate: str) -> str:
     except ValueError:
         contents = []
     if rest or not contents:
-        return f"of no certificate, SHA-256 {_colons(''.join(certificate.split()).encode('utf-8', 'surrogatepass'))}"
+        return (
+            "of no certificate, SHA-256 "
+            f"{_colons(''.join(certificate.split()).encode('utf-8', 'surrogatepass'))}"
+        )
     return ", ".join(f"SHA-256 {_colons(content)}" for content in contents)
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the short entries of the roles to data_sources items. Pure.
+"""Converts the roles' short entries to data_sources items. Pure.
 
 Private to the collection, floor 3.
 """
@@ -20,13 +20,11 @@ _SCOPES = {"all": "CURRENT_STATE", "all_and_future": "CURRENT_STATE_AND_FUTURE"}
 
 
 def items_of(variables: dict[str, t.Any]) -> list[Item]:
-    """The data_sources items that role variables such as vcs_github_enterprise stand for, in the order of
-    the type table.
+    """The data_sources items of role variables such as vcs_github_enterprise, in the order of the type table.
 
-    Other names are passed over: whoever has them looks for misspelt ones. An entry has a name, the inputs of
+    Other variables are ignored; the caller looks for misspelt ones. An entry has a name, the inputs of
     its type, a scope, and any other option of a data source, which passes through unchanged.
-    Raises InputError that names the variable, the entry's index and its name; it never holds a value other
-    than the name.
+    Raises InputError with the variable, the entry's index and its name, and no other value.
     """
     items = []
     for variable, kind in VARIABLES.items():
@@ -38,15 +36,15 @@ def items_of(variables: dict[str, t.Any]) -> list[Item]:
 
 
 def entry_places(variables: dict[str, t.Any]) -> list[str]:
-    """Where each item of items_of() stands, such as vcs_github[1]; in the same order."""
+    """The place of each item of items_of(), such as vcs_github[1], in the same order."""
     return [f"{name}[{index}]" for name in VARIABLES for index in range(len(variables.get(name) or []))]
 
 
 def absolute_paths(items: list[t.Any], base: str) -> list[t.Any]:
-    """The items with the files and folders that they name relative to base, an absolute path; ~ and $ are
+    """The items with relative paths of files and folders resolved against base, an absolute path; ~ and $ are
     left to the module.
     """
-    # "raw" is the one option that takes a list or a file.
+    # "raw" is the one option that accepts a list or a file.
     paths = [
         name for name, option in argument_spec(in_list=True).items() if option["type"] in ("path", "raw")
     ]
@@ -80,25 +78,27 @@ def _item(variable: str, kind: str, index: int, entry: t.Any) -> Item:
     options = argument_spec(in_list=True)
     for key, value in entry.items():
         if not isinstance(key, str):
-            raise InputError(f"{where}: {key} is no input of it. Put it in quotes if it is a name.")
+            raise InputError(
+                f"{where}: {key} is not an input of this entry. Put it in quotes if it is a name."
+            )
         if options.get(key, {}).get("type") == "dict" and not isinstance(value, (dict, type(None))):
             raise InputError(f"{where}: {key} must be a dictionary.")
     item: Item = {"type": kind}
     for key, value in entry.items():
         if key == "type" or (key not in inputs and key not in options):
             raise InputError(
-                f"{where}: {key} is no input of it.{did_you_mean(key, [*inputs, *options])} "
+                f"{where}: {key} is not an input of this entry.{did_you_mean(key, [*inputs, *options])} "
                 f"Inputs: name, {', '.join(inputs)}; and the options of data_source."
             )
         if value is None and key in INPUTS and INPUTS[key].option in CREDENTIALS:
-            # Given without a value: a creation refuses it, as it refuses an empty one.
+            # Given without a value: a creation refuses it like an empty one.
             item.setdefault("credentials", {})
         if value is None or key == "scope":
             continue
         if key in inputs:
             option = INPUTS[key].option
             if get(entry, option) is not None:
-                raise InputError(f"{where}: {key} and {option} mean the same: give one.")
+                raise InputError(f"{where}: {key} and {option} set the same thing: give only one.")
             put(item, option, value)
         elif isinstance(value, dict):
             item[key] = {**value, **item.get(key, {})}

@@ -16,13 +16,13 @@ from .._admitted import Raw, Unreadable, count_from, unreadable_within
 from .._http.redaction import is_masked
 from .status import GOOD
 
-Item = dict[str, t.Any]  # what the user wants, option-shaped; a key that was not given is not there
+Item = dict[str, t.Any]  # desired, in the shape of the options, without unset keys
 
 MODES = ("merge", "exact", "remove")
 MANUAL = "MANUAL_SELECTION"
 # From the widest to the narrowest.
 SELECTION_TYPES = ("CURRENT_STATE_AND_FUTURE", "CURRENT_STATE", MANUAL)
-# Words that the tenant shows for one of them, but never takes.
+# Words that the tenant shows for one of them, but never accepts.
 _SHOWN_AS = {"CURRENT_STATE_PENDING": "CURRENT_STATE"}
 COLLECTOR = "COLLECTOR"
 # What a collector is created with, unless unique_properties says otherwise (docs/api.md: create.properties).
@@ -36,8 +36,8 @@ class Field:
 
     option: its name for the user, dots for sub-options.
     api: its path in the API's JSON (docs/api.md: create.body, update.body).
-    at: the calls that may carry it, "create", "update" or both; empty for what only the tenant sets.
-    older: the path that an older tenant may show it at instead.
+    at: the calls that may contain it, "create", "update" or both; empty for fields that only the tenant sets.
+    older: its path at an older tenant.
     write_only: sent, never shown by the tenant, never compared.
     secret: never in any output.
     """
@@ -84,18 +84,18 @@ FIELDS = (
     Field("updated_at", "lastUpdateDate", at=(), older="updatedAt"),
 )
 
-# Lists whose order means nothing.
+# Lists whose order does not matter.
 LISTS = tuple(f.option for f in FIELDS if f.type in ("names", "mappings"))
-# What an instance shows of what a user can give, in the order in which plans and exports tell it.
+# The options that an instance shows, in the order of plans and exports.
 REPORTED = tuple(dict.fromkeys(f.option.partition(".")[0] for f in FIELDS if f.at and not f.write_only))
-# What is given at creation and compared after it, but cannot be updated.
+# Options that are set at creation and compared later, but cannot be updated.
 IMMUTABLE = tuple(f.option for f in FIELDS if f.at == ("create",) and not f.write_only)
-# The options that are sent at creation and never shown again.
+# Options that are sent at creation and never shown again.
 CREDENTIALS = frozenset(f.option for f in FIELDS if f.write_only)
-# The members of a request body that the tenant never shows.
+# Members of a request body that the tenant never shows.
 WRITE_ONLY = frozenset(f.api.partition(".")[0] for f in FIELDS if f.write_only)
 
-# Where an instance names what is selected, and all that says how much is.
+# Where an instance lists the selection, and the members that give its size.
 STATE = next(f.api for f in FIELDS if f.option == "repositories")
 SELECTION = tuple(
     f.api for f in FIELDS if f.option in ("selection_type", "repositories", "repositories_count")
@@ -111,12 +111,12 @@ MAPPING = {
     "branch_name": "branchName",
 }
 
-# What is said of one component in status_details.
+# The members of one component in status_details.
 DETAIL = ("status", "message", "error", "timestamp")
 
 
 def _forms() -> dict[str, t.Any]:
-    """The form of each member of an instance: a type, or the forms of its members."""
+    """The form of each member of an instance: a type, or the forms of its own members."""
     forms: dict[str, t.Any] = {}
     for field in FIELDS:
         form = (
@@ -134,11 +134,11 @@ def _forms() -> dict[str, t.Any]:
 
 
 _FORMS = _forms()
-# What an update replaces, and how much of it there is: what cannot be read there must not pass for nothing.
+# Members that an update replaces, and their counts: an unreadable value must not count as empty.
 REPLACED = tuple(field.api for field in FIELDS if "update" in field.at and "." not in field.api)
 _KEPT = (*REPLACED, *(field.api for field in FIELDS if field.type == "int"))
 
-# How to get there, which is no part of the instance itself.
+# Used to find the instance; not part of it.
 BEHAVIOUR: dict[str, dict[str, t.Any]] = {
     "state": {"type": "str", "choices": ["present", "created", "absent"], "default": "present"},
     "id": {"type": "str"},
@@ -166,7 +166,7 @@ BEHAVIOUR: dict[str, dict[str, t.Any]] = {
 
 
 def argument_spec(*, in_list: bool = False) -> dict[str, t.Any]:
-    """The options of one data source, as Ansible wants them, made from the tables above.
+    """The argument spec of one data source, made from the tables above.
 
     in_list: as an item of data_sources.
     """
@@ -198,11 +198,10 @@ def argument_spec(*, in_list: bool = False) -> dict[str, t.Any]:
 
 
 def item_from(params: dict[str, t.Any]) -> Item:
-    """The item the user gave: options that are null or not given are left out; empty ones stay.
+    """The user's item without unset and null options; empty ones are kept.
 
-    In unique_properties a key with null is left out too; deeper down a null is a value of the vendor's. A
-    name in them is the item's name, if it has no other. White space around a host is no
-    part of it.
+    A null key of unique_properties is left out too; a deeper null is a vendor's value. A name in them is the
+    item's name if it has no other. White space around a host is removed.
     """
     free = {field.option for field in FIELDS if field.type == "dict"}
     item = {k: _without_null(v, deep=k not in free) for k, v in params.items() if v is not None}
@@ -228,7 +227,7 @@ def get(tree: t.Any, path: str) -> t.Any:
 
 
 def put(tree: dict[str, t.Any], path: str, value: t.Any) -> None:
-    """Set the value at a dotted path, making the objects on the way."""
+    """Set the value at a dotted path, creating the objects on the way."""
     *parents, leaf = path.split(".")
     for key in parents:
         tree = tree.setdefault(key, {})
@@ -236,10 +235,10 @@ def put(tree: dict[str, t.Any], path: str, value: t.Any) -> None:
 
 
 def readable(raw: Raw) -> tuple[Raw, list[str]]:
-    """As much of an instance as has the form of its fields, and the members that have another.
+    """The members of an instance that have the expected form, and the names of the others.
 
-    Such a member is not shown. One that an update replaces stays as Unreadable: what is in it is not known,
-    so it must not be replaced.
+    The others are dropped. One that an update replaces becomes Unreadable: its content is unknown, so it must
+    not be replaced.
     """
     fit: Raw = {}
     odd = []
@@ -254,7 +253,7 @@ def readable(raw: Raw) -> tuple[Raw, list[str]]:
             odd.append(member)
         if not isinstance(fitting, Unreadable) or fitting or member in _KEPT:
             fit[member] = fitting
-    # By its name it is told from others, whatever else is not readable beside it.
+    # Its name identifies it, whatever else is unreadable.
     name = get(raw, "uniqueProperties.name")
     if isinstance(fit.get("uniqueProperties"), Unreadable) and isinstance(name, str):
         fit["name"] = fit.get("name") or name
@@ -264,7 +263,7 @@ def readable(raw: Raw) -> tuple[Raw, list[str]]:
 def _fitting(value: t.Any, form: t.Any) -> t.Any:
     """The value, or Unreadable.
 
-    form: a type of a field, or the forms of an object's members, of which each is judged alone.
+    form: a type of a field, or the forms of an object's members, each checked on its own.
     """
     if isinstance(form, dict):
         if not isinstance(value, dict):
@@ -295,7 +294,7 @@ def _fitting(value: t.Any, form: t.Any) -> t.Any:
 
 
 def from_api(raw: Raw) -> Item:
-    """An instance in the shape of the options, with just the fields that the tenant shows."""
+    """An instance in the shape of the options, with the fields that the tenant shows."""
     item: Item = {}
     for field in FIELDS:
         value = get(raw, field.api)
@@ -312,7 +311,7 @@ def from_api(raw: Raw) -> Item:
         elif field.type == "names":
             value = [str(v) for v in value if not is_blank(v)] if isinstance(value, list) else None
         elif field.type == "components":
-            # Nothing but these members: under another name might stand what nobody may see.
+            # Only these members: another one might contain a secret.
             value = {
                 str(name): {k: str(v[k]) for k in DETAIL if isinstance(v.get(k), (str, int, float))}
                 for name, v in _objects(value)
@@ -338,19 +337,19 @@ def from_api(raw: Raw) -> Item:
 
 
 def _selection_type(reported: str) -> str:
-    """As the table spells it, where the meaning is plain."""
+    """In the table's spelling, if the meaning is clear."""
     word = reported.strip().upper()
     word = _SHOWN_AS.get(word, word)
     return word if word in SELECTION_TYPES else reported
 
 
 def is_blank(value: t.Any) -> bool:
-    """Whether it is text that says nothing: as good as not shown, and no option takes it."""
+    """Whether it is empty or blank text, which counts as not shown and is not a valid option."""
     return isinstance(value, str) and not value.strip()
 
 
 def _objects(value: t.Any) -> list[tuple[t.Any, Raw]]:
-    """The members of an object that are objects themselves."""
+    """The members of an object that are objects."""
     return [(name, v) for name, v in value.items() if isinstance(v, dict)] if isinstance(value, dict) else []
 
 
@@ -380,18 +379,20 @@ def is_published(raw: Raw) -> bool:
 
 
 def last_update(raw: Raw) -> str | None:
-    """When an instance was changed last, as the tenant writes it; None where it is not shown as published."""
+    """Time of the last change, as the tenant writes it; None when it is not shown in the published form."""
     updated = raw.get("lastUpdateDate")
     return updated if isinstance(updated, str) else None
 
 
 def collector_settings(raw: Raw) -> Raw:
-    """The settings that a collector shows at its root (docs/api.md: create.collector); empty for other types."""
+    """The settings that a collector shows at its root (docs/api.md: create.collector); empty for other
+    types.
+    """
     return {key: raw[key] for key in COLLECTOR_SETTINGS if isinstance(raw.get(key), str)}
 
 
 def to_create(item: Item) -> Raw:
-    """The POST body: documented fields that were given, never a null, never the scope
+    """The POST body: the given documented fields, never a null, never the scope
     (docs/api.md: create.body).
     """
     body: Raw = {}
@@ -404,8 +405,7 @@ def to_create(item: Item) -> Raw:
         if "create" in field.at and value is not None and field.type != "dict":
             put(body, field.api, value)
     if "name" not in item and "identifier" in item:
-        # The best guess at the word that the tenant will show: a collector's is its name, an exported item
-        # has no other.
+        # The likely identifier: a collector's is its name; an exported item has no other.
         put(body, "uniqueProperties.name", item["identifier"])
     if "domain" in body:
         # Both members are required (docs/api.md: create.body).
@@ -414,8 +414,8 @@ def to_create(item: Item) -> Raw:
 
 
 def mappings_to_api(mappings: list[dict[str, str]]) -> list[Raw]:
-    """Each with all five keys, which the tenant wants (docs/api.md: update.projects); one of an older
-    tenant's, without its main key, as it was shown.
+    """Each with all five keys, which the tenant requires (docs/api.md: update.projects); one of an older
+    tenant without its main key is sent as it was shown.
     """
     return [
         {api: m.get(option) for option, api in MAPPING.items() if option in m or m.get("external_id")}
@@ -424,7 +424,7 @@ def mappings_to_api(mappings: list[dict[str, str]]) -> list[Raw]:
 
 
 def label(item: Item) -> str:
-    """How an item is called in messages: GITLAB_SELF_MANAGED "gitlab-core" (id 12)."""
+    """The name of an item in messages: GITLAB_SELF_MANAGED "gitlab-core" (id 12)."""
     parts = [item.get("type") or "data source"]
     name = item.get("name") or item.get("identifier") or get(item, "domain.hostname")
     if name:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which instances of the tenant are asked for. Reads only.
+"""Finds instances by filters. Reads only.
 
 Private to the collection, floor 3.
 """
@@ -20,8 +20,8 @@ from .instance import UNREADABLE_COUNT, Instance
 from .types import STAGES, known
 from .view import warn_of_odd
 
-# Filter -> what an instance shows for it. Types decide category and stage, so that a tenant's spelling of
-# them never matters.
+# Filter -> the instance's value. Category and stage follow from the type, so a tenant's spelling of them does
+# not matter.
 _VALUE: dict[str, t.Callable[[Item], t.Any]] = {
     "type": lambda i: i.get("type", "").upper() or None,
     "type_category": lambda i: _of_type(i, "type_category"),
@@ -45,12 +45,12 @@ FILTER_SPEC: dict[str, dict[str, t.Any]] = {
 
 
 def fetch_data_sources(api: Api, filters: dict[str, t.Any], *, details: bool) -> list[Item]:
-    """The instances that pass every filter given (None: not given), option-shaped, sorted by type, name and
-    id.
+    """The instances that match all given filters (None: not given), in the shape of the options, sorted by
+    type, name and id.
 
-    Each has "complete": whether it was read by id, so that its repositories are all there. An instance whose
-    list entry does not show what a filter asks for is read by id; one that does not show it even there does
-    not pass.
+    Each has "complete": whether it was read by id, so that its repositories are complete. An instance whose
+    list entry does not show a filtered field is read by id; one that does not show it even then does not
+    match.
     Raises InputError for an id that does not exist, ApiError when the tenant cannot be read.
     """
     given = {name: value for name, value in filters.items() if value is not None and name != "id"}
@@ -78,7 +78,7 @@ def _of_type(item: Item, attribute: str) -> t.Any:
 
 
 def _full(api: Api, instance_id: str, listed: Raw) -> Item | None:
-    """listed: its entry in the list, with what is shown there alone; {} where the list was not read."""
+    """listed: its list entry, with the members that only the list shows; {} if the list was not read."""
     raw = api.get_data_source(instance_id)
     return None if raw is None else _reported(api, Instance.read(raw, listed))
 
@@ -94,7 +94,7 @@ def _reported(api: Api, instance: Instance) -> Item:
 
 
 def _passes(item: Item, filters: dict[str, t.Any]) -> bool | None:
-    """True or False; None when a field asked for is not shown."""
+    """True or False; None when a filtered field is not shown."""
     verdicts = []
     for name, value in filters.items():
         reported = _VALUE[name](item)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An instance as the tenant shows it, and how much of it is shown. Pure.
+"""An instance as the tenant shows it, and how complete that is. Pure.
 
 Private to the collection, floor 3.
 """
@@ -26,21 +26,21 @@ from .fields import (
     reported_names,
 )
 
-# A count that is there and cannot be read. It is not 0, and no list is as long.
+# Stands for an unreadable count: not 0, and longer than any list.
 UNREADABLE_COUNT = -1
 
-# What an entry of the list says of the selection is not taken over: its state is empty whatever is selected.
-# Nor is why it had the status it had then.
+# Not copied from a list entry: the selection, since the list's state is always empty, and the reasons of an
+# older status.
 _NOT_FROM_THE_LIST = ("state", "repositoriesCount", "statusDetails")
 
 
 @dataclasses.dataclass(frozen=True)
 class Begun:
-    """An instance that was created and whose scope nobody has set yet.
+    """An instance that was created but not scoped yet.
 
-    ours: an earlier run remembers that it created it.
-    untouched: nothing at all was changed since; else the tenant has scanned it, or somebody has changed what
-        is not its selection.
+    ours: the memory says that an earlier run created it.
+    untouched: nothing was changed since; otherwise the tenant has scanned it, or somebody has changed
+        something other than the selection.
     """
 
     ours: bool
@@ -49,19 +49,18 @@ class Begun:
 
 @dataclasses.dataclass(frozen=True)
 class Instance:
-    """An instance as the tenant shows it. Do not change what it holds: plans share it.
+    """An instance as the tenant shows it. Do not modify it: plans share it.
 
     raw: its fields in the API's shape.
-    full: whether it was read by id. An entry of the list is not full: its state is empty whatever is
-        selected, so that it never says anything about the selection.
-    listed_count: of one that is full, the count beside its entry in the list, which is of associated
-        repositories and need not be the number of those selected (docs/api.md: list.count).
-    applied: the external_projects that an earlier run set and nobody has changed since, where the tenant does
-        not show them.
-    own: of one that is full, what the answer about it showed, without what is known from the list alone.
-    odd: the members that the tenant shows in a form that is not known; they are taken as not shown, and are
-        never sent back.
-    begun: that its creation is still without its scope; None for all others, and for one that is not full.
+    full: whether it was read by id. A list entry is not full: its state is always empty, so it never shows
+        the selection.
+    listed_count: for a full one, the count in its list entry: associated repositories, not necessarily the
+        selected ones (docs/api.md: list.count).
+    applied: the external_projects that an earlier run set and nobody has changed since, if the tenant hides
+        them.
+    own: for a full one, the members of its own response, without those known only from the list.
+    odd: the members with an unknown form; they count as not shown and are never sent back.
+    begun: set when it was created but not scoped yet; None for all others, and for one that is not full.
     """
 
     raw: Raw
@@ -79,7 +78,8 @@ class Instance:
 
     @classmethod
     def read(cls, raw: Raw, listed: Raw, applied: list[Item] | None = None) -> Instance:
-        """One that was read by id, with its entry in the list: a tenant may show a name there alone.
+        """An instance that was read by id, completed from its list entry: a tenant may show a name only
+        there.
 
         listed: {} where there is none.
         """
@@ -88,7 +88,7 @@ class Instance:
 
     @property
     def unreadable(self) -> list[str]:
-        """The members that an update would replace although nobody knows what is in them."""
+        """The members that an update would replace although their content is unknown."""
         return [member for member in REPLACED if isinstance(self.raw.get(member), Unreadable)]
 
     @property
@@ -111,8 +111,8 @@ class Instance:
 
     @property
     def identifier(self) -> str | None:
-        """What the tenant tells it apart by: a collector's name, else a word of the vendor's; None when it is
-        not shown.
+        """The tenant's identifier: a collector's name, otherwise a word of the vendor; None when it is not
+        shown.
         """
         identifier = self.raw.get("uniqueIdentifier")
         return identifier if isinstance(identifier, str) and not is_blank(identifier) else None
@@ -132,17 +132,15 @@ class Instance:
 
     @property
     def count(self) -> int | None:
-        """How many repositories the tenant says are selected, where this reading of it says so; None when it
-        does not.
-        """
+        """The number of selected repositories according to this read; None when it does not say."""
         return count_of(self.raw)
 
     @functools.cached_property
     def reported(self) -> Item:
-        """In the shape of the options, with just the fields that are shown; repositories only if it is full.
+        """In the shape of the options, with the fields that are shown; repositories only if it is full.
 
-        Where nothing is selected, a tenant need not show a state; that nothing is, the count in the list
-        says.
+        Without a selection a tenant may show no state; then the count in the list shows that nothing is
+        selected.
         """
         if not self.full:
             return from_api({k: v for k, v in self.raw.items() if k != "state"})
@@ -150,7 +148,7 @@ class Instance:
         return from_api({**self.raw, "state": []} if unselected else self.raw)
 
     def as_created(self) -> Instance:
-        """What a creation plans its scope against: nothing is selected in it yet."""
+        """The state that a creation plans its scope against: nothing is selected yet."""
         unscoped = {k: v for k, v in self.raw.items() if k not in SELECTION}
         return dataclasses.replace(self, raw={**unscoped, STATE: []}, listed_count=None)
 
@@ -170,21 +168,18 @@ class Instance:
             return (
                 len(state) < self.count if isinstance(state, list) else state is not None or self.count != 0
             )
-        # The list's count may be larger than the selection, but where it is not 0, no name at all is a
-        # partial read.
+        # The list's count may exceed the selection, but if it is not 0, an empty selection is a partial read.
         return bool(self.listed_count) and state == []
 
     @property
     def complete(self) -> bool:
-        """Whether all repositories that are selected are known."""
+        """Whether all selected repositories are known."""
         nothing = self.raw.get("state") is None and self.listed_count == 0
         return self.full and (nothing or isinstance(self.raw.get("state"), list)) and not self.partial
 
 
 def count_of(raw: Raw) -> int | None:
-    """How many repositories the tenant says there are; None where it says nothing, UNREADABLE_COUNT where
-    nobody can tell what it says.
-    """
+    """The tenant's number of repositories; None when there is none, UNREADABLE_COUNT when it cannot be read."""
     count = raw.get("repositoriesCount")
     if count is None:
         return None

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a create left behind whose answer was lost. Reads only.
+"""Finds the instance of a create whose response was lost. Reads only.
 
 Private to the collection, floor 3.
 """
@@ -27,13 +27,13 @@ FIRST_PAUSE = 1.0
 def find_lost(
     api: Api, item: Item, post: Raw, known: t.Callable[[], t.Container[str]], lost: ApiError, seconds: float
 ) -> Instance:
-    """The instance that a create made although no success was seen, in full.
+    """The instance that a create made although its response was lost, read in full.
 
-    It counts only if it is none of the known ones and agrees with every field given.
+    It only counts if it is not one of the known ones and matches every given field.
     post: the body that was sent.
-    known: the ids that were there before it, or that this run made since.
-    seconds: how long it is looked for.
-    Raises lost with what was found instead when there is not exactly one.
+    known: the ids that existed before, or that this run has created since.
+    seconds: how long to look for it.
+    Raises `lost`, with what was found instead, unless there is exactly one.
     """
     deadline, pause = time.monotonic() + seconds, FIRST_PAUSE
     while True:
@@ -48,7 +48,7 @@ def find_lost(
             raise dataclasses.replace(
                 lost,
                 hint=f"It is not known whether it was created: {doubt}, in {seconds:.0f} s of looking. It was not sent again. "
-                f"Look for {label(item)} in the console, then run again, which looks first.",
+                f"Look for {label(item)} in the console, then run again: the next run checks first.",
             )
         time.sleep(min(pause, left))
         pause *= 2
@@ -58,7 +58,7 @@ def _look(
     api: Api, item: Item, post: Raw, known: t.Callable[[], t.Container[str]]
 ) -> tuple[Instance | None, str]:
     if "name" not in item and get(item, "domain.hostname") is None:
-        return None, "nothing but its type was given, by which it cannot be told from others"
+        return None, "nothing but its type was given, which does not distinguish it from others"
     view = View(api)
     view.load()
     before = known()
@@ -68,7 +68,7 @@ def _look(
             view.fetch(instance.id, label(item))
     try:
         match = view.match(item, [view.instances[one.id] for one in new if one.id in view.instances])
-    except (InputError, Undetermined) as exc:  # several, or one that hides what it is told apart by
+    except (InputError, Undetermined) as exc:  # several, or one that hides identifying fields
         return None, str(exc).rstrip(".")
     if match.instance is None:
         return None, "no new data source with these fields appeared"

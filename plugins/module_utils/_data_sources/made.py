@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is remembered of creations.
 
-What was made for which item, which types cannot be created, and which mappings were applied.
+Which instance was created for which item, which types cannot be created, and which mappings were applied.
 
 Private to the collection, floor 3.
 """
@@ -23,7 +23,7 @@ MADE, UNCREATABLE, CREATABLE, MAPPINGS = "made", "uncreatable", "creatable", "ma
 
 
 def _words(item: Item) -> dict[str, t.Any]:
-    """What an item is told apart by."""
+    """The identifying fields of an item."""
     host = get(item, "domain.hostname")
     return {
         "type": item.get("type"),
@@ -34,7 +34,7 @@ def _words(item: Item) -> dict[str, t.Any]:
 
 
 def remember_made(memory: Memory, redactor: Redactor, item: Item, instance: Instance) -> None:
-    """Called after a creation. Only what an item does not prove by itself need be remembered
+    """Called after a creation. Only remembered if the item does not identify the instance by itself
     (docs/api.md: instance.identifier).
     """
     if "identifier" in item:
@@ -48,7 +48,7 @@ def remember_made(memory: Memory, redactor: Redactor, item: Item, instance: Inst
 
 
 def made_for(memory: Memory, item: Item) -> list[str]:
-    """The ids of the instances that earlier runs created for an item with the same words."""
+    """The ids of the instances that earlier runs created for an item with the same identifying fields."""
     if "id" in item:
         return []
     words = _words(item)
@@ -56,7 +56,7 @@ def made_for(memory: Memory, item: Item) -> list[str]:
 
 
 def creatable(memory: Memory, kind: str) -> bool | None:
-    """Whether the tenant creates instances of a type; None when nobody has tried yet, or nobody remembers."""
+    """Whether the tenant creates instances of a type; None when unknown."""
     if memory.get(UNCREATABLE, kind):
         return False
     return True if memory.get(CREATABLE, kind) else None
@@ -76,9 +76,7 @@ def remember_mappings(memory: Memory, redactor: Redactor, mappings: list[Item], 
 
 
 def applied_mappings(memory: Memory, raw: Raw) -> list[Item] | None:
-    """The mappings that an earlier run set, as long as nobody has changed the instance since; None when that
-    is not known.
-    """
+    """The mappings that an earlier run set, if nobody has changed the instance since; None when unknown."""
     entry = memory.get(MAPPINGS, str(raw["id"])) if "externalProjects" not in raw else None
     value: t.Any = entry.value if entry else None
     if not isinstance(value, dict) or value.get("updated") != last_update(raw):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which instance an item means. Pure: no I/O.
+"""Finds the instance that an item refers to. Pure: no I/O.
 
 Private to the collection, floor 3.
 """
@@ -16,23 +16,22 @@ from .._errors import InputError
 from .fields import COLLECTOR, Item, get, is_blank, label
 from .instance import Instance
 
-# What a comparison of one identifying field says: True and False, None when the tenant does not show the
-# field, and this, when what it shows proves nothing: an identifier of the vendor's that is not the name that
-# the item gives.
+# The comparison of one identifying field gives True, False, None when the tenant does not show the field, or
+# this when the value proves nothing: a vendor's identifier other than the item's name.
 UNPROVEN: t.Final = "unproven"
 Agreement = t.Union[bool, str, None]
 
 
 @dataclasses.dataclass(frozen=True)
 class Match:
-    """Which instance an item means.
+    """The instance that an item refers to.
 
-    instance: the one, if any.
-    by: what tells it apart: "id", "identifier", "name", "hostname", "type" or "memory".
-    proven: whether all that the item gives agrees; if not, it may be adopted, but nothing of it be deleted.
-    unread: ids that must be read in full before it can be told.
-    undetermined: why it cannot be told at all; empty when it can.
-    warning: on what the match rests when a field that the item gives is not reported.
+    instance: the instance, if any.
+    by: what identifies it: "id", "identifier", "name", "hostname", "type" or "memory".
+    proven: whether everything in the item agrees; if not, it may be adopted, but never deleted.
+    unread: ids that must be read in full before this is known.
+    undetermined: why it cannot be determined; empty otherwise.
+    warning: what the match is based on when a given field is not reported.
     """
 
     instance: Instance | None = None
@@ -43,20 +42,20 @@ class Match:
     warning: str = ""
 
     def judged(self, current: Instance) -> Instance:
-        """The instance as it may be planned for: one that is not proven to be the item's is never claimed for
-        its creation.
+        """The instance as it may be planned: without proof that it is the item's, it does not count as an
+        unfinished creation.
         """
         return current if self.proven or self.by == "memory" else dataclasses.replace(current, begun=None)
 
 
 def match(item: Item, instances: t.Iterable[Instance], claimed: t.Container[str] = ()) -> Match:
-    """Find the instance that an item without an id means, by type and every distinguishing field given.
+    """Find the instance of an item without an id, by its type and all given identifying fields.
 
-    claimed: ids of instances that other items mean beyond doubt: those count only if all that this item gives
+    claimed: ids of instances that certainly belong to other items: they only count if everything in this item
         agrees.
 
-    An identifier decides alone. Of a collector it is the name: with another name beside it, the collector is
-    to be renamed, and one that has the new name already is the one.
+    An identifier decides alone. A collector's identifier is its name: if the item gives another name too, the
+    collector is to be renamed, and one that already has the new name is the match.
     Raises InputError when several match.
     """
     if "identifier" in item and "name" in item and item.get("type") == COLLECTOR:
@@ -113,23 +112,22 @@ def _undetermined(item: Item, partly: list[tuple[Instance, dict[str, Agreement]]
     )
     if hidden:
         return (
-            f"the tenant does not show the {' and '.join(hidden)} of {count} data source(s) ({choices}), "
-            f"so it cannot be told whether {label(item)} is one of them. Nothing was done for it; give its "
-            f"id."
+            f"the tenant does not show the {' and '.join(hidden)} of {count} data source(s) ({choices}), so "
+            f"it is not known whether {label(item)} is one of them. Nothing was done for it; give its id."
         )
     more = "" if get(item, "domain.hostname") else ", or its domain.hostname"
     return (
-        f"{label(item)} may be one of {count} data source(s) whose identifier is another word than its name: "
-        f"{choices}. Nothing was "
-        f"done for it, so that no second one is made. Give identifier, as the tenant shows it, or id{more}."
+        f"{label(item)} may be one of {count} data source(s) whose identifier differs from its name: "
+        f"{choices}. Nothing was done for it, to avoid a duplicate. Give identifier, as the tenant shows it, "
+        f"or id{more}."
     )
 
 
 def same_new(one: Item, other: Item) -> bool:
-    """Whether two items that match nothing yet would mean the same instance once it exists: what one of them
-    leaves open may be equal.
+    """Whether two items without an instance may refer to the same one once it exists: unset fields may be
+    equal.
     """
-    if "id" in one or "id" in other:  # an id never creates
+    if "id" in one or "id" in other:  # an item with an id is never created
         return one.get("id") == other.get("id")
     pairs = [
         (i.get("type"), i.get("identifier", i.get("name")), host_key(get(i, "domain.hostname") or "") or None)
@@ -139,13 +137,13 @@ def same_new(one: Item, other: Item) -> bool:
 
 
 def expected_identifier(item: Item) -> str | None:
-    """The identifier that the item's instance has to have; None when the item does not say."""
+    """The identifier that the item's instance must have; None when the item does not say."""
     name = item.get("name") if item.get("type") == COLLECTOR else None
     return t.cast("str | None", item.get("identifier", name))
 
 
 def proves(item: Item, instance: Instance) -> bool:
-    """Whether an instance is the item's beyond doubt: by id, by identifier, or by a name that it shows."""
+    """Whether an instance is certainly the item's: by id, by identifier, or by a name that it shows."""
     if "id" in item:
         return bool(item["id"] == instance.id)
     agreements = _compare(item, instance)
@@ -159,7 +157,7 @@ def denied(item: Item, instance: Instance) -> list[str]:
 
 
 def contradictions(one: Instance, other: Instance) -> list[str]:
-    """The identifying fields that two readings of one instance both show, and show differently."""
+    """The identifying fields that differ between two reads of one instance."""
     hosts = [host_key(get(each.raw, "domain.hostname") or "") for each in (one, other)]
     fields = {
         "type": (one.type, other.type),
@@ -180,16 +178,14 @@ def contradictions(one: Instance, other: Instance) -> list[str]:
 
 
 def may_mean(item: Item, instance: Instance) -> bool:
-    """Whether an item means an instance, as far as is shown: what is not shown may be equal."""
+    """Whether an item may refer to an instance: fields that are not shown may be equal."""
     if item.get("id") and instance.raw.get("id"):
         return str(item["id"]) == instance.id
     return not denied(item, instance)
 
 
 def unread_by(item: Item, instances: t.Iterable[Instance]) -> list[str]:
-    """The ids of those among listed instances that must be read in full before it can be told whether the
-    item means them.
-    """
+    """The ids of listed instances that must be read in full to know whether the item refers to them."""
     return [
         one.id
         for one in instances
@@ -198,7 +194,7 @@ def unread_by(item: Item, instances: t.Iterable[Instance]) -> list[str]:
 
 
 def _compare(item: Item, instance: Instance) -> dict[str, Agreement]:
-    """For each identifying field that counts: what it says (see UNPROVEN)."""
+    """The result of the comparison for each identifying field that counts (see UNPROVEN)."""
     agreements: dict[str, Agreement] = {}
     if "type" in item:
         agreements["type"] = instance.type == item["type"].upper() if instance.type else None

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What became of one item. Pure.
+"""The outcome of one item. Pure.
 
 Private to the collection, floor 3.
 """
@@ -31,21 +31,21 @@ _ACTIONS = {
 
 @dataclasses.dataclass(eq=False)
 class Outcome:
-    """What became of one item.
+    """The outcome of one item.
 
-    index: of the item in the list; those of pruned instances follow.
-    current: the instance that the item was found to mean, before anything was done.
+    index: of the item in the list; pruned instances follow.
+    current: the item's instance, before anything was done.
     match: how it was found.
-    action: created, updated, unchanged, deleted, pending, failed or undetermined (in check mode: what would
-        become of it).
-    changed: the tenant was, or would be, changed; true together with an error when only part was done.
+    action: created, updated, unchanged, deleted, pending, failed or undetermined (in check mode: the
+        predicted one).
+    changed: the tenant was, or would be, changed; true together with an error if only part was done.
     error: one line; None when nothing failed.
-    names_item: whether error begins with the item's name.
-    api_error: a refused call as data.
-    data_source: option-shaped, secrets not yet hidden.
+    names_item: whether error starts with the item's name.
+    api_error: the failed call as data.
+    data_source: in the shape of the options, secrets not yet hidden.
     actions: the calls that changed the tenant, or would: create, scope, update, delete.
-    token_missing: what a person has to do about a token that is not where the item says.
-    pruned: whether nobody listed it.
+    token_missing: what a person has to do about a token that is not in the item's file.
+    pruned: whether it is pruned, because no item lists it.
     """
 
     index: int
@@ -70,7 +70,7 @@ class Outcome:
 
     @property
     def released(self) -> dict[str, str] | None:
-        """The token that the result holds in clear, since the item asks for it."""
+        """The token that the result returns in clear, because the item asks for it."""
         return self.collector_credentials if self.item.get("return_credentials") else None
 
     @property
@@ -80,16 +80,16 @@ class Outcome:
 
     @property
     def former_scope(self) -> str:
-        """Where the scope of an instance that was deleted is to be found, in words."""
+        """Where the scope of a deleted instance can be found, in words."""
         return self.backup_file or "the result's data_source"
 
     def fail(self, error: CortexError, action: str = "failed") -> None:
         self.action, self.error, self.api_error = action, one_line(str(error)), error.details()
         self.changed = self.changed or error.changed
-        # An ApiError names its subject later: "Cannot update data source ...".
+        # An ApiError contains its subject later: "Cannot update data source ...".
         self.names_item = bool(error.subject) and not isinstance(error, ApiError)
         if not self.changed:
-            # What was planned did not happen.
+            # The planned change did not happen.
             self.actions, self.pending, self.credentials_applied, self.data_source = (
                 [],
                 [],

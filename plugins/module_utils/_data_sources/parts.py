@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an item makes of an instance's selection, mappings and settings, and what is refused. Pure.
+"""What an item changes in an instance's selection, mappings and settings, and what is refused. Pure.
 
 Private to the collection, floor 3.
 """
@@ -19,17 +19,17 @@ from .instance import UNREADABLE_COUNT, Instance
 from .scope import Scope, scope_of
 from .types import VCS, known, repository_key
 
-# How many names of what would be deselected a refusal tells.
+# Maximum number of names in the refusal of a deselection.
 NAMED = 10
 
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
-    """What an item changes of an instance's selection.
+    """What an item changes in an instance's selection.
 
-    fields: those of the instance that it sets, option-shaped.
+    fields: the fields that it sets, in the shape of the options.
     warnings: for the user, one line each.
-    scope: what the item's scope_rules came to.
+    scope: the result of the item's scope_rules.
     """
 
     fields: Item
@@ -39,12 +39,12 @@ class Selection:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What an item changes of an instance's name and unique_properties.
+    """What an item changes in an instance's name and unique_properties.
 
-    fields: those of the instance that it sets, option-shaped.
-    put: the uniqueProperties that a PUT carries, whether they change or not; None for none.
-    not_compared: what is given and cannot be compared, since the tenant never reports it.
-    always: whether that is sent all the same.
+    fields: the fields that it sets, in the shape of the options.
+    put: the uniqueProperties of a PUT, changed or not; None for none.
+    not_compared: given keys that cannot be compared, since the tenant never reports them.
+    always: whether they are sent anyway.
     """
 
     fields: Item
@@ -58,10 +58,10 @@ def refused(current: Instance, why: str) -> InputError:
 
 
 def plan_selection(item: Item, current: Instance) -> Selection:
-    """What an item changes of the selection of an instance.
+    """What an item changes in the selection of an instance.
 
-    Raises InputError where too much would be deselected or narrowed, or no manual selection is there to list
-    repositories in; TenantError where the tenant does not report all that is selected.
+    Raises InputError when too much would be deselected or narrowed, or when repositories are listed without a
+    manual selection; TenantError when the tenant does not report the whole selection.
     """
     before, selected = current.reported.get("selection_type"), current.reported.get("repositories")
     desired = item.get("selection_type", before)
@@ -74,8 +74,8 @@ def plan_selection(item: Item, current: Instance) -> Selection:
     if desired != MANUAL:
         raise refused(
             current,
-            f"{option} needs selection_type {MANUAL}; it is {desired or 'not known'} and none was "
-            f"given. Add selection_type: {MANUAL}.",
+            f"{option} needs selection_type {MANUAL}; it is {desired or 'not known'} and none was given. Add "
+            f"selection_type: {MANUAL}.",
         )
     if selected is None:
         raise TenantError(
@@ -106,8 +106,8 @@ def plan_selection(item: Item, current: Instance) -> Selection:
 
 
 def plan_first_selection(item: Item, current: Instance) -> Selection:
-    """For an instance whose creation is still without its scope: what that would have set, whatever the
-    tenant selected since.
+    """For an instance that was created but not scoped: the scope that the creation would have set, whatever
+    the tenant selected since.
     """
     if item["repositories_mode"] == "remove":
         return plan_selection({**item, "max_deselect": -1}, current)
@@ -122,8 +122,8 @@ def plan_first_selection(item: Item, current: Instance) -> Selection:
 
 
 def plan_first_external_projects(item: Item, current: Instance) -> Item:
-    """As plan_first_selection. Mappings that the tenant shows somebody made; of those that it hides there are
-    none if nobody touched it.
+    """Like plan_first_selection, for mappings. Visible mappings were made by somebody; an untouched instance
+    has no hidden ones.
     """
     if (
         "external_projects" not in item
@@ -137,12 +137,10 @@ def plan_first_external_projects(item: Item, current: Instance) -> Item:
 
 
 def _refuse_narrowing(item: Item, current: Instance, before: str | None, desired: str | None) -> None:
-    """before, desired: the selection types; None where the tenant does not report one, and the item gives
-    none.
-    """
+    """before, desired: the selection types; None when the tenant reports none, or the item gives none."""
     if desired is None or current.new or item["max_deselect"] == -1:
         return
-    # A word that nobody knows, or none, may mean the widest where it is there, and the narrowest where it is
+    # An unknown or missing word counts as the widest when it is current, and as the narrowest when it is
     # desired.
     word = desired.strip().upper()
     from_width = SELECTION_TYPES.index(before) if before in SELECTION_TYPES else 0
@@ -152,18 +150,17 @@ def _refuse_narrowing(item: Item, current: Instance, before: str | None, desired
     raise refused(
         current,
         f"changing selection_type from {before or 'what the tenant does not show'} to {desired} "
-        f"{'narrows' if before in SELECTION_TYPES else 'may narrow'} what is covered, from now on or at "
-        f"once. To allow this, set "
-        "max_deselect in this item to -1.",
+        f"{'would' if before in SELECTION_TYPES else 'may'} cover fewer repositories, at once or from now "
+        "on. To allow this, set max_deselect in this item to -1.",
     )
 
 
 def _covers_nothing(current: Instance, selection_type: str | None) -> bool:
-    """Whether nothing is lost with a selection of all that exists now, because nothing does: so begins a new
-    instance.
+    """Whether a selection of everything that exists now loses nothing, because nothing exists: the state of a
+    new instance.
 
-    A selection type that is not reported may be of what is still to come, unless the type has none to report
-    and the tenant counts nothing.
+    A selection type that is not reported may cover future repositories, unless the type has none and the
+    count is 0.
     """
     counts = (current.count, current.listed_count)
     kind = known(current.type)
@@ -190,25 +187,27 @@ def _spelling_warnings(
     other = [(one, spelling[key(one)]) for one in given if key(one) in spelling and one not in selected]
     if other:
         yield (
-            f"{name}: {other[0][0]} is selected as {other[0][1]} ({len(other)} in all are written otherwise "
-            f"than in the tenant). "
-            "To its product that is one repository; the tenant's spelling stays."
+            f"{name}: {other[0][0]} is selected as {other[0][1]} ({len(other)} in all are spelled "
+            "differently in the tenant). To its product that is the same repository; the tenant's spelling "
+            "is kept."
         )
 
 
 def _scope_warnings(name: str, scope: Scope, mode: str) -> t.Iterator[str]:
     if not scope.included:
-        yield f"{name}: the scope_rules include none of {scope.candidates} candidates and {scope.selected} selected repositories."
+        yield (
+            f"{name}: the scope_rules include none of {scope.candidates} candidates and {scope.selected} "
+            "selected repositories."
+        )
     if mode == "merge" and scope.left_out:
         yield (
             f"{name}: {scope.left_out} of {scope.selected} selected repositories are not included by the "
-            f"scope_rules and stay, since "
-            "repositories_mode is merge; exact would deselect them."
+            "scope_rules but stay selected, since repositories_mode is merge; exact would deselect them."
         )
 
 
 def plan_external_projects(item: Item, current: Instance) -> Item:
-    """The external_projects that it sets of the instance; empty when they stay as they are."""
+    """The external_projects that the item sets; empty when they stay unchanged."""
     if "external_projects" not in item or (
         item.get("external_projects_update") == "on_create" and not current.new
     ):
@@ -221,8 +220,7 @@ def plan_external_projects(item: Item, current: Instance) -> Item:
         merged = [m for m in before if not any(all(m.get(k) == v for k, v in g.items()) for g in given)]
     else:
         merged = _merged(before, given, mode, _project_key)
-        # A mapping that is there and one given for the same project: what is given wins, what it does not
-        # name stays.
+        # For an existing and a given mapping of the same project, given values win, and others are kept.
         merged = [{**m, **next((g for g in given if _project_key(g) == _project_key(m)), {})} for m in merged]
     removed = [m for m in before if not any(_project_key(m) == _project_key(n) for n in merged)]
     names = [str(m.get("external_project_id") or m.get("external_id")) for m in removed]
@@ -234,14 +232,14 @@ def plan_external_projects(item: Item, current: Instance) -> Item:
         raise refused(
             current,
             f"the mapping of project {unsendable.get('external_project_id')} has no external_id, which the "
-            f"tenant requires: give it.",
+            "tenant requires: give it.",
         )
     return {"external_projects": merged}
 
 
 def _unseen_mappings(item: Item, current: Instance) -> list[Item]:
-    """What is known of mappings that the tenant does not show (docs/api.md: instance.hidden): what an earlier
-    run applied, or nothing.
+    """The known mappings when the tenant hides them (docs/api.md: instance.hidden): those that an earlier run
+    applied, or none.
     """
     if current.applied is not None:
         return current.applied
@@ -250,23 +248,21 @@ def _unseen_mappings(item: Item, current: Instance) -> list[Item]:
         raise refused(
             current,
             f"the tenant does not show its external_projects, so mode {mode} could lose some. Use "
-            f"external_projects_mode: exact.",
+            "external_projects_mode: exact.",
         )
     if item["max_deselect"] != -1:
         raise refused(
             current,
             "the tenant does not show its external_projects, and no earlier run remembers them, so the list "
-            "would replace mappings "
-            "that nobody sees. To allow this, set max_deselect in this item to -1; to leave them alone, "
-            "external_projects_update to "
-            "on_create.",
+            "would replace mappings that are not visible. To allow this, set max_deselect in this item to "
+            "-1; to leave them alone, external_projects_update to on_create.",
         )
     return []
 
 
 def _project_key(mapping: dict[str, str]) -> tuple[str | None, ...]:
     project = mapping.get("external_project_id") or mapping.get("external_id")
-    # The tenant may hold some without a project: each of those is its own.
+    # The tenant may have mappings without a project: each is a separate one.
     return (
         (project, mapping.get("external_branch_name"))
         if project
@@ -277,7 +273,7 @@ def _project_key(mapping: dict[str, str]) -> tuple[str | None, ...]:
 def _merged(
     current: list[t.Any], given: list[t.Any], mode: str, key: t.Callable[[t.Any], t.Any]
 ) -> list[t.Any]:
-    """The tenant's spelling and order for what stays, then what is new in the order given."""
+    """Kept entries in the tenant's spelling and order, then new ones in the given order."""
     current_keys, given_keys = {key(v) for v in current}, {key(v) for v in given}
     if mode == "remove":
         return [v for v in current if key(v) not in given_keys]
@@ -288,8 +284,10 @@ def _merged(
 def _refuse_deselection(
     item: Item, current: Instance, what: str, count: int, removed: list[str], left: list[t.Any]
 ) -> None:
-    """what: the option. count: how many there are. removed: the names of those that go. left: those that
-    stay.
+    """what: the option.
+    count: the current number.
+    removed: the names of removed entries.
+    left: the kept ones.
     """
     limit = item["max_deselect"]
     if limit == -1 or not removed:
@@ -301,20 +299,20 @@ def _refuse_deselection(
         raise refused(
             current,
             f"this would deselect {len(removed)} of {count} {what}, more than max_deselect ({limit}): "
-            f"{names}. "
-            f"To allow this, set max_deselect in this item to {len(removed)}, or to -1 for no limit.",
+            f"{names}. To allow this, set max_deselect in this item to {len(removed)}, or to -1 for no "
+            "limit.",
         )
     if len(removed) == count and not left:
         raise refused(
             current,
             f"this would deselect all its {what}: {names}. To allow this, set max_deselect in this item to "
-            f"-1.",
+            "-1.",
         )
 
 
 def changed_settings(item: Item, current: Instance) -> Raw:
-    """What the item gives of unique_properties and differs from what is reported, with the new name of a
-    collector. Of other types a name is a word of ours; what tells them apart cannot be changed.
+    """The given unique_properties that differ from the reported ones, with the new name of a collector. The
+    name of other types is only ours; their identifier cannot be changed.
     """
     collector = current.type == COLLECTOR
     given = {k: v for k, v in item.get("unique_properties", {}).items() if k != "name" or collector}
@@ -325,8 +323,7 @@ def changed_settings(item: Item, current: Instance) -> Raw:
         seen = collector_settings(current.raw)
         return {k: v for k, v in given.items() if (k == "name" and renamed) or (k in seen and v != seen[k])}
     reported = current.settings
-    # A placeholder for what is not there says nothing; for what is there it stands for the value the tenant
-    # has.
+    # A placeholder for a missing key is ignored; for an existing key it stands for the tenant's value.
     return {
         k: v for k, v in given.items() if not (is_masked(v) if k not in reported else alike(reported[k], v))
     }
@@ -343,7 +340,7 @@ def hidden_settings(item: Item, current: Instance) -> list[str]:
 
 
 def sends_settings_anyway(item: Item, current: Instance) -> bool:
-    """Whether what cannot be compared is sent with each run, since the item asks for that."""
+    """Whether keys that cannot be compared are sent with each run, because the item asks for that."""
     given = item.get("unique_properties", {})
     sent = any(not holds_masked(given[k]) for k in hidden_settings(item, current))
     return item.get("update_unique_properties") == "always" and sent
@@ -357,7 +354,7 @@ def plan_settings(item: Item, current: Instance) -> Settings:
     not_compared = [f"unique_properties.{k}" for k in hidden]
     if not (changes or always):
         return Settings({}, not_compared=not_compared)
-    # All are replaced together: what a collector shows at its root is sent back.
+    # All keys are replaced together, so those that a collector shows at its root are sent back.
     seen = collector_settings(current.raw)
     name = {"name": next(iter(current.names), None)} if current.type == COLLECTOR else {}
     given = {k: v for k, v in item.get("unique_properties", {}).items() if not holds_masked(v)}
@@ -380,21 +377,21 @@ def _plan_seen_settings(item: Item, current: Instance, changes: Raw, reported: R
     fields: Item = {"unique_properties": new} if changes else {}
     if "name" in changes:
         fields["name"] = changes["name"]
-    # With a hidden value among them they cannot be sent back; left out, they stay or are cleared, and the
-    # read-back tells.
+    # With a hidden value among them they cannot be sent back; left out, they are kept or cleared, and the
+    # read-back shows which.
     return Settings(fields, None if hidden else new)
 
 
 def refuse_unreadable(current: Instance, *sent: t.Any) -> None:
-    """An update replaces these members: what is in them must be known. sent: what is made of the instance to
-    be sent again.
+    """Refuse to replace members whose content is unknown. sent: the values of the instance that would be sent
+    again.
     """
     if current.unreadable or unreadable_within(list(sent)):
         members = " and ".join(current.unreadable) or "some text"
         raise TenantError(
             f": the tenant shows {members} in a form that cannot be read, and so cannot be sent back: "
-            f"nothing was changed. Look at "
-            "it in the console; if it is as it should be there, please report the form.",
+            "nothing was changed. Look at it in the console; if it looks right there, please report the "
+            "form.",
             subject=current.label,
         )
 
@@ -405,15 +402,14 @@ def refuse_partial_read(item: Item, current: Instance) -> None:
     if current.partial and (not named or item["max_deselect"] != -1):
         if UNREADABLE_COUNT in (count, current.listed_count):
             raise TenantError(
-                ": it cannot be read how many repositories the tenant says are selected, so it cannot be "
-                "told whether the "
-                f"{named} that it names are all. Nothing was sent"
+                ": the tenant's number of selected repositories cannot be read, so it is not known whether "
+                f"the {named} that it names are all. Nothing was sent"
                 + ("; set max_deselect to -1 if they are." if named else "."),
                 subject=current.label,
             )
         raise TenantError(
-            f": the tenant says {count} repositories are selected but names {named}. A "
-            "change made from a partial list would deselect the others, so nothing was sent. Try again later"
-            + (", or set max_deselect to -1 if the list is known to be whole." if named else "."),
+            f": the tenant says {count} repositories are selected but names {named}. A change made from a "
+            "partial list would deselect the others, so nothing was sent. Try again later"
+            + (", or set max_deselect to -1 if the list is known to be complete." if named else "."),
             subject=current.label,
         )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What only a person can do for a data source, as rows of pending_actions. Pure.
+"""Steps that only a person can do for a data source, as rows of pending_actions. Pure.
 
 Private to the collection, floor 3.
 """
@@ -14,7 +14,7 @@ from .fields import COLLECTOR, Item, get
 from .status import status_of
 from .types import known
 
-Pending = dict[str, t.Any]  # id (None: there is none yet), type, name, step
+Pending = dict[str, t.Any]  # id (None: none yet), type, name, step
 
 
 def pending(item: Item, step: str, instance_id: str | None = None) -> Pending:
@@ -33,21 +33,23 @@ def to_connect(item: Item) -> Pending:
     )
     step = f"the tenant's API does not create this type; {how}. The next run scopes it"
     if not get(item, "domain.hostname") and "identifier" not in item:
-        step += "; give the item its identifier then"
+        step += "; then give the item its identifier"
     return pending(item, step)
 
 
 def perhaps_to_connect(item: Item) -> Pending:
-    """For a type of which nobody knows yet whether the tenant's API creates it (docs/api.md: create.types)."""
+    """For a type of which it is not known whether the tenant's API creates it (docs/api.md:
+    create.types).
+    """
     return pending(
-        item, "may have to be connected in the Cortex console, should the tenant's API not create this type"
+        item, "may have to be connected in the Cortex console, if the tenant's API does not create this type"
     )
 
 
 def to_complete(item: Item, instance_id: str | None, *, scope_waits: bool = False) -> list[Pending]:
-    """For a new instance; empty where nobody has to do anything.
+    """For a new instance; empty when there is nothing to do.
 
-    scope_waits: whether the tenant takes its scope only after that.
+    scope_waits: whether the tenant accepts its scope only after that.
     """
     kind = known(item.get("type"))
     if not kind or not kind.person:
@@ -57,22 +59,20 @@ def to_complete(item: Item, instance_id: str | None, *, scope_waits: bool = Fals
 
 
 def to_renew(item: Item, instance_id: str, name: str | None) -> Pending:
-    """For a collector whose token is not where its item says: only a person can get a new one.
+    """For a collector whose token is not in its item's file: only a person can get a new one.
 
     name: as the tenant reports it.
     """
     step = (
         f"its token is not in credentials_file {item['credentials_file']}: renew it in the console and put "
-        f"it there, or delete the "
-        f"collector (state: absent, id: {instance_id}) and run again; if the token is kept elsewhere, take "
-        f"credentials_file out of the "
-        "item"
+        f"it there, or delete the collector (state: absent, id: {instance_id}) and run again; if the token "
+        "is kept elsewhere, remove credentials_file from the item"
     )
     return pending({"type": COLLECTOR, "name": item.get("name") or name}, step, instance_id)
 
 
 def awaits_consent(reported: Item) -> bool:
-    """Whether the tenant says that nobody has agreed to the connection yet.
+    """Whether the tenant reports that the connection still needs a person's consent.
 
     reported: an instance, option-shaped.
     """
@@ -81,5 +81,5 @@ def awaits_consent(reported: Item) -> bool:
 
 
 def still_to_complete(reported: Item) -> list[Pending]:
-    """What a person still has to do for an instance that is there, as long as its status says that it waits."""
+    """What a person still has to do for an existing instance, according to its status."""
     return to_complete(reported, reported["id"]) if status_of(reported.get("status")).waits else []

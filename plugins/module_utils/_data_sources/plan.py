@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the desired and the current data source to what has to happen. Pure: no I/O.
+"""From the desired and the current data source to the necessary changes. Pure: no I/O.
 
 Private to the collection, floor 3.
 """
@@ -48,23 +48,23 @@ from .types import VCS, known
 
 Creatable = t.Callable[
     [str], t.Optional[bool]
-]  # whether the tenant creates instances of a type; None: not known
+]  # whether the tenant creates instances of a type; None: unknown
 _SCOPE = ("selection_type", "repositories", "scope_rules", "external_projects")
 
 
 @dataclasses.dataclass
 class Plan:
-    """What has to happen for one item.
+    """The changes for one item.
 
     action: "create", "update", "recreate", "delete" or "none"; "pending" when only a person can connect it.
     post, put: request bodies, in the API's shape.
-    before, after: the instance, option-shaped (None: there is none). after is a prediction, without
-        write-only fields.
+    before, after: the instance in the shape of the options (None: there is none). after is a prediction,
+        without write-only fields.
     warnings: for the user, one line each.
     pending: what a person has to do.
-    item: of a recreation, the item together with what is carried over.
-    scope: what the item's scope_rules came to.
-    not_compared: options that were given and that the tenant never reports.
+    item: for a recreation, the item with everything that is carried over.
+    scope: the result of the item's scope_rules.
+    not_compared: given options that the tenant never reports.
     """
 
     action: str
@@ -89,10 +89,10 @@ class Plan:
 
 
 def plan_item(item: Item, current: Instance | None, creatable: Creatable = lambda _type: None) -> Plan:
-    """What has to happen for an item.
+    """The plan for an item.
 
-    current: the instance that it means, in full where needs_full() says so; None: there is none.
-    Raises InputError and TenantError for what cannot or must not be done.
+    current: its instance, read in full if needs_full() says so; None: there is none.
+    Raises InputError and TenantError for changes that are impossible or refused.
     """
     if current is None:
         check_missing(item)
@@ -120,8 +120,8 @@ def plan_item(item: Item, current: Instance | None, creatable: Creatable = lambd
 
 
 def _refuse_another_identifier(item: Item, current: Instance) -> None:
-    """An id and an identifier that mean two instances: one of them is a mistake, and which one cannot be
-    told.
+    """Refuse an id and an identifier of two different instances: one of them is wrong, and it is not known
+    which.
     """
     if "id" not in item or "identifier" not in item or current.identifier is None:
         return
@@ -131,28 +131,28 @@ def _refuse_another_identifier(item: Item, current: Instance) -> None:
         given = json.dumps(item["identifier"], ensure_ascii=False)
         raise refused(
             current,
-            f"the item gives its id, but another identifier ({given}), so that one of the two is wrong: "
-            f"correct it, or leave "
-            "the identifier out. Nothing was changed.",
+            f"the item gives its id, but another identifier ({given}), so one of the two is wrong: correct "
+            "it, or leave the identifier out. Nothing was changed.",
         )
 
 
 def plan_pending(item: Item) -> Plan:
-    """Nothing: only a person can connect it. What to do is reported until it is there."""
+    """No change: only a person can connect it. The step is reported until the instance exists."""
     return Plan("pending", pending=[to_connect(item)])
 
 
 def plan_create(item: Item, given: Item | None = None, *, may: bool | None = None) -> Plan:
-    """A new instance and, after it, its scope: the request that creates one cannot carry it.
+    """A new instance, and then its scope, which the create request cannot contain.
 
-    given: what the user gave of the item, where the rest of it is carried over.
+    given: the user's item, if `item` also contains values that are carried over.
     may: whether the tenant creates its type, if known.
-    Raises InputError for what the tenant would not take, and for what would be lost.
+    Raises InputError for values that the tenant would refuse or lose.
     """
     kind = known(item.get("type"))
     if "type" not in item:
         raise InputError(
-            " does not exist, and an id never creates. Take the id out, or correct it.", subject=label(item)
+            " does not exist, and an item with an id is never created. Remove the id, or correct it.",
+            subject=label(item),
         )
     if kind and kind.created_by and item.get("uncreatable") != "fail":
         return plan_pending(item)
@@ -161,19 +161,18 @@ def plan_create(item: Item, given: Item | None = None, *, may: bool | None = Non
     start: Raw = {"id": None, **{k: v for k, v in post.items() if k not in WRITE_ONLY}}
     pending = to_complete(item, None)
     if kind and item["type"] != COLLECTOR and may is None:
-        # The published schema creates collectors alone, the guide every type: the first creation tells
-        # (docs/api.md: create.types).
+        # By the published schema only collectors can be created, by the guide every type: the first creation
+        # shows which is true (docs/api.md: create.types).
         pending.append(perhaps_to_connect(item))
     plan = Plan("create", post=post, after={**from_api(start), "id": None}, pending=pending)
     if left_to_tenant(item):
         plan.warnings.append(
             f"{label(item)}: no scope is given, so the tenant chooses what it scans of the new instance, "
-            f"perhaps "
-            "everything. Give selection_type (in an entry of a role: scope)."
+            "perhaps everything. Give selection_type (in an entry of a role: scope)."
         )
     if not any(option in item for option in _SCOPE):
         return plan
-    # It begins with nothing selected.
+    # A new instance has no selection.
     new = Instance({**start, "state": []}, full=True)
     selection = plan_selection(item, new)
     after = {**new.reported, **selection.fields, **plan_external_projects(item, new)}
@@ -185,9 +184,7 @@ def plan_create(item: Item, given: Item | None = None, *, may: bool | None = Non
 
 
 def left_to_tenant(item: Item) -> bool:
-    """Whether a new instance for the item would have repositories to select, and the item says nothing of
-    them.
-    """
+    """Whether a new instance for the item could select repositories, but the item does not say which."""
     kind = known(item.get("type"))
     given = any(option in item for option in ("selection_type", "repositories", "scope_rules"))
     return kind is not None and kind.category == VCS and not given
@@ -199,19 +196,24 @@ def _refuse_create(item: Item, given: Item, post: Raw) -> None:
     empty = empty_secrets(given, kind.creation_options if kind else ())
     why = ""
     if kind and kind.created_by:
-        why = f" does not exist, and this type cannot be created through the API: it appears by {kind.created_by}."
+        why = (
+            " does not exist, and this type cannot be created through the API: it appears by "
+            f"{kind.created_by}."
+        )
     elif item["type"] == COLLECTOR and not (item.get("credentials_file") or item.get("return_credentials")):
         why = (
             " would be created, and the tenant shows a collector's token only once: give credentials_file "
             "(or return_credentials) so that it is not lost."
         )
     elif masked:
-        why = f" would be created, but {masked[0]} holds a placeholder ({len(masked)} in all) instead of the value: fill it in."
+        why = (
+            f" would be created, but {masked[0]} holds a placeholder ({len(masked)} in all) instead of the "
+            "value: fill it in."
+        )
     elif empty:
         why = (
             f" would be created, but {empty[0]} is empty ({len(empty)} in all), perhaps from a variable that "
-            f"is not set, and cannot be "
-            "set later: give the value, or leave it out."
+            "is not set, and cannot be set later: give the value, or leave it out."
         )
     if why:
         raise InputError(why, subject=label(item))
@@ -229,12 +231,12 @@ def _masked_paths(tree: t.Any, path: str = "") -> t.Iterator[str]:
 
 
 def plan_recreate(item: Item, current: Instance, may: bool | None = None) -> Plan:
-    """Delete and create again, because an immutable field differs; scope, mappings and settings are carried
+    """Delete and create again, because an immutable field differs. Scope, mappings and settings are carried
     over.
 
     may: whether the tenant creates its type, if known.
-    Raises InputError when the new one could not be made without a person or without credentials, and for all
-    that an update would refuse; TenantError for a partial read.
+    Raises InputError when the new one needs a person or missing credentials, and for everything that an
+    update refuses; TenantError for a partial read.
     """
     _refuse_recreate(item, current, may)
     selection = plan_selection(item, current)
@@ -258,11 +260,10 @@ def _refuse_recreate(item: Item, current: Instance, may: bool | None) -> None:
     elif not collector and (may is False or (current.published and not may)):
         why = (
             "recreate is refused: it is not known whether this tenant's API can create this type again. "
-            "Connect another one in the "
-            "console, then delete this one (state: absent)."
+            "Connect another one in the console, then delete this one (state: absent)."
         )
     elif missing:
-        why = f"recreate needs {', '.join(missing)}, since the tenant does not give back the old ones."
+        why = f"recreate needs {', '.join(missing)}, since the tenant does not return the old ones."
     elif current.settings is None and "unique_properties" not in item and not collector:
         why = "recreate would lose the unique_properties, which the tenant hides. Give them."
     elif lost:
@@ -273,15 +274,14 @@ def _refuse_recreate(item: Item, current: Instance, may: bool | None) -> None:
 
 
 def carried_over(item: Item, current: Instance, changes: Item) -> Item:
-    """The item for a new instance in the place of this one: what is given, and what the old one holds of all
-    else.
+    """The item for a new instance in place of this one: given values, and all others from the old instance.
 
-    changes: what an update would set of selection and mappings, option-shaped. The scope_rules have done
-        their work there: the new one gets the lists.
+    changes: the selection and mappings that an update would set, in the shape of the options. The scope_rules
+        were applied there: the new instance gets the lists.
     """
     reported = current.reported
     kept: Item = {k: v for k, v in item.items() if k not in ("id", "scope_rules", "scope_candidates")}
-    # Sent as the table spells it, however the tenant does.
+    # Sent in the table's spelling, whatever the tenant's is.
     kept["type"] = str(item.get("type") or current.type).upper()
     for option in ("domain", "transporter"):
         if option in reported or option in item:
@@ -311,14 +311,14 @@ def plan_delete(current: Instance) -> Plan:
 
 
 def plan_update(item: Item, current: Instance, creatable: Creatable = lambda _type: None) -> Plan:
-    """Bring an existing instance to what the item says. Fields not given stay.
+    """Update an existing instance to match the item. Unset fields are kept.
 
-    current: as needs_full() wants it; from an entry of the list nothing is planned that changes something.
-    Raises InputError for what cannot or must not be done: an immutable field that differs, too many
+    current: as needs_full() requires; no change is ever planned from a list entry.
+    Raises InputError for changes that are impossible or refused, such as an immutable field or too many
     deselections; TenantError for a partial read.
     """
     if needs_full(item, current):
-        raise ValueError("planned from an entry of the list that is not enough")
+        raise ValueError("a change cannot be planned from a list entry")
     before = current.reported
     difference = immutable_difference(item, before)
     if difference and item.get("recreate") == "when_immutable_differs":
@@ -326,10 +326,9 @@ def plan_update(item: Item, current: Instance, creatable: Creatable = lambda _ty
     if difference:
         raise refused(
             current,
-            f"{difference.option} is {difference.current} and cannot be changed to {difference.desired}, the "
-            f"API has no way. Deleting it "
-            "and creating it again would destroy its findings, mappings and webhooks; recreate: "
-            "when_immutable_differs does that.",
+            f"{difference.option} is {difference.current} and the API cannot change it to "
+            f"{difference.desired}. Deleting it and creating it again would destroy its findings, mappings "
+            "and webhooks; recreate: when_immutable_differs does that.",
         )
     first = current.begun is not None and "selection_type" in item
     selection = plan_first_selection(item, current) if first else plan_selection(item, current)
@@ -357,23 +356,22 @@ def plan_update(item: Item, current: Instance, creatable: Creatable = lambda _ty
     if settings.put is not None:
         put["uniqueProperties"] = settings.put
     elif first and current.begun and current.begun.ours:
-        # A tenant that hides values and clears what an update leaves out would lose them; the item still says
-        # what they are.
+        # A tenant may hide values and clear those that an update leaves out; the item still contains them.
         put.update(
             {k: v for k, v in to_create(item).items() if k == "uniqueProperties" and not holds_masked(v)}
         )
-    # What the tenant selected by itself is not kept, so that it need not be known.
+    # The tenant's own selection is not kept, so it need not be known.
     warnings = [*plan.warnings, *(_first_scope(current, after) if first else [])]
     return dataclasses.replace(plan, action="update", put=put, warnings=warnings)
 
 
 def _update_body(current: Instance, after: Item) -> Raw:
-    """The PUT body without uniqueProperties. PUT replaces, and nothing public says what becomes of a field
-    that is left out: all that is known is sent back.
+    """The PUT body without uniqueProperties. PUT replaces, and it is not documented what happens to omitted
+    fields, so all known fields are sent back.
     """
     put: Raw = {}
     for field in FIELDS:
-        # A type that selects nothing, such as a collector, reports no state: none is sent to it.
+        # A type without a selection, such as a collector, reports no state, so none is sent.
         unseen = (
             field.option == "repositories"
             and current.raw.get("state") is None
@@ -388,7 +386,7 @@ def _update_body(current: Instance, after: Item) -> Raw:
 
 
 def _first_scope(current: Instance, after: Item) -> list[str]:
-    """That something which the tenant selected by itself goes, where it does."""
+    """A warning that the tenant's own selection is replaced, if it is."""
     selected, kept = current.reported.get("repositories", []), after.get("repositories", [])
     future = (
         current.reported.get("selection_type") == "CURRENT_STATE_AND_FUTURE" != after.get("selection_type")
@@ -402,8 +400,8 @@ def _first_scope(current: Instance, after: Item) -> list[str]:
         else "nothing was changed in it since it was created"
     )
     return [
-        f"{current.label}: {why}, so what the tenant selected by itself ({len(selected)} repositories) gives "
-        f"way to what the item says."
+        f"{current.label}: {why}, so what the tenant selected by itself ({len(selected)} repositories) is "
+        "replaced by what the item says."
     ]
 
 
@@ -412,9 +410,9 @@ _SET_AT_CREATION = ("unique_properties", "domain", "transporter", "self_signed_c
 
 
 def scope_item(item: Item, planned: Item, made: Instance) -> Item:
-    """The item as far as it sets the scope of its new instance.
+    """The part of the item that sets the scope of its new instance.
 
-    planned: the instance as it was planned, option-shaped.
+    planned: the planned instance, in the shape of the options.
     made: as the tenant reports it after the creation.
     """
     left_out = (
@@ -429,10 +427,10 @@ def scope_item(item: Item, planned: Item, made: Instance) -> Item:
     if scope.get("external_projects_mode") == "merge":
         scope["external_projects_mode"] = "exact"
     if "scope_rules" in item:
-        # What the plan showed; what the tenant selected by itself meanwhile was not judged by anybody.
+        # As in the plan: nobody has reviewed what the tenant selected by itself since.
         scope["repositories"] = planned.get("repositories", [])
     if made.reported.get("selection_type") != MANUAL or not made.reported.get("repositories"):
-        # What is in it now nobody chose; a manual selection is another run's, and stays.
+        # Nobody chose the current selection; a manual one is another run's and is kept.
         scope["max_deselect"] = -1
         scope["repositories_mode"] = "remove" if item["repositories_mode"] == "remove" else "exact"
     return scope

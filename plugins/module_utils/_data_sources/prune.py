@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which instances are there although nobody listed them, and whether they may go. Reads only.
+"""Finds instances that no item lists, and decides whether they may be deleted. Reads only.
 
 Private to the collection, floor 3.
 """
@@ -21,44 +21,44 @@ from .view import View
 
 @dataclasses.dataclass(frozen=True)
 class Prune:
-    """The guards of a prune: types is required, most is the number above which nothing at all is pruned."""
+    """The guards of a prune: types is required; above most instances nothing is pruned at all."""
 
     types: tuple[str, ...]
     most: int = 5
 
     def check(self, items: list[Item]) -> None:
-        """Refuse what cannot be meant, before any request."""
+        """Refuse invalid input before any request."""
         if not self.types:
             raise InputError(
                 "prune needs prune_types: the types of which unlisted data sources are deleted. Nothing was "
                 "changed."
             )
         if self.most < 0:
-            raise InputError("prune_max must be a number from 0.")
+            raise InputError("prune_max must be 0 or more.")
         listed = {item.get("type") for item in items if item["state"] != "absent"}
         for name in self.types:
             kind = TYPES.get(name)
             if kind is None:
                 raise InputError(
-                    f"prune_types: {name} is no known integration type. Known: {', '.join(TYPES)}. Nothing "
-                    f"was changed."
+                    f"prune_types: {name} is not a known integration type. Known: {', '.join(TYPES)}. "
+                    "Nothing was changed."
                 )
             if kind.created_by:
                 raise InputError(
                     f"prune_types: {name} appears by {kind.created_by}, so it is never pruned. Nothing was "
-                    f"changed."
+                    "changed."
                 )
             if name not in listed:
                 raise InputError(
                     f"prune_types: {name} is given, but no item of that type is listed, so all of that type "
-                    f"would go. "
-                    "List at least one, or delete them with state: absent. Nothing was changed."
+                    "would be deleted. List at least one, or delete them with state: absent. Nothing was "
+                    "changed."
                 )
 
     def candidates(self, view: View, matched: set[str], creations: list[Item]) -> list[Instance]:
         """The instances to delete, sorted.
 
-        matched: ids that an item means.
+        matched: ids of the items' instances.
         creations: the items that will be created.
 
         Raises InputError when there are too many, or when one looks like the old name of a new item.
@@ -77,24 +77,23 @@ class Prune:
             host = host_key(get(instance.raw, "domain.hostname") or "")
             for item in creations:
                 desired = host_key(get(item, "domain.hostname") or "")
-                # A host that is not shown, or not given, may be the same.
+                # A host that is not shown, or not given, may be the same one.
                 if item.get("type") == instance.type and (host == desired or not host or not desired):
                     raise InputError(
                         f" would be created and {instance.label} pruned, perhaps on the same host: that "
-                        f"looks like "
-                        f"a new name, and would destroy its findings. To rename it give the item id: "
-                        f"{instance.id}; "
-                        "to replace it, list the old one with state: absent. Nothing was changed.",
+                        "looks like a rename, and would destroy its findings. To rename it give the item "
+                        f"id: {instance.id}; to replace it, list the old one with state: absent. Nothing was "
+                        "changed.",
                         subject=label(item),
                     )
         if len(unlisted) > self.most:
             names = ", ".join(instance.label for instance in unlisted[:10])
             raise InputError(
-                f"prune would delete {len(unlisted)} data sources, more than prune_max ({self.most}): {names}"
-                f"{' ...' if len(unlisted) > 10 else ''}. "
-                f"To allow this, set prune_max to {len(unlisted)}. Nothing was changed."
+                f"prune would delete {len(unlisted)} data sources, more than prune_max ({self.most}): "
+                f"{names}{' ...' if len(unlisted) > 10 else ''}. To allow this, set prune_max to "
+                f"{len(unlisted)}. Nothing was changed."
             )
-        # The list is not enough to delete by: another reading of the same instance must not contradict it.
+        # The list alone does not justify a deletion: a read by id must agree with it.
         read = [view.fetch_to_delete(instance.id, instance.label) for instance in unlisted]
         return sorted(
             (instance for instance in read if instance is not None),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run returns, and what the tenant holds in numbers.
+"""The results of the modules: of a run, and of an inventory.
 
 Private to the collection, floor 3.
 """
@@ -53,7 +53,7 @@ def result_of(outcome: Outcome, *, diff: bool) -> Result:
 def results_of(run: Run, outcomes: list[Outcome], *, diff: bool) -> Result:
     """The result of the module data_sources.
 
-    diff: whether it has the diffs, each with the index of its item.
+    diff: whether to add the diffs, each with the index of its item.
     """
     rows = [_or_failed(o, _row, _least_row(o)) for o in outcomes]
     diffs = [_or_failed(o, _indexed_diff, None) for o in outcomes] if diff else []
@@ -77,7 +77,7 @@ def results_of(run: Run, outcomes: list[Outcome], *, diff: bool) -> Result:
 
 
 def _failure(outcomes: list[Outcome], counts: dict[str, int]) -> Result:
-    """The message that names each outcome that is a failure; empty when there is none.
+    """`failed`, and the message with each failed outcome; empty when there is none.
 
     counts: outcomes by action.
     """
@@ -86,13 +86,13 @@ def _failure(outcomes: list[Outcome], counts: dict[str, int]) -> Result:
         return {}
     errors = " ".join(f"[{o.index}] {_named_error(o)}" for o in broken)
     others = "; ".join(f"{n} {action}" for action, n in counts.items() if action not in BROKEN)
-    could_not = f"{len(broken)} of {len(outcomes)} data sources could not be brought to their state."
+    could_not = f"{len(broken)} of {len(outcomes)} data sources could not be brought to the desired state."
     return {"failed": True, "msg": f"{could_not} {errors} The others: {others or 'none'}."}
 
 
 def _or_failed(outcome: Outcome, part: t.Callable[[Outcome], t.Any], otherwise: t.Any) -> t.Any:
-    """A part of the result; should making it fail, the outcome is a failure: whatever else the run did is
-    reported all the same.
+    """A part of the result. If it cannot be made, the outcome is marked as failed, and the rest of the run is
+    still reported.
     """
     try:
         return part(outcome)
@@ -108,16 +108,19 @@ def _indexed_diff(outcome: Outcome) -> Result | None:
 
 def _least_row(outcome: Outcome) -> Result:
     item = outcome.item
-    return {"index": outcome.index, "id": item.get("id"), "type": item.get("type"), "name": item.get("name"), "action": "failed",
-            "identifier": item.get("identifier"), "hostname": get(item, "domain.hostname"), "changed": outcome.changed, "status": None,
-            "selection_type": None, "repositories_count": None, "external_projects_count": None}  # fmt: skip
+    return {
+        "index": outcome.index, "id": item.get("id"), "type": item.get("type"), "name": item.get("name"),
+        "action": "failed", "identifier": item.get("identifier"), "hostname": get(item, "domain.hostname"),
+        "changed": outcome.changed, "status": None, "selection_type": None, "repositories_count": None,
+        "external_projects_count": None,
+    }  # fmt: skip
 
 
 def _row(outcome: Outcome) -> Result:
     source, item = outcome.data_source or outcome.plan.before or {}, outcome.item
-    # Only entries of the list have a count; an answer about one instance has the repositories themselves.
+    # Only list entries have a count; an instance that was read by id has the repositories themselves.
     selected = len(source["repositories"]) if source.get("repositories") is not None else None
-    # A tenant that hides them holds at least those of the item.
+    # A tenant that hides them has at least those of the item.
     removed = not source or item["state"] == "absent" or item.get("external_projects_mode") == "remove"
     mappings = source.get("external_projects", None if removed else item.get("external_projects"))
     row: Result = {
@@ -145,7 +148,7 @@ def _row(outcome: Outcome) -> Result:
 
 
 def _optional(outcome: Outcome) -> Result:
-    """What only some results have."""
+    """The members that only some results have."""
     more: Result = {}
     if outcome.match.by:
         more["identified_by"] = outcome.match.by
@@ -161,14 +164,15 @@ def _optional(outcome: Outcome) -> Result:
 
 
 def _named_error(outcome: Outcome) -> str:
-    """The error, with the item's name in front where it does not begin with one."""
+    """The error, with the item's name in front unless it already starts with it."""
     return str(outcome.error) if outcome.names_item else f"{label(outcome.item)}: {outcome.error}"
 
 
 def plan_writer(path: str | None) -> t.Callable[[Run], None]:
-    """Writes the plan of a run to a file as Markdown, before the first write; no path, no file.
+    """Returns a function that writes the plan of a run to a file as Markdown, before the first write; without
+    a path it does nothing.
 
-    What it returns raises InputError when the file cannot be written.
+    That function raises InputError when the file cannot be written.
     """
 
     def write(run: Run) -> None:
@@ -191,26 +195,25 @@ def inventory(items: list[Item], tenant: str, *, config: bool) -> Result:
     """The result of the module data_source_info.
 
     items: the instances, option-shaped, each with "complete".
-    config: whether they are there as input for data_sources and as a data file too.
+    config: whether to return them also as input for data_sources and as a data file.
     """
     sources = [{**hide_secret_keys(i), "health": status_of(i.get("status")).health} for i in items]
     result: Result = {"changed": False, "data_sources": sources, "summary": summary(items)}
     if config:
         partial = [label(i) for i in items if not i["complete"] and i.get("selection_type") == MANUAL]
         result["warnings"] = [
-            f"{name}: the tenant does not show all its repositories, so the config holds only some."
+            f"{name}: the tenant does not show all its repositories, so the config contains only some of "
+            "them."
             for name in partial
         ]
-        # Made from what is hidden already: what a data file holds is meant to be committed.
+        # Made after secrets were hidden, since a data file is meant to be committed.
         result["config"] = as_configs(items)
         result["data_file"] = as_data_file(tenant, result["config"])
     return result
 
 
 def summary(items: list[Item]) -> Result:
-    """How many instances there are, in all and by each way to group them; a field that is not reported counts
-    as "unknown".
-    """
+    """The number of instances, in total and by group; a field that is not reported counts as "unknown"."""
 
     def by(value: t.Callable[[Item], t.Any]) -> dict[str, int]:
         return dict(sorted(collections.Counter(str(value(i) or "unknown") for i in items).items()))

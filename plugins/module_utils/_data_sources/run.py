@@ -37,18 +37,19 @@ from .unscoped import forget, unscoped
 from .view import Undetermined, View
 from .write import Surprise
 
-# After these the key, not the item, is at fault: every further item would fail the same way.
+# These statuses concern the key, not the item: all further items would fail too.
 STOP = (401, 402, 403)
 
 
 class Run:
-    """Brings one tenant to what a list of items says.
+    """Applies a list of items to one tenant.
 
-    full: always read the instances in full, for the result's sake, not only where planning needs it.
+    full: always read the instances in full, for the result, and not only when planning needs it.
     digest: apply only the plan with this digest.
-    trust_unchanged: what an earlier run found as wanted, and nobody changed since, is not read again.
+    trust_unchanged: do not read instances again that an earlier run found as desired and nobody changed
+        since.
     progress: called from any thread with the counts total, done, changed and failed, whenever they change.
-    on_plan: called with the plan, before the first write; what it raises ends the run.
+    on_plan: called with the plan before the first write; an exception from it ends the run.
     """
 
     def __init__(
@@ -74,9 +75,9 @@ class Run:
         self._on_plan = on_plan
         self._writer = Writer(self.view, self.memory, approved=digest is not None)
         self._trust = Trust(self.memory, lambda: api.client.key().secret, on=trust_unchanged)
-        # Plans of what is not read again, by the index of the item.
+        # Plans of instances that are not read again, by the index of the item.
         self._trusted: dict[int, Plan] = {}
-        # Why a write of a type did something else than it was sent for, by type: its like is not tried.
+        # Unexpected effects of a write, by type: further writes of that type are not attempted.
         self._surprised: dict[str, str] = {}
         self._stopped = ""
         self._lock = threading.Lock()
@@ -86,13 +87,13 @@ class Run:
         is written.
 
         Returns an outcome for each item, then one for each pruned instance.
-        Raises InputError when items contradict each other, when the prune guards object and when the plan is
-        not the one that was approved; ApiError when the tenant cannot be read.
+        Raises InputError when items contradict each other, when a prune guard refuses and when the plan is
+        not the approved one; ApiError when the tenant cannot be read.
         """
         outcomes = self._checked(items)
         self._read(outcomes)
         outcomes += self._plan(outcomes)
-        # Of half a plan nothing is shown.
+        # A partial plan is not shown.
         self.view.api.client.interruption.refuse()
         self._approve(outcomes)
         if not self.check_mode:
@@ -106,7 +107,7 @@ class Run:
     # -- checked
 
     def _checked(self, items: list[Item]) -> list[Outcome]:
-        """Refuse what cannot be right, and read the files of candidates: both before any request."""
+        """Check the items and read the files of candidates, before any request."""
         outcomes = [Outcome(index, item) for index, item in enumerate(items)]
         self._counts["total"] = len(outcomes)
         read = functools.cache(lambda path: read_names(path, "scope_candidates")[0])
@@ -125,14 +126,12 @@ class Run:
     # -- read
 
     def _read(self, outcomes: list[Outcome]) -> None:
-        """Find the instance that each item means, and read it by id where the list is not enough to plan
-        from.
-        """
+        """Find the instance of each item, and read it by id where the list is not enough for planning."""
         items = [o.item for o in outcomes if o.error is None]
         if not items:
             return
         self.view.load()
-        # Once each, before that, the instances whose list entry hides what the items are told apart by.
+        # First, once each, the instances whose list entry hides identifying fields.
         hidden = {
             unread
             for item in items
@@ -152,7 +151,7 @@ class Run:
         refuse_contradictions([o for o in outcomes if o.error is None])
 
     def _find(self, outcome: Outcome, claimed: set[str]) -> None:
-        """claimed: ids of the instances that other items mean beyond doubt."""
+        """claimed: ids of the instances that certainly belong to other items."""
         try:
             match = self.view.find(
                 outcome.item,
@@ -190,19 +189,18 @@ class Run:
             return Match(current, by="memory", proven=False)
         identifier = json.dumps(current.identifier, ensure_ascii=False)
         if item.get("type") == COLLECTOR:
-            # Not renamed: that would be the next attempt at what the tenant did not do.
+            # Not renamed: the tenant already ignored that name once.
             outcome.item = {**item, "name": current.identifier}
         warning = (
             f"An earlier run created {label(item)} (id {current.id}), and the tenant shows its identifier as "
-            f"{identifier}: "
-            f"give identifier: {identifier}."
+            f"{identifier}: give identifier: {identifier}."
         )
         return Match(current, by="memory", proven=False, warning=warning)
 
     # -- planned
 
     def _plan(self, outcomes: list[Outcome]) -> list[Outcome]:
-        """Plan each item, and then what is to be pruned. Returns an outcome for each instance that is."""
+        """Plan each item, then the pruning. Returns an outcome for each instance to prune."""
         self._each([o for o in outcomes if not o.item.get("ignore")], self._plan_one, reading=True)
         if not self.prune or any(o.error is not None for o in outcomes):
             return []
@@ -229,7 +227,10 @@ class Run:
         judged = current and outcome.match.judged(current)
         plan = self._trusted.get(outcome.index) or plan_item(item, judged, self.view.creatable)
         if plan.action == "recreate" and not outcome.match.proven:
-            alone = f": matched to id {plan.id} by its {outcome.match.by} alone, which is not enough to delete it; give its id."
+            alone = (
+                f": matched to id {plan.id} by its {outcome.match.by} alone, which is not enough to delete "
+                "it; give its id."
+            )
             raise Undetermined(alone, subject=label(item))
         path = item.get("credentials_file")
         if path and plan.action in ("create", "recreate") and item.get("type") == COLLECTOR:
@@ -241,7 +242,7 @@ class Run:
         outcome.adopt(plan, predicted=self.check_mode)
 
     def _look_for_token(self, outcome: Outcome, current: Instance, path: str) -> None:
-        """A collector that is there, and whose token is not: only a person can get a new one."""
+        """Report an existing collector without its token: only a person can get a new one."""
         missing = missing_token(path, current.id, self.tenant)
         if not missing:
             return
@@ -256,7 +257,7 @@ class Run:
     # -- approved
 
     def _approve(self, outcomes: list[Outcome]) -> None:
-        """Show the whole plan, and refuse it when another one was approved."""
+        """Show the whole plan, and refuse it if another one was approved."""
         self.planned = [(o.plan, o.item) for o in outcomes if o.error is None]
         self.digest = digest_of(self.tenant, [plan for plan, _item in self.planned])
         self._on_plan(self)
@@ -265,8 +266,8 @@ class Run:
         self._keep_trust(outcomes)
 
     def _keep_trust(self, outcomes: list[Outcome]) -> None:
-        """Before the first write and after the last one: whatever is written, refused or differs is read
-        again next time.
+        """Called before the first and after the last write: instances that were written, refused or differ
+        are read again next time.
         """
         verified, doubtful = [], set[str]()
         for outcome in outcomes:
@@ -286,7 +287,7 @@ class Run:
     # -- written
 
     def _write(self, outcomes: list[Outcome]) -> None:
-        """Creations and updates, then deletions, and at last, where nothing failed, what is pruned."""
+        """Creations and updates, then deletions, and finally, if nothing failed, the pruning."""
         planned = [o for o in outcomes if o.error is None]
         self._counts["total"] = len(planned)
         for outcome in planned:
@@ -305,9 +306,7 @@ class Run:
         self._keep_trust(outcomes)
 
     def _write_each(self, writes: list[Outcome]) -> None:
-        """The first PUT of each type goes alone: should the tenant do something else than it was sent, it
-        does so once.
-        """
+        """The first PUT of each type goes alone: an unexpected effect happens only once."""
         tried: set[str] = set()
         while True:
             alone = {
@@ -323,8 +322,8 @@ class Run:
         self._each(writes, self._carry_out)
 
     def _forget_scoped(self, planned: list[Outcome]) -> None:
-        """An instance that is as its item says was scoped after all: by a request whose answer was lost, or
-        by a person.
+        """Forget unscoped instances that match their item now: they were scoped by a request whose response
+        was lost, or by a person.
         """
         remembered = unscoped(self.memory)
         for outcome in planned:
@@ -338,7 +337,7 @@ class Run:
         try:
             if outcome.plan.put and outcome.type in self._surprised:
                 raise TenantError(
-                    " was not tried, since an update of the same type had an effect nobody asked for: "
+                    " was not attempted, since an earlier update of this type had an unexpected effect: "
                     f"{self._surprised[outcome.type]}",
                     subject=label(outcome.item),
                 )
@@ -370,24 +369,23 @@ class Run:
 
     def _guard(self, outcome: Outcome, step: t.Callable[[Outcome], t.Any]) -> None:
         if self._stopped:
-            outcome.fail(TenantError(f" was not tried: {self._stopped}", subject=label(outcome.item)))
+            outcome.fail(TenantError(f" was not attempted: {self._stopped}", subject=label(outcome.item)))
             return
         try:
             step(outcome)
         except Interrupted as exc:
-            outcome.fail(TenantError(f" was not tried: {exc}", subject=label(outcome.item)))
+            outcome.fail(TenantError(f" was not attempted: {exc}", subject=label(outcome.item)))
         except CortexError as exc:
             outcome.fail(exc, "undetermined" if isinstance(exc, Undetermined) else "failed")
             if isinstance(exc, ApiError) and exc.status in STOP:
                 self._stopped = f"the run ended with HTTP {exc.status} at item {outcome.index}."
         except Exception as exc:
-            # A fault of ours about what one answer held must not take the other items' results, nor their
-            # tokens, with it.
+            # A bug triggered by one response must not lose the results and tokens of the other items.
             outcome.fail(Unexpected(exc, subject=label(outcome.item)))
 
 
 def _with_candidates(item: Item, read: t.Callable[[str], list[str]]) -> Item:
-    """The item with the candidates themselves in the place of their file.
+    """The item with the candidates in place of their file.
 
     read: reads such a file.
     """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which repositories the rules of an item include. Pure: no I/O.
+"""The repositories that the rules of an item include. Pure: no I/O.
 
 Private to the collection, floor 3.
 """
@@ -18,24 +18,24 @@ from .._addresses import repository_of
 from .._errors import InputError
 from .types import repository_key
 
-ScopeRule = dict[str, str]  # one of include and exclude, with its pattern
+ScopeRule = dict[str, str]  # include or exclude, with a pattern
 
 EXAMPLES = 3
-# No platform has names so long, and no rule needs to be: it bounds what comparing them can take.
+# Longer than any platform's names; it limits the time of a comparison.
 LONGEST = 1000
 # The longest first: a path segment that is ** and its slash, ** anywhere else, *, and any other character.
 _PARTS = re.compile(r"(?:(?<=/)|^)\*\*/|\*\*|\*|[^*]+", re.DOTALL)
-# Each takes as little as it can, which leaves the most for what follows.
+# Each matches as little as possible, which leaves the most for the rest.
 _REGEX = {"**/": "(?:.*?/)??", "**": ".*?", "*": "[^/]*?"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """What came of one rule.
+    """The result of one rule.
 
     matched: how many repositories it matches.
-    overruled: how many of them a later rule decides.
-    examples: a few of those that it matches.
+    overruled: how many of those a later rule decides.
+    examples: a few of the matched ones.
     """
 
     rule: str
@@ -47,13 +47,15 @@ class Verdict:
 
 @dataclasses.dataclass(frozen=True)
 class Scope:
-    """What the rules make of the candidates together with what is selected now.
+    """The result of the rules for the candidates and the current selection.
 
-    unmatched: candidates that no rule matches; unmatched_examples: a few of them.
-    included: the repositories, without doubles, selected ones first. All else is numbers of repositories.
+    unmatched: candidates that no rule matches.
+    unmatched_examples: a few of them.
+    included: the repositories, without duplicates, selected ones first. All other fields are numbers of
+        repositories.
     left_out: selected ones that the rules do not include.
     unlisted: selected ones that are not candidates.
-    unlisted_left_out: those of them that the rules do not include either.
+    unlisted_left_out: unlisted ones that the rules do not include either.
     """
 
     candidates: int
@@ -81,10 +83,10 @@ def scope_of(
 ) -> Scope:
     """Judge each repository by the last rule that matches it; without one it is not included.
 
-    selected: what the instance, read by id, has selected; its spelling stays.
-    kind: the type, whose product may ignore case, in names and so in rules. A candidate may be a URL: its
-        path counts.
-    Raises InputError for a pattern or a name that is too long to be one.
+    selected: the selection of the instance, read by id; its spelling is kept.
+    kind: the type; its product may ignore case in names, and then rules do too. The path of a candidate URL
+        counts.
+    Raises InputError for a pattern or a name that is too long.
     """
     key = repository_key(kind)
     spelling = {key(name): name for name in reversed(selected)}
@@ -136,8 +138,8 @@ def scope_of(
 
 
 def pattern_of(pattern: str, flags: int = 0) -> re.Pattern[str]:
-    """A pattern as rules have them: * for text within a segment, ** also across segments. Raises InputError
-    for one that is too long.
+    """A rule's pattern: * matches within a segment, ** also across segments. Raises InputError for one that
+    is too long.
     """
     _refuse_long(pattern, "the pattern")
     return _compiled(pattern, flags)
@@ -194,6 +196,5 @@ def _once(regex: str, names: t.Iterator[str]) -> str:
 def _refuse_long(text: str, what: str) -> None:
     if len(text) > LONGEST:
         raise InputError(
-            f"scope_rules: {what} {text[:40]}... has {len(text)} characters, and no more than {LONGEST} are "
-            f"compared."
+            f"scope_rules: {what} {text[:40]}... has {len(text)} characters; the limit is {LONGEST}."
         )

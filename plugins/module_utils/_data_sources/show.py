@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A plan as people read it.
+"""A plan in readable form.
 
 Private to the collection, floor 3.
 """
@@ -23,11 +23,10 @@ _ENDS = {"delete": "deleted", "recreate": "deleted and created again"}
 
 
 def diff_of(plan: Plan, item: Item) -> dict[str, t.Any] | None:
-    """One entry of Ansible's diff: before and after as text, only what changes, sorted; None when nothing
-    does.
+    """One entry of Ansible's diff: before and after as sorted text, only the changes; None without changes.
 
-    Of a list only what comes and goes is shown, with counts; of a secret that it will be set. After that,
-    what each of the scope_rules matched.
+    For a list it shows added and removed entries with counts, for a secret only that it will be set. The
+    matches of each of the scope_rules follow.
     """
     entry = _changes(plan, item)
     if entry:
@@ -67,7 +66,7 @@ PLAN_BEGINS = "# Plan for "
 
 
 def plan_as_markdown(tenant: str, digest: str, plans: list[tuple[Plan, Item]]) -> str:
-    """The plan as a page for a pull request or a ticket."""
+    """The plan as Markdown for a pull request or a ticket."""
     lines = [f"{PLAN_BEGINS}{tenant}", "", f"Digest: `{digest}`", ""]
     changes = [(plan, entry) for plan, item in plans if (entry := _changes(plan, item))]
     lines += [f"{len(changes)} of {len(plans)} data sources change.", ""]
@@ -84,12 +83,12 @@ def plan_as_markdown(tenant: str, digest: str, plans: list[tuple[Plan, Item]]) -
 
 
 def _code(text: str) -> str:
-    """As code of Markdown, in which nothing is a link, an image or a tag."""
+    """As Markdown code, in which links, images and tags have no effect."""
     return "`" + text.replace("`", "'") + "`"
 
 
 def scope_lines(scope: Scope | None) -> list[str]:
-    """What each of the scope_rules matched, and what they mean for what is selected."""
+    """What each of the scope_rules matched, and the effect on the selection."""
     if scope is None:
         return []
     lines = []
@@ -107,10 +106,8 @@ def scope_lines(scope: Scope | None) -> list[str]:
         )
     lines.append(
         f"scope: {len(scope.included)} included of {scope.candidates} candidates and {scope.selected} "
-        f"selected; "
-        f"{scope.left_out} selected not included; {scope.unlisted} selected that are no candidates, "
-        f"{scope.unlisted_left_out} of them "
-        "not included"
+        f"selected; {scope.left_out} selected not included; {scope.unlisted} selected that are not "
+        f"candidates, {scope.unlisted_left_out} of them not included"
     )
     return lines
 
@@ -119,7 +116,7 @@ def _value_lines(option: str, current: t.Any, desired: t.Any) -> tuple[list[str]
     if not isinstance(current or {}, dict) or not isinstance(desired or {}, dict):
         return _line(option, current, "current"), _line(option, desired, "new")
     if not current and not desired:
-        # None at all, and none in it, are two things.
+        # A missing list differs from an empty one.
         return _line(option, current, "current"), _line(option, desired, "new")
     current, desired = current or {}, desired or {}
     keys = [k for k in sorted({*current, *desired}) if not _equal(current.get(k), desired.get(k))]
@@ -130,7 +127,7 @@ def _value_lines(option: str, current: t.Any, desired: t.Any) -> tuple[list[str]
 
 
 def _equal(one: t.Any, other: t.Any) -> bool:
-    """Equal to the tenant: to Python 1 and true are one, in JSON they are two."""
+    """Equal in JSON, where 1 and true differ; in Python they are equal."""
     return one is other or _json(one) == _json(other)
 
 
@@ -144,13 +141,13 @@ def _line(option: str, value: t.Any, which: str, key: str | None = None) -> list
     path = option if key is None else f"{option}.{_word(key, among='.:')}"
     visible = next(iter(hide_secret_keys({key or option: value}).values()))
     if visible == HIDDEN or is_masked(value):
-        # Two equal lines would be no difference.
+        # Two equal lines would not be a difference.
         return [f"{path}: ({which} secret, not shown)"]
     return [f"{path}: {fingerprint(visible) if option == 'self_signed_certificate' else _text(visible)}"]
 
 
 def _sent_lines(post: Raw, after: Item) -> list[str]:
-    """What a creation sends and no instance shows: of credentials those that are secret are only named."""
+    """What a creation sends and no instance shows; secrets are only named."""
     lines = []
     for field in FIELDS:
         value = get(post, field.api)
@@ -167,9 +164,7 @@ def _sent_lines(post: Raw, after: Item) -> list[str]:
 
 
 def _settings_lines(put: Raw, after: Item) -> list[str]:
-    """The settings that an update sends and of which the tenant shows nothing, so that they are no change
-    that could be seen.
-    """
+    """The settings that an update sends but the tenant never shows, so that they do not appear as changes."""
     (field,) = (field for field in FIELDS if field.type == "dict")
     sent, visible = get(put, field.api) or {}, after.get(field.option) or {}
     unseen = {
@@ -179,7 +174,7 @@ def _settings_lines(put: Raw, after: Item) -> list[str]:
 
 
 def _count_lines(before: Item) -> list[str]:
-    """How many repositories go with an instance of which not all are named."""
+    """The number of repositories of an instance, if it does not name all of them."""
     count, named = before.get("repositories_count"), before.get("repositories")
     return (
         []
@@ -192,8 +187,8 @@ _PLAIN_FIRST = re.compile(r"""[^\s"'\[{(]""")
 
 
 def _text(value: t.Any) -> str:
-    """A value so that no two look alike: a text as it is where it can be taken for nothing else, all others
-    as JSON.
+    """A value in unambiguous form: a string unchanged if it cannot be mistaken for something else, otherwise
+    JSON.
     """
     if (
         isinstance(value, str)
@@ -209,7 +204,7 @@ def _text(value: t.Any) -> str:
 
 
 def _word(text: str, among: str = "") -> str:
-    """A text that stands among others: it has no blank, and none of the characters that part them."""
+    """A string in a list of others: without blanks and without their separators."""
     return (
         text
         if _text(text) == text and not any(char.isspace() or char in among for char in text)
@@ -224,7 +219,7 @@ def _json(value: t.Any) -> str:
 
 def _list_lines(option: str, current: t.Any, desired: t.Any) -> tuple[list[str], list[str]]:
     current, desired = current or [], desired or []
-    # As text: there may be thousands, and each is looked up among the others.
+    # As text: there may be thousands, and each is looked up in the other list.
     before, after = ({json.dumps(v, sort_keys=True): v for v in values} for values in (current, desired))
     removed = sorted(_entry(v) for key, v in before.items() if key not in after)
     added = sorted(_entry(v) for key, v in after.items() if key not in before)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The table of the words that a tenant shows as an instance's status, and why. Pure.
+"""The table of status words of instances, and the reasons for a status. Pure.
 
 Private to the collection, floor 3.
 """
@@ -18,7 +18,7 @@ HEALTH = ("healthy", "unhealthy", "pending", "unknown")
 
 @dataclasses.dataclass(frozen=True)
 class Status:
-    """What a status word says.
+    """The meaning of a status word.
 
     health: one of HEALTH.
     says: the word in plain English.
@@ -51,8 +51,8 @@ GOOD = tuple(word for word, status in STATUSES.items() if status.health == "heal
 
 
 def status_of(word: object) -> Status:
-    """What a word says, in any case. A longer one with a word for waiting in it, such as CONSENT_PENDING, may
-    wait for a person too.
+    """The meaning of a word, in upper or lower case. A longer word that contains a waiting one, such as
+    CONSENT_PENDING, may wait for a person too.
     """
     upper = str(word or "").upper()
     waits = any(status.waits and known in upper for known, status in STATUSES.items())
@@ -60,11 +60,11 @@ def status_of(word: object) -> Status:
 
 
 def reasons(details: t.Any) -> str:
-    """Why, in the tenant's words on one line, such as "connection is INVALID (Token expired: HTTP 401)";
-    empty when it does not say.
+    """The reasons for a status in the tenant's words, on one line, such as "connection is INVALID (Token
+    expired: HTTP 401)"; empty when it does not say.
 
-    details: status_details, option-shaped. Told are the components that are not VALID or have an error; if
-        there are none, all that have a message.
+    details: status_details, in the shape of the options. Lists the components that are not VALID or have an
+        error; if there are none, all with a message.
     """
     components = details if isinstance(details, dict) else {}
     wrong = {

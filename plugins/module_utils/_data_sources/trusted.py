@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which instances were found to be as wanted and need not be read again, remembered between runs.
+"""Remembers between runs which instances were as desired and need not be read again.
 
 Private to the collection, floor 3.
 """
@@ -25,8 +25,9 @@ SECTION = "verified"
 class Trust:
     """What earlier runs found by reading instances in full.
 
-    key: of the digests of items, which hold secrets; whoever has the file of the memory alone can guess none.
-    on: whether it is used; otherwise it is only kept true.
+    key: for the digests of items, which contain secrets, so that the memory file alone does not allow
+        guesses.
+    on: whether it is used; otherwise it is only kept up to date.
     """
 
     def __init__(self, memory: Memory, key: t.Callable[[], str], *, on: bool) -> None:
@@ -37,8 +38,8 @@ class Trust:
         return {instance_id: entry.value for instance_id, entry in self._memory.all(SECTION).items()}
 
     def plan(self, item: Item, listed: Instance) -> Plan | None:
-        """Nothing to do, where an earlier run found that for the same item, and the list shows that nobody
-        has changed the instance since; None where it has to be read (docs/api.md: instance.changed).
+        """A plan without changes, if an earlier run found none for the same item and the list shows that
+        nobody has changed the instance since; None if it has to be read (docs/api.md: instance.changed).
 
         listed: its entry in the list.
         """
@@ -56,7 +57,7 @@ class Trust:
         return Plan("none", before=listed.reported, after=listed.reported, not_compared=not_compared)
 
     def keep(self, verified: list[tuple[Item, Plan, Instance]], doubtful: set[str]) -> None:
-        """verified: items that had nothing to do, with their instance as it was read in full.
+        """verified: items without changes, with their instances as read in full.
 
         doubtful: ids that are no longer trusted.
         """

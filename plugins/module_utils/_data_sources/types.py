@@ -15,7 +15,7 @@ from .. import _addresses as code
 from .fields import CREDENTIALS
 
 VCS, CI_TOOL, CI_CD, VENDOR, GENERIC = "vcs", "ci_tool", "ci_cd", "vendor", "generic"
-# Category of the guide -> the stage of the software life cycle it belongs to.
+# Category of the guide -> its stage of the software life cycle.
 STAGES = {VCS: "code", CI_TOOL: "build", CI_CD: "build_deploy", VENDOR: "cross_stage", GENERIC: "cross_stage"}
 
 
@@ -24,7 +24,7 @@ class Input:
     """A short input of the roles' entries.
 
     option: the option of a data source it stands for.
-    help: what it is.
+    help: its description.
     type: str or list.
     """
 
@@ -59,12 +59,11 @@ INPUTS = {
 }
 
 
-# What the vendor's page on deletion names for every type, and what becomes of findings where it says nothing
-# else (docs/api.md: delete.destroys).
+# What the vendor's page on deletion lists for every type, and the default effect on findings (docs/api.md:
+# delete.destroys).
 _WITH_IT = (
     "its configuration, coverage, mapped repositories, webhooks, external projects and scans, and its "
-    "repository, organization, "
-    "collaborator and CI/CD assets"
+    "repository, organization, collaborator and CI/CD assets"
 )
 DESTROYED = f"{_WITH_IT}; findings are closed and issues resolved"
 # The API has no way to change credentials (docs/api.md: update.body).
@@ -79,13 +78,13 @@ class IntegrationType:
     variable: the role variable that lists such instances.
     inputs: which of INPUTS its entries take.
     hosting: "saas", "self_hosted", "both" or "none".
-    person: what only a person can do, once the instance exists.
-    created_by: when the API cannot create it, what does.
-    destroys: what goes with an instance that is deleted.
-    rotation: how its credentials are renewed, by a person, since the API cannot.
-    consent: whether the tenant can use it only after somebody agreed in a browser.
-    host: where its repositories are, unless the instance names a host.
-    product: whose spelling of repositories they have.
+    person: the step that only a person can do, once the instance exists.
+    created_by: how it is created, if not by the API.
+    destroys: what is deleted along with an instance.
+    rotation: how a person renews its credentials; the API cannot.
+    consent: whether the tenant can only use it after somebody agreed in a browser.
+    host: host of its repositories, unless the instance has one.
+    product: decides the spelling of its repositories.
     """
 
     category: str
@@ -110,19 +109,19 @@ class IntegrationType:
 
     @property
     def creation_options(self) -> tuple[str, ...]:
-        """The options that its creation wants, as far as the console tells."""
+        """The options that a creation needs, according to the console."""
         return tuple(INPUTS[name].option for name in self.inputs)
 
     @property
     def credentials(self) -> tuple[str, ...]:
-        """Those of them that the tenant never gives back."""
+        """Those of them that the tenant never returns."""
         return tuple(option for option in self.creation_options if option in CREDENTIALS)
 
 
 _CONSENT = "authorise the application in a browser: Cortex console, Data Sources, this instance"
 _OAUTH = ("hostname", "client_id", "client_secret")
 _PIPELINES = "add the scan step that the console shows to the pipelines"
-# How credentials are renewed where the console's page of the instance is not the whole answer.
+# How credentials are renewed, if not only on the console's page of the instance.
 _AGAIN = "authorise the application again in the console"
 _NEW_KEY = "make a new API key in the console, put it into the pipelines, delete the old one"
 
@@ -261,14 +260,12 @@ TYPES: dict[str, IntegrationType] = {
 
 
 def is_word(kind: str) -> bool:
-    """Whether it has the form of a type's name, known or not: capitals, digits and underscores."""
+    """Whether it looks like the name of a type, known or not: capitals, digits and underscores."""
     return kind == kind.upper() and kind.replace("_", "").isalnum()
 
 
 def known(name: object) -> IntegrationType | None:
-    """The type of that name, whose case a tenant may spell as it likes; None for one that is not in the
-    table, or not shown.
-    """
+    """The type with this name, in upper or lower case; None for one that is not in the table, or not shown."""
     return TYPES.get(str(name or "").upper())
 
 
@@ -277,8 +274,8 @@ VARIABLES = {kind.variable: name for name, kind in TYPES.items() if kind.variabl
 
 
 def repository_key(kind: t.Any) -> t.Callable[[str], str]:
-    """How repositories of a type are told apart: where its product ignores case, or writes one name in two
-    normal forms, so is it here.
+    """Returns the function that normalises repositories of a type for comparison: it ignores case and Unicode
+    forms where the product does.
     """
     integration = known(kind)
     return code.path_key if integration and integration.product not in ("", code.CODE_COMMIT) else str

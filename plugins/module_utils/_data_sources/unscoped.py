@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which instances were created and not scoped yet: as remembered between runs, and by their times.
+"""Finds instances that were created but not scoped, by the memory of earlier runs and by their times.
 
 Private to the collection, floor 3.
 """
@@ -20,22 +20,19 @@ from .fields import MANUAL, Item, from_api, get
 from .instance import Begun, Instance
 
 SECTION = "unscoped"
-# A creation may take so many seconds, from the time that the tenant notes for it to that of the last change
-# it makes by itself.
+# Maximum seconds from the time of a creation to the last change that the tenant makes by itself.
 ONE_MOMENT = 5.0
-# How long (seconds) a creation that nobody remembers may wait for its scope. What is older has been used as
-# it is.
+# Maximum age in seconds of an unscoped creation that is not remembered. An older one is used as it is.
 FRESH = 86400.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Unscoped:
-    """An instance that a run created, and whose scope it did not see set.
+    """An instance that a run created without seeing its scope set.
 
-    type, name, host: as the item gave them.
-    selection_type: what the tenant selected by itself, and repositories: how many; None where it did not show
-        that.
-    created, updated: when it was created and changed last, as the tenant writes it.
+    type, name, host: as given in the item.
+    selection_type: the tenant's own selection, and repositories: its size; None when not shown.
+    created, updated: times of creation and last change, as the tenant writes them.
     time: when it was created, in seconds since 1970.
     """
 
@@ -50,8 +47,8 @@ class Unscoped:
 
 
 def remember(memory: Memory, redactor: Redactor, item: Item, instance: Raw) -> None:
-    """Called with what a creation answered or left behind, and again when a read shows more of it. No secret
-    is kept.
+    """Called with the response or the result of a creation, and again when a read shows more. No secret is
+    kept.
     """
     reported = from_api(instance)
     value: t.Any = {
@@ -73,12 +70,12 @@ def remembers(memory: Memory, instance_id: str) -> bool:
 
 
 def forget(memory: Memory, instance_id: str) -> None:
-    """Its scope was read back as wanted, or it is gone."""
+    """Call when its scope was read back as desired, or it was deleted."""
     memory.forget(SECTION, instance_id)
 
 
 def unscoped(memory: Memory) -> dict[str, Unscoped]:
-    """What is remembered, by id, the oldest first. What does not look like that is left out."""
+    """The remembered instances by id, the oldest first. Malformed entries are left out."""
     remembered: dict[str, Unscoped] = {}
     for instance_id, entry in memory.all(SECTION).items():
         value: t.Any = entry.value
@@ -99,16 +96,15 @@ def unscoped(memory: Memory) -> dict[str, Unscoped]:
 
 
 def begun(instance: Instance, remembered: dict[str, Unscoped], now: float) -> Begun | None:
-    """Whether an instance is what a creation left without its scope.
+    """Whether an instance was created but not scoped.
 
     remembered: by id.
     now: in seconds since 1970.
 
-    What a scan changes is no sign that somebody touched it: how many repositories are selected, the status,
-    and the time of the last change. So of one that is remembered only these count: that it is the same
-    instance, by id, type and time of creation, and that its selection is of the type that the tenant began
-    with, and no list that somebody chose. Of one that nobody remembers: that it was created within a day, and
-    never changed since.
+    Changes by a scan are ignored: the number of selected repositories, the status, and the time of the last
+    change. A remembered instance counts if it is the same by id, type and time of creation, and its selection
+    is still of the tenant's initial type, not a list that somebody chose. One that is not remembered counts
+    if it was created within a day and never changed since.
     """
     reported = instance.reported
     if not instance.full or (reported.get("selection_type") == MANUAL and reported.get("repositories")):

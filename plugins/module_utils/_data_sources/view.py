@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What this run has seen of the tenant, and which instance an item means. Reads only.
+"""What this run has read from the tenant, and which instance an item refers to. Reads only.
 
 Private to the collection, floor 3.
 """
@@ -24,32 +24,30 @@ from .made import applied_mappings, creatable
 from .match import Match, contradictions, match, proves
 from .unscoped import Unscoped, begun, unscoped
 
-# A tenant may need a moment until a read shows what was written.
+# A tenant may need a moment until a read shows a write.
 SETTLE_PAUSES = (0.0, 0.5, 1.0, 2.0)
 
 
 def warn_of_odd(api: Api, instance: Instance) -> None:
-    """One warning for each member that the tenant shows in a form that is not known."""
+    """Warn once about each member that the tenant shows in an unknown form."""
     for member in instance.odd:
         odd = f"The tenant shows {member} in a form that cannot be read"
         api.client.warn_once(odd, f", first of {instance.label}: what cannot be read counts as not shown.")
 
 
 class Undetermined(TenantError):
-    """It cannot be told which instance is meant, or whether it exists; nothing was done."""
+    """It is not known which instance an item refers to, or whether it exists; nothing was done."""
 
 
 class View:
-    """The instances seen so far, by id: from the list, replaced by what a read by id shows. May be used by
-    several threads.
-    """
+    """The instances read so far, by id: list entries, replaced by reads by id. Thread-safe."""
 
     def __init__(self, api: Api, memory: Memory | None = None) -> None:
         self.api, self.memory = api, memory
         self.instances: dict[str, Instance] = {}
         self._listed: dict[str, Raw] = {}
-        # Ids by name and identifier; by host, of those that show neither, and of those whose identifier need
-        # not be the name.
+        # Ids by name and identifier; by host for those that show neither, or whose identifier may differ from
+        # the name.
         self._by_word: dict[str, list[str]] = {}
         self._hidden: dict[str, list[str]] = {}
         self._unproven: dict[str, list[str]] = {}
@@ -57,7 +55,7 @@ class View:
         self._unscoped: dict[str, Unscoped] = {}
 
     def load(self) -> None:
-        """Read the list anew; what was read by id before is forgotten."""
+        """Read the list again, and forget earlier reads by id."""
         listed = [Instance(raw, full=False) for raw in self.api.list_data_sources()]
         for instance in listed:
             warn_of_odd(self.api, instance)
@@ -78,12 +76,12 @@ class View:
                 hosts.setdefault(host_key(host) if isinstance(host, str) else "", []).append(instance.id)
 
     def listed(self, instance_id: str) -> Raw:
-        """Its entry in the list; {} when there is none."""
+        """The list entry of an instance; {} when there is none."""
         return self._listed.get(instance_id, {})
 
     def candidates(self, item: Item) -> list[Instance]:
-        """The listed instances that an item may mean, as far as words and hosts tell: with thousands of both,
-        not each is compared with each.
+        """The listed instances that an item may refer to, by name, identifier and host, so that thousands of
+        both need not all be compared.
         """
         words = [item[option] for option in ("identifier", "name") if option in item]
         if not words:
@@ -100,20 +98,18 @@ class View:
                 ids += [
                     i for key in (hosts if host is None else {host_key(host), ""}) for i in hosts.get(key, [])
                 ]
-        # Another thread may find out meanwhile that one of them is gone.
+        # Another thread may notice in the meantime that one was deleted.
         return [instance for i in dict.fromkeys(ids) if (instance := self.instances.get(i)) is not None]
 
     def creatable(self, kind: str) -> bool | None:
-        """Whether the tenant creates instances of a type; None when nobody has tried yet, or nobody
-        remembers.
-        """
+        """Whether the tenant creates instances of a type; None when unknown."""
         if self.api.generation == "previous":
             return False
         return creatable(self.memory, kind) if self.memory else None
 
     def proven(self, item: Item) -> list[str]:
-        """The ids of the listed instances that are the item's beyond doubt, so that no other item of the list
-        can mean them.
+        """The ids of the listed instances that certainly belong to the item, so that no other item can claim
+        them.
         """
         if "id" in item:
             return [item["id"]]
@@ -144,17 +140,15 @@ class View:
         return current
 
     def fetch_to_delete(self, instance_id: str, subject: str = "") -> Instance | None:
-        """Like fetch, for what is to be deleted. Raises TenantError when the list says that the id is another
-        data source.
-        """
+        """Like fetch, before a deletion. Raises TenantError when the id is another data source in the list."""
         current, listed = self.fetch(instance_id, subject), self._listed.get(instance_id)
         if current is not None and listed is not None:
             different = contradictions(Instance(listed, full=False), Instance(current.own, full=True))
             if different:
                 raise TenantError(
-                    f": read by its id it has another {' and '.join(different)} than in the list, so it "
-                    f"cannot be told which data source "
-                    "that id is: not deleted. Look at both in the console.",
+                    f": read by its id it has another {' and '.join(different)} than in the list, so it is "
+                    "not clear which data source that id refers to: not deleted. Look at both in the "
+                    "console.",
                     subject=current.label,
                 )
         return current
@@ -167,13 +161,13 @@ class View:
         claimed: t.Container[str] = (),
         trusted: t.Callable[[Instance], bool] = lambda _listed: False,
     ) -> Match:
-        """The instance that the item means, if any.
+        """The instance that the item refers to, if any.
 
-        full: read it by id, even if the list shows enough to compare.
-        claimed: ids of instances that other items of the list mean beyond doubt.
-        trusted: whether what the list shows is enough this time.
-        Raises InputError for an id that does not exist and for several matches, Undetermined when it cannot
-        be told.
+        full: read it by id, even if the list is enough for a comparison.
+        claimed: ids of instances that certainly belong to other items.
+        trusted: whether the list entry is enough this time.
+        Raises InputError for an id that does not exist and for several matches, Undetermined when it is not
+        known.
         """
         if "id" in item:
             listed = self.instances.get(item["id"])
@@ -183,9 +177,8 @@ class View:
             current = fetch(item["id"], label(item))
             if current is None and item["state"] != "absent":
                 raise InputError(
-                    f"there is no data source with id {item['id']} in this tenant, and an id never creates "
-                    f"one. "
-                    "Correct it, or leave it out to create."
+                    f"there is no data source with id {item['id']} in this tenant, and an item with an id is "
+                    "never created. Correct it, or leave it out to create."
                 )
             return Match(current, by="id")
         result = self.match(item, self.candidates(item), claimed)
@@ -193,7 +186,7 @@ class View:
             return result
         if item["state"] == "present" and trusted(result.instance):
             return result
-        # What is to be deleted is shown, and named by the digest, as it is: with all that goes with it.
+        # A deletion is shown, and covered by the digest, with everything that is deleted along with it.
         if item["state"] == "absent":
             return dataclasses.replace(result, instance=self.fetch_to_delete(result.instance.id, label(item)))
         if full or needs_full(item, result.instance):
@@ -201,7 +194,9 @@ class View:
         return result
 
     def match(self, item: Item, among: list[Instance], claimed: t.Container[str] = ()) -> Match:
-        """Like find, by identity alone; instances whose list entry hides an identifying field are read by id."""
+        """Like find, by identity alone; instances whose list entry hides an identifying field are read by
+        id.
+        """
         result = match(item, among, claimed)
         if result.unread:
             for instance_id in result.unread:
@@ -220,7 +215,7 @@ class View:
     def settled(
         self, instance_id: str, subject: str, differences: t.Callable[[Instance], list[str]] = lambda _: []
     ) -> Instance:
-        """Read back after a write; a few times while the tenant does not yet show what was written."""
+        """Read back after a write, and again a few times while the tenant does not show it yet."""
         current: Instance | None = None
         for pause in SETTLE_PAUSES:
             time.sleep(pause)
@@ -228,13 +223,16 @@ class View:
             if current is not None and not differences(current):
                 break
         if current is None:
-            lost = f" (id {instance_id}) was written, but the tenant does not show it. Run again to see what stands."
+            lost = (
+                f" (id {instance_id}) was written, but the tenant does not show it. Run again to see its "
+                "state."
+            )
             raise TenantError(lost, subject=subject)
         return current
 
     def gone(self, instance_id: str, subject: str) -> None:
-        """Read again after a deletion. Raises TenantError when the tenant still shows the instance after a
-        few times.
+        """Read again after a deletion. Raises TenantError when the tenant still shows the instance after
+        several reads.
         """
         for pause in SETTLE_PAUSES:
             time.sleep(pause)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Waiting until an instance has the status that its item asks for. Reads only.
+"""Waiting until an instance has a desired status. Reads only.
 
 Private to the collection, floor 3.
 """
@@ -18,11 +18,10 @@ from .view import View
 
 
 def wait_for_status(view: View, outcome: Outcome, instance_id: str) -> None:
-    """Look again until the status is one of the item's wait_for_status, for wait_timeout seconds; at once
-    where it does not ask to wait.
+    """Read until the status is one of the item's wait_for_status, for up to wait_timeout seconds. Returns at
+    once if the item does not ask to wait.
 
-    Raises PartlyDone when something was changed before and the status does not come, TenantError when nothing
-    was.
+    When the status is not reached, raises PartlyDone if something was changed before, otherwise TenantError.
     """
     item = outcome.item
     if not item.get("wait"):
@@ -52,7 +51,7 @@ def wait_for_status(view: View, outcome: Outcome, instance_id: str) -> None:
                 else "raise wait_timeout, or look in the console."
             )
             if outcome.changed:
-                raise PartlyDone(what, how=f"What was sent stands; {how}", subject=label(item))
+                raise PartlyDone(what, how=f"Changes already made are kept; {how}", subject=label(item))
             raise TenantError(f"{what}. Nothing was sent; {how}", subject=label(item))
         time.sleep(pause)
         pause = min(pause * 1.5, 10.0)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A single write to an instance that is there, and reading back what it did.
+"""A single write to an existing instance, read back afterwards.
 
 Private to the collection, floor 3.
 """
@@ -24,21 +24,23 @@ from .view import View
 
 
 class Surprise(TenantError):
-    """A write did something else than it was sent for; its like must not be repeated."""
+    """A write had an unexpected effect; similar writes must not be attempted."""
 
 
 class Writes:
-    """What all that is written shares: the tenant as this run sees it, and what is remembered of it."""
+    """What all writes share: this run's view of the tenant, and the memory."""
 
     def __init__(self, view: View, memory: Memory) -> None:
         self.view, self.api, self.memory = view, view.api, memory
 
     def locked(self, instance_id: str) -> contextlib.AbstractContextManager[t.Any]:
-        """No other run writes to the instance meanwhile. Raises BusyError."""
+        """Keeps other runs from writing to the instance. Raises BusyError."""
         return self.api.client.exclusive(self.api.tenant, instance_id)
 
     def back_up(self, outcome: Outcome, current: Item) -> None:
-        """current: the instance before the write, option-shaped.
+        """Write a backup of the instance.
+
+        current: the instance before the write, in the shape of the options.
 
         Raises InputError when the folder cannot be written.
         """
@@ -49,9 +51,9 @@ class Writes:
     def put(self, outcome: Outcome, plan: Plan, instance_id: str, action: str) -> None:
         """Send the plan's PUT.
 
-        action: how the outcome names it, "update" or "scope".
+        action: its name in the outcome, "update" or "scope".
 
-        Raises ApiError for a refusal, Surprise when what is read back is not what was planned.
+        Raises ApiError for a refusal, Surprise when the read-back differs from the plan.
         """
         subject, before = label(outcome.item), self.view.instances.get(instance_id)
         self.api.update_data_source(instance_id, plan.put, subject)
@@ -75,7 +77,7 @@ class Writes:
 
     def scoped(self, plan: Plan, instance_id: str) -> None:
         """The instance is as it was planned: its scope is no longer remembered as missing."""
-        # Where a person's consent is awaited, nothing was scoped yet.
+        # While a person's consent is awaited, nothing was scoped yet.
         if not plan.pending:
             forget(self.memory, instance_id)
 

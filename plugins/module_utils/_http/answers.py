@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading an answer, or what came instead of one.
+"""Reading a response, and explaining failures.
 
 Private to the collection, floor 1.
 """
@@ -22,13 +22,13 @@ with contextlib.suppress(ImportError):  # the client says so
 CLOCK_SKEW_WORTH_A_HINT = 60.0
 
 
-# Far above any need: 100,000 repositories of one instance are 8 MB and 400,000 values.
+# Far more than needed: 100,000 repositories of one instance are 8 MB and 400,000 values.
 MOST_BYTES, MOST_VALUES = 32 * 1024 * 1024, 2_000_000
 _PIECE = 65536
 
 
 class Unreadable(Exception):
-    """A body that is not read, or not to its end: why, in words that follow "the answer"."""
+    """A body that is not read, or not completely: the reason, in words that follow "the response"."""
 
 
 def host_of(url: str) -> str:
@@ -39,19 +39,19 @@ def host_of(url: str) -> str:
 
 
 def read(response: t.Any) -> bytes:
-    """The whole body, of at most MOST_BYTES on the way and unpacked, and as JSON of at most about
-    MOST_VALUES. Raises Unreadable.
+    """The whole body: at most MOST_BYTES, compressed and decompressed, and about MOST_VALUES as JSON. Raises
+    Unreadable.
 
-    It is unpacked here, since not every urllib3 has a bound for what a few bytes can become.
+    It is decompressed here, since not every urllib3 limits the decompressed size.
     """
     coding = (response.headers.get("Content-Encoding") or "").strip().lower()
     if coding not in ("", "identity", "gzip", "x-gzip"):
-        raise Unreadable(f"is packed as {coding[:40]}, and only gzip was asked for")
-    # Not stream(), which in some urllib3 reads a line of any length for the size of a chunk.
+        raise Unreadable(f"is compressed as {coding[:40]}, but only gzip was requested")
+    # Not stream(): some versions of urllib3 read a chunk size line of any length.
     pieces = _bounded(iter(lambda: response.raw.read(_PIECE, decode_content=False), b""))
     content = b"".join(_bounded(_unpacked(pieces)) if coding.endswith("gzip") else pieces)
-    # Each value but the first comes after one of these. Those within texts count too: that is quicker, and
-    # refuses nothing that is real.
+    # Each value but the first follows one of these. Those within strings count too, which is faster and
+    # refuses no real response.
     if sum(content.count(sign) for sign in (b",", b":", b"[", b"{")) > MOST_VALUES:
         raise Unreadable(f"holds more than {MOST_VALUES} values")
     return content
@@ -90,8 +90,8 @@ def never_sent(exc: BaseException) -> bool:
 
 
 def reason(exc: BaseException) -> str:
-    """The innermost cause in words, without the object addresses and the URL (which may hold a query) of the
-    outer messages.
+    """The innermost cause in words, without the object addresses and the URL (which may contain a query) of
+    the outer messages.
     """
     inner: t.Any = exc
     while True:
@@ -128,8 +128,10 @@ def retry_after(value: str | None) -> float | None:
 
 
 def hint_for(status: int, skew: float | None, path: str, key_type: str) -> str:
-    """What a user can do about a status. skew: seconds by which the tenant's clock is ahead; key_type: as
-    this run assumes.
+    """The hint for a status: what the user can do.
+
+    skew: seconds by which the tenant's clock is ahead.
+    key_type: as this run assumes.
     """
     if status == 401:
         if skew is not None and abs(skew) > CLOCK_SKEW_WORTH_A_HINT:
@@ -149,11 +151,13 @@ def hint_for(status: int, skew: float | None, path: str, key_type: str) -> str:
     if status == 403:
         return (
             "The key is valid, but its role lacks the permission: it needs Data Sources and Integrations "
-            "View/Edit "
-            "(Instance Administrator or AppSec Admin have it)."
+            "View/Edit (Instance Administrator or AppSec Admin have it)."
         )
     if status == 404 and path.endswith("/data_source_instances"):
         return "Is api_url the API URL of a tenant with Application Security (https://api-...)?"
     if status == 429:
-        return "The tenant allows 10 requests per second to all its clients together: lower requests_per_second, or find the other client."
+        return (
+            "The tenant allows 10 requests per second to all its clients together: lower "
+            "requests_per_second, or find the other client."
+        )
     return ""

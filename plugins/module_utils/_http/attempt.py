@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One sending of a call, as whoever watches the client gets to see it.
+"""One attempt of a call, as observers of the client see it.
 
 Private to the collection, floor 1.
 """
@@ -15,13 +15,16 @@ import typing as t
 
 @dataclasses.dataclass
 class Attempt:
-    """One sending of a call. It holds all that went over the wire, keys included: what leaves the process is
-    redacted first.
+    """One attempt of a call, with everything that went over the wire, including keys: redact it before it
+    leaves the process.
 
-    target: the URL without its query. document: whether payload is a report, sent as it is. waited: seconds
-    for a slot, before `began` (seconds since 1970). wait, receive: seconds until the response began and until
-    it was read. status: None when no answer came.
-    outcome: "done" or a key of RETRY. words: why it failed, without secrets.
+    target: the URL without its query.
+    document: whether the payload is a report, sent unchanged.
+    waited: seconds for a slot, before `began` (seconds since 1970).
+    wait, receive: seconds until the response began and until it was read.
+    status: None when there was no response.
+    outcome: "done" or a key of RETRY.
+    words: the reason of a failure, without secrets.
     """
 
     method: str

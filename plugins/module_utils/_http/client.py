@@ -53,10 +53,10 @@ try:
 except ImportError:
     REQUESTS_ERROR = traceback.format_exc()
 
-# A request with a larger body may count at the tenant long after it began to be sent: its slot is free after
-# its answer.
+# A request with a larger body may count at the tenant long after its sending began, so its slot is free only
+# after the response.
 SMALL_BYTES = 100_000
-# Characters of an answer that are looked at before a part of it is told.
+# Characters of a response that are checked before a part of it is shown.
 QUOTED_FROM = 100_000
 
 
@@ -64,15 +64,18 @@ QUOTED_FROM = 100_000
 class Call:
     """One call of the API, as a value.
 
-    path: below the tenant's URL. operation, subject: what it is for, in words of messages ("update data
-    source", "gitlab-core (id 12)").
-    query: of the URL. body: sent as JSON; raw: bytes sent as they are. url: another full URL instead of the
-    tenant's origin and path.
-    auth: another than the tenant's key. timeout: seconds to connect, to send the body, and between two reads,
-    instead of request_timeout.
-    expect_json: whether a success must be JSON, or empty. final: the statuses from 500 on with which the
-    service refuses this very operation, each with what to do; a page or the platform's own error with such a
-    status is taken for a passing fault as ever.
+    path: below the tenant's URL.
+    operation, subject: what it is for, in the words of messages ("update data source", "gitlab-core (id
+        12)").
+    query: of the URL.
+    body: sent as JSON.
+    raw: bytes sent unchanged.
+    url: another full URL instead of the tenant's origin and path.
+    auth: other credentials than the tenant's key.
+    timeout: seconds to connect, to send the body, and between two reads, instead of request_timeout.
+    expect_json: whether a success must be JSON, or empty.
+    final: the statuses from 500 on with which the service refuses this very operation, each with what to do;
+        a page or the platform's own error with such a status is taken for a passing fault as ever.
     """
 
     method: str
@@ -89,7 +92,7 @@ class Call:
     final: t.Mapping[int, str] = dataclasses.field(default_factory=dict)
 
     def payload(self) -> bytes | None:
-        """What is sent as the body. Raises ValueError for what is no JSON."""
+        """The bytes of the body. Raises ValueError for a value that is not JSON."""
         if self.raw is not None or self.body is None:
             return self.raw
         return json.dumps(self.body, ensure_ascii=False, allow_nan=False).encode()
@@ -107,8 +110,9 @@ class Answer:
 
 
 class Client:
-    """Sends calls to one tenant. redactor: knows this run's secrets, and learns those that calls carry.
-    warnings: for the user.
+    """Sends calls to one tenant.
+
+    redactor: knows this run's secrets, and learns those that calls carry. warnings: for the user.
     """
 
     def __init__(self, connection: Connection, redactor: Redactor | None = None) -> None:
@@ -116,7 +120,7 @@ class Client:
             raise InputError(
                 f"The Python library requests is missing for {sys.executable}: install it, for example with "
                 f"{sys.executable} -m pip install requests (in a virtual environment, where the system's "
-                f"Python refuses)."
+                "Python refuses)."
             )
         connection.check()
         self.connection = connection
@@ -126,9 +130,9 @@ class Client:
         self._server = Server.at(url) if url else None
         self.redactor.add(self._server.password if self._server else "")
         self.warnings: list[str] = []
-        # The gate before each request: whoever runs this says which signs of an interruption it listens to.
+        # Checked before each request; the caller decides which signs of an interruption it watches.
         self.interruption = Interruption()
-        # Each is told of every attempt, when it has ended.
+        # Each is called with every attempt when it has ended.
         self.watchers: list[Watcher] = []
         if connection.trace_file:
             trace = Trace(
@@ -139,18 +143,18 @@ class Client:
                 lambda: self.key().secret,
             )
             self.watchers.append(trace.see)
-        # Told, by any thread, how much of how much has been read; 0: nobody knows how much there is.
+        # Called by any thread with the number read and the total; 0: the total is unknown.
         self.on_read: t.Callable[[int, int], None] = lambda _done, _total: None
         self._key: Auth | None = None
         self._throttles: dict[str, Throttle] = {}
         self._lock = threading.Lock()
-        # One session for each thread: requests does not promise more.
+        # One session per thread: requests does not promise thread safety.
         self._local = threading.local()
         self._sessions: list[t.Any] = []
 
     @property
     def waits(self) -> dict[str, t.Any]:
-        """How often and how long (seconds) this process waited for a slot."""
+        """How many times and how long (seconds) this process waited for a slot."""
         return {
             "waits": sum(x.waits for x in self._throttles.values()),
             "seconds": round(sum(x.seconds for x in self._throttles.values()), 3),
@@ -159,7 +163,7 @@ class Client:
     def _session(self) -> t.Any:
         if not hasattr(self._local, "session"):
             session: t.Any = requests.Session()
-            # Redirects are not followed, and to look where one leads requests would read its whole body.
+            # Redirects are not followed; requests would read a whole body just to look at the target.
             session.get_redirect_target = lambda _response: None
             for scheme in ("https://", "http://"):
                 session.mount(scheme, adapter())
@@ -168,13 +172,13 @@ class Client:
         return self._local.session
 
     def close(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         for session in self._sessions:
             session.close()
 
     @property
     def shared_dir(self) -> str:
-        """Where processes share their budget and their locks."""
+        """The directory in which processes share their budget and their locks."""
         return self.connection.rate_limit_dir or default_directory()
 
     def exclusive(self, *parts: str) -> t.ContextManager[None]:
@@ -186,17 +190,17 @@ class Client:
         return origin_of(self.connection.api_url, self.connection.expected_tenant)
 
     def warn_once(self, begins: str, goes_on: str = "") -> None:
-        """Warn, unless a warning begins so already. By any thread."""
+        """Warn, unless a warning starts like this already. Thread-safe."""
         with self._lock:
             if not any(warning.startswith(begins) for warning in self.warnings):
                 self.warnings.append(begins + goes_on)
 
     def trip(self) -> float:
-        """How long the tenant's answers take of late, in seconds; 0.0 while nobody knows."""
+        """How long the tenant's recent responses took, in seconds; 0.0 while unknown."""
         return self._throttle(self.origin()).trip()
 
     def send(self, call: Call) -> Answer:
-        """Send a call as often as its verb and the outcome allow. Returns the success.
+        """Send a call, and repeat it as its verb and the outcome allow. Returns the success.
 
         Raises ApiError, InputError, BusyError or Interrupted.
         """
@@ -233,7 +237,7 @@ class Client:
                 return result
             pause, again = retry.after(outcome, result)
             if outcome == "refused":
-                # Everybody is held back, also by a call that is given up.
+                # This holds all processes back, even for a call that is given up.
                 throttle.hold(pause, slot)
             if not again:
                 raise retry.failure(outcome)
@@ -241,7 +245,7 @@ class Client:
                 self.interruption.sleep(pause)
 
     def key(self) -> Auth:
-        """The tenant's key, found out when the first call needs it: some runs need none. Raises InputError
+        """The tenant's key, looked up when the first call needs it: some runs need none. Raises InputError
         when there is none.
         """
         with self._lock:
@@ -270,22 +274,22 @@ class Client:
         if not self.connection.validate_certs:
             warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
             return False
-        # requests would take the variable too, and end in a traceback when it names no file.
+        # requests would use the variable too, but end in a traceback if the file does not exist.
         path = self.connection.ca_path or os.environ.get("CURL_CA_BUNDLE")
         if path and not os.path.exists(path):
             raise InputError(
                 f"{'ca_path' if self.connection.ca_path else 'CURL_CA_BUNDLE'} {path} does not exist on the "
-                f"host that runs the module. "
-                "Give the PEM file of the certificate authority, or unset it."
+                "host that runs the module. Give the PEM file of the certificate authority, or unset it."
             )
         return path or True
 
     def _attempt(
         self, request: _Request, deadline: float, leaving: t.Callable[[], None], seen: Attempt
     ) -> tuple[str, Answer | ApiError]:
-        """Send once. Returns a key of RETRY (or "done") and what came of it.
+        """Send once. Returns a key of RETRY (or "done") and the response or error.
 
-        leaving: called when it begins to be sent. seen: is told what goes over the wire.
+        leaving: called when the sending begins.
+        seen: receives what goes over the wire.
         """
         call = request.call
         headers = {
@@ -297,14 +301,15 @@ class Client:
             headers["Content-Type"] = "application/json"
 
         def authenticate(prepared: t.Any) -> t.Any:
-            # As the session's auth, so that a .netrc entry can never replace the signature.
+            # As the session's auth, so that a .netrc entry never replaces the signature.
             prepared.headers.update(request.auth.headers())
             seen.headers = prepared.headers
             return prepared
 
         parts = urlsplit(request.target)
         began = time.monotonic()
-        # Python itself bounds the sending of a whole body by the timeout; then the answer still has its time.
+        # Python limits the sending of the whole body by the timeout; the response then has the same time
+        # again.
         ends = max(deadline, began + request.seconds * (1 if request.payload is None else 2))
         with watched(ends, leaving) as watch:
             try:
@@ -317,8 +322,7 @@ class Client:
                     auth=authenticate,
                     timeout=request.seconds,
                     verify=self._verify(),
-                    # Plain http goes to this machine alone, and not by way of a proxy, which could read the
-                    # key.
+                    # Plain http is only for this machine, and must not use a proxy, which could read the key.
                     proxies={"no_proxy": parts.hostname} if parts.scheme == "http" else None,
                     allow_redirects=False,
                     stream=True,
@@ -332,24 +336,23 @@ class Client:
             except Unreadable as exc:
                 status = response.status_code
                 return ("final" if 300 <= status < 500 else "unreadable"), self._error(
-                    call, f"the answer {exc}", "Check api_url.", status
+                    call, f"the response {exc}", "Check api_url.", status
                 )
             except UnicodeError:
                 raise InputError(f"api_url: {parts.netloc} is not a host name.") from None
         lost = "lost" if watch.sent else "never sent"
-        # Where a connection ends within the headers Python takes them for complete.
+        # When a connection ends within the headers, Python treats them as complete.
         if watch.expired:
-            words = f"the answer of {parts.netloc} was not complete after {round(ends - began, 1):g} s"
+            words = f"the response from {parts.netloc} was not complete after {round(ends - began, 1):g} s"
             return lost, self._error(call, words, "Raise retry_deadline if the tenant is slow.")
         if broken:
             return self._broken(request, parts.netloc, broken, lost)
         return self._classify(call, response, content.decode("utf-8", errors="replace"))
 
     def _broken(self, request: _Request, host: str, exc: Exception, lost: str) -> tuple[str, ApiError]:
-        """The key of RETRY, and in words, what became of an attempt that ended with this exception of
-        requests or urllib3.
+        """The key of RETRY and the error for an exception of requests or urllib3.
 
-        lost: the key for an attempt of which no answer came back, by whether the request was sent at all.
+        lost: the key for an attempt without a response, depending on whether the request was sent.
         """
 
         def failed(words: str, hint: str = "") -> ApiError:
@@ -367,14 +370,14 @@ class Client:
                     f"cannot connect to {host}: {reason(exc)}", "Check api_url, the network and HTTPS_PROXY."
                 )
             return lost, failed(
-                f"the connection to {host} broke before the answer was complete: {reason(exc)}"
+                f"the connection to {host} broke before the response was complete: {reason(exc)}"
             )
         if isinstance(exc, requests.exceptions.Timeout):
             return lost, failed(
                 f"{host} did not answer within {request.seconds:g} s",
                 "Raise request_timeout if the tenant is slow.",
             )
-        return "lost", failed(f"the answer of {host} could not be read: {reason(exc)}")
+        return "lost", failed(f"the response from {host} could not be read: {reason(exc)}")
 
     def _classify(self, call: Call, response: t.Any, text: str) -> tuple[str, Answer | ApiError]:
         status, skew = response.status_code, clock_skew(response.headers.get("Date"))
@@ -384,13 +387,13 @@ class Client:
             decoded, broken = None, True
         if 200 <= status < 300:
             if broken and call.expect_json:
-                # A cut-off JSON text may be a passing fault; a page of HTML is the wrong host. Neither is an
+                # Incomplete JSON may be a temporary fault; a page of HTML is the wrong host. Neither is an
                 # empty tenant.
                 page = text.lstrip().startswith("<")
                 hint = "Is api_url the API URL (https://api-...), not the console's?"
                 begins = self.quoted(text, text)[:120]
                 return "final" if page else "lost", self._error(
-                    call, f"the answer is not JSON but begins: {begins}", hint, status
+                    call, f"the response is not JSON but begins: {begins}", hint, status
                 )
             return "done", Answer(status, decoded, skew)
         if 300 <= status < 400:
@@ -421,11 +424,9 @@ class Client:
         return ("lost" if status >= 500 and call.method == "POST" else "final"), error
 
     def quoted(self, words: str, body: str) -> str:
-        """What the tenant says, as a message may repeat it: nothing, when it repeats a secret anywhere in its
-        body.
-        """
+        """The tenant's words for a message; none of them if its body repeats a secret anywhere."""
         if self.redactor.knows(body[:QUOTED_FROM]):
-            return "(the answer repeats a secret, so it is not shown)"
+            return "(the response repeats a secret, so it is not shown)"
         return self.redactor.line(words[:QUOTED_FROM])[:WORDS_SHOWN]
 
     def _error(

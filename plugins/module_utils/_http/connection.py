@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which tenant is meant and how it is reached.
+"""The tenant of a run and how to reach it.
 
 Private to the collection, floor 1.
 """
@@ -22,7 +22,7 @@ from .._errors import InputError
 class Connection:
     """How to reach one tenant; the fields are the connection options. Times are in seconds.
 
-    Keys may be empty: they are asked for by the first request that needs them.
+    Keys may be empty: they are checked by the first request that needs them.
     """
 
     api_url: str = ""
@@ -43,7 +43,7 @@ class Connection:
     user_agent: str = "cortex_cloud.appsec"
 
     def check(self) -> None:
-        """Refuse numbers that no run can mean. Raises InputError."""
+        """Refuse invalid numbers. Raises InputError."""
         for name, most in (
             ("request_timeout", 3600),
             ("retry_deadline", 86400),
@@ -56,11 +56,11 @@ class Connection:
 
 
 def secret_from_file(variable: str) -> str:
-    """The secret in the file that this environment variable names, without white space around it; "" when
-    there is no variable.
+    """The secret in the file that this environment variable names, without white space around it; "" if the
+    variable is not set.
 
-    A file, unlike a variable, does not appear where a runner or a pipeline notes the environment of a job.
-    Raises InputError for a file that cannot be read or holds no secret.
+    Unlike a variable, a file does not appear when a runner or a pipeline logs the environment of a job.
+    Raises InputError for a file that cannot be read or is empty.
     """
     given = os.environ.get(variable, "").strip()
     if not given:
@@ -72,12 +72,12 @@ def secret_from_file(variable: str) -> str:
     except (OSError, ValueError) as exc:
         why = exc.strerror if isinstance(exc, OSError) and exc.strerror else "not text"
         raise InputError(
-            f"{variable} names {path}, which cannot be read: {why}. The file must hold the secret and "
-            f"nothing else."
+            f"{variable} names {path}, which cannot be read: {why}. The file must contain the secret and "
+            "nothing else."
         ) from None
     if not secret:
         raise InputError(
-            f"{variable} names {path}, which is empty. The file must hold the secret and nothing else."
+            f"{variable} names {path}, which is empty. The file must contain the secret and nothing else."
         )
     return secret
 
@@ -90,16 +90,15 @@ def origin_of(api_url: str, expected_tenant: str | None = None, option: str = "a
     if not url:
         raise InputError(
             f"{option} is not set. Give the API URL of the tenant (console: Settings, Configurations, API "
-            f"Keys, Copy "
-            "API URL), or set CORTEXCLOUD_API_URL."
+            "Keys, Copy API URL), or set CORTEXCLOUD_API_URL."
         )
     if "://" not in url and not url.lower().startswith(("http:", "https:")):
         url = url.rstrip("/")
         bare = without_port(host_key(url))
         if bare == "localhost" or _is_address(bare):
             raise InputError(
-                f"{option} is {bare} without a scheme: write http://{host_key(url)}, or https:// if it "
-                f"answers TLS."
+                f"{option} is {bare} without a scheme: write http://{host_key(url)}, or https:// if it uses "
+                "TLS."
             )
         url = "https://" + (url if url.lower().startswith("api-") else f"api-{url}")
     try:
@@ -114,13 +113,13 @@ def origin_of(api_url: str, expected_tenant: str | None = None, option: str = "a
     ):
         if wrong:
             raise InputError(
-                f"{option} must not hold {what}: give only scheme and host, such as "
-                f"https://api-mytenant.xdr.us.paloaltonetworks.com."
+                f"{option} must not contain {what}: give only scheme and host, such as "
+                "https://api-mytenant.xdr.us.paloaltonetworks.com."
             )
     if not _is_host(host) or any(c.isspace() for c in url):
         raise InputError(
             f"{option} names no host: give https://api-mytenant.xdr.us.paloaltonetworks.com or "
-            f"mytenant.xdr.us.paloaltonetworks.com."
+            "mytenant.xdr.us.paloaltonetworks.com."
         )
     if _CONSOLE.fullmatch(host):
         raise InputError(
@@ -131,7 +130,7 @@ def origin_of(api_url: str, expected_tenant: str | None = None, option: str = "a
     if parts.scheme == "http" and not _is_loopback(host):
         raise InputError(
             f"{option} uses plain http to {host}: the API key would cross the network unprotected. Use "
-            f"https://."
+            "https://."
         )
     if "/public_api" in parts.path:
         raise InputError(f"{option} must end before /public_api: the collection adds the path itself.")
@@ -142,8 +141,7 @@ def origin_of(api_url: str, expected_tenant: str | None = None, option: str = "a
         if _bare(without_port(host_key(host))) != _bare(wanted) or (wanted_port and wanted_port != own_port):
             raise InputError(
                 f"{option} points to {found}, but expected_tenant is {expected_tenant.strip()}: nothing was "
-                f"sent. Check which credential "
-                "belongs to this inventory host or survey answer."
+                "sent. Check which credential belongs to this inventory host or survey answer."
             )
     return url.rstrip("/")
 

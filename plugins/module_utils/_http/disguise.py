@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A secret in any of the spellings that a program on its way may give it. Pure.
+"""Secrets in any form that a program in between may give them. Pure.
 
 Private to the collection, floor 1.
 """
@@ -14,10 +14,10 @@ import re
 import sys
 import typing as t
 
-# A secret of so many characters is looked for in any case, as base64 and as hexadecimal digits too; a shorter
-# one as it is alone.
+# Minimum length of a secret that is also searched in other case, as base64 and as hexadecimal digits; a
+# shorter one is only searched as it is.
 LONG = 8
-# How often a text may have been escaped.
+# Maximum number of times that a text may have been escaped.
 _LAYERS = 3
 # How often a text for people may have been encoded; one longer than that is looked at once, as values are, of
 # which there are many.
@@ -28,8 +28,7 @@ _ESCAPE = re.compile(
     r"(?<!\\)\\+(?:u(?P<json>[0-9a-fA-F]{4}(?:\\+u[0-9a-fA-F]{4})*)|(?P<python>x[0-9a-fA-F]{2}|U00[01][0-9a-fA-F]{5})|[ntrfvb])"
     r"|(?P<url>%[0-9a-fA-F]{2}(?:%[0-9a-fA-F]{2})*)|(?P<html>&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8});)"
 )
-# Not told apart: blanks, of which a program makes one or none; a plus, which stands for a blank in a URL;
-# backslashes.
+# Treated as equal: blanks, which programs collapse or drop; a plus, which is a blank in a URL; backslashes.
 _LOOSE = re.compile(r"[\s+\\]+")
 _NOT_BASE64, _NOT_HEX = re.compile(r"[^A-Za-z0-9+/_-]+"), re.compile(r"[^0-9A-Fa-f]+")
 _STANDARD = str.maketrans("-_", "+/")
@@ -41,18 +40,18 @@ Spans = list[tuple[int, int]]
 
 
 class Disguises:
-    """Finds known secrets in a text, however they are written there: with escapes of HTML, JSON (in JSON),
+    """Finds known secrets in a text, in any form: with escapes of HTML, JSON (in JSON),
     Python or a URL, with other white space, in another case, as base64 or as hexadecimal digits.
     """
 
     def __init__(self) -> None:
         self._known: set[str] = set()
-        # Those for which case counts, and the others.
+        # Case-sensitive ones, and the others.
         self._exact, self._lower = _Forms(), _Forms()
 
     def add(self, secret: str) -> bool:
-        """Returns False for one that is found only as it is written, by others: without its blanks it might
-        be a word of any message.
+        """Returns False for a secret that is only searched literally, elsewhere: without its blanks it might
+        be a common word.
         """
         if secret in self._known:
             return True
@@ -67,15 +66,16 @@ class Disguises:
         for form in (secret, *_encoded(secret)):
             for _layer in range(_LAYERS + 1):
                 bare = _LOOSE.sub("", form).lower()
-                # What is left of one that is mostly escapes might be such a word too.
+                # The rest of one that consists mostly of escapes might be a common word too.
                 if len(bare) >= LONG:
                     self._lower.add(bare)
                 form = _decoded(form)
         return True
 
     def find(self, text: str, *, deep: bool = False) -> Spans:
-        """Where in the text a secret stands, as (start, end), sorted, without overlaps. deep: also where it
-        was encoded twice.
+        """The places of secrets in the text as (start, end), sorted, without overlaps.
+
+        deep: also where it was encoded twice.
         """
         times = _DEEP if deep and len(text) <= _DEEP_MOST else 0
         if not self._known or not self._may_hold(text, times):
@@ -83,7 +83,7 @@ class Disguises:
         return _merged(self._within([(char, index, index + 1) for index, char in enumerate(text)], times))
 
     def _may_hold(self, text: str, times: int) -> bool:
-        """Whether there is any: fast, for that is mostly not so."""
+        """Whether there may be one: a fast check, since usually there is none."""
         for _layer in range(_LAYERS + 1):
             bare = _LOOSE.sub("", text)
             if self._exact.any_in(bare) or self._lower.any_in(bare.lower()):
@@ -198,7 +198,7 @@ def _contents(text: str) -> t.Iterator[tuple[str, int, int]]:
 
 
 def _decoded(text: str) -> str:
-    """One layer of escapes less."""
+    """The text with one layer of escapes removed."""
     return _ESCAPE.sub(_plain, text)
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether anybody still waits for this run: after an interruption no new piece of work begins.
+"""Detects that nobody waits for this run any more: after an interruption no new piece of work begins.
 
 Private to the collection, floor 1.
 """
@@ -22,24 +22,23 @@ from .._errors import Interrupted
 # controllers().
 VARIABLE = "CORTEXCLOUD_CONTROLLER"
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
-# Seconds: who sleeps looks this often whether the run was interrupted.
+# Seconds between checks for an interruption while sleeping.
 _LOOK_EVERY = 0.5
 
 
 class Interruption:
-    """Says when a run is to end, and lets each thread finish the piece of work that it has begun to write.
+    """Tells when a run should end, and lets each thread finish a piece of work that has begun to write.
 
-    A piece is one item, or one document: what lies between its writes must not stay so (an instance without
-    its scope, a deletion whose creation is to follow). So refuse() raises only in threads whose piece has not
+    A piece is one item or one document. It must not end between its writes (an instance without its scope, a
+    deletion without the creation that follows), so refuse() raises only in threads whose piece has not
     written yet.
 
-    reason: why the run is to end, such as "SIGTERM"; empty while it is not. Three signs are looked at,
-    because no single one is always given. A signal comes where ansible-core tells its workers' process
-    groups, a terminal closes, or a service is stopped. A closed standard output comes over ssh without a
-    terminal, and from a worker that died alone. The processes of the controller by their ids are needed where
-    ansible-playbook itself was killed, since its worker lives on and still reads. The parent's id would not
-    do instead: that is a shell, which outlives all of them, and the parent of an asynchronous task is gone
-    from the beginning.
+    reason: why the run should end, such as "SIGTERM"; empty otherwise. Three signs are watched, because none
+    of them always appears. A signal comes where ansible-core tells its workers' process groups, a terminal
+    closes, or a service is stopped. A closed standard output comes over ssh without a terminal, and from a
+    worker that died alone. The processes of the controller by their ids are needed where ansible-playbook
+    itself was killed, since its worker lives on and still reads. The parent's id would not do instead: that
+    is a shell, which outlives all of them, and the parent of an asynchronous task is gone from the beginning.
     """
 
     def __init__(self) -> None:
@@ -54,7 +53,9 @@ class Interruption:
         return self._reason
 
     def refuse(self) -> None:
-        """Raise Interrupted when the run is to end, unless this thread's piece of work has begun to write."""
+        """Raise Interrupted when the run should end, unless this thread's piece of work has begun to
+        write.
+        """
         if self.reason and not getattr(self._piece, "begun", False):
             raise Interrupted(self.reason)
 
@@ -72,7 +73,7 @@ class Interruption:
             self._piece.begun = before
 
     def sleep(self, seconds: float) -> None:
-        """Sleep, but no longer than until the run is interrupted, if this thread may not go on then. Raises
+        """Sleep, but wake up when the run is interrupted, unless this thread must finish its piece. Raises
         Interrupted.
         """
         ends = time.monotonic() + seconds
@@ -82,11 +83,11 @@ class Interruption:
 
     @contextlib.contextmanager
     def signals(self, *, again: bool = False) -> t.Iterator[None]:
-        """Take the signals that end a process for an interruption meanwhile; those that are ignored stay so,
-        as with nohup.
+        """Treat signals that would end the process as an interruption; ignored signals stay ignored, as with
+        nohup.
 
-        again: the second of them ends the process at once, for a person at a terminal. ansible-core may send
-        one twice by itself.
+        again: a second signal ends the process at once, for a person at a terminal. ansible-core may send one
+            twice by itself.
         """
 
         def told(number: int, _frame: t.Any) -> None:
@@ -95,7 +96,7 @@ class Interruption:
                 signal.signal(number, before[number])
 
         before: dict[int, t.Any] = {}
-        if threading.current_thread() is threading.main_thread():  # no other may
+        if threading.current_thread() is threading.main_thread():  # only the main thread may
             for number in (getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)):
                 if signal.getsignal(number) not in (signal.SIG_IGN, None):
                     before[number] = signal.signal(number, told)
@@ -106,16 +107,17 @@ class Interruption:
                 signal.signal(number, handler)
 
     def watch_reader(self, descriptor: int = 1) -> None:
-        """Take it for an interruption when nobody reads this pipe any more."""
+        """Treat it as an interruption when nobody reads this pipe any more."""
         if hasattr(select, "poll"):
             self._signs.append(lambda: "nobody waits for the result any more" if _unread(descriptor) else "")
 
     def watch_controller(self, told: str) -> None:
-        """Take it for an interruption when one of these processes is gone. told: what controllers() gave, on
-        any machine.
+        """Treat it as an interruption when one of these processes has ended.
+
+        told: the result of controllers(), from any machine.
         """
         machine, _sep, processes = told.partition(" ")
-        # Of another machine or container nothing can be seen here, and nobody must be taken for dead.
+        # Processes of another machine or container cannot be seen here, and must not count as dead.
         if processes and machine == _machine():
             self._signs.append(
                 lambda: "ansible-playbook is gone" if any(map(_gone, processes.split())) else ""
@@ -123,23 +125,23 @@ class Interruption:
 
 
 def leave_signals_to_the_main_thread() -> None:
-    """What every other thread does first. Python acts on a signal in the main thread alone, which sleeps on
-    when another one gets it.
+    """Called first in every other thread. Python handles signals only in the main thread, which keeps
+    sleeping if another thread receives one.
     """
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_BLOCK, [getattr(signal, name) for name in _SIGNALS])
 
 
 def controllers(*ids: int) -> str:
-    """These processes as watch_controller() takes them; empty where processes cannot be told apart. A gone
-    one counts as gone then too.
+    """These processes in the form of watch_controller(); empty where processes cannot be identified. An ended
+    process counts as ended there too.
     """
     machine = _machine()
     return " ".join([machine, *(f"{number}:{_started(number)}" for number in ids)]) if machine else ""
 
 
 def _machine() -> str:
-    """Where the ids of processes mean the same: this machine since its start, and this container."""
+    """The scope of process ids: this machine since its start, and this container."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return f"{file.read().strip()}/{os.readlink('/proc/self/ns/pid')}"
@@ -148,8 +150,8 @@ def _machine() -> str:
 
 
 def _started(number: int) -> str:
-    """When a process started, in ticks of the kernel, which tells it from a later one with its id; "gone", or
-    "hidden" from this user.
+    """The start time of a process in kernel ticks, which distinguishes it from a later one with the same id;
+    "gone", or "hidden" from this user.
     """
     try:
         os.kill(number, 0)
@@ -159,8 +161,7 @@ def _started(number: int) -> str:
         pass
     try:
         with open(f"/proc/{number}/stat", encoding="utf-8", errors="replace") as file:
-            # The name before the last bracket may hold anything. A process that is dead and not collected yet
-            # is gone too.
+            # The name before the last bracket may contain anything. A zombie counts as gone too.
             state, *more = file.read().rpartition(")")[2].split()
         return "gone" if state in "ZX" else more[18]
     except (OSError, ValueError, IndexError):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Invented names for what may be somebody's, the same for the same wherever it stands.
+"""Replaces possible names by invented ones, always the same for the same name.
 
 Private to the collection, floor 1.
 """
@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from .redaction import HIDDEN
 
-# Nothing is taken for harmless but what stands here: a list of what is a name could never be whole.
+# Only words listed here count as harmless: a list of names could never be complete.
 PATHS = frozenset(
     {
         "public_api",
@@ -30,49 +30,56 @@ PATHS = frozenset(
     }
 )
 _KEYS = """
-    id type typeCategory uniqueIdentifier domain hostname protocol instanceVersion scanTypes selectionType state status statusDetails
-    selfSignedCertificate transporter brokerDeviceId connectionName tenantId creationDate lastUpdateDate createdAt updatedAt
-    repositoriesCount name displayName uniqueProperties externalProjects branchName externalBranchName externalId externalProjectId repoId
-    detectionMethod fileType apiUrl credentials webhookAuthKey webhookAuthKeyId tokenId apiToken token_id api_token data reply repositories
-    err_code err_msg err_extra errorCode message details error msg loc isEnabled timestamp connection clone owner source defaultBranch url
-    fullRepositoryName scannedBranches isPrimary isSelected isArchived integrationId requestBody limit offset search type_category
-    repository_id repository_url branch organizationId more
-    version runs tool driver extensions rules results ruleId level text locations physicalLocation artifactLocation uri region startLine
+    id type typeCategory uniqueIdentifier domain hostname protocol instanceVersion scanTypes selectionType
+    state status statusDetails selfSignedCertificate transporter brokerDeviceId connectionName tenantId
+    creationDate lastUpdateDate createdAt updatedAt repositoriesCount name displayName uniqueProperties
+    externalProjects branchName externalBranchName externalId externalProjectId repoId detectionMethod
+    fileType apiUrl credentials webhookAuthKey webhookAuthKeyId tokenId apiToken token_id api_token data
+    reply repositories err_code err_msg err_extra errorCode message details error msg loc isEnabled
+    timestamp connection clone owner source defaultBranch url fullRepositoryName scannedBranches isPrimary
+    isSelected isArchived integrationId requestBody limit offset search type_category repository_id
+    repository_url branch organizationId more version runs tool driver extensions rules results ruleId level
+    text locations physicalLocation artifactLocation uri region startLine
 """
 KEYS = frozenset(_KEYS.split())
 _WORDS = """
-    GITHUB GITHUB_ENTERPRISE GITHUB_ACTIONS GITLAB GITLAB_SELF_MANAGED BITBUCKET BITBUCKET_DATACENTER AZURE_REPOS AWS_CODE_COMMIT
-    AWS_CODE_BUILD CIRCLE_CI CIRCLE_CI_CD JENKINS JENKINS_SERVER HCP_TFC_RUN_TASKS HCP_TFE_RUN_TASKS SEMGREP SONARQUBE VERACODE SNYK JFROG
-    COLLECTOR CORTEX_CLI CHECKMARX DEFAULT EXTERNAL_VENDOR_INTEGRATIONS
-    COMPLETED CONNECTED DESTROYING DISABLED ERROR PENDING TEMPORARY TRANSPORTER_CONNECTION_DISABLED WARNING IN_PROGRESS VALID INVALID
-    CURRENT_STATE CURRENT_STATE_AND_FUTURE CURRENT_STATE_PENDING MANUAL_SELECTION SAST SCA IAC SECRETS SARIF OAUTH PAT
-    INGESTED PARTIALLY_VALID ACCEPTED INGESTED_FAILED available https http true false null
-    ValidateError VALIDATION_ERROR CONFLICT FORBIDDEN BAD_REQUEST NOT_FOUND UNAUTHORIZED PAYLOAD_TOO_LARGE UNSUPPORTED_MEDIA_TYPE
-    COLLECTOR_DISABLED INTERNAL_SERVER_ERROR TOO_MANY_REQUESTS
-    external-vendor-integrations vcs-integrations ci-cd-scanning-integrations cli-integrations sonar-qube
+    GITHUB GITHUB_ENTERPRISE GITHUB_ACTIONS GITLAB GITLAB_SELF_MANAGED BITBUCKET BITBUCKET_DATACENTER
+    AZURE_REPOS AWS_CODE_COMMIT AWS_CODE_BUILD CIRCLE_CI CIRCLE_CI_CD JENKINS JENKINS_SERVER
+    HCP_TFC_RUN_TASKS HCP_TFE_RUN_TASKS SEMGREP SONARQUBE VERACODE SNYK JFROG COLLECTOR CORTEX_CLI CHECKMARX
+    DEFAULT EXTERNAL_VENDOR_INTEGRATIONS COMPLETED CONNECTED DESTROYING DISABLED ERROR PENDING TEMPORARY
+    TRANSPORTER_CONNECTION_DISABLED WARNING IN_PROGRESS VALID INVALID CURRENT_STATE CURRENT_STATE_AND_FUTURE
+    CURRENT_STATE_PENDING MANUAL_SELECTION SAST SCA IAC SECRETS SARIF OAUTH PAT INGESTED PARTIALLY_VALID
+    ACCEPTED INGESTED_FAILED available https http true false null ValidateError VALIDATION_ERROR CONFLICT
+    FORBIDDEN BAD_REQUEST NOT_FOUND UNAUTHORIZED PAYLOAD_TOO_LARGE UNSUPPORTED_MEDIA_TYPE COLLECTOR_DISABLED
+    INTERNAL_SERVER_ERROR TOO_MANY_REQUESTS external-vendor-integrations vcs-integrations
+    ci-cd-scanning-integrations cli-integrations sonar-qube
 """
 WORDS = frozenset(_WORDS.split())
-# Of messages: the words of the tenant's and of Python's about the network. Any other word may be a name.
+# Words of the tenant's messages and of Python's network errors. Any other word may be a name.
 _ENGLISH = """
-    a about above absent accept acceptable accepted access account action actions active add after again all allowed already also an and
-    another answer any api application are argument array as at authentication authorization available bad be because been before begin
-    begins between body both broke broken but by bytes call called can cannot case certificate change changed check client clone closed
-    code collector collectors complete conflict connect connection contain contains content could create created credentials data date
-    deadline default delete deleted denied details did different disabled document does domain duplicate each edit either empty enabled
-    end ended ends error errors exactly exceeded exist existing exists expected expired extra failed failure field fields file findings
-    finished first for forbidden format found from gateway given granted had has have header host http https id identifier if in ingested
-    instance instances integration integrations internal invalid is it item items its json key keys known large larger least less level
-    licence license limit line list location locations long lower many match maximum may media message method minimum missing more most
-    must name named names need needs never no none not nothing null object of on one only operation or other out page parameter parameters
-    path pending permission permissions platform please previous properties property protocol public query read received refused reject
-    rejected remote repository repositories request requests required resource response result results retry role root rule rules sarif
-    second seconds see selected selection send sent server service should since size some source source_instances start state status
-    string such supported syntax system take taken temporarily tenant text than that the their them then there these they this time
-    timed timeout to token too tool try type types unable unauthorized unavailable unexpected unique unknown unsupported until update
-    updated upload uploads upper url use used user valid validate validation value values version was were what when where whether which
-    while will with within without word words write wrong yet you your
-    aborted address adapter cut decode errno eof established handshake length made newconnection port proxy refused reset resolve route
-    ssl tls unreachable verify
+    a about above absent accept acceptable accepted access account action actions active add after again all
+    allowed already also an and another answer any api application are argument array as at authentication
+    authorization available bad be because been before begin begins between body both broke broken but by
+    bytes call called can cannot case certificate change changed check client clone closed code collector
+    collectors complete conflict connect connection contain contains content could create created
+    credentials data date deadline default delete deleted denied details did different disabled document
+    does domain duplicate each edit either empty enabled end ended ends error errors exactly exceeded exist
+    existing exists expected expired extra failed failure field fields file findings finished first for
+    forbidden format found from gateway given granted had has have header host http https id identifier if
+    in ingested instance instances integration integrations internal invalid is it item items its json key
+    keys known large larger least less level licence license limit line list location locations long lower
+    many match maximum may media message method minimum missing more most must name named names need needs
+    never no none not nothing null object of on one only operation or other out page parameter parameters
+    path pending permission permissions platform please previous properties property protocol public query
+    read received refused reject rejected remote repository repositories request requests required resource
+    response result results retry role root rule rules sarif second seconds see selected selection send sent
+    server service should since size some source source_instances start state status string such supported
+    syntax system take taken temporarily tenant text than that the their them then there these they this
+    time timed timeout to token too tool try type types unable unauthorized unavailable unexpected unique
+    unknown unsupported until update updated upload uploads upper url use used user valid validate
+    validation value values version was were what when where whether which while will with within without
+    word words write wrong yet you your aborted address adapter cut decode errno eof established handshake
+    length made newconnection port proxy refused reset resolve route ssl tls unreachable verify
 """
 ENGLISH = frozenset(_ENGLISH.split())
 _ID = re.compile(r"(?:^id|Id|_id|ID)$")
@@ -81,15 +88,13 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d
 _VERSION = re.compile(r"\d{1,4}(?:\.\d{1,4}){0,3}")
 _SMALL = re.compile(r"\d{1,3}")
 _TOKEN = re.compile(r"[^\s\"'`,;:()\[\]{}<>!?=]+")
-# Members whose own members anybody may name.
+# Members whose own members have free names.
 _FREE = ("uniqueProperties", "statusDetails", "scanTypes", "credentials")
 _MESSAGES = ("message", "err_msg", "error", "msg", "err_extra", "detail")
 
 
 class Invented:
-    """secret: what nobody who reads a trace has. The same secret makes the same names, in every process and
-    run.
-    """
+    """secret: unknown to readers of a trace. The same secret gives the same names in every process and run."""
 
     def __init__(self, secret: str) -> None:
         self._key = hashlib.sha256(f"names in a trace {secret}".encode()).digest()
@@ -98,7 +103,7 @@ class Invented:
         return f"{kind}-{hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()[:10]}"
 
     def url(self, url: str) -> str:
-        """A URL with its scheme and the paths of the API; all else is invented."""
+        """A URL with its scheme and the paths of the API; everything else is invented."""
         try:
             parts = urlsplit(url)
         except ValueError:
@@ -114,7 +119,9 @@ class Invented:
     def value(self, value: t.Any, key: str = "", *, free: bool = False, told: bool = False) -> t.Any:
         """A copy of a JSON-like value.
 
-        key: the member it is. free: whether its own members are names. told: whether its texts are messages.
+        key: the member it is.
+        free: whether its own members are names.
+        told: whether its texts are messages.
         """
         if isinstance(value, dict):
             inner = told or key == "details"
@@ -158,7 +165,7 @@ class Invented:
         return "/".join(self.name(one) if one else "" for one in text.split("/"))
 
     def words(self, text: str) -> str:
-        """A message: words that messages have stay, and each other is invented."""
+        """A message: known words are kept, all others are invented."""
         return _TOKEN.sub(lambda found: self._word(found[0]), text)
 
     def _word(self, token: str) -> str:

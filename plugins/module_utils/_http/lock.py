@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that processes share: where they lie, whose they are, and one lock for one object.
+"""Files that processes share: their place and owner, and one lock per object.
 
 Private to the collection, floor 1.
 """
@@ -27,19 +27,19 @@ except ImportError:  # no POSIX locks
     HAS_LOCKS = False
 
 LOCK_SECONDS = 300.0
-# Whoever holds a lock of this kind only reads and writes a small file.
+# Such a lock is only held to read and write a small file.
 SHORT_LOCK_SECONDS = 10.0
 
 
 def default_directory() -> str:
-    """A directory of this user alone: the XDG cache, else one under HOME."""
+    """A directory of this user alone: under XDG_CACHE_HOME, else under HOME."""
     return os.path.join(user_folder("XDG_CACHE_HOME", "~/.cache"), "cortex_cloud_appsec", "rate")
 
 
 def user_folder(variable: str, otherwise: str) -> str:
-    """The folder that this XDG variable names, which counts only when absolute, else this one under HOME.
+    """The folder of this XDG variable, if it is absolute, else this folder under HOME.
 
-    It begins with ~ when nobody knows the home folder, or it would be one of whatever folder a job runs in;
+    It starts with ~ when the home folder is unknown, so that it is not relative to a job's folder;
     make_folders() refuses that.
     """
     given = os.environ.get(variable, "")
@@ -50,8 +50,9 @@ def user_folder(variable: str, otherwise: str) -> str:
 
 
 def refuse_strangers(found: os.stat_result, *, own: bool) -> None:
-    """Raises PermissionError for a folder in which everybody could plant files; own: in which anybody but
-    this user could.
+    """Raises PermissionError for a folder in which everybody could plant files.
+
+    own: in which anybody but this user could.
     """
     if found.st_mode & (0o022 if own else 0o002):
         raise PermissionError("others may write there")
@@ -60,11 +61,11 @@ def refuse_strangers(found: os.stat_result, *, own: bool) -> None:
 
 
 def usable_directory(directory: str, *, own: bool = False) -> str:
-    """Make the directory if needed. Raises OSError when it cannot hold locks, or when everybody could plant
-    files in it.
+    """Create the directory if needed. Raises OSError when it does not support locks, or when everybody could
+    plant files in it.
 
-    own: it must be this user's alone; one that was named may belong to a group, so that several containers
-    can share it.
+    own: it must belong to this user alone; one from an option may belong to a group, so that several
+        containers can share it.
     """
     make_folders(directory)
     refuse_strangers(os.stat(directory), own=own)
@@ -74,15 +75,16 @@ def usable_directory(directory: str, *, own: bool = False) -> str:
 
 
 def file_name(*parts: str) -> str:
-    """A short name that no part of it can turn into a path."""
+    """A short file name; no part can turn it into a path."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
 def open_shared(path: str) -> t.TextIO:
-    """Open for reading and writing, made if missing. Raises OSError for what others have planted there.
+    """Open for reading and writing, created if missing. Raises OSError for files that others have planted
+    there.
 
-    In a folder that gives its group to what is made in it (mode 2770, say) the file is for that group too,
-    else for this user alone.
+    In a folder that passes its group on to new files (mode 2770, for example) the file is for that group too,
+    otherwise for this user alone.
     """
     folder = os.stat(os.path.dirname(path))
     given = stat.S_ISGID | stat.S_IWGRP
@@ -93,13 +95,13 @@ def open_shared(path: str) -> t.TextIO:
         except PermissionError:
             if group is None:
                 raise
-            time.sleep(pause)  # whoever makes it may not have given it to the group yet
+            time.sleep(pause)  # its creator may not have set the group yet
     return os.fdopen(open_private(path, group=group), "r+", encoding="utf-8")
 
 
 def not_shared(directory: str, exc: OSError, *, budget: bool = True) -> str:
-    """The warning that a folder gives no lock, and, with budget, no common budget either: what does not hold,
-    and what to do.
+    """The warning that a folder provides no locks and, with budget, no shared budget: the consequences, and
+    what to do.
     """
     lost = (
         "this process keeps to requests_per_second on its own, and another job may undo its changes"
@@ -119,8 +121,8 @@ def _begins(directory: str) -> str:
 
 
 def hold_alone(file: t.IO[t.Any]) -> None:
-    """Wait until no other process or thread holds this file; closing it lets it go. Raises OSError when it is
-    held too long.
+    """Wait until no other process or thread holds this file; closing it releases it. Raises OSError when it
+    is held too long.
     """
     deadline = time.monotonic() + SHORT_LOCK_SECONDS
     while True:
@@ -136,7 +138,7 @@ def hold_alone(file: t.IO[t.Any]) -> None:
 
 
 def lock_now(handle: int) -> bool:
-    """Lock an open file, unless another has; closing it lets it go."""
+    """Lock an open file, unless it is locked already; closing it releases it."""
     try:
         flock(handle, LOCK_EX | LOCK_NB)
     except (OSError, NameError):  # NameError: no POSIX locks
@@ -151,9 +153,9 @@ def exclusive(
     """Hold the lock of one object (its parts: tenant, id) against all threads and processes that use the
     directory.
 
-    Where it cannot be had the work goes on without, and warnings gets one line about the directory: the
-    tenant has no locks either. Raises BusyError when another process holds it for LOCK_SECONDS, and what
-    refuse raises while it waits.
+    Where locks do not work, the work goes on without, and warnings gets one line about the directory. Raises
+    BusyError when another process holds the lock for LOCK_SECONDS, and the exceptions of refuse while it
+    waits.
     """
     with contextlib.ExitStack() as held:
         try:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When a slot of the request budget is free again: arithmetic on a state, without clocks and files.
+"""Decides when a slot of the request budget is free again: arithmetic on a state, without clocks and files.
 
 Private to the collection, floor 1.
 """
@@ -13,26 +13,24 @@ import math
 
 # The tenant counts requests per second.
 WINDOW = 1.0
-# No tenant's word holds everybody back for longer (seconds).
+# Upper limit for Retry-After, in seconds.
 LONGEST_HOLD = 60.0
-# After so many seconds without an answer a slot is free all the same: the request has reached the tenant, or
-# its process is dead.
+# Seconds after which a slot without a response is free anyway: the request has reached the tenant, or its
+# process is dead.
 LONGEST_FLIGHT = 5.0
-# A waiting process looks again at least so often (seconds), and is taken for dead when it is so much later
-# than it said.
+# Maximum seconds between checks of a waiting process, and by which it may be late before it counts as dead.
 _LONGEST_SLEEP = 2.0
 _GRACE = 3.0
-# Round trips that are remembered, and how many of them are needed to know the spread; the longest of each
-# hundred is no part of it.
+# Number of remembered round trips, and the minimum to know their spread; the longest of each hundred is
+# ignored.
 _TRIPS, _ENOUGH, _OUTLIERS = 200, 10, 100
 # Seconds: what a busy machine puts between noting that a request leaves and its leaving; by how much two
 # clocks may differ.
 _LEAST_MARGIN, _SKEW = 0.01, 0.05
-# Up to so many seconds the whole of the spread is allowed for: it costs little, and a busy machine's delays
-# are not alike each way.
+# Up to this spread, in seconds, all of it is allowed for: it costs little, and a busy machine's delays differ
+# in each direction.
 _WHOLE_SPREAD = 0.1
-# Each refusal doubles the margins up to so many times; they are half as wide again after so many windows
-# without one.
+# Each refusal doubles the margins up to this factor; they are halved after this many windows without one.
 _WIDEST, _NARROWER_WINDOWS = 8.0, 60
 # A second refusal within so many windows means that others use the budget: half of the slots are withheld,
 # and one comes back each time so many windows have passed.
@@ -41,8 +39,11 @@ _SOON_WINDOWS, _RECOVERY_WINDOWS = 3, 5
 
 @dataclasses.dataclass
 class Used:
-    """One use of a slot. host: who counts its times, in seconds of the wall clock. granted: when it was
-    taken; departed: when its request left, None while a connection is made or when that says nothing;
+    """One use of a slot.
+
+    host: who counts its times, in seconds of the wall clock.
+    granted: when it was taken.
+    departed: when its request left, None while a connection is made or when that says nothing.
     answered: when the answer was there, None until then.
     """
 
@@ -55,12 +56,14 @@ class Used:
 
 @dataclasses.dataclass
 class State:
-    """What the processes of one budget share.
+    """The state that the processes of one budget share.
 
-    slots: those that are not free. queue: [ticket, taken for dead at]. trips: seconds from departure to
-    answer, the newest last.
-    not_before: nobody sends until then. refused_at: the end of the last hold; wide: how many times the
-    margins were then.
+    slots: those that are not free.
+    queue: [ticket, taken for dead at].
+    trips: seconds from departure to answer, the newest last.
+    not_before: nobody sends until then.
+    refused_at: the end of the last hold.
+    wide: how many times the margins were then.
     cut, cut_at: how many slots were withheld, and since when they come back.
     """
 
@@ -111,14 +114,15 @@ class Pace:
         return delay
 
     def departed(self, state: State, ticket: str, now: float) -> None:
-        """The request begins to be sent, over a connection that stands."""
+        """The request begins to be sent, over an established connection."""
         for used in state.slots:
             if used.ticket == ticket:
                 used.departed = now
 
     def answered(self, state: State, ticket: str, now: float, *, trip: float | None) -> None:
-        """The request was answered, or given up. trip: its way there and back in seconds, where that is all
-        that the time went into.
+        """The request was answered, or given up.
+
+        trip: its way there and back in seconds, where that is all that the time went into.
         """
         for used in state.slots:
             if used.ticket == ticket:
@@ -127,11 +131,11 @@ class Pace:
             state.trips = [*state.trips, trip][-_TRIPS:]
 
     def refused(self, state: State, granted: float, seconds: float, now: float) -> None:
-        """The tenant said to a request of a slot granted then that it is over its limit: nobody sends for so
-        long (seconds).
+        """The tenant refused a request of a slot granted then, because its limit was exceeded: nobody sends
+        for this many seconds.
         """
         state.not_before = max(state.not_before, now + seconds)
-        # Requests that were underway together are refused together: that is one piece of news.
+        # Requests that were underway together are refused together, which counts once.
         if granted < state.refused_at:
             return
         cut = self._cut(state, now)
@@ -153,7 +157,7 @@ class Pace:
         return self._wide(state, now) * (longest - trips[0]) / 2
 
     def free_at(self, state: State, used: Used, now: float) -> float:
-        """When the slot is free again, as far as is known."""
+        """When the slot is free again, as far as known."""
         wide = self._wide(state, now)
         window = self.window + (0.0 if used.host == self.host else wide * _SKEW)
         if used.departed is None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What text may do where it is read: nothing but be read.
+"""Makes text harmless where it is displayed.
 
 Private to the collection, floor 1.
 """
@@ -11,11 +11,10 @@ from __future__ import annotations
 import re
 import typing as t
 
-# Characters that move the cursor, colour a terminal, turn the direction of writing or cannot be seen. Of
-# these a text keeps line breaks and tabs.
+# Characters that move the cursor, colour a terminal, change the writing direction or are invisible. Line
+# breaks and tabs are allowed.
 _UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff"
-    "\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
 )
 # What begins a command to whoever reads a log of a pipeline: Azure Pipelines take theirs anywhere in a line,
 # and where a line is broken is not ours to say, so nowhere in a text. `##vso[`, `##[`, `::error::`,
@@ -30,7 +29,7 @@ RESERVED = "__ansible_"
 
 
 def plain(text: str) -> str:
-    """Text in which every character can be seen, and none of it is a command: what can do more stands as
+    """Text in which every character is visible and nothing is a command: other characters are written as
     \\u001b.
 
     Line breaks and tabs stay. Inside JSON text it means the same as before.
@@ -44,14 +43,16 @@ def one_line(text: str) -> str:
 
 
 def whole(text: str) -> str:
-    """The text with U+FFFD in the place of half characters, which no file and no wire can hold."""
+    """The text with U+FFFD in place of lone surrogates, which cannot be encoded."""
     return _HALF.sub("\ufffd", text)
 
 
 def transportable(value: t.Any) -> t.Any:
-    """A copy of a JSON-like value that a module can hand to Ansible: whole text, and no key of Ansible's own."""
+    """A copy of a JSON-like value that a module can hand to Ansible: whole text, and no key of Ansible's
+    own.
+    """
     if isinstance(value, str):
-        # Of no type of our own: some versions of Ansible take plain text alone.
+        # Not a type of our own: some versions of Ansible accept only plain str.
         return str(whole(value))
     if isinstance(value, dict):
         return {_key(k): transportable(v) for k, v in value.items()}

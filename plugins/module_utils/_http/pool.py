@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The same for many things: as many at once as the budget needs, in order, no failure lost.
+"""The same work for many items: as many at once as the budget allows, in order, with no failure lost.
 
 Private to the collection, floor 1.
 """
@@ -16,8 +16,7 @@ import typing as t
 from .client import Client
 from .interruption import leave_signals_to_the_main_thread
 
-# At once: what a quick tenant needs anyhow, what no run exceeds, and those that have their answer and are not
-# yet asking again.
+# Workers: the minimum, the maximum, and extra ones for those that are between two requests.
 LEAST, MOST, BETWEEN = 16, 32, 4
 
 Item = t.TypeVar("Item")
@@ -25,17 +24,21 @@ Result = t.TypeVar("Result")
 
 
 def workers(per_second: float, trip: float) -> int:
-    """How many must ask at once so that the budget is used up. trip: seconds until an answer comes."""
+    """How many workers are needed to use the whole budget.
+
+    trip: seconds until a response comes.
+    """
     return max(LEAST, min(MOST, math.ceil(per_second * trip) + BETWEEN))
 
 
 def each(
     client: Client, work: t.Callable[[Item], Result], items: t.Iterable[Item], *, reading: bool = True
 ) -> list[Result]:
-    """What the work makes of each item, in the order of the items; several are done at once.
+    """The results of the work for each item, in the order of the items; several run at once.
 
     When one fails, no further one begins; those underway end, and of the failures that of the first item is
-    raised. reading: the work only reads, and client.on_read is told how much of it is done.
+    raised.
+    reading: the work only reads, and client.on_read is told how much of it is done.
     """
     todo = list(items)
     if not todo:

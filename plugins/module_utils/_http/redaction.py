@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What must never be shown; the one gate outward.
+"""Redaction: everything that must never be shown, and the one gate outward.
 
 Private to the collection, floor 1.
 """
@@ -17,10 +17,10 @@ from .disguise import Disguises
 from .plain import one_line, plain, transportable
 
 HIDDEN = "********"
-# What is nested deeper than that is shown as hidden: no tenant's answer and no item is.
+# Values nested deeper are hidden; no tenant's response and no item is as deep.
 DEEPEST = 100
 
-# Words that make a key's value a secret, and endings that make it harmless again (token_id, api_key_type).
+# Words in a key that mark its value as secret, and endings that do not (token_id, api_key_type).
 _SECRET = re.compile(
     r"(^|_)(secret|secrets|token|tokens|password|passwd|passphrase|pass|pat|credential|credentials|authorization|bearer|jwt|cookie)(_|$)"
     r"|(api|private|access|auth|signing|encryption|secret|shared|webhook)_?key(_|$)"
@@ -28,14 +28,13 @@ _SECRET = re.compile(
 _HARMLESS = re.compile(
     r"_(id|ids|type|name|url|file|path|count|expiry|expires|expires_at|expiration|applied)$"
 )
-# What stands among the credentials of a data source and is not secret itself: masking it would mask the names
-# that hold it.
+# Credentials of a data source that are not secret: masking them would also mask names that contain them.
 PUBLIC = ("type", "client_id", "username", "webhook_auth_key_id")
 _MASKED = re.compile(
     r"^\s*(?:[*\u2022\u25cf]{3,}.*|<?(?:redacted|masked|hidden|encrypted)>?|\$encrypted\$|VALUE_SPECIFIED_IN_NO_LOG_PARAMETER)\s*$",
     re.IGNORECASE | re.DOTALL,
 )
-# Up to the last @: a password may hold one, and quotes.
+# Up to the last @: a password may contain one, and quotes.
 _URL_USERINFO = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]{0,30}://)[^\s/?#]+@")
 _URL_QUERY = re.compile(r"([?&;]([\w.-]+)=)[^&;#\s\"']+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -46,9 +45,7 @@ def _snake(key: t.Any) -> str:
 
 
 def looks_secret(key: t.Any) -> bool:
-    """Whether the value under this key (C(apiToken), C(client-secret), C(api_key)) is to be kept from every
-    output.
-    """
+    """Whether the value under this key (apiToken, client-secret, api_key) must be kept out of all output."""
     name = _snake(key)
     return bool(_SECRET.search(name)) and not _HARMLESS.search(name)
 
@@ -61,7 +58,7 @@ def is_masked(value: t.Any) -> bool:
 
 
 def holds_masked(value: t.Any) -> bool:
-    """Whether there is a masked value in it, at any depth."""
+    """Whether it contains a masked value, at any depth."""
     if isinstance(value, dict):
         return any(holds_masked(v) for v in value.values())
     if isinstance(value, (list, tuple)):
@@ -70,7 +67,7 @@ def holds_masked(value: t.Any) -> bool:
 
 
 def alike(one: t.Any, other: t.Any) -> bool:
-    """Equal as far as can be told: a masked value may stand for anything."""
+    """Equal as far as known: a masked value equals anything."""
     if is_masked(one) or is_masked(other):
         return True
     if isinstance(one, dict) and isinstance(other, dict):
@@ -81,12 +78,11 @@ def alike(one: t.Any, other: t.Any) -> bool:
 
 
 def hide_secret_keys(value: t.Any, under_secret_key: bool = False, depth: int = 0) -> t.Any:
-    """A copy of a JSON-like value with every value under a secret-looking key replaced by HIDDEN, and what is
+    """A copy of a JSON-like value with every value under a secret-looking key replaced by HIDDEN, and values
     nested DEEPEST deep.
 
-    Empty values, true and false, and what is masked already stay as they are. In status_details, and in the
-    status of a repository, the keys are names of components, such as token: what is said of them is no
-    secret.
+    Empty values, true and false, and masked values are unchanged. In status_details, and in the status of a
+    repository, the keys are names of components, such as token, and their values are not secret.
     """
     if isinstance(value, (dict, list, tuple)) and depth >= DEEPEST:
         return HIDDEN
@@ -115,9 +111,11 @@ def _is_component(value: t.Any) -> bool:
 
 
 def secrets_in(value: t.Any, under_secret_key: bool = False, depth: int = 0) -> t.Iterator[str]:
-    """Every string found under a secret-looking key, at any depth, but for the PUBLIC ones among credentials."""
+    """Every string found under a secret-looking key, at any depth, but for the PUBLIC ones among
+    credentials.
+    """
     if depth > DEEPEST:
-        return  # as deep nothing is shown either
+        return  # nothing this deep is shown either
     if isinstance(value, dict):
         for key, inner in value.items():
             if key == "credentials" and isinstance(inner, dict):
@@ -133,10 +131,10 @@ def secrets_in(value: t.Any, under_secret_key: bool = False, depth: int = 0) -> 
 
 
 def outgoing(value: t.Any) -> t.Any:
-    """The gate outward: every text that is read by people, alone or in a JSON-like value, passes it last, and
-    can do nothing but be read.
+    """The gate outward: all text for people, alone or in a JSON-like value, passes it last and is harmless
+    afterwards.
 
-    Values that a module hands on as data are exact: they pass transportable alone.
+    Values that a module returns as data are exact: they only pass transportable.
     """
     if isinstance(value, str):
         return plain(value)
@@ -148,13 +146,11 @@ def outgoing(value: t.Any) -> t.Any:
 
 
 class Redactor:
-    """Knows the secrets of this run and takes them out of any text or JSON-like value, in whatever spelling
-    they stand there.
-    """
+    """Knows the secrets of this run and removes them from any text or JSON-like value, in any form."""
 
     def __init__(self, secrets: t.Iterable[str] = ()) -> None:
         self._disguises = Disguises()
-        # Of those that are looked for as they are: as written, URL-quoted or JSON-escaped.
+        # For literal search: as written, URL-quoted or JSON-escaped.
         self._forms: set[str] = set()
         self.add(*secrets)
 
@@ -166,7 +162,7 @@ class Redactor:
                     self._forms.update((form, _quoted(form, ""), _quoted(form, "/"), json.dumps(form)[1:-1]))
 
     def knows(self, text: str) -> bool:
-        """Whether there is a known secret in it."""
+        """Whether it contains a known secret."""
         return bool(self._disguises.find(text, deep=True)) or any(form in text for form in self._forms)
 
     def text(self, text: str) -> str:
@@ -178,7 +174,9 @@ class Redactor:
         return one_line(self.text(text))
 
     def value(self, value: t.Any) -> t.Any:
-        """A copy of a JSON-like value without known secrets and without anything under a secret-looking key."""
+        """A copy of a JSON-like value without known secrets and without anything under a secret-looking
+        key.
+        """
         return transportable(self._known(hide_secret_keys(value)))
 
     def _known(self, value: t.Any) -> t.Any:

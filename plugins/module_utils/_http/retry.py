@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether and when a call that failed is sent again.
+"""Whether and when a failed call is repeated.
 
 Private to the collection, floor 1.
 """
@@ -20,23 +20,25 @@ NEVER_SENT_ATTEMPTS = 3
 # Seconds; doubled with each attempt.
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 20.0
 
-# Which verbs may be sent again after which outcome. A create or an upload that may have been carried out is
-# never re-sent here: whoever called looks first. "refused": 429, the tenant did not look at the request.
-# "never sent": no connection was made.
+# Which verbs may be repeated after which outcome. A create or an upload that may have been carried out is
+# never repeated here: the caller checks first. "refused": 429, the tenant did not process the request. "never
+# sent": no connection was made.
 _REPEATABLE = ("GET", "PUT", "DELETE")
 RETRY: dict[str, tuple[str, ...]] = {
     "refused": ("GET", "PUT", "DELETE", "POST"),
     "never sent": ("GET", "PUT", "DELETE", "POST"),
     "gateway": _REPEATABLE,  # 502, 503, 504
-    "lost": _REPEATABLE,  # sent, no whole response came back
-    "unreadable": (),  # answered, in a form that is not read
+    "lost": _REPEATABLE,  # sent, but no complete response came back
+    "unreadable": (),  # a response in a form that is not read
     "final": (),
 }
 
 
 class Retry:
-    """The attempts of one call. method: its verb. seconds: how long it may take from its first send, without
-    the waits for a slot.
+    """The attempts of one call.
+
+    method: its verb.
+    seconds: maximum time from its first attempt, without the waits for a slot.
     """
 
     def __init__(self, method: str, seconds: float) -> None:
@@ -46,8 +48,8 @@ class Retry:
         self._asked_to_wait = 0.0
 
     def granted(self, slot: Slot) -> None:
-        """A slot was had. Waiting for one is not counted, since the budget may be in use by others; what the
-        tenant asked to wait is.
+        """A slot was granted. The wait for it does not count, since others may use the budget; a wait that
+        the tenant asked for does.
         """
         if self._failures:
             self.deadline += max(0.0, slot.waited - self._asked_to_wait)
@@ -55,8 +57,8 @@ class Retry:
             self.deadline = slot.granted + self.seconds
 
     def after(self, outcome: str, error: ApiError) -> tuple[float, bool]:
-        """The pause in seconds after an attempt that ended with this outcome (a key of RETRY), and whether
-        the call is sent again.
+        """The pause in seconds after an attempt with this outcome (a key of RETRY), and whether the call is
+        repeated.
         """
         self._failures.append(error)
         attempt = len(self._failures)
@@ -68,11 +70,13 @@ class Retry:
         return pause, self.method in RETRY[outcome] and not exhausted
 
     def failure(self, outcome: str) -> ApiError:
-        """The last failure, with what came before it, and whether the tenant may have carried the call out."""
+        """The last failure, with what came before it, and whether the tenant may have carried the call
+        out.
+        """
         error = self._failures[-1]
         ambiguous = error.method != "GET" and outcome in ("gateway", "lost", "unreadable")
         unknown = (
-            "The tenant may have carried it out all the same: run again, which looks first."
+            "The tenant may have carried it out anyway. Run again: the next run checks first."
             if ambiguous
             else ""
         )
@@ -95,6 +99,6 @@ def _pause(outcome: str, attempt: int, error: ApiError) -> float:
         return min(error.retry_after, LONGEST_HOLD)
     # Beyond any retry_deadline the doubling would only overflow.
     ceiling = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempt - 1, 60))
-    # Jitter, so that forks that failed together do not come back together; after a 429 never at once, the
+    # Jitter, so that forks that failed together do not retry together; never at once after a 429, since the
     # window is full.
     return random.uniform(max(0.4 * FIRST_PAUSE, ceiling / 4) if outcome == "refused" else 0.0, ceiling)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who is calling: a tenant's key or a collector's token, and the headers that each is sent in.
+"""Authentication: a tenant's key or a collector's token, and their headers.
 
 Private to the collection, floor 1.
 """
@@ -24,8 +24,8 @@ NONCE_LENGTH = 64
 
 @dataclasses.dataclass(frozen=True)
 class Auth:
-    """An id and a secret, and how a request is signed with them. Raises InputError for what cannot stand in a
-    header.
+    """An id and a secret, and how a request is signed with them. Raises InputError for values that are not
+    valid in a header.
     """
 
     id: str
@@ -36,11 +36,11 @@ class Auth:
         if not all(value.isascii() and value.isprintable() for value in (self.id, self.secret)):
             raise InputError(
                 f"{self.options} holds a line break or a character that no key has: copy it again, without "
-                f"surrounding text."
+                "surrounding text."
             )
 
     def headers(self) -> dict[str, str]:
-        """To be made anew for every attempt."""
+        """The headers; made again for every attempt."""
         raise NotImplementedError
 
 

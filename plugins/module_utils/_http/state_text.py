@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The state of a budget as a text, which is read with suspicion: others may have written it.
+"""The state of a budget as text. Reading it is strict, since others may have written it.
 
 Private to the collection, floor 1.
 """
@@ -16,7 +16,7 @@ import typing as t
 
 from .pace import LONGEST_FLIGHT, LONGEST_HOLD, State, Used
 
-# Of the text's layout; what has another one is read as empty.
+# Version of the layout; text with another version is read as empty.
 _VERSION = 2
 # Seconds: who would be taken for dead so late is no process of ours.
 _LATEST_DEATH = 60.0
@@ -35,7 +35,7 @@ def from_text(text: str, window: float, now: float) -> State:
     window, now: in seconds.
     """
     with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError, RecursionError, OverflowError):
-        # What a killed process left behind the value is no part of it.
+        # A killed process may have left other text after the value.
         read, _end = json.JSONDecoder().raw_decode(text)
         if read["version"] == _VERSION:
             return _known(read, window, now)
@@ -43,7 +43,7 @@ def from_text(text: str, window: float, now: float) -> State:
 
 
 def _known(read: dict[str, t.Any], window: float, now: float) -> State:
-    """What lies too far ahead was written before a clock was set back, and is left out."""
+    """The state without times too far ahead, which were written before a clock was set back."""
     used = [
         Used(str(ticket), str(by), float(granted), _maybe(departed), _maybe(answered))
         for ticket, by, granted, departed, answered in read["slots"]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the processes of one budget keep its state: in a file, on a server, or each for itself.
+"""Stores for the state of a budget: a file, a server, or the process itself.
 
 Private to the collection, floor 1.
 """
@@ -37,10 +37,10 @@ _STRANGE = (
     RecursionError,
     AssertionError,
 )
-# What nobody has touched for so long says nothing any more; in milliseconds.
+# Milliseconds after which an untouched state expires.
 _KEPT = 3_600_000
-# Puts the new text in the place of the one that was read, unless somebody else was quicker. So nobody holds a
-# lock, which a process stopped for long would believe to have still, and a killed one leaves none behind.
+# Replaces the text that was read by the new one, unless another process was faster. So there are no locks,
+# which a suspended process would wrongly believe to hold and a killed one would leave behind.
 _SWAP = """
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
@@ -69,8 +69,8 @@ class Store(t.Protocol):
     host: str
 
     def change(self, work: Work[T]) -> T:
-        """Read, change and write the text, while nobody else changes it. Raises OSError when that cannot be
-        had.
+        """Read, change and write the text, while nobody else changes it. Raises OSError when that is
+        impossible.
         """
 
 
@@ -131,7 +131,10 @@ class FolderStore:
 
 @dataclasses.dataclass(frozen=True)
 class Server:
-    """A Valkey or Redis server. authority: PEM file that vouches for it, "" for those of the system."""
+    """A Valkey or Redis server.
+
+    authority: PEM file of its certificate authority; "" for the system's.
+    """
 
     name: str
     port: int
@@ -146,8 +149,8 @@ class Server:
 
     @classmethod
     def at(cls, url: str) -> Server:
-        """The server that rate_limit_url names. Raises InputError, which repeats nothing of the URL: it may
-        hold a password.
+        """The server that rate_limit_url names. Raises InputError, which does not repeat the URL: it may
+        contain a password.
         """
         form = "Give redis://HOST:6379, or rediss://:PASSWORD@HOST:6379/0, with %40 for an @ in the password."
         try:
@@ -156,11 +159,11 @@ class Server:
             query = dict(parse_qsl(parts.query, strict_parsing=True)) if parts.query else {}
             database = int(parts.path.strip("/") or 0)
         except ValueError:
-            raise InputError(f"rate_limit_url is no URL of a Valkey or Redis server. {form}") from None
+            raise InputError(f"rate_limit_url is not a URL of a Valkey or Redis server. {form}") from None
         for wrong, what in (
             (parts.scheme not in ("redis", "rediss"), "does not begin with redis:// or rediss://"),
             (not name or not name.isascii() or any(c.isspace() for c in url.strip()), "names no host"),
-            (database < 0 or parts.fragment, "ends with something that is no number of a database"),
+            (database < 0 or parts.fragment, "does not end with the number of a database"),
             (query.keys() - {"ssl_ca_certs"}, "has a query (?...) other than ssl_ca_certs"),
             (query and parts.scheme == "redis", "has ssl_ca_certs without TLS"),
         ):
@@ -179,8 +182,8 @@ class Server:
 
 
 class ServerStore:
-    """A key for each tenant on a Valkey or Redis server, whose clock all go by. Raises InputError where the
-    library for it is missing.
+    """One key per tenant on a Valkey or Redis server, whose clock all processes use. Raises InputError when
+    its library is missing.
     """
 
     host = "the server"
@@ -193,8 +196,7 @@ class ServerStore:
         except ImportError:
             raise InputError(
                 "rate_limit_url needs the Python library redis, which is missing on the host and interpreter "
-                "that run this: "
-                "pip install 'redis>=5', or take rate_limit_url out."
+                "that run this: pip install 'redis>=5', or remove rate_limit_url."
             ) from None
         # Some servers repeat in their errors what they were sent.
         self._secrets = [secret for secret in (server.password, server.user) if secret]
@@ -223,12 +225,12 @@ class ServerStore:
             began = time.monotonic()
             now, old = self._asked(self._read)
             way = time.monotonic() - began
-            # The time was read before the answer came back, and the writing takes as long again.
+            # The time was read before the response came back, and writing takes as long again.
             text, result = work(old.decode(errors="replace"), Moment(now, now + 2 * way))
             new = text.encode()
             if new == old or self._asked(lambda old=old, new=new: self._swapped(old, new)):
                 return result
-        raise OSError(f"others change the state there without a pause, for {SHORT_LOCK_SECONDS:.0f} s")
+        raise OSError(f"other jobs kept changing the state there for {SHORT_LOCK_SECONDS:.0f} s")
 
     def _read(self) -> tuple[float, bytes]:
         (seconds, micros), found = self._redis.pipeline(transaction=False).time().get(self._key).execute()
@@ -255,7 +257,7 @@ class ServerStore:
         try:
             return ask()
         except self._errors.AuthenticationError:
-            raise OSError("it does not take the user or the password") from None
+            raise OSError("it refused the user or the password") from None
         except self._errors.TimeoutError:
             raise OSError(self._no_answer()) from None
         except (self._errors.RedisError, OSError, *_STRANGE) as exc:
@@ -269,7 +271,7 @@ class ServerStore:
 
     @staticmethod
     def _no_answer() -> str:
-        return f"no answer within {SERVER_SECONDS:g} s"
+        return f"no response within {SERVER_SECONDS:g} s"
 
     def _words(self, exc: Exception) -> str:
         text = str(exc)

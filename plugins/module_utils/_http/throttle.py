@@ -27,8 +27,11 @@ T = t.TypeVar("T")
 
 @dataclasses.dataclass(frozen=True)
 class Slot:
-    """The permission to send one request. granted: when, in seconds of the monotonic clock; at: the same by
-    the clock that all who share the budget go by. waited: seconds from asking to granting.
+    """The permission to send one request.
+
+    granted: when, in seconds of the monotonic clock.
+    at: the same by the clock that all who share the budget go by.
+    waited: seconds from asking to granting.
     """
 
     ticket: str
@@ -41,11 +44,13 @@ class Throttle:
     """Gives out slots so that at most per_second requests reach the tenant in any second, from all processes
     that share the budget.
 
-    Who asked first goes first; each process queues once, however many threads it has. tenant: host and port;
-    each has a state of pace.py of its own. It is kept on the server, when there is one, else in the
-    directory. Where that is impossible, or becomes so, the next best place is used: the directory, then this
-    process alone; `warnings` says so. per_second: 0.5 means one request in two seconds.
-    clock: seconds of the wall clock. Raises InputError where the library for the server is missing.
+    First come, first served; each process queues once, however many threads it has.
+    tenant: host and port; each has a state of pace.py of its own. It is kept on the server, when there is
+        one, else in the directory. Where that is impossible, or becomes so, the next best place is used: the
+        directory, then this process alone; `warnings` says so.
+    per_second: 0.5 means one request in two seconds.
+    clock: seconds of the wall clock.
+    Raises InputError where the library for the server is missing.
     """
 
     def __init__(
@@ -65,7 +70,7 @@ class Throttle:
             clock or time.time,
             server,
         )
-        # Of each slot whose request has no answer yet: when it left, by the monotonic clock.
+        # For each slot whose request has no response yet: when it left, by the monotonic clock.
         self._open: dict[str, float | None] = {}
         self._turn, self._state_lock = threading.Lock(), threading.Lock()
         self._store: Store = ServerStore(server, tenant) if server else self._nearest()
@@ -84,14 +89,13 @@ class Throttle:
         return OwnStore(self._clock)
 
     def _lost(self, exc: OSError) -> None:
-        """Go on with the next best store."""
+        """Continue with the next best store."""
         if isinstance(self._store, ServerStore):
             self.warnings.append(
                 f"the request budget at rate_limit_url ({self._server}) cannot be used ({exc}): for the rest "
-                f"of this task this machine "
-                "keeps to requests_per_second on its own, so that several machines together may ask for more "
-                "than the tenant allows, and "
-                "wait when it refuses. Let all jobs reach the server."
+                "of this task this machine keeps to requests_per_second on its own, so that several "
+                "machines together may ask for more than the tenant allows, and wait when it refuses. Let "
+                "all jobs reach the server."
             )
             self._store = self._nearest()
         else:
@@ -117,7 +121,7 @@ class Throttle:
         state = from_text(text, self.pace.window, moment.begun)
         forgotten = (
             self._known and not text and isinstance(self._store, ServerStore)
-        )  # a file is also empty when the disk is full
+        )  # a file is also empty on a full disk
         if self._known is False or forgotten:
             # Another place, or one that has lost its memory: what this process has sent in the last window
             # counts at the tenant all the same, and so will what it is about to send.
@@ -149,8 +153,7 @@ class Throttle:
                 if now - asked > LONGEST_WAIT:
                     raise BusyError(
                         f"no request could be sent for {LONGEST_WAIT:.0f} s, since other processes use up "
-                        f"requests_per_second. "
-                        "Run fewer of them at once."
+                        "requests_per_second. Run fewer of them at once."
                     )
                 time.sleep(delay)
             if now - asked > 0.001:
@@ -168,15 +171,16 @@ class Throttle:
         return delay, moment.begun
 
     def departed(self, slot: Slot) -> None:
-        """The request of this slot begins to be sent, over a connection that stands. May be left out where
-        that says nothing.
+        """The request of this slot begins to be sent, over a connection that stands. May be omitted if the
+        time is unknown.
         """
         self._change(lambda state, moment: self.pace.departed(state, slot.ticket, moment.ended))
         self._open[slot.ticket] = time.monotonic()
 
     def answered(self, slot: Slot, *, quick: bool = False) -> None:
-        """The request of this slot was answered, or given up. quick: it was answered without much work, so
-        that its time was the way's.
+        """The request of this slot was answered, or given up.
+
+        quick: it was answered without much work, so that its time was the way's.
         """
         left, now = self._open.get(slot.ticket), time.monotonic()
         trip = now - left if quick and left is not None else None
@@ -190,7 +194,7 @@ class Throttle:
         self._change(lambda state, moment: self.pace.refused(state, slot.at, seconds, moment.ended))
 
     def trip(self) -> float:
-        """How long an answer takes, in seconds; 0.0 while nobody knows."""
+        """How long a response takes, in seconds; 0.0 while unknown."""
         return self._change(
             lambda state, _moment: sorted(state.trips)[len(state.trips) // 2] if state.trips else 0.0
         )

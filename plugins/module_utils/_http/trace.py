@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What went over the wire, as an HTTP Archive that developer tools open; redacted, private, bounded.
+"""A trace of all requests as an HTTP Archive for developer tools: redacted, private, limited in size.
 
 Private to the collection, floor 1.
 """
@@ -23,27 +23,27 @@ from .lock import hold_alone
 from .redaction import HIDDEN, Redactor
 
 HIDE, KEEP = "hide", "keep"
-# Of the file, of one body as it is kept, and of one list in it.
+# Limits of the file, of one body in it, and of one list in a body.
 MOST_BYTES, BODY_BYTES, MOST_ITEMS = 20_000_000, 200_000, 100
 _HEAD = '{"log": {"version": "1.2", "creator": {"name": "cortex_cloud.appsec", "version": "1"}, "pages": [], "comment": '
 _OPEN, _TAIL = ', "entries": [\n', "\n]}}\n"
 _BETWEEN = ",\n"
-# Never shown, whoever keeps the names.
+# Never shown, even if names are kept.
 _SECRET = ("authorization", "x-xdr-nonce", "cookie", "set-cookie", "proxy-authorization")
 _AUTH_IDS = ("x-xdr-auth-id", "x-crtx-auth-id")
-# Whose values say nothing of anybody.
+# Headers whose values identify nobody.
 _PLAIN = (
-    "accept", "accept-encoding", "user-agent", "content-type", "content-length", "content-encoding", "connection", "date", "retry-after",
-    "transfer-encoding", "x-xdr-timestamp",
+    "accept", "accept-encoding", "user-agent", "content-type", "content-length", "content-encoding",
+    "connection", "date", "retry-after", "transfer-encoding", "x-xdr-timestamp",
 )  # fmt: skip
 
 
 class Trace:
-    """The trace of one client. Whatever fails while it is written ends the trace, with a warning, and not the
-    run.
+    """The trace of one client. A failure to write it ends the trace with a warning, but not the run.
 
-    names: HIDE or KEEP. secret: gives that by which names are invented; it may fail when there is no key, and
-    then the token that is sent serves.
+    names: HIDE or KEEP.
+    secret: gives that by which names are invented; it may fail when there is no key, and then the token that
+        is sent serves.
     """
 
     def __init__(
@@ -164,14 +164,15 @@ class Trace:
         return shown + ([{"name": "others", "value": f"{others} more headers"}] if others else [])
 
     def _body(self, content: bytes, *, unknown_hidden: bool = False) -> tuple[str, str]:
-        """(what is shown of a body, a comment). unknown_hidden: a secret may stand under any name, as a new
-        collector's does.
+        """(what is shown of a body, a comment).
+
+        unknown_hidden: a secret may stand under any name, as a new collector's does.
         """
         try:
             tree = json.loads(content)
         except (ValueError, RecursionError):
             if self._hide:
-                return "", f"no JSON: {_digest(content)}"
+                return "", f"not JSON: {_digest(content)}"
             return self._redactor.text(content[:BODY_BYTES].decode("utf-8", "replace")), ""
         shown = self._value(_shortened(tree), unknown_hidden=unknown_hidden)
         text = json.dumps(shown, ensure_ascii=False, indent=1)

@@ -144,7 +144,9 @@ def _current() -> Watch | None:
 
 
 def adapter() -> t.Any:
-    """An adapter for sessions of requests whose connections, also to proxies, tell the watch of their thread."""
+    """An adapter for sessions of requests whose connections, also to proxies, tell the watch of their
+    thread.
+    """
 
     class Adapter(requests.adapters.HTTPAdapter):
         def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:

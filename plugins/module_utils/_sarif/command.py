@@ -17,7 +17,7 @@ import traceback
 import typing as t
 
 from .._api import Api
-from .._errors import CortexError, InputError, Interrupted
+from .._errors import CortexError, InputError, Interrupted, did_you_mean
 from .._http.client import Client
 from .._http.connection import Connection
 from .._http.plain import one_line
@@ -79,10 +79,32 @@ def _add(to: argparse.ArgumentParser, option: Option) -> None:
     to.add_argument(option.name if option.required else option.flag, **about)
 
 
+def _given(arguments: list[str] | None) -> dict[str, t.Any]:
+    """What the command line says. Ends the process with USAGE where it cannot be understood."""
+    top = parser()
+    known, unknown = top.parse_known_args(arguments)
+    given = vars(known)
+    if unknown:
+        # Its name alone: its value, or what follows it, may be a secret.
+        word = unknown[0].partition("=")[0] if unknown[0].startswith("-") else ""
+        flags = [
+            each.flag for each in OPTIONS if each.command and (each.prepares or given["command"] == "upload")
+        ]
+        what = (
+            f"there is no option {word}.{did_you_mean(word, flags)}"
+            if word
+            else "give all reports in front of the options."
+        )
+        top.error(
+            f"{given['command']}: {what} Nothing was sent. cortex-sarif {given['command']} --help lists the options."
+        )
+    return given
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     try:
-        given = vars(parser().parse_args(arguments))
+        given = _given(arguments)
     finally:
         # What the parser said, if anything.
         _flush(sys.stdout)

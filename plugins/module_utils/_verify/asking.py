@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The requests of one verification: counted, few, and what they say beside what was asked.
+"""The requests of one verification: few and counted, with what each response shows in passing.
 
 Private to the collection, floor 3.
 """
@@ -19,7 +19,7 @@ from .._http.attempt import Attempt
 from .evidence import Evidence
 
 MOST_REQUESTS = 30
-# Kept for taking away what was made.
+# Reserved for deleting what was created.
 FOR_DELETION = 5
 _ENVELOPES = {
     "data": ("data",),
@@ -30,12 +30,15 @@ _ENVELOPES = {
 
 
 class Enough(BusyError):
-    """All requests that a verification may make were made."""
+    """The verification has used up its requests."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Reply:
-    """status: None when no answer came. body: of a success. error: what else came."""
+    """status: None when there was no response.
+    body: of a success.
+    error: what else came.
+    """
 
     status: int | None
     body: t.Any = None
@@ -52,8 +55,8 @@ class Asking:
     def __init__(self, api: Api, evidence: Evidence) -> None:
         self.api, self.evidence = api, evidence
         self.requests = 0
-        # Whether the tenant let anything be read, or said that it has no licence: only then there is
-        # something to tell.
+        # Whether the tenant allowed any read, or reported a missing licence: only then is there anything to
+        # report.
         self.answered = False
         self.instances = INSTANCES
         self._most = MOST_REQUESTS
@@ -65,7 +68,7 @@ class Asking:
         return self._most - self.requests
 
     def reserve(self, kept: int) -> None:
-        """From now on leave that many requests for later."""
+        """Keep this many requests for later."""
         self._most = MOST_REQUESTS - kept
 
     def has_previous(self) -> bool:
@@ -81,7 +84,7 @@ class Asking:
         return below(self.instances, instance_id)
 
     def send(self, method: str, path: str, body: t.Any = None, query: dict[str, str] | None = None) -> Reply:
-        """Raises ApiError where no tenant answers, and Enough."""
+        """Raises ApiError when there is no response from a tenant, and Enough."""
         self.refuse_more()
         try:
             answer = self.api.ask(method, path, body, query)
@@ -93,10 +96,10 @@ class Asking:
 
     def refuse_more(self) -> None:
         if self.left <= 0:
-            last = f"HTTP {self._last}" if self._last else "no answer"
+            last = f"HTTP {self._last}" if self._last else "no response"
             raise Enough(
                 f"verify makes at most {MOST_REQUESTS} requests, and has made them; the last one got {last}. "
-                f"Run again later."
+                "Run again later."
             )
 
     def _saw(self, attempt: Attempt) -> None:
@@ -139,8 +142,9 @@ def below(path: str, identifier: str) -> str:
 
 
 def unwrap(body: t.Any, bare: str) -> tuple[str | None, t.Any]:
-    """The envelope, as the embedded tenant's switches call it, and what is in it. bare: the word for none;
-    None for an unknown one.
+    """The envelope, as the embedded tenant's switches call it, and what is in it.
+
+    bare: the word for none; None for an unknown one.
     """
     if isinstance(body, list) or (isinstance(body, dict) and body.get("id") not in (None, "")):
         return bare, body

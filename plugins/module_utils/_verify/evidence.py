@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was seen of a tenant: values of switches, statements of docs/api.md, the form of answers.
+"""What was observed at a tenant: values of switches, statements of docs/api.md, the form of responses.
 
 Private to the collection, floor 3.
 """
@@ -17,33 +17,34 @@ from .switches import SWITCHES
 HOLDS, CONTRADICTED, NOT_SEEN = "holds", "contradicted", "not seen"
 UNKNOWN = "unknown"
 
-# Every row of docs/api.md; a test holds the two together. Where a row has several clauses, its first one is
-# meant.
+# Every row of docs/api.md; a test keeps the two in step. For a row with several clauses the first one counts.
 STATEMENTS = (
-    "tenant.url", "tenant.base", "tenant.limit", "tenant.429", "tenant.health", "tenant.refuses", "key.standard", "key.advanced",
-    "key.window", "key.401", "key.402", "key.roles", "key.validate", "error.gateway", "error.service", "error.unknown", "error.body",
-    "instance.members", "instance.identifier", "instance.hidden", "instance.older", "instance.status", "instance.details",
-    "instance.changed",
-    "instance.selection", "instance.state", "instance.types", "list.bare", "list.envelope", "list.state", "list.count", "list.filter",
-    "list.category", "get.root", "get.404", "create.types", "create.body", "create.200", "create.collector", "create.older",
-    "create.properties", "create.duplicate", "create.begins", "create.consent", "create.themselves", "update.body", "update.replaces",
-    "update.projects", "update.rename", "update.owner", "update.200", "delete.path", "delete.204", "delete.destroys", "previous.path",
-    "previous.404", "previous.update", "previous.members", "upload.call", "upload.size", "upload.query", "upload.unknown",
-    "upload.token", "upload.document", "upload.runs", "upload.level", "upload.201", "upload.accepted", "upload.400", "upload.503",
-    "upload.disabled", "upload.again", "repositories.list", "repositories.page", "repositories.offset", "repositories.unscanned",
-    "repository.get",
-    "repository.members", "repository.status", "repository.never", "repository.selected", "repository.scans", "repository.scanners",
-    "repository.branches",
+    "tenant.url", "tenant.base", "tenant.limit", "tenant.429", "tenant.health", "tenant.refuses",
+    "key.standard", "key.advanced", "key.window", "key.401", "key.402", "key.roles", "key.validate",
+    "error.gateway", "error.service", "error.unknown", "error.body", "instance.members",
+    "instance.identifier", "instance.hidden", "instance.older", "instance.status", "instance.details",
+    "instance.changed", "instance.selection", "instance.state", "instance.types", "list.bare",
+    "list.envelope", "list.state", "list.count", "list.filter", "list.category", "get.root", "get.404",
+    "create.types", "create.body", "create.200", "create.collector", "create.older", "create.properties",
+    "create.duplicate", "create.begins", "create.consent", "create.themselves", "update.body",
+    "update.replaces", "update.projects", "update.rename", "update.owner", "update.200", "delete.path",
+    "delete.204", "delete.destroys", "previous.path", "previous.404", "previous.update", "previous.members",
+    "upload.call", "upload.size", "upload.query", "upload.unknown", "upload.token", "upload.document",
+    "upload.runs", "upload.level", "upload.201", "upload.accepted", "upload.400", "upload.503",
+    "upload.disabled", "upload.again", "repositories.list", "repositories.page", "repositories.offset",
+    "repositories.unscanned",
+    "repository.get", "repository.members", "repository.status", "repository.never", "repository.selected",
+    "repository.scans", "repository.scanners", "repository.branches",
 )  # fmt: skip
 
-# The name of a member as APIs write it. Any other may be somebody's name.
+# A member's name as APIs write it. Any other may be somebody's name.
 _MEMBER = re.compile(r"[a-z]+(?:[A-Z][a-z]+){0,5}")
 # Members whose own members are free, such as settings.
 _FREE = ("uniqueProperties", "statusDetails", "scanTypes", "status", "credentials")
 
 
 class Evidence:
-    """What was seen so far. Nothing in it is a name, an id, a host, a repository or a key."""
+    """What was observed so far. It contains no name, id, host, repository or key."""
 
     def __init__(self) -> None:
         self._values: dict[str, list[t.Any]] = {name: [] for name in SWITCHES}
@@ -51,12 +52,15 @@ class Evidence:
         self.forms: dict[str, dict[str, t.Any]] = {}
 
     def see(self, switch: str, value: t.Any) -> None:
-        """This value was seen; None is no value."""
+        """Record an observed value; None is ignored."""
         if value is not None and value not in self._values[switch]:
             self._values[switch].append(value)
 
     def says(self, statement: str, holds: bool | None) -> None:
-        """holds: None when it cannot be told."""
+        """Record whether a statement of docs/api.md holds.
+
+        holds: None when unknown.
+        """
         if holds is not None:
             self._said[statement].add(holds)
 
@@ -69,13 +73,11 @@ class Evidence:
         return {name: UNKNOWN if self.value(name) is None else self.value(name) for name in SWITCHES}
 
     def needed(self) -> dict[str, str]:
-        """For each switch that is not known, what it would take."""
+        """For each unknown switch, what is needed to observe it."""
         found = {}
         for name, seen in self._values.items():
             if len(seen) > 1:
-                found[name] = (
-                    f"seen were {' and '.join(sorted(map(str, seen)))}: it is not the same everywhere"
-                )
+                found[name] = f"{' and '.join(sorted(map(str, seen)))} were both seen: it varies"
             elif not seen:
                 switch = SWITCHES[name]
                 found[name] = f"never seen: {switch.needed}" if switch.seen == "never" else switch.needed
@@ -95,10 +97,10 @@ class Evidence:
         items: t.Sequence[t.Any] = (),
         count: int | None = None,
     ) -> None:
-        """Keep how something was answered: its status, its envelope, the members of its items, and about how
-        many items there were.
+        """Record the form of a response: status, envelope, members of its items, and the approximate number
+        of items.
         """
-        form: dict[str, t.Any] = {"status": status if status is not None else "no answer"}
+        form: dict[str, t.Any] = {"status": status if status is not None else "no response"}
         if envelope:
             form["envelope"] = envelope
         if count is not None:
@@ -109,7 +111,7 @@ class Evidence:
 
 
 def about(count: int) -> str:
-    """A number in powers of ten, which tells a small tenant from a big one and nothing else."""
+    """A number in powers of ten, which only shows whether a tenant is small or big."""
     return str(count) if count in (0, 1) else f"up to {10 ** max(1, math.ceil(math.log10(count)))}"
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the schemas and the guide name: members, words and paths that an answer is held against.
+"""Published members, words and paths with which responses are compared.
 
 Private to the collection, floor 3.
 """
@@ -13,8 +13,8 @@ from .._data_sources.types import TYPES
 # (docs/api.md: instance.members)
 REQUIRED = frozenset({"id", "type", "creationDate", "lastUpdateDate"})
 MEMBERS = REQUIRED | {
-    "typeCategory", "uniqueIdentifier", "domain", "instanceVersion", "scanTypes", "selectionType", "state", "status", "statusDetails",
-    "selfSignedCertificate", "transporter", "tenantId",
+    "typeCategory", "uniqueIdentifier", "domain", "instanceVersion", "scanTypes", "selectionType", "state",
+    "status", "statusDetails", "selfSignedCertificate", "transporter", "tenantId",
 }  # fmt: skip
 # What a collector shows besides, and list items alone (docs/api.md: list.count).
 COLLECTORS = frozenset({"detectionMethod", "fileType", "apiUrl"})

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What reading alone shows of a tenant.
+"""Observations that need only reads.
 
 Private to the collection, floor 3.
 """
@@ -24,7 +24,7 @@ from . import published as p
 from .asking import Asking, Reply, below, unwrap
 from .evidence import Evidence
 
-# No tenant has it, but it has the form of an id.
+# Looks like an id, but no tenant has it.
 UNKNOWN_ID = "0" * 24
 # Data sources that are read by id, and the words among settings whose values a tenant may mask, whoever wrote
 # its rule.
@@ -34,9 +34,11 @@ PAGE = 100
 
 
 def read(asking: Asking, *, sparing: bool) -> None:
-    """Look at all that reading shows. sparing: leave out what writing shows too.
+    """Make all observations that need only reads.
 
-    Raises ApiError where the key may read nothing, or what answers is no tenant.
+    sparing: leave out those that writing makes too.
+
+    Raises ApiError when the key is not allowed to read anything, or the host is not a tenant.
     """
     seen = asking.evidence
     tenant = _health(asking)
@@ -91,7 +93,7 @@ def _health(asking: Asking) -> bool:
 
 
 def _list(asking: Asking) -> tuple[list[Raw] | None, ApiError | None]:
-    """The data sources, or why they are refused; neither for a list of no known form."""
+    """The data sources, or why they are refused; neither for a list of an unknown form."""
     seen, connection = asking.evidence, asking.api.client.connection
     listed = asking.get(INSTANCES)
     if listed.status == 404:
@@ -104,7 +106,7 @@ def _list(asking: Asking) -> tuple[list[Raw] | None, ApiError | None]:
     if not isinstance(items, list) or not all(
         isinstance(item, dict) and item.get("id") not in (None, "") for item in items
     ):
-        seen.form("list", listed.status, "" if not listed.fine else "of no known form")
+        seen.form("list", listed.status, "" if not listed.fine else "of an unknown form")
         if listed.status == 402:
             seen.see("licensed", False)
             seen.says("key.402", True)
@@ -133,13 +135,13 @@ def _unknown_list() -> ApiError:
         method="GET",
         path=INSTANCES,
         status=200,
-        words="the answer is of no known form",
+        words="the response has an unknown form",
         hint=hint,
     )
 
 
 def _worth_reading(listed: list[Raw]) -> list[Raw]:
-    """A few that tell much: with repositories, a collector, one at a host of its own, then any."""
+    """A few useful ones: with repositories, a collector, a self-hosted one, then any."""
 
     def tells(*which: t.Callable[[Raw], t.Any]) -> list[Raw]:
         return [next((item for item in ordered if one(item)), {}) for one in which]
@@ -171,7 +173,7 @@ def envelope_of(asking: Asking, reply: Reply, what: str) -> tuple[str | None, Ra
     """The envelope of one object and the object; None for what is none."""
     envelope, one = unwrap(reply.body, "root") if reply.fine else (None, None)
     if not isinstance(one, dict):
-        asking.evidence.form(what, reply.status, "" if not reply.fine else "of no known form")
+        asking.evidence.form(what, reply.status, "" if not reply.fine else "of an unknown form")
         return None, None
     asking.evidence.form(what, reply.status, envelope or "", [one])
     asking.evidence.see("item_envelope", envelope)
@@ -179,7 +181,7 @@ def envelope_of(asking: Asking, reply: Reply, what: str) -> tuple[str | None, Ra
 
 
 def whole(seen: Evidence, one: Raw, *, previous: bool) -> None:
-    """What a data source read by its id shows."""
+    """Observe a data source that was read by id."""
     names, collector = set(one), one.get("type") == "COLLECTOR"
     words(seen, one)
     known = p.MEMBERS | (p.COLLECTORS if collector else frozenset())
@@ -214,7 +216,7 @@ def whole(seen: Evidence, one: Raw, *, previous: bool) -> None:
 
 
 def words(seen: Evidence, item: Raw) -> None:
-    """The words and the forms of what a data source shows, in the list or by itself."""
+    """Observe the words and forms of a data source, from the list or read by id."""
     status, kind, selection, identifier = (
         item.get("status"),
         item.get("type"),
@@ -278,7 +280,7 @@ def secrets_among(tree: t.Any, name: str = "") -> t.Iterator[tuple[bool, str]]:
 
 
 def _list_and_one(seen: Evidence, pairs: list[tuple[Raw, Raw]], repositories: list[Raw]) -> None:
-    """What a data source in the list shows beside the same one read by its id."""
+    """Compare data sources in the list with the same ones read by id."""
     minimal = seen.value("list_fields") == "minimal"
     for item, one in pairs:
         state, count = one.get("state"), item.get(p.COUNT)
@@ -302,7 +304,7 @@ def _repositories(asking: Asking) -> list[Raw]:
     page = asking.get(REPOSITORIES)
     envelope, items = unwrap(page.body, "bare") if page.fine else (None, None)
     if not isinstance(items, list):
-        seen.form("repositories", page.status, "" if not page.fine else "of no known form")
+        seen.form("repositories", page.status, "" if not page.fine else "of an unknown form")
         return []
     seen.form("repositories", page.status, envelope or "", items, len(items))
     asking.answered = True
@@ -347,7 +349,7 @@ def _page(asking: Asking, query: dict[str, str]) -> list[Raw]:
 
 
 def _type_filter(asking: Asking, instances: list[Raw]) -> None:
-    """Ask for a type that is there in three spellings: taken is one that finds it."""
+    """Filter by an existing type in three spellings: one is accepted if it finds the type."""
     kinds = [str(one["type"]) for one in instances if one.get("type") in TYPES]
     kind = next((kind for kind in kinds if "_" in kind), None)
     if kind is None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One verification: asks, and makes the profile and what people read.
+"""One verification: makes the requests, the profile and the summary.
 
 Private to the collection, floor 3.
 """
@@ -23,8 +23,8 @@ from .writes import write
 
 FORMAT = 1
 _HEAD = (
-    "# How a tenant of Cortex Cloud Application Security answers, as cortex_cloud.appsec.verify saw it.\n"
-    "# It holds no name, id, host, repository or key. docs/verify.md of the collection says what it is good "
+    "# How a tenant of Cortex Cloud Application Security answers, as cortex_cloud.appsec.verify saw it.\n# "
+    "It holds no name, id, host, repository or key. docs/verify.md of the collection says what it is good "
     "for.\n"
 )
 
@@ -40,10 +40,11 @@ def verify(
 ) -> dict[str, t.Any]:
     """Ask the tenant; the result of the module tenant_verify.
 
-    report: the file that the profile is written to, None for none. may_write: whether one collector may be
-    made and deleted again. Raises ApiError where no tenant answers, or it lets nothing be read, and keeps no
-    report then; InputError for a report that cannot be written. A failure while the collector is looked at,
-    or deleted, comes with the profile of what was seen.
+    report: the file for the profile; None for none.
+    may_write: whether one collector may be created and deleted again.
+    Raises ApiError where no tenant answers, or it lets nothing be read, and keeps no report then; InputError
+    for a report that cannot be written. A failure while the collector is looked at, or deleted, comes with
+    the profile of what was seen.
     """
     if repository_url and not may_write:
         raise InputError(
@@ -74,7 +75,7 @@ def verify(
         _keep(report, text)
     counted = {word: list(profile["statements"].values()).count(word) for word in (HOLDS, CONTRADICTED)}
     result = {
-        # The collector is gone again, so that nothing is different.
+        # The collector was deleted again, so nothing has changed.
         "changed": False,
         # As a text: among keys, names such as token_names look as if secrets stood under them.
         "profile": text,
@@ -124,7 +125,7 @@ def as_yaml(tree: dict[str, t.Any], indent: str = "") -> str:
 
 
 def _keep(path: str, text: str | None) -> None:
-    """Write the profile; None: prove only that it can be, before the tenant is asked."""
+    """Write the profile; None: only check that it can be written, before any request."""
     try:
         if text is None:
             prove_writable(path)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A profile as people read it: what works, what is different, and which option matters then.
+"""A profile in readable form: what works, what is different, and which option helps.
 
 Private to the collection, floor 3.
 """
@@ -17,7 +17,7 @@ Profile = dict[str, t.Any]
 
 
 def summary(profile: Profile, *, may_write: bool, check_mode: bool, listed: bool) -> list[str]:
-    """Lines of text, without a name in them."""
+    """Lines of text that contain no names."""
     asked, switches = profile["asked"], profile["switches"]
     # Not by the word unknown, which is also a value of one of them.
     known = {name: value for name, value in switches.items() if name not in profile["needed"]}
@@ -37,10 +37,10 @@ def summary(profile: Profile, *, may_write: bool, check_mode: bool, listed: bool
         hidden = sum(name not in known for name, switch in SWITCHES.items() if switch.seen == WRITE)
         lines.append(
             f"more         {hidden} more switches can be seen with verify_write: true, which makes one "
-            f"collector and deletes it"
+            "collector and deletes it"
         )
     elif check_mode:
-        lines.append("more         in check mode nothing was written")
+        lines.append("more         nothing was written in check mode")
     elif switches["generation"] == "previous":
         lines.append("more         nothing was written: a tenant of the previous generation creates nothing")
     return lines
@@ -49,7 +49,7 @@ def summary(profile: Profile, *, may_write: bool, check_mode: bool, listed: bool
 def _works(profile: Profile, listed: bool) -> t.Iterator[str]:
     switches, statements, answers = profile["switches"], profile["statements"], profile["answers"]
     if not listed:
-        status = answers.get("list", {}).get("status", "no answer")
+        status = answers.get("list", {}).get("status", "no response")
         yield f"reading data sources: NO (status {status}); run cortex_cloud.appsec.doctor, which says why"
     else:
         yield "reading data sources: yes"
@@ -59,7 +59,10 @@ def _works(profile: Profile, listed: bool) -> t.Iterator[str]:
     if not listed:
         return
     if switches["generation"] == "previous":
-        yield "creating data sources: NO, the previous generation of the API has no creation; updating and deleting: not tried"
+        yield (
+            "creating data sources: NO, the previous generation of the API has no creation; updating and "
+            "deleting: not tried"
+        )
     elif switches["read_only"] is False:
         deleted = switches["delete_status"] != UNKNOWN
         yield f"creating, updating and deleting a collector: {'yes' if deleted else 'not to the end'}"
@@ -67,7 +70,10 @@ def _works(profile: Profile, listed: bool) -> t.Iterator[str]:
         yield f"creating a collector: NO (status {answers['creation']['status']})"
     if "upload" in answers:
         taken = statements["upload.call"] == HOLDS
-        yield f"uploading a report: {'yes' if taken else 'NO (status ' + str(answers['upload']['status']) + ')'}"
+        yield (
+            "uploading a report: "
+            f"{'yes' if taken else 'NO (status ' + str(answers['upload']['status']) + ')'}"
+        )
 
 
 def _different(known: dict[str, t.Any]) -> t.Iterator[str]:

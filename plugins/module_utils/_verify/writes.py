@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What only writing shows: one collector that is made, looked at, and taken away whatever fails.
+"""Observations that need writes: one collector is created, examined, and deleted whatever fails.
 
 Private to the collection, floor 3.
 """
@@ -30,9 +30,7 @@ FINDINGS = 2
 
 
 def write(asking: Asking, repository_url: str | None) -> None:
-    """Make one collector, look at what becomes of it, and delete it. Raises PartlyDone when it may still be
-    there.
-    """
+    """Create one collector, examine it, and delete it. Raises PartlyDone when it may still exist."""
     collector = _Collector(asking)
     failed = False
     try:
@@ -43,13 +41,13 @@ def write(asking: Asking, repository_url: str | None) -> None:
                 collector.upload(repository_url)
             collector.change()
     except Enough:
-        # What was seen until then counts.
+        # Observations up to here count.
         failed = True
     finally:
         asking.reserve(0)
         collector.delete()
     if failed:
-        asking.evidence.form("collector", None, "not looked at to the end: all requests were made")
+        asking.evidence.form("collector", None, "not examined completely: all requests were used up")
 
 
 class _Collector:
@@ -72,7 +70,7 @@ class _Collector:
             raise
         envelope, one = unwrap(reply.body, "root") if reply.fine else (None, None)
         if not isinstance(one, dict):
-            self.seen.form("creation", reply.status, "" if not reply.fine else "of no known form")
+            self.seen.form("creation", reply.status, "" if not reply.fine else "of an unknown form")
             self.seen.says("create.properties", None if reply.status != 422 else False)
             self.seen.says("key.roles", True if reply.status == 403 else None)
             if reply.fine or (reply.error and reply.error.ambiguous):
@@ -96,9 +94,7 @@ class _Collector:
         words(seen, {**one, "type": "COLLECTOR"})
 
     def _look_for_it(self) -> None:
-        """The creation may have been carried out all the same: take what bears its name for it, which is
-        random.
-        """
+        """The creation may have been carried out anyway: look for its random name."""
         self.asking.reserve(0)
         listed = self.asking.get(INSTANCES)
         _envelope, items = unwrap(listed.body, "bare") if listed.fine else (None, None)
@@ -106,8 +102,8 @@ class _Collector:
         self.id = str(found[0].get("id") or "") if found else ""
         if not found:
             raise PartlyDone(
-                f"a collector with the name {self.name} may have been made, and the tenant's list does not "
-                f"show that name",
+                f"a collector with the name {self.name} may have been created, but the tenant's list does "
+                "not show that name",
                 how="Look for it in the console, and delete it there.",
             )
 
@@ -165,7 +161,7 @@ class _Collector:
             if exc.status and exc.status < 300:
                 seen.see(
                     "upload_page",
-                    "error" if exc.words.startswith("but the answer names an error") else "login",
+                    "error" if exc.words.startswith("but the response contains an error") else "login",
                 )
             elif exc.status == 400:
                 seen.says("upload.400", all(word in exc.words for word in ("status ", "errorCode ")))
@@ -231,7 +227,7 @@ class _Collector:
             self.seen.says("update.rename", shown == renamed)
 
     def _with_some_settings(self) -> None:
-        """An update with the name alone: are the other settings there afterwards? A refusal tells nothing."""
+        """Update the name alone: are the other settings kept? A refusal shows nothing."""
         before = self._settings()
         reply = self._put({"uniqueProperties": {"name": f"{self.name}-c"}})
         if not reply.fine or not before:
@@ -254,15 +250,15 @@ class _Collector:
             self.seen.see("put_omitted", "keep" if after == before else "clear" if not after else None)
 
     def _settings(self) -> set[str]:
-        """Which of a collector's settings are shown, wherever that is."""
+        """The names of a collector's settings that are shown, at any place."""
         inside = self.shown.get("uniqueProperties")
         return set(COLLECTOR_SETTINGS) & {*self.shown, *(inside if isinstance(inside, dict) else {})}
 
     # -- the end
 
     def delete(self) -> None:
-        """Take it away. The guide's short path comes first: only then does it show which of the two paths the
-        tenant has.
+        """Delete the collector. The guide's short path comes first: only then it is clear which of the two
+        paths the tenant has.
         """
         if not self.id:
             return
@@ -301,7 +297,7 @@ class _Collector:
 
     def _left(self, cause: CortexError | None) -> PartlyDone:
         return PartlyDone(
-            f"the collector {self.name} (id {self.id}) was made and could not be deleted",
+            f"the collector {self.name} (id {self.id}) was created but could not be deleted",
             cause,
             how="Delete it in the console.",
         )
@@ -333,7 +329,7 @@ def _findings(message: t.Any) -> int | None:
 
 
 def sarif_report() -> Raw:
-    """A report of two results, about files that no repository has."""
+    """A report of two results, for files that no repository has."""
     rule = "cortex-cloud-appsec-verify"
 
     def result(line: int) -> Raw:

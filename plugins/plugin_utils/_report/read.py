@@ -117,7 +117,10 @@ def read_receipts(folder: str) -> tuple[list[dict[str, Any]], list[tuple[str, st
     """
     top = absolute(folder)
     if not os.path.isdir(top):
-        raise InputError(f"audit_receipts_dir {folder} is no folder (looked for {top}).")
+        raise InputError(
+            f"audit_receipts_dir {folder} is no folder (looked for {top}): without receipts no upload can be shown. "
+            "Give the folder that receipt_dir names where reports are uploaded, or leave audit_receipts_dir out."
+        )
     receipts, unreadable, total = [], [], hashlib.sha256()
     for where, folders, files in os.walk(top):
         folders.sort()
