@@ -29,7 +29,8 @@ options:
     description:
       - File on the host that runs the module for the plan, as Markdown with its digest. It is written in
         check mode too.
-      - It is replaced completely and readable only by its owner (V(0600)). A symbolic link is refused.
+      - It is replaced completely and readable only by its owner (V(0600)). A symbolic link is refused,
+        and so is a file that contains anything but a plan.
     type: path
   plan_digest:
     description:

@@ -52,6 +52,11 @@ options:
       - V(true) lists only repositories whose access is broken in some way (RV(repositories[].broken)),
         V(false) only the others.
     type: bool
+  unscanned_days:
+    description:
+      - Ask the tenant too which repositories it calls unscanned for so many days (RV(unscanned)), whatever
+        filters are given. A tenant without such a list, or a key that may not read it, is no failure.
+    type: int
   members:
     description:
       - Return only these members of each repository, and its ID. With tens of thousands of repositories this
@@ -157,6 +162,16 @@ repositories:
         - What is scanned, in the shape of O(cortex_cloud.appsec.repository#module:scan_configuration).
       type: dict
       returned: when shown
+unscanned:
+  description: The repositories that the tenant calls unscanned, each with what it shows of them.
+  returned: when O(unscanned_days) is given and the tenant shows such a list
+  type: list
+  elements: dict
+  contains:
+    id: {description: "The tenant's ID of the repository.", type: str, returned: always}
+    name: {description: "Its name.", type: str, returned: always}
+    organization_id: {description: "The vendor's ID of its organization.", type: str, returned: always}
+  sample: [{id: 6f2a, name: ledger, organization_id: payments}]
 complete:
   description: Whether all pages of the list could be read. If false, the tenant may have more repositories.
   returned: success
@@ -194,6 +209,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repositories 
     fetch_repositories,
     listing,
     members_from,
+    unscanned,
 )
 
 
@@ -203,6 +219,7 @@ def main() -> None:
             **{name: {"type": "str"} for name in ("id", "search", "url", "source", "scanned_before")},
             **{name: {"type": "bool"} for name in ("selected", "archived", "unhealthy")},
             "data_source": {"type": "raw"},
+            "unscanned_days": {"type": "int"},
             "members": {"type": "list", "elements": "str"},
         }
     )
@@ -215,9 +232,8 @@ def main() -> None:
             **{name: params[name] for name in ("url", "source", "selected", "archived", "unhealthy")},
         )
         wanted.data_source = data_source_id(api, params["data_source"])
-        return listing(
-            *fetch_repositories(api, wanted, repository_id=params["id"], search=params["search"]), wanted
-        )
+        found = fetch_repositories(api, wanted, repository_id=params["id"], search=params["search"])
+        return {**listing(*found, wanted), **unscanned(api, params["unscanned_days"])}
 
     module.run(work)
 

@@ -351,7 +351,7 @@ def fleet(tmp_path: Path) -> Iterator[Path]:
 def test_a_fleet_with_a_dead_tenant_ends_with_one_page(fleet: Path) -> None:
     # Of an earlier month: it must not be taken for today's.
     (fleet / "reports" / "dead").mkdir(parents=True)
-    (fleet / "reports" / "dead" / "report.json").write_text("{}")
+    (fleet / "reports" / "dead" / "report.json").write_text('{\n "schema": "cortex_cloud.appsec/audit"\n}\n')
     options = ("-e", "cortex_cloud_hosts=tenants", "-e", "audit_report_dir=reports")
     ended = play(fleet, "audit", *options, inventory="inventory")
     assert ended.code == 2
@@ -431,3 +431,10 @@ def test_the_role_alone(project: Path, tenant: EmbeddedTenant) -> None:
     ended = play(project, "role.yml", tenant=tenant, key="viewer")
     assert ended.code == 2
     assert "key_expiry" in ended.output
+    # What somebody else wrote is not replaced; nothing is asked for a report that cannot be written.
+    (project / "role.yml").write_text(ROLE.replace("FAIL", "key_expiry"))
+    (project / "audit" / "localhost" / "report.json").write_text("mine")
+    tenant.clear_journal()
+    ended = play(project, "role.yml", "--check", tenant=tenant, key="viewer")
+    assert "report.json cannot be written: it has other content" in ended.output
+    assert tenant.journal == []

@@ -408,5 +408,7 @@ def test_the_worst_come_first_and_a_dead_tenant_is_not_audited() -> None:
 
 def test_a_host_cannot_lead_out_of_the_report_folder() -> None:
     assert folder_of("eu.example.com") == "eu.example.com"
-    assert folder_of("../../etc") == "_.._.._etc"
-    assert folder_of("..") == "_.."
+    assert folder_of("../../etc") == "%2E.%2F..%2Fetc"
+    assert folder_of("..") == "%2E."
+    alike = ["a/b", "a_b", "a%2Fb", "a\\b", ".a", "_.a"]
+    assert len({folder_of(host) for host in alike}) == len(alike)

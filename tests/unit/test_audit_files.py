@@ -9,7 +9,9 @@ import csv
 import datetime
 import io
 import json
+import os
 import re
+import shutil
 import unicodedata
 from html.parser import HTMLParser
 from pathlib import Path
@@ -26,7 +28,16 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.tables 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_lists import names_of
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._version import VERSION
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._audit import audit_items, made_by
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._audit import (
+    FLEET,
+    REPORTS,
+    Options,
+    audit_items,
+    made_by,
+    prove_folder,
+    write_fleet,
+    write_report,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.read import (
     Earlier,
     read_earlier,
@@ -174,6 +185,43 @@ def test_of_a_folder_of_dated_folders_the_newest_earlier_report_is_the_baseline(
     assert (found.origin["audited_at"][:7], found.unreadable[0][0]) == ("2026-09", str(tmp_path / "1-tenth-month" / "x" / "report.json"))
     (note,) = earlier(tmp_path / "other", "api-x").notes
     assert note.endswith("This is normal for the first audit. 1 of other tenants were ignored.")
+
+
+def test_a_pipe_among_the_receipts_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    assert read_receipts(str(tmp_path))[1] == [("pipe.json", "it is no file")]
+
+
+def test_only_an_earlier_report_is_replaced_by_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, report = tmp_path / "audit" / "x", audited(sources=[JENKINS])
+    prove_folder(str(folder), REPORTS)
+    assert not folder.exists()
+    for _twice in range(2):
+        write_report(str(folder), report)
+        prove_folder(str(folder), REPORTS)
+    write_fleet(str(tmp_path), fleet({"x": summary(report)}, "2026-11-22T08:00:00Z"))
+    write_fleet(str(tmp_path), fleet({"x": summary(report)}, "2026-11-22T08:00:00Z"))
+    for names, place in ((REPORTS, folder), (FLEET, tmp_path)):
+        (place / names[0]).write_text('{"mine": 1}')
+        with pytest.raises(InputError, match=rf"^audit_report_dir: .*{names[0]} cannot be written: it has other content"):
+            prove_folder(str(place), names)
+        (place / names[0]).unlink()
+        with pytest.raises(InputError, match=f"{names[1]} cannot be written: it has other content"):
+            prove_folder(str(place), names)
+    # A pipe is not waited for, and a link leads nowhere.
+    for name in ("report.json", "junit.xml"):
+        shutil.rmtree(folder)
+        folder.mkdir()
+        os.mkfifo(folder / name)
+        with pytest.raises(InputError, match=f"{name} cannot be written: it is not a file"):
+            prove_folder(str(folder), REPORTS)
+    with monkeypatch.context() as homeless:
+        homeless.setattr("os.path.expanduser", str)
+        with pytest.raises(InputError, match=r"^audit_report_dir: ~/x cannot be written: no home"):
+            Options(report_dir="~/x").folder("h")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="Not a directory"):
+        prove_folder(str(tmp_path / "file" / "x"), REPORTS)
 
 
 def test_what_the_controller_or_the_pipeline_says_of_the_job_is_kept() -> None:

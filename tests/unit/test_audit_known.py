@@ -35,6 +35,29 @@ def found(report: Row) -> list[tuple[str, str]]:
     return sorted((f["kind"], f["repository"] or " ".join(f.get("repositories", [])) or f["subject"]) for f in report["findings"])
 
 
+def test_the_tenants_own_list_of_unscanned_repositories_is_a_second_opinion() -> None:
+    estate = [repo("pay/fresh"), repo("pay/old", scanned_at=OLD), repo("pay/never", scanned_at=None)]
+    estate.append(repo("pay/free", is_selected=False, scanned_at=OLD))
+    estate.append(repo("pay/edge", scanned_at="2026-10-23T00:00:00.000Z"))
+
+    def notes(*names: str, known: list[Row] = estate) -> list[str]:
+        listed = [{"id": f"asset-{name}", "name": name, "organization_id": "pay"} for name in names]
+        report = audited(sources=[GITLAB], known=known, unscanned=listed)
+        assert report["tenant_repositories"]["unscanned"] == len(set(names) - {"gone"})
+        return [note for note in report["notes"] if "list" in note]
+
+    assert notes("old", "never", "free", "edge", "gone") == notes("old", "never") == []
+    (note,) = notes("fresh", "old", "never")
+    assert "contradicts itself about 1 repositories: its list of unscanned repositories has them" in note
+    assert note.endswith("the date counts here: pay/fresh.")
+    (note,) = notes()
+    assert note.endswith("the date counts here: pay/never, pay/old.")
+    (note,) = notes("old", known=[{**one, "scanned_at": None} for one in estate])
+    assert note == "The tenant shows of no repository when it was scanned; by its own list 1 were not for 30 days."
+    alone = audited(sources=[GITLAB], known=estate)
+    assert (alone["tenant_repositories"]["unscanned"], alone["tenant_repositories"]["contradicted"], alone["notes"]) == (None, {}, [])
+
+
 ESTATE = [
     repo("pay/fresh"),
     repo("pay/old", scanned_at=OLD),

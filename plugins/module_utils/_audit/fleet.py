@@ -8,6 +8,8 @@ Private to the collection, floor 3.
 
 from __future__ import annotations
 
+import re
+
 from .._admitted import Row
 from .kinds import KINDS
 
@@ -89,6 +91,7 @@ def _row(host: str, found: Row | str) -> Row:
 
 
 def folder_of(host: str) -> str:
-    """The sub-folder of a host: its name, which must not lead out of the report folder."""
-    name = host.replace("/", "_").replace("\\", "_")
-    return "_" + name if name.startswith(".") else name
+    """The sub-folder of a host: its name, which must not lead out of the report folder. No two hosts have one
+    folder.
+    """
+    return re.sub(r"[%/\\\0]|^\.", lambda sign: f"%{ord(sign[0]):02X}", host)

@@ -130,6 +130,9 @@ def read_receipts(folder: str) -> tuple[list[dict[str, Any]], list[tuple[str, st
             path = os.path.join(where, name)
             shown = os.path.relpath(path, top)
             try:
+                if not os.path.isfile(path):  # a pipe would be waited for
+                    unreadable.append((shown, "it is no file"))
+                    continue
                 with open(path, "rb") as file:
                     content = file.read(MOST_BYTES_OF_A_RECEIPT + 1)
                 receipt = parsed(content) if len(content) <= MOST_BYTES_OF_A_RECEIPT else None

@@ -82,6 +82,7 @@ options:
     description:
       - File that stores the last state of one tenant, so that changes are noticed even if they happen while
         nothing runs. Only its owner can read it.
+      - A file that holds anything else is refused.
     type: str
 """
 
