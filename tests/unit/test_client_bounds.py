@@ -236,7 +236,7 @@ def test_what_is_not_read_may_have_been_carried_out_where_it_is_no_refusal(
         error = refusal(client_of(server.url), method)
         assert len(server.requests) == 1
     assert (error.status, error.ambiguous) == (status, ambiguous)
-    assert "the answer is larger than 1000 bytes" in str(error)
+    assert "the response is larger than 1000 bytes" in str(error)
 
 
 class Counting:
@@ -261,7 +261,7 @@ def test_a_small_answer_is_not_unpacked_into_a_huge_one(client_of: ClientOf, mon
     monkeypatch.setattr(_answers, "MOST_BYTES", 1_000_000)
     with ScriptedServer(packed(gzip.compress(bytes(100_000_000)))) as server:
         error = refusal(client_of(server.url))
-    assert "the answer is larger than 1000000 bytes" in str(error)
+    assert "the response is larger than 1000000 bytes" in str(error)
     assert 1_000_000 < sum(counts) <= 1_000_000 + 2 * 65536
     assert max(counts) <= 65536
 
@@ -270,7 +270,7 @@ def test_a_small_answer_is_not_unpacked_into_a_huge_one(client_of: ClientOf, mon
 def test_an_answer_of_too_many_values_is_not_made_into_them(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch, repeated: bytes) -> None:
     monkeypatch.setattr(_client.json, "loads", lambda _text: pytest.fail("it was"))
     with ScriptedServer(packed(gzip.compress(b"[" + repeated * 2_000_001))) as server:
-        assert "the answer holds more than 2000000 values" in str(refusal(client_of(server.url)))
+        assert "the response holds more than 2000000 values" in str(refusal(client_of(server.url)))
 
 
 def test_a_large_tenant_is_within_the_bounds() -> None:
