@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import importlib
 import os
 import socket
@@ -228,7 +229,7 @@ class ServerStore:
             # The time was read before the response came back, and writing takes as long again.
             text, result = work(old.decode(errors="replace"), Moment(now, now + 2 * way))
             new = text.encode()
-            if new == old or self._asked(lambda old=old, new=new: self._swapped(old, new)):
+            if new == old or self._asked(functools.partial(self._swapped, old, new)):
                 return result
         raise OSError(f"other jobs kept changing the state there for {SHORT_LOCK_SECONDS:.0f} s")
 
