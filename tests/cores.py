@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MADE = ROOT / ".build" / "cores"
 OTHERS = ("2.18", "2.19")
 CORES = ("running", *OTHERS)
+OLDER = "the running ansible-core shows what breaks with each"
 
 
 def programs(core: str) -> Path:

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tenant.server import EmbeddedTenant
 
@@ -16,6 +20,17 @@ COMPILED = TESTS.parent / ".build" / "compiled"
 BIN = Path(sys.executable).parent
 # CONTRIBUTING.md says what CI does more of.
 IN_CI = bool(os.environ.get("CI"))
+
+
+def in_ci_only(why: str) -> pytest.MarkDecorator:
+    """For a test that costs much and adds little to the others. why: what is left to find a break outside CI."""
+    return pytest.mark.skipif(not IN_CI, reason=f"with CI=true only: {why}")
+
+
+def first_outside_ci(values: Iterable[Any], why: str) -> list[Any]:
+    """For parametrize: outside CI the first value alone; each other one is skipped, with the reason."""
+    first, *others = values
+    return [first, *(pytest.param(value, marks=in_ci_only(why)) for value in others)]
 
 
 def environment(home: Path, tenant: EmbeddedTenant | None = None, key: str = "admin", **more: str) -> dict[str, str]:

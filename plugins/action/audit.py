@@ -19,10 +19,12 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.plain im
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import outgoing
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import CONNECTION_SPEC
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._audit import (
+    REPORTS,
     Options,
     add_earlier,
     given_files,
     made_by,
+    prove_folder,
     write_report,
 )
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated
@@ -52,6 +54,8 @@ class ActionModule(Telling):
         options = Options(**{name: value for name, value in args.items() if name not in CONNECTION_SPEC})
         host = str(self._task_vars.get("inventory_hostname", "localhost"))
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        folder, check_mode = options.folder(host), self._task.check_mode
+        prove_folder(folder, REPORTS)
         evidence = given_files(options, host, f"{options.today}T00:00:00Z" if options.today else now)
         connection = {name: value for name, value in args.items() if name in CONNECTION_SPEC}
         self._read(
@@ -63,7 +67,6 @@ class ActionModule(Telling):
             str(args.get("api_key_id") or os.environ.get("CORTEXCLOUD_API_KEY_ID", "")), os.environ
         )
         report = outgoing(audit(evidence))
-        folder, check_mode = options.folder(host), self._task.check_mode
         if not check_mode:
             write_report(folder, report)
         where = "Check mode: no report was written." if check_mode else f"The report is {folder}/report.html"
@@ -80,9 +83,11 @@ class ActionModule(Telling):
         evidence.sources = self._module("data_source_info", {**connection, "details": True})["data_sources"]
         # One read serves all. A key that may not read them, or a tenant that has no such list, is a note in
         # the report.
-        known = self._module("repository_info", {**connection, "members": READ}, may_fail=(403, 404))
+        wanted = {"members": READ, "unscanned_days": max(evidence.scan_max_age_days, 1)}
+        known = self._module("repository_info", {**connection, **wanted}, may_fail=(403, 404))
         if "repositories" in known:
             evidence.known, evidence.known_whole = known["repositories"], bool(known.get("complete"))
+            evidence.unscanned = known.get("unscanned")
         else:
             evidence.notes.append(
                 f"The tenant's list of repositories was not read: {known['msg']} Coverage rests on what the "

@@ -12,9 +12,13 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet import fleet
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._files import full_path
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import outgoing
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._audit import write_fleet
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._audit import (
+    FLEET,
+    prove_folder,
+    top_folder,
+    write_fleet,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated
 
 
@@ -39,8 +43,10 @@ class ActionModule(ActionBase):
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         page = outgoing(fleet(found, f"{args['today']}T00:00:00Z" if args.get("today") else now))
         try:
+            folder = top_folder(args["report_dir"])
+            prove_folder(folder, FLEET)
             if not self._task.check_mode:
-                write_fleet(full_path(args["report_dir"]), page)
+                write_fleet(folder, page)
         except InputError as exc:
             result.update(failed=True, msg=str(exc))
         return {**result, "changed": False}

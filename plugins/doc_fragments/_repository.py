@@ -19,34 +19,34 @@ url:
   type: str
 match:
   description:
-    - Patterns of C(owner/name). All repositories that match one of them are meant. C(*) stands for any text
-      within one segment of the path, C(**) also across segments. Upper and lower case do not matter.
+    - Patterns of C(owner/name). Selects all repositories that match one of them. C(*) matches any
+      text within one segment of the path, C(**) across segments. Case does not matter.
   type: list
   elements: str
 data_source:
   description:
-    - Of the repositories that match, only those of this data source, given by its ID, or as a dictionary of
+    - Selects only matching repositories of this data source, given by its ID, or as a dictionary of
       C(type), C(name), C(identifier) and C(domain).
   type: raw
 scanned_branches:
   description:
-    - The branches that are scanned, all of them. Compared as a set.
+    - The complete list of scanned branches. Compared as a set.
   type: list
   elements: str
 primary_branch:
   description:
-    - Which of the scanned branches is the primary one. The tenant takes the branches and the primary one
-      together; what is not given stays as it is.
+    - Which of the scanned branches is the primary one. It is sent together with the branches; whichever
+      of the two is not given is left unchanged.
   type: str
 scan_configuration:
   description:
-    - What is scanned, and how. Only what is given is changed. The tenant takes each member as a whole, so
-      what is not given of it is sent as the tenant shows it; where the tenant does not show it, it has to be
-      given.
+    - What is scanned, and how. Only the given settings are changed. The tenant accepts each member only as a
+      whole, so settings that are not given are sent as the tenant shows them; a setting that the tenant does
+      not show must be given.
   type: dict
   suboptions:
     excluded_paths:
-      description: Paths that are not scanned, all of them. Compared as a set.
+      description: The complete list of paths that are not scanned. Compared as a set.
       type: list
       elements: str
     pr_scanning:
@@ -74,7 +74,7 @@ scan_configuration:
       type: dict
       suboptions:
         secrets:
-          description: Search for secrets.
+          description: Secret scanning.
           type: dict
           suboptions:
             is_enabled:
@@ -88,10 +88,10 @@ scan_configuration:
                   description: Whether earlier commits are searched too.
                   type: bool
                 secret_validation:
-                  description: Whether it is tried out if a secret is valid.
+                  description: Whether a secret that is found is tested for validity.
                   type: bool
         sca:
-          description: Analysis of the composition (dependencies).
+          description: Software composition analysis (dependencies).
           type: dict
           suboptions:
             is_enabled:
@@ -115,8 +115,8 @@ class ModuleDocFragment:
 options:
   repositories:
     description:
-      - Several of the above in one task, each with its own settings. No repository may be meant by two of
-        them.
+      - Several repositories or patterns in one task, each with its own settings. Two entries must not select
+        the same repository.
     type: list
     elements: dict
     suboptions:

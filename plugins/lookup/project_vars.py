@@ -5,20 +5,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: project_vars
-short_description: Values of variables whose own look-ups search the user's project
+short_description: Values of variables whose own lookups search the user's project
 version_added: 1.0.0
 author:
   - The cortex_cloud.appsec contributors (@cortex-cloud-appsec)
 description:
-  - Returns the values of variables as P(ansible.builtin.vars#lookup) does. Look-ups inside them, such as
-    C(lookup('ansible.builtin.file', 'certs/ca.pem')), also search the folder of the data file (variable C(onboard_dir), where it is set)
-    and the folder in which C(ansible-playbook) was started.
-  - A playbook of a collection runs with the collection's folder as its base, so that without this a relative look-up in a user's data
-    file would search the collection.
+  - Returns the values of variables as P(ansible.builtin.vars#lookup) does. Lookups inside them, such as
+    C(lookup('ansible.builtin.file', 'certs/ca.pem')), also search the folder of the data file (variable
+    C(onboard_dir), if it is set) and the folder in which C(ansible-playbook) was started.
+  - A playbook of a collection runs in the collection's folder, so that otherwise a relative lookup in a
+    user's data file would search the collection.
   - Internal to the roles and playbooks of this collection; it may change in any release.
 options:
   _terms:
-    description: Names of variables. One that is not defined gives O(default), or an error without it.
+    description:
+      - Names of variables. For one that is not defined, O(default) is returned; without O(default) that is an
+        error.
     type: list
     elements: str
     required: true
@@ -31,7 +33,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Take the list with the certificates that lie beside it
+- name: Read the list, with certificates from the folder of the data file
   ansible.builtin.set_fact:
     described: "{{ lookup('cortex_cloud.appsec.project_vars', 'tenant_data_sources', default=[]) }}"
 """

@@ -5,27 +5,29 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: variable_faults
-short_description: What is wrong with the names of the variables that are set
+short_description: Errors in the names of the variables that are set
 version_added: 1.0.0
 author:
   - The cortex_cloud.appsec contributors (@cortex-cloud-appsec)
 description:
   - Internal to the roles and playbooks of this collection; it may change in any release.
-  - A misspelt variable is one that nothing reads, and with it a backup folder or an expected tenant would be lost in silence. So the
-    roles and playbooks of this collection refuse a variable whose name is nearly that of one of theirs, such as C(tenant_backup_dri).
-  - Variables of your own may begin as theirs do, but not in a data file, where such a name is always refused. One that is given with
-    C(-e) and is not like any of theirs is warned of.
+  - A misspelt variable is never read, so that a backup folder or an expected tenant would silently be
+    ignored. The roles and playbooks of this collection therefore refuse a variable whose name is similar to
+    one of theirs, such as C(tenant_backup_dri).
+  - Your own variables can begin with the same prefixes, but not in a data file, where such a name is always
+    refused. For a variable that is given with C(-e) and is not similar to any of theirs, a warning is
+    printed.
   - Internal to the roles and playbooks of this collection; it may change in any release.
 options:
   _terms:
     description:
-      - Which of the variables must also have a value that is possible, by the first word of their names, such as V(tenant). Only what is
-        true or false, a whole number or a choice is looked at.
+      - The variables whose values are checked too, by the first word of their names, such as V(tenant). Only
+        truth values, whole numbers and choices are checked.
     type: list
     elements: str
     default: []
   data_file:
-    description: The data file, as the user named it. Without one, or with a blank one, variables alone are looked at.
+    description: The data file, as the user named it. If it is not set or blank, only variables are checked.
     type: str
     default: ''
 seealso:
@@ -34,7 +36,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Refuse variables that nothing would read
+- name: Refuse misspelt variables
   ansible.builtin.assert:
     that: query('cortex_cloud.appsec.variable_faults', 'tenant') == []
     fail_msg: "{{ query('cortex_cloud.appsec.variable_faults', 'tenant') | join(' ') }}"
@@ -42,7 +44,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: A line for each fault; none when nothing is wrong.
+  description: One line for each error; empty if there is none.
   type: list
   elements: str
 """
@@ -78,8 +80,7 @@ class LookupModule(LookupBase):
                 faults += filter(None, [wrong_kind(name, self._templar.template(known[name]))])
         for name in unread(load_extra_vars(self._loader)):
             Display().warning(
-                f"{name}, which was given with -e, is no variable of the collection: nothing of it reads "
-                f"that."
+                f"{name}, which was given with -e, is not a variable of the collection and is ignored."
             )
         return faults
 
@@ -100,7 +101,7 @@ class LookupModule(LookupBase):
             # controller can give a digest.
             faults.append(
                 f"onboard_file {given} sets {' and '.join(approvals)}, so whoever writes it would approve "
-                f"their own plan: take that out, "
+                f"their own plan: remove that, "
                 "and give the digest with -e. Nothing was sent."
             )
         return faults

@@ -28,6 +28,7 @@ PREVIOUS = "/public_api/appsec/v1/integrations"
 SHORT_DELETE = "/public_api/appsec/v1"
 COLLECTORS = "/public_api/appsec/v1/collectors"
 REPOSITORIES = "/public_api/appsec/v1/repositories"
+UNSCANNED = "/public_api/appsec/v1/scans/unscanned-repositories"
 PAGE = 100
 # Maximum number of pages: no tenant has more than a million repositories.
 MOST_PAGES = 10_000
@@ -361,6 +362,19 @@ class Api:
                 return None
             raise
         return t.cast(Raw, answer.body)
+
+    def list_unscanned(self, days: int) -> list[Raw] | None:
+        """The repositories that were not scanned for so many days, by the tenant's own account; None where it has
+        no such list, or does not show it to this key (docs/api.md: repositories.unscanned).
+        """
+        call = Call("GET", UNSCANNED, "list unscanned repositories", query={"days": str(days)})
+        try:
+            listed = self._ask(call, _unwrap_list).body
+        except ApiError as exc:
+            if exc.status in (403, 404):
+                return None
+            raise
+        return [one for one in listed if isinstance(one, dict)]
 
     def get_scan_configuration(self, repository_id: str, subject: str = "") -> Raw:
         """The scan configuration of a repository, in the API's shape (docs/api.md: repository.scans)."""

@@ -13,13 +13,13 @@ import json
 import os
 import typing as t
 
-from ._admitted import Raw
+from ._admitted import Raw, parsed
 from ._api import Api
 from ._data_sources.fields import SELECTION_TYPES, Item, get, label
 from ._data_sources.find import fetch_data_sources
 from ._data_sources.status import reasons, status_of
 from ._errors import CortexError, InputError
-from ._files import write_private
+from ._files import OTHER, prove_writable, write_private
 from ._http.connection import Connection
 from ._http.redaction import hide_secret_keys
 from ._repositories import Wanted, fetch_repositories
@@ -164,21 +164,28 @@ class Watch:
             raise InputError(f"state_file {self._file} cannot be written: {exc.strerror}.") from None
 
     def _kept(self) -> Raw | None:
-        """The last poll of an earlier process; None for a broken file, so that the next poll starts
-        afresh.
+        """The last look of an earlier process; None when there is none, or one of another version.
+
+        Raises InputError for a file that cannot be replaced, or holds something else: looks are written
+        whole, so that what is none is somebody's work.
         """
         if not self._file:
             return None
         try:
-            with open(self._file, encoding="utf-8") as file:
-                held = json.load(file)
+            prove_writable(self._file)
+            with open(self._file, "rb") as file:
+                content = file.read()
         except FileNotFoundError:
             return None
         except OSError as exc:
-            raise InputError(f"state_file {self._file} cannot be read: {exc.strerror}.") from None
-        except (ValueError, RecursionError):
-            return None
-        if not isinstance(held, dict) or held.get("schema") != SCHEMA or held.get("version") != VERSION:
+            raise InputError(f"state_file {self._file} cannot be written: {exc.strerror}.") from None
+        try:
+            held = parsed(content) if content.strip() else {"schema": SCHEMA}
+        except ValueError:
+            held = None
+        if not isinstance(held, dict) or held.get("schema") != SCHEMA:
+            raise InputError(f"state_file {self._file} cannot be written: {OTHER}.")
+        if held.get("version") != VERSION:
             return None
         if held.get("tenant") != self.api.tenant:
             said = f"state_file {self._file} is about {held.get('tenant')}, not about {self.api.tenant}"

@@ -15,6 +15,8 @@ import stat
 import tempfile
 import uuid
 
+OTHER = "it has other content and is not overwritten: choose another file, or move this one away"
+
 
 def write_private(path: str, content: str | bytes, *, mode: int = 0o600, new: bool = False) -> None:
     """Replace a whole file, or leave it unchanged. Its folder must exist.
@@ -207,16 +209,14 @@ def refuse_other_file(path: str, begins: str) -> None:
     """Raise OSError when this file exists and does not begin like the one that is to replace it: other
     people's files are not overwritten.
     """
+    _refuse_others(path)  # a pipe would be waited for
     try:
         with open(path, "rb") as file:
             held = file.read(len(begins.encode()))
     except FileNotFoundError:
         return
     if held and held != begins.encode():
-        raise FileExistsError(
-            errno.EEXIST,
-            "it has other content and is not overwritten: choose another file, or move this one away",
-        )
+        raise FileExistsError(errno.EEXIST, OTHER)
 
 
 def full_path(path: str) -> str:

@@ -19,7 +19,7 @@ from ._api import Api
 from ._data_sources.fields import item_from, label
 from ._data_sources.instance import Instance
 from ._data_sources.match import match
-from ._errors import InputError, did_you_mean
+from ._errors import ApiError, InputError, did_you_mean
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 URLS = ("url", "repositoryUrl", "repository_url")
@@ -162,6 +162,28 @@ def data_source_id(api: Api, given: t.Any) -> str | None:
     if result.instance is None:
         raise InputError(result.undetermined or f"there is no data source {label(item)} in this tenant.")
     return result.instance.id
+
+
+def unscanned(api: Api, days: int | None) -> dict[str, t.Any]:
+    """The result unscanned of the module repository_info; nothing where it was not asked for, or the tenant
+    does not show it. Raises InputError.
+    """
+    if days is None:
+        return {}
+    if days < 1:
+        raise InputError(f"unscanned_days is {days}: a number of days above 0 is needed.")
+    try:
+        rows = api.list_unscanned(days)
+    except ApiError as exc:
+        # A second opinion, without which all else is as true.
+        api.client.warnings.append(f"What the tenant calls unscanned was not read: {exc}")
+        return {}
+    if rows is None:
+        return {}
+    names = {"id": "repoId", "name": "repoName", "organization_id": "organizationId"}
+    return {
+        "unscanned": [{ours: str(row.get(theirs) or "") for ours, theirs in names.items()} for row in rows]
+    }
 
 
 def date_from(given: str | None, option: str) -> dt.date | None:

@@ -20,8 +20,9 @@ from ._addresses import path_key, repository_of
 from ._admitted import Raw
 from ._api import Api
 from ._data_sources.scope import pattern_of
+from ._data_sources.show import PLAN_BEGINS
 from ._errors import ApiError, CortexError, InputError, Interrupted, PartlyDone, TenantError
-from ._files import write_private
+from ._files import refuse_other_file, write_private
 from ._http.plain import one_line
 from ._http.pool import each
 from ._repositories import Wanted, address, data_source_id, shown
@@ -181,7 +182,7 @@ class RepositoryRun:
         _none, whole = self.api.list_repositories(keep=keep)
         if not whole:
             self.warnings.append(
-                "The tenant repeats the pages of its repositories: others may match that were not seen."
+                "The tenant repeats pages of its list of repositories: others may match that were not seen."
             )
         hit = {target.index for target in found}
         for index, item, _test in asked:
@@ -390,6 +391,7 @@ def plan_writer(path: str | None) -> t.Callable[[RepositoryRun, list[Target]], N
         if not path:
             return
         try:
+            refuse_other_file(path, PLAN_BEGINS)
             write_private(path, run.api.client.redactor.text(_plan_as_markdown(run, targets)))
         except OSError as exc:
             raise InputError(
@@ -403,7 +405,7 @@ def _plan_as_markdown(run: RepositoryRun, targets: list[Target]) -> str:
     """The plan as Markdown for a pull request or a ticket."""
     diffs = [_diff(target) for target in targets if target.changes]
     lines = [
-        f"# Plan for {run.api.tenant}",
+        f"{PLAN_BEGINS}{run.api.tenant}",
         "",
         f"Digest: `{run.digest}`",
         "",

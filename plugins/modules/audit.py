@@ -9,7 +9,7 @@ module: audit
 short_description: Compare a tenant with what is expected, and write the report
 version_added: 1.0.0
 description:
-  - Internal to the role P(cortex_cloud.appsec.audit#role), whose variables describe what can be asked for.
+  - Internal to the role P(cortex_cloud.appsec.audit#role), which documents the options as variables.
     Its options and its result may change in any release.
   - It runs on the controller, reads the tenant through the modules of this collection, and never changes it.
 options:
@@ -21,7 +21,8 @@ options:
     description: The data file that O(expected) comes from, if it is one.
     type: path
   tenants:
-    description: The hosts that the description, the connection and the environment name. More than one is refused.
+    description:
+      - The hosts named by the data file, the connection and the environment. More than one is refused.
     type: list
     elements: str
   repositories:
@@ -71,11 +72,11 @@ attributes:
   check_mode:
     support: full
     details:
-      - The verdict is the same, and no file is written.
+      - The verdict is the same, but no file is written.
   diff_mode:
     support: N/A
     details:
-      - Nothing is different afterwards.
+      - Nothing is changed.
   idempotent:
     support: full
     details:
@@ -99,7 +100,7 @@ verdict:
   returned: success
   type: str
 summary:
-  description: What the page of a fleet needs of the report.
+  description: The part of the report that the fleet page needs.
   returned: success
   type: dict
 """

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: audit_fleet
-short_description: Write the page of a fleet from the audits of this run
+short_description: Write the fleet page from the audits of this run
 version_added: 1.0.0
 description:
   - Internal to the role P(cortex_cloud.appsec.audit#role). Its options may change in any release.
-  - It runs on the controller and asks no tenant. It reads what the role kept of each host in
-    C(audit__result).
+  - It runs on the controller and connects to no tenant. It reads the result that the role stored for each
+    host in C(audit__result).
 options:
   hosts:
     description: The hosts that should have been audited.
@@ -30,7 +30,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Write the page of a fleet
+- name: Write the fleet page
   cortex_cloud.appsec.audit_fleet:
     hosts: "{{ ansible_play_hosts_all }}"
     report_dir: evidence

@@ -109,28 +109,50 @@ data_source:
   contains:
     id: {description: "The tenant's ID; null if the instance would be created.", type: str, returned: always}
     type: {description: "Integration type.", type: str, returned: when shown}
-    identifier: {description: "The tenant's own identifier of the instance; of a collector, its name.", type: str, returned: when shown}
+    identifier:
+      description: The tenant's own identifier of the instance; of a collector, its name.
+      type: str
+      returned: when shown
     name: {description: "Name.", type: str, returned: when shown}
     domain: {description: "Host name and protocol.", type: dict, returned: when shown}
-    unique_properties: {description: "Settings of the type, secrets hidden.", type: dict, returned: when shown}
+    unique_properties:
+      description: Settings of the type, secrets hidden.
+      type: dict
+      returned: when shown
     transporter: {description: "Broker and connection.", type: dict, returned: when shown}
-    self_signed_certificate: {description: "Certificate of a self-hosted server.", type: str, returned: when shown}
+    self_signed_certificate:
+      description: Certificate of a self-hosted server.
+      type: str
+      returned: when shown
     selection_type: {description: "Which repositories are covered.", type: str, returned: when shown}
     repositories: {description: "The selected repositories.", type: list, elements: str, returned: when shown}
     external_projects: {description: "Mappings.", type: list, elements: dict, returned: when shown}
-    repositories_count: {description: "Number of repositories that the tenant reports.", type: int, returned: when shown}
+    repositories_count:
+      description: Number of repositories that the tenant reports.
+      type: int
+      returned: when shown
     status: {description: "The tenant's status word.", type: str, returned: when shown}
     status_details:
-      description: Reasons for the status, by component such as C(connection). Each has C(status), V(VALID) or V(INVALID), and C(message),
-        C(error) and C(timestamp) if the tenant shows them.
+      description:
+        - Reasons for the status, by component such as C(connection). Each has C(status), V(VALID) or
+          V(INVALID), and C(message), C(error) and C(timestamp) if the tenant shows them.
       returned: when shown
       type: dict
-      sample: {connection: {status: INVALID, message: The token has expired, timestamp: "2025-07-20T14:15:30.000Z"}}
-    scan_types: {description: "Whether each kind of scan is enabled.", type: dict, returned: when shown, sample: {SAST: true, SCA: false}}
+      sample:
+        connection:
+          {status: INVALID, message: The token has expired, timestamp: "2025-07-20T14:15:30.000Z"}
+    scan_types:
+      description: Whether each kind of scan is enabled.
+      type: dict
+      returned: when shown
+      sample: {SAST: true, SCA: false}
     tenant_id: {description: "The tenant's own ID.", type: str, returned: when shown}
     api_url: {description: "URL where a V(COLLECTOR) accepts uploads.", type: str, returned: when shown}
     created_at: {description: "Time of creation, as the tenant writes it.", type: str, returned: when shown}
-    updated_at: {description: "Time of the last change, as the tenant writes it.", type: str, returned: when shown}
+    updated_at:
+      description: Time of the last change, as the tenant writes it.
+      type: str
+      returned: when shown
 actions:
   description: The API calls that changed the tenant, or would change it.
   returned: always
@@ -138,7 +160,9 @@ actions:
   elements: str
   sample: [create, scope]
 identified_by:
-  description: How the instance was identified. C(id), C(identifier), C(name), C(hostname), C(type), or C(memory) of an earlier run.
+  description:
+    - How the instance was identified. C(id), C(identifier), C(name), C(hostname), C(type), or C(memory) of an
+      earlier run.
   returned: when the instance was found
   type: str
   sample: hostname
@@ -157,7 +181,8 @@ pending_actions:
   returned: always
   type: list
   elements: dict
-  sample: [{id: "4711", type: GITHUB_ENTERPRISE, name: ghe-core, step: authorise the application in a browser}]
+  sample:
+    - {id: "4711", type: GITHUB_ENTERPRISE, name: ghe-core, step: authorise the application in a browser}
 backup_file:
   description: Backup of the instance, written before something was removed from it.
   returned: when O(backup_dir) is set and something was removed
@@ -171,12 +196,26 @@ scope:
     unmatched: {description: "Number of candidates that no rule matches.", type: int, returned: always}
     unmatched_examples: {description: "Some of these.", type: list, elements: str, returned: always}
     selected: {description: "Number of repositories that were selected before.", type: int, returned: always}
-    included: {description: "Number of candidates and selected repositories that the rules include.", type: int, returned: always}
-    left_out: {description: "Number of selected repositories that the rules do not include.", type: int, returned: always}
-    unlisted: {description: "Number of selected repositories that are not candidates.", type: int, returned: always}
-    unlisted_left_out: {description: "Number of those that the rules do not include.", type: int, returned: always}
+    included:
+      description: Number of candidates and selected repositories that the rules include.
+      type: int
+      returned: always
+    left_out:
+      description: Number of selected repositories that the rules do not include.
+      type: int
+      returned: always
+    unlisted:
+      description: Number of selected repositories that are not candidates.
+      type: int
+      returned: always
+    unlisted_left_out:
+      description: Number of those that the rules do not include.
+      type: int
+      returned: always
     rules:
-      description: For each rule, C(rule), C(pattern), C(matched), C(overruled) (matches decided by a later rule) and C(examples).
+      description:
+        - For each rule, C(rule), C(pattern), C(matched), C(overruled) (matches decided by a later rule) and
+          C(examples).
       returned: always
       type: list
       elements: dict
@@ -203,7 +242,10 @@ api_error:
     path: {description: "Path without the query.", type: str, returned: always}
     status: {description: "HTTP status; null if there was no response.", type: int, returned: always}
     message: {description: "The API's message.", type: str, returned: always}
-    outcome_unknown: {description: "Whether the request may have been carried out nevertheless.", type: bool, returned: always}
+    outcome_unknown:
+      description: Whether the request may have been carried out nevertheless.
+      type: bool
+      returned: always
 rate_limited:
   description: How often and how long (in seconds) this task waited for the tenant's request budget.
   returned: when the tenant's options were valid

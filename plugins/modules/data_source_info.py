@@ -100,35 +100,61 @@ data_sources:
   type: list
   elements: dict
   contains:
-    complete: {description: "Whether the instance was read by its ID and shows all its repositories.", type: bool, returned: always}
+    complete:
+      description: Whether the instance was read by its ID and shows all its repositories.
+      type: bool
+      returned: always
     health:
-      description: V(healthy), V(unhealthy), V(pending) or V(unknown). An unknown status word never counts as healthy.
+      description:
+        - V(healthy), V(unhealthy), V(pending) or V(unknown). An unknown status word never counts as healthy.
       returned: always
       type: str
     id: {description: "The tenant's ID.", type: str, returned: always}
     type: {description: "Integration type.", type: str, returned: when shown}
-    identifier: {description: "The tenant's own identifier of the instance; of a collector, its name.", type: str, returned: when shown}
+    identifier:
+      description: The tenant's own identifier of the instance; of a collector, its name.
+      type: str
+      returned: when shown
     name: {description: "Name.", type: str, returned: when shown}
     domain: {description: "Host name and protocol.", type: dict, returned: when shown}
-    unique_properties: {description: "Settings of the type, secrets hidden.", type: dict, returned: when shown}
+    unique_properties:
+      description: Settings of the type, secrets hidden.
+      type: dict
+      returned: when shown
     transporter: {description: "Broker and connection.", type: dict, returned: when shown}
-    self_signed_certificate: {description: "Certificate of a self-hosted server.", type: str, returned: when shown}
+    self_signed_certificate:
+      description: Certificate of a self-hosted server.
+      type: str
+      returned: when shown
     selection_type: {description: "Which repositories are covered.", type: str, returned: when shown}
     repositories: {description: "The selected repositories.", type: list, elements: str, returned: when shown}
     external_projects: {description: "Mappings.", type: list, elements: dict, returned: when shown}
-    repositories_count: {description: "Number of repositories that the tenant reports.", type: int, returned: when shown}
+    repositories_count:
+      description: Number of repositories that the tenant reports.
+      type: int
+      returned: when shown
     status: {description: "The tenant's status word.", type: str, returned: when shown}
     status_details:
-      description: Reasons for the status, by component such as C(connection). Each has C(status), V(VALID) or V(INVALID), and C(message),
-        C(error) and C(timestamp) if the tenant shows them.
+      description:
+        - Reasons for the status, by component such as C(connection). Each has C(status), V(VALID) or
+          V(INVALID), and C(message), C(error) and C(timestamp) if the tenant shows them.
       returned: when shown
       type: dict
-      sample: {connection: {status: INVALID, message: The token has expired, timestamp: "2025-07-20T14:15:30.000Z"}}
-    scan_types: {description: "Whether each kind of scan is enabled.", type: dict, returned: when shown, sample: {SAST: true, SCA: false}}
+      sample:
+        connection:
+          {status: INVALID, message: The token has expired, timestamp: "2025-07-20T14:15:30.000Z"}
+    scan_types:
+      description: Whether each kind of scan is enabled.
+      type: dict
+      returned: when shown
+      sample: {SAST: true, SCA: false}
     tenant_id: {description: "The tenant's own ID.", type: str, returned: when shown}
     api_url: {description: "URL where a V(COLLECTOR) accepts uploads.", type: str, returned: when shown}
     created_at: {description: "Time of creation, as the tenant writes it.", type: str, returned: when shown}
-    updated_at: {description: "Time of the last change, as the tenant writes it.", type: str, returned: when shown}
+    updated_at:
+      description: Time of the last change, as the tenant writes it.
+      type: str
+      returned: when shown
 config:
   description:
     - The instances as items for M(cortex_cloud.appsec.data_sources). An item has an ID only if nothing else
@@ -138,7 +164,9 @@ config:
   type: list
   elements: dict
 data_file:
-  description: RV(config) and the tenant's host as the text of a data file for the playbook C(cortex_cloud.appsec.onboard).
+  description:
+    - RV(config) and the tenant's host as the text of a data file for the playbook
+      C(cortex_cloud.appsec.onboard).
   returned: when O(as_config) is true
   type: str
 summary:
@@ -164,7 +192,10 @@ api_error:
     path: {description: "Path without the query.", type: str, returned: always}
     status: {description: "HTTP status; null if there was no response.", type: int, returned: always}
     message: {description: "The API's message.", type: str, returned: always}
-    outcome_unknown: {description: "Whether the request may have been carried out nevertheless.", type: bool, returned: always}
+    outcome_unknown:
+      description: Whether the request may have been carried out nevertheless.
+      type: bool
+      returned: always
 rate_limited:
   description: How often and how long (in seconds) this task waited for the tenant's request budget.
   returned: when the tenant's options were valid

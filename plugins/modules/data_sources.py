@@ -168,7 +168,8 @@ data_sources:
       type: str
       returned: always
     identified_by:
-      description: How the instance was identified, as RV(cortex_cloud.appsec.data_source#module:identified_by).
+      description:
+        - How the instance was identified, as RV(cortex_cloud.appsec.data_source#module:identified_by).
       type: str
       returned: when the instance was found
     not_compared:
@@ -177,16 +178,30 @@ data_sources:
       elements: str
       returned: when there are any
     changed: {description: "Whether the tenant was changed for this item.", type: bool, returned: always}
-    selection_type: {description: "What is selected; null where the tenant does not show it.", type: str, returned: always}
+    selection_type:
+      description: What is selected; null where the tenant does not show it.
+      type: str
+      returned: always
     repositories_count: {description: "Number of repositories.", type: int, returned: always}
-    external_projects_count: {description: "Number of mappings of external projects; null where not known.", type: int, returned: always}
+    external_projects_count:
+      description: Number of mappings of external projects; null where not known.
+      type: int
+      returned: always
     status: {description: "The tenant's status word.", type: str, returned: always}
     status_details:
-      description: Reasons for the status, by component, as RV(cortex_cloud.appsec.data_source#module:data_source.status_details).
+      description:
+        - Reasons for the status, by component, as
+          RV(cortex_cloud.appsec.data_source#module:data_source.status_details).
       returned: when shown
       type: dict
-    backup_file: {description: "Backup written before something was removed.", type: str, returned: when a backup was written}
-    destroys: {description: "What is deleted along with the instance.", type: str, returned: when it is deleted or recreated}
+    backup_file:
+      description: Backup written before something was removed.
+      type: str
+      returned: when a backup was written
+    destroys:
+      description: What is deleted along with the instance.
+      type: str
+      returned: when it is deleted or recreated
     scope:
       description:
         - Outcome of O(data_sources[].scope_rules) in numbers, as
@@ -194,7 +209,11 @@ data_sources:
       returned: when there are rules
       type: dict
     error: {description: "Why it failed.", type: str, returned: when it failed}
-    pending_actions: {description: "What a person still has to do.", type: list, elements: dict, returned: when there are any}
+    pending_actions:
+      description: What a person still has to do.
+      type: list
+      elements: dict
+      returned: when there are any
 plan_digest:
   description: Digest of exactly this plan for this tenant, the same in check mode and in a real run.
   returned: always
@@ -229,7 +248,10 @@ api_error:
     path: {description: "Path without the query.", type: str, returned: always}
     status: {description: "HTTP status; null if there was no response.", type: int, returned: always}
     message: {description: "The API's message.", type: str, returned: always}
-    outcome_unknown: {description: "Whether the request may have been carried out nevertheless.", type: bool, returned: always}
+    outcome_unknown:
+      description: Whether the request may have been carried out nevertheless.
+      type: bool
+      returned: always
 rate_limited:
   description: How often and how long (in seconds) this task waited for the tenant's request budget.
   returned: when the tenant's options were valid

@@ -6,43 +6,45 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: repository
-short_description: Say which branches of repositories are scanned, and how
+short_description: Configure which branches of repositories are scanned, and how
 version_added: 1.0.0
 description:
   - Sets the scanned branches and the scan configuration of one repository of a tenant, or of many in one
     task.
-  - Which repositories are scanned at all is what M(cortex_cloud.appsec.data_source) selects.
-  - All repositories are read and planned before the first write. Each is read anew before its change and read
-    back after it. What a change altered without being asked is an error, and no further repository is tried
-    then.
-  - Only members that are given change. One repository's failure does not stop the others; a refused key,
+  - M(cortex_cloud.appsec.data_source) selects which repositories are scanned at all.
+  - All repositories are read and planned before the first write. Each is read again before and after its
+    change. If a change altered anything else, that is an error, and the remaining repositories are not
+    changed.
+  - Only the given settings change. If one repository fails, the others are still processed; a refused key,
     licence or role ends the run.
 options:
   max_narrowed:
     description:
-      - In so many repositories less may be scanned than before (a scanner or pull requests off, a branch left
-        out, a path excluded). A run that would do so in more is refused with the numbers, before any change.
-        V(-1) allows all.
+      - Maximum number of repositories in which less may be scanned than before (a scanner or pull request
+        scanning turned off, a branch removed, a path excluded). A run that exceeds it is refused before any
+        change, with the numbers. V(-1) allows any number.
     type: int
     default: 10
   plan_file:
     description:
-      - File on the host that runs the module to which the plan is written as Markdown, with its digest, in
+      - File on the host that runs the module for the plan, as Markdown with its digest. It is written in
         check mode too.
-      - It is replaced as a whole and for its owner alone (V(0600)). A link is not followed but refused.
+      - It is replaced completely and readable only by its owner (V(0600)). A symbolic link is refused,
+        and so is a file that contains anything but a plan.
     type: path
   plan_digest:
     description:
       - Apply only the plan with this digest (RV(plan_digest) of a check-mode run); otherwise nothing is
         changed.
-      - Given, a repository that somebody changes between the plan and its update is not changed either.
-      - A blank one, or a null, is the digest of no plan, so that nothing is changed. To apply whatever the
-        plan is, leave it out.
+      - If it is given, a repository that somebody else changes between the plan and its update is not changed
+        either.
+      - A blank or null digest matches no plan, so nothing is changed. To apply any plan,
+        do not set it.
     type: str
   plan_required:
     description:
-      - Change nothing without O(plan_digest). In check mode, which is where the digest comes from, it means
-        nothing.
+      - Change nothing without O(plan_digest). In check mode, which produces the digest, it has no
+        effect.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -78,7 +80,7 @@ EXAMPLES = r"""
       scanners:
         secrets: {scan_options: {secret_validation: true}}
 
-- name: Scan the pull requests of all of payments, and block none
+- name: Scan all pull requests in payments and block none of them
   cortex_cloud.appsec.repository:
     match: [payments/**]
     scan_configuration:
@@ -110,7 +112,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 repositories:
-  description: What became of each repository, or would in check mode.
+  description: What was done with each repository; in check mode, what would be done.
   returned: when the tenant could be read and no guard refused
   type: list
   elements: dict
@@ -119,12 +121,22 @@ repositories:
     owner: {description: "Organization, group or project.", type: str, returned: always}
     name: {description: "Name.", type: str, returned: always}
     url: {description: "Address of its web page.", type: str, returned: always}
-    index: {description: "Place of the item that means it in O(repositories), from 0.", type: int, returned: always}
+    index:
+      description: Index of the item in O(repositories) that selects it, from 0.
+      type: int
+      returned: always
     action: {description: "V(updated), V(unchanged) or V(failed).", type: str, returned: always}
     changed: {description: "Whether the tenant was changed for it.", type: bool, returned: always}
-    scanned_branches: {description: "The branches that are scanned.", type: list, elements: str, returned: when shown}
+    scanned_branches:
+      description: The branches that are scanned.
+      type: list
+      elements: str
+      returned: when shown
     primary_branch: {description: "The primary one of them.", type: str, returned: when shown}
-    scan_configuration: {description: "What is scanned, in the shape of O(scan_configuration).", type: dict, returned: when shown}
+    scan_configuration:
+      description: What is scanned, in the shape of O(scan_configuration).
+      type: dict
+      returned: when shown
     error: {description: "Why it failed.", type: str, returned: when it failed}
 summary:
   description: How many repositories had each action.
@@ -132,7 +144,7 @@ summary:
   type: dict
   sample: {updated: 12, unchanged: 3}
 plan_digest:
-  description: A short name for exactly this plan on this tenant, the same in check mode and for real.
+  description: Identifies exactly this plan on this tenant; it is the same in check mode and in a real run.
   returned: with RV(repositories)
   type: str
 tenant:
@@ -150,7 +162,10 @@ api_error:
     path: {description: "Path without the query.", type: str, returned: always}
     status: {description: "HTTP status; null if there was no response.", type: int, returned: always}
     message: {description: "The API's message.", type: str, returned: always}
-    outcome_unknown: {description: "Whether the request may have been carried out nevertheless.", type: bool, returned: always}
+    outcome_unknown:
+      description: Whether the request may have been carried out nevertheless.
+      type: bool
+      returned: always
 rate_limited:
   description: How often and how long (in seconds) this task waited for the tenant's request budget.
   returned: when the tenant's options were valid

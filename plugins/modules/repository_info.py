@@ -6,24 +6,26 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: repository_info
-short_description: List the repositories that a Cortex Cloud tenant knows
+short_description: List the repositories of a Cortex Cloud tenant
 version_added: 1.0.0
 description:
   - Lists the repository assets of a tenant, for instance to find the ID that
     M(cortex_cloud.appsec.sarif_upload) takes.
-  - The tenant's inventory is partial by nature. A repository that is not in it may still be selected in a
+  - The tenant may not list every repository. One that is missing may still be selected in a
     data source.
-  - Filters hold for the whole list; a repository must pass every one that is given. Where the tenant does not
-    show what a filter asks for, the repository is left out, with a warning.
+  - A repository must match all given filters. If the tenant does not show what a filter needs, the repository
+    is omitted, with a warning.
 options:
   id:
-    description: Only the repository with this ID. It fails when there is none.
+    description: Only the repository with this ID. The task fails if it does not exist.
     type: str
   search:
     description: Only repositories that the tenant's search finds for this text.
     type: str
   url:
-    description: Only repositories with this URL. Scheme, user name, C(.git) and the form C(git@host:path) do not matter.
+    description:
+      - Only repositories with this URL. Scheme, user name, C(.git) and the form C(git@host:path) do not
+        matter.
     type: str
   source:
     description: Only repositories from this integration type, such as V(GITHUB).
@@ -31,25 +33,30 @@ options:
   data_source:
     description:
       - Only repositories of this data source, given by its ID, or as a dictionary of C(type), C(name),
-        C(identifier) and C(domain), as in M(cortex_cloud.appsec.data_source). A repository of which no data
-        source is shown is not among them.
+        C(identifier) and C(domain), as in M(cortex_cloud.appsec.data_source). Repositories for which no data
+        source is shown are omitted.
     type: raw
   selected:
-    description: Only repositories that are selected in a data source, or only those that are not.
+    description: V(true) lists only repositories that are selected in a data source, V(false) only the others.
     type: bool
   archived:
-    description: Only repositories that are archived, or only those that are not.
+    description: V(true) lists only archived repositories, V(false) only the others.
     type: bool
   scanned_before:
     description:
-      - Only repositories whose newest scan, on any branch, was before this day (such as V(2026-11-01), in
-        UTC), and those without any.
+      - Only repositories whose latest scan, on any branch, was before this day (such as V(2026-11-01), in
+        UTC), or that were never scanned.
     type: str
   unhealthy:
     description:
-      - Only repositories of whose access something is broken (RV(repositories[].broken)), or only those of
-        which nothing is.
+      - V(true) lists only repositories whose access is broken in some way (RV(repositories[].broken)),
+        V(false) only the others.
     type: bool
+  unscanned_days:
+    description:
+      - Ask the tenant too which repositories it calls unscanned for so many days (RV(unscanned)), whatever
+        filters are given. A tenant without such a list, or a key that may not read it, is no failure.
+    type: int
   members:
     description:
       - Return only these members of each repository, and its ID. With tens of thousands of repositories this
@@ -73,14 +80,14 @@ EXAMPLES = r"""
     url: https://github.example.com/payments/ledger
   register: found
 
-- name: Which selected repositories were not scanned this month?
+- name: List selected repositories that were not scanned this month
   cortex_cloud.appsec.repository_info:
     selected: true
     archived: false
     scanned_before: "{{ now(utc=true).strftime('%Y-%m-01') }}"
     members: [owner, name, scanned_at]
 
-- name: What of the access to one GitLab is broken?
+- name: List repositories of one GitLab server whose access is broken
   cortex_cloud.appsec.repository_info:
     data_source: {type: GITLAB_SELF_MANAGED, domain: {hostname: gitlab.example.com}}
     unhealthy: true
@@ -100,18 +107,22 @@ repositories:
   sample: [{id: 6f2a, name: ledger, owner: payments, source: GITHUB, default_branch: main}]
   contains:
     id: {description: "The tenant's ID of the repository.", type: str, returned: always}
-    scanned_at: {description: "When it was last scanned, on any branch; null when the tenant shows no scan.", type: str, returned: always}
+    scanned_at:
+      description: When it was last scanned, on any branch; null if the tenant shows no scan.
+      type: str
+      returned: always
     broken:
-      description: What of its access the tenant calls invalid; empty when nothing is.
+      description: The parts of its access that the tenant reports as invalid; empty if there are none.
       type: list
       elements: dict
       returned: always
       contains:
         part:
-          description: C(api_read), C(api_write), C(clone), C(connection), C(webhook_subscription) or C(token).
+          description:
+            - C(api_read), C(api_write), C(clone), C(connection), C(webhook_subscription) or C(token).
           type: str
           returned: always
-        reason: {description: "The tenant's reason; empty when it gives none.", type: str, returned: always}
+        reason: {description: "The tenant's reason; empty if it gives none.", type: str, returned: always}
       sample: [{part: token, reason: The token has expired}]
     name: {description: "Name.", type: str, returned: when shown}
     owner: {description: "Organization, group or project.", type: str, returned: when shown}
@@ -126,25 +137,43 @@ repositories:
     is_selected: {description: "Whether a data source selects it.", type: bool, returned: when shown}
     is_archived: {description: "Whether it is archived.", type: bool, returned: when shown}
     is_forked: {description: "Whether it is a fork.", type: bool, returned: when shown}
-    is_public: {description: "Whether everybody may read it.", type: bool, returned: when shown}
-    is_billable: {description: "Whether it counts for the licence.", type: bool, returned: when shown}
+    is_public: {description: "Whether everybody can read it.", type: bool, returned: when shown}
+    is_billable: {description: "Whether it counts towards the licence.", type: bool, returned: when shown}
     creation_date: {description: "When it was created.", type: str, returned: when shown}
     last_scan_date: {description: "When it was last scanned.", type: str, returned: when shown}
-    observation_time: {description: "When the tenant last saw it, as the tenant counts.", type: float, returned: when shown}
-    disk_size: {description: "Its size, as the tenant counts.", type: float, returned: when shown}
+    observation_time:
+      description: When the tenant last saw it, in the tenant's unit.
+      type: float
+      returned: when shown
+    disk_size: {description: "Its size, in the tenant's unit.", type: float, returned: when shown}
     scanned_branch: {description: "The primary of the scanned branches.", type: str, returned: when shown}
     scanned_branches:
-      description: The branches that are scanned, each with its name, whether it is the primary one, and its dates.
+      description:
+        - The branches that are scanned, each with its name, whether it is the primary one, and its dates.
       type: list
       elements: dict
       returned: when shown
-    status: {description: "Each part of its access, V(VALID) or V(INVALID), with a reason.", type: dict, returned: when shown}
-    scan_configuration:
-      description: What is scanned, in the shape of O(cortex_cloud.appsec.repository#module:scan_configuration).
+    status:
+      description: Each part of its access, V(VALID) or V(INVALID), with a reason.
       type: dict
       returned: when shown
+    scan_configuration:
+      description:
+        - What is scanned, in the shape of O(cortex_cloud.appsec.repository#module:scan_configuration).
+      type: dict
+      returned: when shown
+unscanned:
+  description: The repositories that the tenant calls unscanned, each with what it shows of them.
+  returned: when O(unscanned_days) is given and the tenant shows such a list
+  type: list
+  elements: dict
+  contains:
+    id: {description: "The tenant's ID of the repository.", type: str, returned: always}
+    name: {description: "Its name.", type: str, returned: always}
+    organization_id: {description: "The vendor's ID of its organization.", type: str, returned: always}
+  sample: [{id: 6f2a, name: ledger, organization_id: payments}]
 complete:
-  description: Whether the tenant let all its pages be read. When false it may hold more repositories.
+  description: Whether all pages of the list could be read. If false, the tenant may have more repositories.
   returned: success
   type: bool
 api_error:
@@ -158,7 +187,10 @@ api_error:
     path: {description: "Path without the query.", type: str, returned: always}
     status: {description: "HTTP status; null if there was no response.", type: int, returned: always}
     message: {description: "The API's message.", type: str, returned: always}
-    outcome_unknown: {description: "Whether the request may have been carried out nevertheless.", type: bool, returned: always}
+    outcome_unknown:
+      description: Whether the request may have been carried out nevertheless.
+      type: bool
+      returned: always
 rate_limited:
   description: How often and how long (in seconds) this task waited for the tenant's request budget.
   returned: when the tenant's options were valid
@@ -177,6 +209,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repositories 
     fetch_repositories,
     listing,
     members_from,
+    unscanned,
 )
 
 
@@ -186,6 +219,7 @@ def main() -> None:
             **{name: {"type": "str"} for name in ("id", "search", "url", "source", "scanned_before")},
             **{name: {"type": "bool"} for name in ("selected", "archived", "unhealthy")},
             "data_source": {"type": "raw"},
+            "unscanned_days": {"type": "int"},
             "members": {"type": "list", "elements": "str"},
         }
     )
@@ -198,9 +232,8 @@ def main() -> None:
             **{name: params[name] for name in ("url", "source", "selected", "archived", "unhealthy")},
         )
         wanted.data_source = data_source_id(api, params["data_source"])
-        return listing(
-            *fetch_repositories(api, wanted, repository_id=params["id"], search=params["search"]), wanted
-        )
+        found = fetch_repositories(api, wanted, repository_id=params["id"], search=params["search"])
+        return {**listing(*found, wanted), **unscanned(api, params["unscanned_days"])}
 
     module.run(work)
 

@@ -52,7 +52,8 @@ licensed:
   returned: success
   type: bool
 clock_skew_seconds:
-  description: How far the tenant's clock is ahead of this machine's, in seconds; null if the tenant sent no date.
+  description:
+    - How far the tenant's clock is ahead of this machine's, in seconds; null if the tenant sent no date.
   returned: success
   type: float
 host:
@@ -94,7 +95,10 @@ api_error:
     path: {description: "Path without the query.", type: str, returned: always}
     status: {description: "HTTP status; null if there was no response.", type: int, returned: always}
     message: {description: "The API's message.", type: str, returned: always}
-    outcome_unknown: {description: "Whether the request may have been carried out nevertheless.", type: bool, returned: always}
+    outcome_unknown:
+      description: Whether the request may have been carried out nevertheless.
+      type: bool
+      returned: always
 rate_limited:
   description: How often and how long (in seconds) this task waited for the tenant's request budget.
   returned: when the tenant's options were valid

@@ -6,37 +6,38 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tenant_verify
-short_description: See how a Cortex Cloud tenant answers where its documentation is silent
+short_description: Find out how a Cortex Cloud tenant behaves where its API is not documented
 version_added: 1.0.0
 description:
-  - Asks the tenant, in at most 30 requests, how it answers where the published schemas leave a choice, and
-    tells what that means for this collection.
-  - The profile that it returns and writes holds names of members, kinds of values, status codes and words of
-    this collection alone; no name, id, host, repository or key. So it can be attached to a public issue, and
-    the embedded tenant of this collection can be started with it.
-  - It only reads, and a key that may only view is enough, unless O(verify_write=true).
-  - Where nothing can be read, it fails and writes no profile.
+  - Tests, in at most 30 requests, how the tenant responds where the published schemas leave a choice, and
+    reports what that means for this collection.
+  - The profile that it returns and writes contains only names of members, kinds of values, status codes and
+    words of this collection, but no name, ID, host, repository or key. It can therefore be attached to a
+    public issue, and this collection's embedded tenant can be started with it.
+  - It only reads, so a view-only key is sufficient, unless O(verify_write=true).
+  - If nothing can be read, it fails and writes no profile.
 options:
   verify_report:
     description:
-      - File on the host that runs the module to which the profile is written as YAML, in check mode too.
-      - It is replaced as a whole and for its owner alone (V(0600)). A link is not followed but refused, and
-        so is a file that holds something else than a profile.
+      - File on the host that runs the module for the profile, as YAML. It is written in check mode too.
+      - It is replaced completely and readable only by its owner (V(0600)). A symbolic link is refused, and so
+        is a file that contains anything other than a profile.
     type: path
   verify_write:
     description:
-      - Whether one collector may be made, to see what reading cannot show. It is read, updated and deleted
-        again, whatever fails in between, and nothing else is touched. Its name is
+      - Whether to create one collector, to find out what reading cannot show. It is read, updated and,
+        even after a failure, deleted again; nothing else is changed. Its name is
         C(cortex-cloud-appsec-verify-) and random letters.
-      - Nothing asks again. In check mode nothing is written.
-      - Nothing is written to a tenant of the previous generation, which creates nothing.
+      - There is no further confirmation. In check mode nothing is written.
+      - Nothing is written to a tenant of the previous generation, because it cannot create anything.
     type: bool
     default: false
   verify_repository_url:
     description:
-      - URL of a repository that the tenant knows. A report with two results is uploaded about it through that
-        collector.
-      - The results stay with the repository, and say that they can be dismissed. Needs O(verify_write=true).
+      - URL of a repository that the tenant has onboarded. A report with two results for it is uploaded
+        through that collector.
+      - The results remain in the repository; their text says that they can be dismissed. Requires
+        O(verify_write=true).
     type: str
 extends_documentation_fragment:
   - cortex_cloud.appsec._connection
@@ -45,15 +46,15 @@ attributes:
   check_mode:
     support: full
     details:
-      - Reads as ever and makes no collector.
+      - Reads as usual and creates no collector.
   diff_mode:
     support: N/A
     details:
-      - Nothing is different afterwards.
+      - Nothing is changed.
   idempotent:
     support: full
     details:
-      - The collector that O(verify_write=true) makes is gone at the end.
+      - The collector that O(verify_write=true) creates is deleted at the end.
 seealso:
   - module: cortex_cloud.appsec.tenant_info
 author:
@@ -61,16 +62,16 @@ author:
 """
 
 EXAMPLES = r"""
-- name: See how the tenant answers
+- name: Test how the tenant behaves
   cortex_cloud.appsec.tenant_verify:
     verify_report: tenant-profile.yml
   register: verified
 
-- name: Show what that means
+- name: Show what this means
   ansible.builtin.debug:
     msg: "{{ verified.summary }}"
 
-- name: See also how it answers to writes, with one collector that is deleted again
+- name: Test writes too, with one collector that is deleted again
   cortex_cloud.appsec.tenant_verify:
     verify_report: tenant-profile.yml
     verify_write: true
@@ -80,32 +81,32 @@ EXAMPLES = r"""
 RETURN = r"""
 profile:
   description:
-    - What was seen, as YAML, the same as O(verify_report). Under C(switches) each switch of the embedded
-      tenant with the value that was seen or V(unknown), under C(needed) what it would take to see it.
-    - Under C(statements) whether each statement of C(docs/api.md) V(holds), is V(contradicted), or was V(not
-      seen). Under C(answers) status, envelope, names of members, and numbers in powers of ten.
-  returned: when a tenant answered
+    - The observations, as YAML, as in O(verify_report). C(switches) contains each switch of the
+      embedded tenant with the observed value or V(unknown), C(needed) what is required to observe it.
+    - C(statements) contains, for each statement of C(docs/api.md), V(holds), V(contradicted) or V(not seen).
+      C(answers) contains status, envelope, names of members, and numbers as powers of ten.
+  returned: when the tenant responded
   type: str
 summary:
-  description: What works at this tenant, what is different and which option matters then, one line each.
-  returned: when a tenant answered
+  description: What works with this tenant, what differs, and which option then matters, one line each.
+  returned: when the tenant responded
   type: list
   elements: str
 requests:
-  description: How many requests were made, those that were sent again included.
-  returned: when a tenant answered
+  description: Number of requests, including retries.
+  returned: when the tenant responded
   type: int
 seconds:
   description: How long it took.
-  returned: when a tenant answered
+  returned: when the tenant responded
   type: float
 statements_held:
   description: How many statements hold.
-  returned: when a tenant answered
+  returned: when the tenant responded
   type: int
 statements_contradicted:
   description: How many statements are contradicted.
-  returned: when a tenant answered
+  returned: when the tenant responded
   type: int
 api_error:
   description: The refused or failed API call as data, without secrets.
@@ -118,7 +119,10 @@ api_error:
     path: {description: "Path without the query.", type: str, returned: always}
     status: {description: "HTTP status; null if there was no response.", type: int, returned: always}
     message: {description: "The API's message.", type: str, returned: always}
-    outcome_unknown: {description: "Whether the request may have been carried out nevertheless.", type: bool, returned: always}
+    outcome_unknown:
+      description: Whether the request may have been carried out nevertheless.
+      type: bool
+      returned: always
 rate_limited:
   description: How often and how long (in seconds) this task waited for the tenant's request budget.
   returned: when the tenant's options were valid

@@ -9,6 +9,7 @@ Private to the collection, floor 4.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -33,8 +34,11 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds i
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.tables import as_csv, as_junit
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._files import (
+    OTHER,
     full_path,
     make_folders,
+    prove_writable,
+    refuse_other_file,
     write_private,
 )
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._validate import validate_items
@@ -53,6 +57,11 @@ from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.render
 )
 
 FAULTS_SHOWN = 10
+# The files of a report and of a fleet, in the order in which they are written, and how the first one begins.
+REPORT = "report.json"
+REPORTS = (REPORT, "report.html", "report.csv", "junit.xml", "SHA256SUMS")
+FLEET = ("fleet.json", "fleet.html")
+BEGINS = '{\n "schema": "cortex_cloud.appsec/'
 # The page of the job that makes a report: automation controller, GitLab, GitHub, Jenkins.
 JOBS = (
     "{AWX_HOST}/#/jobs/playbook/{JOB_ID}",
@@ -90,7 +99,8 @@ def _not_evaluated(value: Any, where: str) -> Iterator[str]:
     """
     if isinstance(value, str) and re.search(r"{{|{%", value):
         yield (
-            f"{where} is still a template: from_yaml evaluates none. Name the file as onboard_file instead "
+            f"{where} is still a template: from_yaml does not evaluate templates. Name the file as "
+            "onboard_file instead "
             f"of setting audit_expected, or "
             "load it with vars_files."
         )
@@ -141,12 +151,12 @@ class Options:
             raise InputError(
                 "tenant_expected_tenant, cortex_cloud_connection and CORTEXCLOUD_EXPECTED_TENANT name "
                 "different tenants "
-                f"({', '.join(self.tenants)}): nothing was asked."
+                f"({', '.join(self.tenants)}): nothing was sent."
             )
 
     def folder(self, host: str) -> str:
-        """Where the files of a host go, absolute."""
-        return os.path.join(full_path(self.report_dir), folder_of(host))
+        """Where the files of a host go, absolute. Raises InputError."""
+        return os.path.join(top_folder(self.report_dir), folder_of(host))
 
 
 def given_files(options: Options, host: str, audited_at: str) -> Evidence:
@@ -223,7 +233,7 @@ def write_report(folder: str, report: dict[str, Any]) -> None:
     where that cannot be done.
     """
     files = {
-        "report.json": _as_text(report),
+        REPORT: _as_text(report),
         "report.html": render_report(report),
         "report.csv": as_csv(report),
         "junit.xml": as_junit(report),
@@ -235,6 +245,34 @@ def write_report(folder: str, report: dict[str, Any]) -> None:
 def write_fleet(folder: str, page: dict[str, Any]) -> None:
     """Write the files of a fleet. Raises InputError where that cannot be done."""
     write_files(folder, {"fleet.json": _as_text(page), "fleet.html": render_fleet(page)})
+
+
+def top_folder(report_dir: str) -> str:
+    """The folder of all reports, absolute. Raises InputError."""
+    try:
+        return full_path(report_dir)
+    except OSError as exc:
+        raise InputError(f"audit_report_dir: {report_dir} cannot be written: {exc.strerror}.") from None
+
+
+def prove_folder(folder: str, names: tuple[str, ...]) -> None:
+    """Raise InputError unless the files of these names can be written, and are those of an earlier audit.
+
+    names: the first is written first, and what it holds tells whose the others are. Nothing stays of the proof.
+    """
+    path = folder
+    try:
+        for name in names:
+            path = os.path.join(folder, name)
+            prove_writable(path)
+        first = path = os.path.join(folder, names[0])
+        refuse_other_file(path, BEGINS)
+        others = [os.path.join(folder, name) for name in names[1:]]
+        path = next((other for other in others if os.path.exists(other)), "")
+        if path and not os.path.exists(first):
+            raise FileExistsError(errno.EEXIST, OTHER)
+    except OSError as exc:
+        raise InputError(f"audit_report_dir: {path} cannot be written: {exc.strerror}.") from None
 
 
 def write_files(folder: str, files: dict[str, str]) -> None:

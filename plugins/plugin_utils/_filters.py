@@ -35,7 +35,7 @@ def evaluated(value: Any, *, text: bool = False) -> Any:
     def plain(value: Any) -> Any:
         if next(counted) > MOST_VALUES:
             raise AnsibleFilterError(
-                f"a variable holds more than {MOST_VALUES} values: does it repeat itself by way of YAML "
+                f"a variable holds more than {MOST_VALUES} values: does it repeat itself through YAML "
                 f"aliases?"
             )
         if isinstance(value, dict):

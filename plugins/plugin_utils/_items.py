@@ -30,7 +30,10 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._validate impo
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated, told
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._variables import misspelt
 
-NO_LIST = "tenant_data_sources must be a list of data sources, each a dictionary, such as [{type: SNYK, name: snyk-eu}]."
+NO_LIST = (
+    "tenant_data_sources must be a list of data sources, each a dictionary, such as "
+    "[{type: SNYK, name: snyk-eu}]."
+)
 
 
 @told
@@ -92,7 +95,7 @@ def hosts_within(pattern: Any, limit: Any = "", groups: Any = None) -> Any:
             else "correct one of the two"
         )
         raise AnsibleFilterError(
-            f"--limit {limit} leaves out {pattern}, on which this would run: nothing was done. To go on, "
+            f"--limit {limit} excludes {pattern}, on which this would run: nothing was done. To continue, "
             f"{advice}."
         )
     return pattern
@@ -130,13 +133,14 @@ def decommission_items(entries: Any, variable: str = "decommission_data_sources"
     for index, entry in enumerate(entries):
         if not isinstance(entry, dict):
             faults.append(
-                f"{variable}[{index}] is no data source: write it as {{type: SNYK, name: snyk-eu}}, or with "
-                f"its id."
+                f"{variable}[{index}] is not a data source: write it as {{type: SNYK, name: snyk-eu}}, or "
+                "with "
+                f"its ID."
             )
         elif entry.get("ignore"):
             faults.append(
-                f"{variable}[{index}] has ignore: true, so it is left to others. Take that out if it is "
-                f"yours to delete."
+                f"{variable}[{index}] has ignore: true, so it is managed by others. Remove that if you are "
+                f"responsible for it."
             )
     if not faults:
         faults = validate_items(
@@ -165,9 +169,9 @@ def decommission_listed(rows: Any, expected: Any) -> list[str]:
             if not item or not may_mean(item, shown) or (row["type"] is None and "id" not in item):
                 continue
             why = (
-                "with ignore: true, so it is left to others: agree with them, and take it out first"
+                "with ignore: true, so it is managed by others: agree with them and remove it first"
                 if entry.get("ignore")
-                else "so that the next onboarding would create it again: take it out first"
+                else "so that the next onboarding would create it again: remove it first"
             )
             said.append(
                 f"{label(row)} is still listed by the onboarding (its item {index}, {label(item)}), {why}."

@@ -39,7 +39,10 @@ def run_end(
     lines += [f"Backup: {row['backup_file']}" for row in rows if row.get("backup_file")]
     lines.append(_numbers(rows, check))
     names = ", ".join(f"{_place(row, places)}{label(row)}" for row in broken)
-    failed = f"{len(broken)} of {len(rows)} data sources could not be brought to the desired state, for the reasons above: {names}."
+    failed = (
+        f"{len(broken)} of {len(rows)} data sources could not be brought to the desired state, for the "
+        f"reasons above: {names}."
+    )
     return {"lines": [one_line(line) for line in lines], "failed": one_line(failed) if broken else ""}
 
 
@@ -96,4 +99,7 @@ def _failure(row: dict[str, Any], places: list[str]) -> str:
 def _numbers(rows: list[dict[str, Any]], check: bool) -> str:
     counts = collections.Counter(row["action"] for row in rows)
     told = [f"{counts.pop(action, 0)} {COUNTED[action] if check else action}" for action in COUNTED]
-    return f"{'Plan' if check else 'Applied'}: {', '.join([*told, *(f'{count} {action}' for action, count in sorted(counts.items()))])}"
+    return (
+        f"{'Plan' if check else 'Applied'}: "
+        f"{', '.join([*told, *(f'{count} {action}' for action, count in sorted(counts.items()))])}"
+    )

@@ -214,7 +214,7 @@ def unknown_in_file(names: Collection[str]) -> Iterator[str]:
                 if meant
                 else f"Give a variable of your own a name that does not begin with {prefix}_."
             )
-            yield f"{name} is no variable of the collection. {advice} Nothing was sent."
+            yield f"{name} is not a variable of the collection. {advice} Nothing was sent."
 
 
 def misspelt(variables: Mapping[str, Any]) -> Iterator[str]:
@@ -226,7 +226,7 @@ def misspelt(variables: Mapping[str, Any]) -> Iterator[str]:
         value = variables[name] if meant else None
         if meant and not (isinstance(value, Mapping) and {"changed", "failed", "skipped"} & set(value)):
             advice = f"Did you mean {meant}? A variable of your own needs another name."
-            yield f"{name} is no variable of the collection. {advice} Nothing was sent."
+            yield f"{name} is not a variable of the collection. {advice} Nothing was sent."
 
 
 def unread(names: Collection[str]) -> list[str]:

@@ -29,7 +29,7 @@ def unwritable(path: str) -> str:
 
 
 def item_files(items: Any) -> list[str]:
-    """The files that data sources name for themselves, each once, as shared_files() takes them."""
+    """The credentials files of data sources, each once, as shared_files() takes them."""
     paths = [
         str(item["credentials_file"])
         for item in evaluated(items)
@@ -54,8 +54,8 @@ def shared_files(hostvars: Mapping[str, Any], hosts: Iterable[str], noted: str) 
             _option, other = whose.setdefault(where, (option, host)) if where else ("", host)
             if other != host:
                 return (
-                    f"The hosts {other} and {host} would both write {where} ({option}), and only the last "
-                    f"one's content would stay: "
+                    f"The hosts {other} and {host} would both write {where} ({option}), so that only the "
+                    f"last one's content would remain: "
                     "put inventory_hostname into the path. Nothing was sent."
                 )
     return ""

@@ -228,10 +228,10 @@ def test_the_verdict_comes_first_and_can_be_read_without_scripts(show: Any, page
         "Coverage over time",
         "Data sources",
         "Repositories",
-        "What the tenant says of its repositories",
+        "The tenant's own list of repositories",
         "Uploads",
         "Exceptions",
-        "What this rests on",
+        "Basis of this report",
     ]
     assert page.locator(".verdict").inner_text().startswith("Fail. 4 findings fail this audit: 1 missing, 1 unhealthy, 2 stale. And ")
     assert "358 of 400 repositories have a fresh upload" in page.locator(".facts").inner_text()

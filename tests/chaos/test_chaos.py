@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""60 sequences in one process, in CI 500, and 30 in several; CHAOS_SEED=N repeats one seed, `python -m chaos N` plays any number."""
+"""40 sequences in one process and 15 in several, in CI 500 and 30; CHAOS_SEED=N repeats one seed, `python -m chaos N` plays any number."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .playing import Elsewhere, scaled
 from .sequence import SEVERAL_FROM, Sequence
 
 SEED = os.environ.get("CHAOS_SEED")
-IN_ONE_PROCESS, IN_SEVERAL, BATCH = 500 if IN_CI else 60, 30, 20
+IN_ONE_PROCESS, IN_SEVERAL, BATCH = 500 if IN_CI else 40, 30 if IN_CI else 15, 20
 
 
 @pytest.fixture(autouse=True)

@@ -21,11 +21,12 @@ import pytest
 from bulk import Engine, Item, RunModule, actions, connection, item_of
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import view
+from starting import IN_CI
 from tenant.app import Application
 from tenant.server import EmbeddedTenant
 
 HERE = Path(__file__).parent
-ROUNDS = 20
+ROUNDS = 20 if IN_CI else 6
 
 # Reads a line with the options of a module, runs it, answers with its result; without the lock when NO_LOCK is set.
 WORKER = """

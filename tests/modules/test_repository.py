@@ -165,6 +165,10 @@ def test_the_plan_as_a_file_in_check_mode_too_and_when_the_digest_is_another(eng
     assert plan.read_text(encoding="utf-8").splitlines()[2:5] == [f"Digest: `{checked['plan_digest']}`", "", "3 of 3 repositories change."]
     refused = engine.run("repository", {**wanted, "plan_file": str(tmp_path / "no" / "plan.md")})
     assert refused["msg"] == f"plan_file {tmp_path}/no/plan.md cannot be written (No such file or directory). Nothing was changed."
+    plan.write_text("# My notes\n")
+    for check in (True, False):
+        assert "it has other content and is not overwritten" in engine.run("repository", wanted, check=check)["msg"]
+    assert plan.read_text() == "# My notes\n"
     assert engine.writes() == []
 
 
@@ -219,4 +223,4 @@ def test_one_failure_does_not_stop_the_others_but_a_refused_key_does(engine: Eng
 def test_a_tenant_that_repeats_its_pages_is_said_to(engine: Engine, ids: dict[str, str]) -> None:
     engine.tenant.set(offset="ignored")
     result = engine.run("repository", {"match": ["pay/*"], "scan_configuration": BLOCK}, check=True)
-    assert result["warned"] == ["The tenant repeats the pages of its repositories: others may match that were not seen."]
+    assert result["warned"] == ["The tenant repeats pages of its list of repositories: others may match that were not seen."]

@@ -197,3 +197,20 @@ def test_what_an_older_tenant_does_not_show_is_not_guessed(engine: Engine) -> No
         [],
         ["The tenant does not show is_selected of 1 repositories, which were left out: whether they match is not known."],
     )
+
+
+def test_the_tenants_own_list_of_unscanned_repositories(engine: Engine) -> None:
+    ids = {name: engine.tenant.add_repository(f"pay/{name}") for name in ("fresh", "old")}
+    engine.tenant.set_repository(ids["old"], lastScanDate="2026-01-02T00:00:00.000Z", scannedBranches=None)
+    assert "unscanned" not in info(engine)
+    assert info(engine, unscanned_days=30)["unscanned"] == [{"id": ids["old"], "name": "old", "organization_id": "pay"}]
+    engine.tenant.clear_journal()
+    engine.tenant.set(unscanned_list=False)
+    without = info(engine, unscanned_days=30)
+    assert ("unscanned" in without, without["warned"], len(without["repositories"])) == (False, [], 2)
+    # It is no reason to fail when it is broken.
+    engine.tenant.set(unscanned_list=True)
+    engine.tenant.fault("html_500", path="unscanned-repositories$", count=None)
+    (warning,) = info(engine, unscanned_days=30)["warned"]
+    assert warning.startswith("What the tenant calls unscanned was not read: Cannot list unscanned repositories: HTTP 5")
+    assert "unscanned_days is 0" in engine.run("repository_info", {"unscanned_days": 0})["msg"]

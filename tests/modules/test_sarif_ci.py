@@ -97,7 +97,7 @@ def test_the_command_says_what_it_took_and_ends_without_a_traceback(
         monkeypatch.delenv(name, raising=False)
     assert command.main(["upload", report, "--ci"]) == 0
     out = capsys.readouterr()
-    assert "report.sarif: can be sent, and is not in this build" in out.out
+    assert "report.sarif: can be sent, but not by this build" in out.out
     assert "warning: nothing is uploaded: Jenkins builds a pull request (CHANGE_ID is 12)" in out.err
     build(monkeypatch, "Jenkins", CHANGE_ID="")
     assert command.main(["upload", report, "--ci", "--upload-url", "https://x.example/y"]) == 1

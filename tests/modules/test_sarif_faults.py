@@ -143,7 +143,7 @@ def test_the_connection_is_lost_in_part_4_before_the_tenant_takes_it(
     result = ask()
     tenant.violations.clear()
     assert [row["status"] for row in result["uploads"]][:3] == [201, 201, 201]
-    assert "Whether the tenant took this document is unknown" in result["msg"]
+    assert "Whether the tenant accepted this document is unknown" in result["msg"]
     assert "(3 of 5 are accepted, this one again)" in result["msg"]
     again = ask.ok()
     assert any("part 4 of 5 is sent again: in the earlier run its answer was lost" in text for text in again["warnings"])
@@ -156,9 +156,9 @@ def test_an_answer_that_is_lost_after_the_tenant_took_the_document_is_the_one_ca
     lose_answers(monkeypatch, "POST")
     result = ask()
     assert (result["failed"], result["api_error"]["outcome_unknown"]) == (True, True)
-    assert "is unknown: look at the collector's findings" in result["msg"]
+    assert "is unknown: check the collector's findings" in result["msg"]
     again = ask.ok()
-    assert any("the tenant may hold it already" in text for text in again["warnings"])
+    assert any("the tenant may already have it" in text for text in again["warnings"])
     assert numbers(tenant) == ALL + Counter({"finding 0": 1, "finding 1": 1})
 
 
@@ -190,7 +190,7 @@ def test_another_branch_is_another_set(ask: Ask, tenant: EmbeddedTenant, monkeyp
 
 def test_a_journal_that_cannot_be_one_stops_before_the_first_request(ask: Ask, tenant: EmbeddedTenant, tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text("[]", encoding="utf-8")
-    assert "is no journal of uploads" in ask.refused(journal=str(tmp_path / "other.json"))
+    assert "is not a journal of uploads" in ask.refused(journal=str(tmp_path / "other.json"))
     assert (tmp_path / "other.json").read_text(encoding="utf-8") == "[]"
     (tmp_path / "file").write_text("", encoding="utf-8")
     assert "cannot be written" in ask.refused(journal=str(tmp_path / "file" / "journal.json"))
@@ -214,7 +214,7 @@ def test_a_journal_that_can_no_longer_be_written_hides_nothing_that_was_accepted
     assert (result["failed"], result["changed"]) == (lost, not lost), result
     assert [row["status"] for row in result["uploads"]] == [None if lost else 201] * 5
     assert any("No space left on device." in text for text in result["warnings"])
-    assert ("is unknown: look at the collector's findings" in result.get("msg", "")) == lost
+    assert ("is unknown: check the collector's findings" in result.get("msg", "")) == lost
 
 
 def test_an_upload_tells_the_whole_story_of_its_attempts(ask: Ask, tenant: EmbeddedTenant) -> None:
@@ -372,7 +372,7 @@ def test_the_lock_of_the_journal_is_not_had_when_an_answer_was_lost(ask: Ask, mo
     result = ask()
     assert (result["failed"], result["changed"]) == (True, False), result
     assert [row["status"] for row in result["uploads"]] == [None] * 5
-    assert "is unknown: look at the collector's findings" in result["msg"]
+    assert "is unknown: check the collector's findings" in result["msg"]
     assert any("has been changing" in text for text in result["warnings"])
 
 

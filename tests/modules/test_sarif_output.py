@@ -92,7 +92,7 @@ def test_a_locale_without_any_encoding(run: Run, tenant: EmbeddedTenant) -> None
 def test_where_nobody_reads_the_output_it_goes_to_the_other_one(run: Run, tenant: EmbeddedTenant, after: str, option: list[str]) -> None:
     code, output, errors = run(after, *option)
     assert (code, output, len(tenant.uploads)) == (0, "", 1)
-    assert errors.startswith("warning: the standard output cannot be written to.")
+    assert errors.startswith("warning: cannot write to standard output.")
     assert ('"status": "INGESTED"' if option else f"{NAME}: {ACCEPTED}") in errors
     assert "Traceback" not in errors
 

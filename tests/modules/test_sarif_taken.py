@@ -128,8 +128,8 @@ def test_a_document_that_is_taken_in_part_fails_after_all_were_sent(ask: Ask, te
     assert [row["ingestion"]["findings"] for row in result["uploads"]] == [1, 2]
     assert len(tenant.uploads) == 2
     said = "The document was received, 1 findings will be ingested"
-    assert result["msg"].startswith(f"{a}: 1 of 2 findings were taken (PARTIALLY_VALID: {said}). {b}: 2 of 3 findings were taken (")
-    assert result["msg"].endswith("With partially_valid: warn this is no failure.")
+    assert result["msg"].startswith(f"{a}: 1 of 2 findings were accepted (PARTIALLY_VALID: {said}). {b}: 2 of 3 findings were accepted (")
+    assert result["msg"].endswith("With partially_valid: warn this is only a warning.")
     assert "\n" not in result["msg"]
     assert [(each["status"], each["findings"]) for each in receipts(tmp_path)] == [("PARTIALLY_VALID", 1), ("PARTIALLY_VALID", 2)]
     # All was sent: a set that is asked for again is sent again.
@@ -141,7 +141,8 @@ def test_a_document_that_is_taken_in_part_may_be_a_warning(ask: Ask, tenant: Emb
     result = ask.ok(partially_valid="warn")
     assert result["changed"]
     one, two = of_upload(result["warnings"])
-    assert (": 1 of 2 findings were taken (PARTIALLY_VALID" in one, ": 2 of 3 findings were taken (PARTIALLY_VALID" in two) == (True, True)
+    assert ": 1 of 2 findings were accepted (PARTIALLY_VALID" in one
+    assert ": 2 of 3 findings were accepted (PARTIALLY_VALID" in two
 
 
 @pytest.mark.parametrize("option", ["fail", "warn"])
@@ -150,9 +151,9 @@ def test_fewer_findings_than_results_are_warned_of(ask: Ask, tenant: EmbeddedTen
     result = ask.ok(partially_valid=option)
     one, two = of_upload(result["warnings"])
     assert one == (
-        f"{ask.always['path'][0]}: 1 of 2 findings were taken (INGESTED: The document was received, 1 findings will be ingested)."
+        f"{ask.always['path'][0]}: 1 of 2 findings were accepted (INGESTED: The document was received, 1 findings will be ingested)."
     )
-    assert ": 2 of 3 findings were taken (INGESTED" in two
+    assert ": 2 of 3 findings were accepted (INGESTED" in two
 
 
 def test_a_refusal_after_a_part_says_both_and_the_next_run_knows_it(
@@ -171,7 +172,7 @@ def test_a_refusal_after_a_part_says_both_and_the_next_run_knows_it(
     assert (result["failed"], result["changed"]) == (True, True), result
     assert [row["status"] for row in result["uploads"]] == [201, 503]
     assert result["msg"].startswith(f"Cannot upload SARIF {b}")
-    assert f"{a}: 1 of 2 findings were taken (PARTIALLY_VALID" in result["msg"]
+    assert f"{a}: 1 of 2 findings were accepted (PARTIALLY_VALID" in result["msg"]
     (entry,) = json.loads((tmp_path / "journal.json").read_text(encoding="utf-8"))["sets"].values()
     assert [(d["state"], (d["ingestion"] or {}).get("findings")) for d in entry["documents"]] == [("accepted", 1), ("waiting", None)]
     monkeypatch.setattr(tenant.state, "accept", accept)
@@ -180,7 +181,7 @@ def test_a_refusal_after_a_part_says_both_and_the_next_run_knows_it(
     again = ask()
     assert [(row["resumed"], row["ingestion"]["findings"]) for row in again["uploads"]] == [(True, 1), (False, 3)]
     assert again["failed"]
-    assert again["msg"].startswith(f"{a}: 1 of 2 findings were taken (PARTIALLY_VALID")
+    assert again["msg"].startswith(f"{a}: 1 of 2 findings were accepted (PARTIALLY_VALID")
 
 
 def test_a_journal_of_an_earlier_version_is_gone_on_with(ask: Ask, tenant: EmbeddedTenant, tmp_path: Path) -> None:
@@ -206,8 +207,8 @@ def test_a_page_and_an_error_are_no_acceptance(ask: Ask, tmp_path: Path, profile
         result = ask(collector_id=collector)
         assert (result["failed"], result["changed"]) == (True, False), result
         assert words in result["msg"]
-        assert "Whether the tenant took this document is unknown" in result["msg"]
-        assert "does no proxy or login page answer in its place?" in result["msg"]
+        assert "Whether the tenant accepted this document is unknown" in result["msg"]
+        assert "does a proxy or login page respond instead?" in result["msg"]
         assert result["api_error"]["outcome_unknown"] is True
         assert [(row["status"], row["ingestion"]) for row in result["uploads"]] == [(None, None)] * 2
         assert receipts(tmp_path) == []
@@ -268,13 +269,13 @@ def test_the_command_fails_on_a_part_with_another_code_than_nothing_was_sent(
     code, out, err = run_command()
     assert (code, len(tenant.uploads)) == (command.NOT_ACCEPTED, 2)
     assert f"{reports[1]}: accepted (PARTIALLY_VALID, 2 findings), 3 results, " in out
-    assert f"error: {reports[0]}: 1 of 2 findings were taken (PARTIALLY_VALID" in err
+    assert f"error: {reports[0]}: 1 of 2 findings were accepted (PARTIALLY_VALID" in err
     code, out, _err = run_command("--json")
     result = json.loads(out)
     assert (code, result["failed"], result["changed"]) == (command.NOT_ACCEPTED, True, True)
     code, out, err = run_command("--partially-valid", "warn")
     assert (code, "error:" in err) == (0, False)
-    assert f"warning: {reports[1]}: 2 of 3 findings were taken (PARTIALLY_VALID" in err
+    assert f"warning: {reports[1]}: 2 of 3 findings were accepted (PARTIALLY_VALID" in err
 
 
 def test_the_command_of_an_older_tenant(run_command: Command, tenant: EmbeddedTenant, reports: list[str]) -> None:
@@ -290,7 +291,7 @@ def test_the_command_takes_no_page_for_an_acceptance(run_command: Command, tenan
     code, out, err = run_command()
     assert code == command.NOT_ACCEPTED
     assert f"{reports[0]}: not accepted, 2 results, " in out
-    assert "Whether the tenant took this document is unknown" in err
+    assert "Whether the tenant accepted this document is unknown" in err
 
 
 def test_the_command_knows_a_disabled_collector(run_command: Command, tenant: EmbeddedTenant) -> None:

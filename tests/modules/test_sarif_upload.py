@@ -286,7 +286,7 @@ def test_an_answer_that_is_lost_is_said_to_be_unknown(run_module: RunModule, ten
     result = run_module("sarif_upload", {**params, **connection(tenant), "collector_id": collector.id})
     tenant.violations.clear()
     assert (result["failed"], result["api_error"]["outcome_unknown"]) == (True, True), result
-    assert "Whether the tenant took this document is unknown" in result["msg"]
+    assert "Whether the tenant accepted this document is unknown" in result["msg"]
     assert "run again" not in result["msg"]
     assert len(tenant.uploads) == 1, "sent once"
 

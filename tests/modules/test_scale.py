@@ -19,7 +19,9 @@ from starting import IN_CI
 from tenant.server import EmbeddedTenant
 
 ROOT = Path(__file__).resolve().parents[2]
-SCOPED, UNSCOPED = 40, 10
+# The counts below follow from these.
+SCOPED, UNSCOPED = (40, 10) if IN_CI else (12, 4)
+ALL, EDITED, PRUNED = SCOPED + UNSCOPED, SCOPED // 4, SCOPED // 8
 
 
 @pytest.fixture(params=["no_state", "minimal"])
@@ -30,7 +32,7 @@ def engine(request: pytest.FixtureRequest, run_module: RunModule) -> Iterator[En
 
 
 def company() -> list[Item]:
-    """50 instances: 40 with 40 chosen repositories each, 10 that cover everything."""
+    """SCOPED instances with 40 chosen repositories each, UNSCOPED that cover everything."""
     types = ("BITBUCKET_DATACENTER", "HCP_TFC_RUN_TASKS", "GITHUB", "GITLAB_SELF_MANAGED")
     scoped = [
         item_of(types[n % 4], f"team-{n}", selection_type="MANUAL_SELECTION", repositories=[f"group-{n}/r{r}" for r in range(40)])
@@ -54,26 +56,26 @@ def test_what_each_run_asks_for(engine: Engine) -> None:
 
     assert set(actions(engine.apply(*items))) == {"created"}
     # Each is created, read, scoped and read back; nothing is there that would have to be read before.
-    assert calls(engine) == {"LIST": 1, "POST": 50, "PUT": 50, "GET": 100}
+    assert calls(engine) == {"LIST": 1, "POST": ALL, "PUT": ALL, "GET": 2 * ALL}
 
     # One list, and by id only what the list does not show enough of: for a comparison of repositories it never does.
-    unchanged = {"LIST": 1, "GET": 50 if minimal else SCOPED}
+    unchanged = {"LIST": 1, "GET": ALL if minimal else SCOPED}
     assert set(actions(engine.apply(*items))) == {"unchanged"}
     assert calls(engine) == unchanged
     assert set(actions(engine.apply(*items, check=True))) == {"unchanged"}
     assert calls(engine) == unchanged
 
     # An edit: read anew under the lock, written, read back.
-    edited = [{**item, "repositories": [*item["repositories"], f"new/{n}"]} if n < 10 else item for n, item in enumerate(items)]
-    assert engine.apply(*edited)["summary"] == {"unchanged": 40, "updated": 10}
-    assert calls(engine) == {"LIST": 1, "GET": unchanged["GET"] + 20, "PUT": 10}
+    edited = [{**item, "repositories": [*item["repositories"], f"new/{n}"]} if n < EDITED else item for n, item in enumerate(items)]
+    assert engine.apply(*edited)["summary"] == {"unchanged": ALL - EDITED, "updated": EDITED}
+    assert calls(engine) == {"LIST": 1, "GET": unchanged["GET"] + 2 * EDITED, "PUT": EDITED}
 
     # A deletion: read before, sent, and seen to be gone.
-    left = [item for n, item in enumerate(edited) if not 30 <= n < 35]
+    left = [item for n, item in enumerate(edited) if not EDITED <= n < EDITED + PRUNED]
     pruned = engine.apply(*left, prune=True, prune_types=["BITBUCKET_DATACENTER", "HCP_TFC_RUN_TASKS", "GITHUB", "GITLAB_SELF_MANAGED"])
-    assert pruned["summary"] == {"deleted": 5, "unchanged": 45}
-    read = 50 if minimal else SCOPED - 5
-    assert calls(engine) == {"LIST": 1, "GET": read + 10, "DELETE": 5}
+    assert pruned["summary"] == {"deleted": PRUNED, "unchanged": ALL - PRUNED}
+    read = ALL if minimal else SCOPED - PRUNED
+    assert calls(engine) == {"LIST": 1, "GET": read + 2 * PRUNED, "DELETE": PRUNED}
 
 
 def test_what_concerns_one_instance_does_not_read_the_others(engine: Engine) -> None:
@@ -84,7 +86,7 @@ def test_what_concerns_one_instance_does_not_read_the_others(engine: Engine) -> 
     assert result["actions"] == ["update"]
     minimal = engine.tenant.switches["list_fields"] == "minimal"
     # Where the list hides names, the instance has to be looked for.
-    assert calls(engine) == {"LIST": 1, "GET": (50 if minimal else 1) + 2, "PUT": 1}
+    assert calls(engine) == {"LIST": 1, "GET": (ALL if minimal else 1) + 2, "PUT": 1}
     instance_id = result["data_source"]["id"]
     engine.apply({"id": instance_id, "repositories": ["newer/repository"]})
     assert calls(engine)["GET"] == 3

@@ -20,6 +20,7 @@ import pytest
 import yaml
 from playing import REPORT, Ended, play
 
+from starting import in_ci_only
 from tenant.server import EmbeddedTenant
 
 # As an auditor keeps it, beside tenant.yml, repos-400.csv, waivers.yml and the receipts.
@@ -138,7 +139,7 @@ def test_the_auditors_file_as_written(project: Path, tenant: EmbeddedTenant) -> 
     assert len(still_open) == 1 + 398  # app-1 has its receipt, lab/toy its exception
     (uploaded,) = report["receipts"]["items"]
     assert (uploaded["collector"], uploaded["repository"], uploaded["stale"]) == ("bandit", "https://ghe.bank.example/team-1/app-1", False)
-    assert report["notes"] == ["The baseline evidence/ does not exist: changes are not shown. A first audit has none."]
+    assert report["notes"] == ["The baseline evidence/ does not exist: changes are not shown. This is normal for the first audit."]
     assert (uploaded["state"], report["receipts"]["repositories_with_fresh"]) == ("fresh", 1)
     sums = dict(line.split("  ")[::-1] for line in (folder / "SHA256SUMS").read_text().splitlines())
     assert sums == {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES - {"SHA256SUMS"}}
@@ -153,6 +154,7 @@ def test_the_auditors_file_as_written(project: Path, tenant: EmbeddedTenant) -> 
     assert "lab/forgotten" in html
 
 
+@in_ci_only("test_playbooks.py audits in check mode too")
 def test_in_check_mode_the_verdict_is_the_same_and_nothing_is_written(project: Path, tenant: EmbeddedTenant) -> None:
     (instance,) = [i for i, shown in tenant.instances.items() if shown["type"] == "JENKINS_SERVER"]
     tenant.state.stored[instance].shape["status"] = "ERROR"
@@ -288,7 +290,7 @@ def test_a_tenant_that_hides_what_it_can_is_not_called_healthy_or_whole(tmp_path
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
-        ({"audit_fail_on": ["mising"]}, "audit_fail_on: mising is no kind of finding. Did you mean missing? Known: missing, unhealthy,"),
+        ({"audit_fail_on": ["mising"]}, "audit_fail_on: mising is not a kind of finding. Did you mean missing? Known: missing, unhealthy,"),
         ({"audit_repositories": "gone.csv"}, "audit_repositories gone.csv cannot be read: No such file or directory"),
         (
             {"audit_expected": [{"type": "SNYK", "name": "x", "credentials": {"tokn": "cnry-x"}, "domain": "cnry-y"}]},
@@ -349,7 +351,7 @@ def fleet(tmp_path: Path) -> Iterator[Path]:
 def test_a_fleet_with_a_dead_tenant_ends_with_one_page(fleet: Path) -> None:
     # Of an earlier month: it must not be taken for today's.
     (fleet / "reports" / "dead").mkdir(parents=True)
-    (fleet / "reports" / "dead" / "report.json").write_text("{}")
+    (fleet / "reports" / "dead" / "report.json").write_text('{\n "schema": "cortex_cloud.appsec/audit"\n}\n')
     options = ("-e", "cortex_cloud_hosts=tenants", "-e", "audit_report_dir=reports")
     ended = play(fleet, "audit", *options, inventory="inventory")
     assert ended.code == 2
@@ -375,6 +377,7 @@ def test_a_fleet_with_a_dead_tenant_ends_with_one_page(fleet: Path) -> None:
     assert not (fleet / "elsewhere").exists()
 
 
+@in_ci_only("a fleet with a dead tenant has its page in the test above")
 def test_a_fleet_of_which_nobody_answers_has_its_page_too(fleet: Path) -> None:
     hosts = yaml.safe_load((fleet / "inventory" / "hosts.yml").read_text())
     hosts["tenants"]["hosts"] = {
@@ -411,6 +414,7 @@ ROLE = """
 """
 
 
+@in_ci_only("the playbook runs the same role")
 def test_the_role_alone(project: Path, tenant: EmbeddedTenant) -> None:
     (project / "role.yml").write_text(ROLE.replace("FAIL", "key_expiry"))
     tenant.set(repositories_readable=False)
@@ -427,3 +431,10 @@ def test_the_role_alone(project: Path, tenant: EmbeddedTenant) -> None:
     ended = play(project, "role.yml", tenant=tenant, key="viewer")
     assert ended.code == 2
     assert "key_expiry" in ended.output
+    # What somebody else wrote is not replaced; nothing is asked for a report that cannot be written.
+    (project / "role.yml").write_text(ROLE.replace("FAIL", "key_expiry"))
+    (project / "audit" / "localhost" / "report.json").write_text("mine")
+    tenant.clear_journal()
+    ended = play(project, "role.yml", "--check", tenant=tenant, key="viewer")
+    assert "report.json cannot be written: it has other content" in ended.output
+    assert tenant.journal == []

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cores import CORES, programs
+from cores import CORES, OLDER, programs
 from playing import Ended, play
 
-from starting import BIN
+from starting import BIN, first_outside_ci
 from tenant.server import EmbeddedTenant
 
 NOT_THE_PLAN = {
@@ -64,7 +64,7 @@ def all_refused(ended: Ended, names: list[str], tenant: EmbeddedTenant) -> None:
     assert "Traceback" not in ended.output
 
 
-@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("core", first_outside_ci(CORES, OLDER))
 def test_the_playbook_applies_nothing_but_the_approved_plan(core: str, tenant: EmbeddedTenant, tmp_path: Path) -> None:
     names = [name for name in NOT_THE_PLAN if name != "template_nil"]
     cases(tmp_path, names)
@@ -82,7 +82,7 @@ def test_the_playbook_applies_nothing_but_the_approved_plan(core: str, tenant: E
     assert len(tenant.instances) == 1
 
 
-@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("core", first_outside_ci(CORES, OLDER))
 def test_the_module_applies_nothing_without_the_digest_that_was_given(core: str, tenant: EmbeddedTenant, tmp_path: Path) -> None:
     names = ["nil", "answer_nothing", "template_nil", "missing"]
     cases(tmp_path, names)
@@ -91,7 +91,7 @@ def test_the_module_applies_nothing_without_the_digest_that_was_given(core: str,
     all_refused(play(tmp_path, "module.yml", tenant=tenant, inventory="cases.yml", programs=programs(core)), names, tenant)
 
 
-@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("core", first_outside_ci(CORES, OLDER))
 def test_nothing_is_deleted_without_the_confirmed_digest(core: str, tenant: EmbeddedTenant, tmp_path: Path) -> None:
     tenant.add_instance("JENKINS_SERVER", name="blue")
     names = ["nil", "nothing", "answer_nothing", "answer_digits", "missing"]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cores import CORES, programs
+from cores import CORES, OLDER, programs
 from hostile import RESERVED, hostile
 from playing import Ended, play
 
@@ -23,7 +23,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.
     write_backup,
 )
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import from_api
-from starting import IN_CI
+from starting import first_outside_ci
 from tenant.server import EmbeddedTenant
 
 # What a module is given.
@@ -76,7 +76,7 @@ def everywhere(text: str) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("core", first_outside_ci(CORES, OLDER))
 def test_what_is_evaluated_is_what_the_tenant_holds(core: str, tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     # Letters of any script are written without a tag.
@@ -100,7 +100,7 @@ def applied(folder: Path, book: str, *options: str, tenant: EmbeddedTenant, core
     return play(folder, "book.yml", *options, tenant=tenant, programs=programs(core), **variables)
 
 
-@pytest.mark.parametrize("core", CORES if IN_CI else CORES[:1])
+@pytest.mark.parametrize("core", first_outside_ci(CORES, OLDER))
 def test_nothing_of_it_runs_when_an_export_or_a_backup_is_used(core: str, tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     # What has no visible character is no name that an item may give.

@@ -17,6 +17,7 @@ import pytest
 import yaml
 from playing import REPORT, Ended
 
+from starting import first_outside_ci, in_ci_only
 from tenant.server import EmbeddedTenant
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -106,7 +107,7 @@ def test_verify_tells_a_person_what_it_saw_and_names_nobody(play: Play, tenant: 
         "works        creating, updating and deleting a collector: yes",
         "works        uploading a report: yes",
         "different    paging through repositories (offset: ignored): the list of repositories may be incomplete",
-        "profile      tenant-profile.yml, which holds no name, id, host, repository or key",
+        "profile      tenant-profile.yml, which contains no name, ID, host, repository or key",
     ):
         assert line in ended.output, ended.output
     assert re.search(r"asked        \d+ requests in \d+\.\d s, one collector made and deleted", ended.output)
@@ -194,6 +195,7 @@ def test_what_is_connected_in_the_console_is_found_and_scoped_and_what_is_not_wa
         assert tenant.writes == []
 
 
+@in_ci_only("test_twice.py onboards an awkward tenant too")
 def test_onboarding_an_awkward_tenant_ends_at_the_same_place(play: Play, named: Path) -> None:
     with EmbeddedTenant(profile="awkward", rate=1000) as awkward:
         play("onboard", awkward, onboard_file=str(named)).fine()
@@ -258,11 +260,11 @@ NOT_ONBOARDED: list[tuple[dict[str, Any], str]] = [
     ({"scanners_snyk": [{"name": "x", "token": "{{ none }}"}]}, 'for the reasons above: scanners_snyk[0]: SNYK "x".'),
     ({"vcs_bitbucket_datacenter": [{"name": "x", "hostname": "h", "token": " "}]}, "for the reasons above: vcs_bitbucket_datacenter[0]: "),
     ({"ci_circle_ci_cd": [{"name": "x", "token": None}]}, "for the reasons above: ci_circle_ci_cd[0]: "),
-    ({"tenant_backup_dri": "bk"}, "tenant_backup_dri is no variable of the collection. Did you mean tenant_backup_dir?"),
+    ({"tenant_backup_dri": "bk"}, "tenant_backup_dri is not a variable of the collection. Did you mean tenant_backup_dir?"),
     ({"tenant_prune": "nope", "tenant_data_sources": []}, "tenant_prune must be true or false."),
     ({"tenant_data_sources": {"type": "SNYK"}}, "tenant_data_sources must be a list of data sources, each a dictionary"),
     ({"vcs_gitlab_self_managed": [{"name": "x", "scope_rules": [{"inclde": "a/*"}]}]}, "vcs_gitlab_self_managed[0] (x): unknown option"),
-    ({"onboard_file": "misspelt.yml"}, "onboard_file misspelt.yml: tenant_data_source is no variable of the collection."),
+    ({"onboard_file": "misspelt.yml"}, "onboard_file misspelt.yml: tenant_data_source is not a variable of the collection."),
     ({"onboard_file": "nothing.yml"}, "onboard_file nothing.yml sets sources, and no data sources."),
 ]
 
@@ -340,7 +342,7 @@ def test_a_branch_that_became_a_number_is_not_uploaded_to(play: Play, tenant: Em
     variables = {"sarif_path": "report.sarif", "sarif_collector_id": "1", "sarif_repository_url": "https://github.com/example/shop"}
     ended = play("upload_sarif", tenant, "--check", sarif_branch=1.1, **variables)
     assert ended.code == 2
-    assert "sarif_branch must be text, but is a number or a Boolean now" in ended.output
+    assert "sarif_branch must be text, but YAML turned it into a number or a Boolean" in ended.output
     named = play("upload_sarif", tenant, "--check", **{**variables, "sarif_collector_id": 7, "sarif_commit": False, "sarif_branch": None})
     assert "sarif_collector_id, sarif_commit must be text" in named.output
     assert tenant.journal == []
@@ -426,7 +428,7 @@ def test_hosts_that_nobody_is_in_are_an_error(play: Play, tenant: EmbeddedTenant
     assert "cortex_cloud_hosts is nobody_at_all, which matches no host of the inventory" in ended.output
     ended = play("doctor", tenant, "--limit", "tenants", inventory=str(written(tmp_path, "[tenants]\nprod\n", "inventory.ini")))
     assert ended.code != 0
-    assert "--limit tenants leaves out localhost, on which this would run: nothing was done." in ended.output
+    assert "--limit tenants excludes localhost, on which this would run: nothing was done." in ended.output
     assert "give -e cortex_cloud_hosts=tenants instead" in ended.output
 
 
@@ -447,8 +449,11 @@ SECRET_ITEMS = [
 ]
 
 
-@pytest.mark.parametrize("options", [(), ("--check",)], ids=["run", "check"])
-@pytest.mark.parametrize("refused", [False, True], ids=["success", "failure"])
+VVVV = "test_canary.py searches a run that succeeds, and all of its files"
+
+
+@pytest.mark.parametrize("options", first_outside_ci([(), ("--check",)], VVVV), ids=["run", "check"])
+@pytest.mark.parametrize("refused", first_outside_ci([True, False], VVVV), ids=["failure", "success"])
 def test_vvvv_shows_no_secret(play: Play, tenant: EmbeddedTenant, options: tuple[str, ...], refused: bool) -> None:
     tenant.set(read_only=refused)
     ended = play("onboard", tenant, "-vvvv", "--diff", *options, tenant_data_sources=SECRET_ITEMS)
@@ -486,10 +491,10 @@ def test_an_export_replaces_no_file_unless_told_and_then_keeps_it(play: Play, te
     tenant.clear_journal()
     refused = play("export", tenant, export_file=str(file))
     assert refused.code == 2
-    assert "is there already, perhaps with what somebody wrote into it" in refused.output
+    assert "already exists, perhaps with manual changes" in refused.output
     assert (file.read_text(), tenant.journal) == ("# my notes\n", [])
     replaced = play("export", tenant, export_file=str(file), export_overwrite=True).fine()
     (kept,) = [path for path in tmp_path.iterdir() if path.name.startswith("tenant.yml.")]
     assert kept.read_text() == "# my notes\n"
-    assert f"The former content is in {kept}" in replaced.output.replace("\n", " ")
+    assert f"The previous content is in {kept}" in replaced.output.replace("\n", " ")
     assert "tenant_data_sources" in file.read_text()

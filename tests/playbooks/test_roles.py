@@ -116,7 +116,7 @@ VALIDATE_FAULTS: list[tuple[str, dict[str, Any], str]] = [
     ("vcs", {"vcs_github": [{"name": "a"}, {"name": "b", "scpoe": "all"}]}, "vcs_github[1] (b): scpoe is no input"),
     ("vcs", {"vcs_github": [{"name": "a", "scope": "everything"}]}, "vcs_github[0] (a): scope must be all, all_and_future or a list"),
     ("vcs", {"vcs_github": [{"scope": "all"}]}, "vcs_github[0] has no name."),
-    ("vcs", {"vcs_github_enterprize": [{"name": "a"}]}, "vcs_github_enterprize is no variable of the collection. Did you mean"),
+    ("vcs", {"vcs_github_enterprize": [{"name": "a"}]}, "vcs_github_enterprize is not a variable of the collection. Did you mean"),
     ("vcs", {"vcs_github": [{"name": "a", "state": "gone"}]}, "(a): value of state must be one of"),
     ("ci", {"ci_jenkins_server": [{"name": "a", "token": "canary-ci"}]}, "ci_jenkins_server[0] (a): token is not an input of this entry."),
     ("scanners", {"scanners_snyk": [{"name": "a", "external_projects": [{}]}]}, "(a): external_projects[0] is empty"),

@@ -49,7 +49,7 @@ def test_the_page_can_be_followed(tmp_path: Path) -> None:
 
 
 def test_the_refusal_on_the_page_is_the_one_that_comes(tmp_path: Path) -> None:
-    (said,) = [block.strip() for block in blocks("text") if "narrows" in block]
+    (said,) = [block.strip() for block in blocks("text") if "cover fewer repositories" in block]
     (tmp_path / "tenant.yml").write_text(blocks("yaml")[0], encoding="utf-8")
     (tmp_path / "repositories.txt").write_text("platform/api\n")
     with EmbeddedTenant("guide", rate=1000) as tenant:

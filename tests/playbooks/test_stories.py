@@ -23,6 +23,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Ap
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._events import Watch
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import Client
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.connection import Connection
+from starting import first_outside_ci
 from tenant.server import EmbeddedTenant
 
 # -- the bank: GitHub Enterprise, GitLab, Jenkins and Terraform Enterprise
@@ -146,7 +147,10 @@ def test_where_the_tenant_creates_collectors_alone_the_bank_is_told_what_to_conn
         assert github["selectionType"] != "CURRENT_STATE"
 
 
-@pytest.mark.parametrize("said_by", ["the data file", "the environment", "the environment, not the data file", "the connection"])
+SAID_BY = ("the data file", "the environment", "the environment, not the data file", "the connection")
+
+
+@pytest.mark.parametrize("said_by", first_outside_ci(SAID_BY, "another place for the same word"))
 def test_a_survey_that_says_uat_with_a_credential_of_prod_sends_nothing(bank: Path, tenant: EmbeddedTenant, said_by: str) -> None:
     uat = "api-bank-uat.xdr.eu.paloaltonetworks.com"
     variables: dict[str, Any] = {**VAULT, "onboard_file": "tenants/prod.yml"}

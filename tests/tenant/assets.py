@@ -100,6 +100,15 @@ class Assets:
                 options = held["scanners"].get("SECRETS", {}).get("scanOptions", {})
                 held["scanners"]["GIT_HISTORY"] = {"isEnabled": options.get("gitHistory", False)}
 
+    def unscanned(self, days: float) -> list[dict[str, Any]]:
+        """The repositories without a scan in so many days; call under the lock."""
+        since = self.now(ago=days * 86400)
+        return [
+            {"organizationId": asset.get("organizationId"), "repoName": asset.get("name"), "repoId": asset["id"]}
+            for asset in self.repositories.values()
+            if max([asset.get("lastScanDate", ""), *(b.get("lastScanDate", "") for b in asset.get("scannedBranches", []))]) < since
+        ]
+
     def visible_to(self, kind: str, hostname: str) -> list[str]:
         """The names of the repositories of this type and host that belong to no instance yet: what a new connection can see."""
         return [

@@ -178,6 +178,15 @@ class Operations:
         word = switches.list_envelope if switches.repositories_envelope == "as_list" else switches.repositories_envelope
         return 200, present.envelope(word, page)
 
+    def list_unscanned(self) -> tuple[int, Any]:
+        tenant, switches = self.tenant, self.tenant.behaviour
+        if not switches.unscanned_list:
+            raise appsec(404, "404", "Resource not found")
+        if not switches.repositories_readable:
+            raise gateway(403, "Forbidden: the role of this key has no view permission")
+        with tenant.state.lock:
+            return 200, tenant.state.unscanned(g.query.get("days", 7))
+
     def get_repository(self, asset_id: str) -> tuple[int, Any]:
         with self.tenant.state.lock:
             asset = self._repository(self.tenant.state.asset(asset_id))

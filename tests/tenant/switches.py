@@ -214,6 +214,9 @@ SWITCHES: dict[str, Switch] = {
     "oversize_status": Switch(400, (400, 413), "assumed", "status for a larger one", 413),
     "unknown_repository_status": Switch(404, (404, 400), "published", "status for a repository the tenant does not know"),
     "repositories_readable": Switch(True, YES_NO, "for tests", "`False`: whoever asks for repositories is answered 403"),
+    "unscanned_list": Switch(True, YES_NO, "assumed",
+                             "`GET /scans/unscanned-repositories` lists what was not scanned for `days` (7); `False`: there is no "
+                             "such path", before=False),
     "any_repository": Switch(False, YES_NO, "for tests", "`True`: every repository counts as known"),
 }
 

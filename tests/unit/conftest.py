@@ -13,8 +13,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from starting import IN_CI
+
 # A busy machine is no failure; what a refusal filters out is tested in its own right.
-settings.register_profile("unit", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+settings.register_profile(
+    "unit", deadline=None, max_examples=100 if IN_CI else 40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)  # fmt: skip
 settings.load_profile("unit")
 
 

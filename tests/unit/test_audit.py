@@ -128,7 +128,7 @@ def test_a_pending_data_source_is_seen_and_fails_only_an_audit_that_says_so() ->
     report = audited(sources=[waiting], fail_on=["unhealthy", "unknown", "missing"])
     assert report["verdict"] == "attention"
     (found,) = report["findings"]
-    assert found["message"].startswith("the tenant shows the status PENDING: it is being set up and not active yet; perhaps somebody")
+    assert found["message"].startswith("the tenant shows the status PENDING: it is being set up and not active yet; somebody may")
     assert audited(sources=[waiting], fail_on=["pending"])["verdict"] == "fail"
     leaving = audited(sources=[{**waiting, "status": "DESTROYING"}])
     assert [f["message"] for f in leaving["findings"]] == ["the tenant shows the status DESTROYING: it is being removed"]
@@ -250,16 +250,16 @@ def test_an_exception_holds_on_its_last_day() -> None:
     [
         ({"expires": "2026-11-21"}, "expired on 2026-11-21"),
         ({"expires": "soon"}, "its expires is 'soon'"),
-        ({"expires": "2027-02-30"}, "its expires is 2027-02-30: there is no such day."),
+        ({"expires": "2027-02-30"}, "its expires is 2027-02-30: this date does not exist."),
         ({"expires": None}, "it lacks expires"),
         ({"owner": ""}, "it lacks owner"),
         ({"reason": None}, "it lacks reason"),
-        ({"name": None}, "does not say for what"),
-        ({"kind": "sick"}, "sick is no kind of finding. Known: missing, "),
-        ({"kind": "unhealhty"}, "unhealhty is no kind of finding. Did you mean unhealthy? Known: "),
-        ({"repo": "x"}, "repo is no field of it. Did you mean repository? Known: "),
-        ({"team": "x"}, "team is no field of it. Known: "),
-        ({"expire": "2026-12-31"}, "expire is no field of it. Did you mean expires? Known: "),
+        ({"name": None}, "does not name a type, name or repository"),
+        ({"kind": "sick"}, "sick is not a kind of finding. Known: missing, "),
+        ({"kind": "unhealhty"}, "unhealhty is not a kind of finding. Did you mean unhealthy? Known: "),
+        ({"repo": "x"}, "repo is not a field of an exception. Did you mean repository? Known: "),
+        ({"team": "x"}, "team is not a field of an exception. Known: "),
+        ({"expire": "2026-12-31"}, "expire is not a field of an exception. Did you mean expires? Known: "),
     ],
 )
 def test_an_expired_or_incomplete_exception_excuses_nothing_and_is_a_finding(change: Row, said: str) -> None:
@@ -377,12 +377,12 @@ def test_an_exception_that_ran_out_since_is_a_new_finding_and_what_it_excused_is
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"schema": "x"}, "no report.json"),
+        ({"schema": "x"}, "not a report.json"),
         ({"schema_version": 99}, "schema version is 99"),
         ({"tenant": "other"}, "is about other"),
         ({"findings": None}, "no findings"),
-        ({"findings": [{}]}, "not whole"),
-        ({"repositories": {}}, "not whole"),
+        ({"findings": [{}]}, "it is incomplete"),
+        ({"repositories": {}}, "it is incomplete"),
     ],
 )
 def test_a_baseline_that_cannot_be_compared_is_named(change: Row, said: str) -> None:
@@ -408,5 +408,7 @@ def test_the_worst_come_first_and_a_dead_tenant_is_not_audited() -> None:
 
 def test_a_host_cannot_lead_out_of_the_report_folder() -> None:
     assert folder_of("eu.example.com") == "eu.example.com"
-    assert folder_of("../../etc") == "_.._.._etc"
-    assert folder_of("..") == "_.."
+    assert folder_of("../../etc") == "%2E.%2F..%2Fetc"
+    assert folder_of("..") == "%2E."
+    alike = ["a/b", "a_b", "a%2Fb", "a\\b", ".a", "_.a"]
+    assert len({folder_of(host) for host in alike}) == len(alike)

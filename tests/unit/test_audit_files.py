@@ -9,7 +9,9 @@ import csv
 import datetime
 import io
 import json
+import os
 import re
+import shutil
 import unicodedata
 from html.parser import HTMLParser
 from pathlib import Path
@@ -26,7 +28,16 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.tables 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_lists import names_of
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._version import VERSION
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._audit import audit_items, made_by
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._audit import (
+    FLEET,
+    REPORTS,
+    Options,
+    audit_items,
+    made_by,
+    prove_folder,
+    write_fleet,
+    write_report,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.read import (
     Earlier,
     read_earlier,
@@ -110,7 +121,7 @@ def test_exceptions_come_from_a_file_or_the_variables(tmp_path: Path) -> None:
     assert ([each["expires"] for each in entries], lines) == ([datetime.date(2026, 12, 31), "2027-02-30"], [2, 3])
     entries[1].update(owner="o", reason="r")
     faults = [f["message"] for f in audited(exceptions=entries, exception_lines=lines)["findings"]]
-    assert faults[1:] == ["its expires is 2027-02-30: there is no such day. (line 3)"]
+    assert faults[1:] == ["its expires is 2027-02-30: this date does not exist. (line 3)"]
     (tmp_path / "empty.yml").write_text("# none any more\n")
     assert read_exceptions(str(tmp_path / "empty.yml"))[0] == []
     (tmp_path / "text.yml").write_text("just words")
@@ -130,7 +141,7 @@ def test_receipts_are_found_in_sub_folders_and_broken_ones_are_named(tmp_path: P
     assert [r["file"] for r in receipts] == ["shop/one.json"]
     assert sorted(file for file, _why in unreadable) == ["deep.json", "half.json", "list.json"]
     assert origin["entries"] == 1
-    with pytest.raises(InputError, match=r"audit_receipts_dir .* is no folder .* or leave audit_receipts_dir out\.$"):
+    with pytest.raises(InputError, match=r"audit_receipts_dir .* is not a folder .* or leave audit_receipts_dir out\.$"):
         read_receipts(str(tmp_path / "gone"))
 
 
@@ -145,11 +156,11 @@ def test_a_baseline_is_a_file_and_a_missing_one_is_only_said(tmp_path: Path) -> 
     assert found.baseline is not None
     assert found.origin["audited_at"] == "2026-11-22T08:00:00Z"
     assert earlier(tmp_path / "gone.json").notes == [
-        f"The baseline {tmp_path / 'gone.json'} does not exist: changes are not shown. A first audit has none."
+        f"The baseline {tmp_path / 'gone.json'} does not exist: changes are not shown. This is normal for the first audit."
     ]
     assert "is about api-x" in earlier(tmp_path / "report.json", "api-y").unreadable[0][1]
     (tmp_path / "report.json").write_text("{")
-    assert "is no JSON" in earlier(tmp_path / "report.json").unreadable[0][1]
+    assert "is not JSON" in earlier(tmp_path / "report.json").unreadable[0][1]
 
 
 def test_of_a_folder_of_dated_folders_the_newest_earlier_report_is_the_baseline(tmp_path: Path) -> None:
@@ -173,7 +184,44 @@ def test_of_a_folder_of_dated_folders_the_newest_earlier_report_is_the_baseline(
     found = earlier(tmp_path, own=str(own))
     assert (found.origin["audited_at"][:7], found.unreadable[0][0]) == ("2026-09", str(tmp_path / "1-tenth-month" / "x" / "report.json"))
     (note,) = earlier(tmp_path / "other", "api-x").notes
-    assert note.endswith("A first audit has none. 1 of other tenants were passed over.")
+    assert note.endswith("This is normal for the first audit. 1 of other tenants were ignored.")
+
+
+def test_a_pipe_among_the_receipts_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    assert read_receipts(str(tmp_path))[1] == [("pipe.json", "it is no file")]
+
+
+def test_only_an_earlier_report_is_replaced_by_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, report = tmp_path / "audit" / "x", audited(sources=[JENKINS])
+    prove_folder(str(folder), REPORTS)
+    assert not folder.exists()
+    for _twice in range(2):
+        write_report(str(folder), report)
+        prove_folder(str(folder), REPORTS)
+    write_fleet(str(tmp_path), fleet({"x": summary(report)}, "2026-11-22T08:00:00Z"))
+    write_fleet(str(tmp_path), fleet({"x": summary(report)}, "2026-11-22T08:00:00Z"))
+    for names, place in ((REPORTS, folder), (FLEET, tmp_path)):
+        (place / names[0]).write_text('{"mine": 1}')
+        with pytest.raises(InputError, match=rf"^audit_report_dir: .*{names[0]} cannot be written: it has other content"):
+            prove_folder(str(place), names)
+        (place / names[0]).unlink()
+        with pytest.raises(InputError, match=f"{names[1]} cannot be written: it has other content"):
+            prove_folder(str(place), names)
+    # A pipe is not waited for, and a link leads nowhere.
+    for name in ("report.json", "junit.xml"):
+        shutil.rmtree(folder)
+        folder.mkdir()
+        os.mkfifo(folder / name)
+        with pytest.raises(InputError, match=f"{name} cannot be written: it is not a file"):
+            prove_folder(str(folder), REPORTS)
+    with monkeypatch.context() as homeless:
+        homeless.setattr("os.path.expanduser", str)
+        with pytest.raises(InputError, match=r"^audit_report_dir: ~/x cannot be written: no home"):
+            Options(report_dir="~/x").folder("h")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="Not a directory"):
+        prove_folder(str(tmp_path / "file" / "x"), REPORTS)
 
 
 def test_what_the_controller_or_the_pipeline_says_of_the_job_is_kept() -> None:
@@ -188,7 +236,7 @@ def test_a_template_that_nobody_evaluated_is_refused_with_its_place() -> None:
     items = [{"type": "SNYK", "name": "x"}, {"type": "GITHUB_ENTERPRISE", "name": "g", "domain": {"hostname": "{{ ghe_host }}"}}]
     with pytest.raises(AnsibleFilterError) as refused:
         audit_items(items)
-    assert str(refused.value).startswith("audit_expected[1].domain.hostname is still a template: from_yaml evaluates none.")
+    assert str(refused.value).startswith("audit_expected[1].domain.hostname is still a template: from_yaml does not evaluate templates.")
     # What is left out may hold any; and what Ansible has evaluated itself is as it was meant.
     assert audit_items([{**items[0], "credentials": {"token": "{{ vault_token }}"}}])
     assert audit_items(items, "tenant_data_sources")

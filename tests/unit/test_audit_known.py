@@ -35,6 +35,29 @@ def found(report: Row) -> list[tuple[str, str]]:
     return sorted((f["kind"], f["repository"] or " ".join(f.get("repositories", [])) or f["subject"]) for f in report["findings"])
 
 
+def test_the_tenants_own_list_of_unscanned_repositories_is_a_second_opinion() -> None:
+    estate = [repo("pay/fresh"), repo("pay/old", scanned_at=OLD), repo("pay/never", scanned_at=None)]
+    estate.append(repo("pay/free", is_selected=False, scanned_at=OLD))
+    estate.append(repo("pay/edge", scanned_at="2026-10-23T00:00:00.000Z"))
+
+    def notes(*names: str, known: list[Row] = estate) -> list[str]:
+        listed = [{"id": f"asset-{name}", "name": name, "organization_id": "pay"} for name in names]
+        report = audited(sources=[GITLAB], known=known, unscanned=listed)
+        assert report["tenant_repositories"]["unscanned"] == len(set(names) - {"gone"})
+        return [note for note in report["notes"] if "list" in note]
+
+    assert notes("old", "never", "free", "edge", "gone") == notes("old", "never") == []
+    (note,) = notes("fresh", "old", "never")
+    assert "contradicts itself about 1 repositories: its list of unscanned repositories has them" in note
+    assert note.endswith("the date counts here: pay/fresh.")
+    (note,) = notes()
+    assert note.endswith("the date counts here: pay/never, pay/old.")
+    (note,) = notes("old", known=[{**one, "scanned_at": None} for one in estate])
+    assert note == "The tenant shows of no repository when it was scanned; by its own list 1 were not for 30 days."
+    alone = audited(sources=[GITLAB], known=estate)
+    assert (alone["tenant_repositories"]["unscanned"], alone["tenant_repositories"]["contradicted"], alone["notes"]) == (None, {}, [])
+
+
 ESTATE = [
     repo("pay/fresh"),
     repo("pay/old", scanned_at=OLD),
@@ -51,7 +74,7 @@ def test_what_is_found_and_counted() -> None:
     report = audited(sources=[GITLAB], known=ESTATE)
     assert found(report) == [("archived_selected", "pay/gone"), ("broken", "lab/torn"), NOT_SCANNED, ("unselected", "pay/free")]
     (torn,) = [f for f in report["findings"] if f["kind"] == "broken"]
-    assert (torn["message"], torn["id"], torn["name"]) == ("the tenant calls invalid: token (expired)", GITLAB["id"], "core")
+    assert (torn["message"], torn["id"], torn["name"]) == ("the tenant reports as invalid: token (expired)", GITLAB["id"], "core")
     seen = report["tenant_repositories"]
     counts = {"known": 7, "selected": 5, "archived": 2, "unselected": 1, "archived_selected": 1, "broken": 1, "not_scanned": 2}
     assert {k: seen[k] for k in (*counts, "never_scanned")} == {**counts, "never_scanned": 1}
@@ -67,8 +90,8 @@ def test_a_token_that_expired_is_one_finding_with_the_list_of_what_it_breaks() -
     other = repo("pay/x", broken=[{"part": "webhook", "reason": ""}])
     report = audited(sources=[GITLAB], known=[*many, other], fail_on="broken")
     assert [(f["subject"], f.get("repositories"), f["message"]) for f in report["findings"]] == [
-        ('GITLAB_SELF_MANAGED "core"', ["pay/r0", "pay/r1", "pay/r2"], "the tenant calls invalid: token (expired)"),
-        ("pay/x", None, "the tenant calls invalid: webhook"),
+        ('GITLAB_SELF_MANAGED "core"', ["pay/r0", "pay/r1", "pay/r2"], "the tenant reports as invalid: token (expired)"),
+        ("pay/x", None, "the tenant reports as invalid: webhook"),
     ]
     # What changed is said of each repository.
     changes = audited(sources=[GITLAB], known=[*many[:2], other], baseline=report)["changes"]
@@ -89,7 +112,7 @@ def test_without_any_date_nothing_is_called_unscanned_and_that_is_said() -> None
     report = audited(sources=[GITLAB], known=[repo("pay/never", scanned_at=None)])
     assert (report["findings"], report["notes"]) == (
         [],
-        ["The tenant shows of no repository when it was scanned: whether scans are missing is not known."],
+        ["The tenant does not show when repositories were scanned, so missing scans cannot be found."],
     )
 
 
@@ -108,7 +131,7 @@ def test_where_the_list_was_not_read_its_kinds_are_not_examined_and_coverage_sta
     assert set(KINDS_SEEN) <= set(report["not_examined"])
     assert (report["tenant_repositories"], report["repositories"]["covered"]) == (None, 1)
     part = audited(sources=[core], known=[repo("pay/a")], known_whole=False)
-    assert part["notes"][0].startswith("The tenant repeats the pages of its repositories: 1 were seen")
+    assert part["notes"][0].startswith("The tenant repeats pages of its list of repositories: 1 were seen")
 
 
 def coverage(known: list[Row], listed: list[str], *sources: Row) -> list[tuple[str, str | None]]:
@@ -136,7 +159,7 @@ def test_one_selected_by_the_tenants_word_alone_is_covered_however_it_is_listed(
 def test_one_selected_by_nobody_knows_whom_and_one_of_another_host() -> None:
     (row,) = audited(sources=[GITLAB], known=[repo("pay/c", integration_id=None)], repositories=["pay/c"])["repositories"]["items"]
     assert (row["status"], row["health"], row["note"]) == (
-        "covered", "unknown", "the tenant says that it is selected, but not by which data source",
+        "covered", "unknown", "the tenant shows that it is selected, but not by which data source",
     )  # fmt: skip
     assert coverage([repo("pay/c")], ["https://github.com/pay/c"]) == [("uncovered", None)]
     # Two of one name: the one that is selected counts.
@@ -179,7 +202,7 @@ def test_the_files_name_each_repository_and_say_how_many() -> None:
     many = [repo(f"pay/r{n}", scanned_at=OLD) for n in range(5)]
     report = audited(sources=[GITLAB], known=many, fail_on="not_scanned")
     (late,) = report["findings"]
-    assert message_of(late).startswith("5 repositories (pay/r0, pay/r1, pay/r2 and 2 more): they are selected, and")
+    assert message_of(late).startswith("5 repositories (pay/r0, pay/r1, pay/r2 and 2 more): they are selected, but")
     assert as_csv(report).count(",not_scanned,") == 5
     assert "5 repositories (pay/r0" in as_junit(report)
     page = render_report(report)

@@ -128,7 +128,7 @@ def test_a_name_without_its_group_is_taken_only_when_it_is_the_only_one() -> Non
     core = selecting("payments/ledger", "archive/ledger", "payments/cards")
     section = cover(["cards", "ledger", "other"], [core])
     assert [row["status"] for row in section["items"]] == ["covered", "unknown", "uncovered"]
-    assert "taken for payments/cards" in section["items"][0]["note"]
+    assert "assumed to be payments/cards" in section["items"][0]["note"]
     assert "2 selected repositories are called so" in section["items"][1]["note"]
 
 
@@ -205,16 +205,16 @@ def test_a_listed_repository_without_an_upload_is_said() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"time": None}, "no receipt of an upload"),
-        ({"time": "yesterday"}, "no receipt of an upload"),
+        ({"time": None}, "not a receipt of an upload"),
+        ({"time": "yesterday"}, "not a receipt of an upload"),
         ({"status": 500}, "does not record an accepted upload"),
         ({"status": None}, "does not record an accepted upload"),
         ({"time": "2026-11-24T00:00:00Z"}, "after the day of the audit"),
         ({"results": 3, "results_by_level": {"error": 1, "note": 1}}, "contradict each other: 3 results, but 2 by level"),
         ({"results": 3, "source": {"results": 2}}, "contradict each other: 3 results, but 2 in the report"),
         ({"results": 3, "outcome": "not_sent"}, "contradict each other: 3 results, but nothing was sent"),
-        ({"results": -1}, "its numbers are no counts"),
-        ({"results": 1, "results_by_level": {"error": "1"}}, "its numbers are no counts"),
+        ({"results": -1}, "its numbers are not counts"),
+        ({"results": 1, "results_by_level": {"error": "1"}}, "its numbers are not counts"),
     ],
 )
 def test_a_receipt_that_proves_nothing_is_unreadable(change: Row, said: str) -> None:

@@ -51,7 +51,7 @@ def components(name, **more):
 
 # Those of every kind that cost the least; the others need half a minute together.
 QUICK = (
-    "brackets in a message", "a chain of bases", "long bases", "an argument in many places", "names that stand twice",
+    "brackets in a message", "a chain of bases", "long bases", "an argument in many places", "names that occur twice",
     "many levels in a rule's id", "aliases in a variable",
 )  # fmt: skip
 IN_CI = pytest.mark.skipif(not os.environ.get("CI"), reason="takes seconds, as do its like: set CI=true; one of each kind is below")
@@ -111,7 +111,7 @@ except InputError as exc:
     assert "holds more than 10000 runs" in str(exc)
 else:
     raise AssertionError""",
-    "names that stand twice": """
+    "names that occur twice": """
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import read
 import sys
 with open(sys.argv[1], "w") as file:
@@ -126,7 +126,7 @@ with open(sys.argv[1], "w") as file:
 try:
     read.read_head(sys.argv[1], lambda *_: 0)
 except InputError as exc:
-    assert "holds a number too large to read" in str(exc)""",
+    assert "contains a number too large to read" in str(exc)""",
     "stars in a rule": """
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.scope import scope_of
 rules = [{"include": p} for p in ("*a" * 400 + "b", "**a" * 300 + "b", "**/*a" * 190 + "b", "**a*" * 200 + "b", "*/" * 400 + "**/b")]

@@ -34,7 +34,7 @@ def test_an_item_is_taken_as_it_stood_in_the_data_file_without_its_secrets_and_i
     ("entries", "said"),
     [
         ("snyk-eu", "decommission_data_sources must be a list of data sources, such as [{type: SNYK, name: snyk-eu}]."),
-        (["snyk-eu"], "decommission_data_sources[0] is no data source: write it as {type: SNYK, name: snyk-eu}, or with its id."),
+        (["snyk-eu"], "decommission_data_sources[0] is not a data source: write it as {type: SNYK, name: snyk-eu}, or with its ID."),
         ([SNYK, {"type": "SNYK"}], "decommission_data_sources[1]: state absent with type alone could delete the wrong instance"),
         ([{"type": "SNYK", "nmae": "secret"}], "decommission_data_sources[0]: unknown option nmae"),
         ([{**SNYK, "ignore": True}], "decommission_data_sources[0] has ignore: true"),
@@ -67,7 +67,7 @@ def test_what_the_onboarding_lists(entry: dict[str, Any]) -> None:
 
 def test_one_that_is_left_to_others_is_theirs() -> None:
     (said,) = decommission_listed([ROW], [{**SNYK, "ignore": True}])
-    assert "with ignore: true, so it is left to others" in said
+    assert "with ignore: true, so it is managed by others" in said
 
 
 @pytest.mark.parametrize(

@@ -153,11 +153,18 @@ def test_what_happens_while_nothing_runs_is_not_lost(tenant: EmbeddedTenant, cor
     assert watched({**args, "initial": True}) == []
     assert file.stat().st_mode & 0o777 == 0o600
     assert args["api_key"] not in file.read_text()
-    # What is broken is no look.
-    for content in ("{", "[]", "{}", file.read_text().replace('"version": 1', '"version": 2'), file.read_text().replace("{", "[", 1)):
+    # One of another version, or an empty file, is no look, and is replaced; what somebody else wrote is not.
+    look = file.read_text()
+    for content in ("", look.replace('"version": 1', '"version": 2'), look.replace('"data_sources": {', '"data_sources": [], "x": {')):
         file.write_text(content)
         tenant.set_status(core, "CONNECTED")
         assert watched(args) == []
+    for content in ("my notes\n", "[]", "{}", look[:-9], '{"schema": "cortex_cloud.appsec/audit", "version": 1}', "[" * 100_000):
+        file.write_text(content)
+        with pytest.raises(InputError, match=f"^state_file {file} cannot be written: it has other content"):
+            watched(args)
+        assert file.read_text() == content
+    file.write_text(look)
     file.write_text(file.read_text().replace(f"127.0.0.1:{tenant.port}", "api-other.example.com"))
     with pytest.raises(InputError, match=r"is about api-other.example.com, not about 127.*: give each tenant its own"):
         watched(args)

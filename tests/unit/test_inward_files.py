@@ -87,7 +87,7 @@ def test_a_journal_with_other_documents_is_none(document: Any, tmp_path: Path) -
     path = tmp_path / "journal.json"
     path.write_text(json.dumps({"sets": {"k": {"documents": [document]}}}), encoding="utf-8")
     upload = SimpleNamespace(path="a", part=1, parts=1, sha256="s")
-    with pytest.raises(InputError, match="is no journal of uploads"):
+    with pytest.raises(InputError, match="is not a journal of uploads"):
         Journal(str(path), lambda *_parts: contextlib.nullcontext(), "k", {}, [upload])  # type: ignore[list-item]
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -48,7 +49,12 @@ def own_name(path: Path) -> str:
     return ".".join(path.relative_to(ROOT / "plugins").with_suffix("").parts)
 
 
-def imported(path: Path) -> Iterator[str]:
+@functools.cache
+def imported(path: Path) -> tuple[str, ...]:
+    return tuple(imports(path))
+
+
+def imports(path: Path) -> Iterator[str]:
     """Every module that a file imports, absolute: also inside functions, and relative ones resolved."""
     here = own_name(path).split(".")
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

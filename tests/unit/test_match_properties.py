@@ -27,6 +27,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.prune import Prune
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.run import Run
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import ApiError, InputError
+from starting import IN_CI
 from tenant import present
 from tenant.clock import Clock
 from tenant.problem import Problem
@@ -227,7 +228,10 @@ def comparable(shown: Item | None, like: Item) -> Item:
     return {k: sorted(map(str, v)) if k in ("repositories", "external_projects") else v for k, v in kept.items()}
 
 
-SLOW = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+SLOW = settings(
+    deadline=None, max_examples=150 if IN_CI else 50,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)  # fmt: skip
 
 
 @SLOW

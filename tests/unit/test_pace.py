@@ -11,6 +11,7 @@ import pytest
 from simulated_tenant import Sent, Ways, World, changing, network
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.pace import Pace, State
+from starting import IN_CI
 
 LOOPBACK, NEAR, FAR, FARTHEST = network(0.002, 0.002), network(0.06, 0.015), network(0.4, 0.1), network(1.5)
 
@@ -43,7 +44,7 @@ def sent(
     ids=["loopback", "60 ms", "0.4 s and 0.1 s jitter each way", "1.5 s", "1.5 s and jitter"],
 )
 def test_nearly_all_of_the_budget_is_used_however_far_the_tenant_is(ways: Ways, least: float, refused: int, fixed: bool) -> None:
-    for seed in (1, 2):
+    for seed in (1, 2) if IN_CI else (1,):
         found = sent(ways, fixed=fixed, seed=seed)
         assert found.rate >= least
         assert found.refused <= refused

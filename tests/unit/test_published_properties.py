@@ -18,6 +18,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.run import Run
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.types import TYPES
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from starting import IN_CI
 
 MANUAL = "MANUAL_SELECTION"
 REQUIRED = ("id", "type", "creationDate", "lastUpdateDate")
@@ -87,7 +88,7 @@ def shared(config: list[Item]) -> bool:
     return len(set(claims)) < len(claims)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200 if IN_CI else 60)
 @given(tenants())
 def test_an_export_of_a_published_tenant_changes_nothing(tenant: Published) -> None:
     listing = results.inventory(fetch_data_sources(tenant, {}, details=True), tenant.tenant, config=True)  # type: ignore[arg-type]

@@ -87,7 +87,7 @@ CASES = {
         "set strip_leading_slash: true", {"strip_leading_slash": True}, ["org/a.js", "web/b.js"],
     ),
     "a folder that may be a root of either kind": Case(
-        [run(result("/code/a.py"))], "Where the slash stands for the root", {"strip_leading_slash": True}, ["code/a.py"],
+        [run(result("/code/a.py"))], "If the slash means the root", {"strip_leading_slash": True}, ["code/a.py"],
     ),
     "beside source_root": Case(
         [run(result("/ci/repo/services/pay/a.py"), result("/ci/repo/services/cart/a.py"))],
@@ -105,7 +105,7 @@ CASES = {
     ),
     "files that are none of the repository": Case(
         [run(result("/home/ci/app/a.py"), result("/usr/include/stdio.h"))],
-        "They are no files of the repository. (max_dropped_percent is 0; 50 sends the other 1 without them.)",
+        "They are not files of the repository. (max_dropped_percent is 0; 50 sends the other 1 without them.)",
         {"source_root": "/home/ci/app", "max_dropped_percent": 50}, ["a.py"],
         given={"source_root": "/home/ci/app"},
     ),
@@ -157,7 +157,7 @@ CASES = {
     ),
     "results of other kinds": Case(
         [run(result(kind="open"), result(kind="pass"))],
-        "(open 1, pass 1); include_kinds says which kinds are sent", {"include_kinds": ("open",)}, ["src/a.py"], warned=True,
+        "(open 1, pass 1); include_kinds sets which kinds are sent", {"include_kinds": ("open",)}, ["src/a.py"], warned=True,
     ),
     "a root that the file names": Case(
         [run(result("/w/app/a.py"), originalUriBaseIds={"SRCROOT": {"uri": "file:///w/app/"}})],
@@ -203,7 +203,7 @@ def test_what_is_advised_helps(name: str, tmp_path: Path) -> None:
 # stands in the documentation for advice that depends on the paths.
 NO_ADVICE = {
     "max_dropped_percent must be between 0 and 100.",
-    " No source_root holds both: have the scanner write a report for each.",
+    " No source_root contains both: have the scanner write a report for each.",
     ". on_failed_scan: fail refuses such a report.",
     UNUSABLE["path_absolute"][1],
 }

@@ -37,17 +37,17 @@ CHANGES: list[tuple[str, dict[str, str], str]] = [
     ("GitLab CI", {"CI_COMMIT_BRANCH": "", "CI_COMMIT_TAG": "v1.0"}, "a tag"),
     ("Jenkins", {"BRANCH_NAME": "PR-12", "CHANGE_ID": "12", "GIT_BRANCH": "PR-12"}, "a pull request"),
     ("Jenkins", {"BRANCH_NAME": "v1.0", "TAG_NAME": "v1.0"}, "a tag"),
-    ("Jenkins", {"BRANCH_NAME": "", "GIT_BRANCH": "detached"}, "a commit that is on no branch"),
+    ("Jenkins", {"BRANCH_NAME": "", "GIT_BRANCH": "detached"}, "a commit that is not on a branch"),
     ("Azure Pipelines", {"BUILD_REASON": "PullRequest", "BUILD_SOURCEBRANCH": "refs/pull/1/merge"}, "a pull request"),
     ("Azure Pipelines", {"BUILD_SOURCEBRANCH": "refs/tags/v1.0"}, "a tag"),
     ("Bitbucket Pipelines", {"BITBUCKET_PR_ID": "12"}, "a pull request"),
     ("Bitbucket Pipelines", {"BITBUCKET_BRANCH": "", "BITBUCKET_TAG": "v1.0"}, "a tag"),
-    ("Bitbucket Pipelines", {"BITBUCKET_BRANCH": ""}, "a commit that is on no branch"),
+    ("Bitbucket Pipelines", {"BITBUCKET_BRANCH": ""}, "a commit that is not on a branch"),
     ("CircleCI", {"CIRCLE_PR_NUMBER": "3", "CIRCLE_BRANCH": "pull/3"}, "a pull request"),
     ("CircleCI", {"CIRCLE_BRANCH": "", "CIRCLE_TAG": "v1.0"}, "a tag"),
     ("AWS CodeBuild", {"CODEBUILD_WEBHOOK_EVENT": "PULL_REQUEST_UPDATED", "CODEBUILD_WEBHOOK_TRIGGER": "pr/1"}, "a pull request"),
     ("AWS CodeBuild", {"CODEBUILD_WEBHOOK_TRIGGER": "tag/v1", "CODEBUILD_WEBHOOK_HEAD_REF": "refs/tags/v1"}, "a tag"),
-    ("AWS CodeBuild", {"CODEBUILD_WEBHOOK_TRIGGER": "", "CODEBUILD_WEBHOOK_HEAD_REF": ""}, "a commit that is on no branch"),
+    ("AWS CodeBuild", {"CODEBUILD_WEBHOOK_TRIGGER": "", "CODEBUILD_WEBHOOK_HEAD_REF": ""}, "a commit that is not on a branch"),
 ]
 
 
@@ -84,7 +84,7 @@ def test_a_build_of_which_nothing_is_uploaded(name: str, more: dict[str, str], w
 
 
 def test_a_build_that_cannot_be_told() -> None:
-    with pytest.raises(InputError, match=r"no build of a CI system that is known: GitHub Actions \(GITHUB_ACTIONS\)"):
+    with pytest.raises(InputError, match=r"not a build of a known CI system: GitHub Actions \(GITHUB_ACTIONS\)"):
         build_of({}, {"CI": "true"})
     with pytest.raises(InputError, match="the variables of GitLab CI and Jenkins are set"):
         build_of({}, {**BUILDS["GitLab CI"], **BUILDS["Jenkins"]})
@@ -105,11 +105,11 @@ def test_a_build_that_cannot_be_told() -> None:
     [
         *((name, "a pull request") for name in ("refs/pull/12/merge", "refs/merge-requests/5/head", "pull/12", "pull/12/head", "pr/3")),
         *((name, "a tag") for name in ("refs/tags/v1.0", "tags/v1.0")),
-        *((name, "a commit that is on no branch") for name in ("HEAD", "detached", "(no branch)", "(HEAD detached at 8f51ef2)")),
-        *((name, "as the clone of a build names it") for name in ("origin/main", "refs/remotes/origin/main", "remotes/origin/main")),
-        *((name, "did not put a value in its place") for name in ("$(Build.SourceBranchName)", "${BRANCH}", "$BRANCH_NAME", "%BRANCH%")),
-        *((name, "did not put a value in its place") for name in ("{{ b }}", "<< pipeline.git.branch >>", "release-$(x)", "$env:B")),
-        *((name, "git has no branch of such a name") for name in ("a b", "a..b", "a\nb", "x.lock", "/a", "a/", "*", "m^{1}", "a//b")),
+        *((name, "a commit that is not on a branch") for name in ("HEAD", "detached", "(no branch)", "(HEAD detached at 8f51ef2)")),
+        *((name, "of the build's clone") for name in ("origin/main", "refs/remotes/origin/main", "remotes/origin/main")),
+        *((name, "did not replace it with a value") for name in ("$(Build.SourceBranchName)", "${BRANCH}", "$BRANCH_NAME", "%BRANCH%")),
+        *((name, "did not replace it with a value") for name in ("{{ b }}", "<< pipeline.git.branch >>", "release-$(x)", "$env:B")),
+        *((name, "git does not allow such a branch name") for name in ("a b", "a..b", "a\nb", "x.lock", "/a", "a/", "*", "m^{1}", "a//b")),
         *((name, "branch is empty") for name in ("", "  ", "refs/heads/")),
         (SHA, "a commit and not"),
         ("refs/notes/x", "a ref of another kind"),
@@ -129,20 +129,20 @@ def test_what_is_a_branch() -> None:
     for name in ("main", "feature/x", "100%", "PR-12", "upstream/2.0", "höher", "a$b", "release-1.10", "pull/me", "headless", "a@b"):
         assert plain_branch(f" refs/heads/{name} ", {}) == plain_branch(name, {}) == name
     assert [bool(branch_warnings(name)) for name in ("PR-12", "MR-5-merge", "PR-twelve", "main")] == [True, True, False, False]
-    with pytest.raises(InputError, match="as Jenkins calls a pull request"):
+    with pytest.raises(InputError, match="as Jenkins names a pull request"):
         plain_branch("PR-12", {"CHANGE_ID": "12"})
 
 
 def test_commits_pages_and_names_in_place_of_secrets() -> None:
     assert plain_commit(SHA) == (SHA, [])
     assert plain_commit(None) == ("", [])
-    assert "not the ID of a commit" in plain_commit("v1.0")[1][0]
-    with pytest.raises(InputError, match=r"commit is .* did not put a value in its place"):
+    assert "not a git commit ID" in plain_commit("v1.0")[1][0]
+    with pytest.raises(InputError, match=r"commit is .* did not replace it with a value"):
         plain_commit("$(Build.SourceVersion)")
     assert plain_page(f"https://me:{TOKEN}@ci.example/job/1?a=b") == "https://ci.example/job/1?a=b"
     assert [plain_page(url) for url in ("", "unconfigured", "file:///x", "https://")] == [""] * 4
     refuse_placeholder("collector_token", "a-$-token")
-    with pytest.raises(InputError, match=r"^collector_token holds the name of a variable and not its value") as refused:
+    with pytest.raises(InputError, match=r"^collector_token contains the name of a variable instead of its value") as refused:
         refuse_placeholder("collector_token", "$(THE_SECRET)")
     assert "THE_SECRET" not in str(refused.value)
 

@@ -52,7 +52,7 @@ def prepared(folder: Path, *runs: dict[str, Any], options: Options | None = None
 )
 def test_results_where_none_belong_are_named(tmp_path: Path, runs: list[Any], log: dict[str, Any], named: str) -> None:
     for options in (Options(), Options(allow_empty=True)):
-        with pytest.raises(InputError, match=rf"report.sarif: {named} is no place for results.*they were not read"):
+        with pytest.raises(InputError, match=rf"report.sarif: {named} is not a place for results.*they were not read"):
             prepared(tmp_path, *runs, options=options, **log)
 
 
@@ -60,7 +60,7 @@ def test_results_beside_those_in_their_place_are_warned_of(tmp_path: Path) -> No
     for runs, log, named in (([RUN], {"Results": [RESULT]}, "Results"), ([RUN, {**EMPTY, "result": RESULT}], {}, "runs[1].result")):
         done = prepared(tmp_path, *runs, **log)
         assert [upload.results for upload in done.uploads] == [1]
-        assert f"{named} is no place for results" in " ".join(done.warnings)
+        assert f"{named} is not a place for results" in " ".join(done.warnings)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_results_beside_those_in_their_place_are_warned_of(tmp_path: Path) -> No
 def test_what_is_empty_is_called_empty(tmp_path: Path, runs: list[Any], log: dict[str, Any]) -> None:
     done = prepared(tmp_path, *runs, **log)
     assert not done.uploads
-    assert "holds no result to send (0 found)" in done.warnings[-1]
+    assert "contains no result to send (0 found)" in done.warnings[-1]
 
 
 def test_a_document_of_another_kind_is_called_so(tmp_path: Path) -> None:
@@ -158,5 +158,5 @@ def test_what_is_left_out_is_counted_by_kind_and_reason(tmp_path: Path) -> None:
     done = prepared(tmp_path, {**RUN, "results": [*listed, {**RESULT, "baselineState": "Absent"}]})
     assert not done.uploads
     text = " ".join(done.warnings)
-    assert "left out by their kind (notApplicable 1, open 2, pass 1); include_kinds says which kinds are sent" in text
+    assert "left out by their kind (notApplicable 1, open 2, pass 1); include_kinds sets which kinds are sent" in text
     assert "(6 found, 1 absent, 1 kind_notApplicable, 2 kind_open, 1 kind_pass, 1 suppressed)" in text

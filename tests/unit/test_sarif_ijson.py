@@ -30,6 +30,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.read im
     read_results,
 )
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.text import Text
+from starting import IN_CI
 
 REFUSED = "refused"
 
@@ -138,7 +139,7 @@ def halves(value: Any) -> Iterator[str]:
     yield from re.findall("[\ud800-\udfff]", json.dumps(value, ensure_ascii=False))
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=600 if IN_CI else 150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=documents(), depth=st.integers(0, 4), chunk=st.sampled_from([1, 3, 17, 1 << 20]))
 @example(content=b"[1.5, 1e5, -0.0, 12345678901234567890123]", depth=1, chunk=1)
 @example(content=b'{"a": 1} {"b": 2}', depth=1, chunk=1)

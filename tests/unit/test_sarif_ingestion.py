@@ -75,10 +75,10 @@ def test_a_journal_gives_back_what_was_said() -> None:
         (Ingestion("ACCEPTED"), ""),
         (Ingestion("INGESTED", "m", 3), ""),
         (Ingestion("INGESTED", "m", 4), ""),
-        (Ingestion("INGESTED", "m", 2), "2 of 3 findings were taken (INGESTED: m)"),
-        (Ingestion("PARTIALLY_VALID", "m", 0), "0 of 3 findings were taken (PARTIALLY_VALID: m)"),
-        (Ingestion("PARTIALLY_VALID", "m", 3), "3 of 3 findings were taken (PARTIALLY_VALID: m)"),
-        (Ingestion("partially_valid"), "an unknown number of 3 findings were taken (partially_valid)"),
+        (Ingestion("INGESTED", "m", 2), "2 of 3 findings were accepted (INGESTED: m)"),
+        (Ingestion("PARTIALLY_VALID", "m", 0), "0 of 3 findings were accepted (PARTIALLY_VALID: m)"),
+        (Ingestion("PARTIALLY_VALID", "m", 3), "3 of 3 findings were accepted (PARTIALLY_VALID: m)"),
+        (Ingestion("partially_valid"), "an unknown number of 3 findings were accepted (partially_valid)"),
     ],
 )
 def test_what_is_missing_is_said(ingestion: Ingestion, words: str) -> None:

@@ -60,11 +60,11 @@ def test_every_reason_is_named_with_its_place_and_advice() -> None:
     for words in (
         "7 of 7 results",
         'runs[0].results[4] "../../src/main.tf"). Run the scanner from the repository root, or set path_prefix',
-        "1 name no rule (first: runs[0].results[1])",
+        "1 have no rule (first: runs[0].results[1])",
         "1 have no message and no described rule (first: runs[0].results[2])",
         "Set default_location",
         'runs[0].results[5] "https://example.com/"',
-        'runs[0].results[6] "severe"). Known are error, warning, note and none.',
+        'runs[0].results[6] "severe"). Use error, warning, note or none.',
     ):
         assert words in said
 
@@ -84,7 +84,7 @@ def test_results_left_out_by_choice_are_no_fault() -> None:
     outcome = normalise(log(result(), result(kind="pass"), result(suppressions=[{"kind": "external"}])), Options())
     assert (outcome.results, outcome.dropped) == (1, {"kind_pass": 1, "suppressed": 1})
     assert outcome.warnings == [
-        "results were left out by their kind (pass 1); include_kinds says which kinds are sent.",
+        "results were left out by their kind (pass 1); include_kinds sets which kinds are sent.",
         "suppressed results were left out (1); suppressed: keep sends them.",
     ]
     kept = normalise(log(result(suppressions=[{"kind": "external"}])), Options(suppressed="keep"))
@@ -143,7 +143,7 @@ def test_rules_of_extensions_stay_there() -> None:
 
 def test_contradicting_rules_are_warned_of() -> None:
     outcome = normalise(log(result(), rules=({"id": "R1", "name": "a"}, {"id": "R1", "name": "b"})), Options())
-    assert outcome.warnings == ["rules are defined twice, differently, and the first counts (1): R1."]
+    assert outcome.warnings == ["rules are defined twice with differences; the first definition is used (1): R1."]
 
 
 def test_nothing_local_is_sent() -> None:

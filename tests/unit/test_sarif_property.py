@@ -14,6 +14,7 @@ from sarif_whole import Whole, normalise
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.options import Options
+from starting import IN_CI
 from tenant.upload import problems
 
 IDS = st.sampled_from(["R1", "R2", "R2/sub", "X1", "missing", "", None, 3])
@@ -109,7 +110,7 @@ def marks(document: dict[str, Any]) -> list[str]:
     return [r["correlationGuid"] for run in document["runs"] for r in run["results"]]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300 if IN_CI else 100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(runs=st.lists(RUN, max_size=2), options=OPTIONS)
 def test_nothing_lost_nothing_doubled(runs: list[dict[str, Any]], options: Options) -> None:
     given_marks = []
@@ -140,7 +141,7 @@ LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
 ANYTHING = st.recursive(LEAVES, lambda x: st.lists(x, max_size=3) | st.dictionaries(NAMES, x, max_size=4), max_leaves=12)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200 if IN_CI else 70, deadline=None)
 @given(runs=ANYTHING)
 def test_odd_shapes_are_taken_or_refused_in_words(runs: Any) -> None:
     # Any other exception would be a traceback for the user.

@@ -19,6 +19,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.options
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules import paths
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.context import Rule
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.table import RULES, compiled
+from starting import IN_CI
 
 ABSENT = object()
 
@@ -255,7 +256,7 @@ def test_without_the_rule_its_case_fails(name: str, monkeypatch: pytest.MonkeyPa
         check(name, CASES[name])
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200 if IN_CI else 70, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(runs=st.lists(RUN, min_size=1, max_size=2), options=OPTIONS)
 @example(runs=report(columns(9, 3))["runs"], options=Options())
 def test_a_rule_changes_nothing_where_it_says_that_it_does_not_look(runs: list[dict[str, Any]], options: Options) -> None:

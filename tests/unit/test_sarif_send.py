@@ -119,14 +119,14 @@ def test_credentials_file(tmp_path: Path) -> None:
     # The variables of a pipeline may hold the token of another collector: the file that was named wins.
     params = {"credentials_file": str(file), "collector_token_id": "9", "collector_token": "other"}
     assert plan_target(params, need=True)[0] == Target(upload_url=URL, token=token, name="bandit")
-    with pytest.raises(InputError, match="leave it out, credentials_file says which"):
+    with pytest.raises(InputError, match="leave it out, because credentials_file identifies"):
         plan_target({**params, "collector_name": "bandit"}, need=True)
     with pytest.raises(InputError, match="belongs to collector col_1, not to collector_id col_2"):
         plan_target({**params, "collector_id": "col_2"}, need=True)
     file.write_text(json.dumps({**held, "api_url": ""}), encoding="utf-8")
     assert plan_target(params, need=True)[0] == Target(collector_id="col_1", token=token, name="bandit")
     file.write_text(json.dumps({**held, "token": ""}), encoding="utf-8")
-    with pytest.raises(InputError, match="holds an empty token"):
+    with pytest.raises(InputError, match="contains an empty token"):
         plan_target(params, need=True)
 
 

@@ -33,6 +33,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documen
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.options import Options
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.prepare import prepare
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.clean import LEVELS
+from starting import first_outside_ci
 from tenant.server import EmbeddedTenant
 from tenant.upload import problems
 
@@ -197,7 +198,7 @@ def tenant() -> Iterator[EmbeddedTenant]:
 
 @pytest.mark.skipif(not SCHEMA.exists(), reason=f"no SARIF corpus in {CORPUS}: set CORTEX_SHARED to the folder that holds it")
 @pytest.mark.parametrize("name", [name for name, file in FILES.items() if not file.refused])
-@pytest.mark.parametrize("limit", [128_000, 40_000])
+@pytest.mark.parametrize("limit", first_outside_ci([40_000, 128_000], "the smaller parts are more of them"))
 def test_real_files_in_small_parts(name: str, limit: int, tenant: EmbeddedTenant, tmp_path: Path) -> None:
     schema = jsonschema_rs.validator_for(json.loads(SCHEMA.read_text(encoding="utf-8")))
     options = Options(**FILES[name].options, on_oversize="split")

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -238,3 +241,69 @@ def test_a_server_that_does_not_answer_is_not_waited_for_long(tmp_path: Path, mo
         sent(one)
         assert time.monotonic() - began < 3
     assert "(no response within 0.2 s)" in one.warnings[0]
+
+
+def answering(answer: bytes, drip: float = 0.0) -> socket.socket:
+    """A listener that answers whatever it is asked with the same bytes. drip: seconds between two of them."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def talk(peer: socket.socket) -> None:
+        with peer, contextlib.suppress(OSError):
+            while peer.recv(65536):
+                for part in (answer[at : at + 1] for at in range(len(answer))) if drip else (answer,):
+                    peer.sendall(part)
+                    time.sleep(drip)
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=talk, args=(listener.accept()[0],), daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    return listener
+
+
+TIME = b"*2\r\n$10\r\n1700000000\r\n$1\r\n0\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"+OK\r\n" * 9,
+        b"HTTP/1.1 400 Bad Request\r\n\r\n<html>",
+        b"\xff\xfe\x00\r\n",
+        b"*2\r\n$3\r\nabc\r\n$1\r\n0\r\n:7\r\n",
+        b"*1\r\n$1\r\n1\r\n$-1\r\n",
+        b"*2\r\n$500\r\n" + b"9" * 500 + b"\r\n$1\r\n0\r\n$-1\r\n",
+        TIME + b":7\r\n",
+        TIME + b"*1\r\n:1\r\n",
+        b"*1\r\n" * 20_000 + b":1\r\n",
+        b"*2\r\n$-1\r\n$-1\r\n$-1\r\n",
+        b"$x\r\n",
+        b"*-7\r\n:1\r\n",
+        b"-ERR unknown command 'AUTH', with args beginning with: '" + PASSWORD.encode() + b"' ##vso[task.complete] \x1b[31m\r\n",
+    ],
+    ids=lambda answer: answer[:24].decode(errors="replace").replace("\r\n", " "),
+)
+def test_what_answers_as_no_server_does_is_gone_without(tmp_path: Path, answer: bytes) -> None:
+    pytest.importorskip("redis", reason="the Python library redis is not installed")
+    with answering(answer) as listener:
+        url = f"redis://:{PASSWORD}@127.0.0.1:{listener.getsockname()[1]}"
+        throttle = Throttle(str(tmp_path), "t", 10, server=Server.at(url))
+        sent(throttle)
+    (warning,) = throttle.warnings
+    assert "the request budget at rate_limit_url (127.0.0.1:" in warning
+    assert len(warning) < 700
+    assert PASSWORD not in warning
+    assert "\x1b" not in warning
+
+
+def test_a_server_that_drips_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("redis", reason="the Python library redis is not installed")
+    monkeypatch.setattr(_stores, "SERVER_SECONDS", 0.3)
+    with answering(b"+" + b"O" * 1000, drip=0.05) as listener:
+        throttle = Throttle(str(tmp_path), "t", 10, server=Server.at(f"redis://127.0.0.1:{listener.getsockname()[1]}"))
+        began = time.monotonic()
+        sent(throttle)
+    assert time.monotonic() - began < 10
+    assert "no response within" in throttle.warnings[0]

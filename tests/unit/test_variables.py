@@ -89,7 +89,7 @@ def test_no_known_name_is_taken_for_another_when_a_letter_is_lost_or_doubled() -
 def test_a_registered_result_is_no_variable_of_ours() -> None:
     assert list(misspelt({"sarif_collector": {"changed": False}})) == []
     (said,) = misspelt({"sarif_collector": "bandit"})
-    assert said.startswith("sarif_collector is no variable of the collection. Did you mean sarif_collector_")
+    assert said.startswith("sarif_collector is not a variable of the collection. Did you mean sarif_collector_")
 
 
 def test_in_a_data_file_every_name_that_begins_as_ours_must_be_ours() -> None:
@@ -136,7 +136,7 @@ def test_what_the_file_sets_is_told_with_the_file_and_once(faults: Any) -> None:
     text = "tenant_backup_dri: bk\ntenant_plan_digest: x\nteam: blue\n"
     misspelt_one, approval = faults({"tenant_backup_dri": "bk", "tenant_plan_digest": "x", "team": "blue"}, "tenant", text=text)
     assert misspelt_one == (
-        "onboard_file prod.yml: tenant_backup_dri is no variable of the collection. Did you mean tenant_backup_dir? Nothing was sent."
+        "onboard_file prod.yml: tenant_backup_dri is not a variable of the collection. Did you mean tenant_backup_dir? Nothing was sent."
     )
     assert approval.startswith("onboard_file prod.yml sets tenant_plan_digest, so whoever writes it would approve their own plan")
 
@@ -144,7 +144,7 @@ def test_what_the_file_sets_is_told_with_the_file_and_once(faults: Any) -> None:
 def test_other_sources_and_values_are_told_too(faults: Any) -> None:
     said = faults({"tenant_prune": "nope", "audit_max_age_days": "soon", "verify_wrte": True}, "tenant")
     assert said == [
-        "verify_wrte is no variable of the collection. Did you mean verify_write? A variable of your own needs another name. "
+        "verify_wrte is not a variable of the collection. Did you mean verify_write? A variable of your own needs another name. "
         "Nothing was sent.",
         "tenant_prune must be true or false.",
     ]
@@ -161,7 +161,7 @@ def test_of_the_command_line_even_a_far_miss_is_warned_of(faults: Any, monkeypat
     warned: list[str] = []
     monkeypatch.setattr(Display, "warning", lambda _self, text: warned.append(text))
     assert faults({}, extra=("tenant_dry_run", "team", "ci_job", "tenant_prune", "tenant_backup_dri")) == []
-    assert warned == ["tenant_dry_run, which was given with -e, is no variable of the collection: nothing of it reads that."]
+    assert warned == ["tenant_dry_run, which was given with -e, is not a variable of the collection and is ignored."]
 
 
 # -- where an item stands
@@ -204,8 +204,8 @@ def test_a_pattern_that_leaves_hosts_is_taken(pattern: Any, limit: Any) -> None:
 @pytest.mark.parametrize(
     ("pattern", "limit", "said"),
     [
-        ("localhost", "tenants", "--limit tenants leaves out localhost, .* give -e cortex_cloud_hosts=tenants instead of it"),
-        ("a", "b", "--limit b leaves out a, .* correct one of the two"),
+        ("localhost", "tenants", "--limit tenants excludes localhost, .* give -e cortex_cloud_hosts=tenants instead of it"),
+        ("a", "b", "--limit b excludes a, .* correct one of the two"),
         ("tenantz", "", "cortex_cloud_hosts is tenantz, which matches no host of the inventory"),
     ],
 )

@@ -121,9 +121,7 @@ def data_sources(evidence: Evidence) -> tuple[Section, Section]:
     for shown in by_id.values():
         if evidence.expected is not None and shown["expected"] is None:
             shown["expected"] = False
-            others.append(
-                Finding("unexpected", "it is in the tenant, but nobody describes it", **_facts(shown))
-            )
+            others.append(Finding("unexpected", "it is in the tenant, but not described", **_facts(shown)))
         others += _condition(shown, means.get(shown["id"]))
     rows = sorted(
         by_id.values(), key=lambda s: (ORDER.index(s["stage"]), s["type"] or "", s["name"] or "", s["id"])
@@ -196,7 +194,9 @@ def _match(item: Item, sources: list[Item]) -> tuple[str, str]:
 
 
 def _drift(entry: Row, row: Row, diff: Row) -> tuple[str | None, list[Finding]]:
-    """Whether an instance differs from its item: none, differs or failed; None when they were not compared."""
+    """Whether an instance differs from its item: none, differs or failed; None when they were not
+    compared.
+    """
     action = row.get("action")
     if entry["state"] != "present" or action is None:
         return None, []
@@ -206,7 +206,7 @@ def _drift(entry: Row, row: Row, diff: Row) -> tuple[str | None, list[Finding]]:
             Finding("drift", said, before=diff.get("before"), after=diff.get("after"), **_facts(entry))
         ]
     if action == "failed":
-        said = f"it could not be compared with its description, or not be brought to it: {row.get('error')}"
+        said = f"it could not be compared with its description: {row.get('error')}"
         return "failed", [Finding("drift", said, **_facts(entry))]
     return "none", []
 
@@ -217,17 +217,20 @@ def _unwell(shown: Row) -> str:
         return "the tenant shows no status"
     status, kind = status_of(shown["status"]), known(shown["type"])
     if shown["health"] == "unknown":
-        said = f"the status word {shown['status']} says neither that it works nor that it does not"
+        said = f"the status word {shown['status']} is unknown"
     else:
         said = f"the tenant shows the status {shown['status']}" + (f": {status.says}" if status.says else "")
-    waits = f"perhaps somebody still has to {kind.person}" if kind and kind.person and status.waits else ""
+    waits = f"somebody may still have to {kind.person}" if kind and kind.person and status.waits else ""
     return "; ".join(filter(None, [said, reasons(shown["status_details"]), waits]))
 
 
 def _incomplete(shown: Row) -> str:
     count = shown["repositories_count"]
     if str(shown["selection_type"] or "").startswith("CURRENT_STATE"):
-        return f"it selects all repositories ({shown['selection_type']}), but the tenant does not show all of them"
+        return (
+            f"it selects all repositories ({shown['selection_type']}), but the tenant does not show all of "
+            "them"
+        )
     return (
         f"it states {count} repositories, but does not show all of them"
         if count

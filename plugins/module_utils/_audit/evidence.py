@@ -26,7 +26,7 @@ class Evidence:
     sources: data_source_info with details. expected: items (None: nothing is described). rows, diffs:
     data_sources in check mode.
     known: the tenant's repositories (None: they could not be read), known_whole: whether it showed all of
-    them.
+    them. unscanned: those that it lists as not scanned for scan_max_age_days (None: it shows no such list).
     repositories, receipts, exceptions: None when not examined. exception_lines: the line of each in their
     file. unreadable: (file, why).
     branches: names or patterns of those whose uploads count; none given: the default branch. baseline: an
@@ -44,6 +44,7 @@ class Evidence:
     diffs: list[Row] = dataclasses.field(default_factory=list)
     known: list[Row] | None = None
     known_whole: bool = True
+    unscanned: list[Row] | None = None
     repositories: list[str] | None = None
     receipts: list[Row] | None = None
     exceptions: list[t.Any] | None = None

@@ -105,10 +105,14 @@ def _word(value: t.Any) -> str | None:
 
 def _fault(entry: t.Any, given: Row, row: Row) -> str:
     if not isinstance(entry, dict):
-        return "it is no dictionary with what, owner, reason and expires"
+        return "it is not a dictionary with kind, type, name or repository, owner, reason and expires"
     strange = [str(k)[:80] for k in given if k not in (*WHAT, *NEEDED)]
     if strange:
-        return f"{strange[0]} is no field of it.{did_you_mean(strange[0], (*WHAT, *NEEDED))} Known: {', '.join((*WHAT, *NEEDED))}"
+        return (
+            f"{strange[0]} is not a field of an exception.{did_you_mean(strange[0], (*WHAT, *NEEDED))} "
+            "Known: "
+            f"{', '.join((*WHAT, *NEEDED))}"
+        )
     nested = [k for k in (*WHAT, *NEEDED) if given.get(k) is not None and row[k] is None]
     if nested:
         return f"its {nested[0]} is no text"
@@ -116,11 +120,14 @@ def _fault(entry: t.Any, given: Row, row: Row) -> str:
     if lacking:
         return f"it lacks {', '.join(lacking)}"
     if row["kind"] and row["kind"] not in KINDS:
-        return f"{row['kind']} is no kind of finding.{did_you_mean(row['kind'], KINDS)} Known: {', '.join(KINDS)}"
+        return (
+            f"{row['kind']} is not a kind of finding.{did_you_mean(row['kind'], KINDS)} Known: "
+            f"{', '.join(KINDS)}"
+        )
     return (
         ""
         if any(row[k] for k in ("type", "name", "repository")) or row["kind"] == "key_expiry"
-        else "it does not say for what: type, name or repository"
+        else "it does not name a type, name or repository"
     )
 
 

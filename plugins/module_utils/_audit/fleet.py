@@ -8,6 +8,8 @@ Private to the collection, floor 3.
 
 from __future__ import annotations
 
+import re
+
 from .._admitted import Row
 from .kinds import KINDS
 
@@ -42,7 +44,7 @@ def fleet(hosts: dict[str, Row | str], audited_at: str) -> Row:
     """The roll-up, as fleet.json holds it. hosts: inventory host -> the summary of its report, or why there
     is none.
 
-    The worst come first.
+    Worst first.
     """
     rows = [_row(host, found) for host, found in hosts.items()]
     rows.sort(key=lambda r: (VERDICTS.index(r["verdict"]), -r["fails"], -r["open"], r["host"]))
@@ -89,6 +91,7 @@ def _row(host: str, found: Row | str) -> Row:
 
 
 def folder_of(host: str) -> str:
-    """The sub-folder of a host: its name, which must not lead out of the report folder."""
-    name = host.replace("/", "_").replace("\\", "_")
-    return "_" + name if name.startswith(".") else name
+    """The sub-folder of a host: its name, which must not lead out of the report folder. No two hosts have one
+    folder.
+    """
+    return re.sub(r"[%/\\\0]|^\.", lambda sign: f"%{ord(sign[0]):02X}", host)

@@ -34,7 +34,7 @@ KINDS: dict[str, Kind] = {
     "missing": Kind(
         "Missing",
         "an expected data source is not in the tenant",
-        "Connect it with the playbook onboard, or take it out of the description.",
+        "Connect it with the playbook onboard, or remove it from the description.",
     ),
     "unhealthy": Kind(
         "Unhealthy",
@@ -44,78 +44,78 @@ KINDS: dict[str, Kind] = {
     "pending": Kind(
         "Pending",
         "a data source is still being set up, or is being removed",
-        "Do what it waits for, such as consent in a browser; look again later.",
+        "Do what it waits for, such as consent in a browser, and check again later.",
     ),
     "broken": Kind(
         "Broken",
-        "the tenant cannot reach a repository as it has to: access, clone, connection, webhook or token is "
+        "the tenant cannot reach a repository properly: access, clone, connection, webhook or token is "
         "invalid",
         "Renew the token or the permission that it names, in the data source or at the vendor.",
     ),
     "not_scanned": Kind(
         "Not scanned",
-        "repositories are selected, and their last scan is older than audit_scan_max_age_days, or there was "
-        "none",
+        "selected repositories were never scanned, or not within audit_scan_max_age_days",
         "Find out in the console why they are not scanned.",
     ),
     "uncovered": Kind(
         "Uncovered",
         "no version-control data source selects a listed repository",
-        "Select it in a data source, or record why not as an exception.",
+        "Select it in a data source, or add an exception with the reason.",
     ),
     "drift": Kind(
         "Drift",
-        "a data source differs from its description, or could not be brought to it",
+        "a data source differs from its description, or could not be compared with it",
         "Bring it back with the playbook onboard, or change the description.",
     ),
     "stale": Kind(
         "Stale",
-        "the newest receipt of a collector for a repository is too old, of a branch that does not count, or "
-        "of a collector that is not "
-        "there; or an expected collector has none",
+        "the latest receipt of a collector for a repository is too old, of a branch that does not count, or "
+        "of a collector that does not "
+        "exist; or an expected collector has none",
         "Find out why the pipeline no longer uploads.",
     ),
     "no_upload": Kind(
         "No upload",
         "there is no receipt for a listed repository",
-        "Add the upload to its pipeline, or record why not as an exception.",
+        "Add the upload to its pipeline, or add an exception with the reason.",
     ),
     "unselected": Kind(
         "Not selected",
-        "the tenant knows repositories that nobody selected, and that are not archived",
-        "Select them in their data source, or record why not as an exception.",
+        "the tenant lists repositories that are neither selected nor archived",
+        "Select them in their data source, or add an exception with the reason.",
     ),
     "archived_selected": Kind(
         "Archived, but selected",
         "repositories are archived at their vendor, and still selected",
-        "Take them out of the selection: nothing changes in them any more.",
+        "Deselect them: they no longer change.",
     ),
     "unexpected": Kind(
         "Unexpected",
-        "the tenant has a data source that nobody describes, or that is described as absent",
-        "Describe it (with ignore: true when others own it), or retire it.",
+        "the tenant has a data source that is not described, or is described as absent",
+        "Describe it (with ignore: true if others manage it), or retire it.",
     ),
     "unknown": Kind(
         "Health unknown",
-        "the tenant shows no status for a data source, or a word whose meaning is not known",
-        "Look at it in the Cortex console. It is not counted as healthy.",
+        "the tenant shows no status for a data source, or an unknown one",
+        "Check it in the Cortex console. It is not counted as healthy.",
     ),
     "incomplete": Kind(
         "Incomplete",
         "the selection of a data source could not be read in full, so that the coverage of a repository is "
         "not known",
-        "Of a data source that selects all repositories the tenant shows none: look in the console, or "
+        "If the data source selects all repositories, the tenant shows none of them: check in the console, "
+        "or "
         "select them by name. Otherwise run "
         "the audit again.",
     ),
     "undetermined": Kind(
         "Undetermined",
-        "it cannot be told which data source of the tenant an expected one is",
-        "Give the expected data source its id.",
+        "it is unclear which data source of the tenant is the expected one",
+        "Add the ID to the expected data source.",
     ),
     "exception": Kind(
         "Exception not valid",
-        "an exception has expired or lacks what it needs: it excuses nothing",
+        "an exception has expired or is incomplete, and has no effect",
         "Renew it with owner, reason and expiry, or delete it.",
     ),
     "key_expiry": Kind(
@@ -146,7 +146,7 @@ def fail_on_from(value: t.Any) -> list[str]:
         if word not in KINDS:
             said = word[:80]
             raise InputError(
-                f"audit_fail_on: {said} is no kind of finding.{did_you_mean(said, KINDS)} Known: "
+                f"audit_fail_on: {said} is not a kind of finding.{did_you_mean(said, KINDS)} Known: "
                 f"{', '.join(KINDS)}."
             )
     return [kind for kind in KINDS if kind in words]
@@ -201,7 +201,10 @@ def message_of(each: Row) -> str:
     if not names:
         return str(each["message"])
     more = f" and {len(names) - SOME} more" if len(names) > SOME else ""
-    return f"{len(names)} {'repository' if len(names) == 1 else 'repositories'} ({', '.join(names[:SOME])}{more}): {each['message']}"
+    return (
+        f"{len(names)} {'repository' if len(names) == 1 else 'repositories'} "
+        f"({', '.join(names[:SOME])}{more}): {each['message']}"
+    )
 
 
 def day_from(value: t.Any, what: str) -> dt.date:
@@ -218,8 +221,8 @@ def day_from(value: t.Any, what: str) -> dt.date:
         return dt.date.fromisoformat(text)
     except ValueError:
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-            raise InputError(f"{what} is {text}: there is no such day.") from None
-        raise InputError(f"{what} is {str(value)[:40]!r}: a date such as 2026-12-31 is needed.") from None
+            raise InputError(f"{what} is {text}: this date does not exist.") from None
+        raise InputError(f"{what} is {str(value)[:40]!r}: give a date such as 2026-12-31.") from None
 
 
 def days_from(value: t.Any, what: str) -> int:
@@ -229,7 +232,7 @@ def days_from(value: t.Any, what: str) -> int:
     try:
         days = int(str(value))
     except ValueError:
-        raise InputError(f"{what} is {value!r}: a number of days is needed.") from None
+        raise InputError(f"{what} is {value!r}: give a number of days.") from None
     if days < 0:
-        raise InputError(f"{what} is {value}: a number of days from 0 is needed.")
+        raise InputError(f"{what} is {value}: give a number of days, 0 or more.")
     return days

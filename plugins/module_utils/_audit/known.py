@@ -35,10 +35,15 @@ COUNTS = (
 KINDS_SEEN = ("broken", "not_scanned", "unselected", "archived_selected")
 # Days since the last scan, as the report pictures them: at most so many.
 AGES = (("within 7 days", 7), ("8 to 30 days", 30), ("31 to 90 days", 90), ("longer ago", None))
+EXAMPLES = 5
+_CONTRADICTED = {
+    "listed": "its list of unscanned repositories has them, and their date says that they were scanned",
+    "not_listed": "their date says that they were not scanned, and its list of unscanned repositories does not have them",
+}
 # Of one data source many repositories are one finding; what is said of them.
 _TOLD = {
-    "unselected": "the tenant knows them, and nobody selected them",
-    "archived_selected": "they are archived, and still selected",
+    "unselected": "the tenant lists them, but they are not selected",
+    "archived_selected": "they are archived but still selected",
 }
 
 
@@ -87,7 +92,7 @@ def tenant_repositories(evidence: Evidence) -> Section:
     holders = {_group(row): _holder(row, by_id) for row in known}
     told = {
         **_TOLD,
-        "not_scanned": f"they are selected, and were not scanned for {max_age_days} days, or never",
+        "not_scanned": f"they are selected, but were not scanned for {max_age_days} days, or never",
     }
     found = [_broken(some, said, holders[key]) for (key, said), some in broken.items()]
     found += [
@@ -101,8 +106,17 @@ def tenant_repositories(evidence: Evidence) -> Section:
     section: Row = {name: sum(g[name] for g in rows) for name in COUNTS}
     for name, best in (("newest_scan", max), ("oldest_scan", min)):
         section[name] = best((g[name] for g in rows if g[name]), default=None)
+    # (docs/api.md: repositories.unscanned)
+    ids = None if evidence.unscanned is None else {str(one["id"]) for one in evidence.unscanned}
+    named = None if ids is None else [row for row in known if str(row["id"]) in ids]
     section.update(
-        complete=evidence.known_whole, max_age_days=max_age_days, dates_shown=dated, scan_ages=ages, by=rows
+        unscanned=None if named is None else len(named),
+        contradicted=_contradicted(known, named, limit, dated),
+        complete=evidence.known_whole,
+        max_age_days=max_age_days,
+        dates_shown=dated,
+        scan_ages=ages,
+        by=rows,
     )
     return Section("tenant_repositories", section, found)
 
@@ -112,15 +126,42 @@ def notes(section: Section) -> list[str]:
     seen, told = section.content, []
     if seen and not seen["complete"]:
         told.append(
-            f"The tenant repeats the pages of its repositories: {seen['known']} were seen, and there may be "
+            f"The tenant repeats pages of its list of repositories: {seen['known']} were seen, and there "
+            "may be "
             f"more of which nothing is "
             "known."
         )
     if seen and seen["selected"] and not seen["dates_shown"]:
         told.append(
-            "The tenant shows of no repository when it was scanned: whether scans are missing is not known."
+            "The tenant does not show when repositories were scanned, so missing scans cannot be found."
+            if seen["unscanned"] is None
+            else f"The tenant does not show when repositories were scanned; according to its own list, "
+            f"{seen['unscanned']} were not scanned for {seen['max_age_days']} days."
+        )
+    for said, names in (seen or {}).get("contradicted", {}).items():
+        more = f" and {len(names) - EXAMPLES} more" if len(names) > EXAMPLES else ""
+        told.append(
+            f"The tenant contradicts itself about {len(names)} repositories: {_CONTRADICTED[said]}. It is "
+            f"unknown which is right; the date counts here: {', '.join(names[:EXAMPLES])}{more}."
         )
     return told
+
+
+def _contradicted(
+    known: list[Row], named: list[Row] | None, limit: dt.date, dated: bool
+) -> dict[str, list[str]]:
+    """What the tenant says in two ways, and the repositories of which it does. A day more or less is none."""
+    if named is None or not dated:
+        return {}
+    ids, day = {row["id"] for row in named}, dt.timedelta(days=1)
+    found: dict[str, list[str]] = {}
+    for row in known:
+        when = day_of(str(row.get("scanned_at") or ""))
+        if row["id"] in ids and when > limit + day:
+            found.setdefault("listed", []).append(name_of(row))
+        elif row["id"] not in ids and "not_scanned" in _seen(row, limit - day, dated):
+            found.setdefault("not_listed", []).append(name_of(row))
+    return {said: sorted(names) for said, names in sorted(found.items())}
 
 
 def _age(when: str, today: dt.date) -> str:
@@ -181,7 +222,7 @@ def _broken(rows: list[Row], reasons: str, holder: Row) -> Finding:
     """One finding for all repositories of a data source that are broken for the same reason, such as its
     token.
     """
-    said = f"the tenant calls invalid: {reasons}"
+    said = f"the tenant reports as invalid: {reasons}"
     if len(rows) > 1:
         return Finding("broken", said, repositories=sorted(map(name_of, rows)), **holder)
     return Finding(

@@ -94,7 +94,7 @@ def notes(section: Section) -> list[str]:
     return [
         f"The tenant does not show the default branch of {', '.join(unknown[:SOME])}{more}: an upload from "
         f"any branch counts. "
-        "audit_branches says which do."
+        "Set audit_branches to change that."
     ]
 
 
@@ -145,7 +145,10 @@ class _Reading:
         age = max(0, (self.evidence.today - day_from(newest["time"], "time")).days)
         state, why = CLEAN if newest.get("outcome") == NOT_SENT else FRESH, ""
         if not newest["is_there"]:
-            state, why = NO_COLLECTOR, "the tenant has no such collector, so that nothing of it can be there"
+            state, why = (
+                NO_COLLECTOR,
+                "the tenant does not have this collector, so its findings cannot be there",
+            )
         elif not counting:
             state, why = (
                 OTHER_BRANCH,
@@ -201,14 +204,14 @@ def _fault(receipt: Row, today: dt.date) -> str:
     try:
         day = day_from(receipt.get("time"), "its time")
     except InputError as exc:
-        return f"no receipt of an upload: {exc}"
+        return f"not a receipt of an upload: {exc}"
     # A day for the time zones.
     if day > today + dt.timedelta(days=1):
         return f"it is dated {day}, after the day of the audit ({today})"
     source = receipt["source"] if isinstance(receipt.get("source"), dict) else {}
     if receipt.get("outcome") == NOT_SENT:
         if source.get("scan_failed"):
-            return "nothing was sent, and its scan failed: that there are no results proves nothing"
+            return "nothing was sent, and its scan failed, so the absence of results proves nothing"
     elif not isinstance(receipt.get("status"), int) or not 200 <= receipt["status"] < 300:
         return f"it does not record an accepted upload (status {receipt.get('status')})"
     return _contradiction(receipt, source)
@@ -226,7 +229,7 @@ def _contradiction(receipt: Row, source: Row) -> str:
         number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 0)
         for number in numbers
     ):
-        return "its numbers are no counts of results"
+        return "its numbers are not counts of results"
     if results is None:
         return ""
     by_level = sum(filter(None, levels.values())) if isinstance(levels, dict) and levels else results

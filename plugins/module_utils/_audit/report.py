@@ -108,7 +108,7 @@ def failing(findings: list[Row], fail_on: list[str]) -> list[Row]:
 def baseline_fault(content: t.Any, tenant: str) -> str:
     """Why something is no earlier report of this tenant; empty when it is."""
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        return "it is no report.json of an audit"
+        return "it is not a report.json of an audit"
     if content.get("schema_version") != SCHEMA_VERSION:
         return f"its schema version is {content.get('schema_version')}, not {SCHEMA_VERSION}"
     if content.get("tenant") != tenant:
@@ -121,12 +121,12 @@ def baseline_fault(content: t.Any, tenant: str) -> str:
         repositories is None
         or (isinstance(repositories, dict) and isinstance(repositories.get("items"), list))
     ):
-        return "it is not whole"
+        return "it is incomplete"
     try:
         changes(content, content)
         point_of(content)
     except (AttributeError, KeyError, TypeError, ValueError):
-        return "it is not whole"
+        return "it is incomplete"
     return "" if isinstance(content["audited_at"], str) else "it does not say when it was made"
 
 
@@ -183,7 +183,8 @@ def _judge(findings: list[Row], fail_on: list[str]) -> tuple[str, str]:
     words = {
         "fail": f"{len(fails)} finding{' fails' if one else 's fail'} this audit: {', '.join(by_kind)}."
         + (f" And {others} that {'does' if others == 1 else 'do'} not fail it." if others else ""),
-        "attention": f"{len(still_open)} finding{' needs' if one else 's need'} attention: {', '.join(by_kind)}. "
+        "attention": f"{len(still_open)} finding{' needs' if one else 's need'} attention: "
+        f"{', '.join(by_kind)}. "
         "No finding is of a kind that fails this audit.",
         "pass": "Nothing to report: what was examined is as expected.",
     }

@@ -153,11 +153,11 @@ class Coverage:
                 return {
                     **row,
                     "status": "unknown",
-                    "note": f"{len(same)} selected repositories are called so: list it with its group or URL",
+                    "note": f"{len(same)} selected repositories have this name: list it with its group or URL",
                 }
             if same:
                 selected, found = self._judge(Repository(*same[0]))
-                row["note"] = f"listed by its last part alone: taken for {same[0][1]}"
+                row["note"] = f"listed by its last part only: assumed to be {same[0][1]}"
         if found:
             best = min(found, key=lambda s: _BEST.get(str(s.get("health")), _BEST["unknown"]))
             return {
@@ -167,10 +167,10 @@ class Coverage:
                 "id": best["id"],
             }
         if selected:
-            said = "the tenant says that it is selected, but not by which data source"
+            said = "the tenant shows that it is selected, but not by which data source"
             return {**row, "health": "unknown", "note": ". ".join(filter(None, [row["note"], said]))}
         if selected is False:
-            said = "the tenant knows it, and nobody selected it"
+            said = "the tenant lists it, but it is not selected"
             return {**row, "status": "uncovered", "note": ". ".join(filter(None, [row["note"], said]))}
         possible = [source for own, source in self._open if may_be(wanted, own)]
         if possible:
@@ -182,7 +182,9 @@ class Coverage:
         return {**row, "status": "uncovered"}
 
     def _judge(self, wanted: Repository) -> tuple[bool | None, list[Item]]:
-        """Whether it is selected, and by what; None when neither the tenant's list nor a data source says so."""
+        """Whether it is selected, and by what; None when neither the tenant's list nor a data source says
+        so.
+        """
         told = [
             row
             for there, row in self._told.get(path_key(wanted.path), [])

@@ -70,7 +70,10 @@ def _rows(report: Row) -> t.Iterator[Row]:
             "detail": told,
         }
     for each in (report["receipts"] or {}).get("items", []):
-        told = f"newest receipt {each['time']}, {each['age_days']} days old, {each['results']} results, sha256 {each['sha256']}"
+        told = (
+            f"newest receipt {each['time']}, {each['age_days']} days old, {each['results']} results, sha256 "
+            f"{each['sha256']}"
+        )
         told += f"; {each['why']}" if each["why"] else ""
         yield {
             "record": "receipt",

@@ -10,20 +10,34 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import importlib
 import os
 import socket
 import tempfile
+import threading
 import time
 import typing as t
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from .._errors import InputError
+from .interruption import leave_signals_to_the_main_thread
 from .lock import SHORT_LOCK_SECONDS, default_directory, file_name, hold_alone, open_shared, usable_directory
+from .plain import one_line
 
 T = t.TypeVar("T")
 # How long a server may take to connect or to answer, in seconds.
 SERVER_SECONDS = 2.0
+# What a library makes of bytes that no such server sends.
+_STRANGE = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    RecursionError,
+    AssertionError,
+)
 # Milliseconds after which an untouched state expires.
 _KEPT = 3_600_000
 # Replaces the text that was read by the new one, unless another process was faster. So there are no locks,
@@ -185,6 +199,8 @@ class ServerStore:
                 "rate_limit_url needs the Python library redis, which is missing on the host and interpreter "
                 "that run this: pip install 'redis>=5', or remove rate_limit_url."
             ) from None
+        # Some servers repeat in their errors what they were sent.
+        self._secrets = [secret for secret in (server.password, server.user) if secret]
         self._key, self._errors = f"cortex_cloud_appsec:rate:{file_name(tenant)}", redis.exceptions
         secure = (
             {"ssl": True, **({"ssl_ca_certs": server.authority} if server.authority else {})}
@@ -207,26 +223,59 @@ class ServerStore:
     def change(self, work: Work[T]) -> T:
         deadline = time.monotonic() + SHORT_LOCK_SECONDS
         while time.monotonic() < deadline:
-            try:
-                began = time.monotonic()
-                (seconds, micros), found = (
-                    self._redis.pipeline(transaction=False).time().get(self._key).execute()
-                )
-                way = time.monotonic() - began
-                now, old = seconds + micros / 1e6, found or b""
-                # The time was read before the response came back, and writing takes as long again.
-                text, result = work(old.decode(errors="replace"), Moment(now, now + 2 * way))
-                new = text.encode()
-                if new == old or self._redis.eval(_SWAP, 1, self._key, old, new, _KEPT):
-                    return result
-            except self._errors.AuthenticationError:
-                raise OSError("it refused the user or the password") from None
-            except self._errors.TimeoutError:
-                raise OSError(f"no response within {SERVER_SECONDS:g} s") from None
-            except self._errors.RedisError as exc:
-                raise OSError(_words(exc)) from None
+            began = time.monotonic()
+            now, old = self._asked(self._read)
+            way = time.monotonic() - began
+            # The time was read before the response came back, and writing takes as long again.
+            text, result = work(old.decode(errors="replace"), Moment(now, now + 2 * way))
+            new = text.encode()
+            if new == old or self._asked(functools.partial(self._swapped, old, new)):
+                return result
         raise OSError(f"other jobs kept changing the state there for {SHORT_LOCK_SECONDS:.0f} s")
 
+    def _read(self) -> tuple[float, bytes]:
+        (seconds, micros), found = self._redis.pipeline(transaction=False).time().get(self._key).execute()
+        if not isinstance(found, (bytes, type(None))):
+            raise TypeError
+        return seconds + micros / 1e6, found or b""
 
-def _words(exc: Exception) -> str:
-    return " ".join(str(exc).split())[:200].rstrip(".") or type(exc).__name__
+    def _swapped(self, old: bytes, new: bytes) -> bool:
+        return bool(self._redis.eval(_SWAP, 1, self._key, old, new, _KEPT))
+
+    def _asked(self, ask: t.Callable[[], T]) -> T:
+        """What the server says. Raises OSError for one that does not answer in time, or as no such server does."""
+        over, late = threading.Event(), threading.Event()
+
+        def watch() -> None:
+            leave_signals_to_the_main_thread()
+            if not over.wait(2 * SERVER_SECONDS):
+                late.set()
+                with contextlib.suppress(Exception):
+                    self._redis.connection_pool.disconnect(inuse_connections=True)
+
+        # The library's own timeout is about one wait for bytes: who sends one now and then would never end.
+        threading.Thread(target=watch, daemon=True).start()
+        try:
+            return ask()
+        except self._errors.AuthenticationError:
+            raise OSError("it refused the user or the password") from None
+        except self._errors.TimeoutError:
+            raise OSError(self._no_answer()) from None
+        except (self._errors.RedisError, OSError, *_STRANGE) as exc:
+            if late.is_set():
+                raise OSError(self._no_answer()) from None
+            if isinstance(exc, self._errors.RedisError):
+                raise OSError(self._words(exc)) from None
+            raise OSError("it answers as no Valkey or Redis server does") from None
+        finally:
+            over.set()
+
+    @staticmethod
+    def _no_answer() -> str:
+        return f"no response within {SERVER_SECONDS:g} s"
+
+    def _words(self, exc: Exception) -> str:
+        text = str(exc)
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return one_line(text)[:200].rstrip(".") or type(exc).__name__

@@ -30,22 +30,25 @@ from .upload.sender import upload
 from .wording import for_command_line
 
 FINE, UNUSABLE, USAGE, NOT_ACCEPTED, FAULT, INTERRUPTED = 0, 1, 2, 3, 4, 130
-_EPILOG = f"""exit codes: {FINE} fine; {UNUSABLE} a report or an option cannot be used, nothing was sent; {USAGE} wrong command line;
-{NOT_ACCEPTED} the collector refused a report, took only some of its findings, or could not be asked; the reports before it may have been
-accepted; {FAULT} a fault of cortex-sarif itself; {INTERRUPTED} interrupted.
+_EPILOG = f"""exit codes: {FINE} fine; {UNUSABLE} a report or an option cannot be used, nothing was sent;
+{USAGE} wrong command line; {NOT_ACCEPTED} the collector refused a report, accepted only some of its findings,
+or could not be reached; earlier reports may have been accepted; {FAULT} a bug in cortex-sarif;
+{INTERRUPTED} interrupted.
 
-upload needs the Python library requests, and the collector's own token: in CORTEXCLOUD_COLLECTOR_TOKEN_ID and CORTEXCLOUD_COLLECTOR_TOKEN
-(or a file that holds it, named by CORTEXCLOUD_COLLECTOR_TOKEN_FILE), or in the file of --credentials-file. A token is never given on the
+upload needs the Python library requests, and the collector's own token: in
+CORTEXCLOUD_COLLECTOR_TOKEN_ID and CORTEXCLOUD_COLLECTOR_TOKEN (or a file that contains it, named by
+CORTEXCLOUD_COLLECTOR_TOKEN_FILE), or in the file of --credentials-file. A token is never given on the
 command line, where every user of the machine can read it.
-check needs neither. With --ci nothing is uploaded for a pull request, a tag or a detached head: the exit code is {FINE} when the reports
-can be sent."""
+check needs neither. With --ci nothing is uploaded for a pull request, a tag or a detached head: the exit
+code is {FINE} if the reports can be sent."""
 _TOKEN_ID, _TOKEN = "CORTEXCLOUD_COLLECTOR_TOKEN_ID", "CORTEXCLOUD_COLLECTOR_TOKEN"
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line. Its options are those of the module, with hyphens."""
     top = argparse.ArgumentParser(
-        prog="cortex-sarif", description="Check SARIF reports, or upload them to a collector of Cortex Cloud Application Security.",
+        prog="cortex-sarif",
+        description="Check SARIF reports, or upload them to a collector of Cortex Cloud Application Security.",
         epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
     )  # fmt: skip
     commands = top.add_subparsers(dest="command", required=True)
@@ -54,17 +57,28 @@ def parser() -> argparse.ArgumentParser:
         if option.command and option.prepares:
             _add(both, option)
     both.add_argument("--json", action="store_true", help="Print the result as JSON")
-    commands.add_parser("check", parents=[both], help="prepare and validate, send nothing", allow_abbrev=False, epilog=_EPILOG,
-                        formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    send = commands.add_parser("upload", parents=[both], help="prepare, validate and upload", allow_abbrev=False, epilog=_EPILOG,
-                               formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    about: dict[str, t.Any] = {
+        "parents": [both],
+        "allow_abbrev": False,
+        "epilog": _EPILOG,
+        "formatter_class": argparse.RawDescriptionHelpFormatter,
+    }
+    commands.add_parser("check", help="prepare and validate, send nothing", **about)
+    send = commands.add_parser("upload", help="prepare, validate and upload", **about)
     for option in OPTIONS:
         if option.command and not option.prepares:
             _add(send, option)
-    send.add_argument("--api-url", default=os.environ.get("CORTEXCLOUD_API_URL", ""),
-                      help="API URL of the tenant (CORTEXCLOUD_API_URL); needed with --collector-id")  # fmt: skip
-    send.add_argument("--ca-path", default=_environment("CORTEXCLOUD_CA_PATH", "REQUESTS_CA_BUNDLE"), metavar="FILE",
-                      help="PEM file of a private certificate authority")  # fmt: skip
+    send.add_argument(
+        "--api-url",
+        default=os.environ.get("CORTEXCLOUD_API_URL", ""),
+        help="API URL of the tenant (CORTEXCLOUD_API_URL); needed with --collector-id",
+    )
+    send.add_argument(
+        "--ca-path",
+        default=_environment("CORTEXCLOUD_CA_PATH", "REQUESTS_CA_BUNDLE"),
+        metavar="FILE",
+        help="PEM file of a private certificate authority",
+    )
     return top
 
 
@@ -132,7 +146,10 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as exc:  # nobody who runs a pipeline can do anything with a traceback
         place = traceback.extract_tb(exc.__traceback__)[-1]
         where = f"{os.path.basename(place.filename)}:{place.lineno}"
-        fault = f"a fault of cortex-sarif {VERSION} ended this ({type(exc).__name__} at {where}). Please report this line."
+        fault = (
+            f"cortex-sarif {VERSION} stopped because of a bug ({type(exc).__name__} at {where}). Please "
+            "report this line."
+        )
         result, code = _ended(fault, given), FAULT
     if build:
         result.setdefault("ci", build.as_result())
@@ -145,7 +162,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _ended(why: str, given: dict[str, t.Any]) -> dict[str, t.Any]:
     stands = (
-        " What was accepted before it stands; with --journal the next run goes on from there."
+        " What was already accepted is kept; with --journal the next run resumes from there."
         if given["command"] == "upload"
         else ""
     )
@@ -168,9 +185,9 @@ def _upload(
     if not (params["collector_token"] or _environment(f"{_TOKEN}_FILE") or params["credentials_file"]):
         raise InputError(
             f"the collector's token is missing: set {_TOKEN_ID} and {_TOKEN} (or {_TOKEN}_FILE), or give "
-            f"--credentials-file. Are the "
-            "secrets there for this build? Builds of forks, and of branches that are not protected, may get "
-            "none."
+            f"--credentials-file. Does this "
+            "build have access to the secrets? Builds of forks and of unprotected branches may "
+            "not."
         )
     connection = Connection(
         api_url=given["api_url"],
@@ -223,7 +240,7 @@ def _print(result: dict[str, t.Any], command: str, as_json: bool) -> None:
     if not _say(sys.stdout, said):
         _say(
             sys.stderr,
-            ["warning: the standard output cannot be written to. This is what it would have said:", *said],
+            ["warning: cannot write to standard output. The output would have been:", *said],
         )
     _say(sys.stderr, failure)
 
@@ -231,7 +248,10 @@ def _print(result: dict[str, t.Any], command: str, as_json: bool) -> None:
 def _lines(result: dict[str, t.Any], command: str) -> t.Iterator[str]:
     build = result.get("ci") or {"taken": [], "not_uploaded": None}
     for taken in build["taken"]:
-        yield f"{build['system']}: {taken['option'].replace('_', ' ')} {taken['value']} (from {', '.join(taken['variables'])})"
+        yield (
+            f"{build['system']}: {taken['option'].replace('_', ' ')} {taken['value']} (from "
+            f"{', '.join(taken['variables'])})"
+        )
     for row in result.get("uploads", []):
         part = f" (part {row['part']} of {row['parts']})" if row["parts"] > 1 else ""
         done = (
@@ -241,7 +261,7 @@ def _lines(result: dict[str, t.Any], command: str) -> t.Iterator[str]:
             if row["status"] and row["status"] < 300
             else "not accepted"
         )
-        done = "can be sent, and is not in this build" if build["not_uploaded"] else done
+        done = "can be sent, but not by this build" if build["not_uploaded"] else done
         done = "accepted in an earlier run" if row["resumed"] else done
         said = row["ingestion"] or {}
         if said.get("findings") is not None:

@@ -35,11 +35,16 @@ def missing(root: str, prefix: str, paths: t.Collection[str]) -> str:
     folder = _holder(root, bare)
     if folder:
         return f"{said}. They are below {folder}: set path_prefix to {folder}."
-    return f"{said}. The tenant would not find them in the repository either: set source_root and path_prefix so that it does."
+    return (
+        f"{said}. The tenant would not find them in the repository either: set source_root and path_prefix "
+        "so that it does."
+    )
 
 
 def _holder(root: str, names: list[str]) -> str:
-    """The folder below the root, relative to it, in which most of these files are; empty when there is none."""
+    """The folder below the root, relative to it, in which most of these files are; empty when there is
+    none.
+    """
     best, most = "", 0
     for seen, (at, folders, _files) in enumerate(os.walk(root)):
         depth = os.path.relpath(at, root).count(os.sep) + 1 if at != root else 0

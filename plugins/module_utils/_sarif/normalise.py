@@ -206,7 +206,7 @@ def _runs(document: Raw) -> list[Raw]:
             elsewhere.append(f"runs[{index}].externalPropertyFileReferences.results")
     if elsewhere:
         raise InputError(
-            f"{elsewhere[0]} says that results lie in another place, where they are not read. Have the "
+            f"{elsewhere[0]} says that results are in another place, where they are not read. Have the "
             f"scanner write one file."
         )
     return runs
@@ -315,9 +315,9 @@ def _absolute(tally: _Tally, options: Options) -> tuple[str, str]:
             else said
         )
     if slashes:
-        advice.append("Where the slash stands for the root of the repository, set strip_leading_slash: true.")
+        advice.append("If the slash means the root of the repository, set strip_leading_slash: true.")
     if not advice:
-        advice.append("They are no files of the repository.")
+        advice.append("They are not files of the repository.")
     where = f' below "{folder}/"' if folder and not others else ""
     return f"have an absolute path{where}, {given}", " ".join(advice)
 
@@ -330,7 +330,7 @@ def _warnings(tally: _Tally, options: Options) -> list[str]:
     if kinds:
         listed = ", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items()))
         found.append(
-            f"results were left out by their kind ({listed}); include_kinds says which kinds are sent."
+            f"results were left out by their kind ({listed}); include_kinds sets which kinds are sent."
         )
     if tally.undefined:
         found.append(
@@ -339,7 +339,8 @@ def _warnings(tally: _Tally, options: Options) -> list[str]:
         )
     if tally.contradicting:
         found.append(
-            f"rules are defined twice, differently, and the first counts ({len(tally.contradicting)}): "
+            "rules are defined twice with differences; the first definition is used "
+            f"({len(tally.contradicting)}): "
             f"{_some(tally.contradicting)}."
         )
     if tally.dropped["suppressed"]:
@@ -347,12 +348,13 @@ def _warnings(tally: _Tally, options: Options) -> list[str]:
             f"suppressed results were left out ({tally.dropped['suppressed']}); suppressed: keep sends them."
         )
     if tally.unknown:
-        found.append(f"members that SARIF 2.1.0 does not know were left out: {_some(tally.unknown)}.")
+        found.append(f"members that SARIF 2.1.0 does not define were removed: {_some(tally.unknown)}.")
     if tally.roots:
         found.append(
-            f"paths were taken to be relative to {_some(sorted(tally.roots))}, which the file calls its "
+            f"paths were assumed to be relative to {_some(sorted(tally.roots))}, which the file names as its "
             f"root. "
-            "Set source_root (and path_prefix, if the scan ran in a folder of the repository) to decide it."
+            "Set source_root (and path_prefix, if the scan ran in a folder of the repository) to override "
+            "this."
         )
     if len(tally.taken_off) > 1:
         common = ""
@@ -361,10 +363,10 @@ def _warnings(tally: _Tally, options: Options) -> list[str]:
         advice = (
             ""
             if is_file_system(common)
-            else f" If they are of one repository, set source_root to {common}, or a folder above it."
+            else f" If they belong to one repository, set source_root to {common}, or a folder above it."
         )
         found.append(
-            f"paths are relative to different folders, each of which was taken for the root: "
+            f"paths are relative to different folders, each of which was assumed to be the root: "
             f"{_some(tally.taken_off)}.{advice}"
         )
     unusable = tally.unusable()

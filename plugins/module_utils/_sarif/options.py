@@ -55,8 +55,8 @@ OPTIONS = (
     Option(
         "path",
         (
-            "SARIF files, or globs that match them. They are looked for on the host where the module runs.",
-            "In a glob C(**) means any number of folders; links to folders are not followed.",
+            "SARIF files, or glob patterns that match them, on the host that runs the module.",
+            "In a pattern, C(**) matches any number of folders; links to folders are not followed.",
         ),
         type="list",
         elements="path",
@@ -68,17 +68,16 @@ OPTIONS = (
         "collector_name",
         (
             "The name of the collector to upload to. It is looked up with the tenant key, so it cannot be "
-            "used with a collector's own "
-            "token.",
+            "used with a collector's own token.",
         ),
         command=False,
     ),
     Option(
         "upload_url",
         (
-            "The URL to upload to, as the tenant gave it when the collector was created.",
+            "The URL to upload to, as the tenant returned it when the collector was created.",
             "The tenant key is never sent to a URL of another origin than O(api_url). O(expected_tenant) "
-            "holds for this URL as well.",
+            "applies to this URL too.",
         ),
     ),
     # A token is never given on a command line, where every user of the machine can read it.
@@ -91,10 +90,9 @@ OPTIONS = (
     Option(
         "collector_token",
         (
-            "The collector's own token. With it no tenant key is needed or used.",
+            "The collector's own token. With it, the tenant key is neither needed nor used.",
             "If not set, E(CORTEXCLOUD_COLLECTOR_TOKEN) is used, then the content of the file that "
-            "E(CORTEXCLOUD_COLLECTOR_TOKEN_FILE) "
-            "names.",
+            "E(CORTEXCLOUD_COLLECTOR_TOKEN_FILE) names.",
         ),
         secret=True,
         environment="CORTEXCLOUD_COLLECTOR_TOKEN",
@@ -103,9 +101,9 @@ OPTIONS = (
     Option(
         "credentials_file",
         (
-            "The file that M(cortex_cloud.appsec.data_source) wrote when the collector was created. It holds "
-            "the collector's ID, URL and "
-            "token, and is used instead of O(collector_token_id) and O(collector_token).",
+            "The file that M(cortex_cloud.appsec.data_source) wrote when the collector was created. It "
+            "contains the collector's ID, URL and token, and is used instead of O(collector_token_id) and "
+            "O(collector_token).",
         ),
         type="path",
         metavar="FILE",
@@ -113,16 +111,15 @@ OPTIONS = (
     Option(
         "repository_id",
         (
-            "The tenant's asset ID of the repository. This or O(repository_url) is needed; the tenant must "
-            "have onboarded the repository.",
+            "The tenant's asset ID of the repository. This or O(repository_url) is required; the tenant "
+            "must have onboarded the repository.",
         ),
     ),
     Option(
         "repository_url",
         (
-            "The URL of the repository. User name, password and C(.git) are taken off, and "
-            "C(git@host:org/repo.git) becomes "
-            "C(https://host/org/repo).",
+            "The URL of the repository. User name, password and C(.git) are removed, and "
+            "C(git@host:org/repo.git) becomes C(https://host/org/repo).",
         ),
     ),
     Option(
@@ -130,27 +127,23 @@ OPTIONS = (
         (
             "The branch that was scanned. Without it the findings go to the repository's default branch, "
             "with a warning.",
-            "C(refs/heads/) is taken off. What is no branch is refused: an empty text, C(HEAD), a tag, a "
-            "pull request such as "
-            "C(refs/pull/12/merge), C(origin/main), and a name that the pipeline should have replaced by a "
-            "value, such as "
-            "C($(Build.SourceBranchName\\)).",
+            "C(refs/heads/) is removed. Anything that is not a branch is refused: an empty text, C(HEAD), "
+            "a tag, a pull request such as C(refs/pull/12/merge), C(origin/main), and a placeholder that "
+            "the pipeline did not replace, such as C($(Build.SourceBranchName\\)).",
         ),
     ),
     Option(
         "ci",
         (
-            "Whether O(repository_url), O(branch), O(commit) and O(build_url), as far as they are not set, "
-            "are taken from the variables of "
-            "the build.",
-            "Known are GitHub Actions, GitLab CI, Jenkins, Azure Pipelines, Bitbucket Pipelines, CircleCI "
-            "and AWS CodeBuild.",
-            "The variables are those of the process that runs the module: the build's, where the build "
-            "started the playbook and the task "
-            "runs on C(localhost).",
-            "For a pull request nothing is uploaded, and neither for a tag or a commit that is on no branch "
-            "unless O(branch) is set: the "
-            "reports are checked, the task succeeds, and the result says why.",
+            "Whether to take O(repository_url), O(branch), O(commit) and O(build_url), where they are not "
+            "set, from the variables of the build.",
+            "Supported are GitHub Actions, GitLab CI, Jenkins, Azure Pipelines, Bitbucket Pipelines, "
+            "CircleCI and AWS CodeBuild.",
+            "The variables are read in the process that runs the module. These are the build's variables "
+            "if the build started the playbook and the task runs on C(localhost).",
+            "Nothing is uploaded for a pull request, nor, unless O(branch) is set, for a tag or a commit "
+            "that is not on a branch. In these cases the reports are checked, the task succeeds, and the "
+            "result gives the reason.",
         ),
         type="bool",
         default=False,
@@ -158,14 +151,12 @@ OPTIONS = (
     Option(
         "source_root",
         (
-            "The folder of the repository on the machine that scanned. It is taken off absolute paths, so "
-            "that they become relative to "
-            "the root of the repository. It need not exist where the module runs, and may be spelt in any "
-            "way: C(C:\\\\w\\\\app) and "
-            "C(file:///c:/w/app) are one folder.",
-            "Without it the folder that the report itself calls its root is used, with a warning; where "
-            "there is none, an absolute path "
-            "is refused.",
+            "The folder of the repository on the machine that scanned. It is removed from absolute paths, "
+            "so that they become relative to the root of the repository. It does not have to exist on the "
+            "host that runs the module, and its spelling does not matter: C(C:\\\\w\\\\app) and "
+            "C(file:///c:/w/app) are the same folder.",
+            "Without it, the folder that the report itself names as its root is used, with a warning; if "
+            "the report names none, an absolute path is refused.",
         ),
         prepares=True,
         metavar="FOLDER",
@@ -173,8 +164,8 @@ OPTIONS = (
     Option(
         "path_prefix",
         (
-            "The folder of the repository in which the scanner ran. It is put in front of every path, after "
-            "O(source_root) was taken off.",
+            "The folder of the repository in which the scanner ran. It is put in front of every path "
+            "after O(source_root) has been removed.",
         ),
         prepares=True,
         metavar="FOLDER",
@@ -182,8 +173,8 @@ OPTIONS = (
     Option(
         "strip_leading_slash",
         (
-            "Whether an absolute path that is not below O(source_root) starts at the root of the repository, "
-            "as some scanners write it.",
+            "Whether an absolute path outside O(source_root) starts at the root of the repository, as "
+            "some scanners write it.",
         ),
         type="bool",
         default=False,
@@ -192,8 +183,8 @@ OPTIONS = (
     Option(
         "undefined_rules",
         (
-            "What to do with a rule that results name and the report does not define. The collector refuses "
-            "such a report.",
+            "What to do with a rule that results refer to but the report does not define. The collector "
+            "refuses such a report.",
         ),
         choices=("add", "fail"),
         default="add",
@@ -208,7 +199,7 @@ OPTIONS = (
     ),
     Option(
         "include_kinds",
-        ("The kinds of results to send. Others, such as V(pass), are no findings.",),
+        ("The kinds of results to send. Others, such as V(pass), are not findings.",),
         type="list",
         elements="str",
         choices=("fail", "review", "open", "informational", "notApplicable", "pass"),
@@ -219,12 +210,11 @@ OPTIONS = (
         "on_failed_scan",
         (
             "What to do with a report that says that its scan failed. Findings may be missing, and the "
-            "tenant may take them for fixed.",
-            "A scan failed when an invocation has C(executionSuccessful) V(false), was ended by a signal or "
-            "could not start, or "
-            "has a notification of level V(error).",
-            "V(warn) sends it with a warning that names what failed. V(fail) refuses it, and nothing is "
-            "sent.",
+            "tenant may consider them fixed.",
+            "A scan failed if an invocation has C(executionSuccessful) V(false), was ended by a signal, "
+            "could not start, or has a notification of level V(error).",
+            "V(warn) sends the report with a warning that names what failed. V(fail) refuses it, and "
+            "nothing is sent.",
         ),
         choices=("warn", "fail"),
         default="warn",
@@ -234,10 +224,10 @@ OPTIONS = (
         "level_from",
         (
             "Where the level of a result comes from.",
-            "V(sarif) keeps the level of a result, or takes that of its rule, or V(warning), as SARIF says.",
-            "V(security_severity) takes it from the C(security-severity) of the result or rule where there "
-            "is one. From 7.0 it is "
-            "V(error), from 4.0 V(warning), above 0 V(note).",
+            "V(sarif) uses the level of the result, else that of its rule, else V(warning), as SARIF "
+            "specifies.",
+            "V(security_severity) uses the C(security-severity) of the result or rule if there is one. "
+            "From 7.0 it is V(error), from 4.0 V(warning), above 0 V(note).",
         ),
         choices=("sarif", "security_severity"),
         default="sarif",
@@ -246,9 +236,9 @@ OPTIONS = (
     Option(
         "default_location",
         (
-            "The file, relative to the root of the repository, for results that name no file of it: without "
-            "a location, or about a folder, "
-            "an URL or the like. Without it they cannot be sent.",
+            "The file, relative to the root of the repository, for results that name no file in it: those "
+            "without a location, or about a folder, a URL or the like. Without this option they cannot be "
+            "sent.",
         ),
         prepares=True,
         metavar="FILE",
@@ -256,10 +246,10 @@ OPTIONS = (
     Option(
         "max_dropped_percent",
         (
-            "How many percent of a file's results may be unusable (no rule, no message, no path in the "
-            "repository). Above it nothing is "
-            "sent and the message says what is wrong with the first ones.",
-            "Results left out by choice, such as suppressed ones, do not count.",
+            "Maximum percentage of a file's results that may be unusable (no rule, no message, no path in "
+            "the repository). Above it nothing is sent, and the message says what is wrong with the first "
+            "ones.",
+            "Results omitted by choice, such as suppressed ones, do not count.",
         ),
         type="float",
         default=0.0,
@@ -269,10 +259,10 @@ OPTIONS = (
     Option(
         "allow_empty",
         (
-            "Whether a report without any result to send is uploaded. By default it is not, with a warning, "
-            "since it may close all "
-            "findings of an earlier one.",
-            "The collector takes no run without a rule: one that has neither results nor rules gets a rule.",
+            "Whether to upload a report that has no result to send. By default it is not uploaded, with a "
+            "warning, because it may close all findings of an earlier one.",
+            "The collector accepts no run without a rule. A run with neither results nor rules gets a "
+            "placeholder rule.",
         ),
         type="bool",
         default=False,
@@ -281,20 +271,16 @@ OPTIONS = (
     Option(
         "on_oversize",
         (
-            "What to do with a report that is over the collector's limit of 9,900,000 bytes after all that "
-            "can be left out.",
-            "V(split) sends it in parts, each a complete report of one run. Results of one source file stay "
-            "together where they fit "
-            "into a part. A result that is too big alone loses, until it fits, code flows but the first, "
-            "stacks, fixes, web requests "
-            "and responses, snippets, related locations and the end of its message; the result warns of it. "
-            "One that is too big even so "
-            "is refused by name.",
-            "Nothing public says whether a second upload for the same collector, repository and branch adds "
-            "to the first or replaces "
-            "it. That is why V(fail) is the default. Before the first use of V(split) check in the tenant "
-            "that the findings of all "
-            "parts show.",
+            "What to do with a report that still exceeds the collector's limit of 9,900,000 bytes after "
+            "everything optional was removed.",
+            "V(split) sends it in parts, each a complete report of one run. The results of one source "
+            "file stay together if they fit into a part. A single result that is too big loses, until it "
+            "fits, all code flows but the first, stacks, fixes, web requests and responses, snippets, "
+            "related locations and the end of its message; the result warns about it. One that is still "
+            "too big is refused by name.",
+            "It is not documented whether a second upload for the same collector, repository and branch "
+            "adds to the first or replaces it. That is why V(fail) is the default. Before you rely on "
+            "V(split), check in the tenant that the findings of all parts are shown.",
         ),
         choices=("fail", "split"),
         default="fail",
@@ -302,7 +288,7 @@ OPTIONS = (
     ),
     Option(
         "trim_code_flows",
-        ("Whether only the first data-flow path of each result is sent, with its first and last 50 steps.",),
+        ("Whether to send only the first data-flow path of each result, with its first and last 50 steps.",),
         type="bool",
         default=False,
         prepares=True,
@@ -310,9 +296,9 @@ OPTIONS = (
     Option(
         "partially_valid",
         (
-            "What to do when the tenant takes only some findings of a document, and says so.",
-            "V(fail) fails when all documents were sent, and says how many findings of how many were taken. "
-            "What was taken stays there.",
+            "What to do if the tenant reports that it accepted only some findings of a document.",
+            "V(fail) fails after all documents were sent, and says how many of the findings were "
+            "accepted. The accepted ones are kept in the tenant.",
             "V(warn) warns.",
         ),
         choices=("fail", "warn"),
@@ -321,12 +307,11 @@ OPTIONS = (
     Option(
         "journal",
         (
-            "A file that notes which documents were accepted, so that a run after a failure sends only the "
-            "others.",
-            "It holds unfinished sets only, by tenant, collector, repository, branch and content. A set that "
-            "was accepted as a whole is "
-            "sent again when it is asked for again.",
-            "A document whose answer was lost is sent again with a warning, since the API cannot be asked "
+            "A file that records which documents were accepted, so that a run after a failure sends only "
+            "the others.",
+            "It contains only unfinished uploads, by tenant, collector, repository, branch and content. "
+            "An upload that was accepted completely is sent again if it is requested again.",
+            "A document whose response was lost is sent again with a warning, because the API cannot tell "
             "whether it arrived.",
         ),
         type="path",
@@ -335,14 +320,13 @@ OPTIONS = (
     Option(
         "receipt_dir",
         (
-            "A folder for JSON receipts, one for each accepted document and one for each report that had no "
-            "result to send.",
-            "A receipt has the time, the tenant, the collector, the repository, the branch, the commit, the "
-            "build, the scanners, how many "
-            "results there were and what became of them, the SHA-256 of the report and of what was sent, the "
-            "HTTP status and what the "
-            "tenant said. Receipts hold no secret and may be read by everybody on the host (files 0644, a "
-            "folder that is made 0755).",
+            "A folder for JSON receipts, one for each accepted document and one for each report that had "
+            "no result to send.",
+            "A receipt contains the time, the tenant, the collector, the repository, the branch, the "
+            "commit, the build, the scanners, how many results there were and what became of them, the "
+            "SHA-256 of the report and of what was sent, the HTTP status and the tenant's message. "
+            "Receipts contain no secret and are readable by everybody on the host (files 0644, a newly "
+            "created folder 0755).",
         ),
         type="path",
         metavar="FOLDER",
@@ -350,21 +334,20 @@ OPTIONS = (
     Option(
         "commit",
         (
-            "The commit that was scanned, for the receipt. Without it that of the report's "
-            "versionControlProvenance is used, if there is "
-            "one.",
+            "The commit that was scanned, for the receipt. Without it, the commit in the report's "
+            "versionControlProvenance is used, if there is one.",
         ),
     ),
     Option(
         "build_url",
         (
-            "The page of the build that uploads, for the receipt. A user name and password in it are left "
-            "out.",
+            "The web page of the build that uploads, for the receipt. A user name and password in it are "
+            "removed.",
         ),
     ),
     Option(
         "upload_timeout",
-        ("Seconds to wait for a connection, for a document to be sent, and for the answer to it.",),
+        ("Seconds to wait for a connection, for a document to be sent, and for the response.",),
         type="float",
         default=300.0,
         metavar="SECONDS",

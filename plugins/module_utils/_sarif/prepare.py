@@ -27,8 +27,8 @@ from .rules.folders import is_absolute
 from .rules.paths import Path, Roots, add_prefix, collapse_dots, percent_encode
 from .text import Text
 
-_WRITTEN = "Did the scanner write its report there, on the host where this runs?"
-_NO_RUN = "It has no run, so that it does not say which scanner looked, and the collector takes none without."
+_WRITTEN = "Did the scanner write its report there, on the host that runs this?"
+_NO_RUN = "It has no run and so does not name the scanner, which the collector requires."
 _CHANGED = "changed while it was read. Is a scanner still writing it?"
 
 
@@ -110,10 +110,10 @@ def find_files(patterns: list[str]) -> list[str]:
     for pattern in patterns:
         if not pattern.strip():
             raise InputError(
-                "path holds an empty entry: give a SARIF file or a glob such as reports/*.sarif."
+                "path contains an empty entry: give a SARIF file or a glob such as reports/*.sarif."
             )
         if "\0" in pattern:
-            raise InputError(f"path: there is no file {shown(pattern)}: a name cannot hold a NUL.")
+            raise InputError(f"path: there is no file {shown(pattern)}: a name cannot contain a NUL.")
         if os.path.lexists(pattern):
             names = [pattern]
         elif glob.has_magic(pattern):
@@ -272,7 +272,7 @@ def _one(path: str, options: Options, done: Prepared, totals: dict[str, collecti
         done.empty.append(source)
         left_out = "".join(f", {count} {reason}" for reason, count in outcome.dropped.items())
         done.warnings.append(
-            f"{name}: not sent, because it holds no result to send ({outcome.found} found{left_out}). "
+            f"{name}: not sent, because it contains no result to send ({outcome.found} found{left_out}). "
             + (
                 _NO_RUN
                 if options.allow_empty

@@ -104,13 +104,16 @@ def read_head(path: str, take: Take) -> Head:
         warnings = []
         if text.repeated:
             names = ", ".join(list(text.repeated)[:5])
-            warnings.append(f"names that stand twice in one object, of which the last counts: {names}.")
+            warnings.append(f"names that occur twice in one object (the last one was used): {names}.")
         if text.halves:
-            warnings.append(f"{text.halves} texts held half a character, which became U+FFFD.")
+            warnings.append(f"{text.halves} texts contained half a character, which became U+FFFD.")
         _sarif(log)
         elsewhere = misplaced(log, sum(reader.found))
         if elsewhere:
-            said = f"{elsewhere} is no place for results, which are read from runs[].results alone, spelt just so: they were not read"
+            said = (
+                f"{elsewhere} is not a place for results, which are read only from runs[].results (exactly "
+                "this spelling): they were not read"
+            )
             if not sum(reader.found):
                 raise InputError(f"{said}. Have the scanner write SARIF 2.1.0.")
             warnings.append(f"{said}.")
@@ -161,14 +164,15 @@ class _Reader:
             if name == "runs" and text.peek() == "[":
                 if name in log:
                     raise InputError(
-                        "runs stands twice: it is not clear which results are meant. Have the scanner write "
+                        "runs occurs twice, so it is unclear which results to use. Have the scanner write "
                         "it once."
                     )
                 log[name] = self.keeper.runs = []
                 for run in text.items(name):
                     if run >= MOST_RUNS:
                         raise InputError(
-                            f"holds more than {MOST_RUNS} runs, which are not read. Have the scanner write "
+                            f"holds more than {MOST_RUNS} runs, which is not supported. Have the scanner "
+                            "write "
                             f"one for each tool."
                         )
                     log[name].append(self._run(run))
@@ -194,7 +198,7 @@ class _Reader:
                 continue
             if "results" in run:
                 raise InputError(
-                    f"{name} stands twice: it is not clear which results are meant. Have the scanner write "
+                    f"{name} occurs twice, so it is unclear which results to use. Have the scanner write "
                     f"it once."
                 )
             run["results"] = None
@@ -295,7 +299,8 @@ class _Keeper:
                 f"alone takes {size / 1e6:.0f} MB."
             )
         raise InputError(
-            f"holds more than {LARGEST_HEAD / 1e6:.0f} MB beside its results, which is not read: {name} "
+            f"holds more than {LARGEST_HEAD / 1e6:.0f} MB besides its results, which is not supported: "
+            f"{name} "
             f"alone takes {size / 1e6:.0f} MB. "
             "Have the scanner write only the rules in use, and neither logs nor embedded files."
         )
@@ -314,7 +319,7 @@ def _refuse_other_formats(text: Text) -> None:
         )
     if sign == "[":
         text.value("")
-        raise InputError("is JSON but not SARIF: it holds no object with version and runs.")
+        raise InputError("is JSON but not SARIF: it does not contain an object with version and runs.")
     if sign != "{":
         raise InputError(
             f"not JSON: the file starts with {start[:12]!r}. Are there log lines in front of the report? "
@@ -338,10 +343,11 @@ def _sarif(log: Raw) -> None:
         )
     if version is None:
         raise InputError(
-            'has no version: the collector takes "2.1.0" only, and guessing it could misread the file. Use a newer scanner.'
+            'has no version: the collector accepts only "2.1.0", and guessing the version could misread the '
+            "file. Use a newer scanner."
         )
     if version != "2.1.0":
         raise InputError(
-            f"is SARIF {str(version)[:20]!r}; the collector takes only 2.1.0. Convert it: "
+            f"is SARIF {str(version)[:20]!r}; the collector accepts only 2.1.0. Convert it: "
             "sarif-multitool rewrite FILE --sarif-output-version Current --output NEW."
         )

@@ -78,7 +78,7 @@ class Text:
         self._escapes = False
         try:
             if not stat.S_ISREG(os.stat(path).st_mode):
-                raise InputError("is no regular file. Give a SARIF file.")
+                raise InputError("is not a regular file. Give a SARIF file.")
             self._file = open(path, "rb")  # noqa: SIM115 (closed by close)
         except (OSError, ValueError) as exc:
             raise InputError(f"cannot be read: {getattr(exc, 'strerror', None) or exc}.") from None
@@ -89,7 +89,8 @@ class Text:
         if kind:
             self._file.close()
             raise InputError(
-                f"is compressed ({kind}), and is not read so. Unpack it first, with {command} for example."
+                f"is compressed ({kind}), which is not supported. Unpack it first, for example with "
+                f"{command}."
             )
         self.encoding, marks = _encoding(start)
         self.has_mark = marks > 0
@@ -169,13 +170,16 @@ class Text:
                 at = next(
                     (m.start() for m in _TOKEN.finditer(self.buffer, self.pos) if m[0][0] in "-NI"), self.pos
                 )
-                said = f"not JSON: {exc} {self.place(at, where)}. JSON has no such number: the scanner wrote it wrongly."
+                said = (
+                    f"not JSON: {exc} {self.place(at, where)}. JSON has no such number: the scanner wrote "
+                    "it wrongly."
+                )
                 raise InputError(said) from None
             except ValueError:
                 number = re.compile(r"(?<!\d)\d{4000,}").search(self.buffer, self.pos)
                 at = number.start() if number else self.pos
                 raise InputError(
-                    f"holds a number too large to read {self.place(at, where)}. No SARIF file needs that."
+                    f"contains a number too large to read {self.place(at, where)}. No SARIF file needs that."
                 ) from None
             else:
                 # A number at the end of what was read may go on: 1. and 1e are read as 1 too.
@@ -252,7 +256,10 @@ class Text:
             name = {"\n": "a line break", "\r": "a line break", "\t": "a tab"}.get(
                 sign, f"the character {ord(sign or ' '):#04x}"
             )
-            said += f" It is {name}, which JSON has in a text only as {json.dumps(sign)[1:-1]}: the scanner wrote it wrongly."
+            said += (
+                f" It is {name}, which JSON allows in a text only as {json.dumps(sign)[1:-1]}: the scanner "
+                "wrote it wrongly."
+            )
         return InputError(said)
 
     def place(self, position: int, where: str = "") -> str:
@@ -284,7 +291,7 @@ class Text:
 
 def _too_large(where: str) -> InputError:
     return InputError(
-        f"{where or 'a value'} alone is larger than {LARGEST_VALUE / 1e6:.0f} MB, which is not read. "
+        f"{where or 'a value'} alone is larger than {LARGEST_VALUE / 1e6:.0f} MB, which is not supported. "
         "Have the scanner leave out data-flow paths, snippets and embedded files."
     )
 

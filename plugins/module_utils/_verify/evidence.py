@@ -32,6 +32,7 @@ STATEMENTS = (
     "upload.call", "upload.size", "upload.query", "upload.unknown", "upload.token", "upload.document",
     "upload.runs", "upload.level", "upload.201", "upload.accepted", "upload.400", "upload.503",
     "upload.disabled", "upload.again", "repositories.list", "repositories.page", "repositories.offset",
+    "repositories.unscanned",
     "repository.get", "repository.members", "repository.status", "repository.never", "repository.selected",
     "repository.scans", "repository.scanners", "repository.branches",
 )  # fmt: skip

@@ -12,7 +12,7 @@ import re
 import typing as t
 
 from .._admitted import Raw
-from .._api import HEALTHCHECK, INSTANCES, PREVIOUS, REPOSITORIES
+from .._api import HEALTHCHECK, INSTANCES, PREVIOUS, REPOSITORIES, UNSCANNED
 from .._data_sources.made import CREATABLE, UNCREATABLE
 from .._data_sources.status import STATUSES
 from .._data_sources.types import TYPES
@@ -53,6 +53,7 @@ def read(asking: Asking, *, sparing: bool) -> None:
         raise about_host(refusal, tenant=tenant) if refusal else _unknown_list()
     if listed is None:
         return
+    _unscanned(asking)
     whole = [_by_id(asking, item) for item in _worth_reading(listed)]
     pairs = [(item, one) for item, one in whole if one is not None]
     _list_and_one(seen, pairs, repositories)
@@ -327,6 +328,18 @@ def _repositories(asking: Asking) -> list[Raw]:
     _envelope, one = envelope_of(asking, asking.get(below(REPOSITORIES, first[0])), "repository")
     seen.says("repository.get", True if one is not None else None)
     return whole_page or items
+
+
+def _unscanned(asking: Asking) -> None:
+    """Whether there is a list of unscanned repositories."""
+    reply = asking.get(UNSCANNED, {"days": "7"})
+    _envelope, items = unwrap(reply.body, "bare") if reply.fine else (None, None)
+    if isinstance(items, list):
+        asking.evidence.see("unscanned_list", True)
+        asking.evidence.says("repositories.unscanned", True)
+    elif reply.status == 404:
+        asking.evidence.see("unscanned_list", False)
+        asking.evidence.says("repositories.unscanned", False)
 
 
 def _page(asking: Asking, query: dict[str, str]) -> list[Raw]:

@@ -173,6 +173,9 @@ SWITCHES: dict[str, Switch] = {
     "repositories_readable": Switch(
         NEVER, "it is of the key, not of the tenant", True, "whether this key may read repositories",
     ),
+    "unscanned_list": Switch(
+        READ, "a key that may list repositories", True, "the list of unscanned repositories"
+    ),
     "any_repository": Switch(
         NEVER, "it would take an upload that names a repository nobody has", False,
         "whether each repository counts",

@@ -118,7 +118,7 @@ def read_receipts(folder: str) -> tuple[list[dict[str, Any]], list[tuple[str, st
     top = absolute(folder)
     if not os.path.isdir(top):
         raise InputError(
-            f"audit_receipts_dir {folder} is no folder (looked for {top}): without receipts no upload can be shown. "
+            f"audit_receipts_dir {folder} is not a folder (looked for {top}): without receipts no upload can be shown. "
             "Give the folder that receipt_dir names where reports are uploaded, or leave audit_receipts_dir out."
         )
     receipts, unreadable, total = [], [], hashlib.sha256()
@@ -130,6 +130,9 @@ def read_receipts(folder: str) -> tuple[list[dict[str, Any]], list[tuple[str, st
             path = os.path.join(where, name)
             shown = os.path.relpath(path, top)
             try:
+                if not os.path.isfile(path):  # a pipe would be waited for
+                    unreadable.append((shown, "it is no file"))
+                    continue
                 with open(path, "rb") as file:
                     content = file.read(MOST_BYTES_OF_A_RECEIPT + 1)
                 receipt = parsed(content) if len(content) <= MOST_BYTES_OF_A_RECEIPT else None
@@ -139,7 +142,7 @@ def read_receipts(folder: str) -> tuple[list[dict[str, Any]], list[tuple[str, st
             except ValueError:
                 receipt = None
             if not isinstance(receipt, dict):
-                unreadable.append((shown, "it is no receipt of an upload"))
+                unreadable.append((shown, "it is not a receipt of an upload"))
                 continue
             total.update(content)
             receipts.append({**receipt, "file": shown})
@@ -177,7 +180,8 @@ def read_earlier(path: str, tenant: str, host_folder: str, before: str, own_fold
             continue
         if not os.path.exists(place):
             found.notes.append(
-                f"The baseline {path} does not exist: changes are not shown. A first audit has none."
+                f"The baseline {path} does not exist: changes are not shown. This is normal for the first "
+                "audit."
             )
             return found
         content, digest, fault = _report(place)
@@ -195,8 +199,12 @@ def read_earlier(path: str, tenant: str, host_folder: str, before: str, own_fold
         found.origin = {"file": shown, "sha256": digest, "audited_at": when}
         found.history = [point_of(report) for *_about, report in reports]
     elif folder and not found.unreadable:
-        said = f"The folder {path} holds no earlier report of this tenant: changes are not shown. A first audit has none."
-        found.notes.append(said + (f" {others} of other tenants were passed over." if others else ""))
+        said = (
+            f"The folder {path} holds no earlier report of this tenant: changes are not shown. This is "
+            "normal "
+            "for the first audit."
+        )
+        found.notes.append(said + (f" {others} of other tenants were ignored." if others else ""))
     return found
 
 
@@ -216,4 +224,4 @@ def _report(path: str) -> tuple[Any, str, str]:
     except OSError as exc:
         return None, "", f"it cannot be read: {exc.strerror}"
     except ValueError:
-        return None, "", "it is no JSON"
+        return None, "", "it is not JSON"

@@ -126,7 +126,10 @@ def _render(name: str, **content: Any) -> str:
     style, script = _file("report.css"), _file("report.js")
     # Only this style and this script may take effect, and nothing may be fetched: also not by what a tenant
     # put into a name.
-    policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
+    policy = (
+        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; "
+        "form-action 'none'"
+    )
     environment = jinja2.Environment(
         autoescape=True,
         # No page can hold it, and what reads one may end there.

@@ -22,6 +22,7 @@ from tenant.state import API
 OLDER = "default"
 INSTANCES = f"{API}/data_source_instances"
 REPOSITORIES = f"{API}/repositories"
+UNSCANNED = f"{API}/scans/unscanned-repositories"
 UNAUTHORIZED = {"reply": {"err_code": 401, "err_msg": "Public API request unauthorized", "err_extra": None}}
 
 GITLAB: dict[str, Any] = {

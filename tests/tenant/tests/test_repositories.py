@@ -12,7 +12,7 @@ import pytest
 from tenant.contract import contract
 from tenant.server import EmbeddedTenant
 
-from .calling import REPOSITORIES, Caller
+from .calling import REPOSITORIES, UNSCANNED, Caller
 
 
 def test_repositories_page(tenant: EmbeddedTenant, admin: Caller) -> None:
@@ -42,6 +42,19 @@ def test_offset(tenant: EmbeddedTenant, admin: Caller, offset: str, second: list
 def test_repositories_that_a_key_may_not_read(tenant: EmbeddedTenant, admin: Caller) -> None:
     tenant.set(repositories_readable=False)
     assert admin.get(REPOSITORIES).status_code == 403
+
+
+def test_unscanned_repositories(tenant: EmbeddedTenant, admin: Caller) -> None:
+    tenant.set(unscanned_list=True)
+    ids = {name: tenant.add_repository(name) for name in ("shop/new", "shop/old", "shop/never")}
+    tenant.set_repository(ids["shop/old"], lastScanDate="2026-01-01T00:00:00.000Z", scannedBranches=None)
+    tenant.set_repository(ids["shop/never"], lastScanDate=None, scannedBranches=None)
+    listed = admin.get(UNSCANNED).json()
+    assert listed == [{"organizationId": "shop", "repoName": name, "repoId": ids[f"shop/{name}"]} for name in ("old", "never")]
+    assert [one["repoName"] for one in admin.get(UNSCANNED, days=3650).json()] == ["never"]
+    assert admin.get(UNSCANNED, days="ten").status_code == 422
+    tenant.set(unscanned_list=False)
+    assert admin.get(UNSCANNED).status_code == 404
 
 
 def test_repository_filters_and_faults(tenant: EmbeddedTenant, admin: Caller) -> None:

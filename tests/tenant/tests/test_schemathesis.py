@@ -15,13 +15,14 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 
+from starting import IN_CI
 from tenant.contract import contract
 from tenant.server import EmbeddedTenant
 
 from .calling import sarif
 
 CHECKS = (not_a_server_error, status_code_conformance, response_schema_conformance)
-EXAMPLES = 12
+EXAMPLES = 12 if IN_CI else 5
 # Without these, generated requests would meet hardly anything but refusals.
 # OpenAPI cannot say that a body may be missing, so put_body stays off the value "none".
 REACHABLE: dict[str, dict[str, Any]] = {

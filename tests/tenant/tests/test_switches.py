@@ -31,6 +31,7 @@ TESTED_ELSEWHERE = {
     "clock_offset": "test_auth", "clock_skew": "test_auth", "licensed": "test_auth", "validate_body": "test_auth",
     "rate": "test_rate", "rate_window": "test_rate", "window": "test_rate", "retry_after": "test_rate",
     "repositories_page": "test_repositories", "offset": "test_repositories", "repositories_readable": "test_repositories",
+    "unscanned_list": "test_repositories",
     "uploads": "test_upload", "upload_status": "test_upload", "upload_body": "test_upload", "missing_level": "test_upload",
     "upload_limit": "test_upload", "oversize_status": "test_upload", "unknown_repository_status": "test_upload",
     "any_repository": "test_upload", "ingestion": "test_upload", "upload_page": "test_upload", "disabled_upload": "test_upload",

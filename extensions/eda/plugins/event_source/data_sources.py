@@ -14,11 +14,11 @@ DOCUMENTATION = r"""
 ---
 short_description: Watch the data sources and repositories of a Cortex Cloud tenant
 description:
-  - Looks at the tenant every few minutes and makes an event of what happened since the last look, once. It
-    only reads.
-  - Where looking would take more than a tenth of the request budget, it looks less often.
-  - The connection is given as in the modules of this collection, or by their environment variables. No secret
-    is in an event.
+  - Reads the tenant every few minutes and sends one event for each change since the last time. It never
+    changes the tenant.
+  - If reading would take more than a tenth of the request budget, it reads less often.
+  - The connection options are those of this collection's modules, or their environment variables. Events
+    contain no secrets.
 options:
   api_url:
     description: API URL of the tenant, or E(CORTEXCLOUD_API_URL).
@@ -52,7 +52,9 @@ options:
     type: float
     default: 120
   requests_per_second:
-    description: Budget of all processes that share O(rate_limit_dir) or O(rate_limit_url), or E(CORTEXCLOUD_REQUESTS_PER_SECOND).
+    description:
+      - Budget of all processes that share O(rate_limit_dir) or O(rate_limit_url), or
+        E(CORTEXCLOUD_REQUESTS_PER_SECOND).
     type: float
     default: 8
   rate_limit_dir:
@@ -65,19 +67,22 @@ options:
         Python library C(redis).
     type: str
   interval:
-    description: Seconds from one look to the next.
+    description: Seconds between two readings.
     type: float
     default: 300
   repositories:
-    description: Whether repositories are looked at too, which takes one request for each hundred of them.
+    description: Whether to watch repositories too, which takes one request for each hundred of them.
     type: bool
     default: false
   initial:
-    description: Whether what is there at the very first look is said to have appeared.
+    description: Whether to send an event for everything that exists at the first reading.
     type: bool
     default: false
   state_file:
-    description: File of one tenant that keeps the last look, so that what happens while nothing runs is not lost. It is private.
+    description:
+      - File that stores the last state of one tenant, so that changes are noticed even if they happen while
+        nothing runs. Only its owner can read it.
+      - A file that holds anything else is refused.
     type: str
 """
 
@@ -91,7 +96,9 @@ EXAMPLES = r"""
 
 
 def _find_collection() -> None:
-    """ansible-rulebook runs this file by its path and knows no collections: the folder they are in is added."""
+    """ansible-rulebook runs this file by its path and knows no collections: the folder they are in is
+    added.
+    """
     root = next(
         (
             str(folder.parent)

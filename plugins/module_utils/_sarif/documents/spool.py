@@ -69,6 +69,6 @@ def _no_room(exc: OSError) -> str:
     where = tempfile.tempdir or "any temporary folder"
     return (
         f"cannot be prepared in {where}: {exc.strerror}. Nothing was sent. Prepared reports need about as "
-        f"much room as the reports; set "
-        "TMPDIR to a folder that has it."
+        f"much space as the reports; set "
+        "TMPDIR to a folder with enough space."
     )

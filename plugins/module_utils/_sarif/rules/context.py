@@ -394,11 +394,17 @@ class Context:
 
 def _one_of_two(uri: str, one: str, other: str) -> str:
     """Why a report is refused in which two files would become one."""
-    said = f"two files would become {uri[:200]}: one below {one}, one below {other}, since the file calls both the root."
+    said = (
+        f"two files would become {uri[:200]}: one below {one}, one below {other}, because the file names "
+        "both as its root."
+    )
     common = common_folder(common_folder(None, f"{one}/"), f"{other}/")
     if is_file_system(common):
-        return f"{said} No source_root holds both: have the scanner write a report for each."
-    return f"{said} Set source_root to the folder of the repository on the machine that scanned: {common}, or a folder above it."
+        return f"{said} No source_root contains both: have the scanner write a report for each."
+    return (
+        f"{said} Set source_root to the folder of the repository on the machine that scanned: {common}, or "
+        "a folder above it."
+    )
 
 
 def at(items: t.Sequence[t.Any], index: t.Any) -> t.Any:

@@ -105,14 +105,13 @@ def _system(environ: Environment) -> System:
             f"{name} ({' or '.join(system.known_by)})" for system in SYSTEMS for name in [system.name]
         )
         raise InputError(
-            f"ci: this is no build of a CI system that is known: {known}. Give repository_url and branch "
-            f"instead."
+            f"ci: this is not a build of a known CI system: {known}. Give repository_url and branch instead."
         )
     if len(systems) > 1:
         both = " and ".join(system.name for system in systems)
         raise InputError(
-            f"ci: the variables of {both} are set: which of them builds is not clear. Give repository_url "
-            f"and branch instead."
+            f"ci: the variables of {both} are set, so it is unclear which of them runs this build. Give "
+            f"repository_url and branch instead."
         )
     return systems[0]
 
@@ -136,7 +135,10 @@ def _first(templates: tuple[str, ...], environ: Environment, *, quoted: bool = F
 
 def _detached(system: System) -> str:
     names = [name for template in system.branch for name in VARIABLE.findall(template)]
-    return f"a commit that is on no branch (none is named by {', '.join(names)}; where there is one all the same, set branch)"
+    return (
+        f"a commit that is not on a branch (none is named by {', '.join(names)}; if there is one "
+        "nevertheless, set branch)"
+    )
 
 
 def _matched(patterns: dict[str, str], environ: Environment, what: str) -> str:

@@ -67,4 +67,4 @@ class Ingestion:
             return ""
         count = "an unknown number" if self.findings is None else self.findings
         said = f" ({self.status}{f': {self.message}' if self.message else ''})" if self.status else ""
-        return f"{count} of {results} findings were taken{said}"
+        return f"{count} of {results} findings were accepted{said}"

@@ -26,7 +26,9 @@ WAITING, ACCEPTED, UNKNOWN = "waiting", "accepted", "unknown"
 
 
 def set_key(tenant: str, collector: str, query: dict[str, str], uploads: list[Upload]) -> str:
-    """One set: the same documents, in the same order, to the same tenant, collector, repository and branch."""
+    """One set: the same documents, in the same order, to the same tenant, collector, repository and
+    branch.
+    """
     meant = [tenant, collector, sorted(query.items()), [upload.sha256 for upload in uploads]]
     return hashlib.sha256(json.dumps(meant).encode()).hexdigest()
 
@@ -36,7 +38,7 @@ def prove_places(params: Raw) -> None:
     InputError.
     """
     for option, name, lost in (
-        ("journal", "", "Without it a later run cannot go on."),
+        ("journal", "", "Without it a later run cannot resume."),
         ("receipt_dir", "receipt", "Nothing was sent."),
     ):
         path = (params.get(option) or "").strip()
@@ -60,7 +62,7 @@ class Journal:
             self.path, self._exclusive, self._key = full_path(path), exclusive, key
         except OSError as exc:
             raise InputError(
-                f"journal {path} cannot be written: {exc.strerror}. Without it a later run cannot go on."
+                f"journal {path} cannot be written: {exc.strerror}. Without it a later run cannot resume."
             ) from None
         self._entry: Raw = {
             "about": about,
@@ -98,7 +100,9 @@ class Journal:
         return sum(document.get("state") == ACCEPTED for document in self._entry["documents"])
 
     def note(self, number: int, state: str, status: int | None = None, ingestion: Raw | None = None) -> None:
-        """Raises InputError when it cannot be written, BusyError when another process holds it for too long."""
+        """Raises InputError when it cannot be written, BusyError when another process holds it for too
+        long.
+        """
         self._entry["documents"][number].update(state=state, status=status, ingestion=ingestion)
         with self._changing() as sets:
             sets[self._key] = self._entry
@@ -118,7 +122,8 @@ class Journal:
                 write_private(self.path, _as_text({"sets": sets}))
         except OSError as exc:
             raise InputError(
-                f"journal {self.path} cannot be written: {exc.strerror}. Without it a later run cannot go on."
+                f"journal {self.path} cannot be written: {exc.strerror}. Without it a later run cannot "
+                "resume."
             ) from None
 
     def _read(self) -> Raw:
@@ -135,7 +140,7 @@ class Journal:
 
     def _strange(self) -> InputError:
         return InputError(
-            f"journal {self.path} is no journal of uploads: name another file, or move it away."
+            f"journal {self.path} is not a journal of uploads: name another file, or move it away."
         )
 
 

@@ -26,10 +26,10 @@ _NO_BRANCH = (
     (re.compile(r"(?:refs/)?tags/.*"), "a tag"),
     (
         re.compile(r"HEAD|FETCH_HEAD|detached|\(no branch\)|\(HEAD detached.*"),
-        "a commit that is on no branch",
+        "a commit that is not on a branch",
     ),
     (re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}"), "a commit"),
-    (re.compile(r"(?:(?:refs/)?remotes/|origin/).*"), "a branch as the clone of a build names it"),
+    (re.compile(r"(?:(?:refs/)?remotes/|origin/).*"), "a branch of the build's clone"),
     (re.compile(r"refs/.*"), "a ref of another kind"),
 )
 # A ref that git refuses to make.
@@ -49,9 +49,10 @@ def refuse_placeholder(option: str, value: str) -> None:
     """Raise InputError, which does not repeat the value, for a name in the place of a value."""
     if is_placeholder(value):
         raise InputError(
-            f"{option} holds the name of a variable and not its value: is that variable, or secret, set for "
+            f"{option} contains the name of a variable instead of its value: is that variable, or secret, "
+            "set for "
             f"this build? Azure Pipelines "
-            "leaves $(NAME) as it is where nothing is set."
+            "leaves $(NAME) unchanged if the variable is not set."
         )
 
 
@@ -69,12 +70,12 @@ def plain_branch(given: str | None, environ: Environment) -> str:
     if not name:
         raise InputError(
             f"branch is empty, and the findings would go to the repository's default branch. {where} Leave "
-            f"the option out where they "
+            f"the option out if they "
             "belong there."
         )
     shown = name[:200]
     if is_placeholder(name) or _INSIDE.search(name):
-        raise InputError(f"branch is {shown}: the pipeline did not put a value in its place. {where}")
+        raise InputError(f"branch is {shown}: the pipeline did not replace it with a value. {where}")
     for pattern, what in _NO_BRANCH:
         if pattern.fullmatch(name):
             advice = (
@@ -83,18 +84,18 @@ def plain_branch(given: str | None, environ: Environment) -> str:
             raise InputError(f"branch is {shown}, which is {what} and not the name of a branch. {advice}")
     if _OF_JENKINS.fullmatch(name) and value_of(environ, "CHANGE_ID"):
         raise InputError(
-            f"branch is {shown}, as Jenkins calls a pull request (CHANGE_ID is set). Pull requests are "
+            f"branch is {shown}, as Jenkins names a pull request (CHANGE_ID is set). Pull requests are "
             f"checked, not uploaded."
         )
     if _IMPOSSIBLE.search(name):
-        raise InputError(f"branch is {shown!r}, and git has no branch of such a name. {where}")
+        raise InputError(f"branch is {shown!r}, and git does not allow such a branch name. {where}")
     return name
 
 
 def branch_warnings(branch: str) -> list[str]:
     if not _OF_JENKINS.fullmatch(branch):
         return []
-    return [f"branch is {branch}, as Jenkins calls a pull request: findings belong to a branch."]
+    return [f"branch is {branch}, as Jenkins names a pull request: findings belong to a branch."]
 
 
 def plain_commit(given: str | None) -> tuple[str, list[str]]:
@@ -103,11 +104,10 @@ def plain_commit(given: str | None) -> tuple[str, list[str]]:
     """
     commit = (given or "").strip()
     if is_placeholder(commit):
-        raise InputError(f"commit is {commit[:200]}: the pipeline did not put a value in its place.")
+        raise InputError(f"commit is {commit[:200]}: the pipeline did not replace it with a value.")
     if commit and not _COMMIT.fullmatch(commit):
         return commit[:200], [
-            f"commit is {commit[:200]}, which is not the ID of a commit of git: the receipts have it as it "
-            f"is."
+            f"commit is {commit[:200]}, which is not a git commit ID: the receipts contain it unchanged."
         ]
     return commit, []
 
@@ -125,7 +125,7 @@ def plain_repository_url(url: str) -> str:
         port = port_of(url) if scheme in ("http", "https") else ""
     except ValueError:
         raise InputError(
-            "repository_url names no repository: give it as https://host/organization/repository."
+            "repository_url does not name a repository: give it as https://host/organization/repository."
         ) from None
     if (
         not found.url

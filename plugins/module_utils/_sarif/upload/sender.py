@@ -149,8 +149,8 @@ class _Sender:
                 continue
             if state == UNKNOWN:
                 warnings.append(
-                    f"{_named(row)} is sent again: in the earlier run its answer was lost, so that the "
-                    f"tenant may hold it already."
+                    f"{_named(row)} is sent again: in the earlier run its response was lost, so the "
+                    f"tenant may already have it."
                 )
             try:
                 with self.api.client.interruption.piece():
@@ -181,7 +181,7 @@ class _Sender:
                 try:
                     journal.note(number, ACCEPTED, row["status"], row["ingestion"])
                 except CortexError as exc:
-                    said = f"{exc} {_named(row)} was accepted all the same. {_so_far(rows, row)}"
+                    said = f"{exc} {_named(row)} was accepted nevertheless. {_so_far(rows, row)}"
                     self.result.update({"failed": True, "msg": said})
                     return
         if journal:
@@ -209,21 +209,22 @@ class _Sender:
         elif partial:
             how = (
                 "The tenant does not say which: compare the collector's findings with the report. With "
-                "partially_valid: warn this is "
-                "no failure."
+                "partially_valid: warn this is only "
+                "a warning."
             )
             failure = PartlyDone(" ".join(partial).rstrip("."), how=how)
             self.result.update({**failure.as_result(), "changed": self.result["changed"]})
 
     def _post(self, each: Upload) -> Row:
         """The members of its row that say what came of an accepted document."""
+        part = f" (part {each.part} of {each.parts})" if each.parts > 1 else ""
         answer = self.api.upload_sarif(
             each.content(),
             collector_id=self.target.collector_id,
             upload_url=self.target.upload_url,
             token=self.target.token,
             query=self.query,
-            subject=f"{each.path}{f' (part {each.part} of {each.parts})' if each.parts > 1 else ''} to {self.target.words()}",
+            subject=f"{each.path}{part} to {self.target.words()}",
             timeout=self.params.get("upload_timeout"),
         )
         ingestion = Ingestion.of(answer.body, self.api.client.redactor.text)
@@ -238,11 +239,17 @@ class _Sender:
         else:
             said = f"{_named(row)} was not accepted: {said}"
         if ambiguous:
-            said += " Whether the tenant took this document is unknown: look at the collector's findings before it is sent again."
+            said += (
+                " Whether the tenant accepted this document is unknown: check the collector's findings "
+                "before sending it again."
+            )
         said += f" {_so_far(rows, row)}"
         if journal:
             again = ", this one again" if ambiguous else ""
-            said += f" A run with the same journal sends what is missing ({journal.accepted()} of {len(rows)} are accepted{again})."
+            said += (
+                f" A run with the same journal sends what is missing ({journal.accepted()} of {len(rows)} "
+                f"are accepted{again})."
+            )
         self.result.update({**error.as_result(), "changed": self.result["changed"], "msg": said})
 
 
@@ -305,16 +312,23 @@ def _explained(exc: ApiError, target: Target, query: dict[str, str], size: int) 
     if exc.ambiguous:
         answered = exc.status is not None and exc.status < 300
         hint = (
-            "Is the URL the collector's, and does no proxy or login page answer in its place?"
-            if answered
-            else ""
+            "Is this the collector's URL, and does a proxy or login page respond instead?" if answered else ""
         )
     elif exc.status in (401, 403) and target.token:
-        hint = "Is this the collector's own token with its id, and is the collector enabled? A token works for its own collector only."
+        hint = (
+            "Is this the collector's own token with its ID, and is the collector enabled? A token works for "
+            "its own collector only."
+        )
     elif exc.status in (400, 404):
         repository = query.get("repository_url") or query.get("repository_id") or ""
         branch = f"branch {query['branch']}" if "branch" in query else "its default branch"
-        hint = f"Is the repository {repository} onboarded in this tenant, with {branch}, and does the collector exist?"
+        hint = (
+            f"Is the repository {repository} onboarded in this tenant, with {branch}, and does the "
+            "collector exist?"
+        )
     elif exc.status == 413:
-        hint = f"The document has {size} bytes. Have the scanner write one report for each part of the repository."
+        hint = (
+            f"The document has {size} bytes. Have the scanner write one report for each part of the "
+            "repository."
+        )
     return dataclasses.replace(exc, hint=hint)

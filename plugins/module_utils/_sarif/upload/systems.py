@@ -135,7 +135,9 @@ def recognised(environ: Environment) -> list[System]:
 
 
 def branch_variables(environ: Environment) -> str:
-    """Where the name of the branch stands, in words: for the system that these variables are of, or for each."""
+    """Where the name of the branch stands, in words: for the system that these variables are of, or for
+    each.
+    """
     systems = recognised(environ)
     systems = systems if len(systems) == 1 else list(SYSTEMS)
     return ", ".join(f"{VARIABLE.findall(system.branch[0])[0]} ({system.name})" for system in systems)

@@ -85,8 +85,7 @@ def plan_target(
     elif bool(token_id) != bool(token) and need:
         lacks = "collector_token_id" if token else "collector_token"
         raise InputError(
-            f"{lacks} is missing (or CORTEXCLOUD_{lacks.upper()}): a collector's token is used with its id, "
-            f"and never alone."
+            f"{lacks} is missing (or CORTEXCLOUD_{lacks.upper()}): a collector's token needs its ID."
         )
     elif token_id and token:
         if target.collector_name:
@@ -114,8 +113,8 @@ def plan_target(
 def _from_file(held: dict[str, str], file: str, target: Target) -> Target:
     if target.collector_name:
         raise InputError(
-            "collector_name cannot be looked up with a collector's own token: leave it out, credentials_file "
-            "says which collector it is."
+            "collector_name cannot be looked up with a collector's own token: leave it out, because "
+            "credentials_file identifies the collector."
         )
     if target.collector_id and target.collector_id != held["id"]:
         raise InputError(
@@ -124,8 +123,9 @@ def _from_file(held: dict[str, str], file: str, target: Target) -> Target:
         )
     if not held["token"] or not held["token_id"]:
         raise InputError(
-            f"credentials_file {file} holds an empty token or token_id: make the collector anew, or give its "
-            f"token otherwise."
+            f"credentials_file {file} contains an empty token or token_id: create the collector again, or "
+            "give its token in "
+            f"another way."
         )
     url = target.upload_url or held.get("api_url", "").rstrip("/")
     return Target(
@@ -140,7 +140,7 @@ def _check_url(url: str, expected_tenant: str | None) -> None:
     parts = urlsplit(url) if "://" in url else None
     if parts is None or not parts.netloc:
         raise InputError(
-            "upload_url must be the full URL that the collector was made with "
+            "upload_url must be the full URL from the creation of the collector "
             "(https://api-.../collectors/col_...)."
         )
     # origin_of refuses a path of the API, which this URL must have.
@@ -192,8 +192,9 @@ def plan_warnings(uploads: list[Upload], target: Target, query: dict[str, str]) 
     for tool in tools:
         if target.name and tool.lower() != target.name.lower():
             found.append(
-                f"the report is by {tool}, the collector's name is {target.name}: the vendor recommends that "
-                f"they are the same."
+                f"the report is by {tool}, the collector's name is {target.name}: the vendor recommends "
+                "using "
+                f"the same name."
             )
     return found
 
