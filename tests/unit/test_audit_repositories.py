@@ -129,7 +129,7 @@ def test_a_name_without_its_group_is_taken_only_when_it_is_the_only_one() -> Non
     section = cover(["cards", "ledger", "other"], [core])
     assert [row["status"] for row in section["items"]] == ["covered", "unknown", "uncovered"]
     assert "assumed to be payments/cards" in section["items"][0]["note"]
-    assert "2 selected repositories are called so" in section["items"][1]["note"]
+    assert "2 selected repositories have this name" in section["items"][1]["note"]
 
 
 def test_what_the_tenant_selects_beside_the_list_is_said() -> None:
