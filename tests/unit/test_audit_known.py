@@ -53,7 +53,7 @@ def test_the_tenants_own_list_of_unscanned_repositories_is_a_second_opinion() ->
     (note,) = notes()
     assert note.endswith("the date counts here: pay/never, pay/old.")
     (note,) = notes("old", known=[{**one, "scanned_at": None} for one in estate])
-    assert note == "The tenant shows of no repository when it was scanned; by its own list 1 were not for 30 days."
+    assert note == "The tenant does not show when repositories were scanned; according to its own list, 1 were not scanned for 30 days."
     alone = audited(sources=[GITLAB], known=estate)
     assert (alone["tenant_repositories"]["unscanned"], alone["tenant_repositories"]["contradicted"], alone["notes"]) == (None, {}, [])
 

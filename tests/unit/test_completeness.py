@@ -81,6 +81,7 @@ PARAMETERS = {
     "upload_sarif branch": ("sarif_upload", "branch"),
     "list_repositories source": ("repository_info", "source"),
     "list_repositories search": ("repository_info", "search"),
+    "list_unscanned days": ("repository_info", "unscanned_days"),
     "get_repository assetId": ("repository_info", "id"),
     "update_branches assetId": ("repository", "id"),
     "get_scan_configuration assetId": ("repository", "id"),

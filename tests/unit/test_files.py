@@ -91,7 +91,7 @@ def test_what_is_no_file_is_neither_followed_nor_replaced(tmp_path: Path, plant:
         write_private(str(path), "text")
     with pytest.raises(FileExistsError):
         write_private(str(path), "text", new=True)
-    with pytest.raises(OSError, match=r"symbolic link|directory|is no file"):
+    with pytest.raises(OSError, match=r"symbolic link|directory|is not a regular file"):
         open_private(str(path))
     assert (victim.read_text(), names(tmp_path)) == ("precious", ["plan.md", "victim"])
 

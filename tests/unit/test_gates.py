@@ -30,6 +30,7 @@ OPERATIONS: dict[str, tuple[Callable[[Api], Any], Any]] = {
     "delete": (lambda api: api.delete_data_source("1"), {}),
     "upload": (lambda api: api.upload_sarif(b"{}", collector_id="c", query={}), {}),
     "repositories": (lambda api: api.list_repositories(), {"data": []}),
+    "unscanned": (lambda api: api.list_unscanned(7), []),
     "repository": (lambda api: api.get_repository("1"), INSTANCE),
     "scans": (lambda api: api.get_scan_configuration("1"), {"excludedPaths": []}),
     "scan": (lambda api: api.update_scan_configuration("1", {}), {}),

@@ -163,6 +163,11 @@ MENDED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {},
         "context_regions",
     ),
+    "a context without a length, by offsets": (
+        {"region": {"startLine": 7, "startColumn": 7, "charOffset": 7}, "contextRegion": {"startLine": 7, "charOffset": 1}},
+        {},
+        "context_regions",
+    ),
     "a context without a region": ({"contextRegion": {"startLine": 4, "endLine": 6}}, {}, "start_lines"),
     "a $schema that names a draft": ({"region": REGION_OF}, {"$schema": DRAFT}, "schema_added"),
     "one line, with an offset, that ends before it starts": (

@@ -91,12 +91,16 @@ def context_regions(location: Raw, context: Context) -> int:
 
 
 def _offsets_enclose(around: Raw, region: Raw, unit: str) -> bool:
-    """Whether a region lies within its context by the offsets that both have. unit: "char" or "byte"."""
+    """Whether a context is more than its region by the offsets that both have. unit: "char" or "byte".
+
+    A length that is absent is 0, as in the standard.
+    """
     offset, length = f"{unit}Offset", f"{unit}Length"
     if offset not in around or offset not in region:
         return True
-    ends_within = region[offset] + region.get(length, 0) <= around[offset] + around.get(length, math.inf)
-    return bool(around[offset] <= region[offset] and ends_within)
+    outer = (around[offset], around[offset] + around.get(length, 0))
+    inner = (region[offset], region[offset] + region.get(length, 0))
+    return bool(outer[0] <= inner[0] and inner[1] <= outer[1] and outer != inner)
 
 
 def _extent(region: Raw) -> tuple[tuple[int, float], tuple[int, float]]:
