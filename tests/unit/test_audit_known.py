@@ -40,9 +40,9 @@ def test_the_tenants_own_list_of_unscanned_repositories_is_a_second_opinion() ->
     estate.append(repo("pay/free", is_selected=False, scanned_at=OLD))
     estate.append(repo("pay/edge", scanned_at="2026-10-23T00:00:00.000Z"))
 
-    def notes(*names: str, known: list[Row] = estate) -> list[str]:
+    def notes(*names: str, known: list[Row] | None = None) -> list[str]:
         listed = [{"id": f"asset-{name}", "name": name, "organization_id": "pay"} for name in names]
-        report = audited(sources=[GITLAB], known=known, unscanned=listed)
+        report = audited(sources=[GITLAB], known=estate if known is None else known, unscanned=listed)
         assert report["tenant_repositories"]["unscanned"] == len(set(names) - {"gone"})
         return [note for note in report["notes"] if "list" in note]
 

@@ -36,6 +36,7 @@ MASK = "********"
     ],
 )
 def test_what_two_values_of_an_option_mean(option: str, one: str, other: str, equal: bool) -> None:
+    # pylint: disable-next=arguments-out-of-order
     assert same(option, one, other) is same(option, other, one) is equal
 
 

@@ -23,7 +23,10 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.pool imp
 def client(per_second: float = 8.0, trip: float = 0.0) -> Any:
     told: list[tuple[int, int]] = []
     connection, interruption = SimpleNamespace(requests_per_second=per_second), Interruption()
-    tell = lambda done, total: told.append((done, total))  # noqa: E731
+
+    def tell(done: int, total: int) -> None:
+        told.append((done, total))
+
     return SimpleNamespace(connection=connection, interruption=interruption, trip=lambda: trip, told=told, on_read=tell)
 
 

@@ -14,7 +14,8 @@ import typing as t
 # Characters that move the cursor, colour a terminal, change the writing direction or are invisible. Line
 # breaks and tabs are allowed.
 _UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
 )
 # What begins a command to whoever reads a log of a pipeline: Azure Pipelines take theirs anywhere in a line,
 # and where a line is broken is not ours to say, so nowhere in a text. `##vso[`, `##[`, `::error::`,

@@ -3,12 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What becomes of a SARIF object: its members by the table of shapes, then the rules of its kind.
 
-Exact types, and not isinstance(): True is no number in SARIF, and what the JSON parser makes has no
-subclasses. pylint: disable=unidiomatic-typecheck.
+Types are compared exactly, not with isinstance(): True is not a number in SARIF, and the JSON parser creates no
+subclasses.
 
 Private to the collection, floor 3.
 """
 
+# pylint: disable=unidiomatic-typecheck
 from __future__ import annotations
 
 import functools
