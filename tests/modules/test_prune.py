@@ -99,7 +99,7 @@ def test_one_repository_claimed_twice_on_one_host(either: Engine, accident: Call
     message = accident(
         either, {**CORE, "repositories": ["group/new"]}, {**CORE, "name": "gitlab-second", "repositories": ["group/x", "group/new"]}
     )
-    assert "both claim repository group/new: it can belong to one only" in message
+    assert "both claim repository group/new: it can belong to only one" in message
 
 
 @older("either")

@@ -80,7 +80,7 @@ def test_what_is_not_clear_is_refused_before_anything_is_sent(ask: Ask, tenant: 
     assert "branch is empty" in ask.refused(**{**where, "branch": ""})
     assert "The branch is in CI_COMMIT_BRANCH (GitLab CI)" in ask.refused(**{**where, "branch": "$CI_COMMIT_BRANCH"})
     assert "upload_url is empty: is the secret" in ask.refused(**where, upload_url="")
-    assert "upload_url holds the name of a variable" in ask.refused(**where, upload_url="$(CORTEX_COLLECTOR_URL)")
+    assert "upload_url contains the name of a variable" in ask.refused(**where, upload_url="$(CORTEX_COLLECTOR_URL)")
     assert "collector_token holds the name of a variable" in ask.refused(**where, collector_token="$(CORTEXCLOUD_COLLECTOR_TOKEN)")
     assert "commit is $(Build.SourceVersion)" in ask.refused(**where, commit="$(Build.SourceVersion)")
     assert tenant.journal == []
@@ -109,8 +109,8 @@ def test_the_command_says_what_it_took_and_ends_without_a_traceback(
     assert command.main(["check", report, "--max-dropped-percent", "200"]) == 1
     assert capsys.readouterr().err == "error: --max-dropped-percent must be between 0 and 100.\n"
     for raised, code, said in (
-        (KeyError("a-secret"), 4, "error: a fault of cortex-sarif "),
-        (MemoryError(), 4, "error: a fault of cortex-sarif "),
+        (KeyError("a-secret"), 4, "error: cortex-sarif 1.0.0 stopped because of a bug "),
+        (MemoryError(), 4, "error: cortex-sarif 1.0.0 stopped because of a bug "),
         (KeyboardInterrupt(), 130, "error: interrupted."),
     ):
 

@@ -356,7 +356,7 @@ def test_the_lock_of_the_journal_is_not_had(
     assert (result["failed"], result["changed"]) == (True, True), result
     assert [row["status"] for row in result["uploads"]] == [201] * accepted + [None] * (5 - accepted)
     assert "another process has been changing" in result["msg"]
-    assert f"part {accepted} of 5 was accepted all the same" in result["msg"]
+    assert f"part {accepted} of 5 was accepted nevertheless" in result["msg"]
 
 
 def test_the_lock_of_the_journal_is_not_had_at_its_end(ask: Ask, tenant: EmbeddedTenant, monkeypatch: pytest.MonkeyPatch) -> None:

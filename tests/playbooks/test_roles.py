@@ -113,7 +113,7 @@ def said(ended: Ended, number: int) -> str:
 
 
 VALIDATE_FAULTS: list[tuple[str, dict[str, Any], str]] = [
-    ("vcs", {"vcs_github": [{"name": "a"}, {"name": "b", "scpoe": "all"}]}, "vcs_github[1] (b): scpoe is no input"),
+    ("vcs", {"vcs_github": [{"name": "a"}, {"name": "b", "scpoe": "all"}]}, "vcs_github[1] (b): scpoe is not an input"),
     ("vcs", {"vcs_github": [{"name": "a", "scope": "everything"}]}, "vcs_github[0] (a): scope must be all, all_and_future or a list"),
     ("vcs", {"vcs_github": [{"scope": "all"}]}, "vcs_github[0] has no name."),
     ("vcs", {"vcs_github_enterprize": [{"name": "a"}]}, "vcs_github_enterprize is not a variable of the collection. Did you mean"),
