@@ -81,7 +81,7 @@ def test_what_is_not_clear_is_refused_before_anything_is_sent(ask: Ask, tenant: 
     assert "The branch is in CI_COMMIT_BRANCH (GitLab CI)" in ask.refused(**{**where, "branch": "$CI_COMMIT_BRANCH"})
     assert "upload_url is empty: is the secret" in ask.refused(**where, upload_url="")
     assert "upload_url contains the name of a variable" in ask.refused(**where, upload_url="$(CORTEX_COLLECTOR_URL)")
-    assert "collector_token holds the name of a variable" in ask.refused(**where, collector_token="$(CORTEXCLOUD_COLLECTOR_TOKEN)")
+    assert "collector_token contains the name of a variable" in ask.refused(**where, collector_token="$(CORTEXCLOUD_COLLECTOR_TOKEN)")
     assert "commit is $(Build.SourceVersion)" in ask.refused(**where, commit="$(Build.SourceVersion)")
     assert tenant.journal == []
     said = ask.refused(repository_url="https://me:hunter2@github.com/example/gone.git", branch="refs/heads/release/1")

@@ -146,7 +146,7 @@ def test_the_connection_is_lost_in_part_4_before_the_tenant_takes_it(
     assert "Whether the tenant accepted this document is unknown" in result["msg"]
     assert "(3 of 5 are accepted, this one again)" in result["msg"]
     again = ask.ok()
-    assert any("part 4 of 5 is sent again: in the earlier run its answer was lost" in text for text in again["warnings"])
+    assert any("part 4 of 5 is sent again: in the earlier run its response was lost" in text for text in again["warnings"])
     assert numbers(tenant) == ALL
 
 
