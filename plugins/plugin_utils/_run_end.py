@@ -28,6 +28,9 @@ def run_end(
     result: Any, check: bool, show: str = "changes", variables: Any = None, items: Any = ()
 ) -> dict[str, Any]:
     result = evaluated(result)
+    if "data_sources" not in result:
+        # Nothing was tried, for the reason in the message.
+        return {"lines": [], "failed": one_line(result.get("msg") or "it failed")}
     rows = result["data_sources"]
     places = role_places(variables or {}, items)
     broken = [row for row in rows if row["action"] in BROKEN]

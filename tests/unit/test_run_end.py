@@ -71,3 +71,8 @@ def test_a_pruned_instance_has_no_place_and_a_name_no_second_line() -> None:
     end = run_end({"data_sources": [row(0, "unchanged"), failed], "pending_actions": []}, False, items=[{}])
     assert 'Failed: SNYK "a\\nb": HTTP 500' in end["lines"]
     assert not any("\n" in line for line in end["lines"])
+
+
+def test_a_run_that_tried_nothing_ends_with_its_reason() -> None:
+    assert run_end({"failed": True, "msg": "HTTP 401"}, False) == {"lines": [], "failed": "HTTP 401"}
+    assert run_end({"failed": True}, False) == {"lines": [], "failed": "it failed"}
