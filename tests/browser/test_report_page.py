@@ -315,6 +315,9 @@ def test_it_prints(show: Any, pages: dict[str, Path], tmp_path: Path) -> None:
     page.emulate_media(media="print", color_scheme="dark")
     assert not page.locator("#search").is_visible()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    # As wide as a page of A4 between its margins: nothing is cut off.
+    page.set_viewport_size({"width": 718, "height": 1000})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 718
     pdf = page.pdf(format="A4", path=tmp_path / "report.pdf")
     assert pdf.startswith(b"%PDF")
     # What is collapsed is printed too, also where no script runs.
