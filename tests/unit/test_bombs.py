@@ -140,7 +140,7 @@ for _level in range(30):
     value = [value] * 9
 waiver = {"owner": value, "reason": {"a": value}, "expires": value, "name": value}
 faults = excuse([], [waiver], datetime.date(2026, 1, 1), Reader([])).findings
-assert "is no text" in faults[0].message, faults""",
+assert "is not text" in faults[0].message, faults""",
     "aliases in a variable": """
 from ansible.errors import AnsibleFilterError
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils import _filters

@@ -115,7 +115,7 @@ def _fault(entry: t.Any, given: Row, row: Row) -> str:
         )
     nested = [k for k in (*WHAT, *NEEDED) if given.get(k) is not None and row[k] is None]
     if nested:
-        return f"its {nested[0]} is no text"
+        return f"its {nested[0]} is not text"
     lacking = [k for k in NEEDED if not row[k]]
     if lacking:
         return f"it lacks {', '.join(lacking)}"

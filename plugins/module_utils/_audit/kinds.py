@@ -16,7 +16,7 @@ import typing as t
 from .._admitted import Row
 from .._errors import InputError, did_you_mean
 
-# So many names of a long list stand in a line.
+# At most this many names of a long list are shown in a line.
 SOME = 3
 
 

@@ -89,7 +89,7 @@ def kind_of(word: t.Any) -> str | None:
 
 def text_of(value: t.Any) -> str:
     """The text that a name or an id is, or that a number writes; empty for anything else."""
-    # pylint: disable-next=unidiomatic-typecheck; True is no number in SARIF
+    # pylint: disable-next=unidiomatic-typecheck; True is not a number in SARIF
     return value if type(value) is str else str(value) if type(value) in (int, float) else ""
 
 

@@ -409,7 +409,7 @@ def _one_of_two(uri: str, one: str, other: str) -> str:
 
 def at(items: t.Sequence[t.Any], index: t.Any) -> t.Any:
     """The entry at a position of SARIF, where -1 and whatever is out of range mean none."""
-    # pylint: disable-next=unidiomatic-typecheck; True is no number in SARIF
+    # pylint: disable-next=unidiomatic-typecheck; True is not a number in SARIF
     position = index if type(index) is int else whole(index)
     return items[position] if position is not None and 0 <= position < len(items) else None
 

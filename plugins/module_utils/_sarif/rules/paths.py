@@ -238,8 +238,8 @@ def _outermost(folders: list[tuple[str, str, bool]]) -> list[Root]:
 
 
 def read_uri(path: Path, _roots: Roots) -> int:
-    """file: URIs, drive letters and backslashes become plain paths; another scheme is no file of the
-    repository.
+    """file: URIs, drive letters and backslashes become plain paths; a URI with another scheme
+    is not a file of the repository.
     """
     text = path.text
     path.text, path.absolute = spelt(text)
