@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tenant.profile import read_profile
-from tenant.switches import PROFILES, SwitchError
+from tenant.switches import PROFILES, Mistake
 
 FILE = Path(os.environ["TENANT_PROFILE"]) if os.environ.get("TENANT_PROFILE") else None
 # As the profile says; the same with every type creatable, for tests of how the engine creates; and for tests of the previous generation.
@@ -38,7 +38,7 @@ def add_given() -> None:
         return
     try:
         known = read_profile(str(FILE))
-    except SwitchError as error:
+    except Mistake as error:
         raise pytest.UsageError(str(error).replace("--profile-file ", "PROFILE=")) from None
     held = {name: value for name, value in known.items() if name not in ("rate", "rate_window")}
     PROFILES[GIVEN] = PROFILES[GIVEN_PREVIOUS] = held

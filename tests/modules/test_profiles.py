@@ -20,7 +20,7 @@ from verifying import FILLED, fill, verified
 
 from tenant.profile import read_profile
 from tenant.server import EmbeddedTenant
-from tenant.switches import PROFILES, SwitchError
+from tenant.switches import PROFILES, Mistake
 
 FOLDER = Path(__file__).resolve().parents[1] / "profiles"
 FILES = [FILE] if FILE else sorted(FOLDER.glob("*.yml"))
@@ -136,7 +136,7 @@ def test_the_profiles_here_are_what_verify_writes(name: str, run_module: Any, tm
 def test_what_is_no_profile_is_refused_in_one_line(tmp_path: Path, content: str | None, said: str) -> None:
     if content is not None:
         (tmp_path / "p.yml").write_text(content, encoding="utf-8")
-    with pytest.raises(SwitchError, match=r"--profile-file \S+p\.yml: ") as refused:
+    with pytest.raises(Mistake, match=r"--profile-file \S+p\.yml: ") as refused:
         read_profile(str(tmp_path / "p.yml"))
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)

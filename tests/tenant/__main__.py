@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`python -m tenant`: run one embedded tenant until SIGINT or SIGTERM."""
+"""`python -m tenant`: runs one embedded tenant until SIGINT or SIGTERM."""
 from __future__ import annotations
 
 import argparse
@@ -14,20 +14,14 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from .profile import read_profile
+from .profile import read_profile, read_yaml
 from .server import EmbeddedTenant
-from .switches import DEFAULT_PROFILE, PROFILES, SwitchError, table
+from .switches import DEFAULT_PROFILE, PROFILES, Mistake, table
 
 DOCUMENTATION = "docs/embedded_tenant.md"
 ROOT = Path(__file__).resolve().parents[2]
-# What a seed file may say of an instance.
+# The members of an instance in a seed file.
 INSTANCE = {"type", "name", "identifier", "hostname", "protocol", "selection_type", "state", "repositories", "status"}
-
-
-class Mistake(Exception):
-    """Something the person at the command line has to change; the message says what."""
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -35,14 +29,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
     parser.add_argument("--tls", action="store_true", help="serve HTTPS with a private CA made for this run")
     parser.add_argument("--profile", default=DEFAULT_PROFILE, metavar="NAME",
-                        help=f"set of switches to start from: {', '.join(PROFILES)} (default: {DEFAULT_PROFILE})")
+                        help=f"values of the switches: {', '.join(PROFILES)} (default: {DEFAULT_PROFILE})")
     parser.add_argument("--profile-file", metavar="FILE.yml",
-                        help="a profile that cortex_cloud.appsec.verify wrote: what it knows, on top of --profile")
+                        help="a profile that cortex_cloud.appsec.verify wrote: the values it knows replace those of --profile")
     parser.add_argument("--set", action="append", default=[], metavar="SWITCH=VALUE", help="set one switch; may be repeated")
     parser.add_argument("--seed", metavar="FILE.yml",
-                        help="what is there already: {repositories: [owner/name, ...], data_sources: [{type: ...}, ...]}")
+                        help="what the tenant contains at the start: {repositories: [owner/name, ...], data_sources: [{type: ...}, ...]}")
     parser.add_argument("--env-file", metavar="FILE", help="write all variables to FILE (mode 0600) and print nothing secret")
-    parser.add_argument("--attached", action="store_true", help="end also when the process that started it is gone")
+    parser.add_argument("--attached", action="store_true", help="also end when the process that started it ends")
     parser.add_argument("--switches", action="store_true", help="print the table of switches as Markdown and end")
     return parser.parse_args(arguments)
 
@@ -58,21 +52,13 @@ def chosen(settings: list[str]) -> dict[str, str]:
 
 
 def read_seed(path: str) -> tuple[list[dict[str, str]], list[dict[str, Any]]]:
-    """A seed file, as EmbeddedTenant.seed takes it. Raises Mistake for what cannot be read or has another form."""
-    try:
-        with open(path, encoding="utf-8") as stream:
-            content = yaml.safe_load(stream)
-    except OSError as error:
-        raise Mistake(f"--seed {path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise Mistake(f"--seed {path}: not valid YAML") from None
-    both = ("repositories", "data_sources")
-    lists = isinstance(content, dict) and content and set(content) <= set(both) and all(isinstance(held, list) for held in content.values())
-    if not lists:
-        raise Mistake(f"--seed {path}: must hold {' or '.join(both)}, each with a list")
-    entries, sources = (content.get(name, []) for name in both)
-    repositories = []
-    for number, entry in enumerate(entries):
+    """A seed file, as arguments of EmbeddedTenant.seed. Raises Mistake."""
+    content = read_yaml("--seed", path)
+    both = {"repositories", "data_sources"}
+    if not (isinstance(content, dict) and content and content.keys() <= both and all(isinstance(one, list) for one in content.values())):
+        raise Mistake(f"--seed {path}: must contain repositories or data_sources, each with a list")
+    repositories, sources = [], content.get("data_sources", [])
+    for number, entry in enumerate(content.get("repositories", [])):
         fields: Any = {"name": entry} if isinstance(entry, str) else entry
         texts = isinstance(fields, dict) and "name" in fields and all(isinstance(value, str) for value in fields.values())
         if not texts or set(fields) - {"name", "url", "source", "default_branch"}:
@@ -85,17 +71,17 @@ def read_seed(path: str) -> tuple[list[dict[str, str]], list[dict[str, Any]]]:
 
 
 def variables(tenant: EmbeddedTenant) -> dict[str, str]:
-    """The admin key under the collection's names, the other keys as TENANT_<NAME>_API_KEY..., and the control interface."""
-    found = tenant.environment("admin")
+    """The collection's variables for the admin key, the other keys as TENANT_<NAME>_API_KEY..., and the control interface."""
+    result = tenant.environment("admin")
     for name, key in tenant.keys.items():
         if name != "admin":
             prefix = f"TENANT_{name.upper()}_API_KEY"
-            found.update({f"{prefix}_ID": key.id, prefix: key.key, f"{prefix}_TYPE": key.type})
-    return {**found, "TENANT_CONTROL_URL": f"{tenant.url}/control", "TENANT_CONTROL_TOKEN": tenant.control_token}
+            result.update({f"{prefix}_ID": key.id, prefix: key.key, f"{prefix}_TYPE": key.type})
+    return {**result, "TENANT_CONTROL_URL": f"{tenant.url}/control", "TENANT_CONTROL_TOKEN": tenant.control_token}
 
 
 def write_private(path: str, lines: list[str]) -> None:
-    """Write a file only its owner can read, whole or not at all."""
+    """Write a file that only its owner can read, completely or not at all. Raises Mistake."""
     directory = os.path.dirname(os.path.abspath(path))
     try:
         handle, temporary = tempfile.mkstemp(dir=directory, prefix=".tenant-")
@@ -117,7 +103,7 @@ def announce(tenant: EmbeddedTenant, env_file: str | None) -> None:
     else:
         lines = [f"export {name}={shlex.quote(value)}" for name, value in tenant.environment("admin").items()]
         if (ROOT / ".venv" / "bin" / "ansible-playbook").exists():
-            # What is installed for this clone, and the collection itself.
+            # Where the programs and the collection of this clone are.
             lines.append(f'export PATH={shlex.quote(str(ROOT / ".venv" / "bin"))}:"$PATH"')
             lines.append(f"export ANSIBLE_COLLECTIONS_PATH={shlex.quote(str(ROOT / '.build'))}")
         viewer = " ".join(f"{name}={shlex.quote(value)}" for name, value in tenant.environment("viewer").items() if "_KEY" in name)
@@ -132,9 +118,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.switches:
         print(table(), end="")
         return 0
-    asked, parent = threading.Event(), os.getppid()
+    stopped, parent = threading.Event(), os.getppid()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: asked.set())
+        signal.signal(number, lambda *_: stopped.set())
     tenant = None
     try:
         settings: dict[str, Any] = {**(read_profile(options.profile_file) if options.profile_file else {}), **chosen(options.set)}
@@ -143,16 +129,16 @@ def main(arguments: list[str] | None = None) -> int:
             tenant.seed(*read_seed(options.seed))
         tenant.start()
         announce(tenant, options.env_file)
-        while not asked.wait(1) and not (options.attached and os.getppid() != parent):
+        while not stopped.wait(1) and not (options.attached and os.getppid() != parent):
             pass
-    except (Mistake, SwitchError) as mistake:
+    except Mistake as mistake:
         print(f"tenant: {mistake}", file=sys.stderr)
         return 2
     finally:
         if tenant is not None:
             tenant.stop()
     for violation in tenant.violations:
-        print(f"tenant: broke its own document: {violation}", file=sys.stderr)
+        print(f"tenant: violated its own document: {violation}", file=sys.stderr)
     return 1 if tenant.violations else 0
 
 

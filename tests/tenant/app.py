@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One request through the tenant: the order of the checks, the operations, and what is recorded of it.
+"""The way of a request through the tenant: the checks, the operation, the record in the journal.
 
-Order: rate limit, read-only guard, authentication, licence, path and method, rights, content type, JSON, fields, the state's own rules.
+The checks, in order: rate limit, read-only guard, authentication, licence, path and method, permissions, content type, JSON, fields,
+the rules of the state.
 """
 from __future__ import annotations
 
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
     from .server import EmbeddedTenant
 
 WRITES = ("POST", "PUT", "DELETE", "PATCH")
-# The paths that a tenant of a generation does not have.
+# generation -> the paths that its tenants do not have
 ABSENT = {"current": f"{API}/integrations", "previous": f"{API}/data_source_instances"}
-# Stands for an encoded slash inside a path segment while routes are matched: an AWS CodeCommit id is a stack id and holds slashes.
+# Replaces an encoded slash in a path segment while routes are matched: an AWS CodeCommit id is a stack id and contains slashes.
 SLASH = "\x1f"
 
 
@@ -43,7 +44,7 @@ def dump(value: Any) -> bytes:
 
 
 class Routes(Flask):
-    """Flask takes 20 ms to compile the routes, which are the same for every tenant of a process: the first one's are kept."""
+    """Reuses the compiled routes of the first tenant of a process: compiling them takes Flask 20 ms, and they are always the same."""
 
     compiled: Map | None = None
 
@@ -59,7 +60,7 @@ class Routes(Flask):
 
 
 class Application(Operations):
-    """One tenant's requests, from the checks before an operation to what is recorded after it."""
+    """Processes the requests of one tenant, from the checks to the record in the journal."""
 
     def __init__(self, tenant: EmbeddedTenant) -> None:
         self.tenant = tenant
@@ -70,9 +71,9 @@ class Application(Operations):
             app.add_url_rule(rule, operation.id, self._view(operation.id), methods=[operation.method], provide_automatic_options=False,
                              strict_slashes=not rule.endswith("/"))
         app.before_request(self._gate)
-        app.register_error_handler(Problem, self._answer_problem)
-        app.register_error_handler(HTTPException, self._answer_routing)
-        app.register_error_handler(Exception, self._answer_bug)
+        app.register_error_handler(Problem, self._on_problem)
+        app.register_error_handler(HTTPException, self._on_routing_error)
+        app.register_error_handler(Exception, self._on_failure)
         app.after_request(self._finish)
         control.register(app, tenant)
         Routes.compiled = app.url_map
@@ -110,7 +111,7 @@ class Application(Operations):
         if request.routing_exception is not None:
             return
         uploads = request.endpoint == "upload_sarif"
-        # The published 403 of an upload has a text here.
+        # In a published 403 of an upload, err_extra is a text.
         extra = "" if uploads and switches.upload_body == "published" else None
         if caller.collector_id is not None:
             if not uploads or self._argument("collectorId") != caller.collector_id:
@@ -118,12 +119,12 @@ class Application(Operations):
         elif write and not caller.may_write:
             raise gateway(403, "Forbidden: the role of this key has no edit permission", extra=extra)
         older = switches.requests == "older"
-        # What these switches let through, the published list of words would refuse.
+        # These switches allow what the published list of types would refuse.
         any_word = switches.type_filter_case != "hyphens" or switches.type_filter_mismatch == "empty" or switches.unknown_type == "accept"
         g.query, faults = self._operation(older or any_word).query(request.args.to_dict(flat=False))
         word = g.query.get("type_category")
         if word is not None and (word in kinds.CATEGORIES) != (switches.category_filter == "published"):
-            faults["type_category"] = "not a word of this filter"
+            faults["type_category"] = "not a value of this filter"
         operation = self._operation(older)
         if operation.body is not None and not uploads:
             g.document = read_json()
@@ -169,23 +170,23 @@ class Application(Operations):
             response.headers["Content-Type"] = JSON
         return response
 
-    def _answer_problem(self, problem: Problem) -> Response:
+    def _on_problem(self, problem: Problem) -> Response:
         return self._reply(problem.status, problem.body, problem.headers)
 
-    def _answer_routing(self, error: HTTPException) -> Response:
+    def _on_routing_error(self, error: HTTPException) -> Response:
         short_path_only = isinstance(error, MethodNotAllowed) and error.valid_methods == ["DELETE"]
         if short_path_only and self.tenant.behaviour.delete_path == "reference":
             error = NotFound()
-        return self._answer_problem(gateway(error.code or 500, error.name))
+        return self._on_problem(gateway(error.code or 500, error.name))
 
-    def _answer_bug(self, error: Exception) -> Response:
+    def _on_failure(self, error: Exception) -> Response:
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{os.path.basename(last.filename)}:{last.lineno}"
         self.tenant.violations.append(f"{request.method} {request.endpoint}: {type(error).__name__} at {where}")
-        return self._answer_problem(gateway(500, f"The embedded tenant itself failed: {type(error).__name__}"))
+        return self._on_problem(gateway(500, f"The embedded tenant itself failed: {type(error).__name__}"))
 
     def _finish(self, response: Response) -> Response:
-        """Hold the answer against the document, date it, and write it down."""
+        """Check the response against the document, add the date, and record it in the journal."""
         if request.path.startswith(control.PREFIX):
             return response
         operation = contract(self.tenant.behaviour.older).operations.get(request.endpoint or "")
@@ -193,7 +194,7 @@ class Application(Operations):
             fault = operation.response_fault(response.status_code, g.body, empty=g.body is None)
             if fault is not None:
                 self.tenant.violations.append(fault)
-                response = self._answer_problem(gateway(500, f"The embedded tenant broke its own document: {fault}"))
+                response = self._on_problem(gateway(500, f"The embedded tenant violated its own document: {fault}"))
         response.headers["Date"] = formatdate(self.tenant.clock_now(), usegmt=True)
         self._record(response.status_code)
         return response

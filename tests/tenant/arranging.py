@@ -10,12 +10,12 @@ from typing import Any
 from .auth import CollectorToken
 from .state import State
 
-# Seconds.
+# In seconds.
 YEAR = 365 * 86400.0
 
 
 class Arranging:
-    """The arranging methods of EmbeddedTenant."""
+    """The methods of EmbeddedTenant that do what people do in the console, and vendors on their side."""
 
     state: State
     _seed: tuple[list[dict[str, str]], list[dict[str, Any]]]
@@ -26,12 +26,15 @@ class Arranging:
                      id: str | None = None, *, identifier: str | None = None, repositories: Iterable[str] = (),
                      status_details: dict[str, dict[str, str]] | None = None, scan_types: dict[str, bool] | None = None,
                      certificate: str | None = None) -> str:
-        """Put an instance in, as somebody connects it in the console, and return its id.
+        """Add an instance, as a person connects one in the console, and return its id.
 
-        `external_projects` and `status_details` are in the API's shape, `scan_types` is like {"SAST": True}; `id` when the test
-        wants a certain one. `identifier` is its uniqueIdentifier, otherwise as the switch identifier_given says. `repositories`:
-        what the connection can see; they become assets of the instance, and without `selection_type` and `state` the switch
-        initial_selection says what is selected. One with a `selection_type` is a year old, and somebody chose that selection today.
+        external_projects, status_details: as in the API.
+        scan_types: such as {"SAST": True}.
+        id: a certain id instead of a new one.
+        identifier: its uniqueIdentifier. Without it, as the switch identifier_given says.
+        repositories: what the connection can see. They become assets of the instance.
+        selection_type: with it, the instance is a year old, and the selection was made today. Without it and `state`, the switch
+        initial_selection decides what is selected.
         """
         properties = dict(unique_properties or {})
         if name is not None:
@@ -41,9 +44,8 @@ class Arranging:
         shape: dict[str, Any] = {"type": type, "uniqueProperties": properties, "state": list(state),
                                  "externalProjects": list(external_projects)}
         domain = {key: value for key, value in (("hostname", hostname), ("protocol", protocol)) if value is not None}
-        for key, value in (("status", status), ("domain", domain), ("transporter", transporter), ("selectionType", selection_type)):
-            if value:
-                shape[key] = value
+        optional = {"status": status, "domain": domain, "transporter": transporter, "selectionType": selection_type}
+        shape.update({key: value for key, value in optional.items() if value})
         if selection_type:
             shape["createdAt"] = self.state.now(ago=YEAR)
         visible = list(repositories)
@@ -55,7 +57,7 @@ class Arranging:
         return str(stored.shape["id"])
 
     def add_collector(self, name: str) -> CollectorToken:
-        """Put a collector in and return its token."""
+        """Add a collector and return its token."""
         return self.state.issue_token(self.add_instance("COLLECTOR", name=name))
 
     def add_repository(self, owner_and_name: str, url: str | None = None, source: str = "GITHUB", default_branch: str = "main") -> str:
@@ -63,11 +65,11 @@ class Arranging:
         return self.state.add_repository(owner_and_name, url or f"https://github.com/{owner_and_name}", source, default_branch)
 
     def set_repository(self, asset_id: str, **members: Any) -> None:
-        """Give a repository other members, in the API's shape (isArchived, status, lastScanDate); None takes one away."""
+        """Change members of a repository, named as in the API (isArchived, status, lastScanDate). None removes one."""
         self.state.set_repository(asset_id, members)
 
     def seed(self, repositories: Iterable[dict[str, str]], data_sources: Iterable[dict[str, Any]] = ()) -> None:
-        """Put in what a reset brings back: repositories, each the arguments of `add_repository`, and instances, each of `add_instance`."""
+        """Add what a reset restores: arguments of `add_repository`, and of `add_instance`."""
         self._seed = list(repositories), list(data_sources)
         for repository in self._seed[0]:
             self.add_repository(**repository)
@@ -76,7 +78,7 @@ class Arranging:
 
     @property
     def organization(self) -> str:
-        """The organization that new instances connect to at their vendors (switch identifier_given)."""
+        """The organization that new instances connect to (switch identifier_given)."""
         return self.state.organization
 
     @organization.setter
@@ -84,20 +86,20 @@ class Arranging:
         self.state.organization = name
 
     def set_status(self, instance_id: str, status: str, details: dict[str, dict[str, str]] | None = None) -> None:
-        """Give an instance another status, and statusDetails in the API's shape."""
+        """Change the status of an instance, and its statusDetails, as in the API."""
         self.state.set_status(instance_id, status, details or {})
 
     def grant_consent(self, instance_id: str) -> None:
-        """Do in the browser what a PENDING instance waits for (switch consent)."""
+        """Grant in the browser the consent that a PENDING instance waits for (switch consent)."""
         self.state.grant_consent(instance_id)
 
     def disable(self, instance_id: str) -> None:
-        """Disable a collector, as only the console can."""
+        """Disable a collector, which only the console can do."""
         self.state.set_status(instance_id, "DISABLED", {})
 
     def enable(self, instance_id: str) -> None:
         self.state.set_status(instance_id, self.state.working, {})
 
     def credential_matches(self, instance_id: str, name: str, value: str) -> bool:
-        """Whether the instance was created with this value of a credential field (`clientSecret`, ...) or of `selfSignedCertificate`."""
+        """Whether the instance was created with this value of a credential (`clientSecret`, ...) or of `selfSignedCertificate`."""
         return self.state.credential_matches(instance_id, name, value)

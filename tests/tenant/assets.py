@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The repositories the tenant has, and the uploads that name them."""
+"""The repositories of a tenant, and the uploads to them."""
 from __future__ import annotations
 
 import copy
@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 
 from . import upload
 from .clock import Clock, iso
-from .problem import appsec, invalid
+from .problem import appsec, invalid, not_found
 from .stored import Stored
 from .switches import Switches
 
-# What a repository shows of its access, and how it is scanned before anybody says otherwise.
+# The members of a repository's status, and its scan configuration until somebody changes it.
 STATUS = ("apiRead", "apiWrite", "clone", "connection", "webhookSubscription", "token")
 SCANS: dict[str, Any] = {
     "excludedPaths": [],
@@ -44,9 +44,9 @@ class Assets:
         return iso(self._clock.now() + self._switches.clock_offset - ago)
 
     def add_repository(self, full_name: str, url: str, source: str, default_branch: str, instance_id: str | None = None) -> str:
-        """Add an asset and return its id, which has 63 hexadecimal characters, as in the vendor's sample. `instance_id`: whose it is.
+        """Add an asset and return its id: 63 hexadecimal characters, as in the vendor's sample. `instance_id`: the instance that sees it.
 
-        It was scanned just now, and everything of it is in order; set_repository() makes it otherwise.
+        It was scanned just now and has no faults; set_repository() changes that.
         """
         with self.lock:
             owner, _slash, name = full_name.rpartition("/")
@@ -69,13 +69,13 @@ class Assets:
                 "isPrimary": primary, "lastScanDate": self.now()}
 
     def asset(self, asset_id: str) -> dict[str, Any]:
-        """The asset itself; call under the lock. Raises 404."""
+        """The asset itself, not a copy; the caller holds the lock. Raises 404."""
         if asset_id not in self.repositories:
-            raise appsec(404, "404", "Resource not found")
+            raise not_found()
         return self.repositories[asset_id]
 
     def set_repository(self, asset_id: str, members: dict[str, Any]) -> None:
-        """Give an asset other members, in the API's shape; None takes one away."""
+        """Change members of an asset, named as in the API. None removes one."""
         with self.lock:
             asset = self.asset(asset_id)
             asset.update(members)
@@ -83,26 +83,26 @@ class Assets:
                 del asset[name]
 
     def choose_branches(self, asset_id: str, body: dict[str, Any]) -> None:
-        """Replace the scanned branches. Raises 404, and 422 for a primary branch that is not one of them."""
+        """Replace the scanned branches. Raises 404, and 422 if the primary branch is not one of them."""
         with self.lock:
             asset, primary = self.asset(asset_id), body["primaryBranch"]
             if primary not in body["selectedBranches"]:
-                raise invalid({"requestBody.primaryBranch": "it is none of selectedBranches"})
+                raise invalid({"requestBody.primaryBranch": "it is not one of selectedBranches"})
             asset["scannedBranches"] = [self._branch(asset_id, name, primary=name == primary) for name in body["selectedBranches"]]
             asset["scannedBranch"] = primary
 
     def configure_scans(self, asset_id: str, body: dict[str, Any]) -> None:
-        """Replace the members of the scan configuration that are given, each as a whole. Raises 404."""
+        """Replace members of the scan configuration, each as a whole. Raises 404."""
         with self.lock:
-            held = self.asset(asset_id).setdefault("scanConfiguration", {})
-            held.update(copy.deepcopy(body))
+            configuration = self.asset(asset_id).setdefault("scanConfiguration", {})
+            configuration.update(copy.deepcopy(body))
             if "scanners" in body:
-                options = held["scanners"].get("SECRETS", {}).get("scanOptions", {})
-                held["scanners"]["GIT_HISTORY"] = {"isEnabled": options.get("gitHistory", False)}
+                options = configuration["scanners"].get("SECRETS", {}).get("scanOptions", {})
+                configuration["scanners"]["GIT_HISTORY"] = {"isEnabled": options.get("gitHistory", False)}
 
     def unscanned(self, days: float) -> list[dict[str, Any]]:
-        """The repositories without a scan in so many days; call under the lock."""
-        # A calendar begins somewhere: what is asked for beyond this is the same.
+        """The repositories that were not scanned for this number of days; the caller holds the lock."""
+        # At most a century: a date before the year 1 cannot be computed.
         since = self.now(ago=min(days, 36_500) * 86400)
         return [
             {"organizationId": asset.get("organizationId"), "repoName": asset.get("name"), "repoId": asset["id"]}
@@ -111,7 +111,7 @@ class Assets:
         ]
 
     def visible_to(self, kind: str, hostname: str) -> list[str]:
-        """The names of the repositories of this type and host that belong to no instance yet: what a new connection can see."""
+        """The repositories that a new connection can see: those of its type and host that belong to no instance yet."""
         return [
             asset["fullRepositoryName"] for asset in self.repositories.values()
             if asset["source"] == kind and "integrationId" not in asset and hostname in ("", urlsplit(asset["url"]).hostname)
@@ -119,11 +119,11 @@ class Assets:
 
     def selected(self, full_name: str) -> bool:
         """Whether some instance has selected the repository."""
-        return bool(full_name) and any(full_name in held.shape["state"] for held in self.stored.values())
+        return bool(full_name) and any(full_name in stored.shape["state"] for stored in self.stored.values())
 
     def accept(self, collector_id: str, document: dict[str, Any], size: int, repository_id: str, repository_url: str,
                branch: str | None) -> None:
-        """Take an upload that satisfies the document rules; `size` in bytes. Raises as `_repository` does."""
+        """Accept an upload whose document is valid; `size` in bytes. Raises as `_repository` does."""
         with self.lock:
             repository = self._repository(repository_id, repository_url)
             branch = branch or self.repositories.get(repository, {}).get("defaultBranch")
@@ -138,11 +138,11 @@ class Assets:
             self.uploads.append(upload.Upload(collector_id, repository, branch, document, results, self.now(), size))
             if self._switches.uploads == "replace":
                 target = (collector_id, repository, branch)
-                self.accepted[:] = [held for held in self.accepted if (held.collector_id, held.repository, held.branch) != target]
+                self.accepted[:] = [old for old in self.accepted if (old.collector_id, old.repository, old.branch) != target]
             self.accepted.extend(results)
 
     def _repository(self, repository_id: str, repository_url: str) -> str:
-        """The asset id, or the URL of a repository without an asset. Raises 400 when the two disagree, the switch's status when unknown."""
+        """The asset id, or the URL of a repository without an asset. Raises 400 if the two disagree; an unknown one as the switches say."""
         by_url = next((asset["id"] for asset in self.repositories.values() if _address(asset["url"]) == _address(repository_url)), None)
         if repository_id and repository_url and repository_id in self.repositories and by_url != repository_id:
             raise upload.refused(400, "VALIDATION_ERROR", "repository_id and repository_url name different repositories", self._switches)
@@ -156,7 +156,7 @@ class Assets:
 
 
 def _address(url: str) -> str:
-    """A URL for comparison: the host in lower case, the rest as it is. What is not a URL stays as it is."""
+    """A URL for comparison, with the host in lower case. What is not a URL is returned as it is."""
     try:
         parts = urlsplit(url)
     except ValueError:

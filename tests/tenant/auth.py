@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who is calling: tenant keys of both kinds and collector tokens.
 
-Every refusal looks the same from outside, as it does on a real tenant; `Refused.reason` is for the tenant's own tests and is never sent.
+To the caller every refusal looks the same, as on a real tenant. `Refused.reason` is for tests and is never sent.
 """
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TIMESTAMP = re.compile(r"[0-9]{13}")
 
 
 class Refused(Exception):
-    """The caller is not known. `reason` is one word of the tests' vocabulary."""
+    """Authentication failed. `reason` is one word, for tests."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -45,7 +45,7 @@ class Key:
 
 @dataclass(frozen=True)
 class CollectorToken:
-    """What the creation of a collector hands out once. `id` is the collector's instance id, `token` the secret."""
+    """A collector's token, which only the response to its creation contains. `id` is the instance id, `token` the secret."""
 
     id: str
     token_id: str
@@ -55,7 +55,7 @@ class CollectorToken:
 
 @dataclass(frozen=True)
 class Caller:
-    """A verified caller: `collector_id` is set for a collector's token and None for a tenant key."""
+    """A verified caller. `collector_id`: for a collector's token; None for a key of the tenant."""
 
     id: str
     may_write: bool
@@ -63,7 +63,7 @@ class Caller:
 
 
 def make_keys() -> dict[str, Key]:
-    """The five keys of a tenant, random. Ids are small integers as strings."""
+    """The five keys of a tenant, with random secrets. Ids are small integers as strings."""
     first = secrets.randbelow(400) + 100
     kinds = {
         "admin": ("advanced", "admin", False),
@@ -78,8 +78,8 @@ def make_keys() -> dict[str, Key]:
     }
 
 
-def _same(given: str, wanted: str) -> bool:
-    return hmac.compare_digest(given.encode(), wanted.encode())
+def _same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode(), other.encode())
 
 
 class Authenticator:
@@ -96,12 +96,12 @@ class Authenticator:
         self._nonces.clear()
 
     def presented(self, headers: Headers) -> str | None:
-        """The key or token id the request names, if the tenant has it: what the journal shows, verified or not."""
+        """The id of the key or token that a request names, verified or not; None if the tenant does not have it."""
         named = headers.get("x-xdr-auth-id") or headers.get("x-crtx-auth-id") or ""
         return named if named in self._keys or named in self._tokens else None
 
     def verify(self, headers: Headers) -> Caller:
-        """Who sent these headers. Raises Refused."""
+        """The caller who sent these headers. Raises Refused."""
         key_id, token_id = headers.get("x-xdr-auth-id"), headers.get("x-crtx-auth-id")
         given = headers.get("Authorization")
         if key_id is not None and token_id is not None:
@@ -144,7 +144,7 @@ class Authenticator:
             if (key.id, nonce) in self._nonces:
                 raise Refused("replayed")
             self._nonces[key.id, nonce] = now
-            # Beyond twice the accepted skew a replay is refused for its timestamp, so its nonce need not be kept.
+            # After twice the accepted skew a replay is refused for its timestamp, so its nonce can be forgotten.
             if len(self._nonces) > self._prune_at:
                 self._nonces = {known: seen for known, seen in self._nonces.items() if seen > now - 2 * width}
                 self._prune_at = 10_000 + 2 * len(self._nonces)

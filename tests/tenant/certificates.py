@@ -1,8 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A certificate authority of the tenant's own, and the certificates it issued: the right one, one of another name, an expired one."""
-
+"""A private certificate authority and the certificates it issued: a valid one, one for another name, an expired one."""
 from __future__ import annotations
 
 import datetime
@@ -14,7 +13,7 @@ from collections.abc import Iterable
 
 
 class Certificates:
-    """`ca_path` is the authority's PEM file, removed by `close()`. `context(which)`: valid, other_name or expired."""
+    """`ca_path` is the authority's PEM file, which `close()` removes. `context(which)`: valid, other_name or expired."""
 
     def __init__(self, hostnames: Iterable[str] = ()) -> None:
         import trustme

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """openapi.yaml as a set of validators, compiled once per process: as published, and with the older readings.
 
-In the document `x-older: true` marks a response that only older readings have; `x-older: {...}` beside a `schema` is the schema that stands
-in its place there, in older.yaml when it is a reference.
+In the document, `x-older: true` marks a response that only the older readings have. `x-older: {...}` beside a `schema` is the schema that
+replaces it there; a reference leads to older.yaml.
 
 Bodies are validated with jsonschema-rs against the document's own schemas, because openapi-core is too slow for long lists: figures in
 docs/embedded_tenant.md.
@@ -34,7 +34,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation of the document. `responses` maps a status to its body validator, or to None when it has no body."""
+    """One operation of the document. `responses` maps a status to the validator of its body, or to None if it has no body."""
 
     id: str
     method: str
@@ -45,7 +45,7 @@ class Operation:
     may_be_empty: frozenset[int]
 
     def query(self, sent: Mapping[str, list[str]]) -> tuple[dict[str, Any], dict[str, str]]:
-        """The documented parameters as values, and the faults by name. Undocumented parameters are not looked at."""
+        """The documented parameters as values, and the faults by name. Undocumented parameters are ignored."""
         values: dict[str, Any] = {}
         faults: dict[str, str] = {}
         for parameter in self.parameters:
@@ -74,7 +74,7 @@ class Operation:
         return faults
 
     def response_fault(self, status: int, body: Any, empty: bool) -> str | None:
-        """What is wrong with an answer of this operation, or None."""
+        """What is wrong with a response to this operation, or None."""
         if status not in self.responses:
             return f"{self.id}: status {status} is not documented"
         validator = self.responses[status]
@@ -89,7 +89,7 @@ class Operation:
 
 
 def describe(error: jsonschema_rs.ValidationError) -> tuple[list[str], str]:
-    """The names of the properties at fault below the error's own path, and a message that quotes no value: values may be secrets."""
+    """The names of the faulty properties below the error's path, and a message. It quotes no value, which may be a secret."""
     kind: Any = error.kind
     name = str(error.schema_path[-1])
     if name in ("additionalProperties", "unevaluatedProperties"):
@@ -107,7 +107,7 @@ def describe(error: jsonschema_rs.ValidationError) -> tuple[list[str], str]:
 
 
 def variant(node: Any, older: bool) -> Any:
-    """A part of the document as published, without its older readings, or with them in place."""
+    """A part of the document, without its older readings or with them in place of the published ones."""
     if isinstance(node, list):
         return [variant(entry, older) for entry in node]
     if not isinstance(node, dict):
@@ -173,7 +173,7 @@ def read(name: str) -> Any:
 
 @functools.cache
 def contract(older: bool = False) -> Contract:
-    """The two Contracts of this process: as published, and with the older readings."""
+    """The document as published, or with the older readings."""
     document = variant(read("openapi.yaml"), older)
     if older:
         document["components"]["schemas"].update(read("older.yaml"))

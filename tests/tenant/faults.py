@@ -1,8 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What goes wrong between a client and the tenant, on order: by method, path and count, or drawn from a seed."""
-
+"""Faults between a client and the tenant, ordered by method, path and count, or drawn from a seed."""
 from __future__ import annotations
 
 import collections
@@ -21,36 +20,40 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .server import Handler
 
-Answer = tuple[str, list[tuple[str, str]], bytes]
+# Status line, headers, body.
+Reply = tuple[str, list[tuple[str, str]], bytes]
 
-# kind -> what it does, for the documentation page
+# kind -> what it does, for docs/embedded_tenant.md
 KINDS: dict[str, str] = {
-    "lost_answer": "the request is carried out, then the connection is closed without an answer",
+    "lost_answer": "the request is carried out, then the connection is closed without a response",
     "late_commit": "the connection is closed at once; the request is carried out `seconds` later, when the client has given up",
     "closed_before": "the connection is closed; nothing is carried out",
-    "throttled": "429 without being looked at; `retry_after`: none, or seconds, in the header as a number or (`date`) as a date",
-    "html_500": "500 with a page of HTML; nothing is carried out",
+    "throttled": "429; nothing is carried out; `retry_after`: none, or seconds, in the header as a number or (`date`) as a date",
+    "html_500": "500 with an HTML page; nothing is carried out",
     "bad_gateway": "502 after the request was carried out",
     "unavailable": "503; nothing is carried out; `retry_after` as above",
-    "truncated_json": "the answer breaks off in the middle of its body",
-    "malformed_json": "the answer is complete but half of its JSON is missing",
-    "lagging_list": "the list shows what was there `seconds` ago: no newer instance, and those deleted since",
+    "truncated_json": "the request is carried out; the connection is closed in the middle of the response's body",
+    "malformed_json": "the request is carried out; the response is complete, but half of its JSON is missing",
+    "lagging_list": "the list shows the instances that existed `seconds` ago: none created since, and those deleted since",
     "redirect": "302 to `location`, by default another host; nothing is carried out",
-    "slow_answer": "the request is carried out; the answer comes `seconds` later",
-    "latency": "half of `seconds` of network each way, plus up to half of `jitter` seconds each; goes with every other fault",
+    "slow_answer": "the request is carried out; the response is sent `seconds` later",
+    "latency": "half of `seconds` each way, plus up to half of `jitter` each way; may be combined with any other fault",
 }
 
 
 class FaultError(ValueError):
-    """A fault that does not exist or cannot be meant. The message says what may be written."""
+    """A fault or an option that does not exist, or a value that makes no sense. The message says what is allowed."""
 
 
 @dataclasses.dataclass
 class Fault:
-    """One order. method: None is any. path: a regular expression that must be found in the path. after: matching requests left alone first.
+    """One order. KINDS describes seconds, jitter, retry_after, date and location.
 
-    count: how many requests it strikes, None for all. chance: 0 to 1, drawn from `seed`, the method and the request's number, so that
-    it can be repeated. seconds, jitter, retry_after, date and location are what the kinds say.
+    method: None for any.
+    path: a regular expression that is searched for in the path.
+    after: how many matching requests are left alone first.
+    count: how many requests it strikes, None for all.
+    chance: 0 to 1, drawn from `seed`, the method and the number of the request, so that a seed repeats its faults.
     """
 
     kind: str
@@ -93,7 +96,7 @@ class Injected:
 
 
 class Faults:
-    """The orders that stand, in the order in which they were given. At most one fault strikes a request; latency adds to it."""
+    """The pending orders. At most one fault strikes a request, that of the earliest matching order; latency is added to it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -101,7 +104,7 @@ class Faults:
         self.clear()
 
     def clear(self) -> None:
-        """No more faults; those that struck are forgotten."""
+        """Drop the orders, and forget the faults that struck."""
         with self._lock:
             self._orders: list[Fault] = []
             self.injected: list[Injected] = []
@@ -128,11 +131,11 @@ class Faults:
             return [dataclasses.asdict(fault) for fault in self._orders]
 
     def strike(self, method: str, path: str) -> tuple[Fault | None, float, float]:
-        """The fault for this request, if any, and the latency (seconds) before and after it."""
+        """The fault for this request, if any, and the latency before and after it in seconds."""
         with self._lock:
             number = self._seen[method] = self._seen.get(method, 0) + 1
             hit: Fault | None = None
-            before = behind = 0.0
+            before = after = 0.0
             for fault in list(self._orders):
                 if (hit is not None and fault.kind != "latency") or not self._matches(fault, method, path, number):
                     continue
@@ -143,10 +146,10 @@ class Faults:
                 self.injected.append(Injected(fault.kind, method, path))
                 if fault.kind == "latency":
                     before += fault.seconds / 2 + self._random.uniform(0, fault.jitter / 2)
-                    behind += fault.seconds / 2 + self._random.uniform(0, fault.jitter / 2)
+                    after += fault.seconds / 2 + self._random.uniform(0, fault.jitter / 2)
                 else:
                     hit = fault
-            return hit, before, behind
+            return hit, before, after
 
     @staticmethod
     def _matches(fault: Fault, method: str, path: str, number: int) -> bool:
@@ -167,15 +170,15 @@ class Faults:
         timer.start()
 
     def settle(self) -> None:
-        """Wait until every late request was carried out."""
+        """Wait until every late request has been carried out."""
         with self._lock:
             pending = list(self._pending)
         for timer in pending:
             timer.join()
 
 
-def answer_with(handler: Handler, fault: Fault | None, carry_out: Callable[..., Answer], faults: Faults) -> Answer | None:
-    """What goes out for a request under this fault; None when the connection was closed instead. carry_out(lag) asks the tenant."""
+def respond(handler: Handler, fault: Fault | None, carry_out: Callable[..., Reply], faults: Faults) -> Reply | None:
+    """The reply to a request under this fault; None if the connection was closed instead. carry_out(lag) has the tenant process it."""
     kind = fault.kind if fault else ""
     if fault is None or kind == "lagging_list":
         return carry_out(fault.seconds if fault else 0.0)
@@ -196,15 +199,18 @@ def answer_with(handler: Handler, fault: Fault | None, carry_out: Callable[..., 
         time.sleep(fault.seconds)
     elif kind == "malformed_json":
         body = body[: len(body) // 2] or b'{"'
-        headers = [("Content-Type", "application/json"), *without_length(headers)]
+        headers = [("Content-Type", "application/json"), *other_headers(headers)]
     elif kind == "truncated_json":
-        _break_off(handler, status, headers, body)
+        described = [("Content-Type", "application/json"), ("Content-Length", str(len(body) + 20))]
+        with contextlib.suppress(OSError):
+            handler.emit(status, [*other_headers(headers), *described], body[: len(body) // 2])
     if kind in ("lost_answer", "truncated_json"):
         return hang_up(handler)
     return status, headers, body
 
 
-def without_length(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+def other_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The headers that do not describe the body."""
     return [(name, value) for name, value in headers if name.lower() not in ("content-length", "content-type")]
 
 
@@ -214,17 +220,7 @@ def hang_up(handler: Handler) -> None:
         handler.connection.shutdown(socket.SHUT_RDWR)
 
 
-def _break_off(handler: Handler, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
-    code, _space, reason = status.partition(" ")
-    handler.send_response_only(int(code), reason)
-    for name, value in (*without_length(headers), ("Content-Type", "application/json"), ("Content-Length", str(len(body) + 20))):
-        handler.send_header(name, value)
-    with contextlib.suppress(OSError):
-        handler.end_headers()
-        handler.wfile.write(body[: len(body) // 2])
-
-
-def _refusal(fault: Fault) -> Answer:
+def _refusal(fault: Fault) -> Reply:
     headers = [("Content-Type", "application/json")]
     if fault.retry_after is not None:
         when = email.utils.formatdate(time.time() + fault.retry_after, usegmt=True) if fault.date else f"{fault.retry_after:g}"

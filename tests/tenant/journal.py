@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tenant was asked and what it answered, without a secret in it."""
+"""The requests that the tenant received and its responses, without secrets."""
 from __future__ import annotations
 
 import re
@@ -15,17 +15,18 @@ SECRET_KEY = re.compile(
     re.IGNORECASE,
 )
 USERINFO = re.compile(r"(?<=//)[^/@\s]*@")
-# Longer lists are journalled by their length: nobody reads 10,000 items, and copying them for each request would slow the tenant down.
+# Of a longer list only the length is recorded: copying 10,000 items for each request would slow the tenant down.
 LONGEST_LIST = 1000
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One request.
+    """One request and its response.
 
-    `at` is ISO 8601; `auth` the key or token id it named, if known; `query` maps a name to its value, or to a list when repeated.
-    A body is parsed JSON with secrets as `***`. Exceptions: a SARIF document is {"sarif": {"bytes", "sha256", "results"}}, results None
-    when refused; a list of more than 1000 objects is {"items": count}; a body that is not JSON is {"unreadable": its length in bytes}.
+    `at` is ISO 8601. `auth` is the id of the key or token that the request named, if the tenant knows it. `query` maps a name to its
+    value, or to a list if it was repeated. A body is parsed JSON with secrets as `***`, with three exceptions: a SARIF document is
+    {"sarif": {"bytes", "sha256", "results"}}, with results None if it was refused; a list of more than 1000 objects is
+    {"items": count}; a body that is not JSON is {"unreadable": its length in bytes}.
     """
 
     at: str
@@ -39,14 +40,14 @@ class Entry:
 
 
 def is_secret_key(key: str) -> bool:
-    """Whether a key looks as if its value were a secret. Ids of keys and tokens are not."""
+    """Whether the name of a member suggests that its value is a secret. The ids of keys and tokens are none."""
     return bool(SECRET_KEY.search(key)) and not re.search(r"_?id$", key, re.IGNORECASE)
 
 
 class Redactor:
-    """Hides values under secret-looking keys, whatever a request sent as a credential or in an unknown field, and the given secrets."""
+    """Hides the given secrets, values with secret-looking names, and what a request sent as a credential or in an unknown field."""
 
-    # What a create or update body may show: everything else in it, misspelt fields included, is hidden.
+    # What may be shown of a request body. Everything else is hidden, misspelt fields included.
     SHOWN = {
         "type": None, "domain": {"hostname": None, "protocol": None}, "credentials": {"type": None}, "selectionType": None, "state": None,
         "externalProjects": None, "uniqueProperties": None, "transporter": {"brokerDeviceId": None, "connectionName": None},
@@ -62,7 +63,7 @@ class Redactor:
         return USERINFO.sub(f"{HIDDEN}@", value)
 
     def tree(self, value: Any, key: str = "") -> Any:
-        """A copy with secrets hidden, for bodies of known shape."""
+        """A copy of a response body, or of part of a request body, with secrets hidden."""
         if isinstance(value, Mapping):
             return {self.text(str(name)): self.tree(item, str(name)) for name, item in value.items()}
         if isinstance(value, list):
@@ -85,7 +86,7 @@ class Redactor:
             if name not in shown:
                 result[self.text(str(name))] = HIDDEN
             elif shown[name] is None:
-                # Free-form, so a text in its place may be anything.
+                # An object of any form; a text in its place may be anything.
                 result[name] = HIDDEN if name == "uniqueProperties" and not isinstance(item, Mapping) else self.tree(item)
             else:
                 result[name] = self._known(item, shown[name])
@@ -93,9 +94,9 @@ class Redactor:
 
 
 def sent_secrets(body: Any) -> list[str]:
-    """The credential texts of a create body, so that an answer that happens to repeat one is redacted too."""
+    """The credentials in a request body, so that they are hidden in a response that repeats one."""
     if not isinstance(body, Mapping):
         return []
     credentials = body.get("credentials")
-    found = [value for name, value in credentials.items() if name != "type"] if isinstance(credentials, Mapping) else [credentials]
-    return [value for value in (*found, body.get("selfSignedCertificate")) if isinstance(value, str) and len(value) >= 8]
+    values = [value for name, value in credentials.items() if name != "type"] if isinstance(credentials, Mapping) else [credentials]
+    return [value for value in (*values, body.get("selfSignedCertificate")) if isinstance(value, str) and len(value) >= 8]

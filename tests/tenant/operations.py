@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The operations of openapi.yaml, once a request has passed the checks."""
+"""The operations of openapi.yaml, for requests that have passed the checks."""
 from __future__ import annotations
 
 import copy
@@ -15,7 +15,7 @@ from werkzeug.exceptions import MethodNotAllowed
 
 from . import kinds, present, upload
 from .contract import JSON
-from .problem import Problem, appsec, gateway, invalid
+from .problem import Problem, appsec, gateway, invalid, not_found
 
 if TYPE_CHECKING:
     from .server import EmbeddedTenant
@@ -25,7 +25,7 @@ LARGEST_PAGE = 100
 
 
 class Page(str):
-    """A body in HTML."""
+    """An HTML body."""
 
 
 def load(raw: bytes) -> Any:
@@ -42,7 +42,7 @@ def load(raw: bytes) -> Any:
 
 
 def read_json(problem: Callable[[int, str, str], Problem] = appsec) -> Any:
-    """The body of the request. Raises 415 and 400, as `problem` makes them."""
+    """The body of the request. Raises 415 or 400, built by `problem(status, code, text)`."""
     if request.mimetype != JSON or request.headers.get("Content-Encoding", "identity") != "identity":
         raise problem(415, "UNSUPPORTED_MEDIA_TYPE", "Content-Type must be application/json, without Content-Encoding")
     try:
@@ -52,9 +52,9 @@ def read_json(problem: Callable[[int, str, str], Problem] = appsec) -> Any:
 
 
 class Operations:
-    """Each method is named like its operationId and returns (status, body); body None is an empty one.
+    """Each method is named like its operationId and returns (status, body); None is an empty body.
 
-    `g.query` and `g.document` hold what was sent, as values that satisfy the document.
+    `g.query` and `g.document` are the query and the body of the request, which the document allows.
     """
 
     tenant: EmbeddedTenant
@@ -71,24 +71,24 @@ class Operations:
 
     def list_instances(self) -> tuple[int, Any]:
         tenant, switches = self.tenant, self.tenant.behaviour
-        wanted, category = g.query.get("type"), g.query.get("type_category")
-        kind = None if wanted is None else self._type_of(wanted)
+        word, category = g.query.get("type"), g.query.get("type_category")
+        kind = None if word is None else self._type_of(word)
         with tenant.state.lock:
-            found = [
+            items = [
                 present.list_item(stored, switches) for stored in tenant.state.listed(request.environ.get("tenant.lag", 0.0))
-                if (wanted is None or stored.type == kind) and (category is None or kinds.in_category(stored.type, category))
+                if (word is None or stored.type == kind) and (category is None or kinds.in_category(stored.type, category))
             ]
-        return 200, present.envelope(switches.list_envelope, found)
+        return 200, present.envelope(switches.list_envelope, items)
 
-    def _type_of(self, wanted: str) -> str | None:
-        """The type that a `type` filter means, None for a spelling that matches nothing. Raises 422 for others, and for unknown types."""
+    def _type_of(self, word: str) -> str | None:
+        """The type that a `type` filter names; None if the spelling matches nothing. Raises 422 for another spelling or type."""
         switches, case = self.tenant.behaviour, self.tenant.behaviour.type_filter_case
         if case == "hyphens":
-            kind = kinds.BY_WORD.get(wanted) or wanted.upper().replace("-", "_")
-            spelt = wanted == kinds.FILTER.get(kind, kind.lower().replace("_", "-"))
+            kind = kinds.BY_WORD.get(word) or word.upper().replace("-", "_")
+            spelt = word == kinds.FILTER.get(kind, kind.lower().replace("_", "-"))
         else:
-            kind = wanted.upper()
-            spelt = case == "any" or wanted == getattr(wanted, case)()
+            kind = word.upper()
+            spelt = case == "any" or word == getattr(word, case)()
         known = kind in kinds.KNOWN or switches.unknown_type == "accept"
         if known and not spelt and switches.type_filter_mismatch == "empty":
             return None
@@ -125,7 +125,7 @@ class Operations:
             raise gateway(404, "Not found")
         return self.delete_integration(instance_id)
 
-    # -- the same, one generation earlier
+    # -- the same of the previous generation
 
     list_integrations = list_instances
     get_integration = get_instance
@@ -141,7 +141,7 @@ class Operations:
     def upload_sarif(self, collector_id: str) -> tuple[int, Any]:
         switches, state = self.tenant.behaviour, self.tenant.state
         if switches.upload_page != "none":
-            # Neither is in the document: something between client and tenant answered.
+            # Neither is in the document: it comes from something between the client and the tenant.
             g.outside = True
             error = {"reply": {"err_code": 500, "err_msg": "The service could not be reached", "err_extra": None}}
             return switches.upload_status, Page(upload.LOGIN_PAGE) if switches.upload_page == "login" else error
@@ -154,12 +154,11 @@ class Operations:
         if not (repository_id or repository_url):
             raise upload.refused(400, "VALIDATION_ERROR", "At least one of repository_id and repository_url is required", switches)
         g.document = document = read_json(lambda status, code, text: upload.refused(status, code, text, switches))
-        found = upload.problems(document)
-        if found:
-            raise upload.refused(400, "VALIDATION_ERROR", f"Not an acceptable SARIF document: {'; '.join(found)}", switches)
+        if problems := upload.problems(document):
+            raise upload.refused(400, "VALIDATION_ERROR", f"Not an acceptable SARIF document: {'; '.join(problems)}", switches)
         g.results = sum(1 for _result in upload.results_of(document))
         state.accept(collector_id, document, size, repository_id, repository_url, g.query.get("branch"))
-        return switches.upload_status, upload.answer(g.results, switches)
+        return switches.upload_status, upload.accepted_body(g.results, switches)
 
     def list_repositories(self) -> tuple[int, Any]:
         tenant, switches = self.tenant, self.tenant.behaviour
@@ -170,18 +169,18 @@ class Operations:
         start = g.query.get("offset", 0) if switches.offset == "honoured" else 0
         size = min(g.query.get("limit", switches.repositories_page), LARGEST_PAGE)
         with tenant.state.lock:
-            found = [
+            assets = [
                 asset for asset in tenant.state.repositories.values()
                 if (not sources or asset["source"] in sources) and text in asset["fullRepositoryName"].lower()
             ]
-            page = [self._repository(asset) for asset in found[start:start + size]]
+            page = [self._repository(asset) for asset in assets[start:start + size]]
         word = switches.list_envelope if switches.repositories_envelope == "as_list" else switches.repositories_envelope
         return 200, present.envelope(word, page)
 
     def list_unscanned(self) -> tuple[int, Any]:
         tenant, switches = self.tenant, self.tenant.behaviour
         if not switches.unscanned_list:
-            raise appsec(404, "404", "Resource not found")
+            raise not_found()
         if not switches.repositories_readable:
             raise gateway(403, "Forbidden: the role of this key has no view permission")
         with tenant.state.lock:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How the tenant shows what it holds, under the switches for fields and envelopes."""
+"""Responses: how the tenant shows instances, tokens and repositories, as the switches for fields and envelopes say."""
 from __future__ import annotations
 
 from typing import Any
@@ -13,17 +13,17 @@ from .stored import Stored
 from .switches import Switches
 
 MASK = "********"
-# Members that a reply of the previous generation does not have, and its word for statuses that it does not know.
+# Members that the previous generation does not have, and what it shows for statuses that it does not know.
 NOT_PREVIOUS = ("scanTypes", "statusDetails", "tenantId", "transporter")
 PREVIOUS_STATUS = {"DISABLED": "ERROR", "TRANSPORTER_CONNECTION_DISABLED": "ERROR"}
-# Types of selection whose repositories are listed even when there is none.
+# Selection types with which `state` is shown even if it is empty.
 LISTED = ("CURRENT_STATE", "CURRENT_STATE_PENDING", "MANUAL_SELECTION")
-# What a repository asset had before the schemas were known.
+# The members of a repository before the schemas were known.
 MIRRORED_REPOSITORY = ("id", "name", "owner", "source", "defaultBranch", "url", "fullRepositoryName", "scannedBranches")
 
 
 def envelope(word: str, value: Any) -> Any:
-    """`value` in the named envelope; `root` and `bare` are none."""
+    """`value` in an envelope: `root` and `bare` add none, `reply_data` adds two, any other word is the name of one."""
     if word in ("root", "bare"):
         return value
     if word == "reply_data":
@@ -32,7 +32,7 @@ def envelope(word: str, value: Any) -> Any:
 
 
 def item(stored: Stored, switches: Switches) -> dict[str, Any]:
-    """The instance as a read by id shows it, a fresh object."""
+    """The instance as a read by id shows it, as a new object."""
     shown = _published(stored) if switches.fields == "published" else _mirrored(stored, switches)
     if not switches.domain_shown:
         shown.pop("domain", None)
@@ -48,9 +48,9 @@ def item(stored: Stored, switches: Switches) -> dict[str, Any]:
 
 
 def _published(stored: Stored) -> dict[str, Any]:
-    """The members of the vendor's schema, but for the times. Which types show which of them is as in the vendor's examples."""
+    """The members of the vendor's schema, without the times. Which type shows which members is as in the vendor's examples."""
     shape, collector = stored.shape, stored.type == "COLLECTOR"
-    known: dict[str, Any] = {
+    members: dict[str, Any] = {
         "id": shape["id"],
         "type": stored.type,
         "typeCategory": None if collector else kinds.category(stored.type),
@@ -68,8 +68,8 @@ def _published(stored: Stored) -> dict[str, Any]:
     }
     if collector:
         properties = shape["uniqueProperties"]
-        known.update(detectionMethod=properties.get("detectionMethod"), fileType=properties.get("fileType"), apiUrl=stored.api_url)
-    return {name: value for name, value in known.items() if value is not None}
+        members.update(detectionMethod=properties.get("detectionMethod"), fileType=properties.get("fileType"), apiUrl=stored.api_url)
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def _scan_types(stored: Stored) -> dict[str, bool]:
@@ -108,12 +108,12 @@ def _count(stored: Stored, switches: Switches) -> int:
     selected = len(stored.shape["state"])
     if switches.count != "associated":
         return selected
-    # Ten more than are selected, as in the vendor's example, where nobody said what the connection can see.
+    # If it is not known what the connection can see: ten more than are selected, as in the vendor's example.
     return len({*stored.repositories, *stored.shape["state"]}) if stored.repositories else selected + 10
 
 
 def list_item(stored: Stored, switches: Switches) -> dict[str, Any]:
-    """The instance as the list shows it: with the number of its repositories, and by the switch list_fields without their names."""
+    """The instance as the list shows it: with the number of its repositories; the switch list_fields decides about their names."""
     count = _count(stored, switches)
     if switches.list_fields == "minimal":
         shown = {"id": stored.shape["id"], "state": [], "repositoriesCount": count}
@@ -131,7 +131,7 @@ def list_item(stored: Stored, switches: Switches) -> dict[str, Any]:
 
 
 def created(stored: Stored, token: CollectorToken | None, switches: Switches) -> dict[str, Any]:
-    """The creation reply; the only place where a collector's token appears."""
+    """The response to a creation, the only one that contains a collector's token."""
     shown = item(stored, switches) if switches.create_body == "full" else {"id": stored.shape["id"]}
     if token is not None:
         shown["apiUrl"] = token.api_url
@@ -155,13 +155,13 @@ def repository(asset: dict[str, Any], selected: bool, switches: Switches) -> dic
     """A repository asset; `selected`: whether an instance has selected it."""
     if switches.fields == "mirrored":
         return {name: asset[name] for name in MIRRORED_REPOSITORY if name in asset}
-    # The one name that the schema does not have. What somebody said of the selection counts.
+    # The schema does not have fullRepositoryName. An isSelected that a test has set counts.
     shown = {name: value for name, value in asset.items() if name != "fullRepositoryName"}
     return {"isSelected": selected, **shown}
 
 
 def masked(value: Any, key: str = "") -> Any:
-    """A copy with every string under a secret-looking key replaced by eight asterisks."""
+    """A copy in which eight asterisks replace every string with a secret-looking name."""
     if isinstance(value, dict):
         return {name: masked(entry, name) for name, entry in value.items()}
     if isinstance(value, list):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""EmbeddedTenant: one tenant on a port of its own. See docs/embedded_tenant.md."""
+"""EmbeddedTenant: one tenant on its own port. See docs/embedded_tenant.md."""
 from __future__ import annotations
 
 import contextlib
@@ -23,7 +23,7 @@ from .auth import Authenticator, Key, make_keys
 from .certificates import Certificates
 from .clock import Clock
 from .control import PREFIX
-from .faults import Answer, Faults, Injected, answer_with
+from .faults import Faults, Injected, Reply, respond
 from .journal import Entry
 from .limit import RateLimit
 from .state import API, State
@@ -34,11 +34,11 @@ LARGEST_BODY = 64 * 1024 * 1024
 
 
 class Violation(AssertionError):
-    """The tenant answered something its own OpenAPI document does not allow, or failed inside."""
+    """The tenant sent a response that its own OpenAPI document does not allow, or failed internally."""
 
 
 class Handler(WSGIRequestHandler):
-    """HTTP/1.1 with connections kept open; werkzeug's own handler closes each one."""
+    """HTTP/1.1 with persistent connections; werkzeug's own handler closes each one."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -51,35 +51,32 @@ class Handler(WSGIRequestHandler):
             self.close_connection = True
             self.emit("400 Bad Request" if not length.isdigit() else "413 Content Too Large", [("Content-Length", "0")], b"")
             return
-        # The body is read whatever the answer will be: an unread one would be taken for the next request.
+        # The body is read in any case: an unread one would be taken for the next request.
         body = get_input_stream(environ, max_content_length=LARGEST_BODY).read()
         environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(body), str(len(body))
         environ.pop("HTTP_TRANSFER_ENCODING", None)
         path = self.path.partition("?")[0]
         faults = self.server.app.tenant.faults
-        fault, before, behind = (None, 0.0, 0.0) if path.startswith(PREFIX) else faults.strike(self.command, path)
+        fault, before, after = (None, 0.0, 0.0) if path.startswith(PREFIX) else faults.strike(self.command, path)
         time.sleep(before)
-        answer = answer_with(self, fault, lambda lag=0.0: self._carry_out({**environ, "tenant.lag": lag}), faults)
-        if answer is not None:
-            time.sleep(behind)
-            self.emit(*answer)
+        reply = respond(self, fault, lambda lag=0.0: self._carry_out({**environ, "tenant.lag": lag}), faults)
+        if reply is not None:
+            time.sleep(after)
+            self.emit(*reply)
 
-    def _carry_out(self, environ: dict[str, Any]) -> Answer:
+    def _carry_out(self, environ: dict[str, Any]) -> Reply:
         started: list[Any] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> Any:
             started[:] = [status, headers]
             return lambda _data: None
 
-        answer = self.server.app(environ, start_response)
-        try:
-            content = b"".join(answer)
-        finally:
-            getattr(answer, "close", lambda: None)()
-        return started[0], started[1], content
+        response: Any = self.server.app(environ, start_response)
+        with contextlib.closing(response):
+            return started[0], started[1], b"".join(response)
 
     def emit(self, status: str, headers: Sequence[tuple[str, str]], body: bytes) -> None:
-        """The one place where an answer goes out."""
+        """Send a response. Every response is sent here."""
         code, _space, reason = status.partition(" ")
         self.send_response_only(int(code), reason)
         for name, value in headers:
@@ -93,11 +90,11 @@ class Handler(WSGIRequestHandler):
             self.wfile.write(body)
 
     def log(self, type: str, message: str, *args: Any) -> None:
-        """Nothing is logged: the journal has it, without secrets."""
+        """Nothing: the journal has every request, without secrets."""
 
 
 class Server(ThreadedWSGIServer):
-    """Handshakes in the connection's own thread, and closes open connections when stopped."""
+    """Performs TLS handshakes in the thread of the connection, and closes open connections when it is stopped."""
 
     daemon_threads = True
 
@@ -122,22 +119,25 @@ class Server(ThreadedWSGIServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up or fails the handshake is not worth a traceback on the console."""
+        """Nothing: a client that hangs up or fails the handshake is not worth a traceback on the console."""
 
     def close_all(self) -> None:
         with self._open_lock:
-            held = list(self._open)
-        for connection in held:
+            connections = list(self._open)
+        for connection in connections:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
 
 class EmbeddedTenant(Arranging):
-    """A Cortex Cloud Application Security tenant on 127.0.0.1. What arranges a test is in arranging.py.
+    """A Cortex Cloud Application Security tenant on 127.0.0.1. arranging.py has the methods that change its state without HTTP.
 
-    `profile` and `switches` set behaviours (switches.py has them all); `rate` is one of them. `port` 0 takes a free one. `hostnames` are
-    further names of the TLS certificate. `clock` replaces the clocks (clock.py). As a context manager it raises Violation at the end
-    when `violations` is not empty.
+    profile, rate, switches: its behaviour (switches.py).
+    port: 0 for a free one.
+    hostnames: further names for the TLS certificate.
+    clock: replaces the clocks (clock.py).
+
+    As a context manager it raises Violation at the end if `violations` is not empty.
     """
 
     def __init__(self, profile: str = DEFAULT_PROFILE, tls: bool = False, rate: int = 10, *, port: int = 0, hostnames: Iterable[str] = (),
@@ -163,7 +163,7 @@ class EmbeddedTenant(Arranging):
         self._certificates: Certificates | None = None
         self.faults = Faults()
 
-    # -- life
+    # -- start and stop
 
     def start(self) -> EmbeddedTenant:
         if self._server is not None:
@@ -178,7 +178,7 @@ class EmbeddedTenant(Arranging):
         return self
 
     def stop(self) -> None:
-        """Stop listening and close every connection. Harmless when stopped already."""
+        """Stop listening and close every connection. May be called again."""
         server, self._server = self._server, None
         if server is not None and self._thread is not None:
             server.shutdown()
@@ -195,10 +195,10 @@ class EmbeddedTenant(Arranging):
     def __exit__(self, kind: Any, *_rest: Any) -> None:
         self.stop()
         if self.violations and kind is None:
-            raise Violation("the tenant broke its own document: " + "; ".join(self.violations))
+            raise Violation("the tenant violated its own document: " + "; ".join(self.violations))
 
     def reset(self) -> None:
-        """State (but for what `seed` added), journal, faults and switches as at the start; keys, port, certificates and violations stay."""
+        """Restore the initial state (with what `seed` added), journal, faults and switches. Keys, port and violations stay."""
         self.faults.settle()
         self.faults.clear()
         self.state.clear()
@@ -208,14 +208,14 @@ class EmbeddedTenant(Arranging):
         self.limit.clear()
         self.authenticator.clear()
 
-    # -- where and who
+    # -- address and keys
 
     @property
     def url(self) -> str:
         return f"{'https' if self._tls else 'http'}://{self.host}:{self.port}"
 
     def environment(self, name: str = "admin") -> dict[str, str]:
-        """The variables the collection reads, for the key of that name."""
+        """The environment variables of the collection, with the key of that name."""
         key = self.keys[name]
         variables = {"CORTEXCLOUD_API_URL": self.url, "CORTEXCLOUD_API_KEY_ID": key.id, "CORTEXCLOUD_API_KEY": key.key,
                      "CORTEXCLOUD_API_KEY_TYPE": key.type}
@@ -224,11 +224,11 @@ class EmbeddedTenant(Arranging):
         return variables
 
     def clock_now(self) -> float:
-        """The tenant's idea of the time, epoch seconds: the clock plus the switch clock_offset."""
+        """The tenant's time in epoch seconds: the clock plus the switch clock_offset."""
         return self.clock.now() + float(self.behaviour.clock_offset)
 
     def secrets(self) -> set[str]:
-        """Every secret the tenant ever handed out, deleted collectors' tokens included: what must appear in no journal."""
+        """Every secret that the tenant has issued, tokens of deleted collectors included. None may appear in the journal."""
         return self.state.issued | {key.key for key in self.keys.values()} | {self.control_token}
 
     # -- behaviour
@@ -238,21 +238,21 @@ class EmbeddedTenant(Arranging):
         return self.behaviour.as_dict()
 
     def set(self, **switches: Any) -> None:
-        """Change switches while running. Raises SwitchError, with the choices, for an unknown name or value."""
+        """Change switches while the tenant runs. Raises SwitchError, which lists the choices."""
         self.behaviour.change(**switches)
 
     def fault(self, kind: str, **options: Any) -> None:
-        """Order a fault for requests to come (faults.py has the kinds and options). Raises FaultError."""
+        """Order a fault for later requests (faults.py has the kinds and options). Raises FaultError."""
         self.faults.add(kind, **options)
 
     def no_more_faults(self) -> None:
-        """Drop the orders that stand, and wait until every late request was carried out."""
+        """Drop the orders, once every late request has been carried out."""
         self.faults.settle()
         self.faults.clear()
 
     @property
     def injected(self) -> list[Injected]:
-        """The faults that struck, in order, since the start or the last clearing."""
+        """The faults that struck, in order, since the start or since they were last cleared."""
         return list(self.faults.injected)
 
     # -- what happened
@@ -263,12 +263,12 @@ class EmbeddedTenant(Arranging):
 
     @property
     def writes(self) -> list[Entry]:
-        """Requests that would change something: POST, PUT, DELETE on API paths, refused ones included. The key validation call is none."""
+        """Requests that would change something, refused ones included. The call that validates a key is not one."""
         return [entry for entry in self._journal if entry.method in ("POST", "PUT", "DELETE", "PATCH") and entry.path.startswith(API)]
 
     @property
     def write_attempts(self) -> list[Entry]:
-        """Writes refused because of the switch read_only."""
+        """Writes that the switch read_only refused."""
         return list(self._attempts)
 
     def record(self, entry: Entry, attempt: bool) -> None:
@@ -281,13 +281,13 @@ class EmbeddedTenant(Arranging):
         self._attempts.clear()
         self.refusals.clear()
 
-    # -- what it holds
+    # -- content
 
     @property
     def instances(self) -> dict[str, dict[str, Any]]:
-        """Every instance in the words of requests, with its whole state, whatever replies show; no credentials and no certificate.
+        """Every instance with the members of requests and its full state, whatever responses show, without credentials and certificate.
 
-        With published fields `uniqueIdentifier` besides.
+        With published fields it also has `uniqueIdentifier`.
         """
         with self.state.lock:
             whole = copy.deepcopy({instance_id: stored.shape for instance_id, stored in self.state.stored.items()})
@@ -303,5 +303,5 @@ class EmbeddedTenant(Arranging):
 
     @property
     def accepted_results(self) -> list[AcceptedResult]:
-        """The SARIF results that stand, each as sent, with `severity`, `tool`, `collector_id`, `repository` and `branch` as attributes."""
+        """The current SARIF results, each as sent, with `severity`, `tool`, `collector_id`, `repository` and `branch` as attributes."""
         return list(self.state.accepted)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The instances of a tenant and the rules by which they change. Knows nothing of HTTP but the statuses it refuses with."""
+"""The instances of a tenant and the rules by which they change. Of HTTP it knows only the statuses of its refusals."""
 from __future__ import annotations
 
 import copy
@@ -15,17 +15,17 @@ from . import kinds
 from .assets import Assets
 from .auth import CollectorToken
 from .clock import Clock
-from .problem import Problem, appsec, invalid
+from .problem import Problem, appsec, invalid, not_found
 from .stored import API, Stored
 from .switches import Switches
 
-__all__ = ["API", "State", "Stored", "not_found"]
+__all__ = ["API", "State", "Stored"]
 
 SCOPE = ("selectionType", "state", "externalProjects", "uniqueProperties")
 COLLECTOR_PROPERTIES = {"detectionMethod": "SAST", "fileType": "SARIF"}
 WORKING = {"published": "CONNECTED", "older": "COMPLETED"}
 SETTLING = {"published": "TEMPORARY", "older": "IN_PROGRESS"}
-# switch initial_selection -> the type of selection that a new instance begins with
+# switch initial_selection -> the selection type of a new instance
 INITIAL = {"nothing": "CURRENT_STATE", "found": "CURRENT_STATE", "future": "CURRENT_STATE_AND_FUTURE", "manual": "MANUAL_SELECTION"}
 
 
@@ -33,36 +33,32 @@ def _digest(value: str) -> str:
     return hashlib.sha256(value.encode()).hexdigest()
 
 
-def not_found() -> Problem:
-    return appsec(404, "404", "Resource not found")
-
-
 class State(Assets):
-    """Instances and collector tokens, besides repositories and uploads. Every public method holds the lock and hands out copies."""
+    """Adds instances and collector tokens to the assets."""
 
     def __init__(self, switches: Switches, clock: Clock, origin: Callable[[], str]) -> None:
         super().__init__(switches, clock)
         self._origin = origin
         self.deleted: dict[str, Stored] = {}
         self.tokens: dict[str, CollectorToken] = {}
-        # Every token ever handed out, so that the journal hides it after its collector is gone.
+        # Every token ever issued, so that the journal still hides it when its collector has been deleted.
         self.issued: set[str] = set()
         self.tenant_id = f"tenant-{secrets.token_hex(4)}"
-        # The organization that instances connect to, at their vendors: the word of identifier_given=vendor.
+        # The organization that instances connect to: the identifier with identifier_given=vendor.
         self.organization = "example-org"
 
     def clear(self) -> None:
         with self.lock:
-            for held in (self.stored, self.deleted, self.tokens, self.repositories, self.uploads, self.accepted):
-                held.clear()
+            for collection in (self.stored, self.deleted, self.tokens, self.repositories, self.uploads, self.accepted):
+                collection.clear()
 
     @property
     def working(self) -> str:
-        """The status of an instance that is set up."""
+        """The status of an instance that has been set up."""
         return WORKING[self._switches.status_words]
 
     def find(self, instance_id: str) -> Stored:
-        """The instance itself; call under the lock. Raises 404."""
+        """The instance itself, not a copy; the caller holds the lock. Raises 404."""
         if instance_id not in self.stored:
             raise not_found()
         return self.stored[instance_id]
@@ -70,20 +66,20 @@ class State(Assets):
     # -- instances
 
     def store(self, shape: dict[str, Any], instance_id: str | None = None, **details: Any) -> Stored:
-        """Put an instance in, with the fields every instance has. `details` are further fields of Stored."""
+        """Add an instance, with defaults for what `shape` leaves out. `details` are further fields of Stored."""
         with self.lock:
             prefix = "col_" if shape["type"] == "COLLECTOR" and self._switches.ids == "col_" else ""
-            at, held = self.now(), shape.get("state")
+            at, selected = self.now(), shape.get("state")
             whole = {"id": instance_id or prefix + secrets.token_hex(12), "status": self.working, "state": [], "externalProjects": [],
                      "uniqueProperties": {}, "createdAt": at, "updatedAt": at, **copy.deepcopy(shape)}
-            stored = Stored(whole, self._origin, tenant_id=self.tenant_id, born=self._clock.steady(), **details)
+            stored = Stored(whole, self._origin, tenant_id=self.tenant_id, created=self._clock.steady(), **details)
             stored.identifier = stored.identifier or self._given(stored)
             if stored.type in kinds.VCS and "selectionType" not in whole:
                 how = self._switches.initial_selection
                 whole["selectionType"] = INITIAL[how]
-                if how == "future" and not held:
+                if how == "future" and not selected:
                     whole["state"] = list(stored.repositories)
-                stored.unscanned = how == "found" and not held
+                stored.unscanned = how == "found" and not selected
             self.stored[whole["id"]] = stored
             return stored
 
@@ -97,12 +93,12 @@ class State(Assets):
         return f"{name}-1" if how == "other" and name is not None else name
 
     def _identity(self, stored: Stored) -> tuple[str, str | None, str]:
-        """What makes an instance a duplicate of another."""
+        """Two instances with the same identity are duplicates."""
         shown = stored.identifier if self._switches.fields == "published" else None
         return stored.type, shown or stored.name, stored.hostname
 
     def create(self, body: Mapping[str, Any]) -> tuple[Stored, CollectorToken | None]:
-        """Create from a body that satisfies the document. Raises 409, 422 or 400 by the rules for a creation."""
+        """Create an instance from a body that the document allows. Raises 400, 409 or 422."""
         with self.lock:
             kind = body["type"]
             self._check_new_type(kind)
@@ -110,9 +106,8 @@ class State(Assets):
             self._check_properties(kind, shape.get("uniqueProperties", {}))
             candidate = Stored(shape)
             candidate.identifier = self._given(candidate)
-            wanted = self._identity(candidate)
-            duplicate = any(self._identity(held) == wanted for held in self.stored.values())
-            if duplicate and self._switches.duplicate_create != "allow":
+            identities = [self._identity(stored) for stored in self.stored.values()]
+            if self._identity(candidate) in identities and self._switches.duplicate_create != "allow":
                 raise appsec(int(self._switches.duplicate_create), "CONFLICT", "An instance with this type, name and host already exists")
             stored = self.store(shape, certificate=body.get("selfSignedCertificate"), repositories=self._first_scan(candidate))
             credentials = dict(body.get("credentials", {}))
@@ -151,7 +146,7 @@ class State(Assets):
 
     def issue_token(self, collector_id: str) -> CollectorToken:
         with self.lock:
-            # The published id is a number; the random ones of a tenant must not meet.
+            # The published id is a number. Each token of a tenant draws from another range, so that no two are equal.
             token_id = str(secrets.randbelow(1_000_000) + 1 + 1_000_000 * len(self.issued))
             token = CollectorToken(id=collector_id, token_id=token_id, token=secrets.token_urlsafe(48),
                                    api_url=self.find(collector_id).api_url)
@@ -160,7 +155,7 @@ class State(Assets):
             return token
 
     def update(self, instance_id: str, body: Mapping[str, Any]) -> Stored:
-        """Apply a PUT body that satisfies the document. Raises 404, 409 or 422."""
+        """Update an instance from a PUT body that the document allows. Raises 404, 409 or 422."""
         with self.lock:
             stored = self.find(instance_id)
             scoped = any(name in body for name in ("selectionType", "state", "externalProjects"))
@@ -189,11 +184,11 @@ class State(Assets):
                 self._settle(stored)
             return stored
 
-    def _check_owner(self, stored: Stored, wanted: list[str]) -> None:
-        if self._switches.repository_owner != "exclusive" or not wanted:
+    def _check_owner(self, stored: Stored, selected: list[str]) -> None:
+        if self._switches.repository_owner != "exclusive":
             return
-        same_host = [held for held in self.stored.values() if (held.type, held.hostname) == (stored.type, stored.hostname)]
-        taken = set(wanted) & {name for held in same_host if held is not stored for name in held.shape["state"]}
+        same_host = [one for one in self.stored.values() if (one.type, one.hostname) == (stored.type, stored.hostname)]
+        taken = set(selected) & {name for one in same_host if one is not stored for name in one.shape["state"]}
         if taken:
             raise appsec(409, "CONFLICT", f"Selected by another instance: {', '.join(sorted(taken)[:5])}")
 
@@ -206,22 +201,22 @@ class State(Assets):
         stored.shape["status"] = self._settling if stored.settling else self.working
 
     def read(self, instance_id: str) -> Stored:
-        """A read by id: the one that lets an instance settle, and after which the first scan has run."""
+        """A copy for a read by id. Each such read lets the instance settle a little, and completes its first scan."""
         with self.lock:
             stored = self.find(instance_id)
-            seen = copy.deepcopy(stored)
+            shown = copy.deepcopy(stored)
             if stored.shape["status"] == self._settling and stored.settling:
                 stored.settling -= 1
                 if not stored.settling:
                     stored.shape["status"] = self.working
             if stored.unscanned:
                 stored.unscanned, stored.shape["state"] = False, list(stored.repositories)
-            return seen
+            return shown
 
     def delete(self, instance_id: str) -> None:
-        """Remove an instance; a collector's tokens go with it. Raises 404."""
+        """Delete an instance, and a collector's tokens with it. Raises 404."""
         with self.lock:
-            self.find(instance_id).died = self._clock.steady()
+            self.find(instance_id).deleted = self._clock.steady()
             self.deleted[instance_id] = self.stored.pop(instance_id)
             for token_id in [token_id for token_id, token in self.tokens.items() if token.id == instance_id]:
                 del self.tokens[token_id]
@@ -231,14 +226,14 @@ class State(Assets):
             self._settle(self.find(instance_id))
 
     def listed(self, lag: float) -> list[Stored]:
-        """What was there `lag` seconds ago, in today's shape; call under the lock."""
+        """The instances that existed `lag` seconds ago, as they are now; the caller holds the lock."""
         if not lag:
             return list(self.stored.values())
         then = self._clock.steady() - lag
-        return [held for held in (*self.stored.values(), *self.deleted.values()) if held.born <= then and (held.died or math.inf) > then]
+        return [one for one in (*self.stored.values(), *self.deleted.values()) if one.created <= then < (one.deleted or math.inf)]
 
     def set_status(self, instance_id: str, status: str, details: dict[str, dict[str, str]]) -> None:
-        """DISABLED also stops the uploads of a collector, and any other word takes them again."""
+        """A collector accepts uploads unless its status is DISABLED."""
         with self.lock:
             stored = self.find(instance_id)
             stored.disabled, stored.status_details, stored.shape["status"] = status == "DISABLED", details, status
@@ -248,7 +243,7 @@ class State(Assets):
             return self.find(instance_id).hashes.get(name) == _digest(value)
 
     def check_collector(self, collector_id: str) -> None:
-        """Raises 404 when there is no such collector, and by the switch disabled_upload when it is disabled."""
+        """Raises 404 if there is no such collector, and what the switch disabled_upload says if it is disabled."""
         with self.lock:
             stored = self.find(collector_id)
             if stored.type != "COLLECTOR":

@@ -4,8 +4,8 @@
 """Every behaviour of the tenant that can be chosen, as a named switch. The documentation page's table is generated from here.
 
 Four profiles: `published` is what the vendor's schemas say, and the likeliest or strictest reading where they say nothing.
-`guide` is the same with every type creatable, as the vendor's guide has it. `default` is how replies were read before the
-schemas were known. `awkward` starts from `default` and takes the reading that hurts a careless client most.
+`guide` is the same, but every type can be created, as the vendor's guide says. `default` is how responses were read before the
+schemas were known. `awkward` is `default` with the readings that are hardest on a careless client.
 """
 from __future__ import annotations
 
@@ -14,21 +14,28 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-# What EmbeddedTenant() takes, and `python -m tenant`.
+# Of EmbeddedTenant() and of `python -m tenant`.
 DEFAULT_PROFILE = "published"
 
 
-class SwitchError(ValueError):
-    """A switch or profile name, or a value, that does not exist. The message lists the choices."""
+class Mistake(ValueError):
+    """Something that the user has to correct; the message says what."""
+
+
+class SwitchError(Mistake):
+    """A switch, a profile or a value that does not exist. The message lists the choices."""
 
 
 @dataclass(frozen=True)
 class Switch:
-    """`choices` lists the words or numbers allowed; None means any number of the published value's kind, not below `minimum`.
+    """published: the value of the profile published.
 
-    `source` is where the published value comes from: published, previous (the vendor's schemas of the generation before), guide,
-    client (seen in public clients) or assumed. `before` and `awkward` are the values of the profiles default and awkward, None
-    for that of published and of default. `older` are the values whose replies the published schemas do not allow.
+    choices: the allowed values; None for any number of the type of the published value, at least `minimum`.
+    source: of the published value: published, previous (the vendor's schemas of the previous generation), guide, client (seen in public
+    clients), assumed, or "for tests".
+    says: the effect, for docs/embedded_tenant.md.
+    before, awkward: the values of the profiles default and awkward. None: as in published, as in default.
+    older: the values with which responses violate the published schemas.
     """
 
     published: Any
@@ -41,25 +48,24 @@ class Switch:
     older: tuple[Any, ...] = ()
 
     def check(self, name: str, value: Any) -> Any:
-        """Return the value in the switch's own type, also from the text of a command line. Raises SwitchError."""
-        allowed = self.choices
-        if allowed is None:
+        """The value in the type of the switch, converted from the text of a command line if necessary. Raises SwitchError."""
+        if self.choices is None:
             number = _number(value, whole=isinstance(self.published, int))
             if number is not None and (self.minimum is None or number >= self.minimum):
                 return number
             floor = "" if self.minimum is None else f", not below {self.minimum}"
             raise SwitchError(f"switch {name}: {value!r} is not a number{floor}")
-        for choice in allowed:
+        for choice in self.choices:
             if type(choice) is type(value) and choice == value:
                 return choice
-        for choice in allowed:
+        for choice in self.choices:
             if isinstance(value, str) and not isinstance(choice, str) and value.lower() == str(choice).lower():
                 return choice
-        raise SwitchError(f"switch {name}: {value!r} is not one of {', '.join(map(repr, allowed))}")
+        raise SwitchError(f"switch {name}: {value!r} is not one of {', '.join(map(repr, self.choices))}")
 
 
 def _number(value: Any, whole: bool) -> float | None:
-    """The value, or the text of a command line, as a finite number; None when it is none."""
+    """The value as a finite number; None if it is not one."""
     if isinstance(value, bool):
         return None
     try:
@@ -74,149 +80,141 @@ def _number(value: Any, whole: bool) -> float | None:
 YES_NO = (True, False)
 
 SWITCHES: dict[str, Switch] = {
-    # the way there
+    # connection
     "certificate": Switch("valid", ("valid", "other_name", "expired"), "for tests",
-                          "with TLS, what new connections are shown: the right certificate, one of another host, or an expired one"),
+                          "with TLS, the certificate for new connections: a valid one, one of another host, or an expired one"),
     "generation": Switch("current", ("current", "previous"), "published",
-                         "`previous`: `/data_source_instances` is 404, and `/integrations` lists, reads, updates "
-                         "and deletes, without creation, "
-                         "`scanTypes`, `statusDetails`, `tenantId` and `transporter`"),
-    # who may call
-    "clock_offset": Switch(0.0, None, "for tests", "seconds by which the tenant's clock and `Date` header are shifted", minimum=None),
-    "clock_skew": Switch(300.0, None, "assumed", "seconds a signature's timestamp may be off; more is 401"),
-    "licensed": Switch(True, YES_NO, "previous", "`False`: the AppSec paths answer 402"),
-    "validate_body": Switch("string", ("string", "boolean"), "client", 'the key validation call answers `"true"` or `true`'),
-    "read_only": Switch(False, YES_NO, "for tests", "`True`: every write answers 403 and is kept in `write_attempts`"),
-    # how often
-    "rate": Switch(10, None, "guide", "requests per `rate_window` for the whole tenant, failed authentication included", minimum=1),
+                         "`previous`: `/data_source_instances` is 404, and `/integrations` lists, reads, updates and deletes; nothing "
+                         "can be created, and responses have no `scanTypes`, `statusDetails`, `tenantId` and `transporter`"),
+    # authentication and permissions
+    "clock_offset": Switch(0.0, None, "for tests", "seconds by which the tenant's clock and `Date` header are ahead", minimum=None),
+    "clock_skew": Switch(300.0, None, "assumed",
+                         "how many seconds the timestamp of a signature may differ from the tenant's clock; more is 401"),
+    "licensed": Switch(True, YES_NO, "previous", "`False`: the AppSec paths respond with 402"),
+    "validate_body": Switch("string", ("string", "boolean"), "client",
+                            'the response to the call that validates a key: `"true"` or `true`'),
+    "read_only": Switch(False, YES_NO, "for tests", "`True`: every write is refused with 403 and recorded in `write_attempts`"),
+    # rate limit
+    "rate": Switch(10, None, "guide",
+                   "requests per `rate_window` for the whole tenant, those that fail authentication included", minimum=1),
     "rate_window": Switch(1.0, None, "guide", "seconds", minimum=0.001),
-    "window": Switch("sliding", ("sliding", "fixed"), "assumed", "the last `rate_window` seconds, or windows aligned to the clock",
-                     awkward="fixed"),
+    "window": Switch("sliding", ("sliding", "fixed"), "assumed",
+                     "requests are counted over the last `rate_window` seconds, or in windows aligned to the clock", awkward="fixed"),
     "retry_after": Switch("none", ("none", "seconds", "date"), "previous", "the `Retry-After` header of a 429"),
     # envelopes and fields
-    "list_envelope": Switch("bare", ("bare", "data", "reply", "reply_data"), "published", "what the instance list is wrapped in",
-                            "data", "reply_data", older=("data", "reply", "reply_data")),
+    "list_envelope": Switch("bare", ("bare", "data", "reply", "reply_data"), "published",
+                            "what the list of instances is wrapped in", "data", "reply_data", older=("data", "reply", "reply_data")),
     "repositories_envelope": Switch("as_list", ("as_list", "data", "bare", "reply", "reply_data", "repositories"), "published",
-                                    "what the repository list is wrapped in; `as_list` follows `list_envelope`",
+                                    "what the list of repositories is wrapped in; `as_list`: as in `list_envelope`",
                                     older=("data", "reply", "reply_data", "repositories")),
     "item_envelope": Switch("root", ("root", "data", "reply", "reply_data"), "published",
-                            "what one instance, repository or creation reply is wrapped in",
+                            "what an instance, a repository or the response to a creation is wrapped in",
                             awkward="reply_data", older=("data", "reply", "reply_data")),
     "fields": Switch("published", ("published", "mirrored"), "published",
-                     "instances and repositories with the members of the vendor's schemas, or with what was sent mirrored back: `name`, "
-                     "`uniqueProperties`, `externalProjects`, and none of the members that only the schemas know",
+                     "instances and repositories have the members of the vendor's schemas; or mirror what was sent, with `name`, "
+                     "`uniqueProperties` and `externalProjects`, and without the members that only the schemas know",
                      "mirrored", older=("mirrored",)),
     "list_fields": Switch("no_state", ("no_state", "minimal", "all"), "client",
-                          "list items: all fields, but `state: []` beside the true `repositoriesCount`; only `id`, `selectionType`, "
+                          "list items: all fields, but `state: []` with the true `repositoriesCount`; only `id`, `selectionType`, "
                           "`state: []`, `repositoriesCount`; or all fields, as in the vendor's examples",
                           awkward="minimal", older=("minimal",)),
     "count": Switch("selected", ("selected", "associated", "by_id"), "published",
-                    "`repositoriesCount`: in list items, the number of selected repositories; in list items, the "
-                    "larger number of repositories "
-                    "the connection can see; or the selected ones, in replies by id too",
+                    "`repositoriesCount`: in list items, the number of selected repositories; in list items, the larger number of "
+                    "repositories that the connection can see; or that of the selected ones, also in reads by id",
                     "by_id", older=("by_id",)),
-    "timestamps": Switch("dates", ("dates", "at"), "published", "`creationDate` and `lastUpdateDate`, or `createdAt` and `updatedAt`",
-                         "at", older=("at",)),
+    "timestamps": Switch("dates", ("dates", "at"), "published",
+                         "`creationDate` and `lastUpdateDate`, or `createdAt` and `updatedAt`", "at", older=("at",)),
     "status_words": Switch("published", ("published", "older"), "published",
-                           "a working instance is CONNECTED and one that settles TEMPORARY, or COMPLETED and IN_PROGRESS",
+                           "a working instance is CONNECTED, one that is being set up TEMPORARY; or COMPLETED and IN_PROGRESS",
                            "older", older=("older",)),
     "ids": Switch("hex24", ("hex24", "col_"), "published",
-                  "new ids are 24 hexadecimal digits; with `col_`, a collector's begin with that word", "col_"),
+                  "new ids have 24 hexadecimal digits; `col_`: those of collectors begin with that prefix", "col_"),
     "identifier_given": Switch("name", ("name", "vendor", "other", "none"), "published",
-                               "the `uniqueIdentifier` a new instance gets: the name asked for (without one, the "
-                               "organization); for all but "
-                               "collectors the organization, whatever was asked; the name with `-1` at its end; or none"),
+                               "the `uniqueIdentifier` of a new instance: the requested name (without one, the organization); the "
+                               "organization in any case, except for collectors; the name followed by `-1`; or none"),
     "unique_properties": Switch("echoed", ("echoed", "masked", "hidden"), "client",
-                                "with `fields` mirrored: read back as stored; strings under secret-looking keys "
-                                "as `********`; or not at all",
-                                awkward="masked"),
+                                "with `fields` mirrored: shown as stored; shown with `********` for strings with secret-looking names; "
+                                "or not shown", awkward="masked"),
     "name_shown": Switch("root", ("root", "display_name", "unique_properties"), "client",
-                         "with `fields` mirrored: the name also as a root `name`, also as a root `displayName`, "
-                         "or only in `uniqueProperties`",
-                         awkward="unique_properties"),
-    "domain_shown": Switch(True, YES_NO, "published", "`False`: replies carry no `domain`"),
+                         "with `fields` mirrored: the name is also a root member `name`, also a root member `displayName`, or only in "
+                         "`uniqueProperties`", awkward="unique_properties"),
+    "domain_shown": Switch(True, YES_NO, "published", "`False`: responses have no `domain`"),
     # requests
     "requests": Switch("published", ("published", "older"), "published",
-                       "what bodies must have: both members of `domain` and of `transporter`, all five of an "
-                       "external project, `OAUTH` or `PAT` "
-                       "as `credentials.type`; or none of these",
-                       "older"),
+                       "what bodies must contain: both members of `domain` and of `transporter`, all five of an external project, and "
+                       "`OAUTH` or `PAT` as `credentials.type`; or none of these", "older"),
     "type_filter_case": Switch("hyphens", ("hyphens", "any", "upper", "lower"), "published",
-                               "spelling of the `type` filter that is accepted: lower case with hyphens "
-                               "(`sonar-qube`), or the word of `type` in "
-                               "any, upper or lower case", "any", "lower"),
-    "type_filter_mismatch": Switch("refuse", ("refuse", "empty"), "published", "the filter in another spelling: 422, or an empty list"),
+                               "accepted spelling of the `type` filter: lower case with hyphens (`sonar-qube`), or the value of `type` "
+                               "in any, upper or lower case", "any", "lower"),
+    "type_filter_mismatch": Switch("refuse", ("refuse", "empty"), "published",
+                                   "the response to another spelling of that filter: 422, or an empty list"),
     "category_filter": Switch("published", ("published", "guide"), "published",
-                              "words of the `type_category` filter: `external-vendor-integrations`, `vcs-integrations`, "
-                              "`ci-cd-scanning-integrations`, `cli-integrations`; or `DEFAULT`, `EXTERNAL_VENDOR_INTEGRATIONS`",
-                              "guide"),
+                              "values of the `type_category` filter: `external-vendor-integrations`, `vcs-integrations`, "
+                              "`ci-cd-scanning-integrations`, `cli-integrations`; or `DEFAULT`, `EXTERNAL_VENDOR_INTEGRATIONS`", "guide"),
     # creation
     "creatable": Switch("collector", ("collector", "all"), "published",
-                        "a COLLECTOR alone can be created, another type is a 422 that names `type`; or, as the "
-                        "guide says, every type", "all"),
+                        "only a COLLECTOR can be created, and another type is a 422 that names `type`; or every type, as the guide says",
+                        "all"),
     "create_status": Switch(200, (200, 201), "published", "status of a creation", 201, 200, older=(201,)),
-    "create_body": Switch("full", ("full", "id"), "published", "the whole instance, or its `id` alone; a collector's token in both",
-                          older=("id",)),
+    "create_body": Switch("full", ("full", "id"), "published",
+                          "the whole instance or only its `id`, in both cases with a collector's token", older=("id",)),
     "duplicate_create": Switch("409", ("409", "400", "allow"), "assumed",
-                               "same type, name and hostname again: 409, 400, or a second instance"),
+                               "creating the same type, name and hostname again: 409, 400, or a second instance"),
     "unknown_type": Switch("refuse", ("refuse", "accept"), "guide",
-                           "a type outside the guide's 23: 422, or taken when it is an upper-case word"),
-    "self_registering": Switch("refuse", ("refuse", "accept"), "assumed", "creating AWS_CODE_COMMIT or CORTEX_CLI: 422, or taken"),
+                           "a type that is not one of the guide's 23: 422, or accepted if it is in upper case"),
+    "self_registering": Switch("refuse", ("refuse", "accept"), "assumed", "creating AWS_CODE_COMMIT or CORTEX_CLI: 422, or accepted"),
     "consent": Switch("given", ("given", "required"), "assumed",
-                      "types that need a browser start as PENDING and refuse scope until `grant_consent(id)`"),
+                      "`required`: types that need a browser start as PENDING and refuse a scope until `grant_consent(id)`"),
     "token_names": Switch("webhook", ("webhook", "camel", "snake", "nested", "unknown"), "published",
-                          "a collector's token as `credentials.webhookAuthKey` and the number "
-                          "`credentials.webhookAuthKeyId`; `tokenId`/`apiToken`, "
-                          "`token_id`/`api_token`, or the first two under `credentials`; or under names that nobody expects",
+                          "the names of a collector's token and its id: `credentials.webhookAuthKey` and the number "
+                          "`credentials.webhookAuthKeyId`; `apiToken` and `tokenId`; `api_token` and `token_id`; `apiToken` and "
+                          "`tokenId` under `credentials`; or names that no client expects",
                           "camel", "snake", older=("camel", "snake", "nested", "unknown")),
-    "settle": Switch(0, None, "assumed",
-                     "by-id reads after a creation or update during which `status` says that it is not done", awkward=2),
+    "settle": Switch(0, None, "assumed", "how many reads by id after a creation or update show a `status` that is not final", awkward=2),
     "initial_selection": Switch("nothing", ("nothing", "found", "future", "manual"), "assumed",
-                                "what a new version control instance selects by itself: CURRENT_STATE, no "
-                                "repository; CURRENT_STATE, and after the "
-                                "first read by id every repository it can see; CURRENT_STATE_AND_FUTURE, and every one at once; "
-                                "MANUAL_SELECTION, none"),
+                                "the selection of a new version control instance: CURRENT_STATE without repositories; CURRENT_STATE, and "
+                                "after the first read by id every repository that it can see; CURRENT_STATE_AND_FUTURE with every one at "
+                                "once; or MANUAL_SELECTION without repositories"),
     # update and deletion
-    "put_omitted": Switch("keep", ("keep", "clear"), "assumed", "fields a PUT leaves out are kept, or cleared", awkward="clear"),
-    "put_body": Switch("full", ("full", "empty_object", "none"), "published", "body of a successful PUT", "empty_object", "none",
-                       older=("empty_object", "none")),
+    "put_omitted": Switch("keep", ("keep", "clear"), "assumed", "fields that a PUT leaves out are kept, or cleared", awkward="clear"),
+    "put_body": Switch("full", ("full", "empty_object", "none"), "published",
+                       "body of a successful PUT", "empty_object", "none", older=("empty_object", "none")),
     "unique_properties_put": Switch("replace", ("replace", "merge"), "assumed",
                                     "`uniqueProperties` of a PUT replace the stored ones, or are merged into them"),
     "repository_owner": Switch("any", ("any", "exclusive"), "assumed",
-                               "`exclusive`: selecting a repository that another instance of this type and host holds is 409"),
+                               "`exclusive`: selecting a repository that another instance of the same type and host has selected is 409"),
     "delete_path": Switch("reference", ("reference", "short", "both"), "published",
-                          "the published path, the guide's short one (the published one then answers 405), or both", awkward="short"),
+                          "the published path; the guide's short one (the published one is then 405); or both", awkward="short"),
     "delete_status": Switch(204, (204, 200, 202), "published",
-                            "status of a deletion; 200 and 202 carry `{}`", awkward=200, older=(200, 202)),
+                            "status of a deletion; the body of a 200 or 202 is `{}`", awkward=200, older=(200, 202)),
     # repositories
-    "repositories_page": Switch(70, None, "client", "repositories per page when no `limit` is sent", minimum=1),
+    "repositories_page": Switch(70, None, "client", "repositories per page if no `limit` is sent", minimum=1),
     "offset": Switch("honoured", ("honoured", "ignored"), "published", "whether `offset` has any effect", awkward="ignored"),
     # uploads
     "uploads": Switch("additive", ("additive", "replace"), "assumed",
-                      "results are added, or replace those of the same collector, repository and branch", awkward="replace"),
+                      "results are added to the earlier ones, or replace those of the same collector, repository and branch",
+                      awkward="replace"),
     "upload_status": Switch(201, (201, 200, 202), "published", "status of an accepted upload", 200, older=(200, 202)),
     "upload_body": Switch("published", ("published", "status", "empty_object"), "published",
-                          "body of an accepted upload: `status` INGESTED or PARTIALLY_VALID and a `message` that "
-                          "ends with the number of findings, "
-                          'and of a refused one `status` too; `{"status": "ACCEPTED"}`; or '
-                          '`{}`', "status", older=("status", "empty_object")),
+                          "body of an accepted upload: a `status` of INGESTED or PARTIALLY_VALID and a `message` that ends with the "
+                          'number of findings, with a `status` in that of a refused upload too; `{"status": "ACCEPTED"}`; or `{}`',
+                          "status", older=("status", "empty_object")),
     "ingestion": Switch("all", ("all", "some", "fewer"), "published",
-                        "all findings of an upload are taken in; all but one, as PARTIALLY_VALID; or all but "
-                        "one, although it says INGESTED"),
+                        "all findings of an upload are ingested; all but one, and the response says PARTIALLY_VALID; or all but one, "
+                        "although the response says INGESTED"),
     "upload_page": Switch("none", ("none", "login", "error"), "for tests",
-                          "an upload is not taken, but the status of an accepted one comes with a login page in "
-                          "HTML, or with a body that names an "
-                          "error"),
+                          "`login`, `error`: an upload is not accepted, although the response has the status of an accepted one, with a "
+                          "login page in HTML or a body that names an error"),
     "disabled_upload": Switch("503_empty", ("503_empty", "503_json", "403"), "published",
                               "an upload to a disabled collector: 503 without a body, 503 with one, or 403", "403", older=("403",)),
     "missing_level": Switch("HIGH", ("HIGH", "LOW"), "published", "severity of a result without `level`"),
-    "upload_limit": Switch(10_000_000, (10_000_000, 10_485_760), "assumed", "largest document in bytes"),
-    "oversize_status": Switch(400, (400, 413), "assumed", "status for a larger one", 413),
+    "upload_limit": Switch(10_000_000, (10_000_000, 10_485_760), "assumed", "size of the largest document, in bytes"),
+    "oversize_status": Switch(400, (400, 413), "assumed", "status for a larger document", 413),
     "unknown_repository_status": Switch(404, (404, 400), "published", "status for a repository the tenant does not know"),
-    "repositories_readable": Switch(True, YES_NO, "for tests", "`False`: whoever asks for repositories is answered 403"),
+    "repositories_readable": Switch(True, YES_NO, "for tests", "`False`: listing repositories is refused with 403"),
     "unscanned_list": Switch(True, YES_NO, "assumed",
-                             "`GET /scans/unscanned-repositories` lists what was not scanned for `days` (7); `False`: there is no "
-                             "such path", before=False),
+                             "`GET /scans/unscanned-repositories` lists what was not scanned for `days` (7); `False`: that path does not "
+                             "exist", before=False),
     "any_repository": Switch(False, YES_NO, "for tests", "`True`: every repository counts as known"),
 }
 
@@ -236,9 +234,9 @@ def _unknown(kind: str, name: str, known: list[str]) -> SwitchError:
 
 
 class Switches:
-    """Current values, read as attributes. `change` checks everything before it changes anything.
+    """The current values, as attributes.
 
-    `older`: whether replies may differ from the published schemas; then they are held against the older ones too.
+    older: whether responses may differ from the published schemas; then they are checked against the older ones.
     """
 
     older: bool
@@ -250,13 +248,13 @@ class Switches:
         self.restore(profile, **values)
 
     def restore(self, profile: str, **values: Any) -> None:
-        """The published values, then the profile, then `values`."""
+        """Set the published values, then those of the profile, then `values`."""
         self._values.update({name: switch.published for name, switch in SWITCHES.items()})
         self._values.update(PROFILES[profile])
         self.change(**values)
 
     def change(self, **values: Any) -> None:
-        """Set switches by name. Raises SwitchError for an unknown name or value, and then changes none."""
+        """Set switches by name. Raises SwitchError for an unknown name or value; then nothing has changed."""
         checked = {}
         for name, value in values.items():
             if name not in SWITCHES:

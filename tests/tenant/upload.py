@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tenant demands of a SARIF document, and what it says of one."""
+"""The tenant's rules for a SARIF document, and its response to one."""
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ REPORTED = 5
 
 
 class AcceptedResult(dict[str, Any]):
-    """A SARIF result exactly as it was sent, with what the tenant made of it as attributes."""
+    """A SARIF result exactly as it was sent; the attributes are what the tenant derives from it and its upload."""
 
     severity: str
     tool: str
@@ -30,7 +31,7 @@ class AcceptedResult(dict[str, Any]):
 
 @dataclass(frozen=True)
 class Upload:
-    """An accepted document. `repository` is the asset id, or the URL when the tenant has no asset for it; `at` is ISO 8601."""
+    """An accepted document. `repository` is the asset id, or the URL if the tenant has no asset for it; `at` is ISO 8601."""
 
     collector_id: str
     repository: str
@@ -42,12 +43,12 @@ class Upload:
 
 
 def ingested(results: int, ingestion: str) -> int:
-    """How many of so many results are taken in, by the switch of that name: all, or all but the last."""
+    """How many of the results are ingested, as the switch `ingestion` says: all, or all but the last."""
     return results if ingestion == "all" else max(results - 1, 0)
 
 
-def answer(results: int, switches: Switches) -> dict[str, str]:
-    """The body of an accepted upload."""
+def accepted_body(results: int, switches: Switches) -> dict[str, str]:
+    """The response to an accepted upload of this number of results."""
     if switches.upload_body != "published":
         return {"status": "ACCEPTED"} if switches.upload_body == "status" else {}
     taken = ingested(results, switches.ingestion)
@@ -57,27 +58,22 @@ def answer(results: int, switches: Switches) -> dict[str, str]:
 
 
 def refused(status: int, code: str, text: str, switches: Switches, word: str = "INVALID") -> Problem:
-    """An upload that is not taken because of the document or its parameters. A published 400 has a `status` besides."""
+    """The error for an upload that is refused because of its document or parameters. A published 400 also has a `status`."""
     body = {"errorCode": code, "message": text}
     return Problem(status, {**body, "status": word} if status == 400 and switches.upload_body == "published" else body)
 
 
-# What a proxy or a gateway that wants a login sends in place of an answer.
+# What a proxy or a gateway that requires a login sends instead of the response.
 LOGIN_PAGE = "<!DOCTYPE html><html><head><title>Sign in</title></head><body><form>User name</form></body></html>"
 
 
 def problems(document: Any) -> list[str]:
-    """The first problems of a document as `JSON path: what is wrong`; empty when it is acceptable."""
-    found = []
-    for problem in _problems(document):
-        found.append(problem)
-        if len(found) == REPORTED:
-            break
-    return found
+    """The first problems of a document, each as `JSON path: what is wrong`."""
+    return list(itertools.islice(_problems(document), REPORTED))
 
 
 def results_of(document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(tool name, result) of every run of an acceptable document."""
+    """(tool name, result) for every result of an acceptable document."""
     for run in document["runs"]:
         for result in run.get("results") or []:
             yield run["tool"]["driver"]["name"], result

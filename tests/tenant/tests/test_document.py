@@ -87,7 +87,7 @@ def test_an_answer_outside_the_document_becomes_a_500(monkeypatch: pytest.Monkey
     monkeypatch.setattr(present, "list_item", lambda stored, switches: {"id": 7})
     reply = Caller(tenant).get(INSTANCES)
     assert (reply.status_code, tenant.journal[-1].status) == (500, 500)
-    assert "broke its own document" in reply.json()["reply"]["err_msg"]
+    assert "violated its own document" in reply.json()["reply"]["err_msg"]
     assert len(tenant.violations) == 1
     with pytest.raises(Violation, match="list_instances: 200: "):
         tenant.__exit__(None)
