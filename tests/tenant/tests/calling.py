@@ -1,8 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A plain caller of the tenant, its own clocks, and documents to send."""
-
+"""A plain caller of the tenant, a clock to move, and documents to send."""
 from __future__ import annotations
 
 import copy
@@ -36,7 +35,7 @@ SCOPE = {"selectionType": "MANUAL_SELECTION", "state": ["shop/web", "shop/api"]}
 
 
 class SteppedClock(Clock):
-    """Stands still until told to move."""
+    """Stands still until a test changes `time`."""
 
     def __init__(self, now: float = 1_800_000_000.0) -> None:
         self.time = now
@@ -106,7 +105,7 @@ RESULT: dict[str, Any] = {
 
 
 def sarif(*results: dict[str, Any]) -> dict[str, Any]:
-    """An acceptable document with these results, or with one."""
+    """An acceptable document with these results, or with RESULT."""
     driver = {"name": "semgrep", "rules": [{"id": "sql-injection"}]}
     return {"version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": copy.deepcopy(list(results) or [RESULT])}]}
 

@@ -1,8 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A running tenant for each test that asks for one; its violations fail the test."""
-
+"""Running tenants; a violation fails the test."""
 from __future__ import annotations
 
 import sys
@@ -22,7 +21,7 @@ from .calling import Caller, SteppedClock
 
 @pytest.fixture
 def make_tenant() -> Iterator[Callable[..., EmbeddedTenant]]:
-    """Starts tenants and stops them at the end: as published, every type creatable, the rate out of the way."""
+    """Starts tenants and stops them at the end: as published, but every type can be created, and with a rate that slows nothing."""
     with ExitStack() as running:
         yield lambda **options: running.enter_context(EmbeddedTenant(**{"rate": 100_000, "profile": "guide", **options}))
 

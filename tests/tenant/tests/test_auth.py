@@ -1,8 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who is let in. Every 401 looks the same from outside; `refusals` says which check it was."""
-
+"""Authentication and permissions. To the caller every 401 looks the same; `refusals` says which check failed."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -26,7 +25,7 @@ def standard(tenant: EmbeddedTenant, **changes: str) -> Headers:
 
 
 def without(headers: Headers, name: str) -> Headers:
-    return {held: value for held, value in headers.items() if held != name}
+    return {key: value for key, value in headers.items() if key != name}
 
 
 def shouted(headers: Headers) -> Headers:
@@ -79,7 +78,7 @@ def test_every_valid_key_reads(tenant: EmbeddedTenant, name: str) -> None:
     assert Caller(tenant, name).get(INSTANCES).json() == []
 
 
-def test_a_nonce_is_good_once_per_key(tenant: EmbeddedTenant, admin: Caller) -> None:
+def test_a_nonce_is_valid_once_per_key(tenant: EmbeddedTenant, admin: Caller) -> None:
     headers = advanced(tenant)
     assert admin.raw("GET", INSTANCES, headers).status_code == 200
     assert admin.raw("GET", INSTANCES, headers).json() == UNAUTHORIZED
@@ -103,7 +102,7 @@ def test_the_window_is_a_switch(timed: Callable[..., EmbeddedTenant]) -> None:
     assert Caller(tenant).raw("GET", INSTANCES, signed(tenant.keys["admin"], tenant.clock_now() - 11)).status_code == 401
 
 
-def test_a_shifted_tenant_shows_its_time_and_judges_by_it(timed: Callable[..., EmbeddedTenant], clock: SteppedClock) -> None:
+def test_the_date_header_and_signatures_follow_a_shifted_clock(timed: Callable[..., EmbeddedTenant], clock: SteppedClock) -> None:
     tenant = timed(clock_offset=3600)
     reply = Caller(tenant).raw("GET", INSTANCES, signed(tenant.keys["admin"], clock.now()))
     assert (reply.status_code, reply.headers["Date"]) == (401, "Fri, 15 Jan 2027 09:00:00 GMT")
@@ -112,11 +111,11 @@ def test_a_shifted_tenant_shows_its_time_and_judges_by_it(timed: Callable[..., E
 
 @pytest.mark.parametrize("name", ["viewer", "viewer_standard"])
 def test_a_viewer_may_not_write(tenant: EmbeddedTenant, name: str) -> None:
-    held = tenant.add_instance("GITHUB", name="web")
-    viewer = Caller(tenant, name)
-    for reply in (viewer.post(INSTANCES, GITLAB), viewer.put(f"{INSTANCES}/{held}", {}), viewer.delete(f"{INSTANCES}/{held}")):
+    instance_id = tenant.add_instance("GITHUB", name="web")
+    viewer, path = Caller(tenant, name), f"{INSTANCES}/{instance_id}"
+    for reply in (viewer.post(INSTANCES, GITLAB), viewer.put(path, {}), viewer.delete(path)):
         assert (reply.status_code, reply.json()["reply"]["err_code"]) == (403, 403)
-    assert list(tenant.instances) == [held]
+    assert list(tenant.instances) == [instance_id]
 
 
 def test_without_a_licence(tenant: EmbeddedTenant, admin: Caller) -> None:
@@ -126,7 +125,7 @@ def test_without_a_licence(tenant: EmbeddedTenant, admin: Caller) -> None:
     assert admin.get("/api_keys/validate/").status_code == 200
 
 
-def test_a_bad_key_is_refused_before_the_licence_is_looked_at(tenant: EmbeddedTenant, admin: Caller) -> None:
+def test_a_bad_key_is_refused_before_the_licence_is_checked(tenant: EmbeddedTenant, admin: Caller) -> None:
     tenant.set(licensed=False)
     assert admin.raw("GET", INSTANCES, {}).status_code == 401
 

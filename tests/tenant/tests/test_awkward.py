@@ -1,8 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The profile `awkward`, end to end: what a client has to cope with when every open question was answered badly."""
-
+"""The profile `awkward`, end to end: what a client has to cope with if every open question has the worst answer."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -19,21 +18,21 @@ def test_onboard_scope_upload_and_delete(make_tenant: Callable[..., EmbeddedTena
 
     created = admin.post(INSTANCES, {**GITLAB, "uniqueProperties": properties})
     assert created.status_code == 200
-    held = created.json()["reply"]["data"]["id"]
+    instance_id = created.json()["reply"]["data"]["id"]
     assert admin.get(INSTANCES).json() == {
-        "reply": {"data": [{"id": held, "selectionType": "CURRENT_STATE", "state": [], "repositoriesCount": 0}]}
+        "reply": {"data": [{"id": instance_id, "selectionType": "CURRENT_STATE", "state": [], "repositoriesCount": 0}]}
     }
 
-    read = admin.get(f"{INSTANCES}/{held}").json()["reply"]["data"]
+    read = admin.get(f"{INSTANCES}/{instance_id}").json()["reply"]["data"]
     assert (read["status"], read["uniqueProperties"]) == ("IN_PROGRESS", {"name": "gitlab-core", "webhookSecret": "********"})
     assert "name" not in read
     assert "displayName" not in read
 
-    scoped = admin.put(f"{INSTANCES}/{held}", {**SCOPE, "uniqueProperties": properties})
+    scoped = admin.put(f"{INSTANCES}/{instance_id}", {**SCOPE, "uniqueProperties": properties})
     assert (scoped.status_code, scoped.content) == (200, b"")
-    assert tenant.instances[held]["uniqueProperties"] == properties
-    admin.put(f"{INSTANCES}/{held}", SCOPE)
-    assert tenant.instances[held]["uniqueProperties"] == {}, "what a PUT leaves out is cleared"
+    assert tenant.instances[instance_id]["uniqueProperties"] == properties
+    admin.put(f"{INSTANCES}/{instance_id}", SCOPE)
+    assert tenant.instances[instance_id]["uniqueProperties"] == {}, "what a PUT leaves out is cleared"
     [listed] = admin.get(INSTANCES).json()["reply"]["data"]
     assert (listed["state"], listed["repositoriesCount"]) == ([], 2)
 
@@ -51,7 +50,7 @@ def test_onboard_scope_upload_and_delete(make_tenant: Callable[..., EmbeddedTena
     first = admin.get(REPOSITORIES, limit=1).json()
     assert admin.get(REPOSITORIES, limit=1, offset=1).json() == first
 
-    assert admin.delete(f"{INSTANCES}/{held}").status_code == 405
-    deleted = admin.delete(f"/public_api/appsec/v1/{held}")
+    assert admin.delete(f"{INSTANCES}/{instance_id}").status_code == 405
+    deleted = admin.delete(f"/public_api/appsec/v1/{instance_id}")
     assert (deleted.status_code, deleted.json()) == (200, {})
     assert list(tenant.instances) == [collector["id"]]

@@ -1,8 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each fault does what its line in the table says, to the requests that it was ordered for and to no other."""
-
+"""Each fault does what its line in the table says, to the requests for which it was ordered and to no other."""
 from __future__ import annotations
 
 import re
@@ -21,45 +20,41 @@ from tenant.switches import SwitchError
 
 from .calling import GITLAB, INSTANCES, Caller
 
-NO_ANSWER = (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError)
-
-
-def held(tenant: EmbeddedTenant) -> int:
-    return len(tenant.instances)
+NO_RESPONSE = (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError)
 
 
 @pytest.mark.parametrize("kind", ["lost_answer", "truncated_json"])
-def test_carried_out_but_the_answer_never_arrives_whole(tenant: EmbeddedTenant, admin: Caller, kind: str) -> None:
+def test_carried_out_but_the_response_does_not_arrive_completely(tenant: EmbeddedTenant, admin: Caller, kind: str) -> None:
     tenant.fault(kind, method="POST")
-    with pytest.raises(NO_ANSWER):
+    with pytest.raises(NO_RESPONSE):
         admin.post(INSTANCES, GITLAB)
-    assert held(tenant) == 1
+    assert len(tenant.instances) == 1
     assert [entry.status for entry in tenant.writes] == [200]
     assert admin.get(INSTANCES).status_code == 200
 
 
 def test_closed_before_anything_was_done(tenant: EmbeddedTenant, admin: Caller) -> None:
     tenant.fault("closed_before", method="POST")
-    with pytest.raises(NO_ANSWER):
+    with pytest.raises(NO_RESPONSE):
         admin.post(INSTANCES, GITLAB)
-    assert held(tenant) == 0
+    assert len(tenant.instances) == 0
     assert tenant.journal == []
 
 
 def test_carried_out_after_the_caller_gave_up(tenant: EmbeddedTenant, admin: Caller) -> None:
     tenant.fault("late_commit", method="POST", seconds=0.3)
-    with pytest.raises(NO_ANSWER):
+    with pytest.raises(NO_RESPONSE):
         admin.post(INSTANCES, GITLAB)
-    assert held(tenant) == 0
+    assert len(tenant.instances) == 0
     tenant.no_more_faults()
-    assert held(tenant) == 1
+    assert len(tenant.instances) == 1
 
 
 @pytest.mark.parametrize(("kind", "status"), [("throttled", 429), ("unavailable", 503)])
-def test_refused_without_being_looked_at(tenant: EmbeddedTenant, admin: Caller, kind: str, status: int) -> None:
+def test_refused_without_being_carried_out(tenant: EmbeddedTenant, admin: Caller, kind: str, status: int) -> None:
     tenant.fault(kind)
     reply = admin.post(INSTANCES, GITLAB)
-    assert (reply.status_code, held(tenant)) == (status, 0)
+    assert (reply.status_code, len(tenant.instances)) == (status, 0)
     assert reply.json()["reply"]["err_code"] == status
     assert "Retry-After" not in reply.headers
     tenant.fault(kind, retry_after=7)
@@ -70,10 +65,10 @@ def test_refused_without_being_looked_at(tenant: EmbeddedTenant, admin: Caller, 
 
 
 @pytest.mark.parametrize(("kind", "status", "done"), [("html_500", 500, 0), ("bad_gateway", 502, 1)])
-def test_a_page_of_html_instead_of_an_answer(tenant: EmbeddedTenant, admin: Caller, kind: str, status: int, done: int) -> None:
+def test_an_html_page_instead_of_a_response(tenant: EmbeddedTenant, admin: Caller, kind: str, status: int, done: int) -> None:
     tenant.fault(kind)
     reply = admin.post(INSTANCES, GITLAB)
-    assert (reply.status_code, held(tenant)) == (status, done)
+    assert (reply.status_code, len(tenant.instances)) == (status, done)
     assert reply.text.startswith("<html>")
 
 
@@ -102,14 +97,14 @@ def test_a_redirect_leads_to_another_host(tenant: EmbeddedTenant, admin: Caller)
     assert (reply.status_code, reply.headers["Location"]) == (302, "http://another-host.example.com/")
 
 
-def test_a_slow_answer_was_carried_out_long_before(tenant: EmbeddedTenant, admin: Caller) -> None:
+def test_a_slow_response(tenant: EmbeddedTenant, admin: Caller) -> None:
     tenant.fault("slow_answer", seconds=0.4)
     began = time.monotonic()
     assert admin.post(INSTANCES, GITLAB).status_code == 200
     assert time.monotonic() - began > 0.4
 
 
-def test_latency_has_jitter_and_goes_with_another_fault(tenant: EmbeddedTenant, admin: Caller) -> None:
+def test_latency_has_jitter_and_is_added_to_another_fault(tenant: EmbeddedTenant, admin: Caller) -> None:
     tenant.fault("latency", seconds=0.03, jitter=0.04, count=None)
     tenant.fault("throttled", after=5)
     took = []
@@ -166,7 +161,7 @@ def test_a_reset_ends_them(tenant: EmbeddedTenant, admin: Caller) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"path": "("}, {"seconds": -1}, {"chance": float("nan")}, {"jitter": True}, {"count": 0}, {"retry_after": "soon"}]
 )
-def test_an_order_that_means_nothing_is_refused(tenant: EmbeddedTenant, wrong: dict[str, Any]) -> None:
+def test_an_order_that_makes_no_sense_is_refused(tenant: EmbeddedTenant, wrong: dict[str, Any]) -> None:
     with pytest.raises(FaultError):
         tenant.fault("latency", **wrong)
 

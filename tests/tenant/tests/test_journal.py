@@ -21,14 +21,14 @@ def dump(tenant: EmbeddedTenant) -> str:
     return json.dumps([dataclasses.asdict(entry) for entry in tenant.journal])
 
 
-def test_an_entry_tells_the_request_and_the_answer(tenant: EmbeddedTenant, admin: Caller) -> None:
-    held = admin.create(GITLAB)
-    admin.put(f"{INSTANCES}/{held}", SCOPE)
+def test_an_entry_has_the_request_and_the_response(tenant: EmbeddedTenant, admin: Caller) -> None:
+    instance_id = admin.create(GITLAB)
+    admin.put(f"{INSTANCES}/{instance_id}", SCOPE)
     admin.get(INSTANCES, type="gitlab", type_category="vcs-integrations")
     created, scoped, listed = tenant.journal
     assert (created.method, created.path, created.status, created.auth) == ("POST", INSTANCES, 200, tenant.keys["admin"].id)
     assert created.request_body == {**GITLAB, "credentials": {"type": "OAUTH", "clientId": "***", "clientSecret": "***"}}
-    assert created.response_body["id"] == held
+    assert created.response_body["id"] == instance_id
     assert (scoped.request_body, scoped.response_body["state"]) == (SCOPE, SCOPE["state"])
     assert (listed.query, listed.request_body) == ({"type": "gitlab", "type_category": "vcs-integrations"}, None)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", listed.at)
@@ -56,8 +56,8 @@ def test_no_secret_is_kept(tenant: EmbeddedTenant, admin: Caller) -> None:
     json_post({"type": "GITLAB", "domain": {"hostname": f"https://user:{secret()}@gitlab.example.com"}})
     admin.send("POST", INSTANCES, data=f'{{"token": "{secret()}"', headers={"Content-Type": "application/json"})
     admin.send("POST", INSTANCES, data=secret(), headers={"Content-Type": "text/plain"})
-    held = tenant.add_instance("GITHUB")
-    admin.put(f"{INSTANCES}/{held}", {"uniqueProperties": {"accessToken": secret()}, "credentials": {"token": secret()}})
+    instance_id = tenant.add_instance("GITHUB")
+    admin.put(f"{INSTANCES}/{instance_id}", {"uniqueProperties": {"accessToken": secret()}, "credentials": {"token": secret()}})
     created = admin.post(INSTANCES, COLLECTOR).json()
     token = created["credentials"]["webhookAuthKey"]
     planted.append(token)
@@ -77,7 +77,7 @@ def test_no_secret_is_kept(tenant: EmbeddedTenant, admin: Caller) -> None:
     text = dump(tenant)
     assert len(tenant.journal) > 15
     assert [value for value in planted if value in text] == []
-    assert "gitlab-core" in text, "hiding everything would pass the check above"
+    assert "gitlab-core" in text, "hiding everything would pass this test too"
 
 
 def test_an_upload_is_recorded_by_its_size_and_digest(tenant: EmbeddedTenant, admin: Caller) -> None:

@@ -1,8 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The profile `published`: the vendor's schemas, member by member, and the shapes of the vendor's examples."""
-
+"""The profile `published`: the vendor's schemas, member by member, and the form of the vendor's examples."""
 from __future__ import annotations
 
 import re
@@ -20,7 +19,7 @@ from .calling import COLLECTOR, INSTANCES, REPOSITORIES, Caller, sarif
 
 INTEGRATIONS = "/public_api/appsec/v1/integrations"
 TIMES = {"creationDate": "2026-03-01T07:00:00.000Z", "lastUpdateDate": "2026-03-02T07:00:00.123Z"}
-# Of the form of the vendor's examples, each with other values.
+# In the form of the vendor's examples, with other values.
 ENTERPRISE = {
     "id": "0123456789abcdef01234567", "type": "GITHUB_ENTERPRISE", "typeCategory": "DEFAULT", "uniqueIdentifier": "bakery",
     "instanceVersion": "1.0.0", "status": "CONNECTED", "domain": {"hostname": "git.bakery.example", "protocol": "https"},
@@ -95,51 +94,52 @@ def test_the_document_refuses_what_is_not(operation: str, status: int, body: Any
     assert contract().operations[operation].response_fault(status, body, empty=False) is not None
 
 
-def test_empty_answers() -> None:
+def test_empty_bodies() -> None:
     assert contract().operations["delete_instance"].response_fault(204, None, empty=True) is None
     assert contract().operations["upload_sarif"].response_fault(503, None, empty=True) is None
     assert contract().operations["update_instance"].response_fault(200, None, empty=True) is not None
 
 
 def test_an_instance_that_somebody_connected(tenant: EmbeddedTenant, admin: Caller) -> None:
-    held = tenant.add_instance(
+    instance_id = tenant.add_instance(
         "GITHUB_ENTERPRISE", name="asked-for", hostname="git.bakery.example", identifier="bakery", selection_type="MANUAL_SELECTION",
         state=["bakery/oven"], external_projects=[{"externalId": "e"}], transporter=BROKER,
         certificate="certificate-text", scan_types={"SCA": False},
     )
-    made, at = (tenant.instances[held][name] for name in ("createdAt", "updatedAt"))
+    made, at = (tenant.instances[instance_id][name] for name in ("createdAt", "updatedAt"))
     expected = {
-        "id": held, "type": "GITHUB_ENTERPRISE", "typeCategory": "DEFAULT", "uniqueIdentifier": "bakery", "instanceVersion": "1.0.0",
+        "id": instance_id, "type": "GITHUB_ENTERPRISE", "typeCategory": "DEFAULT", "uniqueIdentifier": "bakery", "instanceVersion": "1.0.0",
         "domain": {"hostname": "git.bakery.example", "protocol": "https"}, "scanTypes": {"SCA": {"isEnabled": False}},
         "selectionType": "MANUAL_SELECTION", "state": ["bakery/oven"], "status": "CONNECTED", "selfSignedCertificate": "certificate-text",
         "statusDetails": {"connection": {"status": "VALID", "timestamp": at}}, "transporter": BROKER,
         "tenantId": tenant.state.tenant_id, "creationDate": made, "lastUpdateDate": at,
     }
-    assert admin.get(f"{INSTANCES}/{held}").json() == expected
+    assert admin.get(f"{INSTANCES}/{instance_id}").json() == expected
     assert admin.get(INSTANCES).json() == [{**expected, "state": [], "repositoriesCount": 1}]
-    assert re.fullmatch("[0-9a-f]{24}", held)
+    assert re.fullmatch("[0-9a-f]{24}", instance_id)
 
 
 def test_the_life_of_a_collector(tenant: EmbeddedTenant, admin: Caller) -> None:
     created = admin.post(INSTANCES, COLLECTOR)
     assert created.status_code == 200
     token, shown = created.json()["credentials"], {name: value for name, value in created.json().items() if name != "credentials"}
-    held, at = shown["id"], tenant.instances[shown["id"]]["createdAt"]
+    instance_id, at = shown["id"], tenant.instances[shown["id"]]["createdAt"]
     assert shown == {
-        "id": held, "type": "COLLECTOR", "uniqueIdentifier": "semgrep", "status": "CONNECTED", "creationDate": at, "lastUpdateDate": at,
-        "detectionMethod": "SAST", "fileType": "SARIF", "apiUrl": f"{tenant.url}/public_api/appsec/v1/collectors/{held}",
+        "id": instance_id, "type": "COLLECTOR", "uniqueIdentifier": "semgrep", "status": "CONNECTED", "creationDate": at,
+        "lastUpdateDate": at, "detectionMethod": "SAST", "fileType": "SARIF",
+        "apiUrl": f"{tenant.url}/public_api/appsec/v1/collectors/{instance_id}",
     }
     assert set(token) == {"webhookAuthKey", "webhookAuthKeyId"}
-    assert re.fullmatch("[0-9a-f]{24}", held)
-    assert admin.get(f"{INSTANCES}/{held}").json() == shown
+    assert re.fullmatch("[0-9a-f]{24}", instance_id)
+    assert admin.get(f"{INSTANCES}/{instance_id}").json() == shown
     [listed] = admin.get(INSTANCES).json()
     assert listed == {**{name: value for name, value in shown.items() if name not in UPLOADS}, "repositoriesCount": 0}
-    renamed = admin.put(f"{INSTANCES}/{held}", {"uniqueProperties": {**COLLECTOR["uniqueProperties"], "name": "opengrep"}}).json()
-    assert renamed == {**shown, "uniqueIdentifier": "opengrep", "lastUpdateDate": tenant.instances[held]["updatedAt"]}
+    renamed = admin.put(f"{INSTANCES}/{instance_id}", {"uniqueProperties": {**COLLECTOR["uniqueProperties"], "name": "opengrep"}}).json()
+    assert renamed == {**shown, "uniqueIdentifier": "opengrep", "lastUpdateDate": tenant.instances[instance_id]["updatedAt"]}
 
     asset = tenant.add_repository("shop/web")
     headers = {"x-crtx-auth-id": str(token["webhookAuthKeyId"]), "Authorization": token["webhookAuthKey"]}
-    path = f"/public_api/appsec/v1/collectors/{held}"
+    path = f"/public_api/appsec/v1/collectors/{instance_id}"
     uploaded = admin.raw("POST", path, headers, params={"repository_id": asset}, json=sarif())
     assert (uploaded.status_code, uploaded.json()["status"]) == (201, "INGESTED")
     assert uploaded.json()["message"].endswith(" 1 findings will be ingested")
@@ -148,33 +148,33 @@ def test_the_life_of_a_collector(tenant: EmbeddedTenant, admin: Caller) -> None:
     viewer = Caller(tenant, "viewer").post(path, sarif(), repository_id=asset)
     assert (viewer.status_code, viewer.json()["reply"]["err_extra"]) == (403, "")
 
-    deleted = admin.delete(f"{INSTANCES}/{held}")
+    deleted = admin.delete(f"{INSTANCES}/{instance_id}")
     assert (deleted.status_code, deleted.content) == (204, b"")
-    gone = admin.get(f"{INSTANCES}/{held}")
-    assert (gone.status_code, set(gone.json())) == (404, {"errorCode", "message"})
+    missing = admin.get(f"{INSTANCES}/{instance_id}")
+    assert (missing.status_code, set(missing.json())) == (404, {"errorCode", "message"})
 
 
-@pytest.mark.parametrize("kind", sorted(KNOWN - {"COLLECTOR"}))
-def test_a_collector_alone_can_be_created(tenant: EmbeddedTenant, admin: Caller, kind: str) -> None:
-    refused = admin.post(INSTANCES, {"type": kind})
-    assert refused.status_code == 422
-    assert refused.json() == {**ERROR, "details": {"requestBody.type": {"message": "should be one of ['COLLECTOR']"}}}
+def test_only_a_collector_can_be_created(tenant: EmbeddedTenant, admin: Caller) -> None:
+    refusal = {**ERROR, "details": {"requestBody.type": {"message": "should be one of ['COLLECTOR']"}}}
+    for kind in sorted(KNOWN - {"COLLECTOR"}):
+        refused = admin.post(INSTANCES, {"type": kind})
+        assert (refused.status_code, refused.json()) == (422, refusal), kind
     assert tenant.instances == {}
 
 
-def test_external_projects_are_taken_and_shown_nowhere(tenant: EmbeddedTenant, admin: Caller) -> None:
-    held = tenant.add_instance("SNYK", name="snyk")
+def test_external_projects_are_accepted_and_never_shown(tenant: EmbeddedTenant, admin: Caller) -> None:
+    instance_id = tenant.add_instance("SNYK", name="snyk")
     project = {"branchName": None, "externalBranchName": None, "externalId": "e", "externalProjectId": "p", "repoId": None}
-    shown = admin.put(f"{INSTANCES}/{held}", {"externalProjects": [project]})
+    shown = admin.put(f"{INSTANCES}/{instance_id}", {"externalProjects": [project]})
     assert shown.status_code == 200
     assert "externalProjects" not in shown.text + admin.get(INSTANCES).text
-    assert tenant.instances[held]["externalProjects"] == [project]
+    assert tenant.instances[instance_id]["externalProjects"] == [project]
 
 
 def test_a_repository_belongs_to_the_instance_that_sees_it(tenant: EmbeddedTenant, admin: Caller) -> None:
-    held = tenant.add_instance("GITHUB", identifier="bakery", repositories=["bakery/oven", "bakery/till"], state=["bakery/oven"])
+    instance_id = tenant.add_instance("GITHUB", identifier="bakery", repositories=["bakery/oven", "bakery/till"], state=["bakery/oven"])
     [oven, till] = admin.get(REPOSITORIES).json()
-    assert (oven["integrationId"], oven["owner"], oven["name"], oven["url"]) == (held, "bakery", "oven", "https://github.com/bakery/oven")
+    assert (oven["integrationId"], oven["owner"], oven["name"], oven["url"]) == (instance_id, "bakery", "oven", "https://github.com/bakery/oven")
     assert (oven["isSelected"], till["isSelected"]) == (True, False)
     assert admin.get(f"{REPOSITORIES}/{oven['id']}").json() == oven
 
@@ -184,15 +184,15 @@ def test_a_repository_belongs_to_the_instance_that_sees_it(tenant: EmbeddedTenan
 ])
 def test_every_status_can_be_arranged(tenant: EmbeddedTenant, admin: Caller, status: str) -> None:
     details = {"token": {"status": "INVALID", "error": "expired", "timestamp": "2026-03-02T07:00:00.123Z"}}
-    held = tenant.add_instance("GITHUB", status=status, status_details=details)
+    instance_id = tenant.add_instance("GITHUB", status=status, status_details=details)
     later = tenant.add_instance("GITHUB")
     tenant.set_status(later, status, details)
-    for one in (held, later):
+    for one in (instance_id, later):
         shown = admin.get(f"{INSTANCES}/{one}").json()
         assert (shown["status"], shown["statusDetails"]) == (status, details)
     broken = tenant.add_instance("GITHUB", status=status)
-    told = admin.get(f"{INSTANCES}/{broken}").json()["statusDetails"]["connection"]["status"]
-    assert told == ("INVALID" if status in ("ERROR", "TRANSPORTER_CONNECTION_DISABLED") else "VALID")
+    connection = admin.get(f"{INSTANCES}/{broken}").json()["statusDetails"]["connection"]["status"]
+    assert connection == ("INVALID" if status in ("ERROR", "TRANSPORTER_CONNECTION_DISABLED") else "VALID")
 
 
 def test_healthcheck(tenant: EmbeddedTenant, admin: Caller) -> None:
@@ -200,29 +200,30 @@ def test_healthcheck(tenant: EmbeddedTenant, admin: Caller) -> None:
     assert admin.raw("GET", "/public_api/v1/healthcheck", {}).status_code == 401
 
 
-# -- the generation before
+# -- the previous generation
 
 
 def test_a_tenant_of_the_previous_generation(tenant: EmbeddedTenant, admin: Caller) -> None:
     tenant.set(generation="previous")
-    held = tenant.add_instance("GITHUB", identifier="bakery", transporter=BROKER, state=["bakery/oven"])
+    instance_id = tenant.add_instance("GITHUB", identifier="bakery", transporter=BROKER, state=["bakery/oven"])
     missing = {"scanTypes", "statusDetails", "tenantId", "transporter"}
     [listed] = admin.get(INTEGRATIONS).json()
-    shown = admin.get(f"{INTEGRATIONS}/{held}").json()
+    shown = admin.get(f"{INTEGRATIONS}/{instance_id}").json()
     assert (listed["repositoriesCount"], shown["state"], shown["uniqueIdentifier"]) == (1, ["bakery/oven"], "bakery")
     assert missing & {*listed, *shown} == set()
     tenant.set(generation="current")
-    assert missing <= set(admin.get(f"{INSTANCES}/{held}").json())
+    assert missing <= set(admin.get(f"{INSTANCES}/{instance_id}").json())
     tenant.set(generation="previous")
-    assert admin.put(f"{INTEGRATIONS}/{held}", {"state": ["bakery/till"]}).json()["state"] == ["bakery/till"]
-    refused = admin.put(f"{INTEGRATIONS}/{held}", {"uniqueProperties": {}})
+    assert admin.put(f"{INTEGRATIONS}/{instance_id}", {"state": ["bakery/till"]}).json()["state"] == ["bakery/till"]
+    refused = admin.put(f"{INTEGRATIONS}/{instance_id}", {"uniqueProperties": {}})
     assert (refused.status_code, list(refused.json()["details"])) == (422, ["requestBody.uniqueProperties"])
-    for method, path in (("GET", INSTANCES), ("POST", INSTANCES), ("GET", f"{INSTANCES}/{held}"), ("DELETE", f"{INSTANCES}/{held}")):
+    one = f"{INSTANCES}/{instance_id}"
+    for method, path in (("GET", INSTANCES), ("POST", INSTANCES), ("GET", one), ("DELETE", one)):
         assert admin.send(method, path).status_code == 404
     assert admin.post(INTEGRATIONS, COLLECTOR).status_code == 405
-    tenant.set_status(held, "DISABLED")
-    assert admin.get(f"{INTEGRATIONS}/{held}").json()["status"] == "ERROR", "the previous generation has no word for it"
-    assert admin.delete(f"{INTEGRATIONS}/{held}").status_code == 204
+    tenant.set_status(instance_id, "DISABLED")
+    assert admin.get(f"{INTEGRATIONS}/{instance_id}").json()["status"] == "ERROR", "the previous generation does not have this status"
+    assert admin.delete(f"{INTEGRATIONS}/{instance_id}").status_code == 204
     assert tenant.instances == {}
 
 
@@ -234,7 +235,7 @@ def test_the_default_profile_is_the_one_that_is_named() -> None:
     assert EmbeddedTenant().switches == Switches(DEFAULT_PROFILE).as_dict()
 
 
-def test_the_published_replies_need_no_older_reading() -> None:
+def test_published_responses_need_no_older_reading() -> None:
     assert {name: Switches(name).older for name in PROFILES} == {"published": False, "guide": False, "default": True, "awkward": True}
 
 

@@ -1,11 +1,10 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An independent client's own signing, headers and calls against the tenant, so that one misreading of the signature cannot hide in both.
+"""An independent client signs and sends requests to the tenant, so that the same misreading of the signature cannot hide in both.
 
-The client, cortex-xdr-client from PyPI, insists on https://api-<name>: the name is resolved to the tenant here.
+The client, cortex-xdr-client from PyPI, insists on https://api-<name>, a name that these tests resolve to the tenant.
 """
-
 from __future__ import annotations
 
 import socket
@@ -56,7 +55,7 @@ def build(tenant: EmbeddedTenant, name: str, **changes: Any) -> Any:
 
 
 def unwrapped(reply: Any) -> Any:
-    """The client hands out whatever came: a bare list, or an older one under `data`."""
+    """The client returns the body as it is: a bare list, or an older one under `data`."""
     return reply["data"] if isinstance(reply, dict) else reply
 
 
@@ -64,20 +63,21 @@ def unwrapped(reply: Any) -> Any:
 def test_the_whole_life_of_an_instance(tenant: EmbeddedTenant, connect: Connect, name: str) -> None:
     tenant.set(creatable="all")
     client = connect(name)
+    assert build(tenant, name).system_api.healthcheck() == {"status": "available"}
     assert unwrapped(client.get_data_source_instances()) == []
     created = client.create_data_source_instance(
         type=GITLAB["type"], domain=GITLAB["domain"], credentials=GITLAB["credentials"], unique_properties=GITLAB["uniqueProperties"]
     )
-    held = created["id"]
-    assert tenant.credential_matches(held, "clientSecret", "not-a-real-secret")
-    answer = client.update_data_source_instance(id=held, selection_type="MANUAL_SELECTION", state=["shop/web"])
-    read = client.get_data_source_instance(id=held)
+    instance_id = created["id"]
+    assert tenant.credential_matches(instance_id, "clientSecret", "not-a-real-secret")
+    answer = client.update_data_source_instance(id=instance_id, selection_type="MANUAL_SELECTION", state=["shop/web"])
+    read = client.get_data_source_instance(id=instance_id)
     assert answer == (read if tenant.switches["put_body"] == "full" else {})
     assert read["state"] == ["shop/web"]
     category = "vcs-integrations" if tenant.switches["category_filter"] == "published" else "DEFAULT"
     [listed] = unwrapped(client.get_data_source_instances(type_category=category))
-    assert (listed["id"], listed["state"], listed["repositoriesCount"]) == (held, [], 1)
-    assert client.delete_data_source_instance(id=held) is None
+    assert (listed["id"], listed["state"], listed["repositoriesCount"]) == (instance_id, [], 1)
+    assert client.delete_data_source_instance(id=instance_id) is None
     assert tenant.instances == {}
     assert {entry.auth for entry in tenant.journal} == {tenant.keys[name].id}
 
@@ -96,11 +96,6 @@ def test_upload(tenant: EmbeddedTenant, connect: Connect, name: str) -> None:
     )
     assert answer["status"] == ("INGESTED" if tenant.switches["upload_body"] == "published" else "ACCEPTED")
     assert tenant.accepted_results == [RESULT]
-
-
-@pytest.mark.parametrize("name", ["admin", "admin_standard"])
-def test_healthcheck(tenant: EmbeddedTenant, name: str) -> None:
-    assert build(tenant, name).system_api.healthcheck() == {"status": "available"}
 
 
 @pytest.mark.parametrize(("name", "changes", "reason"), [

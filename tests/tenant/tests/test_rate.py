@@ -1,8 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ten requests a second for the whole tenant, on a clock that stands still."""
-
+"""The rate limit of ten requests a second for the whole tenant, on a clock that tests move."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -53,7 +52,7 @@ def test_a_refused_request_takes_no_slot(timed: Start, clock: SteppedClock) -> N
 
 @pytest.mark.parametrize(("window", "expected"), [("sliding", [429, 200]), ("fixed", [200, 429])])
 def test_the_edge_of_a_window(timed: Start, clock: SteppedClock, window: str, expected: list[int]) -> None:
-    """One request late in a window, the next early in the following one: a fixed window lets it through, a sliding one waits."""
+    """One request late in a window, the next early in the following one: a fixed window accepts it, a sliding one does not."""
     caller = Caller(timed(rate=1, window=window))
     clock.time += 0.75
     assert statuses(caller, 1) == [200]
@@ -80,7 +79,7 @@ def test_retry_after(timed: Start, clock: SteppedClock, how: str, header: str) -
     assert caller.get(INSTANCES).headers["Retry-After"] == header
 
 
-def test_a_nonce_survives_a_throttled_attempt(timed: Start, clock: SteppedClock) -> None:
+def test_a_throttled_request_does_not_use_up_its_nonce(timed: Start, clock: SteppedClock) -> None:
     caller = Caller(timed(rate=1))
     caller.get(INSTANCES)
     headers = caller.headers()

@@ -1,8 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Repository assets: pages, filters, one by id."""
-
+"""Repository assets: pages, filters, reads by id, branches, scan configuration."""
 from __future__ import annotations
 
 from typing import Any
@@ -39,7 +38,7 @@ def test_offset(tenant: EmbeddedTenant, admin: Caller, offset: str, second: list
     assert [f"{item['owner']}/{item['name']}" for item in admin.get(REPOSITORIES, limit=1, offset=1).json()] == second
 
 
-def test_repositories_that_a_key_may_not_read(tenant: EmbeddedTenant, admin: Caller) -> None:
+def test_repositories_that_a_key_is_not_allowed_to_read(tenant: EmbeddedTenant, admin: Caller) -> None:
     tenant.set(repositories_readable=False)
     assert admin.get(REPOSITORIES).status_code == 403
 
@@ -96,7 +95,7 @@ def test_a_member_of_the_scan_configuration_is_replaced_as_a_whole(tenant: Embed
     before = admin.get(where).json()
     assert admin.put(where, {"scanners": {"SECRETS": {"isEnabled": True, "scanOptions": {"gitHistory": True}}}}).status_code == 204
     after = admin.get(where).json()
-    # What was left out of a member is gone; the members that were not given stay.
+    # A given member is replaced with all that is in it; the others stay.
     assert after["scanners"] == {"SECRETS": {"isEnabled": True, "scanOptions": {"gitHistory": True}}, "GIT_HISTORY": {"isEnabled": True}}
     assert {**after, "scanners": None} == {**before, "scanners": None}
     for body in ({"prScanning": {"isEnabled": True}}, {"scanners": {"GIT_HISTORY": {"isEnabled": True}}}, {"other": 1}):

@@ -1,8 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a request may look like, and the shape of each refusal."""
-
+"""What a request may contain, and the form of each refusal."""
 from __future__ import annotations
 
 import json
@@ -20,7 +19,7 @@ PROJECT = {"branchName": None, "externalBranchName": None, "externalId": "e1", "
 
 
 def faults(reply: Any) -> dict[str, str]:
-    """The field paths of a 422 with their messages; anything else in the answer fails the test."""
+    """The field paths of a 422 with their messages. Another response fails the test."""
     assert reply.status_code == 422, reply.text
     body = reply.json()
     assert (body["errorCode"], body["message"]) == ("ValidateError", "Validation Failed")
@@ -66,14 +65,14 @@ def test_every_fault_is_named_and_no_value_is_quoted(admin: Caller) -> None:
     {}, {"name": "x"}, {"name": "x", "detectionMethod": "DAST", "fileType": "SARIF"}, {"detectionMethod": "SAST", "fileType": "SARIF"},
 ])
 def test_a_collector_needs_its_three_properties(admin: Caller, properties: dict[str, str]) -> None:
-    found = faults(admin.post(INSTANCES, {"type": "COLLECTOR", "uniqueProperties": properties}))
-    assert all(path.startswith("requestBody.uniqueProperties.") for path in found)
+    refused = faults(admin.post(INSTANCES, {"type": "COLLECTOR", "uniqueProperties": properties}))
+    assert all(path.startswith("requestBody.uniqueProperties.") for path in refused)
 
 
-@pytest.mark.parametrize("kind", sorted(KNOWN - {"COLLECTOR"}))
-def test_the_types_of_the_guide_can_be_created(tenant: EmbeddedTenant, admin: Caller, kind: str) -> None:
-    held = admin.create({"type": kind, "uniqueProperties": {"name": "one"}})
-    assert tenant.instances[held]["type"] == kind
+def test_every_type_of_the_guide_can_be_created(tenant: EmbeddedTenant, admin: Caller) -> None:
+    kinds = sorted(KNOWN - {"COLLECTOR"})
+    created = [admin.create({"type": kind, "uniqueProperties": {"name": "one"}}) for kind in kinds]
+    assert [tenant.instances[instance_id]["type"] for instance_id in created] == kinds
 
 
 @pytest.mark.parametrize(("change", "path"), [
@@ -91,37 +90,37 @@ def test_the_types_of_the_guide_can_be_created(tenant: EmbeddedTenant, admin: Ca
     ({"externalProjects": [dict(list(PROJECT.items())[1:])]}, "requestBody.externalProjects.0.branchName"),
 ])
 def test_an_update_takes_four_fields_only(tenant: EmbeddedTenant, admin: Caller, change: dict[str, Any], path: str) -> None:
-    held = admin.create(GITLAB)
-    before = tenant.instances[held]
-    assert list(faults(admin.put(f"{INSTANCES}/{held}", {**SCOPE, **change}))) == [path]
-    assert tenant.instances[held] == before
+    instance_id = admin.create(GITLAB)
+    before = tenant.instances[instance_id]
+    assert list(faults(admin.put(f"{INSTANCES}/{instance_id}", {**SCOPE, **change}))) == [path]
+    assert tenant.instances[instance_id] == before
 
 
 def test_creation_and_scope_are_two_requests(tenant: EmbeddedTenant, admin: Caller) -> None:
-    held = admin.create(GITLAB)
-    created = admin.get(f"{INSTANCES}/{held}").json()
+    instance_id = admin.create(GITLAB)
+    created = admin.get(f"{INSTANCES}/{instance_id}").json()
     assert (created["selectionType"], created["state"]) == ("CURRENT_STATE", [])
-    scoped = admin.put(f"{INSTANCES}/{held}", SCOPE).json()
-    assert scoped == admin.get(f"{INSTANCES}/{held}").json()
+    scoped = admin.put(f"{INSTANCES}/{instance_id}", SCOPE).json()
+    assert scoped == admin.get(f"{INSTANCES}/{instance_id}").json()
     assert SCOPE.items() <= scoped.items()
-    assert {**SCOPE, "repositoriesCount": 2}.items() <= tenant.instances[held].items()
+    assert {**SCOPE, "repositoriesCount": 2}.items() <= tenant.instances[instance_id].items()
 
 
 def test_state_is_replaced_not_merged(admin: Caller) -> None:
-    held = admin.create(GITLAB)
-    admin.put(f"{INSTANCES}/{held}", SCOPE)
-    admin.put(f"{INSTANCES}/{held}", {**SCOPE, "state": ["shop/new"]})
-    assert admin.get(f"{INSTANCES}/{held}").json()["state"] == ["shop/new"]
+    instance_id = admin.create(GITLAB)
+    admin.put(f"{INSTANCES}/{instance_id}", SCOPE)
+    admin.put(f"{INSTANCES}/{instance_id}", {**SCOPE, "state": ["shop/new"]})
+    assert admin.get(f"{INSTANCES}/{instance_id}").json()["state"] == ["shop/new"]
 
 
-def test_credentials_are_checked_and_forgotten(tenant: EmbeddedTenant, admin: Caller) -> None:
-    held = admin.create(GITLAB, selfSignedCertificate="certificate-text")
-    assert tenant.credential_matches(held, "clientSecret", "not-a-real-secret")
-    assert not tenant.credential_matches(held, "clientSecret", "another")
-    assert tenant.credential_matches(held, "selfSignedCertificate", "certificate-text")
-    shown = admin.get(f"{INSTANCES}/{held}")
+def test_credentials_are_kept_as_digests_only(tenant: EmbeddedTenant, admin: Caller) -> None:
+    instance_id = admin.create(GITLAB, selfSignedCertificate="certificate-text")
+    assert tenant.credential_matches(instance_id, "clientSecret", "not-a-real-secret")
+    assert not tenant.credential_matches(instance_id, "clientSecret", "another")
+    assert tenant.credential_matches(instance_id, "selfSignedCertificate", "certificate-text")
+    shown = admin.get(f"{INSTANCES}/{instance_id}")
     assert "not-a-real-secret" not in shown.text + str(tenant.instances)
-    assert shown.json()["selfSignedCertificate"] == "certificate-text", "no secret, and published as a member of an instance"
+    assert shown.json()["selfSignedCertificate"] == "certificate-text", "it is no secret: the schemas have it as a member of an instance"
     assert "certificate-text" not in str(tenant.instances) + str(tenant.journal)
 
 
@@ -141,7 +140,7 @@ def test_delete_once(tenant: EmbeddedTenant, admin: Caller) -> None:
     assert (again.status_code, again.json()) == (404, {"errorCode": "404", "message": "Resource not found"})
 
 
-def test_ids_may_hold_slashes(tenant: EmbeddedTenant, admin: Caller) -> None:
+def test_ids_may_contain_slashes(tenant: EmbeddedTenant, admin: Caller) -> None:
     stack = tenant.add_instance("AWS_CODE_COMMIT", id="arn:aws:cloudformation:eu-west-1:1:stack/cortex/0a 1b")
     quoted = "arn%3Aaws%3Acloudformation%3Aeu-west-1%3A1%3Astack%2Fcortex%2F0a%201b"
     assert admin.get(f"{INSTANCES}/{quoted}").json()["id"] == stack
@@ -160,7 +159,7 @@ def test_ids_may_hold_slashes(tenant: EmbeddedTenant, admin: Caller) -> None:
     ("DELETE", INSTANCES, 404),
     ("POST", "/public_api/appsec/v1/repositories", 405),
 ])
-def test_the_gateway_answers_for_unknown_paths(admin: Caller, method: str, path: str, status: int) -> None:
+def test_the_gateway_responds_for_unknown_paths(admin: Caller, method: str, path: str, status: int) -> None:
     reply = admin.send(method, path)
     assert (reply.status_code, reply.json()["reply"]["err_code"]) == (status, status)
 
@@ -209,12 +208,12 @@ def test_filters(tenant: EmbeddedTenant, admin: Caller) -> None:
 
 
 def test_a_collector_id_must_be_a_collector(tenant: EmbeddedTenant, admin: Caller) -> None:
-    held = tenant.add_instance("GITHUB", name="web")
-    for target in (held, "col_unknown"):
+    instance_id = tenant.add_instance("GITHUB", name="web")
+    for target in (instance_id, "col_unknown"):
         assert admin.post(f"/public_api/appsec/v1/collectors/{target}", sarif(), repository_url="https://x/y").status_code == 404
 
 
-def test_one_connection_serves_many_requests_whatever_they_answer(tenant: EmbeddedTenant, admin: Caller) -> None:
+def test_one_connection_serves_many_requests_whatever_the_responses(tenant: EmbeddedTenant, admin: Caller) -> None:
     for body in (b"{", b'{"type": "GITLAB"}', b"x" * 100_000):
         admin.raw("POST", INSTANCES, {"Connection": "keep-alive"}, data=body)
         admin.send("POST", INSTANCES, data=body, headers={"Content-Type": "application/json"})

@@ -1,8 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Starting, stopping, the control interface and the command."""
-
+"""Starting and stopping, the control interface, and the command."""
 from __future__ import annotations
 
 import contextlib
@@ -24,6 +23,7 @@ from typing import Any
 import pytest
 import requests
 
+from tenant.__main__ import main
 from tenant.auth import Key
 from tenant.control import HEADER
 from tenant.server import EmbeddedTenant
@@ -46,24 +46,24 @@ def test_environment(make_tenant: Callable[..., EmbeddedTenant]) -> None:
     assert requests.get(f"{tls.url}/", verify=tls.environment()["CORTEXCLOUD_CA_PATH"], timeout=10).status_code == 401
 
 
-def test_a_stopped_tenant_is_gone() -> None:
+def test_a_stopped_tenant_does_not_respond() -> None:
     with EmbeddedTenant() as tenant:
         admin = Caller(tenant)
         assert admin.get(INSTANCES).status_code == 200
-    # The session's connection was open: no leftover thread may answer on it.
+    # The connection of the session was open: no leftover thread may respond on it.
     with pytest.raises(requests.ConnectionError):
         admin.get(INSTANCES)
     tenant.stop()
 
 
-def test_the_private_ca_goes_with_the_tenant() -> None:
+def test_the_private_ca_is_deleted_with_the_tenant() -> None:
     with EmbeddedTenant(tls=True) as tenant:
         ca_path = Path(str(tenant.ca_path))
         assert ca_path.exists()
     assert not ca_path.exists()
 
 
-def test_a_client_that_never_speaks_holds_up_nobody(make_tenant: Callable[..., EmbeddedTenant]) -> None:
+def test_a_client_that_sends_nothing_blocks_nobody(make_tenant: Callable[..., EmbeddedTenant]) -> None:
     tenant = make_tenant(tls=True)
     with socket.create_connection((tenant.host, tenant.port)):
         admin = Caller(tenant)
@@ -109,10 +109,10 @@ def test_control_reads_and_sets_switches(tenant: EmbeddedTenant, control: Callab
 
 
 def test_control_shows_what_happened(tenant: EmbeddedTenant, admin: Caller, control: Callable[..., requests.Response]) -> None:
-    held = admin.create(GITLAB)
+    instance_id = admin.create(GITLAB)
     [entry] = control("GET", "journal").json()
     assert (entry["path"], entry["status"], entry["request_body"]["credentials"]["clientSecret"]) == (INSTANCES, 200, "***")
-    assert control("GET", "instances").json() == {held: tenant.instances[held]}
+    assert control("GET", "instances").json() == {instance_id: tenant.instances[instance_id]}
     assert control("GET", "uploads").json() == []
     assert control("DELETE", "journal").status_code == 200
     assert tenant.journal == []
@@ -134,14 +134,14 @@ def test_control_connects_an_instance_as_a_person_would(
     shown = admin.get(path).json()
     assert (shown["uniqueIdentifier"], shown["domain"]) == ("bakery", {"hostname": "git.bakery.example", "protocol": "https"})
     assert len(admin.get("/public_api/appsec/v1/repositories").json()) == 2
-    for wrong, told in (
+    for wrong, message in (
         ([], "type"), ({}, "type"), ({"type": 7}, "type"), ({"type": "GITHUB", "organisation": "x"}, "no organisation"),
         ({"type": "GITHUB", "hostname": 7}, "hostname must be a text"),
         ({"type": "GITHUB", "repositories": "x"}, "must be a list of texts"),
     ):
         refused = control("POST", "instances", wrong)
         assert refused.status_code == 400
-        assert told in refused.json()["error"]
+        assert message in refused.json()["error"]
     assert len(tenant.instances) == 1
     assert control("POST", "instances", {"type": "GITHUB"}, token="wrong").status_code == 403
 
@@ -159,7 +159,7 @@ def test_control_needs_its_token_and_counts_for_nothing(tenant: EmbeddedTenant, 
 
 
 class Running:
-    """`python -m tenant` with its first lines read."""
+    """`python -m tenant`, once it has started. `text` is what it printed."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process, self.text = process, ""
@@ -198,7 +198,7 @@ def exported(lines: list[str]) -> dict[str, str]:
 
 
 def call(variables: dict[str, str], path: str = INSTANCES, prefix: str = "CORTEXCLOUD_API_KEY") -> requests.Response:
-    """A read with the key that the variables hold."""
+    """A GET with the key in these variables."""
     key = Key(id=variables[f"{prefix}_ID"], key=variables[prefix], type=variables[f"{prefix}_TYPE"], role="", expired=False)
     headers = signed(key, time.time()) if key.type == "advanced" else {"x-xdr-auth-id": key.id, "Authorization": key.key}
     verify = variables.get("CORTEXCLOUD_CA_PATH", True)
@@ -281,17 +281,18 @@ def test_the_command_writes_a_private_file(command: Callable[..., Running], tmp_
     (["--seed", "seed.yml"], "tenant: --seed seed.yml: repositories[1]: "),
     (["--env-file", "missing/tenant.env"], "tenant: --env-file missing/tenant.env: No such file or directory"),
 ])
-def test_a_mistake_gets_one_line(tmp_path: Path, arguments: list[str], line: str) -> None:
-    (tmp_path / "seed.yml").write_text("repositories: [shop/web, {name: shop/api, branch: main}]\n", encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
-    done = subprocess.run([sys.executable, "-m", "tenant", *arguments], capture_output=True, text=True, env=environment, cwd=tmp_path,
-                          timeout=20, check=False)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert done.stderr.startswith(line)
+def test_a_mistake_gets_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], line: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    Path("seed.yml").write_text("repositories: [shop/web, {name: shop/api, branch: main}]\n", encoding="utf-8")
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.count("\n")) == ("", 1)
+    assert printed.err.startswith(line)
 
 
-def test_the_command_prints_the_table() -> None:
-    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
-    command = [sys.executable, "-m", "tenant", "--switches"]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=20, check=True)
-    assert done.stdout == table()
+def test_the_command_prints_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--switches"]) == 0
+    assert capsys.readouterr().out == table()

@@ -1,8 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Generated requests from openapi.yaml: whatever is sent, the tenant answers as the document says and never fails inside."""
-
+"""Requests generated from openapi.yaml: whatever is sent, the response is as the document says, and nothing fails internally."""
 from __future__ import annotations
 
 from collections import Counter
@@ -23,8 +22,8 @@ from .calling import sarif
 
 CHECKS = (not_a_server_error, status_code_conformance, response_schema_conformance)
 EXAMPLES = 12 if IN_CI else 5
-# Without these, generated requests would meet hardly anything but refusals.
-# OpenAPI cannot say that a body may be missing, so put_body stays off the value "none".
+# Otherwise nearly all generated requests would be refused.
+# OpenAPI cannot say that a body may be missing, so put_body is not "none".
 REACHABLE: dict[str, dict[str, Any]] = {
     "published": {"any_repository": True, "creatable": "all"},
     "previous": {"any_repository": True, "generation": "previous"},
@@ -40,13 +39,13 @@ def test_generated_requests(name: str) -> None:
         for operation in [found.ok() for found in schema.get_all_operations()]:
             for mode in GenerationMode:
                 try_out(tenant, operation, mode)
-    answered = Counter((entry.method, entry.status) for entry in tenant.journal)
-    # The requests reached the operations, not only their refusals.
+    responses = Counter((entry.method, entry.status) for entry in tenant.journal)
+    # Requests were accepted, not only refused.
     uploaded = tenant.switches["upload_status"]
     created = [] if name == "previous" else [("POST", tenant.switches["create_status"])]
     reached = [("GET", 200), ("PUT", 200), *created, ("POST", uploaded), ("DELETE", tenant.switches["delete_status"])]
     refused = [("GET", 404), ("PUT", 404), ("PUT", 422), ("POST", 400), ("DELETE", 404), ("POST", 404 if name == "previous" else 422)]
-    assert [pair for pair in reached + refused if not answered[pair]] == [], answered
+    assert [pair for pair in reached + refused if not responses[pair]] == [], responses
 
 
 def try_out(tenant: EmbeddedTenant, operation: Any, mode: GenerationMode) -> None:
@@ -62,11 +61,11 @@ def try_out(tenant: EmbeddedTenant, operation: Any, mode: GenerationMode) -> Non
             case.headers.pop(name, None)
         case.headers.update({"x-xdr-auth-id": key.id, "Authorization": key.key})
         for name, value in case.path_parameters.items():
-            # A generated id is never a known one, so every second is replaced by one.
+            # A generated id never exists, so every second one is replaced.
             if len(str(value)) % 2:
                 case.path_parameters[name] = known(tenant, name)
                 if name == "collectorId" and len(str(value)) % 4 == 1:
-                    # Nor is a generated document ever an acceptable one.
+                    # And a generated document is never acceptable.
                     case.body, case.query = sarif(), {**(case.query or {}), "repository_id": "any"}
         case.call_and_validate(base_url=tenant.url, checks=CHECKS)
 

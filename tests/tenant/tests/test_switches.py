@@ -1,8 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each switch, one test for what its values do. A switch without a test here fails `test_every_switch_is_tested`."""
-
+"""For each switch, one test of its values. `test_every_switch_is_tested` fails for a switch without one."""
 from __future__ import annotations
 
 import re
@@ -20,7 +19,7 @@ from .calling import COLLECTOR, GITLAB, INSTANCES, OLDER, REPOSITORIES, SCOPE, C
 
 @pytest.fixture
 def tenant(make_tenant: Callable[..., EmbeddedTenant]) -> EmbeddedTenant:
-    """Most of these tests were written against the older readings; those of the published values start a tenant of their own."""
+    """With the older readings, against which most of these tests were written."""
     return make_tenant(profile=OLDER)
 
 
@@ -102,14 +101,14 @@ def test_tenants_are_independent(make_tenant: Callable[..., EmbeddedTenant]) -> 
 
 
 def test_read_only(tenant: EmbeddedTenant, admin: Caller) -> None:
-    held = tenant.add_instance("GITHUB", name="web")
+    instance_id = tenant.add_instance("GITHUB", name="web")
     tenant.set(read_only=True)
     assert admin.post(INSTANCES, GITLAB).status_code == 403
-    assert admin.raw("DELETE", f"{INSTANCES}/{held}", {}).status_code == 403
+    assert admin.raw("DELETE", f"{INSTANCES}/{instance_id}", {}).status_code == 403
     assert admin.get(INSTANCES).status_code == 200
     assert admin.post("/api_keys/validate/", {}).status_code == 200
     assert [(entry.method, entry.status) for entry in tenant.write_attempts] == [("POST", 403), ("DELETE", 403)]
-    assert list(tenant.instances) == [held]
+    assert list(tenant.instances) == [instance_id]
     tenant.set(read_only=False)
     assert admin.post(INSTANCES, GITLAB).status_code == 201
     assert len(tenant.write_attempts) == 2
@@ -140,15 +139,16 @@ def test_repositories_envelope(tenant: EmbeddedTenant, admin: Caller, word: str)
 
 @pytest.mark.parametrize("word", ["root", "data", "reply", "reply_data"])
 def test_item_envelope(tenant: EmbeddedTenant, admin: Caller, word: str) -> None:
-    asset, held = tenant.add_repository("shop/web"), tenant.add_instance("GITHUB", name="web")
-    repository, instance = admin.get(f"{REPOSITORIES}/{asset}").json(), admin.get(f"{INSTANCES}/{held}").json()
+    asset, instance_id = tenant.add_repository("shop/web"), tenant.add_instance("GITHUB", name="web")
+    repository, instance = admin.get(f"{REPOSITORIES}/{asset}").json(), admin.get(f"{INSTANCES}/{instance_id}").json()
     tenant.set(item_envelope=word, put_body="full")
     assert admin.get(f"{REPOSITORIES}/{asset}").json() == WRAP[word](repository)
-    assert admin.get(f"{INSTANCES}/{held}").json() == WRAP[word](instance)
+    assert admin.get(f"{INSTANCES}/{instance_id}").json() == WRAP[word](instance)
     created = admin.post(INSTANCES, GITLAB).json()
     unwrapped = created if word == "root" else created["reply"]["data"] if word == "reply_data" else created[word]
     assert unwrapped["id"] in tenant.instances
-    assert admin.put(f"{INSTANCES}/{held}", {}).json() == WRAP[word]({**instance, "updatedAt": tenant.instances[held]["updatedAt"]})
+    updated = admin.put(f"{INSTANCES}/{instance_id}", {}).json()
+    assert updated == WRAP[word]({**instance, "updatedAt": tenant.instances[instance_id]["updatedAt"]})
 
 
 @pytest.mark.parametrize(("fields", "state", "keys"), [
@@ -156,8 +156,8 @@ def test_item_envelope(tenant: EmbeddedTenant, admin: Caller, word: str) -> None
 ])
 def test_list_fields(tenant: EmbeddedTenant, admin: Caller, fields: str, state: list[str], keys: set[str] | None) -> None:
     tenant.set(list_fields=fields)
-    held = tenant.add_instance("GITHUB", name="web", state=["shop/web"])
-    full = admin.get(f"{INSTANCES}/{held}").json()
+    instance_id = tenant.add_instance("GITHUB", name="web", state=["shop/web"])
+    full = admin.get(f"{INSTANCES}/{instance_id}").json()
     [item] = admin.get(INSTANCES).json()["data"]
     assert (item["state"], item["repositoriesCount"], full["state"]) == (state, 1, ["shop/web"])
     assert set(item) == (keys or set(full))
@@ -171,10 +171,10 @@ def test_list_fields(tenant: EmbeddedTenant, admin: Caller, fields: str, state: 
 def test_unique_properties(tenant: EmbeddedTenant, admin: Caller, shown: str, expected: object) -> None:
     tenant.set(unique_properties=shown, list_fields="all")
     sent = {"name": "tfc", "region": "eu", "apiToken": "planted-secret", "hooks": [{"webhookSecret": "s", "tokenId": "7"}]}
-    held = admin.create({"type": "HCP_TFC_RUN_TASKS", "uniqueProperties": sent})
-    assert admin.get(f"{INSTANCES}/{held}").json().get("uniqueProperties") == expected
+    instance_id = admin.create({"type": "HCP_TFC_RUN_TASKS", "uniqueProperties": sent})
+    assert admin.get(f"{INSTANCES}/{instance_id}").json().get("uniqueProperties") == expected
     assert admin.get(INSTANCES).json()["data"][0].get("uniqueProperties") == expected
-    assert tenant.instances[held]["uniqueProperties"] == sent
+    assert tenant.instances[instance_id]["uniqueProperties"] == sent
 
 
 @pytest.mark.parametrize(("where", "names"), [
@@ -190,8 +190,8 @@ def test_name_shown(tenant: EmbeddedTenant, admin: Caller, where: str, names: tu
 @pytest.mark.parametrize("shown", [True, False])
 def test_domain_shown(tenant: EmbeddedTenant, admin: Caller, shown: bool) -> None:
     tenant.set(domain_shown=shown)
-    held = tenant.add_instance("GITLAB_SELF_MANAGED", hostname="gitlab.example.com", protocol="https")
-    for item in (admin.get(f"{INSTANCES}/{held}").json(), *admin.get(INSTANCES).json()["data"]):
+    instance_id = tenant.add_instance("GITLAB_SELF_MANAGED", hostname="gitlab.example.com", protocol="https")
+    for item in (admin.get(f"{INSTANCES}/{instance_id}").json(), *admin.get(INSTANCES).json()["data"]):
         assert item.get("domain") == ({"hostname": "gitlab.example.com", "protocol": "https"} if shown else None)
 
 
@@ -308,14 +308,14 @@ def test_settle(tenant: EmbeddedTenant, admin: Caller, settle: int) -> None:
 @pytest.mark.parametrize("omitted", ["keep", "clear"])
 def test_put_omitted(tenant: EmbeddedTenant, admin: Caller, omitted: str) -> None:
     tenant.set(put_omitted=omitted)
-    held = admin.create(GITLAB)
-    admin.put(f"{INSTANCES}/{held}", {**SCOPE, "uniqueProperties": {"name": "x"}, "externalProjects": [{"repoId": "r"}]})
-    admin.put(f"{INSTANCES}/{held}", {"selectionType": "MANUAL_SELECTION"})
-    stored = tenant.instances[held]
+    instance_id = admin.create(GITLAB)
+    admin.put(f"{INSTANCES}/{instance_id}", {**SCOPE, "uniqueProperties": {"name": "x"}, "externalProjects": [{"repoId": "r"}]})
+    admin.put(f"{INSTANCES}/{instance_id}", {"selectionType": "MANUAL_SELECTION"})
+    stored = tenant.instances[instance_id]
     kept = (SCOPE["state"], [{"repoId": "r"}], {"name": "x"})
     assert (stored["state"], stored["externalProjects"], stored["uniqueProperties"]) == (kept if omitted == "keep" else ([], [], {}))
-    admin.put(f"{INSTANCES}/{held}", {"state": ["shop/web"]})
-    assert tenant.instances[held]["selectionType"] == ("MANUAL_SELECTION" if omitted == "keep" else "CURRENT_STATE")
+    admin.put(f"{INSTANCES}/{instance_id}", {"state": ["shop/web"]})
+    assert tenant.instances[instance_id]["selectionType"] == ("MANUAL_SELECTION" if omitted == "keep" else "CURRENT_STATE")
 
 
 @pytest.mark.parametrize(("body", "length"), [("empty_object", "2"), ("none", "0"), ("full", None)])
@@ -333,9 +333,9 @@ def test_put_body(tenant: EmbeddedTenant, admin: Caller, body: str, length: str 
 @pytest.mark.parametrize(("how", "expected"), [("replace", {"name": "x"}), ("merge", {"name": "x", "region": "eu"})])
 def test_unique_properties_put(tenant: EmbeddedTenant, admin: Caller, how: str, expected: dict[str, str]) -> None:
     tenant.set(unique_properties_put=how)
-    held = tenant.add_instance("SNYK", name="snyk", unique_properties={"region": "eu"})
-    admin.put(f"{INSTANCES}/{held}", {"uniqueProperties": {"name": "x"}})
-    assert tenant.instances[held]["uniqueProperties"] == expected
+    instance_id = tenant.add_instance("SNYK", name="snyk", unique_properties={"region": "eu"})
+    admin.put(f"{INSTANCES}/{instance_id}", {"uniqueProperties": {"name": "x"}})
+    assert tenant.instances[instance_id]["uniqueProperties"] == expected
 
 
 @pytest.mark.parametrize(("rule", "status"), [("any", 200), ("exclusive", 409)])
@@ -355,9 +355,9 @@ def test_repository_owner(tenant: EmbeddedTenant, admin: Caller, rule: str, stat
 def test_delete_path(tenant: EmbeddedTenant, admin: Caller, paths: str, reference: int, short: int) -> None:
     tenant.set(delete_path=paths)
     for prefix, status in ((INSTANCES, reference), (INSTANCES.rpartition("/")[0], short)):
-        held = tenant.add_instance("GITHUB")
-        reply = admin.delete(f"{prefix}/{held}")
-        assert (reply.status_code, held in tenant.instances) == (status, status != 204)
+        instance_id = tenant.add_instance("GITHUB")
+        reply = admin.delete(f"{prefix}/{instance_id}")
+        assert (reply.status_code, instance_id in tenant.instances) == (status, status != 204)
         assert status == 204 or reply.json()["reply"]["err_code"] == status
 
 
@@ -368,7 +368,7 @@ def test_delete_status(tenant: EmbeddedTenant, admin: Caller, status: int, text:
     assert (reply.status_code, reply.text) == (status, text)
 
 
-def test_the_awkward_profile_sets_what_hurts() -> None:
+def test_what_the_awkward_profile_sets() -> None:
     assert {name: value for name, value in PROFILES["awkward"].items() if PROFILES["default"].get(name) != value} == {
         "list_fields": "minimal", "put_omitted": "clear", "offset": "ignored", "delete_path": "short", "type_filter_case": "lower",
         "list_envelope": "reply_data", "item_envelope": "reply_data", "unique_properties": "masked", "name_shown": "unique_properties",

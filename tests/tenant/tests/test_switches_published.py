@@ -1,8 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The switches that came with the published schemas: one test for what the values of each do, on published replies."""
-
+"""The switches that came with the published schemas: for each, one test of its values, on published responses."""
 from __future__ import annotations
 
 from typing import Any
@@ -22,8 +21,8 @@ NAMES = ["shop/web", "shop/api", "shop/till"]
 ])
 def test_fields(tenant: EmbeddedTenant, admin: Caller, fields: str, there: set[str], missing: set[str]) -> None:
     tenant.set(fields=fields)
-    held, asset = tenant.add_instance("GITHUB", name="web"), tenant.add_repository("shop/web")
-    for shown in (admin.get(f"{INSTANCES}/{held}").json(), *admin.get(INSTANCES).json()):
+    instance_id, asset = tenant.add_instance("GITHUB", name="web"), tenant.add_repository("shop/web")
+    for shown in (admin.get(f"{INSTANCES}/{instance_id}").json(), *admin.get(INSTANCES).json()):
         assert there <= set(shown)
         assert missing & set(shown) == set()
     repository = admin.get(f"{REPOSITORIES}/{asset}").json()
@@ -44,10 +43,10 @@ def test_timestamps(tenant: EmbeddedTenant, admin: Caller, fields: str, word: st
 @pytest.mark.parametrize(("count", "alone", "among", "by_id"), [("selected", 1, 1, None), ("associated", 11, 3, None), ("by_id", 1, 1, 1)])
 def test_count(tenant: EmbeddedTenant, admin: Caller, count: str, alone: int, among: int, by_id: int | None) -> None:
     tenant.set(count=count)
-    held = tenant.add_instance("GITHUB", name="one", state=["shop/web"])
+    instance_id = tenant.add_instance("GITHUB", name="one", state=["shop/web"])
     other = tenant.add_instance("GITHUB", name="other", state=["shop/web"], repositories=NAMES)
     assert [shown["repositoriesCount"] for shown in admin.get(INSTANCES).json()] == [alone, among]
-    assert {admin.get(f"{INSTANCES}/{one}").json().get("repositoriesCount") for one in (held, other)} == {by_id}
+    assert {admin.get(f"{INSTANCES}/{one}").json().get("repositoriesCount") for one in (instance_id, other)} == {by_id}
 
 
 @pytest.mark.parametrize(("words", "working", "settling"), [("published", "CONNECTED", "TEMPORARY"), ("older", "COMPLETED", "IN_PROGRESS")])
@@ -81,18 +80,18 @@ def test_identifier_given(
     tenant.organization = "bakery"
 
     def identifier(instance_id: str) -> str | None:
-        found: str | None = admin.get(f"{INSTANCES}/{instance_id}").json().get("uniqueIdentifier")
-        return found
+        shown: str | None = admin.get(f"{INSTANCES}/{instance_id}").json().get("uniqueIdentifier")
+        return shown
 
-    held = admin.create(GITLAB)
-    assert identifier(held) == named
+    instance_id = admin.create(GITLAB)
+    assert identifier(instance_id) == named
     assert identifier(admin.create({"type": "SNYK"})) == nameless
     assert identifier(admin.create(COLLECTOR)) == collector
     assert identifier(tenant.add_instance("GITHUB", name="x", identifier="given-word")) == "given-word"
-    admin.put(f"{INSTANCES}/{held}", SCOPE)
-    assert identifier(held) == named
-    admin.put(f"{INSTANCES}/{held}", {"uniqueProperties": {"name": "new"}})
-    assert identifier(held) == renamed
+    admin.put(f"{INSTANCES}/{instance_id}", SCOPE)
+    assert identifier(instance_id) == named
+    admin.put(f"{INSTANCES}/{instance_id}", {"uniqueProperties": {"name": "new"}})
+    assert identifier(instance_id) == renamed
 
 
 def test_what_has_an_identifier_already_is_a_duplicate(tenant: EmbeddedTenant, admin: Caller) -> None:
@@ -153,18 +152,18 @@ def test_initial_selection(
             tenant.add_repository(name, url=f"https://gitlab.example.com/{name}", source="GITLAB_SELF_MANAGED")
         tenant.add_repository("other/host", url="https://elsewhere.example.com/other/host", source="GITLAB_SELF_MANAGED")
         tenant.add_repository("other/type")
-        held = admin.create(GITLAB)
+        instance_id = admin.create(GITLAB)
     else:
-        held = tenant.add_instance("GITLAB_SELF_MANAGED", hostname="gitlab.example.com", repositories=NAMES)
-    path = f"{INSTANCES}/{held}"
-    assert admin.get(INSTANCES).json()[0]["repositoriesCount"] == len(first), "the list is no reading by id"
+        instance_id = tenant.add_instance("GITLAB_SELF_MANAGED", hostname="gitlab.example.com", repositories=NAMES)
+    path = f"{INSTANCES}/{instance_id}"
+    assert admin.get(INSTANCES).json()[0]["repositoriesCount"] == len(first), "the list is not a read by id"
     shown = [admin.get(path).json() for _unused in range(2)]
     assert [one["selectionType"] for one in shown] == [selection] * 2
     assert [one["state"] for one in shown] == [first, second]
     assert "selectionType" not in admin.get(f"{INSTANCES}/{admin.create({'type': 'SNYK'})}").json()
 
 
-def test_a_selection_before_the_first_scan_stands(tenant: EmbeddedTenant, admin: Caller) -> None:
+def test_a_selection_before_the_first_scan_is_kept(tenant: EmbeddedTenant, admin: Caller) -> None:
     tenant.set(initial_selection="found")
     path = f"{INSTANCES}/{tenant.add_instance('GITHUB', repositories=NAMES)}"
     chosen = {"selectionType": "MANUAL_SELECTION", "state": ["shop/web"]}
