@@ -335,7 +335,7 @@ def test_a_missing_project_or_collection_is_said_in_one_line(tmp_path: Path) -> 
 def test_with_the_real_modules_a_controller_is_set_up_once(tmp_path: Path, data: Data, kept: str) -> None:
     """Against a stand-in that stores what it is sent: the modules are real, the controller is not."""
     if not (REAL / "ansible_collections" / "awx" / "awx").exists():
-        pytest.skip("the collection awx.awx is not there: scripts/awx-specs fetches it (54 MB)")
+        pytest.skip("the collection awx.awx is not there: scripts/specs awx fetches it (54 MB)")
     with Controller() as controller:
         more = {
             "ANSIBLE_COLLECTIONS_PATH": f"{ROOT / '.build'}{os.pathsep}{REAL}",

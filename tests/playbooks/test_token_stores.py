@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """examples/token-stores/: a new token goes into each store and comes out again, as its page says.
 
-In place of the stores' modules stand ones with their argument specs (scripts/store-specs), which write down what they were given;
+In place of the stores' modules stand ones with their argument specs (scripts/specs stores), which write down what they were given;
 in place of Conjur a server that asks for what the documentation of Conjur's API says.
 """
 

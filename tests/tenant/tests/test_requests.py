@@ -71,6 +71,7 @@ def test_a_collector_needs_its_three_properties(admin: Caller, properties: dict[
 
 def test_every_type_of_the_guide_can_be_created(tenant: EmbeddedTenant, admin: Caller) -> None:
     kinds = sorted(KNOWN - {"COLLECTOR"})
+    assert len(kinds) == 22
     created = [admin.create({"type": kind, "uniqueProperties": {"name": "one"}}) for kind in kinds]
     assert [tenant.instances[instance_id]["type"] for instance_id in created] == kinds
 
