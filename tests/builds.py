@@ -1,12 +1,12 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Builds of branch feature/x of example/shop, with the variables that each CI system documents, as far as they say what is built."""
+"""A build of branch feature/x of example/shop in each CI system, with those documented variables that say what is built."""
 
 from __future__ import annotations
 
 SHA = "8f51ef2b9a0ce1c4ab23f9ab7a0e10c2f9ed2d5c"
-# What some of them put into the address of a clone.
+# What some CI systems put into the address of a clone.
 TOKEN = "canary-of-the-job"
 BUILDS: dict[str, dict[str, str]] = {
     "GitHub Actions": {
@@ -37,7 +37,7 @@ BUILDS: dict[str, dict[str, str]] = {
     "CircleCI": {
         "CI": "true", "CIRCLECI": "true", "CIRCLE_REPOSITORY_URL": "git@github.com:example/shop.git", "CIRCLE_BRANCH": "feature/x",
         "CIRCLE_SHA1": SHA, "CIRCLE_BUILD_URL": "https://circleci.com/gh/example/shop/25",
-        # Of a branch from which a pull request was opened; the branch is built all the same.
+        # A pull request was opened from the branch; still, the branch is built.
         "CIRCLE_PULL_REQUEST": "https://github.com/example/shop/pull/3",
     },
     "AWS CodeBuild": {
@@ -47,7 +47,7 @@ BUILDS: dict[str, dict[str, str]] = {
         "CODEBUILD_BUILD_URL": "https://eu-west-1.console.aws.amazon.com/codebuild/home?region=eu-west-1#/builds/shop:cf59169d/view/new",
     },
 }  # fmt: skip
-# Its repository, and its page.
+# The repository, and the page of the build.
 TAKEN = {
     "GitHub Actions": ("https://github.com/example/shop", "https://github.com/example/shop/actions/runs/1658821493"),
     "GitLab CI": ("https://gitlab.example.com/example/shop", "https://gitlab.example.com/example/shop/-/jobs/379424655"),

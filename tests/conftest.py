@@ -1,10 +1,9 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes `import tenant`, `import ansible_collections.cortex_cloud.appsec...` and `ansible-playbook` work.
+"""Makes `import tenant`, `import ansible_collections.cortex_cloud.appsec...` and `ansible-playbook` work from any folder.
 
-From any folder, with .venv activated or not. CORTEX_COLLECTIONS names a folder in which the collection is installed, to test that
-one instead of the working copy.
+CORTEX_COLLECTIONS: a folder with an installed collection, to test it instead of the working copy.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ BUILD = Path(os.environ.get("CORTEX_COLLECTIONS") or ROOT / ".build")
 
 subprocess.run([str(ROOT / "scripts" / "link-collection")], check=True)
 sys.path[:0] = [str(ROOT / "tests"), str(BUILD)]
-# A shell ignores these for what it starts in the background, and programs pass that on: here they are to end what they are sent to.
+# A shell makes background processes ignore these signals, and programs pass that on. In tests they must end a program.
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) == signal.SIG_IGN:
         signal.signal(number, handler)
@@ -32,6 +31,6 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Have pytest-ansible (scripts/pytest-ansible) use the link tree instead of making one of its own inside the repository."""
+    """Make pytest-ansible (scripts/pytest-ansible) use the link tree instead of creating its own inside the repository."""
     if hasattr(config.option, "ansible_unit_inject_only"):
         config.option.ansible_unit_inject_only = True

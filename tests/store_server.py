@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A real Valkey or Redis server on this machine alone, for as long as a test needs it."""
+"""A real Valkey or Redis server on the loopback interface, for one test."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def program() -> str | None:
 
 
 def missing() -> str:
-    """Why there can be no server here; "" when there can."""
+    """Why no server can be started here; "" if one can."""
     if not program():
         return "neither valkey-server nor redis-server is installed (Debian: valkey-server, or redis-server)"
     return "" if importlib.util.find_spec("redis") else "the Python library redis is not installed"
@@ -34,7 +34,7 @@ def free_port() -> int:
 
 
 class StoreServer:
-    """Use as a context manager. tls: with a certificate of an authority of its own, whose PEM file is `authority`."""
+    """A context manager. tls: with a certificate of a private authority, whose PEM file is `authority`."""
 
     def __init__(self, password: str = "", *, tls: bool = False) -> None:
         self.port, self.password, self.tls = free_port(), password, tls

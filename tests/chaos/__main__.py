@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`python -m chaos COUNT [FIRST]`: play so many sequences from that seed on, and say which faults struck how often."""
+"""`python -m chaos COUNT [FIRST]`: plays COUNT sequences, from seed FIRST on, and prints how often each fault struck."""
 
 from __future__ import annotations
 

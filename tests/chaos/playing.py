@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The modules' own main(), in this process or in another, with every pause of the collection scaled down to the tenant's shorter window."""
+"""Runs the main() of modules, in this process or in another, with the pauses of the collection as short as the tenant's window."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ansible.module_utils import basic
 
 ROOT = Path(__file__).resolve().parents[2]
 UTILS = "ansible_collections.cortex_cloud.appsec.plugins.module_utils"
-# Ten requests in a 25th of a second: what takes a tenant a minute takes here 2.4 s.
+# Ten requests in a 25th of a second: what takes a minute with a real tenant takes 2.4 s here.
 WINDOW = 0.04
 LOOK_AGAIN = 0.3
 SCALED: dict[str, dict[str, Any]] = {
@@ -33,7 +33,7 @@ SCALED: dict[str, dict[str, Any]] = {
 
 
 def scaled() -> ExitStack:
-    """A context manager under which the collection's pauses are the short ones. A name that is gone fails here."""
+    """A context manager with which the pauses of the collection are the short ones. Fails if one of the names does not exist."""
     stack = ExitStack()
     for module, values in SCALED.items():
         for name, value in values.items():
@@ -42,10 +42,10 @@ def scaled() -> ExitStack:
 
 
 class Here:
-    """Plays in this process."""
+    """Runs modules in this process."""
 
     def play(self, module: str, params: dict[str, Any]) -> tuple[dict[str, Any], str]:
-        """The result, and every word that was said."""
+        """Run a module. Returns its result, and its output with all warnings."""
         args = {**params, "_ansible_check_mode": False, "_ansible_diff": True, "_ansible_module_name": module}
         out, err, warned = io.StringIO(), io.StringIO(), list[str]()
         loaded = importlib.import_module(f"ansible_collections.cortex_cloud.appsec.plugins.modules.{module}")
@@ -65,9 +65,9 @@ class Here:
 
 
 class Elsewhere:
-    """Plays in a process of its own that lives until closed; started plays of several run at the same time.
+    """Runs modules in another process, until it is closed. Runs started in several processes are concurrent.
 
-    before: a command that starts it, such as nice.
+    before: a command that starts the process, such as nice.
     """
 
     def __init__(self, *before: str) -> None:
@@ -94,7 +94,7 @@ class Elsewhere:
         return self._process.pid
 
     def kill(self) -> None:
-        """As kill -9, a machine that is switched off or a container that runs out of memory do it."""
+        """Like kill -9, a machine that loses power, or a container that runs out of memory."""
         self._process.kill()
         self._process.communicate(timeout=10)
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""40 sequences in one process and 15 in several, in CI 500 and 30; CHAOS_SEED=N repeats one seed, `python -m chaos N` plays any number."""
+"""40 sequences in one process and 15 in several; 500 and 30 in CI. CHAOS_SEED=N repeats one seed, `python -m chaos N` plays N of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from starting import IN_CI
+from starting import IN_CI, clear_settings
 from tenant.faults import KINDS
 
 from .playing import Elsewhere, scaled
@@ -23,8 +23,7 @@ IN_ONE_PROCESS, IN_SEVERAL, BATCH = 500 if IN_CI else 40, 30 if IN_CI else 15, 2
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in [n for n in os.environ if n.startswith("CORTEXCLOUD_") or n.lower().endswith("_proxy") or n.endswith("_CA_BUNDLE")]:
-        monkeypatch.delenv(name)
+    clear_settings(monkeypatch)
     with scaled():
         yield
 
@@ -39,7 +38,7 @@ def play(seeds: range, players: list[Elsewhere] | None = None) -> collections.Co
 
 
 def firsts(begin: int, count: int, step: int) -> list[int]:
-    """The first seed of each batch; with CHAOS_SEED just that one."""
+    """The first seed of each batch; with CHAOS_SEED only that seed."""
     return [int(SEED)] if SEED else list(range(begin, begin + count, step))
 
 

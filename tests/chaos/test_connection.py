@@ -1,12 +1,11 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole way to a tenant with TLS: a private authority, wrong certificates, a real proxy, a redirect."""
+"""The connection to a tenant with TLS: a private authority, wrong certificates, a real proxy, a redirect."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import socketserver
 import threading
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from starting import clear_settings
 from tenant.server import EmbeddedTenant
 
 from .playing import Here
@@ -23,8 +23,7 @@ from .playing import Here
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [n for n in os.environ if n.startswith("CORTEXCLOUD_") or n.lower().endswith("_proxy") or n.endswith("_CA_BUNDLE")]:
-        monkeypatch.delenv(name)
+    clear_settings(monkeypatch)
 
 
 @pytest.fixture
@@ -34,13 +33,12 @@ def tenant() -> Iterator[EmbeddedTenant]:
 
 
 def ask(tenant: EmbeddedTenant, directory: Path, **options: Any) -> tuple[dict[str, Any], str]:
-    key = tenant.keys["admin_standard"]
-    known = {"api_url": tenant.url, "api_key_id": key.id, "api_key": key.key, "api_key_type": "standard", "ca_path": tenant.ca_path}
-    return Here().play("tenant_info", {**known, "rate_limit_dir": str(directory / "rate"), "retry_deadline": 2, **options})
+    defaults = {**tenant.connection("admin_standard"), "rate_limit_dir": str(directory / "rate"), "retry_deadline": 2}
+    return Here().play("tenant_info", {**defaults, **options})
 
 
 class Proxy(socketserver.ThreadingTCPServer):
-    """An HTTP proxy that knows CONNECT alone, and keeps all that passes through it."""
+    """An HTTP proxy for CONNECT only. `seen` is all that passed through it, `asked` the request lines."""
 
     allow_reuse_address = daemon_threads = True
 
@@ -80,44 +78,44 @@ def test_a_private_authority_by_ca_path(tenant: EmbeddedTenant, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("certificate", "ca_path", "said"),
+    ("certificate", "ca_path", "message"),
     [
         ("other_name", True, "not valid for '127.0.0.1'"),
         ("expired", True, "certificate has expired"),
         ("valid", False, "self-signed|issuer"),
     ],
 )
-def test_a_certificate_that_proves_nothing_ends_it(
-    tenant: EmbeddedTenant, tmp_path: Path, certificate: str, ca_path: bool, said: str
+def test_a_wrong_certificate_is_refused(
+    tenant: EmbeddedTenant, tmp_path: Path, certificate: str, ca_path: bool, message: str
 ) -> None:
     tenant.set(certificate=certificate)
-    result, spoken = ask(tenant, tmp_path, **({} if ca_path else {"ca_path": None}))
+    result, output = ask(tenant, tmp_path, **({} if ca_path else {"ca_path": None}))
     assert result["failed"]
-    assert any(words in result["msg"] for words in said.split("|")), result["msg"]
+    assert any(words in result["msg"] for words in message.split("|")), result["msg"]
     assert "\n" not in result["msg"]
     assert tenant.journal == []
-    assert tenant.keys["admin_standard"].key not in spoken
+    assert tenant.keys["admin_standard"].key not in output
 
 
-def test_through_a_proxy_that_sees_no_key(tenant: EmbeddedTenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_sees_no_key(tenant: EmbeddedTenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Proxy() as proxy:
         thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.server_address[1]}")
         result, _said = ask(tenant, tmp_path)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        beside, _said = ask(tenant, tmp_path)
+        direct, _said = ask(tenant, tmp_path)
         proxy.shutdown()
         thread.join()
     assert result["authenticated"]
-    assert beside["authenticated"]
+    assert direct["authenticated"]
     assert proxy.asked
     assert {line.rpartition(" ")[0] for line in proxy.asked} == {f"CONNECT 127.0.0.1:{tenant.port}"}
     assert tenant.keys["admin_standard"].key.encode() not in proxy.seen
     assert b"uthorization" not in proxy.seen
 
 
-def test_a_redirect_to_another_host_gets_nothing(tenant: EmbeddedTenant, tmp_path: Path) -> None:
+def test_a_redirect_to_another_host_is_not_followed(tenant: EmbeddedTenant, tmp_path: Path) -> None:
     with EmbeddedTenant("guide", rate=1000) as other:
         tenant.fault("redirect", location=f"{other.url}/public_api/appsec/v1/data_source_instances", count=None)
         result, _said = ask(tenant, tmp_path)

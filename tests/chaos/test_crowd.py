@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Many real processes at one request budget: none starves, and those that are killed stop nobody."""
+"""Many real processes with one request budget: none starves, and killed ones block nobody."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ print(json.dumps([json.loads(os.fdopen(reader).read() or "[]") for reader in rea
 
 
 def crowd(directory: Path, rate: int, requests: int, killed: int) -> list[list[float]]:
-    """How long each request of 32 processes waited, for each process; the killed ones die with a slot in hand."""
+    """The seconds that each request waited, for each of 32 processes. The killed ones die while they have a slot."""
     environment = {"PYTHONPATH": str(ROOT / ".build"), "HOME": str(directory)}
     command = [sys.executable, "-c", CROWD, str(directory / "rate"), str(rate), str(requests), str(killed)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
@@ -57,7 +57,7 @@ def test_of_32_processes_none_starves(tmp_path: Path) -> None:
 
 
 def test_killed_processes_stop_nobody(tmp_path: Path) -> None:
-    """As many as there are slots die with one in hand: it is free again after the longest time that an answer may take."""
+    """As many die as there are slots, each with one. A slot is free again after the longest time that a response may take."""
     finished = [each for each in crowd(tmp_path, rate=12, requests=2, killed=12) if each]
     assert len(finished) == 20
     assert max(wait for each in finished for wait in each) < 15

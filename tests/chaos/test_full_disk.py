@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A disk that is full, or gets full during a creation, loses no token: what cannot be kept is refused before anything is sent."""
+"""No token is lost on a full disk, or one that fills up during a creation: what cannot be kept is refused before anything is sent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOUNT = 'for folder in "$1" "$2" "$3"; do mount -t tmpfs -o size=65536,mode=700 
 
 @pytest.fixture
 def player(tmp_path: Path) -> Iterator[Elsewhere]:
-    """A process that has a small file system of its own in each of the folders."""
+    """A process with a small private file system in each of the folders."""
     for name in FOLDERS:
         (tmp_path / name).mkdir()
     before = ["unshare", "-m", "sh", "-c", MOUNT, "sh", *(str(tmp_path / name) for name in FOLDERS)]
@@ -38,7 +38,7 @@ def player(tmp_path: Path) -> Iterator[Elsewhere]:
 
 
 def fill(player: Elsewhere, folder: Path) -> None:
-    """As the process sees the folder; never a file system that is larger than it was made."""
+    """Fill the folder as the process sees it. Fails if its file system is not the small one."""
     there = Path(f"/proc/{player.pid}/root{folder}")
     assert os.statvfs(there).f_blocks * os.statvfs(there).f_frsize == SIZE
     with pytest.raises(OSError, match="No space left"):
@@ -46,9 +46,8 @@ def fill(player: Elsewhere, folder: Path) -> None:
 
 
 def options(tenant: EmbeddedTenant, folder: Path) -> dict[str, Any]:
-    key = tenant.keys["admin"]
     return {
-        "api_url": tenant.url, "api_key_id": key.id, "api_key": key.key, "api_key_type": key.type, "requests_per_second": 1000,
+        **tenant.connection(), "requests_per_second": 1000,
         "rate_limit_dir": str(folder / "rate"), "state_dir": str(folder / "state"),
         "data_sources": [
             {"type": "COLLECTOR", "name": "scan", "credentials_file": str(folder / "keep" / "scan.json")},
@@ -70,7 +69,7 @@ def test_no_room_for_budget_and_memory_stops_nothing_and_no_room_for_a_token_is_
                 fill(player, tmp_path / name)
             return create(self, body)
 
-        # Once it answers, its file systems are there.
+        # A response shows that its file systems are mounted.
         assert player.play("data_source_info", {**options(tenant, tmp_path), "data_sources": None})[0]["failed"]
         if when == "before":
             for name in FOLDERS:

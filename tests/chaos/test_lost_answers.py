@@ -1,13 +1,12 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A creation whose outcome is not known: what is taken for it, what is not, and what a collector needs on top."""
+"""Creations whose outcome is unknown: which instance counts as the new one, and what a collector needs in addition."""
 
 from __future__ import annotations
 
 import collections
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ import pytest
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.unscoped import unscoped
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._state import Memory
-from starting import IN_CI
+from starting import IN_CI, clear_settings
 from tenant.server import EmbeddedTenant
 
 from .playing import Elsewhere, Here, scaled
@@ -36,8 +35,7 @@ AMBIGUOUS = ["lost_answer", "truncated_json", "malformed_json", "bad_gateway"]
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in [n for n in os.environ if n.startswith("CORTEXCLOUD_") or n.lower().endswith("_proxy") or n.endswith("_CA_BUNDLE")]:
-        monkeypatch.delenv(name)
+    clear_settings(monkeypatch)
     with scaled():
         yield
 
@@ -49,15 +47,13 @@ def tenant(request: pytest.FixtureRequest) -> Iterator[EmbeddedTenant]:
 
 
 def connection(tenant: EmbeddedTenant, directory: Path) -> Result:
-    key = tenant.keys["admin"]
     folders = {"rate_limit_dir": str(directory / "rate"), "state_dir": str(directory / "state")}
-    limit = {**folders, "requests_per_second": 1000, "retry_deadline": 3}
-    return {"api_url": tenant.url, "api_key_id": key.id, "api_key": key.key, "api_key_type": key.type, **limit}
+    return {**tenant.connection(), **folders, "requests_per_second": 1000, "retry_deadline": 3}
 
 
 @pytest.fixture
 def apply(tenant: EmbeddedTenant, tmp_path: Path) -> Callable[..., tuple[Result, str]]:
-    """apply(item) is data_source with it: the result, and all that was said."""
+    """apply(item) runs data_source with the item. Returns the result and the output."""
     return lambda **item: Here().play("data_source", {**connection(tenant, tmp_path), **item})
 
 
@@ -108,7 +104,7 @@ def test_when_nothing_appears_it_is_unknown_and_not_sent_again(tenant: EmbeddedT
 def test_one_that_disagrees_in_any_given_field_is_somebody_elses(
     tenant: EmbeddedTenant, apply: Any, monkeypatch: pytest.MonkeyPatch, theirs: Result, said: str
 ) -> None:
-    """Somebody made it at the very moment in which our own creation was lost."""
+    """Somebody creates it at the same moment as the creation that is lost."""
     create = type(tenant.state).create
 
     def another(self: Any, _body: Any) -> Any:
@@ -171,7 +167,7 @@ def test_a_lost_collector_that_cannot_be_deleted_is_named(tenant: EmbeddedTenant
 
 
 def test_many_lost_answers_in_several_processes_double_nothing(tenant: EmbeddedTenant, tmp_path: Path) -> None:
-    """Each creation is carried out and its answer lost: 100 data sources of four processes, outside CI 20 of two, none twice."""
+    """Every creation is carried out and its response lost: in CI 100 data sources by four processes, otherwise 20 by two."""
     many, processes = (100, 4) if IN_CI else (20, 2)
     tenant.fault("lost_answer", method="POST", count=None)
     players = [Elsewhere() for _unused in range(processes)]
@@ -197,7 +193,7 @@ def test_many_lost_answers_in_several_processes_double_nothing(tenant: EmbeddedT
 def test_what_a_killed_run_created_and_did_not_see_scoped_is_remembered(
     tenant: EmbeddedTenant, tmp_path: Path, slow: str, written: list[str]
 ) -> None:
-    """Killed while it reads what it created, or while it waits for the answer to the scope, which the tenant has set by then."""
+    """Killed while it reads what it created, or while it waits for the response to a scope that the tenant has set already."""
     item = {**ITEM, "selection_type": "MANUAL_SELECTION", "repositories": ["team/app"], **connection(tenant, tmp_path)}
     tenant.fault("slow_answer", method=slow, path="/data_source_instances/.", seconds=90)
     remembered = Memory(str(tmp_path / "state"), tenant.url.partition("://")[2])
@@ -206,7 +202,7 @@ def test_what_a_killed_run_created_and_did_not_see_scoped_is_remembered(
     deadline = time.monotonic() + 60
     try:
         while not (tenant.faults.counted() and [entry.method for entry in tenant.writes] == written and unscoped(remembered)):
-            assert time.monotonic() < deadline, "it never came so far"
+            assert time.monotonic() < deadline, "the run never got that far"
             time.sleep(0.01)
     finally:
         player.kill()

@@ -31,14 +31,10 @@ class Ask:
         self.run, self.tenant, self.module, self.always = run, tenant, module, always
 
     def __call__(self, *, key: str = "admin", check: bool = False, diff: bool = False, **options: Any) -> Result:
-        known = self.tenant.keys[key]
-        connection = {"api_url": self.tenant.url, "api_key_id": known.id, "api_key": known.key, "api_key_type": known.type}
-        if self.tenant.ca_path:
-            connection["ca_path"] = self.tenant.ca_path
         warned: list[str] = []
         # In one process with the controller's code Ansible hands warnings to its display and not to the result.
         with mock.patch.object(basic.AnsibleModule, "warn", lambda _self, warning, **_more: warned.append(warning)):
-            result = self.run(self.module, {**connection, **self.always, **options}, check=check, diff=diff)
+            result = self.run(self.module, {**self.tenant.connection(key), **self.always, **options}, check=check, diff=diff)
         return {**result, "warnings": warned}
 
     def ok(self, **options: Any) -> Result:

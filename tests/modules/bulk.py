@@ -18,12 +18,6 @@ Item = dict[str, Any]
 RunModule = Callable[..., dict[str, Any]]
 
 
-def connection(tenant: EmbeddedTenant, key: str = "admin") -> dict[str, Any]:
-    """The connection options for one of a tenant's keys."""
-    known = tenant.keys[key]
-    return {"api_url": tenant.url, "api_key_id": known.id, "api_key": known.key, "api_key_type": known.type}
-
-
 class Engine:
     """Runs the modules on one tenant. Each result also has C(warned), what the user is warned of."""
 
@@ -34,7 +28,7 @@ class Engine:
         warned: list[str] = []
         # Ansible puts warnings into the result, unless the module runs in a process that is a controller, as here.
         with mock.patch.object(CortexModule, "warn", lambda _self, text, **_more: warned.append(text)):
-            result = self._run_module(module, {**connection(self.tenant, key), **options}, check=check, diff=diff)
+            result = self._run_module(module, {**self.tenant.connection(key), **options}, check=check, diff=diff)
         return {**result, "warned": warned}
 
     def apply(self, *items: Item, key: str = "admin", check: bool = False, diff: bool = False, **options: Any) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 import io
 import json
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.common.parameters import PASS_VARS
 
+from starting import clear_settings
 from tenant.server import EmbeddedTenant
 
 try:
@@ -36,7 +36,7 @@ RunModule = Callable[..., dict[str, Any]]
 
 
 def run_main(name: str, params: dict[str, Any], *, check: bool = False, diff: bool = False) -> dict[str, Any]:
-    """Call a module's main() with these options. Returns what it prints, with C(failed) in any case; its exit code must agree."""
+    """Call the main() of a module with these options. Returns its result, always with `failed`; the exit code must agree."""
     module = importlib.import_module(f"{MODULES}.{name}")
     args = {**params, "_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_module_name": name}
     if "inject_invocation" in PASS_VARS:  # older ones always show it
@@ -53,7 +53,7 @@ def run_main(name: str, params: dict[str, Any], *, check: bool = False, diff: bo
         ended = stack.enter_context(pytest.raises(SystemExit))
         module.main()
     result = json.loads(out.getvalue().strip().splitlines()[-1])
-    # From ansible-core 2.22 on a module tells the controller its secrets there, to have them masked; the controller takes it out.
+    # Since ansible-core 2.22 this tells the controller which secrets to mask; the controller removes it from the result.
     result.pop("_ansible_new_secrets", None)
     assert bool(ended.value.code) == bool(result.get("failed")), result
     assert "Traceback" not in err.getvalue(), err.getvalue()
@@ -65,7 +65,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With TENANT_PROFILE keep the tests that hold for any tenant, and tell how many do not and why."""
+    """With TENANT_PROFILE run only the tests that are true for any tenant, and count the others by the reason."""
     if contributed.FILE is None:
         return
     unfit = {
@@ -82,7 +82,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Of one of several processes: each collects all tests."""
+    """Every worker collects all tests, so the numbers of one of them are those of all."""
     node.config.stash[_LEFT] = node.workeroutput.get("left", {})
 
 
@@ -93,9 +93,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No setting of the machine reaches a test; each has a memory and a request budget of its own, and one that does not slow it."""
-    for name in [n for n in os.environ if n.startswith("CORTEXCLOUD_") or n.lower().endswith("_proxy") or n == "REQUESTS_CA_BUNDLE"]:
-        monkeypatch.delenv(name)
+    """No setting of the machine reaches a test. Each has its own memory, and its own request budget that does not slow it down."""
+    clear_settings(monkeypatch)
     monkeypatch.setenv("CORTEXCLOUD_RATE_LIMIT_DIR", str(tmp_path / "rate"))
     monkeypatch.setenv("CORTEXCLOUD_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("CORTEXCLOUD_REQUESTS_PER_SECOND", "1000")
@@ -114,7 +113,7 @@ def awkward() -> Iterator[EmbeddedTenant]:
 
 
 class Host(BaseHTTPRequestHandler):
-    """A host that answers each path as a test says: path -> (status, JSON), and any other path as it says too."""
+    """A host whose responses a test sets: `answers` maps a path to (status, JSON); `otherwise` is for all other paths."""
 
     def do_GET(self) -> None:
         server: Any = self.server
@@ -140,13 +139,6 @@ def host() -> Iterator[ThreadingHTTPServer]:
     server.shutdown()
     server.server_close()
     thread.join()
-
-
-def connection(tenant: EmbeddedTenant, key: str = "admin") -> dict[str, Any]:
-    """The connection options for one of a tenant's keys."""
-    known = tenant.keys[key]
-    options = {"api_url": tenant.url, "api_key_id": known.id, "api_key": known.key, "api_key_type": known.type}
-    return {**options, "ca_path": str(tenant.ca_path)} if tenant.ca_path else options
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bulk import Engine, Item, RunModule, actions, connection, item_of
+from bulk import Engine, Item, RunModule, actions, item_of
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources import view
 from starting import IN_CI
@@ -173,7 +173,7 @@ def at_the_same_moment(engine: Engine, monkeypatch: pytest.MonkeyPatch, *, lock:
             for name, worker in zip("ab", both, strict=True):
                 asked.add(f"group/{name}{n}")
                 item = {"type": "GITLAB_SELF_MANAGED", "name": "core", "repositories": [f"group/{name}{n}"]}
-                worker.begin({**connection(tenant), **item})
+                worker.begin({**tenant.connection(), **item})
             for worker in both:
                 result = worker.result()
                 if lock:
@@ -200,7 +200,7 @@ def test_two_processes_create_one_instance_at_the_same_moment(engine: Engine, mo
         for n in range(5):
             item = item_of("BITBUCKET_DATACENTER", f"core-{n}", selection_type="MANUAL_SELECTION")
             for name, worker in zip("ab", both, strict=True):
-                worker.begin({**connection(engine.tenant), **item, "repositories": [f"PAY/{name}"]})
+                worker.begin({**engine.tenant.connection(), **item, "repositories": [f"PAY/{name}"]})
             results = [worker.result() for worker in both]
             assert [r["failed"] for r in results] == [False, False], results
     held = {i["uniqueProperties"]["name"]: sorted(i["state"]) for i in engine.tenant.instances.values()}

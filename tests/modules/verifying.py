@@ -51,13 +51,8 @@ def fill(tenant: EmbeddedTenant, *what: str) -> None:
 
 @contextlib.contextmanager
 def api_of(tenant: EmbeddedTenant, folder: Path, key: str = "admin", **options: Any) -> Iterator[Api]:
-    known = tenant.keys[key]
-    client = Client(
-        Connection(
-            api_url=tenant.url, api_key_id=known.id, api_key=known.key, api_key_type=known.type, ca_path=tenant.ca_path,
-            requests_per_second=1000, rate_limit_dir=str(folder / "rate"), state_dir=str(folder / "state"), **options,
-        )
-    )  # fmt: skip
+    folders = {"rate_limit_dir": str(folder / "rate"), "state_dir": str(folder / "state")}
+    client = Client(Connection(**tenant.connection(key), **folders, requests_per_second=1000, **options))
     try:
         yield Api(client)
     finally:

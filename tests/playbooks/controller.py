@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A controller's REST API as far as the modules of awx.awx use it: lists with filters, objects, associations, surveys, approval nodes.
+"""The part of a controller's REST API that the modules of awx.awx use: lists with filters, objects, associations, surveys, approval nodes.
 
-It stores what it is sent. A project is updated when it is made and when that is asked for; as long as no update was successful,
-job templates of it are refused. What AWX itself would refuse besides is checked by the tests on what was stored.
+It stores what it receives. A project is updated when it is created and on request; until an update has succeeded, its job templates are
+refused. What else AWX would refuse, the tests check in what was stored.
 """
 
 from __future__ import annotations
@@ -28,13 +28,18 @@ SPECIAL = {
 
 class Quiet(WSGIRequestHandler):
     def log(self, *_args: object) -> None:
-        """A test's own output is enough."""
+        """Nothing: the output of the test is enough."""
+
+
+def page(results: list[Object]) -> Response:
+    return jsonify({"count": len(results), "next": None, "results": results})
 
 
 class Controller:
-    """Use as a context manager; `kept[endpoint]` are its objects by id, `writes` what changed it.
+    """A context manager. `kept[endpoint]` are the objects by id, `writes` the requests that changed something.
 
-    `broken`: whether an update of a project fails. `superuser`: whether the user may make instance groups.
+    broken: whether updates of projects fail.
+    superuser: whether the user is allowed to create instance groups.
     """
 
     def __init__(self) -> None:
@@ -79,18 +84,16 @@ class Controller:
         return self.kept[endpoint][self._next]
 
     def updated(self, project: Object) -> Object:
-        """The project's update, which is over at once."""
+        """Update a project. Returns the update, which has finished already."""
         project["scm_revision"] = project["scm_revision"] if self.broken else "c0ffee1"
         status = {"status": "failed" if self.broken else "successful", "failed": self.broken, "finished": "2026-01-01T00:00:00Z"}
         return self.add("project_updates", {"name": project["name"], **status, "scm_revision": project["scm_revision"]})
 
-    def found(self, endpoint: str) -> list[Object]:
-        everything = [
-            each
-            for name in (["job_templates", "workflow_job_templates"] if endpoint == "unified_job_templates" else [endpoint])
-            for each in self.kept[name].values()
-        ]
-        return [each for each in everything if all(str(each.get(key)) == value for key, value in request.args.items())]
+    def listed(self, endpoint: str) -> list[Object]:
+        """The objects of an endpoint that match the query."""
+        endpoints = ["job_templates", "workflow_job_templates"] if endpoint == "unified_job_templates" else [endpoint]
+        objects = [each for name in endpoints for each in self.kept[name].values()]
+        return [each for each in objects if all(str(each.get(key)) == value for key, value in request.args.items())]
 
     def answer(self, path: str) -> Response | tuple[Any, int]:
         self.tokens.add(request.headers.get("Authorization", ""))
@@ -107,8 +110,7 @@ class Controller:
                 made = self.add(endpoint, fields)
                 running = {"current_update": {"id": self.updated(made)["id"]}} if endpoint == "projects" else {}
                 return jsonify({**made, "summary_fields": running}), 201
-            results = self.found(endpoint)
-            return jsonify({"count": len(results), "next": None, "results": results})
+            return page(self.listed(endpoint))
         one = self.kept[endpoint][int(rest[0])]
         if rest[1:] == ["survey_spec"]:
             if request.method == "POST":
@@ -129,7 +131,6 @@ class Controller:
 
     def associate(self, path: str, fields: Object) -> Response | tuple[Any, int]:
         if request.method == "GET":
-            results = [{"id": number} for number in self.links[path]]
-            return jsonify({"count": len(results), "next": None, "results": results})
+            return page([{"id": number} for number in self.links[path]])
         self.links[path].append(fields["id"])
         return "", 204

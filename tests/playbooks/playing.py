@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs ansible-playbook as a user starts it, from a project folder, in a home of its own."""
+"""Runs ansible-playbook as a user does, from a project folder, with a separate home."""
 
 from __future__ import annotations
 
@@ -17,27 +17,15 @@ from starting import BIN, environment
 from tenant.server import EmbeddedTenant
 
 ROOT = Path(__file__).resolve().parents[2]
-# A small report of a real scanner's shape.
-REPORT: dict[str, Any] = {
-    "version": "2.1.0",
-    "runs": [
-        {
-            "tool": {"driver": {"name": "bandit", "rules": [{"id": "B101"}]}},
-            "results": [
-                {
-                    "ruleId": "B101",
-                    "level": "warning",
-                    "message": {"text": "assert used"},
-                    "locations": [{"physicalLocation": {"artifactLocation": {"uri": "src/app.py"}, "region": {"startLine": 3}}}],
-                }
-            ],
-        }
-    ],
-}
+# A small report in the form of a real scanner's.
+LOCATION = {"physicalLocation": {"artifactLocation": {"uri": "src/app.py"}, "region": {"startLine": 3}}}
+RESULT = {"ruleId": "B101", "level": "warning", "message": {"text": "assert used"}, "locations": [LOCATION]}
+TOOL = {"driver": {"name": "bandit", "rules": [{"id": "B101"}]}}
+REPORT: dict[str, Any] = {"version": "2.1.0", "runs": [{"tool": TOOL, "results": [RESULT]}]}
 
 
 class Ended:
-    """What a run left behind."""
+    """The exit code and the output of a run."""
 
     def __init__(self, code: int, output: str) -> None:
         self.code, self.output = code, output
@@ -48,7 +36,7 @@ class Ended:
 
     @property
     def errors(self) -> list[str]:
-        """Ansible tells a failed task as `[ERROR]: Task failed: ...` or in the `msg` of `fatal:`."""
+        """The lines that report failed tasks: `[ERROR]: Task failed: ...`, or `fatal:` with a `msg`."""
         return [line for line in self.output.splitlines() if line.startswith(("[ERROR]", "fatal:"))]
 
     def fine(self) -> Ended:
@@ -64,7 +52,9 @@ def play(
 ) -> Ended:  # fmt: skip
     """Run a playbook of the collection, or a file, with the project as the current folder.
 
-    tenant, key: given by environment variables. programs: the folder of ansible-playbook, of another ansible-core (cores.py).
+    tenant, key: set as environment variables.
+    programs: the folder with ansible-playbook, for another ansible-core (cores.py).
+    variables: extra variables.
     """
     name = book if book.endswith(".yml") else f"cortex_cloud.appsec.{book}"
     command = [str(programs / "ansible-playbook"), "-i", inventory, name, *options]
@@ -85,15 +75,18 @@ def play(
 
 
 def refusals(project: Path, book: str, cases: list[dict[str, Any]], *options: str, tenant: EmbeddedTenant) -> tuple[Ended, list[str]]:
-    """What a playbook says to variables that it refuses. Each case is an inventory host: starting Ansible takes longest."""
+    """Run a playbook on one host for each case: its variables, with which it must fail. Returns the run and the message of each case.
+
+    One run is enough, and starting Ansible takes longest.
+    """
     hosts = {f"case{number}": case for number, case in enumerate(cases)}
     (project / "cases.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}), encoding="utf-8")
     ended = play(project, book, *options, "-e", "cortex_cloud_hosts=all", tenant=tenant, inventory="cases.yml")
     assert ended.code == 2, ended.output
-    said = []
+    messages = []
     for host in hosts:
         assert ended.counts(host)["failed"] == 1, (cases, ended.output)
-        _fatal, _sep, told = ended.output.partition(f"fatal: [{host}]: FAILED! => ")
-        said.append(str(json.JSONDecoder().raw_decode(told)[0]["msg"]))
+        _before, _fatal, result = ended.output.partition(f"fatal: [{host}]: FAILED! => ")
+        messages.append(str(json.JSONDecoder().raw_decode(result)[0]["msg"]))
     assert "Traceback" not in ended.output
-    return ended, said
+    return ended, messages

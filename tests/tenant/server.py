@@ -216,12 +216,13 @@ class EmbeddedTenant(Arranging):
 
     def environment(self, name: str = "admin") -> dict[str, str]:
         """The environment variables of the collection, with the key of that name."""
+        return {f"CORTEXCLOUD_{option.upper()}": value for option, value in self.connection(name).items()}
+
+    def connection(self, name: str = "admin") -> dict[str, str]:
+        """The connection options of the collection, with the key of that name."""
         key = self.keys[name]
-        variables = {"CORTEXCLOUD_API_URL": self.url, "CORTEXCLOUD_API_KEY_ID": key.id, "CORTEXCLOUD_API_KEY": key.key,
-                     "CORTEXCLOUD_API_KEY_TYPE": key.type}
-        if self.ca_path is not None:
-            variables["CORTEXCLOUD_CA_PATH"] = self.ca_path
-        return variables
+        options = {"api_url": self.url, "api_key_id": key.id, "api_key": key.key, "api_key_type": key.type}
+        return options if self.ca_path is None else {**options, "ca_path": self.ca_path}
 
     def clock_now(self) -> float:
         """The tenant's time in epoch seconds: the clock plus the switch clock_offset."""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Processes that run as on machines of their own: each with another boot and another monotonic clock."""
+"""Processes that run as if on different machines: each with another boot id and another monotonic clock."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 UTILS = "ansible_collections.cortex_cloud.appsec.plugins.module_utils"
-# The file with the boot's id, and how far the monotonic clock is ahead.
+# The file with the boot id, and by how many seconds the monotonic clock is ahead.
 Machine = tuple[Path, int]
 
 
 def machine(boot: Path, monotonic: int, command: list[str]) -> list[str]:
-    """The command that runs this one as on another machine, in namespaces of its own."""
+    """A command that runs `command` as if on another machine, in separate namespaces."""
     script = f'mount --bind {boot} /proc/sys/kernel/random/boot_id && exec "$@"'
     return ["unshare", "--mount", "--time", f"--monotonic={monotonic}", "sh", "-c", script, "sh", *command]
 
 
 def made(folder: Path, count: int) -> list[Machine]:
-    """So many machines, or the test is skipped."""
+    """This number of machines. Skips the test if there can be none."""
     machines = []
     for number in range(count):
         boot = folder / f"boot_id_{number}"
         boot.write_text(f"{uuid.uuid4()}\n")
         machines.append((boot, 500_000 * (count - 1 - number) + 1))
     if not shutil.which("unshare"):
-        pytest.skip("there is no unshare here, which makes a machine of a process")
+        pytest.skip("the program unshare, which these tests need, is not installed")
     tried = subprocess.run(machine(*machines[0], ["true"]), capture_output=True, text=True, check=False)
     if tried.returncode:
-        pytest.skip(f"no machine can be made of a process here, which only root can: {tried.stderr.strip()}")
+        pytest.skip(f"separate namespaces, which only root can create, are not available: {tried.stderr.strip()}")
     return machines
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A tenant that shows whatever a test gives, and items for it."""
+"""A tenant that shows instances with odd values, and items for it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ PATHS = [*paths(FULL), ("externalProjects", "0", "repoId"), ("externalProjects",
 
 
 def placed(raw: Raw, path: tuple[str, ...], value: Any) -> Raw:
-    """The instance with a value in the place of what is there."""
+    """The instance with a value at the path."""
     changed = copy.deepcopy(raw)
     holder: Any = changed
     for key in path[:-1]:
@@ -69,7 +69,7 @@ def placed(raw: Raw, path: tuple[str, ...], value: Any) -> Raw:
 
 @dataclasses.dataclass
 class Tenant(Quiet):
-    """A client whose tenant shows what a test gives: odd(operation, instance) is what each answer about one shows."""
+    """A client whose tenant shows odd(operation, instance) in each response about an instance."""
 
     held: dict[str, Raw]
     odd: Callable[[str, Raw], Any]
@@ -117,7 +117,7 @@ class Tenant(Quiet):
 
 
 def tenant_of(operation: str, path: tuple[str, ...], value: Any) -> Tenant:
-    """One that shows instance 1, or what was created, with the value there in the answers to an operation."""
+    """A tenant that shows instance 1, or a new one, with the value at the path in responses to the operation."""
 
     def odd(asked: str, raw: Raw) -> Any:
         return placed(raw, path, value) if asked == operation and raw["id"] in ("1", "9") else raw
@@ -125,7 +125,7 @@ def tenant_of(operation: str, path: tuple[str, ...], value: Any) -> Tenant:
     return Tenant({"1": copy.deepcopy(FULL), "2": copy.deepcopy(SOUND)}, odd)
 
 
-# Each beside an item for the other instance, which must come to its end.
+# Each runs with an item for the other instance, which must succeed.
 MANUAL = {"selection_type": "MANUAL_SELECTION"}
 CORE: Raw = {"type": "GITLAB_SELF_MANAGED", "name": "core"}
 ITEMS: dict[str, Raw] = {
@@ -145,7 +145,7 @@ ITEMS: dict[str, Raw] = {
     "new": {"type": "SNYK", "name": "given", **MANUAL, "repositories": ["b/new"], "unique_properties": {"k": "given"}},
 }
 OPERATIONS = ("list", "get", "create", "update")
-# What the collection may say by itself.
+# Words that the collection may use by itself.
 OWN = {"CURRENT_STATE", "CURRENT_STATE_AND_FUTURE", "MANUAL_SELECTION", "https", "SAST", "SARIF"}
 
 
@@ -161,7 +161,7 @@ def words(value: Any) -> Iterator[str]:
 
 
 def told(result: Raw) -> str:
-    """The result as a controller gets it."""
+    """The result as the controller receives it."""
     text = json.dumps(Redactor().value(result))
     assert "__ansible_" not in text.replace("\\\\u005f_ansible_", "")
     assert not any(0xD800 <= ord(char) < 0xE000 for char in str(words(result)))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A tenant's endpoints (floor 2) without HTTP that show just what a test gives, in the published form, and nothing that was sent."""
+"""The endpoints of a tenant (floor 2) without HTTP: they show the instances of a test in the published form, and nothing that was sent."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redactio
 Raw = dict[str, Any]
 Item = dict[str, Any]
 DEFAULTS = {name: option["default"] for name, option in BEHAVIOUR.items() if "default" in option}
-# No folder can be made there: nothing is remembered, nothing is locked.
+# No folder can be created there, so that nothing is remembered or locked.
 NOWHERE = os.path.join(os.devnull, "state")
 DATE = "2025-06-15T09:30:00.000Z"
 
 
 def published(number: int, kind: str, **members: Any) -> Raw:
-    """An instance with the members that every one has, and those given."""
+    """An instance with these members and those that every instance has."""
     return {"id": f"{number:024x}", "type": kind, "creationDate": DATE, "lastUpdateDate": DATE, **members}
 
 
 class Quiet:
-    """What the engine needs of a client beside sending."""
+    """What the engine needs from a client, except for sending."""
 
     def __init__(self, folder: str) -> None:
         self.shared_dir, self.redactor, self.warnings = folder, Redactor(), list[str]()
@@ -40,21 +40,22 @@ class Quiet:
         return 0.0
 
     def on_read(self, _done: int, _total: int) -> None:
-        """Nobody looks."""
+        """Nothing: no test reads the progress."""
 
     def warn_once(self, begins: str, goes_on: str = "") -> None:
         if not any(warning.startswith(begins) for warning in self.warnings):
             self.warnings.append(begins + goes_on)
 
     def exclusive(self, *parts: str) -> Any:
-        # Where no lock can be had, that is no news here.
+        # Without warnings, since no lock can be had in NOWHERE.
         return exclusive(self.shared_dir, *parts, warnings=[])
 
 
 class Published:
-    """Instances as reads by id show them; the list shows the same without their state, or what `listed` has for an id.
+    """Instances as reads by id show them. The list shows them without their state, or as in `listed`, by id.
 
-    writes: every one that was tried, as method and id or type. given: makes the identifier of a new instance from the name asked for.
+    writes: every attempt, as method and id or type.
+    given: returns the identifier of a new instance for its requested name.
     """
 
     tenant = "tenant.example.com"
@@ -68,7 +69,7 @@ class Published:
         self.given = "{name}".format
 
     def refuse_creation(self, _subject: str) -> None:
-        """It has a creation."""
+        """Nothing: instances can be created."""
 
     def list_data_sources(self) -> list[Raw]:
         shown = [self.listed.get(i, {**one, "state": [], "repositoriesCount": len(one.get("state", []))}) for i, one in self.held.items()]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A report as plain data, prepared by the parts that prepare files, and the document that would be sent as plain data again."""
+"""Prepares a report that is plain data with the code that prepares files, and returns the documents as plain data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.options
 
 @dataclasses.dataclass
 class Whole:
-    """document: the only one, or None. parts: all of them, as bytes. The rest as in Normalised."""
+    """document: the document, if there is only one. parts: all documents, as bytes. The rest is as in Normalised."""
 
     document: dict[str, Any] | None
     parts: list[bytes]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Processes that share a budget, the ways to a tenant and its limit, event by event on a clock of their own: the same run each time."""
+"""Simulates processes that share a budget, the network to a tenant and its rate limit, event by event. Every run is the same."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from typing import Any
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.pace import Pace, State
 
-# A way to the tenant and back, in seconds, for a request that leaves at this time.
+# The seconds to the tenant and back, for a request that leaves at this time.
 Ways = Callable[[random.Random, float], tuple[float, float]]
 
 
 def network(there_and_back: float, jitter: float = 0.0, *, back: float | None = None) -> Ways:
-    """Half of it each way, each with up to so much jitter (back: another jitter on the way back)."""
+    """Half of the round trip each way, with up to `jitter` seconds more each way (back: with that jitter on the way back)."""
     return lambda luck, _now: (
         there_and_back / 2 + luck.uniform(0, jitter),
         there_and_back / 2 + luck.uniform(0, jitter if back is None else back),
@@ -34,7 +34,7 @@ def changing(first: Ways, then: Ways, at: float) -> Ways:
 
 @dataclasses.dataclass
 class Sent:
-    """What a run came to. rate: requests that were let through for each second, of these processes."""
+    """The result of a run. rate: requests of these processes that the tenant accepted, per second."""
 
     requests: int
     refused: int
@@ -50,8 +50,9 @@ class Sent:
 
 @dataclasses.dataclass
 class Process:
-    """clock: how far its clock is off, in seconds. busy: how long its machine takes, at most, from a slot to the request and from the
-    answer to the state. asking: since when each idle thread wants to send, and whether its connection is still to be made.
+    """clock: by how many seconds its clock is off.
+    busy: how many seconds its machine takes at most from a slot to the request, and from the response to the state.
+    asking: for each idle thread, since when it has been waiting to send, and whether its connection has yet to be made.
     """
 
     number: int
@@ -69,7 +70,7 @@ class Limit:
         self.per_second, self.fixed, self.taken = per_second, fixed, deque[float]()
 
     def take(self, now: float) -> float | None:
-        """None, or the seconds until there is room; as tests/tenant/limit.py."""
+        """None, or the seconds until a slot is free; as in tests/tenant/limit.py."""
         opened = math.floor(now) if self.fixed else now - 1
         while self.taken and (self.taken[0] < opened if self.fixed else self.taken[0] <= opened):
             self.taken.popleft()
@@ -80,7 +81,7 @@ class Limit:
 
 
 class World:
-    """per_second: what the tenant allows. setup: the round trips that making a connection costs the first request of each thread."""
+    """per_second: what the tenant allows. setup: how many round trips the first request of each thread needs for its connection."""
 
     def __init__(self, ways: Ways, *, per_second: int = 10, fixed: bool = False, seed: int = 1, setup: float = 0.0) -> None:
         self.ways, self.luck, self.setup = ways, random.Random(seed), setup
@@ -90,9 +91,9 @@ class World:
         self.order = itertools.count()
         self.processes: list[Process] = []
         self.sent = Sent(0, 0, 0.0, [], Counter(), [])
-        # Seconds of the tenant's own work after it has counted a request.
+        # How many seconds the tenant works on a request after it has counted it.
         self.work: Callable[[int], float] = lambda _number: 0.0
-        # Nobody tells when a request left, so that a slot is free one window after its answer.
+        # Departures are not reported, so that a slot is free one window after the response.
         self.answer_based = False
         self.last = 0.0
 
@@ -102,14 +103,14 @@ class World:
     def process(
         self, state: State, requests: int, *, threads: int = 16, clock: float = 0.0, host: str = "here", busy: float = 0.0005
     ) -> None:
-        """Sends so many requests, as many at once as it has threads."""
+        """Add a process that sends this number of requests, with as many at the same time as it has threads."""
         asking = deque([(self.now, self.setup > 0)] * min(threads, requests))
         one = Process(len(self.processes), Pace(10, host), state, requests - len(asking), clock, busy, asking)
         self.processes.append(one)
         self.at(self.now, self.look, one)
 
     def stranger(self, per_second: float, start: float, end: float) -> None:
-        """Another client of the tenant, which knows nothing of the budget."""
+        """Add another client of the tenant that does not use the budget."""
         for number in range(int((end - start) * per_second)):
             self.at(self.now + start + number / per_second, lambda: self.limit.take(self.now))
 
@@ -122,7 +123,7 @@ class World:
         return self.sent
 
     def look(self, one: Process) -> None:
-        """The thread whose turn it is asks for a slot."""
+        """The next thread asks for a slot."""
         if not one.asking or one.looks_again > self.now:
             return
         asked, fresh = one.asking[0]
