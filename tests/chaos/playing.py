@@ -60,8 +60,8 @@ class Here:
             suppress(SystemExit),
         ):
             loaded.main()
-        said = out.getvalue() + err.getvalue() + "\n".join(warned)
-        return {"failed": False, **json.loads(out.getvalue().strip().splitlines()[-1])}, said
+        output = out.getvalue() + err.getvalue() + "\n".join(warned)
+        return {"failed": False, **json.loads(out.getvalue().strip().splitlines()[-1])}, output
 
 
 class Elsewhere:
@@ -82,8 +82,8 @@ class Elsewhere:
 
     def finish(self) -> tuple[dict[str, Any], str]:
         assert self._process.stdout
-        result, said = json.loads(self._process.stdout.readline())
-        return result, said
+        result, output = json.loads(self._process.stdout.readline())
+        return result, output
 
     def play(self, module: str, params: dict[str, Any]) -> tuple[dict[str, Any], str]:
         self.start(module, params)

@@ -73,7 +73,7 @@ class Tunnel(socketserver.BaseRequestHandler):
 
 
 def test_a_private_authority_by_ca_path(tenant: EmbeddedTenant, tmp_path: Path) -> None:
-    result, _said = ask(tenant, tmp_path)
+    result, _output = ask(tenant, tmp_path)
     assert result["authenticated"]
 
 
@@ -102,9 +102,9 @@ def test_a_proxy_sees_no_key(tenant: EmbeddedTenant, tmp_path: Path, monkeypatch
         thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.server_address[1]}")
-        result, _said = ask(tenant, tmp_path)
+        result, _output = ask(tenant, tmp_path)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        direct, _said = ask(tenant, tmp_path)
+        direct, _output = ask(tenant, tmp_path)
         proxy.shutdown()
         thread.join()
     assert result["authenticated"]
@@ -118,7 +118,7 @@ def test_a_proxy_sees_no_key(tenant: EmbeddedTenant, tmp_path: Path, monkeypatch
 def test_a_redirect_to_another_host_is_not_followed(tenant: EmbeddedTenant, tmp_path: Path) -> None:
     with EmbeddedTenant("guide", rate=1000) as other:
         tenant.fault("redirect", location=f"{other.url}/public_api/appsec/v1/data_source_instances", count=None)
-        result, _said = ask(tenant, tmp_path)
+        result, _output = ask(tenant, tmp_path)
         assert result["failed"]
         assert f"redirects to 127.0.0.1:{other.port}; redirects are not followed" in result["msg"]
         assert other.journal == []

@@ -76,8 +76,8 @@ def test_no_room_for_budget_and_memory_stops_nothing_and_no_room_for_a_token_is_
                 fill(player, tmp_path / name)
         else:
             monkeypatch.setattr(type(tenant.state), "create", filling)
-        result, said = player.play("data_sources", options(tenant, tmp_path))
-        assert "Traceback" not in said
+        result, output = player.play("data_sources", options(tenant, tmp_path))
+        assert "Traceback" not in output
         made = {one["type"] for one in tenant.instances.values()}
         if when == "before":
             assert f"credentials_file {tmp_path}/keep/scan.json cannot be written (No space left on device)" in result["msg"]

@@ -60,10 +60,10 @@ def apply(tenant: EmbeddedTenant, tmp_path: Path) -> Callable[..., tuple[Result,
 @pytest.mark.parametrize("fault", AMBIGUOUS)
 def test_what_was_made_is_found_and_not_made_again(tenant: EmbeddedTenant, apply: Any, fault: str) -> None:
     tenant.fault(fault, method="POST")
-    result, said = apply(**ITEM)
+    result, output = apply(**ITEM)
     assert not result["failed"], result["msg"]
     assert result["changed"]
-    assert "what it made was found" in said
+    assert "what it made was found" in output
     assert [entry.method for entry in tenant.writes] == ["POST"]
     assert len(tenant.instances) == 1
 
@@ -71,7 +71,7 @@ def test_what_was_made_is_found_and_not_made_again(tenant: EmbeddedTenant, apply
 def test_it_may_appear_late(tenant: EmbeddedTenant, apply: Any) -> None:
     tenant.fault("late_commit", method="POST", seconds=0.1)
     tenant.fault("lagging_list", after=1, count=2, seconds=0.08)
-    result, _said = apply(**ITEM)
+    result, _output = apply(**ITEM)
     assert not result["failed"], result["msg"]
     assert len(tenant.instances) == 1
 
@@ -79,19 +79,19 @@ def test_it_may_appear_late(tenant: EmbeddedTenant, apply: Any) -> None:
 @pytest.mark.parametrize("fault", ["closed_before", "unavailable", "html_500"])
 def test_when_nothing_appears_it_is_unknown_and_not_sent_again(tenant: EmbeddedTenant, apply: Any, fault: str) -> None:
     tenant.fault(fault, method="POST")
-    result, _said = apply(**ITEM)
+    result, _output = apply(**ITEM)
     assert result["failed"]
     assert not result["changed"]
     assert result["api_error"]["outcome_unknown"]
     assert "It is not known whether it was created: no new data source with these fields appeared" in result["msg"]
     assert 'Look for GITLAB_SELF_MANAGED "core" in the console, then run again' in result["msg"]
     assert tenant.instances == {}
-    result, _said = apply(**ITEM)
+    result, _output = apply(**ITEM)
     assert result["changed"]
 
 
 @pytest.mark.parametrize(
-    ("tenant", "theirs", "said"),
+    ("tenant", "theirs", "message"),
     [
         # As published, settings are not shown.
         ("default", {"unique_properties": {"tier": "silver"}}, "shows another uniqueProperties.tier"),
@@ -102,7 +102,7 @@ def test_when_nothing_appears_it_is_unknown_and_not_sent_again(tenant: EmbeddedT
     indirect=["tenant"],
 )
 def test_one_that_disagrees_in_any_given_field_is_somebody_elses(
-    tenant: EmbeddedTenant, apply: Any, monkeypatch: pytest.MonkeyPatch, theirs: Result, said: str
+    tenant: EmbeddedTenant, apply: Any, monkeypatch: pytest.MonkeyPatch, theirs: Result, message: str
 ) -> None:
     """Somebody creates it at the same moment as the creation that is lost."""
     create = type(tenant.state).create
@@ -114,10 +114,10 @@ def test_one_that_disagrees_in_any_given_field_is_somebody_elses(
         raise RuntimeError
 
     monkeypatch.setattr(type(tenant.state), "create", another)
-    result, _said = apply(**ITEM)
+    result, _output = apply(**ITEM)
     tenant.violations.clear()
     assert result["failed"]
-    assert said in result["msg"]
+    assert message in result["msg"]
     assert len(tenant.instances) == 1
 
 
@@ -130,14 +130,14 @@ def test_two_new_ones_cannot_be_told_apart(tenant: EmbeddedTenant, apply: Any, m
 
     monkeypatch.setattr(type(tenant.state), "create", twice)
     tenant.fault("lost_answer", method="POST")
-    result, _said = apply(**ITEM)
+    result, _output = apply(**ITEM)
     assert "It is not known whether it was created: 2 data sources match" in result["msg"]
 
 
 def test_a_tenant_that_stays_down_while_it_is_looked_for(tenant: EmbeddedTenant, apply: Any) -> None:
     tenant.fault("lost_answer", method="POST")
     tenant.fault("html_500", method="GET", after=1, count=None)
-    result, _said = apply(**ITEM)
+    result, _output = apply(**ITEM)
     assert "It is not known whether it was created: looking for it failed (Cannot list data sources: HTTP 500" in result["msg"]
 
 
@@ -148,19 +148,19 @@ def test_a_lost_collector_is_deleted_and_made_again_since_its_token_is_gone(
     other = tenant.add_collector("another")
     file = tmp_path / "scan.json"
     tenant.fault(fault, method="POST", count=2)
-    result, said = apply(**COLLECTOR, credentials_file=str(file))
+    result, output = apply(**COLLECTOR, credentials_file=str(file))
     assert not result["failed"], result["msg"]
     assert [entry.method for entry in tenant.writes] == ["POST", "DELETE", "POST", "DELETE", "POST"]
     kept = json.loads(file.read_text())
     assert tenant.state.tokens[kept["token_id"]].token == kept["token"]
     assert set(tenant.instances) == {other.id, kept["id"]}
-    assert said.count("and its token with it") == 2
+    assert output.count("and its token with it") == 2
 
 
 def test_a_lost_collector_that_cannot_be_deleted_is_named(tenant: EmbeddedTenant, apply: Any, tmp_path: Path) -> None:
     tenant.fault("lost_answer", method="POST")
     tenant.fault("html_500", method="DELETE", count=None)
-    result, _said = apply(**COLLECTOR, credentials_file=str(tmp_path / "scan.json"))
+    result, _output = apply(**COLLECTOR, credentials_file=str(tmp_path / "scan.json"))
     (orphan,) = tenant.instances
     assert (result["failed"], result["changed"]) == (True, True)
     assert f"(state: absent, id: {orphan})" in result["msg"]
@@ -210,7 +210,7 @@ def test_what_a_killed_run_created_and_did_not_see_scoped_is_remembered(
     assert set(unscoped(remembered)) == {made}
     assert bool(tenant.instances[made]["state"]) is (slow == "PUT")
     tenant.no_more_faults()
-    result, _said = Here().play("data_source", item)
+    result, _output = Here().play("data_source", item)
     assert not result["failed"], result["msg"]
     assert result["changed"] is (slow == "GET")
     assert tenant.instances[made]["state"] == ["team/app"]

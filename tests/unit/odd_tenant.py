@@ -71,7 +71,7 @@ def placed(raw: Raw, path: tuple[str, ...], value: Any) -> Raw:
 class Tenant(Quiet):
     """A client whose tenant shows odd(operation, instance) in each response about an instance."""
 
-    held: dict[str, Raw]
+    instances: dict[str, Raw]
     odd: Callable[[str, Raw], Any]
     sent: list[tuple[str, str, Any]] = dataclasses.field(default_factory=list)
     seen: list[Any] = dataclasses.field(default_factory=list)
@@ -91,25 +91,26 @@ class Tenant(Quiet):
             json.loads(call.payload() or b"")
         number = unquote(call.path.rpartition("/")[2])
         if call.method == "GET" and number == "data_source_instances":
-            return self._say({"data": [self.odd("list", copy.deepcopy(one)) for one in self.held.values()]})
+            return self._say({"data": [self.odd("list", copy.deepcopy(one)) for one in self.instances.values()]})
         if call.method == "POST":
             self.sent.append(("POST", "", call.body))
             made = {**copy.deepcopy(FULL), "id": "9", "type": call.body["type"], "state": [], "repositoriesCount": 0}
             made["externalProjects"] = []
             made["uniqueProperties"] = call.body.get("uniqueProperties", {})
             made["name"] = made["uniqueIdentifier"] = made["uniqueProperties"].get("name")
-            self.held["9"] = made
+            self.instances["9"] = made
             return self._say(self.odd("create", copy.deepcopy(made)))
-        if number not in self.held:
+        if number not in self.instances:
             raise ApiError(call.operation, call.subject, method=call.method, path=call.path, status=404)
         if call.method == "GET":
-            return self._say(self.odd("get", copy.deepcopy(self.held[number])))
+            return self._say(self.odd("get", copy.deepcopy(self.instances[number])))
         self.sent.append((call.method, number, call.body))
         if call.method == "DELETE":
-            del self.held[number]
+            del self.instances[number]
             return Answer(200, None, None)
-        self.held[number] = {**self.held[number], **copy.deepcopy(call.body), "repositoriesCount": len(call.body.get("state", []))}
-        return self._say(self.odd("update", copy.deepcopy(self.held[number])))
+        count = len(call.body.get("state", []))
+        self.instances[number] = {**self.instances[number], **copy.deepcopy(call.body), "repositoriesCount": count}
+        return self._say(self.odd("update", copy.deepcopy(self.instances[number])))
 
     def _say(self, body: Any) -> Answer:
         self.seen.append(body)
@@ -160,7 +161,7 @@ def words(value: Any) -> Iterator[str]:
         yield from itertools.chain.from_iterable(map(words, value))
 
 
-def told(result: Raw) -> str:
+def sent_text(result: Raw) -> str:
     """The result as the controller receives it."""
     text = json.dumps(Redactor().value(result))
     assert "__ansible_" not in text.replace("\\\\u005f_ansible_", "")

@@ -62,7 +62,7 @@ class Published:
     generation = "current"
 
     def __init__(self, *instances: Raw, listed: dict[str, Raw] | None = None, state_dir: str = NOWHERE) -> None:
-        self.held = {str(one["id"]): one for one in instances}
+        self.instances = {str(one["id"]): one for one in instances}
         self.listed = listed or {}
         self.client = Quiet(state_dir)
         self.writes: list[str] = []
@@ -72,26 +72,26 @@ class Published:
         """Nothing: instances can be created."""
 
     def list_data_sources(self) -> list[Raw]:
-        shown = [self.listed.get(i, {**one, "state": [], "repositoriesCount": len(one.get("state", []))}) for i, one in self.held.items()]
-        return copy.deepcopy(shown)
+        counted = {i: {**one, "state": [], "repositoriesCount": len(one.get("state", []))} for i, one in self.instances.items()}
+        return copy.deepcopy([self.listed.get(i, one) for i, one in counted.items()])
 
     def get_data_source(self, instance_id: str, _subject: str = "") -> Raw | None:
-        return copy.deepcopy(self.held.get(instance_id))
+        return copy.deepcopy(self.instances.get(instance_id))
 
     def create_data_source(self, body: Raw, _subject: str = "") -> Raw:
         self.writes.append(f"POST {body['type']}")
         name = body.get("uniqueProperties", {}).get("name")
-        made = published(len(self.held) + 100, body["type"], status="CONNECTED", uniqueIdentifier=self.given(name=name))
-        self.held[made["id"]] = {**made, **({"domain": body["domain"]} if "domain" in body else {})}
-        return {**copy.deepcopy(self.held[made["id"]]), "credentials": {"webhookAuthKey": "the-token", "webhookAuthKeyId": 1}}
+        made = published(len(self.instances) + 100, body["type"], status="CONNECTED", uniqueIdentifier=self.given(name=name))
+        self.instances[made["id"]] = {**made, **({"domain": body["domain"]} if "domain" in body else {})}
+        return {**copy.deepcopy(self.instances[made["id"]]), "credentials": {"webhookAuthKey": "the-token", "webhookAuthKeyId": 1}}
 
     def update_data_source(self, instance_id: str, body: Raw, _subject: str = "") -> None:
         self.writes.append(f"PUT {instance_id}")
-        one = self.held[instance_id]
+        one = self.instances[instance_id]
         one.update({k: copy.deepcopy(v) for k, v in body.items() if k in ("selectionType", "state")})
         if one["type"] == "COLLECTOR" and "name" in body.get("uniqueProperties", {}):
             one["uniqueIdentifier"] = body["uniqueProperties"]["name"]
 
     def delete_data_source(self, instance_id: str, _subject: str = "") -> None:
         self.writes.append(f"DELETE {instance_id}")
-        self.held.pop(instance_id, None)
+        self.instances.pop(instance_id, None)

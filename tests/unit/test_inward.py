@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from odd_tenant import CORE, FULL, ITEMS, OPERATIONS, OWN, PATHS, WRONG, Tenant, tenant_of, told, words
+from odd_tenant import CORE, FULL, ITEMS, OPERATIONS, OWN, PATHS, WRONG, Tenant, sent_text, tenant_of, words
 from published_tenant import DEFAULTS
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._admitted import unreadable_within
@@ -59,18 +59,18 @@ def brought(tenant: Tenant, wish: str, operation: str) -> None:
     prune = Prune(("GITLAB_SELF_MANAGED", "SNYK")) if wish == "prune" else None
     given_items = [other, *([{**CORE, "name": "kept", "id": "77"}] if prune else [ITEMS[wish]])]
     if prune:
-        tenant.held["77"] = {**copy.deepcopy(FULL), "id": "77", "name": "kept", "uniqueIdentifier": "kept", "uniqueProperties": {}}
+        tenant.instances["77"] = {**copy.deepcopy(FULL), "id": "77", "name": "kept", "uniqueIdentifier": "kept", "uniqueProperties": {}}
     items = [item_from({**DEFAULTS, **item}) for item in given_items]
     run = Run(Api(tenant), check_mode=False, prune=prune)  # type: ignore[arg-type]
     try:
         outcomes = run.apply(items)
     except CortexError as exc:
-        told(exc.as_result())
+        sent_text(exc.as_result())
         if tenant.sent:
             raise AssertionError(f"{exc}: {tenant.sent}") from exc
         return
     result = results.results_of(run, outcomes, diff=True)
-    assert "unexpected response" not in told(result), result["msg"]
+    assert "unexpected response" not in sent_text(result), result["msg"]
     assert outcomes[0].error is None, outcomes[0].error
     assert ("PUT", "2") in [(method, number) for method, number, _body in tenant.sent]
     if wish == "collector" and any(method == "POST" for method, _n, _b in tenant.sent):
@@ -108,15 +108,15 @@ def read_by_all(tenant: Tenant) -> None:
         try:
             found = fetch_data_sources(api, filters, details=True)
         except CortexError as exc:
-            told(exc.as_result())
+            sent_text(exc.as_result())
             continue
         shown = results.inventory(found, "tenant.example.com", config=True)
-        told(shown)
+        sent_text(shown)
         shown["data_file"].encode()
     try:
-        told(examine(api))
+        sent_text(examine(api))
     except CortexError as exc:
-        told(exc.as_result())
+        sent_text(exc.as_result())
 
 
 CASES = list(itertools.product(OPERATIONS, PATHS, range(len(WRONG))))
@@ -179,10 +179,10 @@ def test_any_json_in_any_field_of_a_repository(value: Any, member: str) -> None:
         tenant.send = lambda _call, pages=pages: Answer(200, next(pages), None)  # type: ignore[method-assign, misc]
         found, whole = fetch_repositories(Api(tenant), Wanted(), repository_id=None, search=None)  # type: ignore[arg-type]
         assert "2" in [row["id"] for row in found]
-        told({"repositories": found, "whole": whole})
+        sent_text({"repositories": found, "whole": whole})
         # What the audit and the module repository make of it.
         evidence = Evidence("t", "h", "2026-11-22", [], known=found, repositories=["o/n"], receipts=[])
-        told(audit(evidence))
+        sent_text(audit(evidence))
         for row in found:
             current = current_of(row)
             for wanted in ({"primary_branch": "main"}, {"scan_configuration": {"scanners": {"sca": {"is_enabled": False}}}}):

@@ -109,7 +109,7 @@ def test_nothing_is_deleted_of_which_the_list_and_a_read_say_different_things(wi
     tenant.odd = lambda asked, raw: {**raw, **read} if asked == "get" and raw["id"] == "1" else raw
     item = {"type": "GITLAB_SELF_MANAGED", "name": "kept", "id": "77"} if wish == "prune" else ITEMS[wish]
     kept = dict.fromkeys(("name", "displayName", "uniqueIdentifier"), "kept")
-    tenant.held["77"] = {**copy.deepcopy(FULL), **kept, "id": "77", "uniqueProperties": {}}
+    tenant.instances["77"] = {**copy.deepcopy(FULL), **kept, "id": "77", "uniqueProperties": {}}
     run = Run(Api(tenant), check_mode=False, prune=Prune(("GITLAB_SELF_MANAGED",)) if wish == "prune" else None)  # type: ignore[arg-type]
     try:
         error = run.apply([item_from({**DEFAULTS, **item})])[0].error

@@ -81,7 +81,7 @@ def test_a_collector_is_renamed_by_its_id_once() -> None:
     assert one(tenant, rename).action == "updated"
     assert one(tenant, rename).action == "unchanged"
     # Neither the old nor the new name: somebody else's.
-    tenant.held[ONE]["uniqueIdentifier"] = "third"
+    tenant.instances[ONE]["uniqueIdentifier"] = "third"
     assert one(tenant, rename).action == "failed"
     assert tenant.writes == [f"PUT {ONE}"]
 
@@ -172,9 +172,9 @@ def uncreatable(tenant: Published) -> None:
         raise ApiError("create data source", subject, method="POST", status=422, words="refused [type: unknown]")
 
     tenant.create_data_source = create  # type: ignore[method-assign]
-    held, tenant.held = tenant.held, {}
+    instances, tenant.instances = tenant.instances, {}
     assert one(tenant, ghe(name="first")).action == "pending"
-    tenant.held = held
+    tenant.instances = instances
 
 
 # -- creation
@@ -186,7 +186,7 @@ def test_what_gets_another_identifier_than_given_is_kept_told_and_found_again(op
     tenant.given = lambda name: "vendors-org"
     item = {"type": "SNYK", "identifier": "mine", "credentials": {"token": "the-token"}, **options}
     first = one(tenant, item)
-    (made,) = tenant.held
+    (made,) = tenant.instances
     assert (first.action, first.changed) == ("failed", True)
     assert f'SNYK "mine" was created (id {made}), but the tenant shows its identifier as "vendors-org".' in str(first.error)
     assert 'Give identifier: "vendors-org"' in str(first.error)

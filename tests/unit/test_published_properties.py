@@ -93,11 +93,11 @@ def shared(config: list[Item]) -> bool:
 def test_an_export_of_a_published_tenant_changes_nothing(tenant: Published) -> None:
     listing = results.inventory(fetch_data_sources(tenant, {}, details=True), tenant.tenant, config=True)  # type: ignore[arg-type]
     json.dumps(listing)
-    assert sorted(one["id"] for one in listing["data_sources"]) == sorted(tenant.held)
+    assert sorted(one["id"] for one in listing["data_sources"]) == sorted(tenant.instances)
     for one in listing["data_sources"]:
         assert one["repositories_count"] == tenant.listed[one["id"]]["repositoriesCount"]
         # What stands in the list alone is shown too.
-        told = {member for where in (tenant.held, tenant.listed) for member, value in where[one["id"]].items() if str(value).strip()}
+        told = {member for where in (tenant.instances, tenant.listed) for member, value in where[one["id"]].items() if str(value).strip()}
         assert {option for member, option in TEXTS.items() if member in told} == set(one) & set(TEXTS.values())
     read = yaml.load(listing["data_file"], Loader=Loader)
     config: list[Item] = listing["config"]
@@ -113,7 +113,7 @@ def test_an_export_of_a_published_tenant_changes_nothing(tenant: Published) -> N
         done = run.apply(items)
         for outcome in done:
             assert (outcome.action, outcome.error, outcome.changed) == ("unchanged", None, False), outcome
-        assert sorted(outcome.plan.id for outcome in done) == sorted(tenant.held)
+        assert sorted(outcome.plan.id for outcome in done) == sorted(tenant.instances)
         for outcome in done:
             unknown = outcome.item.get("type", "SNYK") not in TYPES
             assert [w for w in outcome.warnings if not (unknown and "is not one of the" in w)] == []
