@@ -74,14 +74,16 @@ def play(
     return Ended(done.returncode, done.stdout + done.stderr)
 
 
-def refusals(project: Path, book: str, cases: list[dict[str, Any]], *options: str, tenant: EmbeddedTenant) -> tuple[Ended, list[str]]:
+def refusals(
+    project: Path, book: str, cases: list[dict[str, Any]], *options: str, tenant: EmbeddedTenant, key: str = "admin"
+) -> tuple[Ended, list[str]]:
     """Run a playbook on one host for each case: its variables, with which it must fail. Returns the run and the message of each case.
 
     One run is enough, and starting Ansible takes longest.
     """
     hosts = {f"case{number}": case for number, case in enumerate(cases)}
     (project / "cases.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}), encoding="utf-8")
-    ended = play(project, book, *options, "-e", "cortex_cloud_hosts=all", tenant=tenant, inventory="cases.yml")
+    ended = play(project, book, *options, "-e", "cortex_cloud_hosts=all", tenant=tenant, key=key, inventory="cases.yml")
     assert ended.code == 2, ended.output
     messages = []
     for host in hosts:

@@ -302,15 +302,6 @@ def test_a_fleet_is_examined_checked_and_onboarded_and_a_dead_tenant_stops_no_ot
     assert [again.counts(name)["changed"] for name in tenants] == [0, 0]
 
 
-@pytest.mark.parametrize("book", ["onboard", "export"])
-def test_hosts_that_nobody_is_in_are_an_error(fleet: tuple[Path, dict[str, EmbeddedTenant]], book: str) -> None:
-    project, tenants = fleet
-    ended = play(project, book, "-e", "cortex_cloud_hosts=tenant", "-e", "export_file=x.yml", inventory="inventory")
-    assert ended.code != 0
-    assert "cortex_cloud_hosts is tenant, which matches no host of the inventory (-i): nothing was done." in ended.output
-    assert all(each.journal == [] for each in tenants.values())
-
-
 def test_each_tenant_keeps_its_own_limit(fleet: tuple[Path, dict[str, EmbeddedTenant]]) -> None:
     """One directory for the budgets of all, a budget in it for each tenant; the tenants allow 10 in a second, as real ones do."""
     project, tenants = fleet
