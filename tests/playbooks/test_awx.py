@@ -354,7 +354,7 @@ def test_with_the_real_modules_a_controller_is_set_up_once(tmp_path: Path, data:
         first = setup(tmp_path, more=more, awx_pod_spec=POD)
         controller.superuser = True
         assert first.code == 0, first.output
-        assert "which only a superuser can make or change: You don't have permission" in first.output
+        assert "which only a superuser can create or change: You don't have permission" in first.output
         assert controller.kept["instance_groups"] == {}
         assert not [each for each in controller.kept["job_templates"].values() if "prevent_instance_group_fallback" in each]
         assert "token-of-the-controller" not in first.output
