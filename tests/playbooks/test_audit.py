@@ -256,6 +256,7 @@ def test_the_description_of_another_tenant_is_refused_before_any_request(tmp_pat
     # Twice, since Ansible itself repeats each failure.
     assert ended.output.count("api_url points to 127.0.0.1") == 2
     assert tenant.journal == []
+    assert not (tmp_path / "audit").exists()
 
 
 def test_without_any_input_it_says_what_it_did_not_examine(tmp_path: Path, tenant: EmbeddedTenant) -> None:
@@ -299,7 +300,9 @@ def test_bad_input_gets_one_line(tmp_path: Path, tenant: EmbeddedTenant) -> None
     ended, lines = refusals(tmp_path, "audit", [variables for variables, _message in BAD_INPUT], tenant=tenant, key="viewer")
     for (_variables, message), line in zip(BAD_INPUT, lines, strict=True):
         assert message in line
-    assert not (tmp_path / "audit").exists()
+    # No host has a report. Several hosts have a page in any case.
+    assert {path.name for path in (tmp_path / "audit").iterdir()} == {"fleet.html", "fleet.json"}
+    assert json.loads((tmp_path / "audit" / "fleet.json").read_text())["counts"]["not_audited"] == len(BAD_INPUT)
     only_read(tenant, ended)
 
 
