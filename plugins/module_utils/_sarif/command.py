@@ -185,9 +185,8 @@ def _upload(
     if not (params["collector_token"] or _environment(f"{_TOKEN}_FILE") or params["credentials_file"]):
         raise InputError(
             f"the collector's token is missing: set {_TOKEN_ID} and {_TOKEN} (or {_TOKEN}_FILE), or give "
-            f"--credentials-file. Does this "
-            "build have access to the secrets? Builds of forks and of unprotected branches may "
-            "not."
+            "--credentials-file. Does this build have access to the secrets? Builds of forks and of "
+            "unprotected branches may not."
         )
     connection = Connection(
         api_url=given["api_url"],
@@ -238,10 +237,7 @@ def _print(result: dict[str, t.Any], command: str, as_json: bool) -> None:
     )
     _say(sys.stderr, warnings)
     if not _say(sys.stdout, said):
-        _say(
-            sys.stderr,
-            ["warning: cannot write to standard output. The output would have been:", *said],
-        )
+        _say(sys.stderr, ["warning: cannot write to standard output. The output would have been:", *said])
     _say(sys.stderr, failure)
 
 

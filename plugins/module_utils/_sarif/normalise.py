@@ -150,7 +150,7 @@ class Report:
             if shell is None:
                 raise InputError(
                     f"runs[{index}].tool.driver.name is missing: the collector needs the scanner's name. Is "
-                    f"this a scanner's file?"
+                    "this a scanner's file?"
                 )
             shells[index] = shell
         tally.taken_off = sorted(root for root in set(self._roots.values()) if not is_file_system(root))
@@ -207,7 +207,7 @@ def _runs(document: Raw) -> list[Raw]:
     if elsewhere:
         raise InputError(
             f"{elsewhere[0]} says that results are in another place, where they are not read. Have the "
-            f"scanner write one file."
+            "scanner write one file."
         )
     return runs
 
@@ -255,8 +255,8 @@ def _refuse(tally: _Tally, options: Options) -> None:
     if tally.undefined and options.undefined_rules == "fail":
         raise InputError(
             f"results name rules that the file does not define ({len(tally.undefined)}): "
-            f"{_some(tally.undefined)}. "
-            "The collector refuses that. Use undefined_rules: add, or a scanner that writes its rules."
+            f"{_some(tally.undefined)}. The collector refuses that. Use undefined_rules: add, or a scanner "
+            "that writes its rules."
         )
     unusable = tally.unusable()
     if unusable and unusable * 100 > options.max_dropped_percent * tally.found:
@@ -334,14 +334,13 @@ def _warnings(tally: _Tally, options: Options) -> list[str]:
         )
     if tally.undefined:
         found.append(
-            f"rules that the file does not define were added, without a description "
+            "rules that the file does not define were added, without a description "
             f"({len(tally.undefined)}): {_some(tally.undefined)}."
         )
     if tally.contradicting:
         found.append(
             "rules are defined twice with differences; the first definition is used "
-            f"({len(tally.contradicting)}): "
-            f"{_some(tally.contradicting)}."
+            f"({len(tally.contradicting)}): {_some(tally.contradicting)}."
         )
     if tally.dropped["suppressed"]:
         found.append(
@@ -352,9 +351,8 @@ def _warnings(tally: _Tally, options: Options) -> list[str]:
     if tally.roots:
         found.append(
             f"paths were assumed to be relative to {_some(sorted(tally.roots))}, which the file names as its "
-            f"root. "
-            "Set source_root (and path_prefix, if the scan ran in a folder of the repository) to override "
-            "this."
+            "root. Set source_root (and path_prefix, if the scan ran in a folder of the repository) to "
+            "override this."
         )
     if len(tally.taken_off) > 1:
         common = ""
@@ -366,7 +364,7 @@ def _warnings(tally: _Tally, options: Options) -> list[str]:
             else f" If they belong to one repository, set source_root to {common}, or a folder above it."
         )
         found.append(
-            f"paths are relative to different folders, each of which was assumed to be the root: "
+            "paths are relative to different folders, each of which was assumed to be the root: "
             f"{_some(tally.taken_off)}.{advice}"
         )
     unusable = tally.unusable()

@@ -111,8 +111,8 @@ OPTIONS = (
     Option(
         "repository_id",
         (
-            "The tenant's asset ID of the repository. This or O(repository_url) is required; the tenant "
-            "must have onboarded the repository.",
+            "The tenant's asset ID of the repository. This or O(repository_url) is required; the tenant must "
+            "have onboarded the repository.",
         ),
     ),
     Option(
@@ -127,9 +127,9 @@ OPTIONS = (
         (
             "The branch that was scanned. Without it the findings go to the repository's default branch, "
             "with a warning.",
-            "C(refs/heads/) is removed. Anything that is not a branch is refused: an empty text, C(HEAD), "
-            "a tag, a pull request such as C(refs/pull/12/merge), C(origin/main), and a placeholder that "
-            "the pipeline did not replace, such as C($(Build.SourceBranchName\\)).",
+            "C(refs/heads/) is removed. Anything that is not a branch is refused: an empty text, C(HEAD), a "
+            "tag, a pull request such as C(refs/pull/12/merge), C(origin/main), and a placeholder that the "
+            "pipeline did not replace, such as C($(Build.SourceBranchName\\)).",
         ),
     ),
     Option(
@@ -139,8 +139,8 @@ OPTIONS = (
             "set, from the variables of the build.",
             "Supported are GitHub Actions, GitLab CI, Jenkins, Azure Pipelines, Bitbucket Pipelines, "
             "CircleCI and AWS CodeBuild.",
-            "The variables are read in the process that runs the module. These are the build's variables "
-            "if the build started the playbook and the task runs on C(localhost).",
+            "The variables are read in the process that runs the module. These are the build's variables if "
+            "the build started the playbook and the task runs on C(localhost).",
             "Nothing is uploaded for a pull request, nor, unless O(branch) is set, for a tag or a commit "
             "that is not on a branch. In these cases the reports are checked, the task succeeds, and the "
             "result gives the reason.",
@@ -151,12 +151,12 @@ OPTIONS = (
     Option(
         "source_root",
         (
-            "The folder of the repository on the machine that scanned. It is removed from absolute paths, "
-            "so that they become relative to the root of the repository. It does not have to exist on the "
-            "host that runs the module, and its spelling does not matter: C(C:\\\\w\\\\app) and "
+            "The folder of the repository on the machine that scanned. It is removed from absolute paths, so "
+            "that they become relative to the root of the repository. It does not have to exist on the host "
+            "that runs the module, and its spelling does not matter: C(C:\\\\w\\\\app) and "
             "C(file:///c:/w/app) are the same folder.",
-            "Without it, the folder that the report itself names as its root is used, with a warning; if "
-            "the report names none, an absolute path is refused.",
+            "Without it, the folder that the report itself names as its root is used, with a warning; if the "
+            "report names none, an absolute path is refused.",
         ),
         prepares=True,
         metavar="FOLDER",
@@ -164,8 +164,8 @@ OPTIONS = (
     Option(
         "path_prefix",
         (
-            "The folder of the repository in which the scanner ran. It is put in front of every path "
-            "after O(source_root) has been removed.",
+            "The folder of the repository in which the scanner ran. It is put in front of every path after "
+            "O(source_root) has been removed.",
         ),
         prepares=True,
         metavar="FOLDER",
@@ -173,8 +173,8 @@ OPTIONS = (
     Option(
         "strip_leading_slash",
         (
-            "Whether an absolute path outside O(source_root) starts at the root of the repository, as "
-            "some scanners write it.",
+            "Whether an absolute path outside O(source_root) starts at the root of the repository, as some "
+            "scanners write it.",
         ),
         type="bool",
         default=False,
@@ -213,8 +213,8 @@ OPTIONS = (
             "tenant may consider them fixed.",
             "A scan failed if an invocation has C(executionSuccessful) V(false), was ended by a signal, "
             "could not start, or has a notification of level V(error).",
-            "V(warn) sends the report with a warning that names what failed. V(fail) refuses it, and "
-            "nothing is sent.",
+            "V(warn) sends the report with a warning that names what failed. V(fail) refuses it, and nothing "
+            "is sent.",
         ),
         choices=("warn", "fail"),
         default="warn",
@@ -226,8 +226,8 @@ OPTIONS = (
             "Where the level of a result comes from.",
             "V(sarif) uses the level of the result, else that of its rule, else V(warning), as SARIF "
             "specifies.",
-            "V(security_severity) uses the C(security-severity) of the result or rule if there is one. "
-            "From 7.0 it is V(error), from 4.0 V(warning), above 0 V(note).",
+            "V(security_severity) uses the C(security-severity) of the result or rule if there is one. From "
+            "7.0 it is V(error), from 4.0 V(warning), above 0 V(note).",
         ),
         choices=("sarif", "security_severity"),
         default="sarif",
@@ -273,14 +273,14 @@ OPTIONS = (
         (
             "What to do with a report that still exceeds the collector's limit of 9,900,000 bytes after "
             "everything optional was removed.",
-            "V(split) sends it in parts, each a complete report of one run. The results of one source "
-            "file stay together if they fit into a part. A single result that is too big loses, until it "
-            "fits, all code flows but the first, stacks, fixes, web requests and responses, snippets, "
-            "related locations and the end of its message; the result warns about it. One that is still "
-            "too big is refused by name.",
-            "It is not documented whether a second upload for the same collector, repository and branch "
-            "adds to the first or replaces it. That is why V(fail) is the default. Before you rely on "
-            "V(split), check in the tenant that the findings of all parts are shown.",
+            "V(split) sends it in parts, each a complete report of one run. The results of one source file "
+            "stay together if they fit into a part. A single result that is too big loses, until it fits, "
+            "all code flows but the first, stacks, fixes, web requests and responses, snippets, related "
+            "locations and the end of its message; the result warns about it. One that is still too big is "
+            "refused by name.",
+            "It is not documented whether a second upload for the same collector, repository and branch adds "
+            "to the first or replaces it. That is why V(fail) is the default. Before you rely on V(split), "
+            "check in the tenant that the findings of all parts are shown.",
         ),
         choices=("fail", "split"),
         default="fail",
@@ -297,8 +297,8 @@ OPTIONS = (
         "partially_valid",
         (
             "What to do if the tenant reports that it accepted only some findings of a document.",
-            "V(fail) fails after all documents were sent, and says how many of the findings were "
-            "accepted. The accepted ones are kept in the tenant.",
+            "V(fail) fails after all documents were sent, and says how many of the findings were accepted. "
+            "The accepted ones are kept in the tenant.",
             "V(warn) warns.",
         ),
         choices=("fail", "warn"),
@@ -307,10 +307,10 @@ OPTIONS = (
     Option(
         "journal",
         (
-            "A file that records which documents were accepted, so that a run after a failure sends only "
-            "the others.",
-            "It contains only unfinished uploads, by tenant, collector, repository, branch and content. "
-            "An upload that was accepted completely is sent again if it is requested again.",
+            "A file that records which documents were accepted, so that a run after a failure sends only the "
+            "others.",
+            "It contains only unfinished uploads, by tenant, collector, repository, branch and content. An "
+            "upload that was accepted completely is sent again if it is requested again.",
             "A document whose response was lost is sent again with a warning, because the API cannot tell "
             "whether it arrived.",
         ),
@@ -320,13 +320,12 @@ OPTIONS = (
     Option(
         "receipt_dir",
         (
-            "A folder for JSON receipts, one for each accepted document and one for each report that had "
-            "no result to send.",
-            "A receipt contains the time, the tenant, the collector, the repository, the branch, the "
-            "commit, the build, the scanners, how many results there were and what became of them, the "
-            "SHA-256 of the report and of what was sent, the HTTP status and the tenant's message. "
-            "Receipts contain no secret and are readable by everybody on the host (files 0644, a newly "
-            "created folder 0755).",
+            "A folder for JSON receipts, one for each accepted document and one for each report that had no "
+            "result to send.",
+            "A receipt contains the time, the tenant, the collector, the repository, the branch, the commit, "
+            "the build, the scanners, how many results there were and what became of them, the SHA-256 of "
+            "the report and of what was sent, the HTTP status and the tenant's message. Receipts contain no "
+            "secret and are readable by everybody on the host (files 0644, a newly created folder 0755).",
         ),
         type="path",
         metavar="FOLDER",

@@ -164,24 +164,23 @@ class _Reader:
             if name == "runs" and text.peek() == "[":
                 if name in log:
                     raise InputError(
-                        "runs occurs twice, so it is unclear which results to use. Have the scanner write "
-                        "it once."
+                        "runs occurs twice, so it is unclear which results to use. Have the scanner write it "
+                        "once."
                     )
                 log[name] = self.keeper.runs = []
                 for run in text.items(name):
                     if run >= MOST_RUNS:
                         raise InputError(
                             f"holds more than {MOST_RUNS} runs, which is not supported. Have the scanner "
-                            "write "
-                            f"one for each tool."
+                            "write one for each tool."
                         )
                     log[name].append(self._run(run))
             else:
                 log[name] = self.keeper.keep(name)
         if text.peek():
             raise InputError(
-                f"not JSON: more text follows the end of the report {text.place(text.pos)}. "
-                "Write log lines, or a second report, to another file."
+                f"not JSON: more text follows the end of the report {text.place(text.pos)}. Write log lines, "
+                "or a second report, to another file."
             )
         return log
 
@@ -198,8 +197,8 @@ class _Reader:
                 continue
             if "results" in run:
                 raise InputError(
-                    f"{name} occurs twice, so it is unclear which results to use. Have the scanner write "
-                    f"it once."
+                    f"{name} occurs twice, so it is unclear which results to use. Have the scanner write it "
+                    "once."
                 )
             run["results"] = None
             if text.peek() == "[":
@@ -300,9 +299,8 @@ class _Keeper:
             )
         raise InputError(
             f"holds more than {LARGEST_HEAD / 1e6:.0f} MB besides its results, which is not supported: "
-            f"{name} "
-            f"alone takes {size / 1e6:.0f} MB. "
-            "Have the scanner write only the rules in use, and neither logs nor embedded files."
+            f"{name} alone takes {size / 1e6:.0f} MB. Have the scanner write only the rules in use, and "
+            "neither logs nor embedded files."
         )
 
 
@@ -315,7 +313,7 @@ def _refuse_other_formats(text: Text) -> None:
         kind = "HTML" if re.match(r"<(?:!doctype html|html)", start, re.IGNORECASE) else "XML or HTML"
         raise InputError(
             f"not JSON but {kind}: the file starts with `<`. Was an error page saved, or another output "
-            f"format chosen?"
+            "format chosen?"
         )
     if sign == "[":
         text.value("")
@@ -323,7 +321,7 @@ def _refuse_other_formats(text: Text) -> None:
     if sign != "{":
         raise InputError(
             f"not JSON: the file starts with {start[:12]!r}. Are there log lines in front of the report? "
-            f"Write them to another file."
+            "Write them to another file."
         )
 
 
@@ -334,7 +332,7 @@ def _sarif(log: Raw) -> None:
         spelt = f" ({' and '.join(other)} are other names)" if other else ""
         raise InputError(
             f"is JSON but not SARIF: it has neither version nor runs{spelt}. Choose SARIF as the scanner's "
-            f"output format."
+            "output format."
         )
     # Results elsewhere say more.
     if "runs" not in log and not (version == "2.1.0" and misplaced(log, 0)):
@@ -348,6 +346,6 @@ def _sarif(log: Raw) -> None:
         )
     if version != "2.1.0":
         raise InputError(
-            f"is SARIF {str(version)[:20]!r}; the collector accepts only 2.1.0. Convert it: "
-            "sarif-multitool rewrite FILE --sarif-output-version Current --output NEW."
+            f"is SARIF {str(version)[:20]!r}; the collector accepts only 2.1.0. Convert it: sarif-multitool "
+            "rewrite FILE --sarif-output-version Current --output NEW."
         )

@@ -171,8 +171,8 @@ class Text:
                     (m.start() for m in _TOKEN.finditer(self.buffer, self.pos) if m[0][0] in "-NI"), self.pos
                 )
                 said = (
-                    f"not JSON: {exc} {self.place(at, where)}. JSON has no such number: the scanner wrote "
-                    "it wrongly."
+                    f"not JSON: {exc} {self.place(at, where)}. JSON has no such number: the scanner wrote it "
+                    "wrongly."
                 )
                 raise InputError(said) from None
             except ValueError:
@@ -246,7 +246,7 @@ class Text:
         if self.ended and (exc.msg.startswith("Unterminated") or not rest or cut):
             return InputError(
                 f"not JSON: the file ends {self.place(len(self.buffer), where)}. Was it cut off (the scanner "
-                f"stopped, the disk was full)?"
+                "stopped, the disk was full)?"
             )
         # Some of these messages expect a position to follow.
         what = re.sub(r"[\s:]*(?:\bat)?[\s:]*$", "", exc.msg)

@@ -221,10 +221,9 @@ class Packer:
             if short is None:
                 biggest = max(result, key=lambda name: len(json_bytes(result[name])))
                 raise InputError(
-                    f"{named} (runs[{index}]) is {mb(len(content))} alone and "
-                    f"cannot be shortened to {mb(self.limit)}: {biggest} is "
-                    f"{mb(len(json_bytes(result[biggest])))}. "
-                    "Set trim_code_flows: true if that is codeFlows; otherwise have the scanner leave it out."
+                    f"{named} (runs[{index}]) is {mb(len(content))} alone and cannot be shortened to "
+                    f"{mb(self.limit)}: {biggest} is {mb(len(json_bytes(result[biggest])))}. Set "
+                    "trim_code_flows: true if that is codeFlows; otherwise have the scanner leave it out."
                 )
             self.counts["shortened_results"] += 1
             if len(self.warnings) < 5:
@@ -265,12 +264,11 @@ class Packer:
             else "see above"
         )
         return (
-            f"is {mb(size)} after everything that can be left out; the collector takes {mb(self.limit)}. "
-            f"The biggest members: {biggest}; the biggest result: {largest[1]} {mb(largest[0])}. "
-            f"Choices: {choices}, or have the scanner write one report for each part of the repository. "
-            f"Nothing public says "
-            "whether a second upload for the same collector, repository and branch adds to the first or "
-            "replaces it."
+            f"is {mb(size)} after everything that can be left out; the collector takes {mb(self.limit)}. The "
+            f"biggest members: {biggest}; the biggest result: {largest[1]} {mb(largest[0])}. Choices: "
+            f"{choices}, or have the scanner write one report for each part of the repository. Nothing "
+            "public says whether a second upload for the same collector, repository and branch adds to the "
+            "first or replaces it."
         )
 
 

@@ -69,6 +69,5 @@ def _no_room(exc: OSError) -> str:
     where = tempfile.tempdir or "any temporary folder"
     return (
         f"cannot be prepared in {where}: {exc.strerror}. Nothing was sent. Prepared reports need about as "
-        f"much space as the reports; set "
-        "TMPDIR to a folder with enough space."
+        "much space as the reports; set TMPDIR to a folder with enough space."
     )

@@ -402,8 +402,8 @@ def _one_of_two(uri: str, one: str, other: str) -> str:
     if is_file_system(common):
         return f"{said} No source_root contains both: have the scanner write a report for each."
     return (
-        f"{said} Set source_root to the folder of the repository on the machine that scanned: {common}, or "
-        "a folder above it."
+        f"{said} Set source_root to the folder of the repository on the machine that scanned: {common}, or a "
+        "folder above it."
     )
 
 

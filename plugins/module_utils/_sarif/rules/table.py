@@ -140,8 +140,7 @@ UNUSABLE: dict[str, tuple[str, str]] = {
     "path_absolute": (
         "have an absolute path",
         "Set source_root to the folder of the repository on the machine that scanned; or "
-        "strip_leading_slash: true, if the slash means "
-        "the root of the repository.",
+        "strip_leading_slash: true, if the slash means the root of the repository.",
     ),
     "path_outside": (
         "have a path outside the repository",
@@ -155,8 +154,7 @@ UNUSABLE: dict[str, tuple[str, str]] = {
     "path_other_scheme": (
         "are not about a file of the repository",
         "The collector accepts findings in source files only. Set default_location to the file they belong "
-        "to, "
-        "if there is one.",
+        "to, if there is one.",
     ),
     "bad_level": ("have an unknown level", "Use error, warning, note or none."),
 }

@@ -72,7 +72,7 @@ def build_of(params: dict[str, t.Any], environ: Environment) -> Build:
         names = " or ".join(name for template in system.url for name in VARIABLE.findall(template))
         raise InputError(
             f"ci: {system.name} does not say which repository this is ({names} is not set): give "
-            f"repository_url."
+            "repository_url."
         )
     found = [
         url._replace(
@@ -111,7 +111,7 @@ def _system(environ: Environment) -> System:
         both = " and ".join(system.name for system in systems)
         raise InputError(
             f"ci: the variables of {both} are set, so it is unclear which of them runs this build. Give "
-            f"repository_url and branch instead."
+            "repository_url and branch instead."
         )
     return systems[0]
 

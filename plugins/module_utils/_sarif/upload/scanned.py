@@ -50,9 +50,7 @@ def refuse_placeholder(option: str, value: str) -> None:
     if is_placeholder(value):
         raise InputError(
             f"{option} contains the name of a variable instead of its value: is that variable, or secret, "
-            "set for "
-            f"this build? Azure Pipelines "
-            "leaves $(NAME) unchanged if the variable is not set."
+            "set for this build? Azure Pipelines leaves $(NAME) unchanged if the variable is not set."
         )
 
 
@@ -70,8 +68,7 @@ def plain_branch(given: str | None, environ: Environment) -> str:
     if not name:
         raise InputError(
             f"branch is empty, and the findings would go to the repository's default branch. {where} Leave "
-            f"the option out if they "
-            "belong there."
+            "the option out if they belong there."
         )
     shown = name[:200]
     if is_placeholder(name) or _INSIDE.search(name):
@@ -85,7 +82,7 @@ def plain_branch(given: str | None, environ: Environment) -> str:
     if _OF_JENKINS.fullmatch(name) and value_of(environ, "CHANGE_ID"):
         raise InputError(
             f"branch is {shown}, as Jenkins names a pull request (CHANGE_ID is set). Pull requests are "
-            f"checked, not uploaded."
+            "checked, not uploaded."
         )
     if _IMPOSSIBLE.search(name):
         raise InputError(f"branch is {shown!r}, and git does not allow such a branch name. {where}")

@@ -149,8 +149,8 @@ class _Sender:
                 continue
             if state == UNKNOWN:
                 warnings.append(
-                    f"{_named(row)} is sent again: in the earlier run its response was lost, so the "
-                    f"tenant may already have it."
+                    f"{_named(row)} is sent again: in the earlier run its response was lost, so the tenant "
+                    "may already have it."
                 )
             try:
                 with self.api.client.interruption.piece():
@@ -190,7 +190,7 @@ class _Sender:
             except CortexError as unwritten:
                 warnings.append(
                     f"{unwritten} All documents were accepted; with this journal the same reports will not "
-                    f"be sent again."
+                    "be sent again."
                 )
 
     def judge(self) -> None:
@@ -209,8 +209,7 @@ class _Sender:
         elif partial:
             how = (
                 "The tenant does not say which: compare the collector's findings with the report. With "
-                "partially_valid: warn this is only "
-                "a warning."
+                "partially_valid: warn this is only a warning."
             )
             failure = PartlyDone(" ".join(partial).rstrip("."), how=how)
             self.result.update({**failure.as_result(), "changed": self.result["changed"]})
@@ -323,8 +322,8 @@ def _explained(exc: ApiError, target: Target, query: dict[str, str], size: int) 
         repository = query.get("repository_url") or query.get("repository_id") or ""
         branch = f"branch {query['branch']}" if "branch" in query else "its default branch"
         hint = (
-            f"Is the repository {repository} onboarded in this tenant, with {branch}, and does the "
-            "collector exist?"
+            f"Is the repository {repository} onboarded in this tenant, with {branch}, and does the collector "
+            "exist?"
         )
     elif exc.status == 413:
         hint = (

@@ -66,7 +66,7 @@ def plan_target(
     if len(named) > 1:
         raise InputError(
             f"{' and '.join(named)} are both given: give one of them, so that it is clear where the reports "
-            f"go."
+            "go."
         )
     file, warnings = (params.get("credentials_file") or "").strip(), []
     if not token and not file:
@@ -124,8 +124,7 @@ def _from_file(held: dict[str, str], file: str, target: Target) -> Target:
     if not held["token"] or not held["token_id"]:
         raise InputError(
             f"credentials_file {file} contains an empty token or token_id: create the collector again, or "
-            "give its token in "
-            f"another way."
+            "give its token in another way."
         )
     url = target.upload_url or held.get("api_url", "").rstrip("/")
     return Target(
@@ -163,8 +162,7 @@ def query_of(params: dict[str, t.Any], environ: Environment | None = None) -> di
     if not given["repository_id"] and not given["repository_url"]:
         raise InputError(
             "repository_id or repository_url must be given, or ci: true in a build: findings belong to a "
-            "repository that the tenant has "
-            "onboarded."
+            "repository that the tenant has onboarded."
         )
     return {name: value for name, value in given.items() if value}
 
@@ -178,23 +176,20 @@ def plan_warnings(uploads: list[Upload], target: Target, query: dict[str, str]) 
     if len(uploads) > 1:
         found.append(
             f"{len(uploads)} documents go to one collector, repository and branch. Nothing public says "
-            f"whether a later upload adds to an "
-            "earlier one or replaces it: check that the findings of all of them show, or use a collector for "
-            "each scanner."
+            "whether a later upload adds to an earlier one or replaces it: check that the findings of all of "
+            "them show, or use a collector for each scanner."
         )
     tools = list(dict.fromkeys(tool.name for upload in uploads for tool in upload.source.tools))
     if len(tools) > 1:
         found.append(
             f"reports of {len(tools)} tools ({', '.join(tools[:5])}) go to one collector: the vendor "
-            f"recommends one for each, "
-            "named like the tool."
+            "recommends one for each, named like the tool."
         )
     for tool in tools:
         if target.name and tool.lower() != target.name.lower():
             found.append(
                 f"the report is by {tool}, the collector's name is {target.name}: the vendor recommends "
-                "using "
-                f"the same name."
+                "using the same name."
             )
     return found
 
@@ -205,11 +200,11 @@ def find_collector(api: Api, name: str) -> str:
     if not found:
         raise InputError(
             f"there is no collector named {name} in this tenant. Create it with the module data_source (type "
-            f"COLLECTOR)."
+            "COLLECTOR)."
         )
     if len(found) > 1:
         raise InputError(
             f"{len(found)} collectors are named {name}: {', '.join(i['id'] for i in found)}. Give "
-            f"collector_id."
+            "collector_id."
         )
     return str(found[0]["id"])
