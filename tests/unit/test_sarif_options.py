@@ -98,7 +98,7 @@ def test_the_help_is_the_first_sentence_of_the_documentation_without_its_markup(
             plain = plain.replace("M(cortex_cloud.appsec.data_source)", "cortex_cloud.appsec.data_source")
             assert action.help
             assert plain.startswith(f"{action.help}."), name
-    said = Option("x", ("Takes O(source_root) off, the C(a.b) of V(split), 9.5 times. It is loud.",)).help
+    said = Option("x", "Takes O(source_root) off, the C(a.b) of V(split), 9.5 times. It is loud.").help
     assert said == "Takes --source-root off, the a.b of split, 9.5 times"
 
 
