@@ -287,7 +287,7 @@ def _too_large(where: str) -> InputError:
 
 
 class _Constant(Exception):
-    pass
+    """A number that Python's parser accepts although JSON does not have it."""
 
 
 def _refuse(name: str) -> t.NoReturn:
