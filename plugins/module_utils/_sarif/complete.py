@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from .._admitted import Raw
-from .rules.clean import level_of, text_of
+from .rules.clean import as_list, id_of, level_of, text_of
 from .rules.shape import SHAPES
 
 # Errors of an invocation, and characters of each, that a message contains.
@@ -31,25 +31,25 @@ def error_of(notification: t.Any) -> Raw | None:
     """A notification with nothing but its level and text; None if it is not an error."""
     if not isinstance(notification, dict) or level_of(notification.get("level")) != "error":
         return None
-    message, descriptor = notification.get("message"), notification.get("descriptor")
+    message = notification.get("message")
     message = message if isinstance(message, dict) else {"text": message}
-    words = [message.get("text"), message.get("markdown"), message.get("id")]
-    words.append(descriptor.get("id") if isinstance(descriptor, dict) else None)
-    text = next((short for word in words if (short := _short(text_of(word), MOST_TEXT))), "")
+    texts = [text_of(message.get(name)) for name in ("text", "markdown", "id")]
+    texts.append(id_of(notification.get("descriptor")))
+    text = next((short for text in texts if (short := _short(text, MOST_TEXT))), "")
     return {"level": "error", "message": {"text": text}}
 
 
 def failures(number: int, run: Raw) -> list[str]:
     """Which invocations of a run failed, and how. number: of the run."""
     failed = []
-    for index, invocation in enumerate(_list(run.get("invocations"))):
+    for index, invocation in enumerate(as_list(run.get("invocations"))):
         if not isinstance(invocation, dict):
             continue
         done, reasons = invocation.get("executionSuccessful"), []
         if done is False or text_of(done).strip().lower() in ("false", "0"):
             reasons.append("executionSuccessful is false")
         reasons += [f"{name} {_quoted(text)}" for name in FAILURES if (text := text_of(invocation.get(name)))]
-        listed = [entry for name in NOTIFICATIONS for entry in _list(invocation.get(name))]
+        listed = [entry for name in NOTIFICATIONS for entry in as_list(invocation.get(name))]
         errors = [error["message"]["text"] for entry in listed if (error := error_of(entry))]
         shown = errors[:MOST_ERRORS]
         reasons += [f"error {_quoted(text)}" if text else "an error without a text" for text in shown]
@@ -66,7 +66,7 @@ def misplaced(log: Raw, found: int) -> str:
         otherwise only members with a name such as `results`.
     """
     places = [("", name, value) for name, value in log.items() if name not in _LOG]
-    runs = [(f"runs[{n}].", run) for n, run in enumerate(_list(log.get("runs"))) if isinstance(run, dict)]
+    runs = [(f"runs[{n}].", run) for n, run in enumerate(as_list(log.get("runs"))) if isinstance(run, dict)]
     places += [(where, name, value) for where, run in runs for name, value in run.items() if name not in _RUN]
     for where, name, value in places:
         if _named_results(name, value) or (not found and _holds_results(value, _DEPTH)):
@@ -119,7 +119,3 @@ def _quoted(text: str) -> str:
 
 def _short(text: str, most: int = 60) -> str:
     return " ".join(text[: most * 2].split())[:most]
-
-
-def _list(value: t.Any) -> list[t.Any]:
-    return value if isinstance(value, list) else []

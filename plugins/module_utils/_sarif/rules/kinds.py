@@ -138,9 +138,7 @@ class Kind:
                 if got is not inner:
                     _put(value, name, got)
         if self.remembered and plan.flat and len(value) == len(names):
-            key = (plan, *value.values())
-            known = noter.recall(key)
-            return noter.learn(key, self._finish, plan, value, noter) if known is None else known
+            return noter.memo((plan, *value.values()), self._finish, plan, value, noter)
         return self._finish(plan, value, noter)
 
     def clean_copy(self, value: Raw, noter: Noter) -> t.Any:

@@ -43,7 +43,7 @@ def uri_from_index(location: Raw, context: Context) -> int:
 def relative_paths(location: Raw, context: Context) -> int:
     uri, base = location.get("uri"), location.pop("uriBaseId", None)
     if uri is None:
-        context.fault("no_location", "")
+        context.faults.append(("no_location", ""))
         return 0
     relative = context.relative(uri, base)
     if relative is None:
@@ -190,9 +190,7 @@ def shared_objects(array: str, kind: str) -> t.Callable[[Raw, Context], int]:
             return 0
         # A message of it may be one of the rule's.
         key = (array, index, id(context.rule) if context.rule else None)
-        shared = context.recall(key)
-        if shared is None:
-            shared = context.learn(key, context.kinds[kind].clean_copy, entry, context)
+        shared = context.memo(key, context.kinds[kind].clean_copy, entry, context)
         if shared is not GONE:
             for name, inner in shared.items():
                 value.setdefault(name, inner)
