@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The table of every change that is made to a report, and of the reasons not to send a result.
+"""The tables of the changes that are made to a report, and of the reasons not to send a result.
 
 Private to the collection, floor 3.
 """
@@ -119,7 +119,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def compiled(rules: t.Iterable[Rule]) -> tuple[dict[str, Kind], dict[str, Rules]]:
-    """Every kind of object with its rules, and the rules of each stage of a result."""
+    """Each kind of object with its rules, and the rules of each stage of a result."""
     on = collections.defaultdict(list)
     for rule in rules:
         if rule.apply:
@@ -131,7 +131,7 @@ def compiled(rules: t.Iterable[Rule]) -> tuple[dict[str, Kind], dict[str, Rules]
 
 OBJECT_KINDS, STAGES = compiled(RULES)
 
-# Why a result is not sent although it should be: reason -> what it is, and what to do.
+# Why a result cannot be sent: reason -> what is wrong with it, and what to do.
 UNUSABLE: dict[str, tuple[str, str]] = {
     "not_an_object": ("are not objects", "The file is not the SARIF that the scanner should write."),
     "no_rule": ("have no rule", "Use a newer version of the scanner: each result needs a ruleId."),
