@@ -50,8 +50,8 @@ def normalise(document: dict[str, Any], options: Options, limit: int = LIMIT) ->
                     packer.add(number, *sendable)
         outcome = report.close(document)
         made = packer.documents(outcome)
-        parts = [one.content() for one, _levels in made]
-    assert [len(part) for part in parts] == [one.size for one, _levels in made]
+        parts = [one.content() for one in made]
+    assert [len(part) for part in parts] == [one.size for one in made]
     return Whole(
         document=json.loads(parts[0]) if len(parts) == 1 else None,
         parts=parts,

@@ -33,6 +33,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documen
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.options import Options
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.prepare import prepare
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.clean import LEVELS
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.context import Shell
 from starting import first_outside_ci
 from tenant.server import EmbeddedTenant
 from tenant.upload import problems
@@ -229,7 +230,7 @@ def test_results_of_one_file_are_put_together_in_the_order_of_the_report() -> No
         batch.add(offset, size, rule, path, level)
         expected.append((path, offset, size, rule, level))
         offset += size + 1
-    assert (len(batch), batch.size, batch.largest) == (len(listed), sum(size + 1 for _path, size, *_rest in listed), 44)
+    assert (len(batch), batch.size) == (len(listed), sum(size + 1 for _path, size, *_rest in listed))
     assert sum(column.itemsize for column in (batch.offsets, batch.sizes, batch.rules, batch.files, batch.levels)) == 21
     batch.group()
     files = list(dict.fromkeys(path for path, *_rest in listed))
@@ -244,7 +245,7 @@ def test_results_of_one_file_are_put_together_in_the_order_of_the_report() -> No
     for first, last in [(0, len(listed)), (3, 4), (2, 30)]:
         assert batch.levels_of(first, last) == Counter(row[4] for row in expected[first:last])
         assert batch.rules_of(first, last) == {row[3] for row in expected[first:last]}
-        covered = [at for start, end in batch.stretches(first, last, 1 << 20) for at in range(start, end)]
+        covered = [at for start, end in batch.spans(first, last, 1 << 20) for at in range(start, end)]
         assert covered == [at for _path, offset, size, *_rest in expected[first:last] for at in range(offset, offset + size + 1)]
 
 
@@ -262,7 +263,7 @@ def test_a_wrong_plan_is_noticed_before_anything_is_sent(monkeypatch: pytest.Mon
     monkeypatch.setattr(packing, "plan_parts", lambda *_given: [(0, 8)])
     with pytest.raises(RuntimeError, match="not what was planned"):
         normalise(report(*listed), SPLIT, 1_500)
-    monkeypatch.setattr(packing.Shell, "with_rules", lambda self, _numbers: {**self.head, "rules": []})
+    monkeypatch.setattr(Shell, "with_rules", lambda self, _numbers: {**self.head, "rules": []})
     with pytest.raises(RuntimeError, match="lacks a rule"):
         normalise(report(*listed), Options())
 

@@ -358,8 +358,12 @@ class Options:
     @classmethod
     def of(cls, params: t.Mapping[str, t.Any]) -> Options:
         """From the options of the module or the command line. None means not set; others are ignored."""
-        values = {field.name: params.get(field.name) for field in dataclasses.fields(cls)}
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if v is not None})
+        values: dict[str, t.Any] = {}
+        for field in dataclasses.fields(cls):
+            value = params.get(field.name)
+            if value is not None:
+                values[field.name] = tuple(value) if isinstance(value, list) else value
+        return cls(**values)
 
 
 def argument_spec(fallback: t.Callable[..., str]) -> dict[str, dict[str, t.Any]]:

@@ -144,5 +144,5 @@ def branch_variables(environ: Environment) -> str:
 
 
 def value_of(environ: Environment, name: str) -> str:
-    """The value of a variable; empty when it is not set."""
-    return environ.get(name, "").strip()
+    """The value of a variable, or of an option in the module's options; empty if it is not set."""
+    return (environ.get(name) or "").strip()
