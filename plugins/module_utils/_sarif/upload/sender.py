@@ -231,9 +231,8 @@ def _receipts(
         # If the tenant is missing, sending fails with a better message.
         with contextlib.suppress(InputError):
             url = api.client.origin()
-    named = target.name or target.collector_name or target.collector_id
     about = About(
-        collector=named or urlsplit(target.upload_url).path,
+        collector=target.name or target.collector_id or urlsplit(target.upload_url).path,
         tenant=urlsplit(url).netloc,
         query=query,
         commit=commit,
