@@ -57,33 +57,32 @@ def build_of(params: dict[str, t.Any], environ: Environment) -> Build:
     # An empty branch is not replaced, because it is a mistake.
     given |= {"branch"} if params.get("branch") is not None else set()
     given |= {"repository_url"} if value_of(params, "repository_id") else set()
-    branch = _first(system.branch, environ)
-    branch = Taken("branch", branch.value.removeprefix(system.remote), branch.variables)
+    branch, branch_variables = _first(system.branch, environ)
+    branch = branch.removeprefix(system.remote)
     why = _matched(system.change, environ, "a pull request")
     if not why and "branch" not in given:
-        why = _matched(system.tag, environ, "a tag") or _matched(
-            system.another, environ, "what another run has scanned"
-        )
-        why = why or (_detached(system) if branch.value in _DETACHED else "")
+        why = _matched(system.tag, environ, "a tag")
+        why = why or _matched(system.another, environ, "what another run has scanned")
+        why = why or (_detached(system) if branch in _DETACHED else "")
     if why:
         return Build(system.name, [], f"{system.name} builds {why}")
-    url, page = _first(system.url, environ), _first((system.page,), environ, quoted=True)
-    if "repository_url" not in given and not url.value:
+    url, url_variables = _first(system.url, environ)
+    if "repository_url" not in given and not url:
         names = " or ".join(VARIABLE.findall("".join(system.url)))
         raise InputError(
             f"ci: {system.name} does not say which repository this is ({names} is not set): give "
             "repository_url."
         )
-    found = [
-        url._replace(
-            option="repository_url",
-            value="" if "repository_url" in given else plain_repository_url(url.value),
-        ),
-        branch._replace(value="" if "branch" in given else plain_branch(branch.value, environ)),
-        _first((system.commit,), environ)._replace(option="commit"),
-        page._replace(option="build_url", value=plain_page(page.value)),
-    ]
-    return Build(system.name, [one for one in found if one.value and one.option not in given], "")
+    commit, commit_variables = _first((system.commit,), environ)
+    page, page_variables = _first((system.page,), environ, quoted=True)
+    taken = []
+    if "repository_url" not in given:
+        taken.append(Taken("repository_url", plain_repository_url(url), url_variables))
+    if "branch" not in given:
+        taken.append(Taken("branch", plain_branch(branch, environ), branch_variables))
+    taken.append(Taken("commit", commit, commit_variables))
+    taken.append(Taken("build_url", plain_page(page), page_variables))
+    return Build(system.name, [one for one in taken if one.value and one.option not in given], "")
 
 
 def with_build(params: dict[str, t.Any], build: Build) -> dict[str, t.Any]:
@@ -114,10 +113,12 @@ def _system(environ: Environment) -> System:
     return systems[0]
 
 
-def _first(templates: tuple[str, ...], environ: Environment, *, quoted: bool = False) -> Taken:
-    """The value of the first template whose variables are all set; the option is left empty.
+def _first(
+    templates: tuple[str, ...], environ: Environment, *, quoted: bool = False
+) -> tuple[str, tuple[str, ...]]:
+    """The first template whose variables are all set, filled in, and these variables; empty if there is none.
 
-    quoted: whether the variables become parts of a URL.
+    quoted: whether the values become parts of a URL.
     """
     for template in templates:
         names = tuple(VARIABLE.findall(template))
@@ -128,8 +129,8 @@ def _first(templates: tuple[str, ...], environ: Environment, *, quoted: bool = F
                     name: value.rstrip("/") if "://" in value else quote(value, safe="/")
                     for name, value in values.items()
                 }
-            return Taken("", template.format_map(values), names)
-    return Taken("", "", ())
+            return template.format_map(values), names
+    return "", ()
 
 
 def _detached(system: System) -> str:
