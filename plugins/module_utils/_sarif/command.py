@@ -246,9 +246,7 @@ def _lines(result: dict[str, t.Any], command: str) -> t.Iterator[str]:
 
 
 def _write(stream: t.TextIO | None, lines: list[str]) -> bool:
-    """Write lines. Returns False if the stream is closed or nobody reads it. What the encoding of the stream
-    lacks is escaped.
-    """
+    """Write lines; characters outside the stream's encoding are escaped. False if nobody reads them."""
     if not lines:
         return True
     if stream is None:

@@ -104,9 +104,7 @@ def shown(path: str) -> str:
 
 
 def find_files(patterns: list[str]) -> list[str]:
-    """The files of paths and globs, each once, those of a glob sorted. Raises InputError for a path or glob
-    without a file.
-    """
+    """The files of paths and globs, each once. Raises InputError for a path or glob without a file."""
     found: dict[str, str] = {}
     for pattern in patterns:
         if not pattern.strip():

@@ -186,9 +186,7 @@ def _skip_list(text: Text, where: str) -> int:
 
 
 class _Keeper:
-    """Reads the members beside the results piece by piece, so that it can name the largest before memory is
-    full.
-    """
+    """Reads the members beside the results piece by piece, to name the largest before memory is full."""
 
     def __init__(self, text: Text) -> None:
         self.text = text

@@ -44,9 +44,7 @@ _PACKED = (
 
 
 def _encoding(start: bytes) -> tuple[str, int]:
-    """The encoding of a file with these first bytes, and the length of its byte order marks: programs may
-    have added several.
-    """
+    """The encoding of a file with these first bytes, and the length of all its byte order marks."""
     encoding, marks = "", 0
     while match := next((bom for bom in _BOMS if start[marks:].startswith(bom[0])), None):
         encoding, marks = match[1], marks + len(match[0])

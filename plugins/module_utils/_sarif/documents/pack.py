@@ -167,9 +167,7 @@ class Packer:
         return document
 
     def _leave_context_out(self) -> bool:
-        """Remove the source text around each finding; that of the finding itself is kept. Returns whether there
-        was any.
-        """
+        """Remove the source text around each finding, not its own. Returns whether there was any."""
         counts, before = self.counts, self.counts["context_snippets"]
 
         def shorter(content: bytes, _rule: int) -> bytes | None:
@@ -188,9 +186,7 @@ class Packer:
         return counts["context_snippets"] > before
 
     def _shorten(self, index: int, batch: Batch, rules: list[int], room: int) -> None:
-        """Remove details from results that do not fit into a part alone. Raises InputError, naming the result,
-        if that is not enough.
-        """
+        """Shorten results that are too big for a part. Raises InputError if one remains too big."""
 
         def shorter(content: bytes, rule: int) -> bytes | None:
             limit = room - 1 - rules[rule]

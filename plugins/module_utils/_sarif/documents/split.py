@@ -53,9 +53,7 @@ class Batch:
         self.levels.append(_LEVEL_NUMBERS[level])
 
     def spans(self, first: int, last: int, most: int) -> t.Iterator[tuple[int, int]]:
-        """(start, end) in the spool of these results and the comma after each; adjacent ones together, up to
-        about `most` bytes.
-        """
+        """(start, end) in the spool of these results with their commas, joined up to about `most` bytes."""
         start = end = -1
         for offset, size in zip(self.offsets[first:last], self.sizes[first:last]):
             if offset != end or end - start > most:
@@ -67,9 +65,7 @@ class Batch:
             yield start, end
 
     def group(self) -> None:
-        """Put the results of each source file together. The order of the files, and of the results of each
-        file, is that of the report.
-        """
+        """Put the results of each file together; files and results stay in the order of the report."""
         free = array("I", itertools.accumulate(self.per_file, initial=0))
         order = array("I", bytes(4 * len(self)))
         for row, file in enumerate(self.files):

@@ -39,7 +39,7 @@ class Rule(t.NamedTuple):
     name: str
     on: str
     says: str
-    apply: t.Callable[[t.Any, t.Any], int] | None
+    apply: t.Callable[[t.Any, t.Any], int] | None = None
     when: str = ""
 
 
@@ -116,9 +116,7 @@ class Context:
         stages: t.Mapping[str, Rules],
         roots: dict[str, str],
     ) -> None:
-        """roots: path of the report -> the folder of the machine that scanned to which it was relative; all
-        runs share it.
-        """
+        """roots: path -> the folder of the scanning machine to which it was relative; shared by all runs."""
         self.raw, self.options, self.kinds, self.stages = raw, options, kinds, stages
         self._roots = roots
         self._known: dict[tuple[t.Any, ...], tuple[t.Any, list[tuple[str, int]], list[tuple[str, str]]]] = {}
@@ -244,9 +242,7 @@ class Context:
         return t.cast("Component | None", at(self._among(taxonomies), reference.get("index")))
 
     def outermost(self, index: int) -> int:
-        """The index of the outermost artifact, such as an archive, that contains the artifact at this index;
-        the same index if none does.
-        """
+        """The index of the outermost artifact (such as an archive) that contains this one, or its own."""
         way = []
         while index not in self._outermost:
             way.append(index)
@@ -260,9 +256,7 @@ class Context:
         return last
 
     def element(self, name: str, index: t.Any) -> Raw:
-        """An entry of one of the run's shared arrays (`artifacts`, `threadFlowLocations`, ...); empty if there
-        is none.
-        """
+        """An entry of a shared array of the run, such as `artifacts`; empty if there is none."""
         return as_dict(at(as_list(self.raw.get(name)), index))
 
     def override(self) -> str | None:
@@ -295,9 +289,7 @@ class Context:
         return levels
 
     def relative(self, uri: str, base_id: str | None) -> str | None:
-        """The path relative to the repository root, or None and a fault. The steps that changed it are
-        counted.
-        """
+        """The path relative to the repository root, or None and a fault. Counts each step that changed it."""
         resolved = self.roots.resolve(uri, base_id)
         if resolved.uri is None:
             self.faults.append((resolved.fault, resolved.shown))

@@ -83,9 +83,7 @@ def _of_authority(rest: str) -> str:
 
 
 def canonical(folder: str) -> str:
-    """An absolute folder with forward slashes, without dots and without a slash at the end; empty for an empty
-    text.
-    """
+    """An absolute folder with forward slashes and no dots or final slash; empty for an empty text."""
     text = folder.strip()
     return absolute(spelt(text, encoded=False).text) if text else ""
 
@@ -157,8 +155,6 @@ def of_a_machine(head: str) -> bool:
 
 
 def advised_root(folder: str) -> str:
-    """The source_root to suggest for paths below `folder`: the checkout folder of a common CI system, or the
-    folder itself.
-    """
+    """The source_root to suggest for paths in `folder`: a common CI system's checkout, or `folder`."""
     checkout = _CHECKOUTS.match(folder)
     return checkout[0] if checkout else folder

@@ -74,9 +74,7 @@ def regions(region: Raw, _context: Context) -> int:
 
 
 def context_regions(location: Raw, context: Context) -> int:
-    """Give a region without a line the first line of its context, then remove a context that does not enclose
-    its region.
-    """
+    """Give a region without a line that of its context; remove a context that does not enclose it."""
     around = location.get("contextRegion")
     if around is None:
         return 0
@@ -139,9 +137,7 @@ def messages(message: Raw, context: Context) -> int:
 
 
 def fill(text: str, arguments: list[str]) -> str:
-    """The text with its placeholders replaced: `{0}` by the first argument, `{{` by a brace. A placeholder
-    without an argument stays.
-    """
+    """Fill placeholders: `{0}` is the first argument, `{{` a brace. One without an argument stays."""
     room = LONGEST_FILLED
 
     def one(match: re.Match[str]) -> str:
@@ -183,9 +179,7 @@ def links(message: Raw, _context: Context) -> int:
 
 
 def shared_objects(array: str, kind: str) -> t.Callable[[Raw, Context], int]:
-    """A rule that replaces an index by the entry of one of the run's shared arrays. The object's own members
-    are kept.
-    """
+    """A rule that replaces an index by an entry of a shared array. The object's own members are kept."""
 
     def inline(value: Raw, context: Context) -> int:
         value.pop("parentIndex", None)

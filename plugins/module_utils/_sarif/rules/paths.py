@@ -131,9 +131,7 @@ class Roots:
         return Path(prefix) if prefix else None
 
     def _own(self, run: Raw) -> list[Root]:
-        """The folders that the run names as its root, the clearest first. Folders within others are replaced
-        by these.
-        """
+        """The folders that the run names as its root, the clearest first; the outermost of nested ones."""
         found = [
             Root("versionControlProvenance", self._folder(entry.get("mappedTo")), False)
             for entry in dicts_of(run.get("versionControlProvenance"))
@@ -186,9 +184,7 @@ class Roots:
         return Resolved(path.text, tuple(changes), root=path.root)
 
     def _adds_nothing(self, base_id: str | None) -> str | None:
-        """For a base ID that does not change a relative path: the root of the path, as in Path. Otherwise
-        None.
-        """
+        """The root, as in Path, for a base ID that does not change a relative path; otherwise None."""
         if base_id not in self._idle:
             base = self.base(base_id) if base_id is not None else None
             if len(self._idle) >= REMEMBERED:
@@ -235,9 +231,7 @@ def _outermost(roots: list[Root]) -> list[Root]:
 
 
 def read_uri(path: Path, _roots: Roots) -> int:
-    """Turn file: URIs, drive letters and backslashes into plain paths. A URI with another scheme is not a file
-    of the repository.
-    """
+    """Turn file: URIs, drive letters and backslashes into plain paths. Another scheme is a fault."""
     text = path.text
     path.text, path.absolute = spelt(text)
     if not path.absolute and _SCHEME.match(path.text):
@@ -288,9 +282,7 @@ def strip_root(path: Path, roots: Roots) -> int:
 
 
 def strip_slash(path: Path, roots: Roots) -> int:
-    """A path that is still absolute starts at the repository root with strip_leading_slash; without it, the
-    path cannot be used.
-    """
+    """With strip_leading_slash, a still absolute path starts at the repository root; otherwise a fault."""
     if not path.absolute:
         return 0
     if not roots.strip_slash or not path.text.startswith("/"):

@@ -44,9 +44,7 @@ MOST_LEVELS = 50
 
 
 def trim_code_flows(result: Raw, context: Context) -> int:
-    """Keep the first data-flow path, with its first steps (where the data comes from) and its last steps
-    (where it arrives).
-    """
+    """Keep the first data-flow path, and of it the first steps (the source) and the last (the sink)."""
     if not context.options.trim_code_flows or not as_list(result.get("codeFlows")):
         return 0
     flows = result["codeFlows"]

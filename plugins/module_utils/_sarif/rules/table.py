@@ -16,6 +16,7 @@ from .context import Rule
 from .kinds import Kind, Rules, kinds_of
 from .shape import SHAPES
 
+# Changes that are counted by name: by the steps of paths.py, and elsewhere.
 _PATH_SAYS = {
     "file_uris": "file: URIs, drive letters and backslashes became plain paths with slashes",
     "uri_base_ids": "the folder of uriBaseId was put in front of the path, and the base ID removed",
@@ -25,6 +26,26 @@ _PATH_SAYS = {
     "path_prefix": "path_prefix was put in front of the path",
     "dot_segments": "./, // and a/../b in a path were shortened",
     "encoded_paths": "characters that a URI does not allow were percent-encoded",
+}
+_ELSEWHERE_SAYS = {
+    "repeated_rules": "a rule that is defined twice was sent once",
+    "added_rules": "a rule was added to a run that has neither results nor rules (allow_empty)",
+    "unused_rules": "rules that no result uses were removed",
+    "unused_taxa": "taxa that nothing uses were removed",
+    "left_out": "members that mean nothing outside the machine that scanned were removed",
+    "context_snippets": "the source text around a finding was removed because the document was too big",
+    "shortened_results": "details were removed from a result that exceeded the size limit",
+    "lines_raised": "a line below 1 became line 1",
+    "nulls": "members that are null were removed",
+    "duplicates": "repeated items of a list that must not have any were removed",
+    "wrong_types": "values of another type or form than SARIF requires were repaired or removed",
+    "incomplete": "objects without required members were removed",
+    "unknown_members": "members that SARIF 2.1.0 does not define were removed",
+    "empty_runs": "runs without results were removed",
+    "schema_added": "$schema was added, or replaced because it named a draft",
+    "encoding": "the file became UTF-8 without a byte order mark",
+    "lone_surrogates": "half characters that cannot be encoded became U+FFFD",
+    "duplicate_keys": "of a name that occurs twice in an object, the last one was used",
 }
 
 RULES: tuple[Rule, ...] = (
@@ -47,7 +68,7 @@ RULES: tuple[Rule, ...] = (
          objects.uri_from_index, when="index"),
     Rule("unusable_paths", "artifactLocation", "a path outside the repository was removed from a result",
          objects.relative_paths),
-    *(Rule(name, "path", says, None) for name, says in _PATH_SAYS.items()),
+    *(Rule(name, "path", says) for name, says in _PATH_SAYS.items()),
     Rule("messages", "message", "a message ID was resolved, or arguments were inserted", objects.messages),
     Rule("message_links", "message",
          "links into the report or to local files became plain text", objects.links),
@@ -91,30 +112,7 @@ RULES: tuple[Rule, ...] = (
          results.level_from_severity),
     Rule("undefined_rules", "finding", "a rule was added for an id that the report does not define",
          results.undefined_rules),
-    Rule("repeated_rules", "elsewhere", "a rule that is defined twice was sent once", None),
-    Rule("added_rules", "elsewhere",
-         "a rule was added to a run that has neither results nor rules (allow_empty)", None),
-    Rule("unused_rules", "elsewhere", "rules that no result uses were removed", None),
-    Rule("unused_taxa", "elsewhere", "taxa that nothing uses were removed", None),
-    Rule("left_out", "elsewhere",
-         "members that mean nothing outside the machine that scanned were removed", None),
-    Rule("context_snippets", "elsewhere",
-         "the source text around a finding was removed because the document was too big", None),
-    Rule("shortened_results", "elsewhere",
-         "details were removed from a result that exceeded the size limit", None),
-    Rule("lines_raised", "elsewhere", "a line below 1 became line 1", None),
-    Rule("nulls", "elsewhere", "members that are null were removed", None),
-    Rule("duplicates", "elsewhere", "repeated items of a list that must not have any were removed", None),
-    Rule("wrong_types", "elsewhere",
-         "values of another type or form than SARIF requires were repaired or removed", None),
-    Rule("incomplete", "elsewhere", "objects without required members were removed", None),
-    Rule("unknown_members", "elsewhere", "members that SARIF 2.1.0 does not define were removed", None),
-    Rule("empty_runs", "elsewhere", "runs without results were removed", None),
-    Rule("schema_added", "elsewhere", "$schema was added, or replaced because it named a draft", None),
-    Rule("encoding", "elsewhere", "the file became UTF-8 without a byte order mark", None),
-    Rule("lone_surrogates", "elsewhere", "half characters that cannot be encoded became U+FFFD", None),
-    Rule("duplicate_keys", "elsewhere",
-         "of a name that occurs twice in an object, the last one was used", None),
+    *(Rule(name, "elsewhere", says) for name, says in _ELSEWHERE_SAYS.items()),
 )  # fmt: skip
 
 

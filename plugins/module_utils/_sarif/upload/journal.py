@@ -28,9 +28,7 @@ _NO_JOURNAL = "Without it a later run cannot resume."
 
 
 def set_key(tenant: str, collector: str, query: dict[str, str], uploads: list[Upload]) -> str:
-    """The key of a set of uploads: the same documents in the same order, to the same tenant, collector,
-    repository and branch.
-    """
+    """The key of one set: documents in this order, to one tenant, collector, repository and branch."""
     content = [tenant, collector, sorted(query.items()), [upload.sha256 for upload in uploads]]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 

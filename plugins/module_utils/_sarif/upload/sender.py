@@ -97,9 +97,7 @@ class _Sender:
 
     @contextlib.contextmanager
     def alone(self, uploads: list[Upload]) -> t.Iterator[Journal | None]:
-        """The journal of these uploads, or None. With a journal, no other process of this machine can send the
-        same uploads meanwhile.
-        """
+        """The journal, or None. With it, no other process of this machine sends the same uploads."""
         path = value_of(self.params, "journal")
         if not path:
             yield None
