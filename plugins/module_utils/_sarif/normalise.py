@@ -136,7 +136,12 @@ class Report:
         for index, raw in enumerate(_runs(whole)):
             context = self.contexts.get(index) or self.run(index, raw)
             tally.failures += failures(index, raw)
-            _collect(context, tally)
+            tally.unknown.update(context.unknown)
+            tally.undefined.update(context.undefined)
+            tally.roots |= context.roots.used
+            for component in context.components:
+                context.note("repeated_rules", component.repeated)
+                tally.contradicting.update(dict.fromkeys(component.contradicting))
             sent, tool = bool(context.sent or self.options.allow_empty), _tool(context.driver.raw)
             if tool.name:
                 tools[sent].append(tool)
@@ -189,15 +194,10 @@ def _runs(document: Raw) -> list[Raw]:
         runs = []
     if not isinstance(runs, list) or not all(isinstance(run, dict) for run in runs):
         raise InputError("runs is not a list of objects: this is not SARIF 2.1.0.")
-    places = [
-        (f"inlineExternalProperties[{index}]", entry)
-        for index, entry in enumerate(as_list(document.get("inlineExternalProperties")))
-    ]
-    places += [
-        (f"runs[{index}].externalPropertyFileReferences", run.get("externalPropertyFileReferences"))
-        for index, run in enumerate(runs)
-    ]
-    for place, references in places:
+    inline, other = "inlineExternalProperties", "externalPropertyFileReferences"
+    places = {f"{inline}[{n}]": entry for n, entry in enumerate(as_list(document.get(inline)))}
+    places |= {f"runs[{n}].{other}": run.get(other) for n, run in enumerate(runs)}
+    for place, references in places.items():
         if as_dict(references).get("results"):
             raise InputError(
                 f"{place}.results says that results are in another place, where they are not read. Have the "
@@ -233,15 +233,6 @@ def _example(tally: _Tally, drop: Drop, where: str) -> None:
     examples = tally.examples.setdefault(drop.reason, [])
     if drop.unusable and len(examples) < EXAMPLES:
         examples.append(f'{where} "{drop.shown[:200]}"' if drop.shown else where)
-
-
-def _collect(context: Context, tally: _Tally) -> None:
-    tally.unknown.update(context.unknown)
-    tally.undefined.update(context.undefined)
-    tally.roots |= context.roots.used
-    for component in context.components:
-        context.note("repeated_rules", component.repeated)
-        tally.contradicting.update(dict.fromkeys(component.contradicting))
 
 
 def _refuse(tally: _Tally, options: Options) -> None:

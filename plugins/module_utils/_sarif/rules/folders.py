@@ -84,8 +84,7 @@ def _of_authority(rest: str) -> str:
 
 def canonical(folder: str) -> str:
     """An absolute folder with forward slashes and no dots or final slash; empty for an empty text."""
-    text = folder.strip()
-    return absolute(spelt(text, encoded=False).text) if text else ""
+    return absolute(spelt(folder.strip(), encoded=False).text)
 
 
 def is_absolute(folder: str) -> bool:
@@ -103,7 +102,7 @@ def folded(folder: str) -> str:
 
 
 def absolute(text: str) -> str:
-    """An absolute path without `.`, `..` and double slashes."""
+    """An absolute path, or an empty text, without `.`, `..` and double slashes."""
     lead = "//" if text.startswith("//") else "/" if text.startswith("/") else ""
     parts: list[str] = []
     for part in text.split("/"):

@@ -17,7 +17,7 @@ import typing as t
 
 from ..._admitted import Raw
 from .clean import EXACT, GONE, LARGEST, Check, Noter, check_of, not_sent, unique
-from .shape import SHAPES, Member, Shape
+from .shape import Member, Shape
 
 # A rule: changes an object with clean members, and returns the number of changes.
 Apply = t.Callable[[t.Any, t.Any], int]
@@ -33,8 +33,8 @@ class Rules:
         `-name` lack it. Empty: to all objects.
     """
 
-    def __init__(self, listed: t.Iterable[tuple[str, Apply, str]] = ()) -> None:
-        self._listed = list(listed)
+    def __init__(self, listed: list[tuple[str, Apply, str]]) -> None:
+        self._listed = listed
         self._known: dict[Names, list[tuple[str, Apply]]] = {}
 
     def of(self, names: Names) -> list[tuple[str, Apply]]:
@@ -178,14 +178,6 @@ class Kind:
             noter.note("incomplete")
             return GONE
         return value
-
-
-def kinds_of(rules: t.Mapping[str, Rules]) -> dict[str, Kind]:
-    """All kinds of the table of shapes, with their rules."""
-    kinds: dict[str, Kind] = {}
-    for name, shape in SHAPES.items():
-        kinds[name] = Kind(shape, rules.get(name, Rules()), kinds)
-    return kinds
 
 
 def _put(value: Raw, name: str, got: t.Any) -> None:

@@ -145,7 +145,7 @@ class Roots:
         # Of several folders side by side, none is known to be the root.
         found += distinct if len(distinct) == 1 else ()
         for entry in dicts_of(run.get("invocations")):
-            folder = canonical_of(self._folder(entry.get("workingDirectory")))
+            folder = absolute(self._folder(entry.get("workingDirectory")))
             found.append(Root("invocations.workingDirectory", folder, False))
         roots: dict[str, Root] = {}
         for root in found:
@@ -164,7 +164,7 @@ class Roots:
                 self._homes.clear()
             base, self._homes[base_id] = self.base(base_id), None
             if base and base.absolute:
-                text = canonical_of(base.text)
+                text = absolute(base.text)
                 self._homes[base_id] = next(
                     ((root, rest) for root in self.own if (rest := below(text, root.folder)) is not None),
                     None,
@@ -208,14 +208,9 @@ def is_root_name(base_id: str) -> bool:
     return base_id.strip("%").upper() in _ROOT_NAMES
 
 
-def canonical_of(path: str) -> str:
-    """As canonical(), for a path after read_uri()."""
-    return absolute(path) if path else ""
-
-
 def _outermost(roots: list[Root]) -> list[Root]:
     """For each root the outermost of them that contains it; an empty Root for a file system."""
-    plain = [root._replace(folder=canonical_of(root.folder)) for root in roots]
+    plain = [root._replace(folder=absolute(root.folder)) for root in roots]
     # In this order, a folder is followed by the folders within it.
     order = sorted(range(len(plain)), key=lambda n: (folded(plain[n].folder) + "/", not plain[n].named))
     empty = root = Root("", "", False)
@@ -260,7 +255,7 @@ def apply_base(path: Path, roots: Roots) -> int:
         return 1
     # Trivy writes file:/// as the root: such a path already begins at the root of the repository.
     if not inside and named and not any(below(joined, root.folder) is not None for root in roots.own):
-        path.root = folded(canonical_of(base.text))
+        path.root = folded(absolute(base.text))
         return 1
     path.text, path.absolute = joined, True
     return 1

@@ -13,7 +13,7 @@ import typing as t
 
 from . import objects, results
 from .context import Rule
-from .kinds import Kind, Rules, kinds_of
+from .kinds import Kind, Rules
 from .shape import SHAPES
 
 # Changes that are counted by name: by the steps of paths.py, and elsewhere.
@@ -122,9 +122,10 @@ def compiled(rules: t.Iterable[Rule]) -> tuple[dict[str, Kind], dict[str, Rules]
     for rule in rules:
         if rule.apply:
             on[rule.on].append((rule.name, rule.apply, rule.when))
-    return kinds_of({name: Rules(on[name]) for name in SHAPES}), {
-        stage: Rules(on[stage]) for stage in ("written", "finding")
-    }
+    kinds: dict[str, Kind] = {}
+    for name, shape in SHAPES.items():
+        kinds[name] = Kind(shape, Rules(on[name]), kinds)
+    return kinds, {stage: Rules(on[stage]) for stage in ("written", "finding")}
 
 
 OBJECT_KINDS, STAGES = compiled(RULES)
