@@ -62,7 +62,7 @@ def parse(tmp_path: Path, content: bytes) -> tuple[Head, list[Any]]:
 
     head = read_head(str(path), taker(passes[0]))
     assert read_results(str(path), taker(passes[1]), head.log["runs"]) == head.found
-    assert not head.taken or passes[0] == passes[1]
+    assert not head.complete or passes[0] == passes[1]
     return head, passes[1]
 
 

@@ -259,8 +259,8 @@ def _percent(unusable: int, tally: _Tally) -> str:
 
 
 def _failed(tally: _Tally) -> str:
-    said = "the report says that its scan failed, or met errors, so that findings may be missing"
-    return f"{said} ({len(tally.failures)}): {_some(tally.failures, '; ')}"
+    failed = "the report says that its scan failed, or met errors, so that findings may be missing"
+    return f"{failed} ({len(tally.failures)}): {_some(tally.failures, '; ')}"
 
 
 def _reasons(tally: _Tally, options: Options) -> str:

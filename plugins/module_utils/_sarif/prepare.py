@@ -77,7 +77,7 @@ class Upload:
 
 @dataclasses.dataclass
 class Prepared:
-    """All documents of a task. They are in a private temporary file, which the end of a with statement removes.
+    """All documents of a task, in a private temporary file that the end of a with statement removes.
 
     normalised, dropped, levels: as in Normalised, for all reports.
     empty: the reports of which nothing is sent.
@@ -219,7 +219,7 @@ def _one(path: str, options: Options, done: Prepared) -> None:
     try:
         work = _Work(options, done.spool)
         head = read_head(path, work.take)
-        if not head.taken:
+        if not head.complete:
             work = _Work(options, done.spool)
             if read_results(path, work.take, head.log["runs"]) != head.found:
                 raise InputError(_CHANGED)

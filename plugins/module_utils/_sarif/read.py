@@ -47,7 +47,7 @@ class Head(t.NamedTuple):
 
     found: how many results each run has.
     counts: change that was made while reading -> how often.
-    taken: whether `take` got all results in the first pass; otherwise read_results() has to follow.
+    complete: whether `take` got all results in the first pass; otherwise read_results() has to follow.
     sha256: of the whole file.
     """
 
@@ -55,7 +55,7 @@ class Head(t.NamedTuple):
     found: list[int]
     counts: dict[str, int]
     warnings: list[str]
-    taken: bool
+    complete: bool
     sha256: str
 
 
@@ -90,7 +90,7 @@ def read_head(path: str, take: Take) -> Head:
                 raise InputError(f"{ignored} Have the scanner write SARIF 2.1.0.")
             warnings.append(ignored)
         counts = {name: n for name, n in counts.items() if n}
-        return Head(log, reader.found, counts, warnings, reader.taken, text.digest.hexdigest())
+        return Head(log, reader.found, counts, warnings, reader.complete, text.digest.hexdigest())
 
 
 def read_results(path: str, take: Take, runs: list[Raw]) -> list[int]:
@@ -115,12 +115,12 @@ def read_results(path: str, take: Take, runs: list[Raw]) -> list[int]:
 
 
 class _Reader:
-    """The first pass. found, taken: as in Head."""
+    """The first pass. found, complete: as in Head."""
 
     def __init__(self, text: Text, take: Take) -> None:
         self.text, self.take, self.keeper = text, take, _Keeper(text)
         self.found: list[int] = []
-        self.taken = True
+        self.complete = True
 
     def log(self) -> Raw:
         text = self.text
@@ -156,14 +156,14 @@ class _Reader:
             name = f"{where}.{member}"
             if member != "results":
                 run[member] = self.keeper.keep(name)
-                self.taken = self.taken and not (member in _FIRST and self.found[-1])
+                self.complete = self.complete and not (member in _FIRST and self.found[-1])
                 continue
             if "results" in run:
                 raise _repeated(name)
             run["results"] = None
             if text.peek() == "[":
-                self.taken = self.taken and "tool" in run
-                self.found[-1] = self.take(text, number, run) if self.taken else _skip_list(text, name)
+                self.complete = self.complete and "tool" in run
+                self.found[-1] = self.take(text, number, run) if self.complete else _skip_list(text, name)
             elif text.value(name) is not None:
                 raise InputError(f"{name} is not a list: this is not SARIF 2.1.0.")
         run.pop("results", None)
@@ -208,7 +208,7 @@ class _Keeper:
             below = 0 if where.endswith((".rules", ".taxa")) else depth - 1
             return [self.keep(f"{where}[{n}]", below, where) for n in self.text.items(where)]
         value = self.text.value(where)
-        self._count(inside or where, self.text.taken)
+        self._count(inside or where, self.text.length)
         return value
 
     def _member(self, where: str, name: str, depth: int, inside: str) -> t.Any:
@@ -223,13 +223,13 @@ class _Keeper:
             error = error_of(self.text.value(f"{where}[{number}]"))
             if error and len(kept) <= MOST_ERRORS:
                 kept.append(error)
-                self._count(where, self.text.taken)
+                self._count(where, self.text.length)
         return kept
 
     def _artifact(self, where: str, number: int) -> t.Any:
         """An artifact without its contents, hashes and properties."""
         value = self.text.value(f"{where}[{number}]")
-        self._count(where, min(self.text.taken, 300))
+        self._count(where, min(self.text.length, 300))
         if not isinstance(value, dict):
             return value
         return {name: value[name] for name in ("location", "parentIndex") if name in value}

@@ -58,7 +58,7 @@ class Text:
     halves: how many texts had a lone surrogate (half a character), which became U+FFFD.
     repeated: name -> how many objects had it more than once.
     digest: SHA-256 of the bytes read so far, byte order marks included.
-    taken: characters of the last value.
+    length: characters of the last value.
 
     The InputErrors do not contain the file's name.
     """
@@ -172,11 +172,8 @@ class Text:
                 ) from None
             else:
                 # A number at the end of the buffer may continue: 1. and 1e are parsed as 1 too.
-                if (
-                    self.ended
-                    or not isinstance(value, (int, float))
-                    or self.buffer[end : end + 1] in _AFTER_NUMBER
-                ):
+                whole = not isinstance(value, (int, float)) or self.buffer[end : end + 1] in _AFTER_NUMBER
+                if whole or self.ended:
                     break
             if len(self.buffer) - self.pos > LARGEST_VALUE:
                 raise _too_large(where)
@@ -185,7 +182,7 @@ class Text:
             raise _too_large(where)
         if self._escapes and _HALF.search(self.buffer, self.pos, end):
             value = self._without_halves(value)
-        self.taken, self.pos = end - self.pos, end
+        self.length, self.pos = end - self.pos, end
         return value
 
     def members(self, where: str) -> t.Iterator[str]:
@@ -240,16 +237,16 @@ class Text:
         # Some messages of the parser end with "at" or ":", for a position to follow.
         what = re.sub(r"[\s:]*(?:\bat)?[\s:]*$", "", exc.msg)
         sign = self.buffer[exc.pos : exc.pos + 1]
-        said = f"not JSON: {what[:1].lower()}{what[1:]} {self.place(exc.pos, where)}."
+        message = f"not JSON: {what[:1].lower()}{what[1:]} {self.place(exc.pos, where)}."
         if exc.msg.startswith("Invalid control character"):
             name = {"\n": "a line break", "\r": "a line break", "\t": "a tab"}.get(
                 sign, f"the character {ord(sign or ' '):#04x}"
             )
-            said += (
+            message += (
                 f" It is {name}, which JSON allows in a text only as {json.dumps(sign)[1:-1]}: the scanner "
                 "wrote it wrongly."
             )
-        return InputError(said)
+        return InputError(message)
 
     def place(self, position: int, where: str = "") -> str:
         """A position of the buffer in words, such as `at byte 12 inside runs[0].results[3]`. where: the JSON

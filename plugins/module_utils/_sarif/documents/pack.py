@@ -26,7 +26,7 @@ LIMIT = 9_900_000
 _BLOCK = 1 << 20
 
 _make_encoder = getattr(json.encoder, "c_make_encoder", None)
-# As in json.dumps, but made once, and without the check for circular references, which parsed JSON cannot have.
+# As in json.dumps, but made once, and without the check for circular references: parsed JSON has none.
 _encode: t.Callable[[t.Any, t.Any], t.Iterable[str]] = (
     _make_encoder(None, None, json.encoder.encode_basestring, None, ":", ",", False, False, False)
     if _make_encoder
@@ -197,8 +197,8 @@ class Packer:
             if short is None:
                 biggest = max(result, key=lambda name: len(json_bytes(result[name])))
                 raise InputError(
-                    f"{_named(result)} (runs[{index}]) is {mb(len(content))} alone and cannot be shortened to "
-                    f"{mb(self.limit)}: {biggest} is {mb(len(json_bytes(result[biggest])))}. Set "
+                    f"{_named(result)} (runs[{index}]) is {mb(len(content))} alone and cannot be shortened "
+                    f"to {mb(self.limit)}: {biggest} is {mb(len(json_bytes(result[biggest])))}. Set "
                     "trim_code_flows: true if that is codeFlows; otherwise have the scanner leave it out."
                 )
             self.counts["shortened_results"] += 1
@@ -211,8 +211,8 @@ class Packer:
             self._replace(batch, shorter, over=smallest)
 
     def _replace(self, batch: Batch, shorter: t.Callable[[bytes, int], bytes | None], over: int = 0) -> None:
-        """Replace results of more than `over` bytes. shorter: returns the new text for a result and the number
-        of its rule, or None to keep it.
+        """Replace results of more than `over` bytes. shorter: returns the new text for a result and the
+        number of its rule, or None to keep it.
         """
         for number, (offset, size, rule) in enumerate(zip(batch.offsets, batch.sizes, batch.rules)):
             text = shorter(self.spool.read(offset, size), rule) if size > over else None

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from ..._admitted import Raw
 
-# Programs that read SARIF store lines and columns in 32 bits, and cannot load a document with a larger number.
+# Programs that read SARIF store lines and columns in 32 bits, and cannot load larger numbers.
 LARGEST = 2**31 - 1
 
 

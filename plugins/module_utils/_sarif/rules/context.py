@@ -314,8 +314,8 @@ class Context:
             self.rules_used.append((component, rule))
 
     def shell(self) -> Shell | None:
-        """What is sent beside the results: the tool with the rules in use, taxonomies with the taxa in use; of
-        a run without results one rule. None if the tool has no name.
+        """The run without its results: the tool with the rules in use, taxonomies with the taxa in use. A run
+        without results gets one rule. None if the tool has no name.
         """
         if not self.sent:
             # The collector accepts no run without a rule.
@@ -367,16 +367,16 @@ class Context:
 
 def _same_path(uri: str, one: str, other: str) -> str:
     """Why a report is refused in which files of two folders would get the same path."""
-    said = (
-        f"two files would become {uri[:200]}: one below {one}, one below {other}, because the file names both "
-        "as its root."
+    conflict = (
+        f"two files would become {uri[:200]}: one below {one}, one below {other}, because the file names "
+        "both as its root."
     )
     common = common_folder(common_folder(None, f"{one}/"), f"{other}/")
     if is_file_system(common):
-        return f"{said} No source_root contains both: have the scanner write a report for each."
+        return f"{conflict} No source_root contains both: have the scanner write a report for each."
     return (
-        f"{said} Set source_root to the folder of the repository on the machine that scanned: {common}, or a "
-        "folder above it."
+        f"{conflict} Set source_root to the folder of the repository on the machine that scanned: {common}, "
+        "or a folder above it."
     )
 
 

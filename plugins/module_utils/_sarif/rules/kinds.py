@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Cleans a SARIF object: its members by the table of shapes, then the rules of its kind.
 
-Types are compared exactly, not with isinstance(), because True is not a number in SARIF. The JSON parser creates
-no subclasses.
+Types are compared exactly, not with isinstance(), because True is not a number in SARIF. The JSON parser
+creates no subclasses.
 
 Private to the collection, floor 3.
 """
@@ -57,7 +57,7 @@ def _applies(when: str, names: Names) -> bool:
 class _Plan:
     """How to clean an object of one kind with these members.
 
-    scalars: (name, type, minimum, check); values of exactly this type, from minimum to LARGEST, need no check.
+    scalars: (name, type, minimum, check); values of exactly this type, at least minimum, need no check.
     objects: (name, kind).
     lists: (name, kind of the items, whether they must be unique).
     others: (name, check).

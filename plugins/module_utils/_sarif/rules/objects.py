@@ -17,8 +17,8 @@ from .clean import GONE, as_dict, id_of
 from .context import Context, at
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\d{1,6})\}")
-# Escaped characters come first, and no part passes the next bracket. So no text is searched again from each of
-# many brackets.
+# Escaped characters come first, and no part passes the next bracket, so that no text is searched again from
+# each of many brackets.
 _LINK = re.compile(r"\\.|\[((?:[^\[\]\\]|\\.)*)\]\((?:sarif|file):[^)\s\[]*\)", re.IGNORECASE)
 # How many characters the arguments may add to a message.
 LONGEST_FILLED = 1_000_000
@@ -97,8 +97,9 @@ def context_regions(location: Raw, context: Context) -> int:
 
 
 def _offsets_enclose(around: Raw, region: Raw, unit: str) -> bool:
-    """Whether the offsets of a context enclose those of its region; also if one of them has none. unit: "char"
-    or "byte". The default of a length is 0, as SARIF specifies.
+    """Whether the offsets of a context enclose those of its region; also if one of them has none.
+
+    unit: "char" or "byte". A missing length is 0, as SARIF specifies.
     """
     offset, length = f"{unit}Offset", f"{unit}Length"
     if offset not in around or offset not in region:

@@ -158,7 +158,7 @@ class Roots:
         return path.text if path and path.absolute else ""
 
     def home(self, base_id: str) -> tuple[Root, str] | None:
-        """The run's root that contains the folder of this base ID, and the path from the root to the folder."""
+        """The run's root that contains the folder of this base ID, and the folder relative to that root."""
         if base_id not in self._homes:
             if len(self._homes) >= REMEMBERED:
                 self._homes.clear()
@@ -235,8 +235,8 @@ def read_uri(path: Path, _roots: Roots) -> int:
 
 
 def apply_base(path: Path, roots: Roots) -> int:
-    """Put the folder of uriBaseId in front, relative to the run's root if it is below that. A base ID that the
-    report does not define adds nothing.
+    """Put the folder of uriBaseId in front, relative to the run's root if it is below that. A base ID that
+    the report does not define adds nothing.
     """
     if path.base_id is None or path.absolute:
         return int(path.base_id is not None)
@@ -296,7 +296,7 @@ def add_prefix(path: Path, roots: Roots) -> int:
 
 
 def collapse_dots(path: Path, _roots: Roots) -> int:
-    """Shorten `./`, `//` and `a/../b`. A path that leaves the repository, or names no file, cannot be used."""
+    """Shorten `./`, `//` and `a/../b`. A path out of the repository, or without a file, is a fault."""
     parts: list[str] = []
     for part in path.text.split("/"):
         plain = unquote(part)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import dataclasses
 
-# Each entry is a SARIF object with its members as NAME=KIND. A kind is another object of this table, a scalar of
-# clean.py, or WORD|WORD. KIND[] is a list, KIND[]! a list of unique items, KIND{} a map of names to KIND.
+# Each entry is a SARIF object with its members as NAME=KIND. A kind is another object of this table, a
+# scalar of clean.py, or WORD|WORD. KIND[] is a list, KIND[]! one of unique items, KIND{} a map of names.
 # *NAME: required. ?NAME: one of the ?NAMEs is required. An object without them is removed.
 # -NAME: not sent, because it means nothing outside the file or the machine that wrote it.
 # All other members are not SARIF 2.1.0.

@@ -53,21 +53,21 @@ def build_of(params: dict[str, t.Any], environ: Environment) -> Build:
     repository.
     """
     system = _system(environ)
-    given = {name for name in ("repository_url", "commit", "build_url") if value_of(params, name)}
+    chosen = {name for name in ("repository_url", "commit", "build_url") if value_of(params, name)}
     # An empty branch is not replaced, because it is a mistake.
-    given |= {"branch"} if params.get("branch") is not None else set()
-    given |= {"repository_url"} if value_of(params, "repository_id") else set()
+    chosen |= {"branch"} if params.get("branch") is not None else set()
+    chosen |= {"repository_url"} if value_of(params, "repository_id") else set()
     branch, branch_variables = _first(system.branch, environ)
     branch = branch.removeprefix(system.remote)
     why = _matched(system.change, environ, "a pull request")
-    if not why and "branch" not in given:
+    if not why and "branch" not in chosen:
         why = _matched(system.tag, environ, "a tag")
         why = why or _matched(system.another, environ, "what another run has scanned")
         why = why or (_detached(system) if branch in _DETACHED else "")
     if why:
         return Build(system.name, [], f"{system.name} builds {why}")
     url, url_variables = _first(system.url, environ)
-    if "repository_url" not in given and not url:
+    if "repository_url" not in chosen and not url:
         names = " or ".join(VARIABLE.findall("".join(system.url)))
         raise InputError(
             f"ci: {system.name} does not say which repository this is ({names} is not set): give "
@@ -76,13 +76,13 @@ def build_of(params: dict[str, t.Any], environ: Environment) -> Build:
     commit, commit_variables = _first((system.commit,), environ)
     page, page_variables = _first((system.page,), environ, quoted=True)
     taken = []
-    if "repository_url" not in given:
+    if "repository_url" not in chosen:
         taken.append(Taken("repository_url", plain_repository_url(url), url_variables))
-    if "branch" not in given:
+    if "branch" not in chosen:
         taken.append(Taken("branch", plain_branch(branch, environ), branch_variables))
     taken.append(Taken("commit", commit, commit_variables))
     taken.append(Taken("build_url", plain_page(page), page_variables))
-    return Build(system.name, [one for one in taken if one.value and one.option not in given], "")
+    return Build(system.name, [one for one in taken if one.value and one.option not in chosen], "")
 
 
 def with_build(params: dict[str, t.Any], build: Build) -> dict[str, t.Any]:
@@ -135,7 +135,8 @@ def _first(
 
 def _detached(system: System) -> str:
     names = ", ".join(VARIABLE.findall("".join(system.branch)))
-    return f"a commit that is not on a branch (none is named by {names}; if there is one nevertheless, set branch)"
+    advice = "if there is one nevertheless, set branch"
+    return f"a commit that is not on a branch (none is named by {names}; {advice})"
 
 
 def _matched(patterns: dict[str, str], environ: Environment, what: str) -> str:

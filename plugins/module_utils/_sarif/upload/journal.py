@@ -48,8 +48,8 @@ def prove_places(params: Raw) -> None:
 
 
 class Journal:
-    """One set of uploads in a journal file. The state of a document is `waiting`, `accepted` (with HTTP status
-    and ingestion), or `unknown` if its response was lost.
+    """One set of uploads in a journal file. The state of a document is `waiting`, `accepted` (with HTTP
+    status and ingestion), or `unknown` if its response was lost.
 
     The file (JSON, 0600, replaced atomically) contains only unfinished sets, so that a finished set is sent
     again if it is requested again. It contains no secrets.
@@ -84,8 +84,8 @@ class Journal:
         return sum(document.get("state") == ACCEPTED for document in self._documents)
 
     def note(self, number: int, state: str, status: int | None = None, ingestion: Raw | None = None) -> None:
-        """Record the state of a document. Raises InputError if the file cannot be written, and BusyError if another
-        process locks it for too long.
+        """Record the state of a document. Raises InputError if the file cannot be written, and BusyError if
+        another process locks it for too long.
         """
         self._documents[number].update(state=state, status=status, ingestion=ingestion)
         with self._changing() as sets:

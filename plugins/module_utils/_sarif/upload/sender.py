@@ -149,8 +149,8 @@ class _Sender:
                 try:
                     journal.note(number, ACCEPTED, row["status"], row["ingestion"])
                 except CortexError as exc:
-                    said = f"{exc} {_named(row)} was accepted nevertheless. {_so_far(rows, row)}"
-                    self.result.update({"failed": True, "msg": said})
+                    message = f"{exc} {_named(row)} was accepted nevertheless. {_so_far(rows, row)}"
+                    self.result.update({"failed": True, "msg": message})
                     return
         if journal:
             try:
@@ -197,25 +197,25 @@ class _Sender:
 
     def _stop(self, error: CortexError, rows: list[Row], row: Row, journal: Journal | None) -> None:
         """Complete the result when a document was not accepted, or may not have been. row: its row."""
-        said, ambiguous = str(error), isinstance(error, ApiError) and error.ambiguous
+        message, ambiguous = str(error), isinstance(error, ApiError) and error.ambiguous
         if isinstance(error, ApiError):
             # Otherwise, a successful status would make the document look accepted.
             row["status"] = error.status if error.status and error.status >= 300 else None
         else:
-            said = f"{_named(row)} was not accepted: {said}"
+            message = f"{_named(row)} was not accepted: {message}"
         if ambiguous:
-            said += (
+            message += (
                 " Whether the tenant accepted this document is unknown: check the collector's findings "
                 "before sending it again."
             )
-        said += f" {_so_far(rows, row)}"
+        message += f" {_so_far(rows, row)}"
         if journal:
             again = ", this one again" if ambiguous else ""
-            said += (
+            message += (
                 f" A run with the same journal sends what is missing ({journal.accepted()} of {len(rows)} "
                 f"are accepted{again})."
             )
-        self.result.update({**error.as_result(), "changed": self.result["changed"], "msg": said})
+        self.result.update({**error.as_result(), "changed": self.result["changed"], "msg": message})
 
 
 def _receipts(
@@ -264,8 +264,8 @@ def _named(row: Row) -> str:
 def _so_far(rows: list[Row], stopped: Row) -> str:
     position = next(number for number, row in enumerate(rows) if row is stopped)
     accepted, left = [_named(row) for row in rows[:position]], len(rows) - position - 1
-    said = f"Accepted before it: {', '.join(accepted)}." if accepted else "Nothing was accepted before it."
-    return said + (f" {left} more were not sent." if left else "")
+    before = f"Accepted before it: {', '.join(accepted)}." if accepted else "Nothing was accepted before it."
+    return before + (f" {left} more were not sent." if left else "")
 
 
 def _explained(exc: ApiError, target: Target, query: dict[str, str], size: int) -> ApiError:

@@ -138,7 +138,8 @@ def _check_url(url: str, expected_tenant: str | None) -> None:
 
 
 def query_of(params: dict[str, t.Any], environ: Environment | None = None) -> dict[str, str]:
-    """The query of an upload (docs/api.md: upload.query), without members that are not set. Raises InputError.
+    """The query of an upload, without members that are not set (docs/api.md: upload.query). May raise
+    InputError.
 
     params: the module's options.
     environ: the variables of the build, for advice about a wrong branch.
