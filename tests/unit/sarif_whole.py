@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A report as plain data, prepared by the parts that prepare files, and the document that would be sent as plain data again."""
+"""Prepares a report given as data, as a file would be prepared, and returns the document as data."""
 
 from __future__ import annotations
 

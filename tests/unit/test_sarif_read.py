@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is read, and what is said of a file that cannot be."""
+"""Reading files, and the messages for files that cannot be read."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ TEXT = json.dumps(LOG, ensure_ascii=False)
 
 
 def parse(tmp_path: Path, content: bytes) -> tuple[Head, list[Any]]:
-    """Both passes over a file with this content: the head, and the results in order, which are the same where the first pass took them."""
+    """Both passes over a file: the head, and the results in order. If the first pass got the results, they are the same."""
     path = tmp_path / "report.sarif"
     path.write_bytes(content)
     passes: list[list[Any]] = [[], []]
@@ -75,7 +75,7 @@ def parse(tmp_path: Path, content: bytes) -> tuple[Head, list[Any]]:
         (codecs.BOM_UTF16_BE + TEXT.encode("utf-16-be"), True),
         (TEXT.encode("utf-16-le"), True),
         (TEXT.encode("utf-16-be"), True),
-        # marked by one program after the other
+        # two programs have added a mark
         (codecs.BOM_UTF8 * 2 + TEXT.encode(), True),
         (codecs.BOM_UTF16_LE * 3 + TEXT.encode("utf-16-le"), True),
         (codecs.BOM_UTF8 + codecs.BOM_UTF16_LE + TEXT.encode("utf-16-le"), True),
@@ -265,7 +265,7 @@ def nested(depth: int, inmost: str = "") -> str:
     return TEXT.replace('"note"', '"note", "properties": {"deep": ' + "[" * depth + inmost + "]" * depth + "}")
 
 
-# The first can be parsed, but not walked through to mend the half character in it. From 3.14 on Python reads as deep as its stack is.
+# The first can be parsed, but not searched for lone surrogates. From 3.14 on, Python's stack limits the depth of parsing.
 @pytest.mark.parametrize("content", [nested(2_000, '"\\ud800"'), nested(100_000), "[" * 100_000], ids=["walked", "parsed", "a list"])
 def test_deep_nesting_is_refused_with_one_line(tmp_path: Path, content: str) -> None:
     (tmp_path / "deep.sarif").write_text(content, encoding="utf-8")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reports that are too big for one document: what is left out, what goes into which part, and what is refused by name."""
+"""Reports that are too big for one document: what is left out, which result goes into which part, and which is refused by name."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def test_nothing_lost_nothing_doubled_at_any_limit(runs: list[dict[str, Any]], o
     try:
         whole = normalise({"version": "2.1.0", "runs": runs}, split, limit)
     except InputError:
-        # Too small a limit for one of its results, or a tool without a name.
+        # The limit is too small for one of its results, or the tool has no name.
         assume(False)
     sent: Counter[str] = Counter()
     for part in whole.parts:

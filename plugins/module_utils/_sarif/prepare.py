@@ -176,7 +176,7 @@ def prepare(patterns: list[str], options: Options) -> Prepared:
     """Read and prepare all files. Raises InputError, naming the file, if one of them cannot be sent."""
     options = check_options(options)
     done = Prepared(Spool())
-    # Collecting garbage would take most of the time: there are millions of small objects, and no cycles.
+    # Collecting garbage would take most of the time: there are millions of small objects and no garbage.
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -239,7 +239,7 @@ def _one(path: str, options: Options, done: Prepared) -> None:
     done.normalised.update(changes)
     done.dropped.update(outcome.dropped)
     done.levels.update(outcome.levels)
-    # default_location need not be the path of a file.
+    # default_location need not exist.
     files = [file for file in work.files if file != options.default_location]
     absent = missing(options.source_root, options.path_prefix, files)
     warnings = [*head.warnings, *outcome.warnings, *packer.warnings, *([absent] if absent else [])]
