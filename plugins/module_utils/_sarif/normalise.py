@@ -307,33 +307,33 @@ def _absolute(tally: _Tally, options: Options) -> tuple[str, str]:
 
 
 def _warnings(tally: _Tally, options: Options) -> list[str]:
-    found = []
+    warnings = []
     if tally.failures:
-        found.append(f"{_failed(tally)}. on_failed_scan: fail refuses such a report.")
+        warnings.append(f"{_failed(tally)}. on_failed_scan: fail refuses such a report.")
     kinds = {reason[len("kind_") :]: n for reason, n in tally.dropped.items() if reason.startswith("kind_")}
     if kinds:
         listed = ", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items()))
-        found.append(
+        warnings.append(
             f"results were left out by their kind ({listed}); include_kinds sets which kinds are sent."
         )
     if tally.undefined:
-        found.append(
+        warnings.append(
             "rules that the file does not define were added, without a description "
             f"({len(tally.undefined)}): {_some(tally.undefined)}."
         )
     if tally.contradicting:
-        found.append(
+        warnings.append(
             "rules are defined twice with differences; the first definition is used "
             f"({len(tally.contradicting)}): {_some(tally.contradicting)}."
         )
     if tally.dropped["suppressed"]:
-        found.append(
+        warnings.append(
             f"suppressed results were left out ({tally.dropped['suppressed']}); suppressed: keep sends them."
         )
     if tally.unknown:
-        found.append(f"members that SARIF 2.1.0 does not define were removed: {_some(tally.unknown)}.")
+        warnings.append(f"members that SARIF 2.1.0 does not define were removed: {_some(tally.unknown)}.")
     if tally.roots:
-        found.append(
+        warnings.append(
             f"paths were assumed to be relative to {_some(sorted(tally.roots))}, which the file names as its "
             "root. Set source_root (and path_prefix, if the scan ran in a folder of the repository) to "
             "override this."
@@ -350,11 +350,11 @@ def _warnings(tally: _Tally, options: Options) -> list[str]:
             different += (
                 f" If they belong to one repository, set source_root to {common}, or a folder above it."
             )
-        found.append(different)
+        warnings.append(different)
     unusable = tally.unusable()
     if unusable:
-        found.append(f"{unusable} of {tally.found} results could not be sent: {_reasons(tally, options)}")
-    return found
+        warnings.append(f"{unusable} of {tally.found} results could not be sent: {_reasons(tally, options)}")
+    return warnings
 
 
 def _some(names: t.Iterable[str], between: str = ", ") -> str:

@@ -105,7 +105,7 @@ def shown(path: str) -> str:
 
 def find_files(patterns: list[str]) -> list[str]:
     """The files of paths and globs, each once. Raises InputError for a path or glob without a file."""
-    found: dict[str, str] = {}
+    files: dict[str, str] = {}
     for pattern in patterns:
         if not pattern.strip():
             raise InputError(
@@ -122,10 +122,10 @@ def find_files(patterns: list[str]) -> list[str]:
         else:
             raise InputError(f"path: there is no file {shown(pattern)}. {_WRITTEN}")
         for name in names:
-            found.setdefault(os.path.realpath(name), name)
-    if not found:
+            files.setdefault(os.path.realpath(name), name)
+    if not files:
         raise InputError("path is empty: give SARIF files or globs.")
-    return list(found.values())
+    return list(files.values())
 
 
 def _matching(pattern: str) -> t.Iterator[str]:

@@ -39,14 +39,14 @@ class Rules:
 
     def of(self, names: Names) -> list[tuple[str, Apply]]:
         """(name, rule) of those that apply to an object with these members."""
-        found = self._known.get(names)
-        if found is None:
+        rules = self._known.get(names)
+        if rules is None:
             if len(self._known) >= _MOST_PLANS:
                 self._known.clear()
-            found = self._known[names] = [
+            rules = self._known[names] = [
                 (name, apply) for name, apply, when in self._listed if _applies(when, names)
             ]
-        return found
+        return rules
 
 
 def _applies(when: str, names: Names) -> bool:

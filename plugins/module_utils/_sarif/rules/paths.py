@@ -132,23 +132,23 @@ class Roots:
 
     def _own(self, run: Raw) -> list[Root]:
         """The folders that the run names as its root, the clearest first; the outermost of nested ones."""
-        found = [
+        known = [
             Root("versionControlProvenance", self._folder(entry.get("mappedTo")), False)
             for entry in dicts_of(run.get("versionControlProvenance"))
         ]
-        found = list(dict.fromkeys(_outermost(found)))
+        known = list(dict.fromkeys(_outermost(known)))
         bases = [(name, base.text) for name in self.bases if (base := self.base(name)) and base.absolute]
         bases = [base for base in bases if base[0].strip("%").upper() not in _PERSONAL] or bases
         outermost = _outermost([Root(f"originalUriBaseIds.{n}", f, is_root_name(n)) for n, f in bases])
-        found += [root for root, (name, _folder) in zip(outermost, bases) if is_root_name(name)]
+        known += [root for root, (name, _folder) in zip(outermost, bases) if is_root_name(name)]
         distinct = dict.fromkeys(root for root in outermost if root.folder)
         # Of several folders side by side, none is known to be the root.
-        found += distinct if len(distinct) == 1 else ()
+        known += distinct if len(distinct) == 1 else ()
         for entry in dicts_of(run.get("invocations")):
             folder = absolute(self._folder(entry.get("workingDirectory")))
-            found.append(Root("invocations.workingDirectory", folder, False))
+            known.append(Root("invocations.workingDirectory", folder, False))
         roots: dict[str, Root] = {}
-        for root in found:
+        for root in known:
             if len(roots) < MOST_ROOTS and not is_file_system(root.folder):
                 roots.setdefault(folded(root.folder), root)
         return list(roots.values())

@@ -114,17 +114,17 @@ def plain_repository_url(url: str) -> str:
     text = f"git@{url}" if _SCP.fullmatch(url) else url
     scheme = url.partition("://")[0] if "://" in url else ""
     try:
-        found = repository_of(text)
+        parsed = repository_of(text)
         port = port_of(url) if scheme in ("http", "https") else ""
     except ValueError:
         raise InputError(
             "repository_url does not name a repository: give it as https://host/organization/repository."
         ) from None
     if (
-        not found.url
-        or "@" in found.path
+        not parsed.url
+        or "@" in parsed.path
         or (port and not port.isdigit())
         or (scheme and scheme not in (*_TO_HTTPS, "http", "https"))
     ):
         raise InputError("repository_url is not a URL: give it as https://host/organization/repository.")
-    return found.url
+    return parsed.url

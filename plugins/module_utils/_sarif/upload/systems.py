@@ -131,8 +131,8 @@ SYSTEMS = (
 
 def recognised(environ: Environment) -> list[System]:
     """The CI systems with these variables."""
-    found = [system for system in SYSTEMS if any(value_of(environ, name) for name in system.known_by)]
-    return [system for system in found if not system.within] or found
+    systems = [system for system in SYSTEMS if any(value_of(environ, name) for name in system.known_by)]
+    return [system for system in systems if not system.within] or systems
 
 
 def branch_variables(environ: Environment) -> str:

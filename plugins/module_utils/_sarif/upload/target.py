@@ -160,42 +160,42 @@ def query_of(params: dict[str, t.Any], environ: Environment | None = None) -> di
 
 def plan_warnings(uploads: list[Upload], target: Target, query: dict[str, str]) -> list[str]:
     """What the user should know before these documents are sent."""
-    found = []
+    warnings = []
     if uploads and "branch" not in query:
-        found.append("branch is not given: the findings go to the repository's default branch.")
-    found += branch_warnings(query.get("branch", ""))
+        warnings.append("branch is not given: the findings go to the repository's default branch.")
+    warnings += branch_warnings(query.get("branch", ""))
     if len(uploads) > 1:
-        found.append(
+        warnings.append(
             f"{len(uploads)} documents go to one collector, repository and branch. Nothing public says "
             "whether a later upload adds to an earlier one or replaces it: check that the findings of all of "
             "them show, or use a collector for each scanner."
         )
     tools = list(dict.fromkeys(tool.name for upload in uploads for tool in upload.source.tools))
     if len(tools) > 1:
-        found.append(
+        warnings.append(
             f"reports of {len(tools)} tools ({', '.join(tools[:5])}) go to one collector: the vendor "
             "recommends one for each, named like the tool."
         )
     for tool in tools:
         if target.name and tool.lower() != target.name.lower():
-            found.append(
+            warnings.append(
                 f"the report is by {tool}, the collector's name is {target.name}: the vendor recommends "
                 "using the same name."
             )
-    return found
+    return warnings
 
 
 def find_collector(api: Api, name: str) -> str:
     """The ID of the collector with this name. Raises InputError if there is none, or several."""
-    found = fetch_data_sources(api, {"type": ["COLLECTOR"], "name": name}, details=False)
-    if not found:
+    matches = fetch_data_sources(api, {"type": ["COLLECTOR"], "name": name}, details=False)
+    if not matches:
         raise InputError(
             f"there is no collector named {name} in this tenant. Create it with the module data_source (type "
             "COLLECTOR)."
         )
-    if len(found) > 1:
+    if len(matches) > 1:
         raise InputError(
-            f"{len(found)} collectors are named {name}: {', '.join(i['id'] for i in found)}. Give "
+            f"{len(matches)} collectors are named {name}: {', '.join(i['id'] for i in matches)}. Give "
             "collector_id."
         )
-    return str(found[0]["id"])
+    return str(matches[0]["id"])
