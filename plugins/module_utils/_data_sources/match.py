@@ -16,8 +16,8 @@ from .._errors import InputError
 from .fields import COLLECTOR, Item, get, is_blank, label
 from .instance import Instance
 
-# The comparison of one identifying field gives True, False, None when the tenant does not show the field, or
-# this when the value proves nothing: a vendor's identifier other than the item's name.
+# Whether an identifying field of an item agrees with the instance: True, False, None when the tenant does not
+# show the field, or UNPROVEN when it shows a vendor's identifier that differs from the item's name.
 UNPROVEN: t.Final = "unproven"
 Agreement = t.Union[bool, str, None]
 
@@ -42,9 +42,7 @@ class Match:
     warning: str = ""
 
     def judged(self, current: Instance) -> Instance:
-        """The instance as it may be planned: without proof that it is the item's, it does not count as an
-        unfinished creation.
-        """
+        """The instance to plan with: unless proven to be the item's, it is not an unfinished creation."""
         return current if self.proven or self.by == "memory" else dataclasses.replace(current, begun=None)
 
 
@@ -85,31 +83,24 @@ def _match(item: Item, instances: t.Iterable[Instance], claimed: t.Container[str
             f"{len(sure)} data sources match {label(item)}: {_choices(sure)}. {_separator(item, sure)}"
         )
     if sure:
+        agreements = _compare(item, sure[0])
         return Match(
-            sure[0],
-            by=next(
-                (key for key in ("identifier", "name", "hostname") if key in _compare(item, sure[0])), "type"
-            ),
+            sure[0], by=next((k for k in ("identifier", "name", "hostname") if k in agreements), "type")
         )
-    known = [(one, v) for one, v in partly if True in (v.get("name"), v.get("hostname"))]
-    if len(known) == 1 and len(partly) == 1:
-        one, agreements = known[0]
-        by = "name" if agreements.get("name") is True else "hostname"
-        hidden = ", ".join(key for key, agreement in agreements.items() if agreement is None)
-        warning = (
-            f"{label(item)}: the tenant does not show its {hidden}; matched to id {one.id} by the rest."
-            if hidden
-            else ""
-        )
-        return Match(one, by=by, proven=False, warning=warning)
-    return Match(undetermined=_undetermined(item, partly)) if partly else Match()
+    if not partly:
+        return Match()
+    one, agreements = partly[0]
+    by = next((key for key in ("name", "hostname") if agreements.get(key) is True), "")
+    if len(partly) > 1 or not by:
+        return Match(undetermined=_undetermined(item, partly))
+    hidden = ", ".join(key for key, agreement in agreements.items() if agreement is None)
+    warning = f"{label(item)}: the tenant does not show its {hidden}; matched to id {one.id} by the rest."
+    return Match(one, by=by, proven=False, warning=warning if hidden else "")
 
 
 def _undetermined(item: Item, partly: list[tuple[Instance, dict[str, Agreement]]]) -> str:
-    choices, count = _choices([one for one, _verdicts in partly]), len(partly)
-    hidden = sorted(
-        {key for _one, agreements in partly for key, agreement in agreements.items() if agreement is None}
-    )
+    choices, count = _choices([one for one, _agreements in partly]), len(partly)
+    hidden = sorted({key for _one, agreements in partly for key in agreements if agreements[key] is None})
     if hidden:
         return (
             f"the tenant does not show the {' and '.join(hidden)} of {count} data source(s) ({choices}), so "
@@ -124,9 +115,7 @@ def _undetermined(item: Item, partly: list[tuple[Instance, dict[str, Agreement]]
 
 
 def same_new(one: Item, other: Item) -> bool:
-    """Whether two items without an instance may refer to the same one once it exists: unset fields may be
-    equal.
-    """
+    """Whether two items without an instance may refer to the same new one: unset fields may be equal."""
     if "id" in one or "id" in other:  # an item with an id is never created
         return one.get("id") == other.get("id")
     pairs = [
@@ -162,19 +151,11 @@ def contradictions(one: Instance, other: Instance) -> list[str]:
     fields = {
         "type": (one.type, other.type),
         "identifier": (one.identifier, other.identifier),
-        "name": (one.names, other.names),
         "hostname": (hosts[0], hosts[1]),
     }
-    different = [
-        field
-        for field, (first, second) in fields.items()
-        if first and second and first != second and field != "name"
-    ]
-    return (
-        different
-        if set(one.names) & set(other.names) or not (one.names and other.names)
-        else [*different, "name"]
-    )
+    different = [field for field, (a, b) in fields.items() if a and b and a != b]
+    renamed = one.names and other.names and not set(one.names) & set(other.names)
+    return [*different, "name"] if renamed else different
 
 
 def may_mean(item: Item, instance: Instance) -> bool:
@@ -194,7 +175,7 @@ def unread_by(item: Item, instances: t.Iterable[Instance]) -> list[str]:
 
 
 def _compare(item: Item, instance: Instance) -> dict[str, Agreement]:
-    """The result of the comparison for each identifying field that counts (see UNPROVEN)."""
+    """Whether each identifying field that the item gives agrees; an identifier decides without the others."""
     agreements: dict[str, Agreement] = {}
     if "type" in item:
         agreements["type"] = instance.type == item["type"].upper() if instance.type else None
@@ -222,23 +203,20 @@ def _compare_name(name: str, instance: Instance) -> Agreement:
 def _choices(instances: list[Instance], most: int = 5) -> str:
     choices = []
     for one in instances[:most]:
-        host = (
-            get(one.raw, "domain.hostname") if one.names or one.identifier else None
-        )  # else the label is the host
+        # Without a name and an identifier the label is the host.
+        host = get(one.raw, "domain.hostname") if one.names or one.identifier else None
         choices.append(f"{one.label} on {host}" if host else one.label)
     return ", ".join(choices) + (f" and {len(instances) - most} more" if len(instances) > most else "")
 
 
 def _separator(item: Item, instances: list[Instance]) -> str:
-    for option, given, values in (
-        ("identifier", "identifier" in item, [one.identifier for one in instances]),
-        ("name", "name" in item, [next(iter(one.names), None) for one in instances]),
-        (
-            "domain.hostname",
-            get(item, "domain.hostname") is not None,
-            [get(one.raw, "domain.hostname") for one in instances],
-        ),
-    ):
-        if not given and None not in values and len(set(values)) == len(values):
+    """How the user can select one of several instances that all match."""
+    values: dict[str, list[t.Any]] = {
+        "identifier": [one.identifier for one in instances],
+        "name": [next(iter(one.names), None) for one in instances],
+        "domain.hostname": [get(one.raw, "domain.hostname") for one in instances],
+    }
+    for option, reported in values.items():
+        if get(item, option) is None and None not in reported and len(set(reported)) == len(reported):
             return f"Give {option} (or id) to tell them apart."
     return "Only id tells them apart: give it."
