@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finds instances by filters. Reads only.
+"""Lists instances that match filters. Reads only.
 
 Private to the collection, floor 3.
 """
@@ -45,12 +45,11 @@ FILTER_SPEC: dict[str, dict[str, t.Any]] = {
 
 
 def fetch_data_sources(api: Api, filters: dict[str, t.Any], *, details: bool) -> list[Item]:
-    """The instances that match all given filters (None: not given), in the shape of the options, sorted by
-    type, name and id.
+    """The instances that match all given filters (None: not given), sorted by type, name and id.
 
-    Each has "complete": whether it was read by id, so that its repositories are complete. An instance whose
-    list entry does not show a filtered field is read by id; one that does not show it even then does not
-    match.
+    In the shape of the options, with "complete": whether it was read by id and shows all its repositories.
+    An instance whose list entry does not show a filtered field is read by id; one that does not show it even
+    then does not match.
     Raises InputError for an id that does not exist, ApiError when the tenant cannot be read.
     """
     given = {name: value for name, value in filters.items() if value is not None and name != "id"}
@@ -85,12 +84,10 @@ def _full(api: Api, instance_id: str, listed: Raw) -> Item | None:
 
 def _reported(api: Api, instance: Instance) -> Item:
     warn_of_odd(api, instance)
-    count = (
-        {}
-        if instance.listed_count in (None, UNREADABLE_COUNT)
-        else {"repositories_count": instance.listed_count}
-    )
-    return {**count, **instance.reported, "complete": instance.complete}
+    item = {**instance.reported, "complete": instance.complete}
+    if instance.listed_count not in (None, UNREADABLE_COUNT):
+        item.setdefault("repositories_count", instance.listed_count)
+    return item
 
 
 def _passes(item: Item, filters: dict[str, t.Any]) -> bool | None:
