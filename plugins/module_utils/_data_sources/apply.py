@@ -45,8 +45,7 @@ class Writer:
         steps[outcome.plan.action](outcome)
 
     def _create(self, outcome: Outcome) -> None:
-        created = self._creator.create(outcome, outcome.plan.item or outcome.item, outcome.plan)
-        if not created and outcome.plan.changed:
+        if not self._creator.create(outcome) and outcome.plan.changed:
             self.apply(outcome)
 
     def _update(self, outcome: Outcome) -> None:

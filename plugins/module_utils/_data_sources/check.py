@@ -8,13 +8,11 @@ Private to the collection, floor 3.
 
 from __future__ import annotations
 
-import typing as t
-
 from .._addresses import host_key
 from .._admitted import DEEPEST, deeper
 from .._errors import InputError, did_you_mean
 from .._http.redaction import looks_secret
-from .fields import FIELDS, MANUAL, SELECTION_TYPES, Item, get, is_blank, label
+from .fields import FIELDS, MANUAL, SELECTION_TYPES, Item, get, is_blank, label, leaves, path_text
 from .types import TYPES, is_word
 
 
@@ -165,15 +163,7 @@ def empty_secrets(item: Item, options: tuple[str, ...] = ()) -> list[str]:
     without_secret = "credentials" in item and not any(get(item, option) for option in secrets)
     if without_secret and not empty:
         empty = [option for option in options if option in secrets]
-    return [*empty, *_empty_settings(item.get("unique_properties"), "unique_properties", False)]
-
-
-def _empty_settings(value: t.Any, path: str, secret: bool) -> t.Iterator[str]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _empty_settings(inner, f"{path}.{key}", secret or looks_secret(key))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _empty_settings(inner, f"{path}[{index}]", secret)
-    elif secret and (value is None or is_blank(value)):
-        yield path
+    for path, value in leaves(item.get("unique_properties"), ("unique_properties",)):
+        if (value is None or is_blank(value)) and any(map(looks_secret, path)):
+            empty.append(path_text(path))
+    return empty

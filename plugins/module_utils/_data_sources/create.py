@@ -25,7 +25,7 @@ from .made import remember_creatable, remember_made
 from .match import Match, expected_identifier
 from .outcome import Outcome
 from .pending import to_complete
-from .plan import Plan, plan_item, plan_pending, plan_update, scope_item
+from .plan import plan_item, plan_pending, plan_update, scope_item
 from .types import known
 from .unscoped import remember, remembers
 from .view import View
@@ -60,13 +60,13 @@ class Creator:
         self._uncreatable: dict[str, ApiError] = {}
         self._alone: dict[str, threading.Lock] = {}
 
-    def create(self, outcome: Outcome, item: Item, plan: Plan) -> bool:
+    def create(self, outcome: Outcome) -> bool:
         """Create the instance, scope it, and wait for its status.
 
-        item: for a recreation, the item with everything that is carried over.
         Returns whether it was created; if not (it exists, or cannot be created), the outcome has a new plan.
         Raises CortexError; PartlyDone when it was created but not completed.
         """
+        plan, item = outcome.plan, outcome.plan.item or outcome.item
         path = item.get("credentials_file") if item["type"] == COLLECTOR else None
         keep = CredentialsFile(path, self.api.tenant) if path else None
         if keep:
@@ -93,7 +93,7 @@ class Creator:
         if "scope" not in outcome.actions:
             outcome.data_source = self.view.settled(made.id, label(item)).reported
         current = self.view.instances.get(made.id)
-        if current is not None:
+        if current:
             remember_made(self.memory, self.api.client.redactor, item, current)
             self._refuse_another_identifier(item, current)
         wait_for_status(self.view, outcome, made.id)
@@ -128,12 +128,11 @@ class Creator:
                 lost = exc
             # Only repeated after the instance was deleted: a collector's token is only in the lost response.
             made = find_lost(
-                self.api, item, post, lambda: before | set(self.view.instances), lost, LOOK_AGAIN_SECONDS
+                self.api, item, post, lambda: before | {*self.view.instances}, lost, LOOK_AGAIN_SECONDS
             )
             if item["type"] != COLLECTOR:
-                outcome.warnings.append(
-                    f"The response to creating {label(item)} was lost; what it made was found (id {made.id})."
-                )
+                lost_response = f"The response to creating {label(item)} was lost"
+                outcome.warnings.append(f"{lost_response}; what it made was found (id {made.id}).")
                 return made.raw
             self._delete_orphan(outcome, item, made.id)
         lost_again = f": the response to creating it was lost {LOST_COLLECTORS} times; nothing is left of it."

@@ -218,6 +218,20 @@ def put(tree: dict[str, t.Any], path: str, value: t.Any) -> None:
     tree[leaf] = value
 
 
+def leaves(tree: t.Any, path: tuple[str | int, ...] = ()) -> t.Iterator[tuple[tuple[str | int, ...], t.Any]]:
+    """Each value of a JSON tree that is not an object or a list, after its keys and positions."""
+    if isinstance(tree, (dict, list)):
+        for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
+            yield from leaves(value, (*path, key))
+    else:
+        yield path, tree
+
+
+def path_text(path: tuple[str | int, ...]) -> str:
+    """A path of leaves() as messages show it, such as credentials.token or unique_properties.hosts[0]."""
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path).lstrip(".")
+
+
 def readable(raw: Raw) -> tuple[Raw, list[str]]:
     """The members of an instance that have the expected form, and the names of the others.
 
@@ -250,11 +264,10 @@ def _fitting(value: t.Any, form: t.Any) -> t.Any:
             return Unreadable()
         members = {k: _fitting(v, form[k]) if k in form else v for k, v in value.items() if v is not None}
         return {k: v for k, v in members.items() if not isinstance(v, Unreadable) or v}
-    if form == "str":
+    if form == "number or text" and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    if form in ("str", "number or text"):
         return value if isinstance(value, str) else Unreadable()
-    if form == "number or text":
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return str(value) if number else value if isinstance(value, str) else Unreadable()
     if form == "int":
         count = count_from(value)
         return Unreadable() if count is None else count
@@ -262,14 +275,12 @@ def _fitting(value: t.Any, form: t.Any) -> t.Any:
     if form == "names":
         fits = fits and all(isinstance(v, str) for v in value)
     elif form == "mappings":
-        fits = fits and all(isinstance(m, dict) and _has_texts(m, MAPPING.values()) for m in value)
+        texts = (str, type(None))
+        fits = fits and all(isinstance(m, dict) for m in value)
+        fits = fits and all(isinstance(m.get(k), texts) for m in value for k in MAPPING.values())
     if form in ("names", "mappings", "dict"):
         fits = fits and not unreadable_within(value)
     return value if fits else Unreadable()
-
-
-def _has_texts(tree: Raw, members: t.Iterable[str]) -> bool:
-    return all(isinstance(tree.get(member), (str, type(None))) for member in members)
 
 
 def from_api(raw: Raw) -> Item:
@@ -300,19 +311,15 @@ def from_api(raw: Raw) -> Item:
     if names := reported_names(raw):
         item["name"] = names[0]
     if "selection_type" in item:
-        item["selection_type"] = _selection_type(item["selection_type"])
+        # In the table's spelling, if it is one of the table.
+        word = item["selection_type"].strip().upper()
+        word = _SHOWN_AS.get(word, word)
+        item["selection_type"] = word if word in SELECTION_TYPES else item["selection_type"]
     if "unique_properties" not in item and (settings := collector_settings(raw)):
         item["unique_properties"] = settings
     if "id" in item:
         item["id"] = str(item["id"])
     return item
-
-
-def _selection_type(reported: str) -> str:
-    """The word in the table's spelling; an unknown one as it is."""
-    word = reported.strip().upper()
-    word = _SHOWN_AS.get(word, word)
-    return word if word in SELECTION_TYPES else reported
 
 
 def is_blank(value: t.Any) -> bool:
@@ -344,7 +351,7 @@ def is_published(raw: Raw) -> bool:
 
 
 def last_update(raw: Raw) -> str | None:
-    """Time of the last change, as the tenant writes it; None when it is not shown in the published place."""
+    """Time of the last change, as the tenant writes it; None when it is not shown, as by older tenants."""
     updated = raw.get("lastUpdateDate")
     return updated if isinstance(updated, str) else None
 

@@ -79,14 +79,12 @@ def _match(item: Item, instances: t.Iterable[Instance], claimed: t.Container[str
     if unread:
         return Match(unread=tuple(unread))
     if len(sure) > 1:
-        raise InputError(
-            f"{len(sure)} data sources match {label(item)}: {_choices(sure)}. {_separator(item, sure)}"
-        )
+        matches = f"{len(sure)} data sources match {label(item)}: {_choices(sure)}"
+        raise InputError(f"{matches}. {_separator(item, sure)}")
     if sure:
         agreements = _compare(item, sure[0])
-        return Match(
-            sure[0], by=next((k for k in ("identifier", "name", "hostname") if k in agreements), "type")
-        )
+        by = next((key for key in ("identifier", "name", "hostname") if key in agreements), "type")
+        return Match(sure[0], by=by)
     if not partly:
         return Match()
     one, agreements = partly[0]
@@ -167,11 +165,8 @@ def may_mean(item: Item, instance: Instance) -> bool:
 
 def unread_by(item: Item, instances: t.Iterable[Instance]) -> list[str]:
     """The ids of listed instances that must be read in full to know whether the item refers to them."""
-    return [
-        one.id
-        for one in instances
-        if None in (agreements := _compare(item, one)).values() and False not in agreements.values()
-    ]
+    compared = {one.id: _compare(item, one).values() for one in instances}
+    return [i for i, agreements in compared.items() if None in agreements and False not in agreements]
 
 
 def _compare(item: Item, instance: Instance) -> dict[str, Agreement]:

@@ -28,7 +28,9 @@ from .fields import (
     from_api,
     get,
     label,
+    leaves,
     mappings_to_api,
+    path_text,
     to_create,
 )
 from .instance import Begun, Instance
@@ -174,7 +176,7 @@ def left_to_tenant(item: Item) -> bool:
 
 def _refuse_create(item: Item, given: Item, post: Raw) -> None:
     kind = known(item["type"])
-    masked = list(_masked_paths(post))
+    masked = [path_text(path) for path, value in leaves(post) if is_masked(value)]
     empty = empty_secrets(given, kind.creation_options if kind else ())
     if kind and kind.created_by:
         why = (
@@ -199,17 +201,6 @@ def _refuse_create(item: Item, given: Item, post: Raw) -> None:
     else:
         return
     raise InputError(f" {why}", subject=label(item))
-
-
-def _masked_paths(tree: t.Any, path: str = "") -> t.Iterator[str]:
-    if isinstance(tree, dict):
-        for key, value in tree.items():
-            yield from _masked_paths(value, f"{path}.{key}" if path else str(key))
-    elif isinstance(tree, list):
-        for index, value in enumerate(tree):
-            yield from _masked_paths(value, f"{path}[{index}]")
-    elif is_masked(tree):
-        yield path
 
 
 def plan_recreate(item: Item, current: Instance, may: bool | None = None) -> Plan:
