@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 import pytest
@@ -88,6 +89,19 @@ def test_on_a_busy_machine_little_is_refused() -> None:
     found = sent(lambda luck, _now: (0.002 + luck.expovariate(66), 0.002 + luck.expovariate(66)))
     assert found.rate >= 9.5
     assert found.refused == 0
+
+
+def test_a_machine_that_hesitates_now_and_then_is_not_refused() -> None:
+    """One request in a hundred leaves, and one comes back, up to 0.1 s late: too few to widen the margin."""
+
+    def hesitating(luck: random.Random, _now: float) -> tuple[float, float]:
+        out, back = (0.001 + luck.uniform(0, 0.002) + (luck.uniform(0.02, 0.1) if luck.random() < 0.01 else 0.0) for _way in range(2))
+        return out, back
+
+    for seed in (1, 2, 3):
+        found = sent(hesitating, seed=seed, processes=1)
+        assert found.rate >= 9.9
+        assert found.refused == 0
 
 
 def test_making_connections_is_no_departure() -> None:

@@ -27,9 +27,9 @@ _TRIPS, _ENOUGH, _OUTLIERS = 200, 10, 100
 # Seconds: what a busy machine puts between noting that a request leaves and its leaving; by how much two
 # clocks may differ.
 _LEAST_MARGIN, _SKEW = 0.01, 0.05
-# Up to this spread, in seconds, all of it is allowed for: it costs little, and a busy machine's delays differ
-# in each direction.
-_WHOLE_SPREAD = 0.1
+# A request that took up to so many seconds longer than the shortest is allowed for in full, whatever the
+# margin: a busy machine delays a few requests by that much, and it costs little.
+_ALWAYS_ALLOWED = 0.1
 # Each refusal doubles the margins up to this factor; they are halved after this many windows without one.
 _WIDEST, _NARROWER_WINDOWS = 8.0, 60
 # A second refusal within so many windows means that others use the budget: half of the slots are withheld,
@@ -172,8 +172,7 @@ class Pace:
         trip = used.answered - used.departed
         if margin is None:
             return window + used.answered
-        most = max(margin, min(2 * margin, _WHOLE_SPREAD))
-        late = min(most, wide * max(0.0, trip - min(state.trips))) + wide * _LEAST_MARGIN
+        late = min(max(margin, _ALWAYS_ALLOWED), wide * max(0.0, trip - min(state.trips))) + wide * _LEAST_MARGIN
         return window + used.departed + min(trip, late)
 
     def _look_at(self, state: State, used: Used, now: float) -> float:
