@@ -55,7 +55,7 @@ class Writer:
             if current is None:
                 raise _overtaken("deleted", item, instance_id)
             # Planned again from a read right before the write, so that others' changes are not undone.
-            plan = plan_update(item, outcome.match.judged(current), self.view.creatable)
+            plan = plan_update(item, outcome.match.for_planning(current), self.view.creatable)
             differs = self.approved and requests_of([plan]) != requests_of([outcome.plan])
             if differs or plan.action == "recreate":
                 raise _overtaken("changed", item, instance_id)

@@ -117,7 +117,7 @@ class CredentialsFile:
             make_folders(os.path.dirname(self.path))
             _remove_left_behind(os.path.dirname(self.path))
             self._draft = Draft(self.path, prefix=DRAFT)
-            self._handle = _hold(self._draft.path)
+            self._handle = _open_locked(self._draft.path)
             self._draft.write(b" " * _ROOM)
         except OSError as exc:
             self.discard()
@@ -168,7 +168,7 @@ def missing_token(path: str, instance_id: str, tenant: str = "") -> str:
 
 def left_draft(path: str, instance_id: str) -> tuple[str, str] | None:
     """Path and content of a draft with this collector's token that a killed run left."""
-    for draft, content in _left(os.path.dirname(os.path.abspath(os.path.expanduser(path)))):
+    for draft, content in _unlocked_drafts(os.path.dirname(os.path.abspath(os.path.expanduser(path)))):
         with contextlib.suppress(ValueError):
             credentials = json.loads(content)
             if isinstance(credentials, dict) and credentials.get("id") == instance_id:
@@ -187,14 +187,14 @@ def publish_draft(draft: str, content: str, path: str) -> bool:
     return True
 
 
-def _left(directory: str) -> t.Iterator[tuple[str, str]]:
+def _unlocked_drafts(directory: str) -> t.Iterator[tuple[str, str]]:
     """Path and content of the drafts in a folder that no run has locked."""
     try:
         names = sorted(name for name in os.listdir(directory) if name.startswith(DRAFT))
     except OSError:
         return
     for draft in (os.path.join(directory, name) for name in names):
-        handle = _hold(draft)
+        handle = _open_locked(draft)
         if handle is None:
             continue
         try:
@@ -208,13 +208,13 @@ def _left(directory: str) -> t.Iterator[tuple[str, str]]:
 
 def _remove_left_behind(directory: str) -> None:
     """Remove empty drafts that a killed run left."""
-    for draft, content in _left(directory):
+    for draft, content in _unlocked_drafts(directory):
         with contextlib.suppress(OSError):
             if not content.strip() and time.time() - os.lstat(draft).st_mtime > LEFT_BEHIND:
                 os.unlink(draft)
 
 
-def _hold(draft: str) -> int | None:
+def _open_locked(draft: str) -> int | None:
     """The draft, open and locked against other runs; None when one of them has locked it, or may have."""
     try:
         handle = open_private(draft, os.O_RDONLY)

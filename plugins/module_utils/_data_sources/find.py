@@ -46,8 +46,8 @@ FILTER_SPEC: dict[str, dict[str, t.Any]] = {
 
 
 class ReadOnce(Api):
-    """An API that is asked only once for the list and for each instance, so that a comparison and an inventory
-    rest on the same responses. For runs that do not write.
+    """An API that reads the list and each instance only once, so that a comparison and an inventory use the
+    same responses. For runs that do not write.
     """
 
     def __init__(self, api: Api) -> None:
@@ -85,8 +85,8 @@ def fetch_data_sources(api: Api, filters: dict[str, t.Any], *, details: bool) ->
     entries = [_reported(api, Instance(raw, full=False)) for raw in listed]
     verdicts = [_passes(item, given) for item in entries]
     passing = [item for item, verdict in zip(entries, verdicts) if verdict and not details]
-    asked = [raw for raw, verdict in zip(listed, verdicts) if verdict is None or (details and verdict)]
-    for item in each(api.client, lambda raw: _full(api, str(raw["id"]), raw), asked):
+    to_read = [raw for raw, verdict in zip(listed, verdicts) if verdict is None or (details and verdict)]
+    for item in each(api.client, lambda raw: _full(api, str(raw["id"]), raw), to_read):
         if item is not None and _passes(item, given):
             passing.append(item)
     return sorted(

@@ -41,7 +41,7 @@ class Match:
     undetermined: str = ""
     warning: str = ""
 
-    def judged(self, current: Instance) -> Instance:
+    def for_planning(self, current: Instance) -> Instance:
         """The instance to plan with: unless proven to be the item's, it is not an unfinished creation."""
         return current if self.proven or self.by == "memory" else dataclasses.replace(current, begun=None)
 
@@ -65,40 +65,40 @@ def match(item: Item, instances: t.Iterable[Instance], claimed: t.Container[str]
 
 
 def _match(item: Item, instances: t.Iterable[Instance], claimed: t.Container[str]) -> Match:
-    sure, partly, unread = [], [], []
+    certain, possible, unread = [], [], []
     for instance in instances:
         agreements = _compare(item, instance)
         if False in agreements.values():
             continue
         if all(agreement is True for agreement in agreements.values()):
-            sure.append(instance)
+            certain.append(instance)
         elif None in agreements.values() and not instance.full:
             unread.append(instance.id)
         elif instance.id not in claimed:
-            partly.append((instance, agreements))
+            possible.append((instance, agreements))
     if unread:
         return Match(unread=tuple(unread))
-    if len(sure) > 1:
-        matches = f"{len(sure)} data sources match {label(item)}: {_choices(sure)}"
-        raise InputError(f"{matches}. {_separator(item, sure)}")
-    if sure:
-        agreements = _compare(item, sure[0])
+    if len(certain) > 1:
+        matches = f"{len(certain)} data sources match {label(item)}: {_choices(certain)}"
+        raise InputError(f"{matches}. {_separator(item, certain)}")
+    if certain:
+        agreements = _compare(item, certain[0])
         by = next((key for key in ("identifier", "name", "hostname") if key in agreements), "type")
-        return Match(sure[0], by=by)
-    if not partly:
+        return Match(certain[0], by=by)
+    if not possible:
         return Match()
-    one, agreements = partly[0]
+    one, agreements = possible[0]
     by = next((key for key in ("name", "hostname") if agreements.get(key) is True), "")
-    if len(partly) > 1 or not by:
-        return Match(undetermined=_undetermined(item, partly))
+    if len(possible) > 1 or not by:
+        return Match(undetermined=_undetermined(item, possible))
     hidden = ", ".join(key for key, agreement in agreements.items() if agreement is None)
     warning = f"{label(item)}: the tenant does not show its {hidden}; matched to id {one.id} by the rest."
     return Match(one, by=by, proven=False, warning=warning if hidden else "")
 
 
-def _undetermined(item: Item, partly: list[tuple[Instance, dict[str, Agreement]]]) -> str:
-    choices, count = _choices([one for one, _agreements in partly]), len(partly)
-    hidden = sorted({key for _one, agreements in partly for key in agreements if agreements[key] is None})
+def _undetermined(item: Item, possible: list[tuple[Instance, dict[str, Agreement]]]) -> str:
+    choices, count = _choices([one for one, _agreements in possible]), len(possible)
+    hidden = sorted({key for _one, agreements in possible for key in agreements if agreements[key] is None})
     if hidden:
         return (
             f"the tenant does not show the {' and '.join(hidden)} of {count} data source(s) ({choices}), so "

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the desired and the current data source to the necessary changes. Pure: no I/O.
+"""Plans the changes from the current data source to the desired one. Pure: no I/O.
 
 Private to the collection, floor 3.
 """
@@ -204,8 +204,7 @@ def _refuse_create(item: Item, given: Item, post: Raw) -> None:
 
 
 def plan_recreate(item: Item, current: Instance, may: bool | None = None) -> Plan:
-    """Delete and create again, because an immutable field differs. Scope, mappings and settings are carried
-    over.
+    """Delete and create again, since an immutable field differs; scope, mappings and settings are kept.
 
     may: whether the tenant creates its type, if known.
     Raises InputError when the new one needs a person or missing credentials, and for everything that an

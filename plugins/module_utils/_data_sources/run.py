@@ -210,8 +210,8 @@ class Run:
 
     def _plan_one(self, outcome: Outcome) -> None:
         item, current = outcome.item, outcome.current
-        judged = current and outcome.match.judged(current)
-        plan = self._trusted.get(outcome.index) or plan_item(item, judged, self.view.creatable)
+        instance = current and outcome.match.for_planning(current)
+        plan = self._trusted.get(outcome.index) or plan_item(item, instance, self.view.creatable)
         if plan.action == "recreate" and not outcome.match.proven:
             alone = f": matched to id {plan.id} by its {outcome.match.by} alone"
             raise Undetermined(

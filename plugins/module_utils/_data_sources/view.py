@@ -121,15 +121,14 @@ class View:
             return None
         if str(raw["id"]) != instance_id:
             raise TenantError(
-                f": the tenant answered with another data source (id {raw['id']}) than the one asked for "
+                f": the tenant returned another data source (id {raw['id']}) than the one requested "
                 f"({instance_id}).",
                 subject=subject or f"id {instance_id}",
             )
         applied = applied_mappings(self.memory, raw) if self.memory else None
         read = Instance.read(raw, self._listed.get(instance_id, {}), applied)
-        current = self.instances[instance_id] = dataclasses.replace(
-            read, begun=begun(read, self._unscoped, time.time())
-        )
+        current = dataclasses.replace(read, begun=begun(read, self._unscoped, time.time()))
+        self.instances[instance_id] = current
         warn_of_odd(self.api, current)
         return current
 
