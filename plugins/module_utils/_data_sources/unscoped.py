@@ -16,7 +16,7 @@ import typing as t
 from .._admitted import Raw
 from .._http.redaction import Redactor
 from .._state import Memory
-from .fields import MANUAL, Item, from_api, get
+from .fields import MANUAL, Item, from_api
 from .instance import Begun, Instance
 
 SECTION = "unscoped"
@@ -30,20 +30,15 @@ FRESH = 86400.0
 class Unscoped:
     """An instance that a run created without seeing its scope set.
 
-    type, name, host: as given in the item.
-    selection_type: the tenant's own selection, and repositories: its size; None when not shown.
-    created, updated: times of creation and last change, as the tenant writes them.
-    time: when it was created, in seconds since 1970.
+    type: as given in the item.
+    selection_type: the tenant's own selection; None when not shown.
+    created, updated: times of creation and last change, as the tenant writes them; None when not shown.
     """
 
     type: str
-    name: str | None
-    host: str | None
     selection_type: str | None
-    repositories: int | None
     created: str | None
     updated: str | None
-    time: int
 
 
 def remember(memory: Memory, redactor: Redactor, item: Item, instance: Raw) -> None:
@@ -51,10 +46,7 @@ def remember(memory: Memory, redactor: Redactor, item: Item, instance: Raw) -> N
     reported = from_api(instance)
     value: t.Any = {
         "type": item["type"],
-        "name": item.get("name"),
-        "host": get(item, "domain.hostname"),
         "selection_type": _text(reported.get("selection_type")),
-        "repositories": len(reported["repositories"]) if "repositories" in reported else None,
         "created": _text(reported.get("created_at")),
         "updated": _text(reported.get("updated_at")),
     }
@@ -76,20 +68,10 @@ def unscoped(memory: Memory) -> dict[str, Unscoped]:
     """The remembered instances by id, the oldest first. Malformed entries are left out."""
     remembered: dict[str, Unscoped] = {}
     for instance_id, entry in memory.all(SECTION).items():
-        value: t.Any = entry.value
-        try:
-            remembered[instance_id] = Unscoped(
-                type=str(value["type"]),
-                name=_text(value["name"]),
-                host=_text(value["host"]),
-                selection_type=_text(value["selection_type"]),
-                repositories=None if value["repositories"] is None else int(value["repositories"]),
-                created=_text(value.get("created")),
-                updated=_text(value.get("updated")),
-                time=entry.time,
-            )
-        except (KeyError, TypeError, ValueError):
-            continue
+        value = entry.value
+        if isinstance(value, dict) and {"type", "selection_type"} <= value.keys():
+            texts = {name: _text(value.get(name)) for name in ("selection_type", "created", "updated")}
+            remembered[instance_id] = Unscoped(str(value["type"]), **texts)
     return remembered
 
 
