@@ -22,6 +22,10 @@ UNPROVEN: t.Final = "unproven"
 Agreement = t.Union[bool, str, None]
 
 
+# Maximum number of instances that a message names.
+NAMED = 5
+
+
 @dataclasses.dataclass(frozen=True)
 class Match:
     """The instance that an item refers to.
@@ -195,13 +199,13 @@ def _compare_name(name: str, instance: Instance) -> Agreement:
     return UNPROVEN if instance.identifier else None
 
 
-def _choices(instances: list[Instance], most: int = 5) -> str:
+def _choices(instances: list[Instance]) -> str:
     choices = []
-    for one in instances[:most]:
+    for one in instances[:NAMED]:
         # Without a name and an identifier the label is the host.
         host = get(one.raw, "domain.hostname") if one.names or one.identifier else None
         choices.append(f"{one.label} on {host}" if host else one.label)
-    return ", ".join(choices) + (f" and {len(instances) - most} more" if len(instances) > most else "")
+    return ", ".join(choices) + (f" and {len(instances) - NAMED} more" if len(instances) > NAMED else "")
 
 
 def _separator(item: Item, instances: list[Instance]) -> str:
