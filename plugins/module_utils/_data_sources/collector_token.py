@@ -46,8 +46,8 @@ LEFT_BEHIND = 3600.0
 
 
 def find_credentials(reply: t.Any) -> dict[str, str] | None:
-    """api_url, token_id and token, wherever the response to a create shows them; None without both of a token
-    and its id.
+    """api_url, token_id and token, wherever the response to a create shows them; None unless it shows a token
+    and the token's id.
     """
     token, token_id = _find(reply, _TOKEN), _find(reply, _TOKEN_ID)
     if not token or not token_id:

@@ -139,8 +139,8 @@ class Creator:
         raise TenantError(f"{lost_again} Run again.", subject=label(item))
 
     def _first_of_type(self, item: Item, post: Raw) -> Raw:
-        """Create, the first of a type alone: a tenant may refuse the type (docs/api.md: create.types), and
-        then the other creations of that type are not sent.
+        """Create, the first of each type alone: if the tenant refuses the type (docs/api.md: create.types), the
+        other creations of that type are not sent.
 
         Raises ApiError.
         """
@@ -163,7 +163,7 @@ class Creator:
         return reply
 
     def _replanned(self, outcome: Outcome, item: Item, refusal: ApiError) -> bool:
-        """Give the outcome a new plan if there is nothing to create after this refusal; returns whether."""
+        """Whether the refusal means that there is nothing to create; then the outcome gets a new plan."""
         kind = item["type"]
         if known(kind) and kind != COLLECTOR and _refuses_type(refusal):
             remember_creatable(self.memory, kind, False)

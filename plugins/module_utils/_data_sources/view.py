@@ -48,7 +48,8 @@ class View:
         self._listed: dict[str, Raw] = {}
         # Ids by name and identifier.
         self._by_word: dict[str, list[str]] = {}
-        # Ids by host of those without a name: without an identifier, and with one, which may not be the name.
+        # Ids by host: of those that show no name and no identifier, and of those that show an identifier, but
+        # no name, which may differ from it.
         self._hidden: dict[str, list[str]] = {}
         self._unproven: dict[str, list[str]] = {}
         self._unidentified: list[str] = []
