@@ -139,8 +139,8 @@ class Creator:
         raise TenantError(f"{lost_again} Run again.", subject=label(item))
 
     def _first_of_type(self, item: Item, post: Raw) -> Raw:
-        """Create, the first of each type alone: if the tenant refuses the type (docs/api.md: create.types), the
-        other creations of that type are not sent.
+        """Create, the first of each type alone: if the tenant refuses the type (docs/api.md: create.types),
+        the other creations of that type are not sent.
 
         Raises ApiError.
         """

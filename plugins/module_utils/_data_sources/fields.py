@@ -339,10 +339,8 @@ def reported_names(raw: Raw) -> list[str]:
     members = ["name", "displayName", "uniqueProperties.name"]
     if str(raw.get("type") or "").upper() == COLLECTOR:
         members.append("uniqueIdentifier")
-    names = [get(raw, member) for member in members]
-    return list(
-        dict.fromkeys(n for n in names if isinstance(n, str) and not is_blank(n) and not is_masked(n))
-    )
+    names = [name for member in members if isinstance(name := get(raw, member), str)]
+    return list(dict.fromkeys(name for name in names if not is_blank(name) and not is_masked(name)))
 
 
 def is_published(raw: Raw) -> bool:
@@ -385,10 +383,7 @@ def mappings_to_api(mappings: list[dict[str, str]]) -> list[Raw]:
     """Each with all five keys, which the tenant requires (docs/api.md: update.projects); one of an older
     tenant without its main key is sent as it was shown.
     """
-    return [
-        {api: m.get(option) for option, api in MAPPING.items() if option in m or m.get("external_id")}
-        for m in mappings
-    ]
+    return [{api: m.get(o) for o, api in MAPPING.items() if o in m or m.get("external_id")} for m in mappings]
 
 
 def label(item: Item) -> str:

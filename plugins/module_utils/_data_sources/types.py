@@ -274,8 +274,8 @@ VARIABLES = {kind.variable: name for name, kind in TYPES.items() if kind.variabl
 
 
 def repository_key(kind: t.Any) -> t.Callable[[str], str]:
-    """A function that gives two repository names the same key if the type's product does not distinguish them,
-    by case or by Unicode form.
+    """A function that gives two repository names the same key if the type's product does not distinguish
+    them, by case or by Unicode form.
     """
     integration = known(kind)
     return code.path_key if integration and integration.product not in ("", code.CODE_COMMIT) else str
