@@ -107,8 +107,10 @@ class CredentialsFile:
             holds = f"holds the token of {owner}, which is not the one to be created"
         except InputError:
             holds = "exists and is not a credentials file"
-        how = "move it away or name another file; until then it is not created."
-        raise InputError(f"credentials_file {self.path} {holds}: {how}")
+        raise InputError(
+            f"credentials_file {self.path} {holds}: move it away or name another file; until then it is not "
+            "created."
+        )
 
     def prepare(self) -> None:
         """Check that the file can be written, and reserve space on the disk. Raises InputError."""

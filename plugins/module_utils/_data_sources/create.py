@@ -131,8 +131,8 @@ class Creator:
                 self.api, item, post, lambda: before | {*self.view.instances}, lost, LOOK_AGAIN_SECONDS
             )
             if item["type"] != COLLECTOR:
-                lost_response = f"The response to creating {label(item)} was lost"
-                outcome.warnings.append(f"{lost_response}; what it made was found (id {made.id}).")
+                was_lost = f"was lost; what it made was found (id {made.id})."
+                outcome.warnings.append(f"The response to creating {label(item)} {was_lost}")
                 return made.raw
             self._delete_orphan(outcome, item, made.id)
         lost_again = f": the response to creating it was lost {LOST_COLLECTORS} times; nothing is left of it."
