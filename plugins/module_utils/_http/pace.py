@@ -119,15 +119,19 @@ class Pace:
             if used.ticket == ticket:
                 used.departed = now
 
-    def answered(self, state: State, ticket: str, now: float, *, trip: float | None) -> None:
+    def answered(
+        self, state: State, ticket: str, now: float, *, trip: float | None, fresh: bool = False
+    ) -> None:
         """The request was answered, or given up.
 
         trip: its way there and back in seconds, where that is all that the time went into.
+        fresh: it was the first request on its connection, which takes longer where a process has just
+            started; its trip counts only while too few others are known.
         """
         for used in state.slots:
             if used.ticket == ticket:
                 used.answered = now
-        if trip is not None:
+        if trip is not None and not (fresh and len(state.trips) >= _ENOUGH):
             state.trips = [*state.trips, trip][-_TRIPS:]
 
     def refused(self, state: State, granted: float, seconds: float, now: float) -> None:
@@ -152,7 +156,8 @@ class Pace:
         """
         if len(state.trips) < _ENOUGH:
             return None
-        trips = sorted(state.trips)
+        # The first ones are those of new connections.
+        trips = sorted(state.trips[_ENOUGH:] if len(state.trips) >= 2 * _ENOUGH else state.trips)
         longest = trips[-1 - len(trips) // _OUTLIERS]
         return self._wide(state, now) * (longest - trips[0]) / 2
 
