@@ -18,7 +18,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.cortex_cloud.appsec.plugins.filter.appsec import FILTERS, FilterModule
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._data_file import names_set
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated, told
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated, one_line_errors
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._items import project_path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,7 +51,7 @@ def test_for_a_report_keys_and_texts_become_plain_too() -> None:
 
 
 def test_bad_input_is_one_line_of_the_filter() -> None:
-    @told
+    @one_line_errors
     def filter_of_it(value: str) -> str:
         raise InputError(f"{value} is wrong.")
 

@@ -109,7 +109,6 @@ def test_in_a_data_file_every_name_that_begins_as_ours_must_be_ours() -> None:
         ("tenant_prune_max", "many", "tenant_prune_max must be a whole number."),
         ("tenant_show", "everything", "tenant_show must be changes or all."),
         ("tenant_show", "all", ""),
-        ("tenant_backup_dir", "x", ""),
     ],
 )
 def test_one_word_that_is_not_possible_is_one_line(name: str, value: Any, said: str) -> None:
