@@ -130,7 +130,7 @@ KINDS: dict[str, Kind] = {
 
 
 def words_from(value: t.Any, what: str) -> list[str]:
-    """Words from a list or from text with commas.
+    """Words from a list or text with commas.
 
     what: the name of the value in the error. Raises InputError for anything else.
     """
@@ -141,7 +141,7 @@ def words_from(value: t.Any, what: str) -> list[str]:
 
 
 def fail_on_from(value: t.Any) -> list[str]:
-    """The kinds that fail the audit, from a list or from text with commas. Raises InputError for other words."""
+    """The kinds that fail the audit, from a list or text with commas. Raises InputError for other words."""
     words = words_from(value, f"audit_fail_on (any of {', '.join(KINDS)})")
     unknown = next((word[:80] for word in words if word not in KINDS), None)
     if unknown is not None:

@@ -23,7 +23,8 @@ READ = [
     *("is_selected", "is_archived", "scanned_at", "broken"),
 ]
 COUNTS = (
-    "known", "selected", "archived", "unselected", "archived_selected", "broken", "not_scanned", "never_scanned"
+    "known", "selected", "archived", "unselected", "archived_selected", "broken", "not_scanned",
+    "never_scanned",
 )  # fmt: skip
 KINDS_SEEN = ("broken", "not_scanned", "unselected", "archived_selected")
 # The bars of the report's chart of scans: title, and the most days since the last scan.

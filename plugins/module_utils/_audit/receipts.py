@@ -23,7 +23,8 @@ from .repositories import Reader, last_part, may_be
 NOT_SENT = "not_sent"
 # The members of a receipt that the report shows.
 KEPT = (
-    "branch", "commit", "tool", "results", "results_by_level", "sha256", "time", "file", "outcome", "build_url"
+    "branch", "commit", "tool", "results", "results_by_level", "sha256", "time", "file", "outcome",
+    "build_url",
 )  # fmt: skip
 # fresh, clean: a recent upload, or a recent scan without results, of a branch that counts. The others are
 # findings.
@@ -74,8 +75,8 @@ def notes(section: Section) -> list[str]:
     if not unknown:
         return []
     return [
-        f"The tenant does not show the default branch of {some_of(unknown)}: an upload from any branch counts. "
-        "Set audit_branches to change that."
+        f"The tenant does not show the default branch of {some_of(unknown)}: an upload from any branch "
+        "counts. Set audit_branches to change that."
     ]
 
 

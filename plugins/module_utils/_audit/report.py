@@ -57,7 +57,7 @@ def audit(evidence: Evidence) -> Row:
 
 
 def point_of(report: Row) -> Row:
-    """The entry of a report in the history: its time, verdict and main numbers, None if it did not examine them.
+    """The entry of a report in the history: its time, its verdict, and numbers; None for those not examined.
 
     Raises AttributeError, KeyError or TypeError if it is not a report.
     """
