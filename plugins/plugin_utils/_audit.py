@@ -19,21 +19,13 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.compare import (
-    NOT_READ,
-    without_secrets,
-)
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.evidence import Evidence
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet import folder_of
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import (
-    day_from,
-    days_from,
-    fail_on_from,
-    words_from,
-)
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.tables import as_csv, as_junit
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._files import (
+from ..module_utils._audit.compare import NOT_READ, without_secrets
+from ..module_utils._audit.evidence import Evidence
+from ..module_utils._audit.fleet import folder_of
+from ..module_utils._audit.kinds import day_from, days_from, fail_on_from, words_from
+from ..module_utils._audit.tables import as_csv, as_junit
+from ..module_utils._errors import InputError
+from ..module_utils._files import (
     OTHER,
     full_path,
     make_folders,
@@ -41,20 +33,11 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._files import 
     refuse_other_file,
     write_private,
 )
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._validate import validate_items
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._version import VERSION
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.read import (
-    origin_of,
-    read_earlier,
-    read_exceptions,
-    read_receipts,
-    read_repositories,
-)
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.render import (
-    render_fleet,
-    render_report,
-)
+from ..module_utils._validate import validate_items
+from ..module_utils._version import VERSION
+from ._filters import evaluated
+from ._report.read import origin_of, read_earlier, read_exceptions, read_receipts, read_repositories
+from ._report.render import render_fleet, render_report
 
 FAULTS_SHOWN = 10
 # The files of a report and of a fleet, in the order of writing, and the beginning of the first one.

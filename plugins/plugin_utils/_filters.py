@@ -15,8 +15,8 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.plain import one_line, plain
+from ..module_utils._errors import InputError
+from ..module_utils._http.plain import one_line, plain
 
 # A few lines of YAML with aliases can stand for more values than any memory has room for; a large tenant has
 # about 400,000.

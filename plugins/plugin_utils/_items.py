@@ -16,19 +16,15 @@ from ansible.errors import AnsibleFilterError
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.entries import (
-    absolute_paths,
-    entry_places,
-    items_of,
-)
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import get, label
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.match import may_mean
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.plain import one_line
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._validate import validate_items
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated, one_line_errors
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._variables import misspelt
+from ..module_utils._data_sources.entries import absolute_paths, entry_places, items_of
+from ..module_utils._data_sources.fields import get, label
+from ..module_utils._data_sources.instance import Instance
+from ..module_utils._data_sources.match import may_mean
+from ..module_utils._errors import InputError
+from ..module_utils._http.plain import one_line
+from ..module_utils._validate import validate_items
+from ._filters import evaluated, one_line_errors
+from ._variables import misspelt
 
 NO_LIST = (
     "tenant_data_sources must be a list of data sources, each a dictionary, such as "

@@ -20,12 +20,8 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.action.normal import ActionModule as Normal
 from ansible.utils.display import Display
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.interruption import (
-    VARIABLE,
-    controllers,
-    leave_signals_to_the_main_thread,
-)
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.plain import one_line
+from ..module_utils._http.interruption import VARIABLE, controllers, leave_signals_to_the_main_thread
+from ..module_utils._http.plain import one_line
 
 # Seconds until the first line, and between two lines.
 FIRST_LINE_AFTER = 5.0

@@ -11,10 +11,10 @@ from __future__ import annotations
 import collections
 from typing import Any
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import label
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.plain import one_line
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._items import role_places
+from ..module_utils._data_sources.fields import label
+from ..module_utils._http.plain import one_line
+from ._filters import evaluated
+from ._items import role_places
 
 BROKEN = ("failed", "undetermined")
 # The actions that the last line always counts: the word for it after a run -> the word in a plan.

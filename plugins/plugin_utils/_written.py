@@ -12,8 +12,8 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._files import prove_writable
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated
+from ..module_utils._files import prove_writable
+from ._filters import evaluated
 
 
 def unwritable(path: str) -> str:

@@ -37,96 +37,65 @@ class Kind:
 # In the order of the report: what matters most comes first.
 KINDS: dict[str, Kind] = {
     "missing": Kind(
-        "Missing",
-        "an expected data source is not in the tenant",
-        "Connect it with the playbook onboard, or remove it from the description.",
-    ),
+        "Missing", "an expected data source is not in the tenant",
+        "Connect it with the playbook onboard, or remove it from the description."),
     "unhealthy": Kind(
-        "Unhealthy",
-        "the tenant shows a data source in error, with a warning or disabled",
-        "Open it in the Cortex console and repair it.",
-    ),
+        "Unhealthy", "the tenant shows a data source in error, with a warning or disabled",
+        "Open it in the Cortex console and repair it."),
     "pending": Kind(
-        "Pending",
-        "a data source is still being set up, or is being removed",
-        "Do what it waits for, such as consent in a browser, and check again later.",
-    ),
+        "Pending", "a data source is still being set up, or is being removed",
+        "Do what it waits for, such as consent in a browser, and check again later."),
     "broken": Kind(
         "Broken",
-        "the tenant cannot reach a repository properly: "
-        "access, clone, connection, webhook or token is invalid",
-        "Renew the token or the permission that it names, in the data source or at the vendor.",
-    ),
+        "the tenant cannot reach a repository properly: access, clone, connection, webhook or token is "
+        "invalid",
+        "Renew the token or the permission that it names, in the data source or at the vendor."),
     "not_scanned": Kind(
-        "Not scanned",
-        "selected repositories were never scanned, or not within audit_scan_max_age_days",
-        "Find out in the console why they are not scanned.",
-    ),
+        "Not scanned", "selected repositories were never scanned, or not within audit_scan_max_age_days",
+        "Find out in the console why they are not scanned."),
     "uncovered": Kind(
-        "Uncovered",
-        "no version-control data source selects a listed repository",
-        "Select it in a data source, or add an exception with the reason.",
-    ),
+        "Uncovered", "no version-control data source selects a listed repository",
+        "Select it in a data source, or add an exception with the reason."),
     "drift": Kind(
-        "Drift",
-        "a data source differs from its description, or could not be compared with it",
-        "Bring it back with the playbook onboard, or change the description.",
-    ),
+        "Drift", "a data source differs from its description, or could not be compared with it",
+        "Bring it back with the playbook onboard, or change the description."),
     "stale": Kind(
         "Stale",
         "the latest receipt of a collector for a repository is too old, of a branch that does not count, or "
         "of a collector that does not exist; or an expected collector has none",
-        "Find out why the pipeline no longer uploads.",
-    ),
+        "Find out why the pipeline no longer uploads."),
     "no_upload": Kind(
-        "No upload",
-        "there is no receipt for a listed repository",
-        "Add the upload to its pipeline, or add an exception with the reason.",
-    ),
+        "No upload", "there is no receipt for a listed repository",
+        "Add the upload to its pipeline, or add an exception with the reason."),
     "unselected": Kind(
-        "Not selected",
-        "the tenant lists repositories that are neither selected nor archived",
-        "Select them in their data source, or add an exception with the reason.",
-    ),
+        "Not selected", "the tenant lists repositories that are neither selected nor archived",
+        "Select them in their data source, or add an exception with the reason."),
     "archived_selected": Kind(
-        "Archived, but selected",
-        "repositories are archived at their vendor, and still selected",
-        "Deselect them: they no longer change.",
-    ),
+        "Archived, but selected", "repositories are archived at their vendor, and still selected",
+        "Deselect them: they no longer change."),
     "unexpected": Kind(
-        "Unexpected",
-        "the tenant has a data source that is not described, or is described as absent",
-        "Describe it (with ignore: true if others manage it), or retire it.",
-    ),
+        "Unexpected", "the tenant has a data source that is not described, or is described as absent",
+        "Describe it (with ignore: true if others manage it), or retire it."),
     "unknown": Kind(
-        "Health unknown",
-        "the tenant shows no status for a data source, or an unknown one",
-        "Check it in the Cortex console. It is not counted as healthy.",
-    ),
+        "Health unknown", "the tenant shows no status for a data source, or an unknown one",
+        "Check it in the Cortex console. It is not counted as healthy."),
     "incomplete": Kind(
         "Incomplete",
         "the selection of a data source could not be read in full, so that the coverage of a repository is "
         "not known",
         "If the data source selects all repositories, the tenant shows none of them: check in the console, "
-        "or select them by name. Otherwise run the audit again.",
-    ),
+        "or select them by name. Otherwise run the audit again."),
     "undetermined": Kind(
-        "Undetermined",
-        "it is unclear which data source of the tenant is the expected one",
-        "Add the ID to the expected data source.",
-    ),
+        "Undetermined", "it is unclear which data source of the tenant is the expected one",
+        "Add the ID to the expected data source."),
     "exception": Kind(
-        "Exception not valid",
-        "an exception has expired or is incomplete, and has no effect",
-        "Renew it with owner, reason and expiry, or delete it.",
-    ),
+        "Exception not valid", "an exception has expired or is incomplete, and has no effect",
+        "Renew it with owner, reason and expiry, or delete it."),
     "key_expiry": Kind(
-        "API key",
-        "the API key expires soon or has expired",
-        "Create a new key in the console, change the credential, delete the old key.",
-    ),
+        "API key", "the API key expires soon or has expired",
+        "Create a new key in the console, change the credential, delete the old key."),
     "unreadable": Kind("Unreadable", "a piece of evidence could not be read", "Repair or remove the file."),
-}
+}  # fmt: skip
 
 
 def words_from(value: t.Any, what: str) -> list[str]:

@@ -15,13 +15,10 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._admitted import parsed
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.report import (
-    baseline_fault,
-    point_of,
-)
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_lists import read_names
+from ...module_utils._admitted import parsed
+from ...module_utils._audit.report import baseline_fault, point_of
+from ...module_utils._errors import InputError
+from ...module_utils._repository_lists import read_names
 
 MOST_BYTES_OF_A_RECEIPT = 1_000_000
 # Maximum number of earlier reports read from a folder: one a month for three years.

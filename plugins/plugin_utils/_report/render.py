@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import jinja2
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import KINDS
+from ...module_utils._audit.kinds import KINDS
 
 HERE = os.path.dirname(__file__)
 # If more findings than this have the same message, they are one line with a list of names.
