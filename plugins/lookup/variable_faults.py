@@ -60,10 +60,10 @@ from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._items import 
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._variables import (
     APPROVALS,
     CHECKED,
+    invalid_value,
     misspelt,
     unknown_in_file,
     unread,
-    wrong_kind,
 )
 
 
@@ -76,7 +76,7 @@ class LookupModule(LookupBase):
         ]
         for name in CHECKED:
             if name in known and name.partition("_")[0] in terms:
-                faults += filter(None, [wrong_kind(name, self._templar.template(known[name]))])
+                faults += filter(None, [invalid_value(name, self._templar.template(known[name]))])
         for name in unread(load_extra_vars(self._loader)):
             Display().warning(
                 f"{name}, which was given with -e, is not a variable of the collection and is ignored."

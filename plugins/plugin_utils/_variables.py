@@ -104,7 +104,7 @@ def prefix_of(name: str) -> str:
     return first if first in _PREFIXES and name != f"{first}_" and "__" not in name else ""
 
 
-def meant_by(name: str) -> str:
+def similar_to(name: str) -> str:
     """The known variable that a misspelt name is similar to; empty if there is none.
 
     A known name followed by another word, such as tenant_data_sources_common, is a user's own variable.
@@ -125,11 +125,11 @@ def unknown_in_file(names: Collection[str]) -> Iterator[str]:
     collection's prefixes must be known.
     """
     for name in names:
-        prefix, meant = prefix_of(name), meant_by(name)
-        if prefix and name not in KNOWN and (meant or prefix not in SHARED):
+        prefix, similar = prefix_of(name), similar_to(name)
+        if prefix and name not in KNOWN and (similar or prefix not in SHARED):
             advice = (
-                f"Did you mean {meant}?"
-                if meant
+                f"Did you mean {similar}?"
+                if similar
                 else f"Give a variable of your own a name that does not begin with {prefix}_."
             )
             yield f"{name} is not a variable of the collection. {advice} Nothing was sent."
@@ -138,10 +138,10 @@ def unknown_in_file(names: Collection[str]) -> Iterator[str]:
 def misspelt(variables: Mapping[str, Any]) -> Iterator[str]:
     """An error for each variable whose name is similar to a known one, unless it is a registered result."""
     for name in sorted(variables):
-        meant = meant_by(name)
-        value = variables[name] if meant else None
-        if meant and not (isinstance(value, Mapping) and {"changed", "failed", "skipped"} & set(value)):
-            advice = f"Did you mean {meant}? A variable of your own needs another name."
+        similar = similar_to(name)
+        value = variables[name] if similar else None
+        if similar and not (isinstance(value, Mapping) and {"changed", "failed", "skipped"} & set(value)):
+            advice = f"Did you mean {similar}? A variable of your own needs another name."
             yield f"{name} is not a variable of the collection. {advice} Nothing was sent."
 
 
@@ -150,10 +150,10 @@ def unread(names: Collection[str]) -> list[str]:
     known nor similar to a known one.
     """
     ours = [name for name in names if prefix_of(name) not in ("", *SHARED)]
-    return [name for name in ours if name not in KNOWN and not meant_by(name)]
+    return [name for name in ours if name not in KNOWN and not similar_to(name)]
 
 
-def wrong_kind(name: str, value: Any) -> str:
+def invalid_value(name: str, value: Any) -> str:
     """The error for a value of a variable in CHECKED, without that value; empty if it is valid."""
     kind = CHECKED[name]
     if value is None:

@@ -25,12 +25,12 @@ class Kind:
     """One kind of finding.
 
     title: its heading in the report.
-    says: what it means.
+    meaning: what such a finding means.
     todo: what a person should do about it.
     """
 
     title: str
-    says: str
+    meaning: str
     todo: str
 
 

@@ -145,7 +145,7 @@ def read_receipts(folder: str) -> tuple[list[dict[str, Any]], list[tuple[str, st
 def _receipt(path: str) -> tuple[bytes, dict[str, Any]]:
     """A receipt as it is in its file, and parsed. Raises ValueError with the reason why it is not one."""
     if not os.path.isfile(path):  # reading a pipe would block
-        raise ValueError("it is no file")
+        raise ValueError("it is not a file")
     try:
         with open(path, "rb") as file:
             content = file.read(MOST_BYTES_OF_A_RECEIPT + 1)

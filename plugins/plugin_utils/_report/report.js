@@ -1,7 +1,7 @@
 "use strict";
 (function () {
   var box = document.getElementById("search"), input = document.getElementById("q"),
-    list = document.getElementById("hits"), status = document.getElementById("said"),
+    list = document.getElementById("hits"), status = document.getElementById("status"),
     rows = null, timer = 0, most = 100;
   function each(selector, work) {
     Array.prototype.forEach.call(document.querySelectorAll(selector), work);
