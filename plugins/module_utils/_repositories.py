@@ -55,7 +55,7 @@ _KEYS = ("type", "name", "identifier", "domain")
 
 
 @dataclasses.dataclass
-class Wanted:
+class Filters:
     """The filters for repositories; None: no filter.
 
     data_source: id of an instance.
@@ -113,7 +113,7 @@ class Wanted:
 
 
 def fetch_repositories(
-    api: Api, wanted: Wanted, *, repository_id: str | None, search: str | None
+    api: Api, wanted: Filters, *, repository_id: str | None, search: str | None
 ) -> tuple[list[Raw], bool]:
     """The matching repositories, with snake_case keys, sorted by owner and name; and whether the list is
     complete.
@@ -264,7 +264,7 @@ def _snake(value: t.Any) -> t.Any:
     return value
 
 
-def listing(found: list[Raw], whole: bool, wanted: Wanted | None = None) -> dict[str, t.Any]:
+def listing(found: list[Raw], whole: bool, wanted: Filters | None = None) -> dict[str, t.Any]:
     """The result of the module repository_info."""
     warnings = (
         []

@@ -25,7 +25,7 @@ from ._errors import ApiError, CortexError, InputError, Interrupted, PartlyDone,
 from ._files import refuse_other_file, write_private
 from ._http.plain import one_line
 from ._http.pool import each
-from ._repositories import Wanted, address, data_source_id, shown
+from ._repositories import Filters, address, data_source_id, shown
 from ._repository_settings import (
     SETTINGS,
     body_of,
@@ -171,7 +171,7 @@ class RepositoryRun:
 
     def _listed(self, asked: list[tuple[int, Raw, t.Callable[[Raw], bool]]]) -> list[Target]:
         found: list[Target] = []
-        wanted = Wanted(members=_KEPT)
+        wanted = Filters(members=_KEPT)
 
         def keep(raw: Raw) -> Raw | None:
             one = wanted.keep(raw)

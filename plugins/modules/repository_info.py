@@ -203,7 +203,7 @@ from typing import Any
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import CortexModule
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repositories import (
-    Wanted,
+    Filters,
     data_source_id,
     date_from,
     fetch_repositories,
@@ -226,7 +226,7 @@ def main() -> None:
     params = module.params
 
     def work(api: Api) -> dict[str, Any]:
-        wanted = Wanted(
+        wanted = Filters(
             members=members_from(params["members"]),
             scanned_before=date_from(params["scanned_before"], "scanned_before"),
             **{name: params[name] for name in ("url", "source", "selected", "archived", "unhealthy")},

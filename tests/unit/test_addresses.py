@@ -80,7 +80,7 @@ def test_a_path_alone_names_no_host() -> None:
 
 @pytest.mark.parametrize("text", ["", " ", "/", "https://", "https://host.example/", "a\nb"])
 def test_what_names_no_repository(text: str) -> None:
-    with pytest.raises(ValueError, match="names no repository"):
+    with pytest.raises(ValueError, match="does not name a repository"):
         repository_of(text)
 
 

@@ -60,21 +60,21 @@ def watched(args: dict[str, Any], *steps: Step) -> list[Event]:
             assert set(event) == {"cortex"}
             events.append(event["cortex"])
 
-    looks = 0
-    keep = _events.Watch.keep
+    polls = 0
+    save = _events.Watch.save
 
-    def kept(self: _events.Watch) -> None:
-        nonlocal looks
-        keep(self)
-        looks += 1
+    def saved(self: _events.Watch) -> None:
+        nonlocal polls
+        save(self)
+        polls += 1
 
     async def run() -> None:
         task = asyncio.create_task(main(Queue(), args))
         for step in (lambda: None, *steps):
             step()
-            # One look may be under way while the step is done; the next one has seen it.
-            until = looks + (2 if looks else 1)
-            while looks < until and not task.done():
+            # One poll may be under way while the step is done; the next one has seen it.
+            until = polls + (2 if polls else 1)
+            while polls < until and not task.done():
                 await asyncio.sleep(0.005)
         if not task.done():
             task.cancel()
@@ -82,7 +82,7 @@ def watched(args: dict[str, Any], *steps: Step) -> list[Event]:
             await task
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_events.Watch, "keep", kept)
+        patch.setattr(_events.Watch, "save", saved)
         asyncio.run(run())
     return events
 
@@ -214,7 +214,7 @@ def test_looking_takes_a_tenth_of_the_budget_at_most(tenant: EmbeddedTenant) -> 
     connection = _events.connection_from({**arguments(tenant), "requests_per_second": 8})
     api = _events.Api(_client(connection))
     watch = _events.Watch(api, repositories=True, initial=False, state_file=None)
-    watch.look()
+    watch.poll()
     assert watch.requests >= len(tenant.journal) - 1
     assert watch.pause(1) == pytest.approx(watch.requests / 0.8)
     assert watch.pause(300) == 300

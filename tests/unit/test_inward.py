@@ -34,7 +34,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import CortexError, InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import Answer
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repositories import (
-    Wanted,
+    Filters,
     fetch_repositories,
 )
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_settings import (
@@ -177,7 +177,7 @@ def test_any_json_in_any_field_of_a_repository(value: Any, member: str) -> None:
     for body in ({**sound, member: value}, value):
         pages = iter([{"data": [body, {**sound, "id": "2"}]}, {"data": []}])
         tenant.send = lambda _call, pages=pages: Answer(200, next(pages), None)  # type: ignore[method-assign, misc]
-        found, whole = fetch_repositories(Api(tenant), Wanted(), repository_id=None, search=None)  # type: ignore[arg-type]
+        found, whole = fetch_repositories(Api(tenant), Filters(), repository_id=None, search=None)  # type: ignore[arg-type]
         assert "2" in [row["id"] for row in found]
         told({"repositories": found, "whole": whole})
         # What the audit and the module repository make of it.
