@@ -112,7 +112,7 @@ def test_a_controller_that_is_gone(process: subprocess.Popen[bytes], monkeypatch
     # Dead and not yet collected by its parent.
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert (here.reason, elsewhere.reason) == ("ansible-playbook is gone", "")
+    assert (here.reason, elsewhere.reason) == ("ansible-playbook has ended", "")
     process.wait()
     after = Interruption()
     after.watch_controller(controllers(process.pid))

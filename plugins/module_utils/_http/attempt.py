@@ -20,9 +20,11 @@ class Attempt:
 
     target: the URL without its query.
     document: whether the payload is a report, sent unchanged.
-    waited: seconds for a slot, before `began` (seconds since 1970).
-    wait, receive: seconds until the response began and until it was read.
-    status: None when there was no response.
+    waited: seconds that it waited for a slot.
+    began: seconds since 1970, after that wait.
+    wait, receive: seconds until the response began, and from then until it was read.
+    headers: of the request.
+    status, reason: of the response; None and "" without one.
     outcome: "done" or a key of RETRY.
     words: the reason of a failure, without secrets.
     """
@@ -39,31 +41,27 @@ class Attempt:
     headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
     status: int | None = None
     reason: str = ""
-    answered_with: t.Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+    response_headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
     content: bytes = dataclasses.field(default=b"", repr=False)
     outcome: str = ""
     words: str = ""
     _mark: float = dataclasses.field(default_factory=time.monotonic, repr=False)
 
     def answered(self, response: t.Any) -> None:
-        """The response began; its body is still to be read."""
-        self.status, self.reason, self.answered_with = (
-            response.status_code,
-            str(response.reason or ""),
-            response.headers,
-        )
-        self.wait, self._mark = self._passed(), time.monotonic()
+        """The response began; its body is not read yet."""
+        self.status, self.reason = response.status_code, str(response.reason or "")
+        self.response_headers = response.headers
+        now = time.monotonic()
+        self.wait, self._mark = now - self._mark, now
 
-    def ended(self, outcome: str, error: t.Any = None) -> None:
-        """error: the ApiError it ended with, if any."""
+    def ended(self, outcome: str, result: t.Any) -> None:
+        """result: the Answer or ApiError it ended with."""
+        passed = time.monotonic() - self._mark
         if self.status is None:
-            self.wait = self._passed()
+            self.wait = passed
         else:
-            self.receive = self._passed()
-        self.outcome, self.words = outcome, getattr(error, "words", "")
-
-    def _passed(self) -> float:
-        return time.monotonic() - self._mark
+            self.receive = passed
+        self.outcome, self.words = outcome, getattr(result, "words", "")
 
 
 Watcher = t.Callable[[Attempt], None]

@@ -126,7 +126,7 @@ class Trace:
         return request
 
     def _response(self, attempt: Attempt) -> dict[str, t.Any]:
-        kind = attempt.answered_with.get("Content-Type", "")
+        kind = attempt.response_headers.get("Content-Type", "")
         created = attempt.method == "POST" and not attempt.document
         text, comment = self._body(attempt.content, unknown_hidden=created) if attempt.content else ("", "")
         return {
@@ -136,7 +136,7 @@ class Trace:
             else "",
             "httpVersion": "HTTP/1.1",
             "cookies": [],
-            "headers": self._headers(attempt.answered_with),
+            "headers": self._headers(attempt.response_headers),
             "content": {
                 "size": len(attempt.content),
                 "mimeType": kind.partition(";")[0],

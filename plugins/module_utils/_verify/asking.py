@@ -114,7 +114,7 @@ class Asking:
             self.refuse_more()
 
     def _throttled(self, attempt: Attempt) -> None:
-        after = attempt.answered_with.get("Retry-After")
+        after = attempt.response_headers.get("Retry-After")
         self.evidence.see(
             "retry_after", "none" if not after else "seconds" if after.strip().isdigit() else "date"
         )
