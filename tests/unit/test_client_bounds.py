@@ -172,13 +172,13 @@ def test_no_thread_and_no_file_stays_behind(client_of: ClientOf, monkeypatch: py
     assert watching() == 0
 
 
-@pytest.mark.parametrize("order", ["hold, expire", "expire, hold", "hold, end, expire", "end, hold, expire"])
-def test_a_watch_shuts_down_what_it_holds_while_it_is_not_over(order: str) -> None:
+@pytest.mark.parametrize("order", ["attach, expire", "expire, attach", "attach, end, expire", "end, attach, expire"])
+def test_a_watch_shuts_down_its_connection_while_it_is_not_over(order: str) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         watch = _watchdog.Watch(0)
         for step in order.split(", "):
-            getattr(watch, step)(*[ours] * (step == "hold"))
+            getattr(watch, step)(*[ours] * (step == "attach"))
         theirs.setblocking(False)
         ended = "end" in order
         with (pytest.raises(BlockingIOError) if ended else contextlib.nullcontext()):
