@@ -15,7 +15,8 @@ from urllib.parse import quote, urlsplit
 
 from ._admitted import Raw, Unreadable, admit
 from ._errors import ApiError, CannotCreate, InputError, names_error, words_of
-from ._http.client import Answer, Call, Client
+from ._http.call import Call, Response
+from ._http.client import Client
 from ._http.pool import each
 from ._http.redaction import secrets_in
 from ._http.signing import CollectorToken
@@ -64,17 +65,17 @@ class Api:
         """ "current", or "previous", whose API cannot create; None until a response has shown which."""
         return ("previous" if self._instances == PREVIOUS else "current") if self._seen else None
 
-    def _ask(self, call: Call, form: Form | None = None) -> Answer:
+    def _ask(self, call: Call, form: Form | None = None) -> Response:
         """Send a call. Every response of the tenant passes through here and through admit().
 
         form: extracts the requested part of the body. Raises ApiError if it is missing.
         """
-        answer = self.client.send(call)
-        body = admit(answer.body)
+        response = self.client.send(call)
+        body = admit(response.body)
         part = body if form is None else form(body)
         if form is not None and part is None:
-            raise _unreadable(call, answer.status, body)
-        return dataclasses.replace(answer, body=part)
+            raise _unreadable(call, response.status, body)
+        return dataclasses.replace(response, body=part)
 
     def _ask_instances(
         self,
@@ -86,12 +87,12 @@ class Api:
         form: Form | None = None,
         body: Raw | None = None,
         expect_json: bool = True,
-    ) -> Answer:
+    ) -> Response:
         """A call for all instances, or for one, on the path that this tenant uses."""
         tail = "" if instance_id is None else f"/{_segment(instance_id)}"
         is_list = method == "GET" and not tail
 
-        def ask() -> Answer:
+        def ask() -> Response:
             if method == "POST":
                 self.refuse_creation(subject)
             path, accepted = self._instances + tail, self._accepted(body)
@@ -100,7 +101,7 @@ class Api:
             )
 
         try:
-            answer = ask()
+            response = ask()
         except ApiError as exc:
             if exc.status != 404 or self._seen:
                 raise
@@ -109,9 +110,9 @@ class Api:
                 raise
             return listed if is_list else ask()
         self._seen = True
-        return answer
+        return response
 
-    def _find(self, missing: ApiError, *, is_list: bool) -> Answer:
+    def _find(self, missing: ApiError, *, is_list: bool) -> Response:
         """Distinguish an unknown id, a tenant of the previous generation and a wrong host. Returns the
         tenant's list.
 
@@ -121,24 +122,24 @@ class Api:
         """
         if not is_list:
             try:
-                answer = self._list(INSTANCES)
+                response = self._list(INSTANCES)
                 self._seen = True
-                return answer
+                return response
             except ApiError as exc:
                 if exc.status != 404:
                     raise
                 missing = exc
         try:
-            answer = self._list(PREVIOUS)
+            response = self._list(PREVIOUS)
         except ApiError as exc:
             if exc.status is None or (exc.status >= 400 and exc.status not in (404, 405)):
                 raise
             # This host has no such API, or is not a tenant.
             raise missing from None
         self._instances, self._seen = PREVIOUS, True
-        return answer
+        return response
 
-    def _list(self, path: str) -> Answer:
+    def _list(self, path: str) -> Response:
         return self._ask(Call("GET", path, "list data sources"), _instances_in)
 
     def _accepted(self, body: Raw | None) -> Raw | None:
@@ -174,12 +175,12 @@ class Api:
         """One instance in full, or None when the tenant does not have it (docs/api.md: get.root, get.404)."""
         subject = subject or f"id {instance_id}"
         try:
-            answer = self._ask_instances("GET", "read data source", subject, instance_id, form=_unwrap_item)
+            response = self._ask_instances("GET", "read data source", subject, instance_id, form=_unwrap_item)
         except ApiError as exc:
             if exc.status == 404 and self._seen:
                 return None
             raise
-        return t.cast(Raw, answer.body)
+        return t.cast(Raw, response.body)
 
     def create_data_source(self, body: Raw, subject: str = "") -> Raw:
         """Create; sent once. Returns the reply, with at least an id, and a collector's one-time token
@@ -189,8 +190,8 @@ class Api:
         CannotCreate, before anything is sent, if the API cannot create.
         """
         self.client.redactor.add(*secrets_in({"credentials": body.get("credentials")}))
-        answer = self._ask_instances("POST", "create data source", subject, form=_unwrap_item, body=body)
-        return t.cast(Raw, answer.body)
+        response = self._ask_instances("POST", "create data source", subject, form=_unwrap_item, body=body)
+        return t.cast(Raw, response.body)
 
     def update_data_source(self, instance_id: str, body: Raw, subject: str = "") -> None:
         """Replace scope, mappings and settings. The reply may be empty: read the instance afterwards
@@ -226,7 +227,7 @@ class Api:
         query: dict[str, str],
         subject: str = "",
         timeout: float | None = None,
-    ) -> Answer:
+    ) -> Response:
         """Send one SARIF document; repeated only if the tenant cannot have processed it (docs/api.md:
         upload.call).
 
@@ -258,19 +259,19 @@ class Api:
             final=_UPLOAD_FINAL,
         )
         try:
-            answer = self._ask(call)
+            response = self._ask(call)
         except ApiError as exc:
             if exc.status and exc.status < 300:
                 # A page instead of a response: it is unknown who sent it, and whether the tenant received
                 # the document.
                 raise dataclasses.replace(exc, ambiguous=True) from None
             raise
-        if names_error(answer.body):
-            quoted = self.client.quoted(words_of(answer.body), json.dumps(answer.body))
+        if names_error(response.body):
+            quoted = self.client.quoted(words_of(response.body), json.dumps(response.body))
             raise _error(
-                call, f"but the response contains an error: {quoted}", status=answer.status, ambiguous=True
+                call, f"but the response contains an error: {quoted}", status=response.status, ambiguous=True
             )
-        return dataclasses.replace(answer, body=_unwrap_words(answer.body))
+        return dataclasses.replace(response, body=_unwrap_words(response.body))
 
     def list_repositories(
         self,
@@ -364,14 +365,14 @@ class Api:
 
     def ask(
         self, method: str, path: str, body: Raw | None = None, query: dict[str, str] | None = None
-    ) -> Answer:
+    ) -> Response:
         """The response to any call, in its envelope, for code that examines how a tenant responds. Raises
         ApiError.
         """
         read = method == "GET"
         return self._ask(Call(method, path, "verify the tenant", query=query, body=body, expect_json=read))
 
-    def healthcheck(self) -> Answer:
+    def healthcheck(self) -> Response:
         """Check whether a tenant responds; its state is in the body's status (docs/api.md: tenant.health)."""
         return self._ask(Call("GET", HEALTHCHECK, "check the tenant's health"))
 

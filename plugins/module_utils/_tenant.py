@@ -13,8 +13,8 @@ import typing as t
 
 from ._api import Api
 from ._errors import ApiError
-from ._http.answers import CLOCK_SKEW_WORTH_A_HINT
 from ._http.plain import one_line
+from ._http.responses import CLOCK_SKEW_WORTH_A_HINT
 
 _NO_TENANT = "The host does not answer a tenant's healthcheck either: api_url may not be the URL of a tenant."
 # What the status of a read shows. The tenant checks the key first, then the licence, then the role.
@@ -68,14 +68,14 @@ def _health(api: Api) -> tuple[str | None, float | None]:
     Raises ApiError without a response.
     """
     try:
-        answer = api.healthcheck()
+        response = api.healthcheck()
     except ApiError as exc:
         if exc.status is None or exc.status == 429 or exc.status >= 500:
             raise
         refused = exc.status in (401, 402, 403) and exc.from_platform
         return "refused" if refused else None, _rounded(exc.clock_skew)
-    word = answer.body.get("status") if isinstance(answer.body, dict) else None
-    return one_line(word) if isinstance(word, str) else None, _rounded(answer.clock_skew)
+    word = response.body.get("status") if isinstance(response.body, dict) else None
+    return one_line(word) if isinstance(word, str) else None, _rounded(response.clock_skew)
 
 
 def about_host(error: ApiError, *, tenant: bool) -> ApiError:

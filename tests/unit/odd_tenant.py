@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from published_tenant import NOWHERE, Quiet
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import ApiError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import Answer, Call
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.call import Call, Response
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import Redactor
 
 Raw = dict[str, Any]
@@ -86,7 +86,7 @@ class Tenant(Quiet):
     def quoted(self, words: str, _body: str) -> str:
         return words
 
-    def send(self, call: Call) -> Answer:
+    def send(self, call: Call) -> Response:
         if call.body is not None:
             json.loads(call.payload() or b"")
         number = unquote(call.path.rpartition("/")[2])
@@ -107,13 +107,13 @@ class Tenant(Quiet):
         self.sent.append((call.method, number, call.body))
         if call.method == "DELETE":
             del self.held[number]
-            return Answer(200, None, None)
+            return Response(200, None, None)
         self.held[number] = {**self.held[number], **copy.deepcopy(call.body), "repositoriesCount": len(call.body.get("state", []))}
         return self._say(self.odd("update", copy.deepcopy(self.held[number])))
 
-    def _say(self, body: Any) -> Answer:
+    def _say(self, body: Any) -> Response:
         self.seen.append(body)
-        return Answer(200, body, None)
+        return Response(200, body, None)
 
 
 def tenant_of(operation: str, path: tuple[str, ...], value: Any) -> Tenant:

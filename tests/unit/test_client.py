@@ -23,7 +23,7 @@ from scripted_server import Handler, Say, ScriptedServer, cut_off, drip, hang_up
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError, words_of
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import answers as _answers
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import retry as _retry
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import Call
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.call import Call
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.signing import CollectorToken
 
 THROTTLED = {"reply": {"err_code": 429, "err_msg": "Too many requests.", "err_extra": None}}

@@ -24,9 +24,10 @@ from scripted_server import Handler, Say, ScriptedServer, silence
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import ApiError, InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import answers as _answers
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import client as _client
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import responses as _responses
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import watchdog as _watchdog
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.call import Call
 
 pytestmark = pytest.mark.usefixtures("quick_pauses")
 
@@ -203,7 +204,7 @@ def test_a_long_body_has_its_time_and_the_answer_too(client_of: ClientOf) -> Non
         threading.Thread(target=serve, daemon=True).start()
         client = client_of(f"http://127.0.0.1:{listener.getsockname()[1]}", request_timeout=0.9, retry_deadline=0.1)
         began = time.monotonic()
-        assert client.send(_client.Call("POST", "/upload", "upload", raw=bytes(16_000_000))).status == 200
+        assert client.send(Call("POST", "/upload", "upload", raw=bytes(16_000_000))).status == 200
         assert time.monotonic() - began > 0.9
 
 
@@ -233,7 +234,7 @@ def test_only_gzip_is_asked_for_and_only_once_packed_is_taken(client_of: ClientO
 def test_what_is_not_read_may_have_been_carried_out_where_it_is_no_refusal(
     client_of: ClientOf, monkeypatch: pytest.MonkeyPatch, status: int, method: str, ambiguous: bool
 ) -> None:
-    monkeypatch.setattr(_answers, "MOST_BYTES", 1000)
+    monkeypatch.setattr(_responses, "MOST_BYTES", 1000)
     with ScriptedServer(Say(status, b" " * 1001), OK) as server:
         error = refusal(client_of(server.url), method)
         assert len(server.requests) == 1
@@ -259,8 +260,8 @@ class Counting:
 def test_a_small_answer_is_not_unpacked_into_a_huge_one(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
     counts: list[int] = []
     unpacking = SimpleNamespace(decompressobj=lambda _bits: Counting(counts), MAX_WBITS=zlib.MAX_WBITS, error=zlib.error)
-    monkeypatch.setattr(_answers, "zlib", unpacking)
-    monkeypatch.setattr(_answers, "MOST_BYTES", 1_000_000)
+    monkeypatch.setattr(_responses, "zlib", unpacking)
+    monkeypatch.setattr(_responses, "MOST_BYTES", 1_000_000)
     with ScriptedServer(packed(gzip.compress(bytes(100_000_000)))) as server:
         error = refusal(client_of(server.url))
     assert "the response is larger than 1000000 bytes" in str(error)
@@ -280,7 +281,7 @@ def test_a_large_tenant_is_within_the_bounds() -> None:
     text = json.dumps({"data": {"id": "1", "state": state}}).encode()
     response = SimpleNamespace(headers={}, raw=SimpleNamespace(read=lambda _amount, **_: pieces.pop(0) if pieces else b""))
     pieces = [text]
-    assert _answers.read(response) == text
+    assert _responses.read(response) == text
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000, 70_000])
@@ -288,11 +289,11 @@ def test_what_was_packed_comes_out_whole_in_any_pieces(size: int) -> None:
     content = random.Random(1).randbytes(60_000) + bytes(400_000) + b"end"
     wire = gzip.compress(content) + b"\0\0 what follows is no part of it"
     pieces = [wire[at : at + size] for at in range(0, len(wire), size)]
-    assert b"".join(_answers._unpacked(pieces)) == content
-    with pytest.raises(_answers.requests.exceptions.ContentDecodingError, match="cut short"):
-        list(_answers._unpacked([wire[:50_000]]))
-    with pytest.raises(_answers.requests.exceptions.ContentDecodingError, match="not gzip"):
-        list(_answers._unpacked([b"plain text"]))
+    assert b"".join(_responses._unpacked(pieces)) == content
+    with pytest.raises(_responses.requests.exceptions.ContentDecodingError, match="cut short"):
+        list(_responses._unpacked([wire[:50_000]]))
+    with pytest.raises(_responses.requests.exceptions.ContentDecodingError, match="not gzip"):
+        list(_responses._unpacked([b"plain text"]))
 
 
 def test_a_list_without_end_is_left(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:

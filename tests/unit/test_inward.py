@@ -32,7 +32,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.prune import Prune
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.run import Run
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import CortexError, InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import Answer
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.call import Response
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repositories import (
     Filters,
     fetch_repositories,
@@ -176,7 +176,7 @@ def test_any_json_in_any_field_of_a_repository(value: Any, member: str) -> None:
     tenant = Tenant({}, lambda _asked, raw: raw)
     for body in ({**sound, member: value}, value):
         pages = iter([{"data": [body, {**sound, "id": "2"}]}, {"data": []}])
-        tenant.send = lambda _call, pages=pages: Answer(200, next(pages), None)  # type: ignore[method-assign, misc]
+        tenant.send = lambda _call, pages=pages: Response(200, next(pages), None)  # type: ignore[method-assign, misc]
         found, whole = fetch_repositories(Api(tenant), Filters(), repository_id=None, search=None)  # type: ignore[arg-type]
         assert "2" in [row["id"] for row in found]
         told({"repositories": found, "whole": whole})

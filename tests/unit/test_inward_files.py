@@ -35,12 +35,15 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import BEHAVIOUR
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.made import applied_mappings
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import ApiError, InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.answers import clock_skew, retry_after
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import (
     HIDDEN,
     Redactor,
     hide_secret_keys,
     secrets_in,
+)
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.responses import (
+    clock_skew,
+    retry_after,
 )
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.retry import Retry
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_lists import names_in

@@ -23,12 +23,12 @@ from urllib.parse import urlsplit
 from .._addresses import host_key
 from .._admitted import admit
 from .._errors import WORDS_SHOWN, ApiError, InputError, words_of
-from .answers import Unreadable, clock_skew, hint_for, host_of, never_sent, read, reason, retry_after
-from .attempt import Attempt, Watcher
+from .call import Attempt, Call, Response, Watcher
 from .connection import Connection, origin_of, secret_from_file
 from .interruption import Interruption
 from .lock import default_directory, exclusive
 from .redaction import Redactor
+from .responses import Unreadable, clock_skew, hint_for, host_of, never_sent, read, reason, retry_after
 from .retry import Retry
 from .signing import Auth, tenant_key
 from .stores import Server
@@ -49,54 +49,6 @@ except ImportError:
 SMALL_BYTES = 100_000
 # Number of characters of a response that are searched for secrets before a part of it is shown.
 QUOTED_FROM = 100_000
-
-
-@dataclasses.dataclass(frozen=True)
-class Call:
-    """One call of the API, as a value.
-
-    path: below the tenant's URL.
-    operation, subject: for messages, such as "update data source" and "gitlab-core (id 12)".
-    query: of the URL.
-    body: sent as JSON.
-    raw: bytes sent unchanged, instead of body.
-    url: full URL, instead of the tenant's origin and path.
-    auth: credentials, instead of the tenant's key.
-    timeout: seconds to connect, to send the body, and between two reads, instead of request_timeout.
-    expect_json: whether a success must be JSON or empty.
-    final: statuses of at least 500 with which the service refuses this operation for good, each with what to
-        do. A page, or the platform's own error, with such a status still counts as temporary.
-    """
-
-    method: str
-    path: str
-    operation: str
-    subject: str = ""
-    query: dict[str, str] | None = None
-    body: t.Any = dataclasses.field(default=None, repr=False)
-    raw: bytes | None = dataclasses.field(default=None, repr=False)
-    url: str | None = None
-    auth: Auth | None = None
-    timeout: float | None = None
-    expect_json: bool = True
-    final: t.Mapping[int, str] = dataclasses.field(default_factory=dict)
-
-    def payload(self) -> bytes | None:
-        """The bytes of the body. Raises ValueError for a value that is not JSON."""
-        if self.raw is not None or self.body is None:
-            return self.raw
-        return json.dumps(self.body, ensure_ascii=False, allow_nan=False).encode()
-
-
-@dataclasses.dataclass(frozen=True)
-class Answer:
-    """A success: HTTP status, the decoded JSON body (None if empty), and the seconds by which the tenant's
-    clock is ahead of ours, if known.
-    """
-
-    status: int
-    body: t.Any
-    clock_skew: float | None
 
 
 class Client:
@@ -186,7 +138,7 @@ class Client:
         """How long the tenant's recent responses took, in seconds; 0.0 while unknown."""
         return self._throttle(self.origin()).trip()
 
-    def send(self, call: Call) -> Answer:
+    def send(self, call: Call) -> Response:
         """Send a call, and repeat it as its verb and the outcome allow. Returns the success.
 
         Raises ApiError, InputError, BusyError or Interrupted.
@@ -212,7 +164,7 @@ class Client:
             seen.ended(outcome, result)
             for watcher in self.watchers:
                 watcher(seen)
-            if isinstance(result, Answer):
+            if isinstance(result, Response):
                 return result
             pause, again = retry.after(outcome, result)
             if outcome == "refused":
@@ -262,7 +214,7 @@ class Client:
 
     def _attempt(
         self, request: _Request, deadline: float, leaving: t.Callable[[], None], seen: Attempt
-    ) -> tuple[str, Answer | ApiError]:
+    ) -> tuple[str, Response | ApiError]:
         """Send once. Returns a key of RETRY (or "done") and the response or error.
 
         deadline: of the call, in seconds of the monotonic clock.
@@ -347,7 +299,7 @@ class Client:
             outcome, words = "lost", f"the response from {host} could not be read: {reason(exc)}"
         return outcome, self._error(request.call, words, hint)
 
-    def _classify(self, call: Call, response: t.Any, text: str) -> tuple[str, Answer | ApiError]:
+    def _classify(self, call: Call, response: t.Any, text: str) -> tuple[str, Response | ApiError]:
         status, skew = response.status_code, clock_skew(response.headers.get("Date"))
         try:
             decoded, broken = (json.loads(text) if text.strip() else None), False
@@ -361,7 +313,7 @@ class Client:
                 words = f"the response is not JSON but begins: {self.quoted(text, text)[:120]}"
                 hint = "Is api_url the API URL (https://api-...), not the console's?"
                 return outcome, self._error(call, words, hint, status)
-            return "done", Answer(status, decoded, skew)
+            return "done", Response(status, decoded, skew)
         if 300 <= status < 400:
             where = host_of(response.headers.get("Location", "")) or "another page"
             words = f"the tenant redirects to {where}; redirects are not followed"

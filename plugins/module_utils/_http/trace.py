@@ -17,7 +17,7 @@ import typing as t
 
 from .._errors import CortexError
 from .._files import open_private
-from .attempt import Attempt
+from .call import Attempt
 from .invented import KEYS, Invented
 from .lock import hold_alone
 from .redaction import HIDDEN, Redactor

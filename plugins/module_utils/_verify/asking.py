@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from .._api import INSTANCES, PREVIOUS, Api
 from .._errors import ApiError, BusyError
-from .._http.attempt import Attempt
+from .._http.call import Attempt
 from .evidence import Evidence
 
 MOST_REQUESTS = 30

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One attempt of a call, as observers of the client see it.
+"""A call, its response, and its attempts as observers see them.
 
 Private to the collection, floor 1.
 """
@@ -9,8 +9,59 @@ Private to the collection, floor 1.
 from __future__ import annotations
 
 import dataclasses
+import json
 import time
 import typing as t
+
+from .signing import Auth
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """One call of the API, as a value.
+
+    path: below the tenant's URL.
+    operation, subject: for messages, such as "update data source" and "gitlab-core (id 12)".
+    query: of the URL.
+    body: sent as JSON.
+    raw: bytes sent unchanged, instead of body.
+    url: full URL, instead of the tenant's origin and path.
+    auth: credentials, instead of the tenant's key.
+    timeout: seconds to connect, to send the body, and between two reads, instead of request_timeout.
+    expect_json: whether a success must be JSON or empty.
+    final: statuses of at least 500 with which the service refuses this operation for good, each with what to
+        do. A page, or the platform's own error, with such a status still counts as temporary.
+    """
+
+    method: str
+    path: str
+    operation: str
+    subject: str = ""
+    query: dict[str, str] | None = None
+    body: t.Any = dataclasses.field(default=None, repr=False)
+    raw: bytes | None = dataclasses.field(default=None, repr=False)
+    url: str | None = None
+    auth: Auth | None = None
+    timeout: float | None = None
+    expect_json: bool = True
+    final: t.Mapping[int, str] = dataclasses.field(default_factory=dict)
+
+    def payload(self) -> bytes | None:
+        """The bytes of the body. Raises ValueError for a value that is not JSON."""
+        if self.raw is not None or self.body is None:
+            return self.raw
+        return json.dumps(self.body, ensure_ascii=False, allow_nan=False).encode()
+
+
+@dataclasses.dataclass(frozen=True)
+class Response:
+    """A success: HTTP status, the decoded JSON body (None if empty), and the seconds by which the tenant's
+    clock is ahead of ours, if known.
+    """
+
+    status: int
+    body: t.Any
+    clock_skew: float | None
 
 
 @dataclasses.dataclass
@@ -55,7 +106,7 @@ class Attempt:
         self.wait, self._mark = now - self._mark, now
 
     def ended(self, outcome: str, result: t.Any) -> None:
-        """result: the Answer or ApiError it ended with."""
+        """result: the Response or ApiError it ended with."""
         passed = time.monotonic() - self._mark
         if self.status is None:
             self.wait = passed
