@@ -13,7 +13,8 @@ import json
 import typing as t
 from urllib.parse import quote, urlsplit
 
-from ._admitted import Raw, Unreadable, admit
+from ._admitted import Raw, admit
+from ._envelopes import configuration_in, instances_in, is_id, list_in, object_in, upload_result_in
 from ._errors import ApiError, CannotCreate, InputError, names_error, words_of
 from ._http.call import Call, Response
 from ._http.client import Client
@@ -33,13 +34,10 @@ HEALTHCHECK = "/public_api/v1/healthcheck"
 PAGE = 100
 # Maximum number of pages: no tenant has more than a million repositories.
 MOST_PAGES = 10_000
-# Maximum number of pages requested at once. It is doubled each time, so at most half of the requests are
-# wasted.
+# Maximum number of pages requested at once. It is doubled each time: at most half of the requests are wasted.
 MOST_TOGETHER = 8
-# Status: what to do (docs/api.md: upload.503, upload.disabled).
-_UPLOAD_FINAL = {
-    503: "This is how the API refuses uploads to a disabled collector: enable it in the console."
-}
+# (docs/api.md: upload.503, upload.disabled)
+_DISABLED = "This is how the API refuses uploads to a disabled collector: enable it in the console."
 
 # Extracts the requested part of a body; None when it is missing.
 Form = t.Callable[[t.Any], t.Any]
@@ -140,7 +138,7 @@ class Api:
         return response
 
     def _list(self, path: str) -> Response:
-        return self._ask(Call("GET", path, "list data sources"), _instances_in)
+        return self._ask(Call("GET", path, "list data sources"), instances_in)
 
     def _accepted(self, body: Raw | None) -> Raw | None:
         """The part of a body that this tenant accepts."""
@@ -167,7 +165,7 @@ class Api:
         Never use their state: the list may omit it (docs/api.md: list.bare, list.state).
         """
         unique: dict[str, Raw] = {}
-        for item in self._ask_instances("GET", "list data sources", form=_instances_in).body:
+        for item in self._ask_instances("GET", "list data sources", form=instances_in).body:
             unique.setdefault(str(item["id"]), item)
         return list(unique.values())
 
@@ -175,7 +173,7 @@ class Api:
         """One instance in full, or None when the tenant does not have it (docs/api.md: get.root, get.404)."""
         subject = subject or f"id {instance_id}"
         try:
-            response = self._ask_instances("GET", "read data source", subject, instance_id, form=_unwrap_item)
+            response = self._ask_instances("GET", "read data source", subject, instance_id, form=object_in)
         except ApiError as exc:
             if exc.status == 404 and self._seen:
                 return None
@@ -190,7 +188,7 @@ class Api:
         CannotCreate, before anything is sent, if the API cannot create.
         """
         self.client.redactor.add(*secrets_in({"credentials": body.get("credentials")}))
-        response = self._ask_instances("POST", "create data source", subject, form=_unwrap_item, body=body)
+        response = self._ask_instances("POST", "create data source", subject, form=object_in, body=body)
         return t.cast(Raw, response.body)
 
     def update_data_source(self, instance_id: str, body: Raw, subject: str = "") -> None:
@@ -256,14 +254,13 @@ class Api:
             url=upload_url or None,
             auth=token,
             timeout=timeout,
-            final=_UPLOAD_FINAL,
+            final={503: _DISABLED},
         )
         try:
             response = self._ask(call)
         except ApiError as exc:
             if exc.status and exc.status < 300:
-                # A page instead of a response: it is unknown who sent it, and whether the tenant received
-                # the document.
+                # A page instead of a response: its sender, and whether the tenant got the document, is unknown.
                 raise dataclasses.replace(exc, ambiguous=True) from None
             raise
         if names_error(response.body):
@@ -271,7 +268,7 @@ class Api:
             raise _error(
                 call, f"but the response contains an error: {quoted}", status=response.status, ambiguous=True
             )
-        return dataclasses.replace(response, body=_unwrap_words(response.body))
+        return dataclasses.replace(response, body=upload_result_in(response.body))
 
     def list_repositories(
         self,
@@ -292,7 +289,7 @@ class Api:
         def page_at(offset: int) -> list[t.Any]:
             query = {"limit": str(PAGE), "offset": str(offset), **filters}
             call = Call("GET", REPOSITORIES, "list repositories", query=query)
-            return t.cast(list[t.Any], self._ask(call, _unwrap_list).body)
+            return t.cast(list[t.Any], self._ask(call, list_in).body)
 
         kept: list[Raw] = []
         seen: set[str] = set()
@@ -307,7 +304,7 @@ class Api:
                 ahead = dict(zip(offsets, each(self.client, page_at, offsets, reading=False)))
                 together = min(2 * together, MOST_TOGETHER) if size else 1
             page = ahead.pop(at)
-            rows = (row for row in page if isinstance(row, dict) and _is_id(row.get("id")))
+            rows = (row for row in page if isinstance(row, dict) and is_id(row.get("id")))
             fresh = {str(row["id"]): row for row in rows if str(row["id"]) not in seen}
             seen.update(fresh)
             kept += filter(None, map(keep, fresh.values()))
@@ -324,7 +321,7 @@ class Api:
         """One repository, or None if the tenant does not have it (docs/api.md: repository.get)."""
         call = Call("GET", _repository(repository_id), "read repository", f"id {repository_id}")
         try:
-            return t.cast(Raw, self._ask(call, _unwrap_item).body)
+            return t.cast(Raw, self._ask(call, object_in).body)
         except ApiError as exc:
             if exc.status == 404:
                 return None
@@ -336,7 +333,7 @@ class Api:
         """
         call = Call("GET", UNSCANNED, "list unscanned repositories", query={"days": str(days)})
         try:
-            listed = self._ask(call, _unwrap_list).body
+            listed = self._ask(call, list_in).body
         except ApiError as exc:
             if exc.status in (403, 404):
                 return None
@@ -347,14 +344,12 @@ class Api:
         """The scan configuration of a repository, in the API's shape (docs/api.md: repository.scans)."""
         path = _repository(repository_id, "/scan-configuration")
         call = Call("GET", path, "read the scan configuration of", subject)
-        return t.cast(Raw, self._ask(call, _unwrap_configuration).body)
+        return t.cast(Raw, self._ask(call, configuration_in).body)
 
     def update_scan_configuration(self, repository_id: str, body: Raw, subject: str = "") -> None:
         """Replace the given members, each as a whole. The reply is empty (docs/api.md: repository.scans)."""
-        path, operation = (
-            _repository(repository_id, "/scan-configuration"),
-            "change the scan configuration of",
-        )
+        path = _repository(repository_id, "/scan-configuration")
+        operation = "change the scan configuration of"
         self._ask(Call("PUT", path, operation, subject, body=body, expect_json=False))
 
     def update_branches(self, repository_id: str, names: list[str], primary: str, subject: str = "") -> None:
@@ -388,69 +383,6 @@ def _segment(identifier: str) -> str:
     if identifier.strip() in ("", ".", "..") or not identifier.isprintable():
         raise InputError(f"the id {json.dumps(identifier[:80])} is not a valid id: nothing was sent for it.")
     return quote(identifier, safe="")
-
-
-def _unwrap_list(body: t.Any) -> list[t.Any] | None:
-    """The list in any known envelope (none, data, reply, reply.data), else None (docs/api.md:
-    list.envelope).
-    """
-    for _depth in range(3):
-        if isinstance(body, list):
-            return body
-        if not isinstance(body, dict):
-            return None
-        body = body.get("data", body.get("reply", body.get("repositories")))
-    return None
-
-
-def _instances_in(body: t.Any) -> list[Raw] | None:
-    """The list of instances; None if one has no id. An unreadable list must not count as empty, or everything
-    would be created again.
-    """
-    items = _unwrap_list(body)
-    whole = items is not None and all(isinstance(i, dict) and _is_id(i.get("id")) for i in items)
-    return items if whole else None
-
-
-def _unwrap_item(body: t.Any) -> Raw | None:
-    """The object with an id in any known envelope (none, data, reply, reply.data), else None (docs/api.md:
-    get.root).
-    """
-    for _depth in range(3):
-        if not isinstance(body, dict):
-            return None
-        if _is_id(body.get("id")):
-            return {**body, "id": str(body["id"])}
-        body = body.get("data", body.get("reply"))
-    return None
-
-
-def _unwrap_configuration(body: t.Any) -> Raw | None:
-    """A scan configuration in any known envelope, else None."""
-    for _depth in range(3):
-        if not isinstance(body, dict):
-            return None
-        inner = body.get("data", body.get("reply", body.get("scanConfiguration")))
-        if inner is None:
-            return body
-        body = inner
-    return None
-
-
-def _is_id(value: t.Any) -> bool:
-    """Whether it is a text or an integer that can identify an object."""
-    if isinstance(value, str):
-        return bool(value.strip()) and not isinstance(value, Unreadable)
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _unwrap_words(body: t.Any) -> Raw:
-    """The result of an upload, in any known envelope; {} when there is none."""
-    holders = (body, body.get("reply"), body.get("data")) if isinstance(body, dict) else ()
-    return next(
-        (holder for holder in holders if isinstance(holder, dict) and {"status", "message"} & holder.keys()),
-        {},
-    )
 
 
 def _unreadable(call: Call, status: int, body: t.Any) -> ApiError:
