@@ -13,7 +13,7 @@ import datetime as dt
 import re
 import typing as t
 
-from ._addresses import repository_of
+from ._addresses import path_key, repository_of
 from ._admitted import Raw
 from ._api import Api
 from ._data_sources.fields import item_from, label
@@ -216,6 +216,18 @@ def address(url: str) -> tuple[str, str]:
         return repository_of(url if "://" in url or "@" in url else f"https://{url}").key
     except ValueError:
         return "", url
+
+
+def path_of(one: Raw) -> str:
+    """owner/name of a repository as shown() returns it, or the path in its URL if the owner is not shown; in
+    a form for comparison.
+    """
+    if one.get("owner") and one.get("name"):
+        return path_key(f"{one['owner']}/{one['name']}")
+    try:
+        return path_key(repository_of(str(one.get("url") or one.get("name") or "?")).path)
+    except ValueError:
+        return ""
 
 
 def shown(raw: Raw) -> Raw:

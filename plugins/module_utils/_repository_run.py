@@ -16,7 +16,6 @@ import re
 import threading
 import typing as t
 
-from ._addresses import path_key, repository_of
 from ._admitted import Raw
 from ._api import Api
 from ._data_sources.scope import pattern_of
@@ -25,7 +24,7 @@ from ._errors import ApiError, CortexError, InputError, Interrupted, PartlyDone,
 from ._files import refuse_other_file, write_private
 from ._http.plain import one_line
 from ._http.pool import each
-from ._repositories import Filters, address, data_source_id, shown
+from ._repositories import Filters, address, data_source_id, path_of, shown
 from ._repository_settings import (
     SETTINGS,
     body_of,
@@ -94,20 +93,15 @@ class RepositoryRun:
         api: Api,
         *,
         check_mode: bool,
-        max_narrowed: int = 10,
-        approved: str | None = None,
-        progress: t.Callable[[dict[str, int]], None] = lambda _counts: None,
-        on_plan: t.Callable[[RepositoryRun, list[Target]], None] = lambda _run, _targets: None,
+        max_narrowed: int,
+        approved: str | None,
+        progress: t.Callable[[dict[str, int]], None],
+        on_plan: t.Callable[[RepositoryRun, list[Target]], None],
     ) -> None:
-        self.api, self.check_mode, self._max_narrowed, self._approved = (
-            api,
-            check_mode,
-            max_narrowed,
-            approved,
-        )
+        self.api, self.check_mode = api, check_mode
         self.digest = ""
         self.warnings: list[str] = []
-        self._on_plan = on_plan
+        self._max_narrowed, self._approved, self._on_plan = max_narrowed, approved, on_plan
         self._progress, self._counts = progress, {"total": 0, "done": 0, "changed": 0, "failed": 0}
         self._lock = threading.Lock()
         self._stopped = ""
@@ -201,10 +195,9 @@ class RepositoryRun:
         patterns = [pattern_of(pattern, re.IGNORECASE) for pattern in item["match"]]
 
         def test(one: Raw) -> bool:
-            path = _path_of(one)
-            return (source is None or one.get("integration_id") == source) and any(
-                p.fullmatch(path) for p in patterns
-            )
+            path = path_of(one)
+            in_source = source in (None, one.get("integration_id"))
+            return in_source and any(pattern.fullmatch(path) for pattern in patterns)
 
         return test
 
@@ -329,16 +322,6 @@ def _check(item: Raw, where: str) -> None:
         raise InputError(f"{where}give at least one setting: {', '.join(SETTINGS)}.")
 
 
-def _path_of(one: Raw) -> str:
-    """owner/name, or the path in the URL if the owner is not shown."""
-    if one.get("owner") and one.get("name"):
-        return path_key(f"{one['owner']}/{one['name']}")
-    try:
-        return path_key(repository_of(str(one.get("url") or one.get("name") or "?")).path)
-    except ValueError:
-        return ""
-
-
 def results_of(run: RepositoryRun, targets: list[Target], *, diff: bool) -> Raw:
     """The result of the module repository."""
     rows = [
@@ -374,23 +357,17 @@ def results_of(run: RepositoryRun, targets: list[Target], *, diff: bool) -> Raw:
     return result
 
 
-def plan_writer(path: str | None) -> t.Callable[[RepositoryRun, list[Target]], None]:
-    """Returns a function that writes the plan of a run to this file, if any, as Markdown. It raises
-    InputError.
-    """
-
-    def write(run: RepositoryRun, targets: list[Target]) -> None:
-        if not path:
-            return
-        try:
-            refuse_other_file(path, PLAN_BEGINS)
-            write_private(path, run.api.client.redactor.text(_plan_as_markdown(run, targets)))
-        except OSError as exc:
-            raise InputError(
-                f"plan_file {path} cannot be written ({exc.strerror}). Nothing was changed."
-            ) from None
-
-    return write
+def write_plan(path: str | None, run: RepositoryRun, targets: list[Target]) -> None:
+    """Write the plan of a run to this file, if any, as Markdown. Raises InputError."""
+    if not path:
+        return
+    try:
+        refuse_other_file(path, PLAN_BEGINS)
+        write_private(path, run.api.client.redactor.text(_plan_as_markdown(run, targets)))
+    except OSError as exc:
+        raise InputError(
+            f"plan_file {path} cannot be written ({exc.strerror}). Nothing was changed."
+        ) from None
 
 
 def _plan_as_markdown(run: RepositoryRun, targets: list[Target]) -> str:

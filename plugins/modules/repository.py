@@ -173,6 +173,7 @@ rate_limited:
   sample: {waits: 0, seconds: 0.0}
 """
 
+from functools import partial
 from typing import Any
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
@@ -180,8 +181,8 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import CortexModule
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_run import (
     RepositoryRun,
-    plan_writer,
     results_of,
+    write_plan,
 )
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_settings import (
     SETTINGS_SPEC,
@@ -229,7 +230,7 @@ def main() -> None:
             max_narrowed=params["max_narrowed"],
             approved=params["plan_digest"],
             progress=module.progress(api),
-            on_plan=plan_writer(params["plan_file"]),
+            on_plan=partial(write_plan, params["plan_file"]),
         )
         return results_of(run, run.apply(items), diff=module._diff)
 

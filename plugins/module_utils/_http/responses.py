@@ -123,6 +123,23 @@ def retry_after(value: str | None) -> float | None:
         return None if skew is None else max(0.0, skew)
 
 
+# What the user can do about a status.
+_HINTS = {
+    402: (
+        "The tenant has no licence for this: it needs a Cortex Cloud Posture or Runtime Security licence with "
+        "the Application Security add-on."
+    ),
+    403: (
+        "The key is valid, but its role lacks the permission: it needs Data Sources and Integrations View/Edit "
+        "(Instance Administrator or AppSec Admin have it)."
+    ),
+    429: (
+        "The tenant allows 10 requests per second to all its clients together: lower requests_per_second, or "
+        "find the other client."
+    ),
+}
+
+
 def hint_for(status: int, skew: float | None, path: str, key_type: str) -> str:
     """What the user can do about a status; may be empty.
 
@@ -139,21 +156,6 @@ def hint_for(status: int, skew: float | None, path: str, key_type: str) -> str:
             "The key or its id is wrong, the key has expired or was deleted, or it is not of api_key_type "
             f"{key_type} (as this run assumes; the tenant says the same in all these cases)."
         )
-    if status == 402:
-        return (
-            "The tenant has no licence for this: it needs a Cortex Cloud Posture or Runtime Security licence "
-            "with the Application Security add-on."
-        )
-    if status == 403:
-        return (
-            "The key is valid, but its role lacks the permission: it needs Data Sources and Integrations "
-            "View/Edit (Instance Administrator or AppSec Admin have it)."
-        )
     if status == 404 and path.endswith("/data_source_instances"):
         return "Is api_url the API URL of a tenant with Application Security (https://api-...)?"
-    if status == 429:
-        return (
-            "The tenant allows 10 requests per second to all its clients together: lower "
-            "requests_per_second, or find the other client."
-        )
-    return ""
+    return _HINTS.get(status, "")
