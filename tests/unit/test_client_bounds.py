@@ -84,7 +84,7 @@ DRIPS = {
 
 
 @pytest.mark.parametrize("what", DRIPS)
-def test_a_drop_now_and_then_does_not_hold_a_creation_up(client_of: ClientOf, what: str) -> None:
+def test_a_slowly_dripping_response_does_not_delay_a_create(client_of: ClientOf, what: str) -> None:
     with Dripping(*DRIPS[what]) as server:
         error = refusal(client_of(f"http://127.0.0.1:{server.port}", **SHORT), "POST")
     assert len(server.drops) == 1
@@ -94,7 +94,7 @@ def test_a_drop_now_and_then_does_not_hold_a_creation_up(client_of: ClientOf, wh
     assert "was not complete after 0.6 s (POST" in str(error) or (what == "packed body" and "could not be read" in str(error))
 
 
-def test_a_connection_that_was_used_before_is_watched_too(client_of: ClientOf) -> None:
+def test_a_reused_connection_is_watched_too(client_of: ClientOf) -> None:
     with Dripping(*DRIPS["header line"], first=HEAD + b"Content-Length: 2\r\n\r\n{}") as server:
         client = client_of(f"http://127.0.0.1:{server.port}", **SHORT)
         assert ask(client).status == 200
@@ -139,7 +139,7 @@ def late(seconds: float) -> Callable[[Handler], None]:
 ports: list[int] = []
 
 
-def test_the_deadline_of_one_request_is_none_of_the_next_on_its_connection(client_of: ClientOf) -> None:
+def test_the_deadline_of_a_request_does_not_apply_to_the_next_on_its_connection(client_of: ClientOf) -> None:
     ports.clear()
     with ScriptedServer(late(0), late(0.4), late(0)) as server:
         client = client_of(server.url, request_timeout=0.6, retry_deadline=0.6)
@@ -151,7 +151,7 @@ def test_the_deadline_of_one_request_is_none_of_the_next_on_its_connection(clien
     assert len(set(ports)) == 1
 
 
-def test_no_thread_and_no_file_stays_behind(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_thread_and_no_descriptor_is_left_behind(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
     def watching() -> int:
         return sum(thread.name == "cortex-watchdog" for thread in threading.enumerate())
 
@@ -188,7 +188,7 @@ def test_a_watch_shuts_down_its_connection_while_it_is_not_over(order: str) -> N
         watch.end()
 
 
-def test_a_long_body_has_its_time_and_the_answer_too(client_of: ClientOf) -> None:
+def test_a_long_body_has_the_timeout_and_so_has_its_response(client_of: ClientOf) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -215,7 +215,7 @@ def packed(content: bytes, coding: str = "gzip") -> Say:
     return Say(200, content, {"Content-Encoding": coding})
 
 
-def test_only_gzip_is_asked_for_and_only_once_packed_is_taken(client_of: ClientOf) -> None:
+def test_only_gzip_is_requested_and_accepted(client_of: ClientOf) -> None:
     twice = gzip.compress(gzip.compress(b"{}"))
     other = [packed(twice, "gzip, gzip"), packed(b"x", "br"), packed(b"x", "deflate")]
     with ScriptedServer(packed(gzip.compress(b'{"id": "1"}')), *other) as server:
@@ -231,7 +231,7 @@ def test_only_gzip_is_asked_for_and_only_once_packed_is_taken(client_of: ClientO
 @pytest.mark.parametrize(
     ("status", "method", "ambiguous"), [(200, "POST", True), (500, "PUT", True), (200, "GET", False), (400, "POST", False)]
 )
-def test_what_is_not_read_may_have_been_carried_out_where_it_is_no_refusal(
+def test_an_unread_response_is_ambiguous_unless_it_is_a_refusal(
     client_of: ClientOf, monkeypatch: pytest.MonkeyPatch, status: int, method: str, ambiguous: bool
 ) -> None:
     monkeypatch.setattr(_responses, "MOST_BYTES", 1000)
@@ -257,7 +257,7 @@ class Counting:
         return getattr(self._inner, name)
 
 
-def test_a_small_answer_is_not_unpacked_into_a_huge_one(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_small_response_is_not_decompressed_into_a_huge_one(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
     counts: list[int] = []
     unpacking = SimpleNamespace(decompressobj=lambda _bits: Counting(counts), MAX_WBITS=zlib.MAX_WBITS, error=zlib.error)
     monkeypatch.setattr(_responses, "zlib", unpacking)
@@ -270,13 +270,13 @@ def test_a_small_answer_is_not_unpacked_into_a_huge_one(client_of: ClientOf, mon
 
 
 @pytest.mark.parametrize("repeated", [b"[],", b'{"":0},', b'[{"a":[', b"0,"])
-def test_an_answer_of_too_many_values_is_not_made_into_them(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch, repeated: bytes) -> None:
+def test_a_response_of_too_many_values_is_not_parsed(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch, repeated: bytes) -> None:
     monkeypatch.setattr(_client.json, "loads", lambda _text: pytest.fail("it was"))
     with ScriptedServer(packed(gzip.compress(b"[" + repeated * 2_000_001))) as server:
         assert "the response holds more than 2000000 values" in str(refusal(client_of(server.url)))
 
 
-def test_a_large_tenant_is_within_the_bounds() -> None:
+def test_the_responses_of_a_large_tenant_are_within_the_limits() -> None:
     state = [{"id": f"123456789012345678_{n}", "name": f"organisation/a-rather-long-repository-name-{n}"} for n in range(100_000)]
     text = json.dumps({"data": {"id": "1", "state": state}}).encode()
     response = SimpleNamespace(headers={}, raw=SimpleNamespace(read=lambda _amount, **_: pieces.pop(0) if pieces else b""))
@@ -285,7 +285,7 @@ def test_a_large_tenant_is_within_the_bounds() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000, 70_000])
-def test_what_was_packed_comes_out_whole_in_any_pieces(size: int) -> None:
+def test_compressed_data_in_any_pieces_is_read_completely(size: int) -> None:
     content = random.Random(1).randbytes(60_000) + bytes(400_000) + b"end"
     wire = gzip.compress(content) + b"\0\0 what follows is no part of it"
     pieces = [wire[at : at + size] for at in range(0, len(wire), size)]
@@ -296,7 +296,7 @@ def test_what_was_packed_comes_out_whole_in_any_pieces(size: int) -> None:
         list(_responses._unpacked([b"plain text"]))
 
 
-def test_a_list_without_end_is_left(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_list_is_abandoned(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_api, "MOST_PAGES", 5)
     numbers = iter(range(1000))
 
@@ -313,7 +313,7 @@ def test_a_list_without_end_is_left(client_of: ClientOf, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("identifier", ["", " ", ".", "..", "a\nb", "a\0", "\x7f", "\u202e"])
-def test_an_id_that_would_lead_elsewhere_is_sent_nowhere(client_of: ClientOf, identifier: str) -> None:
+def test_an_id_that_would_change_the_path_is_not_sent(client_of: ClientOf, identifier: str) -> None:
     with ScriptedServer(OK) as server:
         api = _api.Api(client_of(server.url))
         for call in (

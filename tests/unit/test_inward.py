@@ -93,7 +93,7 @@ def _shown(tenant: Tenant, member: str) -> bool:
     return isinstance(value, list) and all(isinstance(v, (str, dict)) for v in value)
 
 
-def test_what_is_sound_is_brought_to_its_state_by_each_item() -> None:
+def test_each_item_reaches_its_state_if_the_tenant_is_sound() -> None:
     for wish in (*ITEMS, "prune"):
         tenant = tenant_of("none", ("id",), None)
         brought(tenant, wish, "none")
@@ -124,7 +124,7 @@ CASES = list(itertools.product(OPERATIONS, PATHS, range(len(WRONG))))
 
 @pytest.mark.skipif(not IN_CI, reason="each field x each wrong value x each answer takes minutes: set CI=true; the short form is below")
 @pytest.mark.parametrize("wish", [*ITEMS, "prune", "read"])
-def test_each_wrong_value_in_each_field_of_each_answer(wish: str) -> None:
+def test_each_wrong_value_in_each_field_of_each_response(wish: str) -> None:
     for operation, path, number in CASES:
         tenant = tenant_of(operation, path, WRONG[number])
         try:
@@ -146,14 +146,14 @@ JSON = st.recursive(
 
 @settings(max_examples=3000 if IN_CI else 40)
 @given(st.sampled_from(OPERATIONS), st.sampled_from(PATHS), JSON, st.sampled_from([*ITEMS, "prune"]))
-def test_any_json_in_any_field_of_any_answer(operation: str, path: tuple[str, ...], value: Any, wish: str) -> None:
+def test_any_json_in_any_field_of_any_response(operation: str, path: tuple[str, ...], value: Any, wish: str) -> None:
     brought(tenant_of(operation, path, value), wish, operation)
     read_by_all(tenant_of(operation, path, value))
 
 
 @settings(max_examples=3000 if IN_CI else 30)
 @given(st.sampled_from(OPERATIONS), JSON, st.sampled_from([*ITEMS, "prune"]))
-def test_any_json_as_any_answer(operation: str, body: Any, wish: str) -> None:
+def test_any_json_as_any_response(operation: str, body: Any, wish: str) -> None:
     tenant = tenant_of("none", ("id",), None)
     tenant.odd = lambda asked, raw: body if asked == operation and raw["id"] in ("1", "9") else raw
     brought(tenant, wish, operation)

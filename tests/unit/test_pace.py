@@ -52,7 +52,7 @@ def test_nearly_all_of_the_budget_is_used_however_far_the_tenant_is(ways: Ways, 
         assert set(found.by_process.values()) == {200}
 
 
-def test_by_answers_alone_a_far_tenant_is_asked_slowly() -> None:
+def test_with_response_times_alone_a_distant_tenant_is_slow() -> None:
     """What the same simulation says of a slot that is free one window after its answer: what is measured here is the departures."""
 
     def answers(world: World) -> None:
@@ -77,26 +77,26 @@ def test_one_process_with_enough_threads_is_as_fast() -> None:
     ],
     ids=["jitter outward alone", "jitter on the way back alone", "the tenant goes away", "the tenant comes near", "and from very far"],
 )
-def test_what_the_spread_of_round_trips_does_not_tell_costs_little(ways: Ways, least: float, refused: int) -> None:
+def test_differences_that_round_trips_do_not_show_cost_little(ways: Ways, least: float, refused: int) -> None:
     found = sent(ways)
     assert found.rate >= least
     assert found.refused <= refused
 
 
-def test_on_a_busy_machine_little_is_refused() -> None:
+def test_a_busy_machine_causes_few_refusals() -> None:
     """Delays of 15 ms each way on average and now and then far more, as where more runs than processors wait for each other."""
     found = sent(lambda luck, _now: (0.002 + luck.expovariate(66), 0.002 + luck.expovariate(66)))
     assert found.rate >= 9.5
     assert found.refused == 0
 
 
-def test_making_connections_is_no_departure() -> None:
+def test_making_a_connection_is_not_a_departure() -> None:
     """Three round trips pass before the first request of a thread leaves; as departures they would let all come at once."""
     assert sent(FAR, setup=3).refused <= 2
     assert sent(network(1.5, 0.1), setup=3).refused <= 2
 
 
-def test_long_work_of_the_tenant_makes_no_margin_silly() -> None:
+def test_slow_responses_do_not_widen_the_margins() -> None:
     """Each third request, an update say, keeps the tenant at work for two seconds."""
 
     def works(world: World) -> None:
@@ -114,7 +114,7 @@ def test_another_client_with_half_of_the_budget_leaves_most_of_the_other_half(fi
     assert found.refused <= 20
 
 
-def test_two_machines_have_one_budget() -> None:
+def test_two_machines_share_one_budget() -> None:
     found = sent(NEAR, clocks=(0.0, 0.0001, 0.0, 0.0001))
     assert found.refused == 0
     assert found.rate >= 9.4
@@ -137,7 +137,7 @@ def used(state: State, pace: Pace, *, left: float | None, answered: float | None
     return pace.free_at(state, state.slots[0], 100.0)
 
 
-def test_never_later_than_one_window_after_the_answer() -> None:
+def test_a_slot_is_never_free_later_than_one_window_after_the_response() -> None:
     pace, known = Pace(1, "here"), State(trips=[0.4, 0.6] * 5)
     for state in (State(), known, State(trips=[0.0001, 4.0] * 50, wide=8.0, refused_at=100.0)):
         for late in (0.0001, 0.001, 0.3, 0.41, 0.6, 2.0, 60.0):
@@ -146,7 +146,7 @@ def test_never_later_than_one_window_after_the_answer() -> None:
             assert used(state, pace, left=100.0, answered=100 + late) >= 101
 
 
-def test_which_of_the_bounds_counts() -> None:
+def test_the_smaller_bound_counts() -> None:
     pace, known, none = Pace(1, "here"), State(trips=[0.4, 0.6] * 5), State()
     assert used(none, pace, left=100.0, answered=None) == 106
     assert used(none, pace, left=None, answered=None) == 106
@@ -160,7 +160,7 @@ def test_which_of_the_bounds_counts() -> None:
     assert Pace(1, "there").free_at(known, known.slots[0], 100.0) == pytest.approx(101.26)
 
 
-def test_after_a_refusal_the_margins_are_wider_and_slowly_narrower_again() -> None:
+def test_a_refusal_widens_the_margins_which_slowly_narrow_again() -> None:
     pace, state = Pace(10, "here"), State(trips=[0.4, 0.6] * 5)
     assert pace.margin(state, 100.0) == pytest.approx(0.1)
     pace.refused(state, 100.0, 1.0, 100.0)

@@ -58,7 +58,7 @@ def test_every_published_member_has_its_row_and_is_returned() -> None:
         assert f"`{snake}`" in module or module == "the same in snake case", member
 
 
-def test_what_the_table_points_to_is_there() -> None:
+def test_references_of_the_table_exist() -> None:
     filters = set(yaml.safe_load(repository_info.DOCUMENTATION)["options"])
     kinds = set(KINDS)
     settings = set(repository.ONE)

@@ -55,5 +55,5 @@ def test_a_branch_whose_name_cannot_be_read_is_never_sent_back() -> None:
         ({"scanned_branches": ["main", "rc"]}, scans(sca=ON), []),
     ],
 )  # fmt: skip
-def test_what_is_scanned_no_longer(held: dict[str, Any], changes: dict[str, Any], told: list[str]) -> None:
+def test_lost_coverage_is_listed(held: dict[str, Any], changes: dict[str, Any], told: list[str]) -> None:
     assert narrows(changes, held) == told

@@ -68,7 +68,7 @@ def test_a_task_of_a_few_calls_does_not_wait(tmp_path: Path, clock: Clock) -> No
     assert (throttle.waits, throttle.seconds) == (0, 0.0)
 
 
-def test_no_window_ever_holds_more_than_the_budget(tmp_path: Path, clock: Clock) -> None:
+def test_no_window_has_more_requests_than_the_budget(tmp_path: Path, clock: Clock) -> None:
     throttle = Throttle(str(tmp_path), "t", 8)
     times = send_times(throttle, clock, 81)
     assert most_in_a_window(times) == 8
@@ -77,11 +77,11 @@ def test_no_window_ever_holds_more_than_the_budget(tmp_path: Path, clock: Clock)
     assert throttle.seconds == pytest.approx(10.0)
 
 
-def test_less_than_one_request_a_second(tmp_path: Path, clock: Clock) -> None:
+def test_the_budget_can_be_less_than_one_request_a_second(tmp_path: Path, clock: Clock) -> None:
     assert send_times(Throttle(str(tmp_path), "t", 0.5), clock, 4) == pytest.approx([0, 2, 4, 6])
 
 
-def test_an_idle_moment_gives_the_budget_back(tmp_path: Path, clock: Clock) -> None:
+def test_the_budget_recovers_while_idle(tmp_path: Path, clock: Clock) -> None:
     throttle = Throttle(str(tmp_path), "t", 2)
     send_times(throttle, clock, 2)
     clock.now += 5
@@ -97,7 +97,7 @@ def test_two_throttles_of_one_folder_share_one_budget_per_tenant(tmp_path: Path,
     assert clock.now == began
 
 
-def test_a_slot_whose_departure_nobody_told_is_free_one_window_after_its_answer(tmp_path: Path, clock: Clock) -> None:
+def test_a_slot_without_a_departure_is_free_one_window_after_its_response(tmp_path: Path, clock: Clock) -> None:
     """However long the answer took: the request may have reached the tenant at the very end of that time."""
     throttle = Throttle(str(tmp_path), "t", 2)
     slow, quick = throttle.wait(), throttle.wait()
@@ -107,7 +107,7 @@ def test_a_slot_whose_departure_nobody_told_is_free_one_window_after_its_answer(
     assert send_times(throttle, clock, 3) == pytest.approx([1.0, 1.3, 2.0])
 
 
-def test_an_answer_that_never_comes_gives_its_slot_back(tmp_path: Path, clock: Clock) -> None:
+def test_a_slot_without_a_response_is_free_again(tmp_path: Path, clock: Clock) -> None:
     """As when a process is killed while its request is underway."""
     throttle = Throttle(str(tmp_path), "t", 1)
     throttle.wait()
@@ -129,7 +129,7 @@ def test_who_asked_first_goes_first(tmp_path: Path, clock: Clock) -> None:
     assert take("first") == 0
 
 
-def test_one_that_waits_no_more_stops_nobody(tmp_path: Path, clock: Clock) -> None:
+def test_a_process_killed_in_the_queue_delays_nobody(tmp_path: Path, clock: Clock) -> None:
     """A process killed in the queue is passed over soon."""
     throttle = Throttle(str(tmp_path), "t", 1)
     send_times(throttle, clock, 1)
@@ -138,7 +138,7 @@ def test_one_that_waits_no_more_stops_nobody(tmp_path: Path, clock: Clock) -> No
     assert next_one < 6
 
 
-def test_after_a_429_nobody_sends_for_as_long_as_it_says(tmp_path: Path, clock: Clock) -> None:
+def test_after_a_429_nobody_sends_until_retry_after(tmp_path: Path, clock: Clock) -> None:
     one, two = Throttle(str(tmp_path), "t", 8), Throttle(str(tmp_path), "t", 8)
     slot = one.wait()
     one.answered(slot)
@@ -179,14 +179,14 @@ def test_after_another_429_every_process_is_slower_and_recovers_step_by_step(tmp
     assert set(in_second) == {4, 5, 6, 7, 8}
 
 
-def test_an_endless_queue_is_one_clear_line(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_queue_gives_one_clear_line(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     throttle = Throttle(str(tmp_path), "t", 1)
     monkeypatch.setattr(throttle.pace, "take", lambda _state, _ticket, _now: 1.0)
     with pytest.raises(BusyError, match="no request could be sent for 900 s"):
         throttle.wait()
 
 
-def test_two_machines_with_one_folder_have_one_budget(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_machines_that_share_a_folder_share_one_budget(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their clocks keep the time, but for a little, which is added to the window of a slot that the other one used."""
     first = Throttle(str(tmp_path), "t", 4)
     monkeypatch.setattr(stores, "host", lambda: "another machine")
@@ -198,7 +198,7 @@ def test_two_machines_with_one_folder_have_one_budget(tmp_path: Path, clock: Clo
 
 
 @pytest.mark.parametrize("step", [-3600.0, -3.0, 3600.0])
-def test_a_clock_that_is_set_stops_nobody_for_long(tmp_path: Path, clock: Clock, step: float) -> None:
+def test_setting_a_clock_delays_nobody_for_long(tmp_path: Path, clock: Clock, step: float) -> None:
     throttle = Throttle(str(tmp_path), "t", 2, clock=lambda: clock.now + shift)
     shift = 0.0
     send_times(throttle, clock, 2)
@@ -208,7 +208,7 @@ def test_a_clock_that_is_set_stops_nobody_for_long(tmp_path: Path, clock: Clock,
     assert clock.now - began <= (60 if step < -60 else 10)
 
 
-def test_a_clock_that_is_ahead_is_learned_from_one_refusal(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_refusal_is_enough_to_allow_for_a_clock_that_is_ahead(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """By 100 ms, which is more than what two machines are thought to differ by."""
     one = Throttle(str(tmp_path), "t", 4)
     monkeypatch.setattr(stores, "host", lambda: "another machine")
@@ -274,7 +274,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("content", BROKEN)
-def test_a_broken_state_neither_stops_nor_breaks_anything(tmp_path: Path, content: str) -> None:
+def test_a_broken_state_is_ignored(tmp_path: Path, content: str) -> None:
     path, text = state_file(tmp_path), BROKEN[content]
     path.write_bytes(b"\xff\xfe\x00" if text is None else text.encode())
     clock = Clock()
@@ -290,7 +290,7 @@ def test_a_broken_state_neither_stops_nor_breaks_anything(tmp_path: Path, conten
     assert clock.now - began <= 70
 
 
-def test_what_a_killed_process_left_behind_the_state_is_no_part_of_it(tmp_path: Path, clock: Clock) -> None:
+def test_text_that_a_killed_process_left_after_the_state_is_ignored(tmp_path: Path, clock: Clock) -> None:
     throttle = Throttle(str(tmp_path), "t", 1)
     send_times(throttle, clock, 1)
     (path,) = tmp_path.glob("*.json")
@@ -310,7 +310,7 @@ def unusable(tmp_path: Path, why: str) -> Path:
 
 
 @pytest.mark.parametrize("why", ["a file", "open to everybody", "no such file system"])
-def test_an_unusable_folder_is_a_warning_and_the_pace_is_kept_by_this_process(tmp_path: Path, clock: Clock, why: str) -> None:
+def test_with_an_unusable_folder_the_process_keeps_its_own_budget_and_warns(tmp_path: Path, clock: Clock, why: str) -> None:
     folder = unusable(tmp_path, why)
     throttle = Throttle(str(folder), "t", 4)
     (warning,) = throttle.warnings
@@ -333,7 +333,7 @@ def test_a_planted_link_is_not_written_through(tmp_path: Path, clock: Clock) -> 
     assert throttle.warnings
 
 
-def test_no_folder_given_means_one_of_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_folder_belongs_to_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import default_directory
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -360,7 +360,7 @@ def test_the_users_own_folder_must_be_the_users_alone(tmp_path: Path, monkeypatc
     assert "belongs to another user" in str(Throttle(str(shared), "t", 4).warnings)
 
 
-def test_folders_that_are_missing_are_made_for_this_user_alone_whatever_the_umask(tmp_path: Path) -> None:
+def test_missing_folders_are_created_for_this_user_alone_whatever_the_umask(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         assert Throttle(str(tmp_path / "a" / "b"), "t", 4).warnings == []
@@ -369,13 +369,13 @@ def test_folders_that_are_missing_are_made_for_this_user_alone_whatever_the_umas
     assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("a", "a/b")] == [0o700, 0o700]
 
 
-def test_where_no_home_is_known_no_folder_is_called_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_home_no_folder_named_tilde_is_created(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert "no home folder is known" in str(Throttle("~/.cache/cortex_cloud_appsec/rate", "t", 4).warnings)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_lock_that_is_never_let_go_is_not_waited_for(tmp_path: Path, clock: Clock) -> None:
+def test_a_lock_that_is_never_released_ends_the_wait(tmp_path: Path, clock: Clock) -> None:
     """A process stopped in the middle of it, say."""
     path = state_file(tmp_path)
     with path.open("r+") as held:
