@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How the tests of the client ask a scripted server, and what they expect of a refusal."""
+"""Requests of the tests of the client to a scripted server, and the refusals they expect."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host and a repository are one address, however people and tools write them; two of them never become one."""
+"""Every spelling of a host or a repository gives the same address; different ones never give the same."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_the_web_page_of_a_repository(text: str, url: str) -> None:
 
 
 def test_a_path_alone_has_no_host() -> None:
-    """Groups may be called like hosts, so that a dot says nothing; the well-known hosts are none of them."""
+    """Groups may have names like hosts, so a dot proves nothing; the well-known hosts are not groups."""
     assert repository_of("acme.io/sub/api").key == ("", "acme.io/sub/api")
     assert repository_of("github.com/Org/App").key == ("github.com", "org/app")
     assert repository_of("My Project/repo.git/").key == ("", "my project/repo")

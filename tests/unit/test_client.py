@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One request over real HTTP: which outcome is tried again, how, and how failures are told."""
+"""Requests over real HTTP: which outcomes are repeated, and how failures are reported."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_every_attempt_sends_the_same_body(client_of: ClientOf) -> None:
         assert [r.body for r in server.requests] == [b'{"type": "GITLAB"}'] * 2
 
 
-# -- how long
+# -- deadlines
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
@@ -163,7 +163,7 @@ def test_an_endless_response_is_abandoned_at_the_deadline(client_of: ClientOf, s
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("pieces", [1, 5, 20])
 def test_a_compressed_response_is_read_completely_however_it_arrives(client_of: ClientOf, pieces: int, chunked: bool) -> None:
-    """Cut short it would be a shorter list of data sources."""
+    """If it were cut off, it would be a shorter list of data sources."""
     body = {"data": [{"id": str(n), "name": f"source {n}"} for n in range(2000)]}
     with ScriptedServer(zipped(json.dumps(body).encode(), pieces, chunked)) as server:
         assert ask(client_of(server.url)).body == body
@@ -180,7 +180,7 @@ def test_a_response_that_is_too_large_is_not_read_completely(client_of: ClientOf
     assert "larger than 100000 bytes" in str(error) or (status == 302 and "redirects are not followed" in str(error))
 
 
-# -- to whom
+# -- redirects, proxies and credentials
 
 
 def test_a_redirect_is_not_followed_and_the_other_host_sees_nothing(client_of: ClientOf) -> None:
@@ -217,7 +217,7 @@ def test_a_netrc_entry_never_replaces_the_signature(client_of: ClientOf, tmp_pat
 
 @pytest.fixture
 def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    """The proxy that the environment names for everything; it refuses whatever it is asked for."""
+    """The proxy that the environment names for all hosts; it refuses every request."""
     with ScriptedServer(Say(502, "no")) as server:
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, server.url)
@@ -277,7 +277,7 @@ def test_an_absurd_number_of_seconds_causes_no_traceback(client_of: ClientOf, op
         ask(client_of(server.url, **{option: 1e300}))
 
 
-# -- what it says
+# -- messages
 
 
 SHAPES = {
@@ -319,7 +319,7 @@ def test_the_message_of_the_api_is_found_in_every_shape(client_of: ClientOf, sha
 
 
 def test_an_html_page_fails_at_once(client_of: ClientOf) -> None:
-    """A page of HTML does not get better by asking again for two minutes."""
+    """Repeating the request for two minutes would not help."""
     with ScriptedServer(Say(200, "<!DOCTYPE html><html><title>Sign in</title></html>", {"Content-Type": "text/html"})) as server:
         error = refusal(client_of(server.url))
         assert len(server.requests) == 1
@@ -362,7 +362,7 @@ def test_a_401_mentions_a_wrong_clock(client_of: ClientOf, ahead: int, word: str
     assert found[2] == word
 
 
-# -- any answer whatever
+# -- any response whatsoever
 
 
 JSON = st.recursive(
@@ -386,7 +386,7 @@ def test_an_error_of_any_shape_gives_a_message(body: Any, text: str) -> None:
     assert isinstance(words_of(body, text), str)
 
 
-# -- what the pace is told
+# -- what the request budget learns
 
 
 def shared_state(tmp_path: Path) -> Any:
@@ -394,8 +394,8 @@ def shared_state(tmp_path: Path) -> Any:
     return json.loads(path.read_text())
 
 
-def test_a_request_departs_after_its_connection_is_established(client_of: ClientOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A slow name service is no part of the way."""
+def test_a_request_departs_when_it_is_connected(client_of: ClientOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow name service is not part of the round trip."""
     resolve = socket.getaddrinfo
 
     def slowly(*args: Any, **more: Any) -> Any:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a server can cost at most: an attempt ends at its deadline, and an answer has a largest size however small it is on the way."""
+"""Limits of what a server can cost: an attempt ends at its deadline, and a response has a maximum size, also decompressed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.call imp
 
 pytestmark = pytest.mark.usefixtures("quick_pauses")
 
-# The deadline is there after some 30 drops, and the server gives up after ten times as many.
+# The deadline comes after some 30 drops, and the server gives up after ten times as many.
 SHORT = {"request_timeout": 0.3, "retry_deadline": 0.6}
 NEED, DROP_SECONDS = 30, 0.02
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -39,7 +39,7 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 class Dripping:
-    """As a context manager: a server that says `begins`, and then `drop` now and then; before that, `first` to an earlier request."""
+    """As a context manager: a server that sends `begins`, and then `drop` now and then; before that, `first` to an earlier request."""
 
     def __init__(self, begins: bytes, drop: bytes, first: bytes = b"") -> None:
         self.first, self.begins, self.drop, self.drops = first, begins, drop, list[int]()
@@ -90,7 +90,7 @@ def test_a_slowly_dripping_response_does_not_delay_a_create(client_of: ClientOf,
     assert len(server.drops) == 1
     assert server.drops[0] < 10 * NEED
     assert error.ambiguous
-    # What is known to be broken ends at once; all else at the deadline.
+    # Broken responses end at once, all others at the deadline.
     assert "was not complete after 0.6 s (POST" in str(error) or (what == "packed body" and "could not be read" in str(error))
 
 
@@ -106,11 +106,11 @@ def test_a_reused_connection_is_watched_too(client_of: ClientOf) -> None:
 
 
 def test_a_slow_handshake_ends_in_time_and_nothing_was_sent(client_of: ClientOf) -> None:
-    # A record of 16 kB that holds the beginning of the server's first message.
+    # A record of 16 kB that contains the beginning of the server's first message.
     with Dripping(b"\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb", b"\0") as server:
         error = refusal(client_of(f"https://127.0.0.1:{server.port}", **SHORT), "POST")
     assert 0 < sum(server.drops) < 10 * NEED
-    # Here Python itself counts all waits together, unless the machine is so busy that the watchdog is first.
+    # Here Python itself adds up all waits, unless the machine is so busy that the watchdog is first.
     assert "did not answer within 0.3 s" in str(error) or "was not complete after 0.6 s" in str(error)
     assert (error.ambiguous, error.attempts) == (False, len(server.drops))
 
@@ -208,7 +208,7 @@ def test_a_long_body_has_the_timeout_and_so_has_its_response(client_of: ClientOf
         assert time.monotonic() - began > 0.9
 
 
-# -- how much
+# -- limits of size
 
 
 def packed(content: bytes, coding: str = "gzip") -> Say:
@@ -243,7 +243,7 @@ def test_an_unread_response_is_ambiguous_unless_it_is_a_refusal(
 
 
 class Counting:
-    """An unpacker that notes what it hands out."""
+    """A decompressor that records what it returns."""
 
     def __init__(self, counts: list[int]) -> None:
         self._inner, self._counts = zlib.decompressobj(31), counts
@@ -309,7 +309,7 @@ def test_an_endless_list_is_abandoned(client_of: ClientOf, monkeypatch: pytest.M
         assert len(server.requests) == 5
 
 
-# -- where to
+# -- paths
 
 
 @pytest.mark.parametrize("identifier", ["", " ", ".", "..", "a\nb", "a\0", "\x7f", "\u202e"])

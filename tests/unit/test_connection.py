@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which tenant is meant (docs/api.md: tenant.url): decided before anything is sent."""
+"""The tenant of a URL (docs/api.md: tenant.url), which is checked before anything is sent."""
 
 from __future__ import annotations
 

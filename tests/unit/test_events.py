@@ -51,7 +51,7 @@ def arguments(tenant: EmbeddedTenant, **more: Any) -> dict[str, Any]:
 
 
 def watched(args: dict[str, Any], *steps: Step) -> list[Event]:
-    """What the source says: each step is done once the look before it is over, and a look follows it."""
+    """The events of the source: each step is done after a poll has ended, and is followed by another poll."""
     main = runpy.run_path(str(SOURCE))["main"]
     events: list[Event] = []
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A file is written as a whole or not at all, through no link, with its mode whatever the umask; and everything writes it in that way."""
+"""Files are written completely or not at all, never through a link, with their mode whatever the umask; all code does it that way."""
 
 from __future__ import annotations
 

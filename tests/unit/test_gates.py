@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One gate in, one gate out: every response passes the first, every text that leaves the process the second."""
+"""Every response passes admit(), and every text that leaves the process passes outgoing()."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_the_test_above_covers_every_operation() -> None:
 
 
 def makers_of_calls() -> Iterator[str]:
-    """The files that import Call, without which a client sends nothing."""
+    """The files that import Call, which every request needs."""
     for path in sorted(PLUGINS.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and any(alias.name == "Call" for alias in node.names):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a tenant has its instances: found out by the first call that is answered with 404, and once."""
+"""The path of a tenant's instances is found once, by the first call whose response is a 404."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The signs of an interruption, and who may go on after one."""
+"""The signs of an interruption, and what may continue after one."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_the_end_of_the_controller_interrupts_the_run(process: subprocess.Popen[
 
 
 def test_a_piece_that_has_begun_to_write_is_finished_and_others_are_not_begun(client_of: ClientOf) -> None:
-    """Each item of a pool is a piece of work of its own."""
+    """Each item of a pool is its own piece of work."""
     with ScriptedServer(OK, OK, OK) as server:
         client = client_of(server.url)
         interruption = client.interruption
@@ -150,8 +150,8 @@ def test_a_piece_that_has_begun_to_write_is_finished_and_others_are_not_begun(cl
 
 
 @pytest.mark.parametrize(("first", "raised"), [(Say(429, "Too many requests."), Interrupted), (hang_up, ApiError)])
-def test_an_interruption_between_two_attempts(client_of: ClientOf, first: object, raised: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the tenant did not look at was not begun; what it may have carried out is told as that."""
+def test_interrupted_between_attempts(client_of: ClientOf, first: object, raised: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused request counts as not begun; one that may have been carried out is reported as that."""
     monkeypatch.setattr(_retry, "FIRST_PAUSE", 0.01)
     with ScriptedServer(first, Say(400, "no")) as server:
         client = client_of(server.url)
@@ -162,7 +162,7 @@ def test_an_interruption_between_two_attempts(client_of: ClientOf, first: object
 
 
 def test_only_the_main_thread_receives_signals(client_of: ClientOf) -> None:
-    """Which of them gets it is the kernel's choice, and the main thread, sleeping, would learn of it much too late."""
+    """The kernel chooses the thread, and the sleeping main thread would handle the signal much too late."""
     with ScriptedServer(OK, OK) as server:
         client = client_of(server.url)
         blocked = each(client, lambda _n: (ask(client, "GET"), signal.pthread_sigmask(signal.SIG_BLOCK, []))[1], [1, 2])

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whatever a tenant shows: no traceback, no other item's result lost, and nothing sent that neither the tenant showed nor the user gave."""
+"""Whatever a tenant shows: no traceback, no lost result of another item, and nothing is sent that came from neither tenant nor user."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def brought(tenant: Tenant, wish: str, operation: str) -> None:
-    """Run one item beside a sound one, and hold what must be so whatever the tenant shows."""
+    """Run one item next to a sound one, and check what must be true whatever the tenant shows."""
     other = {"type": "SNYK", "name": "sound", "selection_type": "MANUAL_SELECTION", "repositories": ["s/new"]}
     prune = Prune(("GITLAB_SELF_MANAGED", "SNYK")) if wish == "prune" else None
     given_items = [other, *([{**CORE, "name": "kept", "id": "77"}] if prune else [ITEMS[wish]])]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a tenant shows in a form that nobody can read is never planned on, replaced or deleted."""
+"""Nothing that a tenant shows in an unreadable form is used for planning, replaced or deleted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def planned(item: Raw, **shown: Any) -> tuple[Any, list[tuple[str, str, Any]]]:
-    """What became of an item where reads by id and the list show instance 1 with these members; None: without them."""
+    """The outcome of an item if reads by id and the list show instance 1 with these members; None: without them."""
     changed = {k: v for k, v in {**FULL, **shown}.items() if v is not None}
     tenant = Tenant({"1": changed}, lambda asked, raw: {**raw, "state": []} if asked == "list" else raw)
     return Run(Api(tenant), check_mode=False).apply([item_from({**DEFAULTS, **item})])[0], tenant.sent  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What leaves the process can do nothing but be read, and holds no secret, however somebody spelt it."""
+"""Text that leaves the process is harmless and contains no secret, in whatever spelling."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the pace comes to on networks of all kinds, in simulated time (docs/api.md: tenant.limit): the tenant allows 10 in a second."""
+"""The request budget on networks of all kinds, in simulated time (docs/api.md: tenant.limit): the tenant allows 10 requests per second."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def sent(
     setup: float = 0.0,
     arrange: Callable[[World], None] = lambda _world: None,
 ) -> Sent:
-    """800 requests of so many processes. clocks: by how much that of each is off; the same number is the same machine."""
+    """800 requests of this number of processes. clocks: the error of each one's clock; processes with equal errors share a machine."""
     world, state = World(ways, fixed=fixed, seed=seed, setup=setup), State()
     arrange(world)
     for number in range(processes):
@@ -53,7 +53,7 @@ def test_nearly_all_of_the_budget_is_used_however_far_the_tenant_is(ways: Ways, 
 
 
 def test_with_response_times_alone_a_distant_tenant_is_slow() -> None:
-    """What the same simulation says of a slot that is free one window after its answer: what is measured here is the departures."""
+    """The same simulation with slots that are free one window after their response: this shows what departures gain."""
 
     def answers(world: World) -> None:
         world.answer_based = True
@@ -84,20 +84,20 @@ def test_differences_that_round_trips_do_not_show_cost_little(ways: Ways, least:
 
 
 def test_a_busy_machine_causes_few_refusals() -> None:
-    """Delays of 15 ms each way on average and now and then far more, as where more runs than processors wait for each other."""
+    """Delays of 15 ms each way on average and sometimes far more, as with more runs than processors."""
     found = sent(lambda luck, _now: (0.002 + luck.expovariate(66), 0.002 + luck.expovariate(66)))
     assert found.rate >= 9.5
     assert found.refused == 0
 
 
 def test_making_a_connection_is_not_a_departure() -> None:
-    """Three round trips pass before the first request of a thread leaves; as departures they would let all come at once."""
+    """Three round trips pass before the first request of a thread leaves; as departures they would let all arrive at once."""
     assert sent(FAR, setup=3).refused <= 2
     assert sent(network(1.5, 0.1), setup=3).refused <= 2
 
 
 def test_slow_responses_do_not_widen_the_margins() -> None:
-    """Each third request, an update say, keeps the tenant at work for two seconds."""
+    """Every third request, for example an update, takes the tenant two seconds."""
 
     def works(world: World) -> None:
         world.work = lambda number: 2.0 if number % 3 == 0 else 0.0
@@ -127,7 +127,7 @@ def test_clocks_that_are_100_ms_apart_cost_a_few_refusals() -> None:
 
 
 def used(state: State, pace: Pace, *, left: float | None, answered: float | None) -> float:
-    """When a slot is free that was taken at 100."""
+    """When a slot that was taken at 100 is free."""
     state.slots = []
     assert pace.take(state, "x", 100.0) == 0
     if left is not None:

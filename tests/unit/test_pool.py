@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Many reads at once: in order, as many as the budget needs, and no failure lost."""
+"""Many reads at once: in order, as many as the budget needs, without losing a failure."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def repositories(first: int, last: int) -> Say:
 
 
 def pages(client_of: ClientOf, total: int, *, ignores_offset: bool = False, without_id: int | None = None) -> tuple[list[int], int, bool]:
-    """The offsets that were asked for, and what was found, in a tenant with so many repositories."""
+    """The requested offsets and the result for a tenant with this number of repositories."""
     from urllib.parse import parse_qs, urlsplit
 
     offsets: list[int] = []

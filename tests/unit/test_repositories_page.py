@@ -33,7 +33,7 @@ RETURNED_ONLY = {
 
 
 def rows() -> dict[str, tuple[str, str]]:
-    """member -> what the table says of it: in the module, and elsewhere."""
+    """member -> what the table says about it: in the module, and elsewhere."""
     page = (ROOT / "docs" / "repositories.md").read_text(encoding="utf-8")
     table = page[page.index("| published member |") :].partition("\n\n")[0].splitlines()[2:]
     found: dict[str, tuple[str, str]] = {}

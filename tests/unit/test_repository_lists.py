@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lists of repositories as the platforms' own commands write them: each entry is one repository, and none is lost."""
+"""Lists of repositories as the platforms' own commands write them: each entry is one repository."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One folder for several machines and several users: real processes, each machine with a boot and a monotonic clock of its own."""
+"""One folder for several machines and users: real processes, each machine with its own boot id and monotonic clock."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def folder_of_a_group(path: Path, mode: int) -> Path:
 
 @pytest.fixture
 def as_user(tmp_path: Path) -> Path:
-    """A folder that the users 3001 and 3002, both of the group 3100, can reach."""
+    """A folder that the users 3001 and 3002, both in the group 3100, can use."""
     if os.geteuid() != 0:
         pytest.skip("only root can become other users")
     for above in (tmp_path, *tmp_path.parents):
@@ -80,7 +80,7 @@ def as_user(tmp_path: Path) -> Path:
 
 
 def writer(user: int, folder: Path) -> subprocess.Popen[str]:
-    """Takes a lock, says "inside" or a warning, and holds it until it gets a line."""
+    """Takes a lock, prints "inside" or a warning, and keeps it until it receives a line."""
     return started([sys.executable, "-c", WRITER, str(folder), str(user)])
 
 
@@ -104,7 +104,7 @@ def test_two_users_of_a_group_take_turns(as_user: Path) -> None:
 
 
 def test_a_lock_that_cannot_be_opened_causes_one_warning(as_user: Path) -> None:
-    """The folder is the group's, but does not give its group to what is made in it."""
+    """The folder belongs to the group, but new files in it do not."""
     folder = folder_of_a_group(as_user / "rate", 0o770)
     assert writer(3001, folder).communicate("\n")[0] == "inside\n"
     (path,) = folder.iterdir()

@@ -54,7 +54,7 @@ def server() -> Iterator[StoreServer]:
 
 
 def node(folder: Path, server: StoreServer, rate: float = 10, ahead: float = 0.0) -> Throttle:
-    """A process on a machine that has a folder of its own. ahead: of its wall clock, in seconds."""
+    """A process on a machine with its own folder. ahead: error of its wall clock, in seconds."""
     return Throttle(str(folder), "t", rate, server=Server.at(server.url), clock=lambda: time.time() + ahead)
 
 
@@ -84,7 +84,7 @@ def test_machines_that_share_a_server_keep_one_limit(tmp_path: Path, server: Sto
 
 
 def test_a_machine_with_a_wrong_clock_makes_no_difference(tmp_path: Path, server: StoreServer) -> None:
-    """All go by the server's clock."""
+    """All use the server's clock."""
     right, wrong = node(tmp_path / "1", server), node(tmp_path / "2", server, ahead=3600)
     slots = [sent(throttle) for _unused in range(8) for throttle in (right, wrong)]
     assert all(later.granted - earlier.granted >= 1 for earlier, later in zip(slots, slots[10:]))
@@ -107,7 +107,7 @@ def test_who_asked_first_goes_first(tmp_path: Path, server: StoreServer) -> None
 
 
 def test_a_change_that_another_one_overtook_is_repeated(server: StoreServer) -> None:
-    """As by a process that was stopped in the middle of it, for however long: nothing of what others did meanwhile is lost."""
+    """As if a process was suspended in the middle of it, for any time: no change of the others is lost."""
     slow, quick = (ServerStore(Server.at(server.url), "t") for _unused in range(2))
     asked: list[str] = []
 
@@ -123,7 +123,7 @@ def test_a_change_that_another_one_overtook_is_repeated(server: StoreServer) -> 
 
 
 def test_after_the_servers_end_each_machine_warns_once_and_keeps_its_own_budget(tmp_path: Path, server: StoreServer) -> None:
-    """Not faster than that in the moment of the change either: with what was sent just before, and with a request that is underway."""
+    """Not faster at the moment of the change either: requests sent just before count, and so does one that is underway."""
     nodes = [node(tmp_path / "1", server), node(tmp_path / "2", server)]
     slots: dict[Throttle, list[Slot]] = {one: [] for one in nodes}
     for _unused in range(4):
@@ -229,7 +229,7 @@ def test_the_url_may_be_in_a_file_and_its_password_is_never_shown(tmp_path: Path
 
 
 def test_a_server_that_does_not_respond_delays_nobody_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It takes the connection, and says nothing."""
+    """It accepts the connection and sends nothing."""
     import socket
 
     if missing():
@@ -244,7 +244,7 @@ def test_a_server_that_does_not_respond_delays_nobody_for_long(tmp_path: Path, m
 
 
 def answering(answer: bytes, drip: float = 0.0) -> socket.socket:
-    """A listener that answers whatever it is asked with the same bytes. drip: seconds between two of them."""
+    """A listener that responds to everything with the same bytes. drip: seconds between two of them."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def talk(peer: socket.socket) -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What runs remember for the next ones: never half written, lost to another writer, reached through a link or open to others."""
+"""What runs remember for later ones: never half written, overwritten by another process, reached through a link or open to others."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def memory(folder: Path, **options: Any) -> Memory:
 
 
 def values(folder: Path, tenant: str = TENANT) -> dict[str, Any]:
-    """What a run that begins now remembers; nothing may be wrong with the folder."""
+    """What a run that begins now remembers; the folder must be usable."""
     one = Memory(str(folder), tenant)
     found = {key: entry.value for key, entry in one.all(SECTION).items()}
     assert one.warnings == []
@@ -53,7 +53,7 @@ def file_of(folder: Path) -> Path:
 
 
 def off(one: Memory, why: str) -> None:
-    """It says once that it is off, why and what that costs; every method may still be called."""
+    """It warns once that nothing is remembered, why and at what cost; every method can still be called."""
     one.put(SECTION, "7", 1)
     one.put(SECTION, "8", 1)
     one.forget(SECTION, "7")
@@ -126,7 +126,7 @@ def test_read_only_memory_writes_nothing(folder: Path) -> None:
     assert one.warnings == []
 
 
-# -- where it lies, and who may see it
+# -- its place, and who can read it
 
 
 def test_the_default_state_folder_belongs_to_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +142,7 @@ def test_the_default_state_folder_belongs_to_this_user(tmp_path: Path, monkeypat
 
 
 def test_without_a_home_nothing_is_remembered_and_no_folder_named_tilde_is_created(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a container whose user has any number."""
+    """As in a container whose user id has no account."""
 
     def nobody(_uid: int) -> Any:
         raise KeyError
@@ -216,7 +216,7 @@ def test_something_planted_instead_of_the_file_is_not_followed(folder: Path, tmp
     one = memory(folder)
     one.put(SECTION, "8", 2)
     if ending == ".draft" and kind != "folder":
-        # A draft is thrown away, not opened.
+        # A draft is deleted, not opened.
         assert values(folder) == {"7": 1, "8": 2}
     else:
         assert len(one.warnings) == 1
@@ -230,14 +230,14 @@ def test_a_state_folder_that_is_a_link_is_not_used(folder: Path, tmp_path: Path)
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-# -- what the file system refuses
+# -- faults of the file system
 
 
 @pytest.mark.parametrize(
     ("where", "why"), [("/proc/self/task", "such file"), ("/proc/self/no/state", "such file"), ("{file}/state", "Not a directory")]
 )
 def test_a_folder_that_cannot_be_written_causes_one_warning(tmp_path: Path, where: str, why: str) -> None:
-    """The first exists, may be entered and takes no file, as on a file system that is mounted for reading."""
+    """The first exists and can be entered, but no file can be created in it, as on a file system mounted read-only."""
     (tmp_path / "file").write_text("")
     off(Memory(where.format(file=tmp_path / "file"), TENANT), why)
 
@@ -338,7 +338,7 @@ memory.put("unscoped", "7", 2)
     assert not list(folder.glob("*.draft"))
 
 
-# -- what the file may hold
+# -- the content of the file
 
 
 def content(**changes: Any) -> dict[str, Any]:

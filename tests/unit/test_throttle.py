@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The request budget of one tenant (docs/api.md: tenant.limit), within a process by a fake clock and across processes by real ones."""
+"""The request budget of one tenant (docs/api.md: tenant.limit): in one process with a fake clock, across processes with real ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Clock:
-    """monotonic(), time() and sleep() that cost no time."""
+    """monotonic(), time() and sleep() that take no time."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -48,7 +48,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def send_times(throttle: Throttle, clock: Clock, requests: int) -> list[float]:
-    """When so many requests go out that are answered at once."""
+    """The times at which this number of requests leave, if each is answered at once."""
     times = []
     for _unused in range(requests):
         slot = throttle.wait()
@@ -58,7 +58,7 @@ def send_times(throttle: Throttle, clock: Clock, requests: int) -> list[float]:
 
 
 def most_in_a_window(times: list[float], window: float = 1.0) -> int:
-    """Of any window as long as that, however it is laid."""
+    """The largest number in any window of this length."""
     return max(sum(1 for t in times if start <= t < start + window) for start in times)
 
 
@@ -98,7 +98,7 @@ def test_two_throttles_of_one_folder_share_one_budget_per_tenant(tmp_path: Path,
 
 
 def test_a_slot_without_a_departure_is_free_one_window_after_its_response(tmp_path: Path, clock: Clock) -> None:
-    """However long the answer took: the request may have reached the tenant at the very end of that time."""
+    """However long the response took: the request may have reached the tenant at the very end of that time."""
     throttle = Throttle(str(tmp_path), "t", 2)
     slow, quick = throttle.wait(), throttle.wait()
     throttle.answered(quick)
@@ -108,7 +108,7 @@ def test_a_slot_without_a_departure_is_free_one_window_after_its_response(tmp_pa
 
 
 def test_a_slot_without_a_response_is_free_again(tmp_path: Path, clock: Clock) -> None:
-    """As when a process is killed while its request is underway."""
+    """As if a process was killed while its request was underway."""
     throttle = Throttle(str(tmp_path), "t", 1)
     throttle.wait()
     (next_one,) = send_times(throttle, clock, 1)
@@ -130,7 +130,7 @@ def test_who_asked_first_goes_first(tmp_path: Path, clock: Clock) -> None:
 
 
 def test_a_process_killed_in_the_queue_delays_nobody(tmp_path: Path, clock: Clock) -> None:
-    """A process killed in the queue is passed over soon."""
+    """A process killed in the queue is soon skipped."""
     throttle = Throttle(str(tmp_path), "t", 1)
     send_times(throttle, clock, 1)
     throttle._change(lambda state, moment: throttle.pace.take(state, "dead", moment.begun))
@@ -187,13 +187,13 @@ def test_an_endless_queue_gives_one_clear_line(tmp_path: Path, clock: Clock, mon
 
 
 def test_two_machines_that_share_a_folder_share_one_budget(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Their clocks keep the time, but for a little, which is added to the window of a slot that the other one used."""
+    """Their clocks differ a little, which is added to the window of a slot that the other one used."""
     first = Throttle(str(tmp_path), "t", 4)
     monkeypatch.setattr(stores, "host", lambda: "another machine")
     other = Throttle(str(tmp_path), "t", 4)
     assert send_times(first, clock, 4) == [0.0] * 4
     assert send_times(other, clock, 5) == pytest.approx([1.05] * 4 + [2.05])
-    # Three of the other's were free by its own clock when it took its last.
+    # By its own clock, three slots of the other machine were free when it took its last one.
     assert send_times(first, clock, 5) == pytest.approx([2.05] * 3 + [3.05] * 2)
 
 
@@ -209,7 +209,7 @@ def test_setting_a_clock_delays_nobody_for_long(tmp_path: Path, clock: Clock, st
 
 
 def test_one_refusal_is_enough_to_allow_for_a_clock_that_is_ahead(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By 100 ms, which is more than what two machines are thought to differ by."""
+    """By 100 ms, more than two machines are assumed to differ."""
     one = Throttle(str(tmp_path), "t", 4)
     monkeypatch.setattr(stores, "host", lambda: "another machine")
     ahead = Throttle(str(tmp_path), "t", 4, clock=lambda: clock.now + 0.1)
@@ -286,7 +286,7 @@ def test_a_broken_state_is_ignored(tmp_path: Path, content: str) -> None:
         throttle = Throttle(str(tmp_path), "t", 4)
         throttle.wait()
         throttle.wait()
-    # A hold after a 429 is at most a minute; anything beyond is no state of ours.
+    # A hold after a 429 lasts at most a minute; a longer one was not written by this collection.
     assert clock.now - began <= 70
 
 
@@ -344,7 +344,7 @@ def test_the_default_folder_belongs_to_this_user(tmp_path: Path, monkeypatch: py
 
 
 def test_the_users_own_folder_must_be_the_users_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
-    """A folder that was named may belong to a group, so that containers can share it; the default one may not."""
+    """A folder from an option may belong to a group, so that containers can share it; the default one may not."""
     shared = tmp_path / "shared"
     shared.mkdir(mode=0o770)
     shared.chmod(0o770)
