@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from scripted_server import Handler, Say, ScriptedServer, cut_off, drip, hang_up, silence, zipped
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError, words_of
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import answers as _answers
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import responses as _responses
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import retry as _retry
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.call import Call
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.signing import CollectorToken
@@ -172,7 +172,7 @@ def test_a_compressed_response_is_read_completely_however_it_arrives(client_of: 
 
 @pytest.mark.parametrize("status", [200, 400, 302])
 def test_a_response_that_is_too_large_is_not_read_completely(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
-    monkeypatch.setattr(_answers, "MOST_BYTES", 100_000)
+    monkeypatch.setattr(_responses, "MOST_BYTES", 100_000)
     headers = {"Location": "https://elsewhere.example.com/"} if status == 302 else {}
     with ScriptedServer(Say(status, b" " * 5_000_000, headers)) as server:
         error = refusal(client_of(server.url))
