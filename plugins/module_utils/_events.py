@@ -23,6 +23,7 @@ from ._files import OTHER, prove_writable, write_private
 from ._http.connection import Connection
 from ._http.redaction import hide_secret_keys
 from ._repositories import Filters, fetch_repositories
+from ._texts import NO, YES
 
 SCHEMA = "cortex_cloud.appsec/events"
 VERSION = 1
@@ -48,7 +49,6 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "rate_limit_url": ("CORTEXCLOUD_RATE_LIMIT_URL",),
 }
 _NUMBERS = ("request_timeout", "retry_deadline", "requests_per_second")
-_YES, _NO = ("1", "true", "yes", "on", "y", "t"), ("0", "false", "no", "off", "n", "f")
 # The other arguments of the event source.
 WATCHING = ("interval", "initial", "repositories", "state_file")
 
@@ -69,7 +69,7 @@ def connection_from(args: Raw) -> Connection:
             if not value:
                 continue
             if name == "validate_certs":
-                value = value.lower() not in _YES
+                value = value.lower() not in YES
         convert = yes_or_no if name == "validate_certs" else number if name in _NUMBERS else _text
         options[name] = convert(value, name)
     if options.get("api_key_type", "advanced") not in ("standard", "advanced"):
@@ -80,9 +80,9 @@ def connection_from(args: Raw) -> Connection:
 def yes_or_no(value: t.Any, name: str) -> bool:
     """Raises InputError for anything else."""
     word = str(value).strip().lower()
-    if word not in (*_YES, *_NO):
+    if word not in (*YES, *NO):
         raise InputError(f"{name} must be true or false, not {str(value)[:40]!r}.")
-    return word in _YES
+    return word in YES
 
 
 def number(value: t.Any, name: str) -> float:

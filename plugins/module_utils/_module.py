@@ -25,15 +25,13 @@ from ._http.connection import Connection
 from ._http.interruption import VARIABLE, Interruption
 from ._http.plain import one_line
 from ._http.redaction import HIDDEN, Redactor, outgoing, secrets_in
-from ._texts import misread, split_lists
+from ._texts import YES, misread, split_lists
 from ._version import VERSION
 
 # The members of a result that are text for people.
 READ = ("msg", "diff", "hints", "api_error", "pending_actions", "exception")
 # Minimum seconds between two updates of the progress file.
 PROGRESS_SECONDS = 0.5
-
-_YES = ("1", "true", "yes", "on", "y", "t")
 
 
 def environment(*names: str) -> str:
@@ -50,7 +48,7 @@ def environment_inverted(name: str) -> bool:
     """Argument-spec fallback for a variable that means the opposite of the option; only a clear yes
     counts.
     """
-    return environment(name).strip().lower() not in _YES
+    return environment(name).strip().lower() not in YES
 
 
 def _option(*variables: str, kind: str = "str", **more: t.Any) -> dict[str, t.Any]:

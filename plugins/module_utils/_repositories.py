@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import re
 import typing as t
 
 from ._addresses import path_key, repository_of
@@ -20,8 +19,8 @@ from ._data_sources.fields import item_from, label
 from ._data_sources.instance import Instance
 from ._data_sources.match import match
 from ._errors import ApiError, InputError, did_you_mean
+from ._texts import snake_case
 
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 URLS = ("url", "repositoryUrl", "repository_url")
 # Derived here: the newest scan of any branch, and the broken parts of its access.
 SCANNED, BROKEN = "scanned_at", "broken"
@@ -189,7 +188,7 @@ def broken(raw: Raw) -> list[dict[str, str]]:
     if not isinstance(parts, dict):
         return []
     return [
-        {"part": _snake_key(name), "reason": str(one.get("reason") or "")}
+        {"part": snake_case(name), "reason": str(one.get("reason") or "")}
         for name, one in sorted(parts.items())
         if isinstance(one, dict) and str(one.get("status")).upper() == "INVALID"
     ]
@@ -235,13 +234,9 @@ def shown(raw: Raw) -> Raw:
     return {**_snake(raw), SCANNED: scanned_at(raw) or None, BROKEN: broken(raw)}
 
 
-def _snake_key(name: t.Any) -> str:
-    return _CAMEL.sub("_", str(name)).lower()
-
-
 def _snake(value: t.Any) -> t.Any:
     if isinstance(value, dict):
-        return {_snake_key(k): _snake(v) for k, v in value.items()}
+        return {snake_case(k): _snake(v) for k, v in value.items()}
     if isinstance(value, list):
         return [_snake(v) for v in value]
     return value
@@ -256,7 +251,7 @@ def listing(matches: list[Raw], whole: bool, unshown: dict[str, int]) -> dict[st
             "search to find others, and do not treat this list as complete."
         )
     warnings += [
-        f"The tenant does not show {_snake_key(name)} of {count} repositories, which were left out: whether "
+        f"The tenant does not show {snake_case(name)} of {count} repositories, which were left out: whether "
         "they match is not known."
         for name, count in sorted(unshown.items())
     ]

@@ -215,14 +215,10 @@ def _off(before: Raw, after: Raw) -> bool:
 
 def body_of(configuration: Raw) -> Raw:
     """A scan configuration in the API's shape."""
-    body: Raw = {}
-    for member, value in configuration.items():
-        if member == "excluded_paths":
-            body[_camel(member)] = value
-        elif member == "scanners":
-            body[member] = {name.upper(): _camels(scanner) for name, scanner in value.items()}
-        else:
-            body[_camel(member)] = _camels(value)
+    body: Raw = _camels(configuration)
+    if "scanners" in configuration:
+        scanners = configuration["scanners"].items()
+        body["scanners"] = {name.upper(): _camels(scanner) for name, scanner in scanners}
     return body
 
 

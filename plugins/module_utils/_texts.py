@@ -1,16 +1,25 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Strings that YAML has turned into other types.
+"""Strings that YAML has turned into other types; forms of words.
 
 Private to the collection, floor 0.
 """
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 LOST = "now, so the original text is lost: put it in quotes"
+# Words that mean true and false.
+YES, NO = ("1", "true", "yes", "on", "y", "t"), ("0", "false", "no", "off", "n", "f")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def snake_case(name: t.Any) -> str:
+    """A name in camel case in snake case: repositoryUrl becomes repository_url."""
+    return _CAMEL.sub("_", str(name)).lower()
 
 
 def as_text(value: t.Any) -> str | None:

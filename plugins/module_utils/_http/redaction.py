@@ -13,6 +13,7 @@ import re
 import typing as t
 from urllib.parse import quote
 
+from .._texts import snake_case
 from .disguise import Disguises
 from .plain import one_line, plain, transportable
 
@@ -37,11 +38,10 @@ _MASKED = re.compile(
 # Up to the last @: a password may contain one, and quotes.
 _URL_USERINFO = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]{0,30}://)[^\s/?#]+@")
 _URL_QUERY = re.compile(r"([?&;]([\w.-]+)=)[^&;#\s\"']+")
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def _snake(key: t.Any) -> str:
-    return _CAMEL.sub("_", str(key)).lower().replace("-", "_").replace(" ", "_").replace(".", "_")
+    return re.sub("[- .]", "_", snake_case(key))
 
 
 def looks_secret(key: t.Any) -> bool:
