@@ -260,7 +260,7 @@ class Api:
             response = self._ask(call)
         except ApiError as exc:
             if exc.status and exc.status < 300:
-                # A page instead of a response: its sender, and whether the tenant got the document, is unknown.
+                # A page instead of a response: it is unknown whether the tenant received the document.
                 raise dataclasses.replace(exc, ambiguous=True) from None
             raise
         if names_error(response.body):

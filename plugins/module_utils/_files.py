@@ -33,7 +33,7 @@ class Draft:
     """A file that does not have its final name yet. Leaving the context deletes it, unless it was published.
 
     prefix: start of the draft's name, to which random letters are added.
-    name: the draft's whole name instead, for the holder of a lock: a draft left by a killed writer is replaced.
+    name: the whole name instead, for the holder of a lock; a draft left by a killed writer is replaced.
     folder: descriptor of the folder; path is then a name in it.
     Raises OSError.
     """

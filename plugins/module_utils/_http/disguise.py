@@ -50,8 +50,8 @@ class Disguises:
         self._exact, self._lower = _Forms(), _Forms()
 
     def add(self, secret: str) -> bool:
-        """Returns False for a secret that cannot be searched here, only literally: without its blanks it might
-        be a common word.
+        """Returns False for a secret that can only be searched literally: without its blanks it might be a
+        common word.
         """
         if secret in self._known:
             return True

@@ -96,7 +96,7 @@ class Pace:
         self.host = host
 
     def take(self, state: State, ticket: str, now: float) -> float:
-        """Take a slot or a place in the queue. Returns the seconds after which to try again; 0.0 for a slot."""
+        """Take a slot, or a place in the queue. Returns 0.0, or the seconds after which to try again."""
         state.slots = [used for used in state.slots if self.free_at(state, used, now) > now]
         state.queue = [
             (waiting, dead_at) for waiting, dead_at in state.queue if dead_at > now or waiting == ticket

@@ -51,7 +51,7 @@ def looks_secret(key: t.Any) -> bool:
 
 
 def is_masked(value: t.Any) -> bool:
-    """Whether a value replaces a secret, as this collection or a tenant does: it is never compared or sent."""
+    """Whether a value is a replacement for a secret, ours or the tenant's: it is never compared or sent."""
     return isinstance(value, str) and bool(_MASKED.match(value))
 
 

@@ -89,7 +89,7 @@ def never_sent(exc: BaseException) -> bool:
 
 
 def reason(exc: BaseException) -> str:
-    """The innermost cause in words: outer messages contain addresses of objects and the URL with its query."""
+    """The innermost cause in words: outer messages contain addresses of objects, and the URL's query."""
     inner: t.Any = exc
     while True:
         causes = [a for a in getattr(inner, "args", ()) if isinstance(a, BaseException)]
@@ -126,12 +126,12 @@ def retry_after(value: str | None) -> float | None:
 # What the user can do about a status.
 _HINTS = {
     402: (
-        "The tenant has no licence for this: it needs a Cortex Cloud Posture or Runtime Security licence with "
-        "the Application Security add-on."
+        "The tenant has no licence for this: it needs a Cortex Cloud Posture or Runtime Security licence "
+        "with the Application Security add-on."
     ),
     403: (
-        "The key is valid, but its role lacks the permission: it needs Data Sources and Integrations View/Edit "
-        "(Instance Administrator or AppSec Admin have it)."
+        "The key is valid, but its role lacks the permission: it needs Data Sources and Integrations "
+        "View/Edit (Instance Administrator or AppSec Admin have it)."
     ),
     429: (
         "The tenant allows 10 requests per second to all its clients together: lower requests_per_second, or "

@@ -235,8 +235,8 @@ class ServerStore:
                 with contextlib.suppress(Exception):
                     self._redis.connection_pool.disconnect(inuse_connections=True)
 
-        # The library's own timeout limits only each wait for bytes: a server that sends one now and then could
-        # delay this forever.
+        # The library's own timeout limits only each wait for bytes: a server that sends one now and then
+        # could delay this forever.
         threading.Thread(target=watch, daemon=True).start()
         try:
             return ask()

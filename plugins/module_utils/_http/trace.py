@@ -25,7 +25,10 @@ from .redaction import HIDDEN, Redactor
 HIDE, KEEP = "hide", "keep"
 # Limits of the file, of one body in it, and of one list in a body.
 MOST_BYTES, BODY_BYTES, MOST_ITEMS = 20_000_000, 200_000, 100
-_HEAD = '{"log": {"version": "1.2", "creator": {"name": "cortex_cloud.appsec", "version": "1"}, "pages": [], "comment": '
+_HEAD = (
+    '{"log": {"version": "1.2", "creator": {"name": "cortex_cloud.appsec", "version": "1"}, "pages": [], '
+    '"comment": '
+)
 _OPEN, _TAIL = ', "entries": [\n', "\n]}}\n"
 _BETWEEN = ",\n"
 # Never shown, even if names are kept.
