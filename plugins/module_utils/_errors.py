@@ -184,18 +184,14 @@ def words_of(body: t.Any, text: str = "") -> str:
     """
     if not isinstance(body, dict):
         return " ".join((json.dumps(body) if body not in (None, "") else text).split())
-    for holder in filter(_is_object, (body.get("reply"), body.get("data"), body)):
+    for holder in [one for one in (body.get("reply"), body.get("data"), body) if isinstance(one, dict)]:
         for key in ("err_msg", "message", "error", "detail", "title"):
             message = holder.get(key)
             if isinstance(message, str) and message:
-                metadata = holder["metadata"] if _is_object(holder.get("metadata")) else {}
+                metadata = holder["metadata"] if isinstance(holder.get("metadata"), dict) else {}
                 more = holder.get("details") or holder.get("err_extra") or metadata.get("err_extra")
                 return message + _codes(holder) + _more(more)
     return json.dumps(body)
-
-
-def _is_object(value: t.Any) -> bool:
-    return isinstance(value, dict)
 
 
 def _codes(holder: dict[str, t.Any]) -> str:
@@ -212,7 +208,8 @@ def names_error(body: t.Any) -> bool:
         return bool(_FAILED.search(body))
     if not isinstance(body, dict):
         return False
-    return any(map(_names_error, filter(_is_object, (body, body.get("reply"), body.get("data")))))
+    holders = (body, body.get("reply"), body.get("data"))
+    return any(_names_error(holder) for holder in holders if isinstance(holder, dict))
 
 
 def _names_error(holder: dict[str, t.Any]) -> bool:
