@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 import pytest
@@ -24,10 +25,11 @@ def sent(
     processes: int = 4,
     clocks: tuple[float, ...] = (),
     setup: float = 0.0,
+    starting: float = 0.0,
     arrange: Callable[[World], None] = lambda _world: None,
 ) -> Sent:
     """800 requests of this number of processes. clocks: the error of each one's clock; processes with equal errors share a machine."""
-    world, state = World(ways, fixed=fixed, seed=seed, setup=setup), State()
+    world, state = World(ways, fixed=fixed, seed=seed, setup=setup, starting=starting), State()
     arrange(world)
     for number in range(processes):
         clock = clocks[number] if clocks else 0.0
@@ -88,6 +90,27 @@ def test_a_busy_machine_causes_few_refusals() -> None:
     found = sent(lambda luck, _now: (0.002 + luck.expovariate(66), 0.002 + luck.expovariate(66)))
     assert found.rate >= 9.5
     assert found.refused == 0
+
+
+@pytest.mark.parametrize("processes", [1, 4])
+def test_slow_first_requests_do_not_count_as_the_network(processes: int) -> None:
+    """The first request of each thread takes up to 0.7 s more in a process that starts; the network itself has no spread."""
+    found = sent(FARTHEST, processes=processes, starting=0.7)
+    assert found.rate >= 9.4
+    assert found.refused == 0
+
+
+def test_occasional_delays_of_a_machine_cause_no_refusal() -> None:
+    """One request in a hundred leaves, and one comes back, up to 0.1 s late: too few to widen the margin."""
+
+    def hesitating(luck: random.Random, _now: float) -> tuple[float, float]:
+        out, back = (0.001 + luck.uniform(0, 0.002) + (luck.uniform(0.02, 0.1) if luck.random() < 0.01 else 0.0) for _way in range(2))
+        return out, back
+
+    for seed in (1, 2, 3):
+        found = sent(hesitating, seed=seed, processes=1)
+        assert found.rate >= 9.9
+        assert found.refused == 0
 
 
 def test_making_a_connection_is_not_a_departure() -> None:

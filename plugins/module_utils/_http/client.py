@@ -152,7 +152,7 @@ class Client:
         while True:
             slot, outcome = self._slot(throttle), ""
             retry.granted(slot)
-            leaving = functools.partial(throttle.departed, slot) if small else lambda: None
+            leaving = functools.partial(throttle.departed, slot) if small else lambda _fresh: None
             seen = Attempt(call.method, target, call.query or {}, payload, call.raw is not None, slot.waited)
             try:
                 outcome, result = self._attempt(request, retry.deadline, leaving, seen)
@@ -213,12 +213,12 @@ class Client:
         return path or True
 
     def _attempt(
-        self, request: _Request, deadline: float, leaving: t.Callable[[], None], seen: Attempt
+        self, request: _Request, deadline: float, leaving: t.Callable[[bool], None], seen: Attempt
     ) -> tuple[str, Response | ApiError]:
         """Send once. Returns a key of RETRY (or "done") and the response or error.
 
         deadline: of the call, in seconds of the monotonic clock.
-        leaving: called when the sending begins.
+        leaving: called when the sending begins, with whether it is the first request on its connection.
         seen: receives what goes over the wire.
         """
         call = request.call

@@ -28,9 +28,9 @@ _TRIPS, _ENOUGH, _OUTLIERS = 200, 10, 100
 # Seconds: how long a busy machine may take to send a request after noting its departure; by how much two
 # clocks may differ.
 _LEAST_MARGIN, _SKEW = 0.01, 0.05
-# A spread of up to this many seconds is allowed for completely: that costs little, and on a busy machine all
-# of it may come from one direction.
-_WHOLE_SPREAD = 0.1
+# A request that took up to this many seconds longer than the shortest is allowed for completely, whatever the
+# margin: a busy machine delays a few requests by that much, and it costs little.
+_ALWAYS_ALLOWED = 0.1
 # Each refusal doubles the margins, up to this factor; they are halved after this many windows without one.
 _WIDEST, _NARROWER_WINDOWS = 8.0, 60
 # A second refusal within the first number of windows means that others use the budget: half of the slots are
@@ -121,15 +121,19 @@ class Pace:
             if used.ticket == ticket:
                 used.departed = now
 
-    def answered(self, state: State, ticket: str, now: float, *, trip: float | None) -> None:
+    def answered(
+        self, state: State, ticket: str, now: float, *, trip: float | None, fresh: bool = False
+    ) -> None:
         """Note that the response has arrived, or that the request was given up.
 
         trip: seconds of its round trip; None if the tenant took time to respond.
+        fresh: whether it was the first request on its connection, which takes longer in a process that has
+            just started: its trip counts only while too few others are known.
         """
         for used in state.slots:
             if used.ticket == ticket:
                 used.answered = now
-        if trip is not None:
+        if trip is not None and not (fresh and len(state.trips) >= _ENOUGH):
             state.trips = [*state.trips, trip][-_TRIPS:]
 
     def refused(self, state: State, granted: float, seconds: float, now: float) -> None:
@@ -153,7 +157,8 @@ class Pace:
         """
         if len(state.trips) < _ENOUGH:
             return None
-        trips = sorted(state.trips)
+        # The first ones are those of new connections.
+        trips = sorted(state.trips[_ENOUGH:] if len(state.trips) >= 2 * _ENOUGH else state.trips)
         longest = trips[-1 - len(trips) // _OUTLIERS]
         return self._wide(state, now) * (longest - trips[0]) / 2
 
@@ -170,8 +175,9 @@ class Pace:
         trip = used.answered - used.departed
         if margin is None:
             return window + used.answered
-        most = max(margin, min(2 * margin, _WHOLE_SPREAD))
-        late = min(most, wide * max(0.0, trip - min(state.trips))) + wide * _LEAST_MARGIN
+        late = (
+            min(max(margin, _ALWAYS_ALLOWED), wide * max(0.0, trip - min(state.trips))) + wide * _LEAST_MARGIN
+        )
         return window + used.departed + min(trip, late)
 
     def _look_at(self, state: State, used: Used, now: float) -> float:

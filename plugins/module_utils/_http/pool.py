@@ -26,9 +26,11 @@ Result = t.TypeVar("Result")
 def workers(per_second: float, trip: float) -> int:
     """How many workers are needed to use the whole budget.
 
-    trip: seconds that a response takes.
+    trip: seconds that a response takes. If that is more than one, requests leave in a burst each second, so
+        every second that has begun counts completely.
     """
-    return max(LEAST, min(MOST, math.ceil(per_second * trip) + BETWEEN))
+    whole = trip if trip < 1 else math.ceil(trip)
+    return max(LEAST, min(MOST, math.ceil(per_second * whole) + BETWEEN))
 
 
 def each(

@@ -73,6 +73,8 @@ class Throttle:
         )
         # Ticket of each slot whose request has no response yet: when it left, by the monotonic clock.
         self._open: dict[str, float | None] = {}
+        # The slots of requests that are the first on their connection.
+        self._fresh: set[str] = set()
         self._turn, self._state_lock = threading.Lock(), threading.Lock()
         self._store: Store = ServerStore(server, tenant) if server else self._nearest()
         self.pace = Pace(per_second, self._store.host)
@@ -167,10 +169,15 @@ class Throttle:
             self._open.pop(ticket, None)
         return delay, moment.begun
 
-    def departed(self, slot: Slot) -> None:
-        """Note that the request of this slot begins to be sent, over an established connection. Optional."""
+    def departed(self, slot: Slot, fresh: bool = False) -> None:
+        """Note that the request of this slot begins to be sent, over an established connection. Optional.
+
+        fresh: whether it is the first request on its connection.
+        """
         self._change(lambda state, moment: self.pace.departed(state, slot.ticket, moment.ended))
         self._open[slot.ticket] = time.monotonic()
+        if fresh:
+            self._fresh.add(slot.ticket)
 
     def answered(self, slot: Slot, *, quick: bool = False) -> None:
         """Note that the response to the request of this slot has arrived, or that it was given up.
@@ -179,8 +186,12 @@ class Throttle:
         """
         left, now = self._open.get(slot.ticket), time.monotonic()
         trip = now - left if quick and left is not None else None
-        self._change(lambda state, moment: self.pace.answered(state, slot.ticket, moment.ended, trip=trip))
+        fresh = slot.ticket in self._fresh
+        self._change(
+            lambda state, moment: self.pace.answered(state, slot.ticket, moment.ended, trip=trip, fresh=fresh)
+        )
         self._open.pop(slot.ticket, None)
+        self._fresh.discard(slot.ticket)
 
     def hold(self, seconds: float, slot: Slot) -> None:
         """The tenant refused the request of this slot because its limit was exceeded: nobody sends for this

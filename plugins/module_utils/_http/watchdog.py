@@ -30,12 +30,13 @@ class Watch:
     A read timeout only limits each wait for bytes. It does not stop a server that sends one now and then, for
     example in a header line that never ends.
     deadline: in seconds of the monotonic clock.
-    on_leaving: called whenever a request begins to be sent over an established connection.
+    on_leaving: called whenever a request begins to be sent over an established connection, with whether it is
+        the first one on it.
     expired: whether the deadline has passed.
     sent: whether the request has begun to be sent, so that it may have been carried out.
     """
 
-    def __init__(self, deadline: float, on_leaving: t.Callable[[], None] = lambda: None) -> None:
+    def __init__(self, deadline: float, on_leaving: t.Callable[[bool], None] = lambda _fresh: None) -> None:
         self.deadline, self.on_leaving = deadline, on_leaving
         self.expired = self.sent = self._over = False
         self._connection: socket.socket | None = None
@@ -124,7 +125,7 @@ _of_this_thread = threading.local()
 
 
 @contextlib.contextmanager
-def watched(deadline: float, on_leaving: t.Callable[[], None] = lambda: None) -> t.Iterator[Watch]:
+def watched(deadline: float, on_leaving: t.Callable[[bool], None] = lambda _fresh: None) -> t.Iterator[Watch]:
     """Whatever this thread sends through an adapter() within this context ends at the deadline, in seconds of
     the monotonic clock.
     """
@@ -172,12 +173,16 @@ def _watched_manager(manager: t.Any) -> t.Any:
 
 def _watched_class(connection: t.Any) -> t.Any:
     class Connection(connection):  # type: ignore[misc]
+        _fresh = True
+
         def _new_conn(self) -> t.Any:
             made, watch = super()._new_conn(), _current()
+            self._fresh = True
             if watch:
                 watch.attach(made)
                 if watch.sent:  # without TLS, urllib3 connects only when it has something to send
-                    watch.on_leaving()
+                    watch.on_leaving(True)
+                    self._fresh = False
             return made
 
         def putrequest(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
@@ -187,7 +192,8 @@ def _watched_class(connection: t.Any) -> t.Any:
                 if self.sock is not None:
                     if not watch.attached:  # a connection that was used before
                         watch.attach(self.sock)
-                    watch.on_leaving()
+                    watch.on_leaving(self._fresh)
+                    self._fresh = False
             return super().putrequest(*args, **kwargs)
 
     Connection.__name__ = connection.__name__
