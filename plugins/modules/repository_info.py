@@ -129,7 +129,7 @@ repositories:
     owner: {description: "Organization, group or project.", type: str, returned: when shown}
     url: {description: "Address of its web page.", type: str, returned: when shown}
     source: {description: "Integration type.", type: str, returned: when shown}
-    external_id: {description: "The vendor's ID of it.", type: str, returned: when shown}
+    external_id: {description: "The vendor's ID of the repository.", type: str, returned: when shown}
     organization_id: {description: "The vendor's ID of its organization.", type: str, returned: when shown}
     project_id: {description: "The vendor's ID of its project.", type: str, returned: when shown}
     integration_id: {description: "ID of its data source.", type: str, returned: when shown}

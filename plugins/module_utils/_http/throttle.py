@@ -65,12 +65,8 @@ class Throttle:
     ) -> None:
         self.waits, self.seconds = 0, 0.0
         self.warnings: list[str] = []
-        self._directory, self._tenant, self._server, self._clock = (
-            directory,
-            tenant,
-            server,
-            clock or time.time,
-        )
+        self._directory, self._tenant, self._server = directory, tenant, server
+        self._clock = clock or time.time
         # Ticket of each slot whose request has no response yet: when it left, by the monotonic clock.
         self._open: dict[str, float | None] = {}
         # The slots of requests that are the first on their connection.
