@@ -47,7 +47,7 @@ class Quiet:
             self.warnings.append(begins + goes_on)
 
     def exclusive(self, *parts: str) -> Any:
-        # Where no lock can be had, that is no news here.
+        # Warnings that locks are not available are ignored here.
         return exclusive(self.shared_dir, *parts, warnings=[])
 
 

@@ -98,7 +98,7 @@ class World:
         self.sent = Sent(0, 0, 0.0, [], Counter(), [])
         # Seconds of the tenant's own work after it has counted a request.
         self.work: Callable[[int], float] = lambda _number: 0.0
-        # Nobody tells when a request left, so that a slot is free one window after its answer.
+        # Departures are not recorded, so a slot is free one window after its response.
         self.answer_based = False
         self.last = 0.0
 

@@ -153,7 +153,7 @@ def test_events_while_nothing_runs_are_not_lost(tenant: EmbeddedTenant, core: st
     assert watched({**args, "initial": True}) == []
     assert file.stat().st_mode & 0o777 == 0o600
     assert args["api_key"] not in file.read_text()
-    # One of another version, or an empty file, is no look, and is replaced; what somebody else wrote is not.
+    # A poll of another version and an empty file are replaced; other people's files are not.
     look = file.read_text()
     for content in ("", look.replace('"version": 1', '"version": 2'), look.replace('"data_sources": {', '"data_sources": [], "x": {')):
         file.write_text(content)

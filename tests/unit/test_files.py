@@ -197,9 +197,9 @@ def written_elsewhere(path: Path) -> Iterator[str]:
 def test_nothing_in_the_collection_writes_files_any_other_way() -> None:
     found = [each for path in sorted((ROOT / "plugins").rglob("*.py")) if path.name != "_files.py" for each in written_elsewhere(path)]
     assert found == [
-        # What stands in for an output that nobody reads any more.
+        # Replaces an output that nobody reads any more.
         "command.py: os.open(os.devnull, os.O_WRONLY)",
-        # A folder, opened to be looked at.
+        # A folder, opened for reading.
         "_state.py: os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)",
         # Made anew in the folder for temporary files, and the module writes to it in its place.
         "_progress.py: tempfile.mkstemp(prefix='cortex_cloud_progress_')",
@@ -248,5 +248,5 @@ def test_tasks_that_write_files_set_a_mode_and_follow_no_link() -> None:
     assert len(writers) == 3
     for options, _name in writers:
         assert isinstance(options, dict)
-        # Not to follow one is what copy and template do unless told otherwise.
+        # By default copy and template follow no link.
         assert (options["mode"], options.get("follow", False)) == ("0600", False)

@@ -22,7 +22,7 @@ ONE = {"id": "1", "type": "SNYK"}
 LIST, INSTANCE = Say(200, [ONE]), Say(200, ONE)
 OLD, NEW = "/public_api/appsec/v1/integrations", "/public_api/appsec/v1/data_source_instances"
 
-# First call -> the tenant's answers -> what is asked.
+# First call -> the tenant's responses -> the requests.
 CALLS: dict[str, tuple[Callable[[Api], Any], list[Say], list[str]]] = {
     "list": (lambda api: api.list_data_sources(), [MISSING, LIST], [f"GET {NEW}", f"GET {OLD}"]),
     "get": (

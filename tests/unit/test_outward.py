@@ -145,7 +145,7 @@ ENCODED: dict[str, Callable[[str], str]] = {
     "capitals": str.upper,
     "small": str.lower,
 }
-# A lossy spelling, and one that depends on where it stands, is not spelt again by any.
+# A lossy spelling, or one that depends on its place, is not combined with another.
 OUTER = [name for name in ENCODED if name not in ("capitals", "small", "folded")]
 PEM = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\nAQEFAASCBKcwggSj+/AgEAAoIB\n-----END PRIVATE KEY-----\n"
 KINDS = [PEM, 'p<a"s&s/w\\o+r%41d', "two  blanks and\ttab", "K\u00f6nig's <key>", "glpat-abcDEF_123-xyz",

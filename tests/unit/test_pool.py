@@ -118,7 +118,7 @@ def test_a_tenant_that_repeats_its_pages_is_recognised(client_of: ClientOf) -> N
 
 
 def test_a_page_that_does_not_continue_the_list_is_read_again(client_of: ClientOf) -> None:
-    """What has no id is no repository, and the next offset is what was found, as ever; a list that ends with what is known may go on."""
+    """An entry without an id is not a repository; the next offset is the number found; a list that ends with known entries may continue."""
     offsets, found, whole = pages(client_of, 1000, without_id=150)
     assert (found, whole) == (999, False)
     assert sorted(offsets[:4]) == [0, 100, 199, 299]

@@ -136,7 +136,7 @@ def test_after_the_servers_end_each_machine_warns_once_and_keeps_its_own_budget(
         one.answered(underway[one])
         slots[one] += [sent(one) for _unused in range(6)]
         times = [slot.granted for slot in (*slots[one][:4], underway[one], *slots[one][4:])]
-        # The one underway may arrive at any moment until its answer: beside it there is room for nine.
+        # The request that is underway may arrive at any moment until its response: there is room for nine more.
         assert all(later - earlier >= 1 for earlier, later in zip(times, times[10:]))
         assert all(later.granted - earlier.granted >= 1 for earlier, later in zip(slots[one][4:], slots[one][13:]))
         (warning,) = one.warnings

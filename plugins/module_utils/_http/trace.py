@@ -12,6 +12,7 @@ import datetime
 import hashlib
 import json
 import os
+import re
 import threading
 import typing as t
 
@@ -209,7 +210,8 @@ class Trace:
         """Replace the content by its newest entries, up to half of the maximum size, so that this is rare."""
         file.seek(0)
         head, *rest = file.read().decode("utf-8", "replace").splitlines()
-        dropped = _dropped(head)
+        match = re.search(r"(\d+) older entries were dropped", head)
+        dropped = int(match[1]) if match else 0
         lines = [*filter(_is_entry, (one.rstrip(",") for one in rest)), line]
         room = MOST_BYTES // 2
         newest: list[str] = []
@@ -243,12 +245,6 @@ def _put(file: t.BinaryIO, at: int, text: str) -> None:
 def _left_out(why: str, content: bytes) -> dict[str, str]:
     digest = hashlib.sha256(content).hexdigest()
     return {"text": "", "comment": f"{why}{len(content)} bytes, SHA-256 {digest}"}
-
-
-def _dropped(head: str) -> int:
-    before, found, _after = head.rpartition(" older entries were dropped")
-    number = before.rpartition(" ")[2]
-    return int(number) if found and number.isdigit() else 0
 
 
 def _is_entry(line: str) -> bool:
