@@ -14,11 +14,9 @@ import yaml
 
 
 def names_set(text: str) -> list[str]:
-    """The names at the top of a YAML or JSON text. A text that is no YAML sets none: Ansible says itself what
-    is wrong with it.
-    """
+    """The names at the top level of a YAML or JSON text; none for invalid YAML, which Ansible reports."""
     try:
-        # Composed and not constructed: tags such as !vault mean nothing here.
+        # Only composed, because nothing here can construct tags such as !vault.
         root = yaml.compose(str(text), Loader=yaml.SafeLoader)
     except yaml.YAMLError:
         return []
