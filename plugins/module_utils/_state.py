@@ -52,7 +52,7 @@ SECTIONS: dict[str, Section] = {
         "narrowing it needs max_deselect",
     ),
     "made": Section(
-        "which item an instance was created for, where the tenant shows another identifier than its name",
+        "which item an instance was created for, if the tenant shows an identifier other than its name",
         1000,
         "such an item is undetermined until it has identifier or id",
     ),
@@ -63,7 +63,8 @@ SECTIONS: dict[str, Section] = {
         "a recreation of such a type is refused until one was created",
     ),
     "verified": Section(
-        "instances that matched, with digests of their desired state and the time of their last change",
+        "instances that were found in the desired state, with digests of that state, and when they were "
+        "changed last",
         3000,
         "with trust_unchanged each data source is read once more",
     ),
