@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Simulates processes that share a budget, the network to a tenant and its rate limit, event by event. Every run is the same."""
+"""Simulates, event by event, processes that share a budget, the network to a tenant and its limit. Each run is the same."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Ways = Callable[[random.Random, float], tuple[float, float]]
 
 
 def network(there_and_back: float, jitter: float = 0.0, *, back: float | None = None) -> Ways:
-    """Half of the round trip each way, with up to `jitter` seconds more each way (back: with that jitter on the way back)."""
+    """A network with half of the round trip each way, and up to this jitter each way (back: another jitter on the way back)."""
     return lambda luck, _now: (
         there_and_back / 2 + luck.uniform(0, jitter),
         there_and_back / 2 + luck.uniform(0, jitter if back is None else back),
@@ -34,7 +34,7 @@ def changing(first: Ways, then: Ways, at: float) -> Ways:
 
 @dataclasses.dataclass
 class Sent:
-    """The result of a run. rate: requests of these processes that the tenant accepted, per second."""
+    """The result of a run. rate: accepted requests of these processes per second."""
 
     requests: int
     refused: int
@@ -70,7 +70,7 @@ class Limit:
         self.per_second, self.fixed, self.taken = per_second, fixed, deque[float]()
 
     def take(self, now: float) -> float | None:
-        """None, or the seconds until a slot is free; as in tests/tenant/limit.py."""
+        """None, or the seconds until a request is accepted; as in tests/tenant/limit.py."""
         opened = math.floor(now) if self.fixed else now - 1
         while self.taken and (self.taken[0] < opened if self.fixed else self.taken[0] <= opened):
             self.taken.popleft()
@@ -81,7 +81,7 @@ class Limit:
 
 
 class World:
-    """per_second: what the tenant allows. setup: how many round trips the first request of each thread needs for its connection.
+    """per_second: the tenant's limit. setup: round trips for a connection, before the first request of each thread.
 
     starting: by how many seconds, at most, the first request of each thread takes longer to come back.
     """
@@ -99,7 +99,7 @@ class World:
         self.sent = Sent(0, 0, 0.0, [], Counter(), [])
         # How many seconds the tenant works on a request after it has counted it.
         self.work: Callable[[int], float] = lambda _number: 0.0
-        # Departures are not reported, so that a slot is free one window after the response.
+        # Departures are not recorded, so a slot is free one window after its response.
         self.answer_based = False
         self.last = 0.0
 
@@ -109,14 +109,14 @@ class World:
     def process(
         self, state: State, requests: int, *, threads: int = 16, clock: float = 0.0, host: str = "here", busy: float = 0.0005
     ) -> None:
-        """Add a process that sends this number of requests, with as many at the same time as it has threads."""
+        """Sends this number of requests, as many at once as it has threads."""
         asking = deque([(self.now, True)] * min(threads, requests))
         one = Process(len(self.processes), Pace(10, host), state, requests - len(asking), clock, busy, asking)
         self.processes.append(one)
         self.at(self.now, self.look, one)
 
     def stranger(self, per_second: float, start: float, end: float) -> None:
-        """Add another client of the tenant that does not use the budget."""
+        """Another client of the tenant, which does not share the budget."""
         for number in range(int((end - start) * per_second)):
             self.at(self.now + start + number / per_second, lambda: self.limit.take(self.now))
 

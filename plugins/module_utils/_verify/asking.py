@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from .._api import INSTANCES, PREVIOUS, Api
 from .._errors import ApiError, BusyError
-from .._http.attempt import Attempt
+from .._http.call import Attempt
 from .evidence import Evidence
 
 MOST_REQUESTS = 30
@@ -114,7 +114,7 @@ class Asking:
             self.refuse_more()
 
     def _throttled(self, attempt: Attempt) -> None:
-        after = attempt.answered_with.get("Retry-After")
+        after = attempt.response_headers.get("Retry-After")
         self.evidence.see(
             "retry_after", "none" if not after else "seconds" if after.strip().isdigit() else "date"
         )
