@@ -8,21 +8,38 @@ Private to the collection, floor 4.
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import yaml
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import told
 
+# Ansible reads JSON, then YAML with libyaml where it is installed, which accepts more than Python's own
+# reader: tabs, for example. A name that any of them sees is set.
+_LOADERS: tuple[Any, ...] = (getattr(yaml, "CSafeLoader", yaml.SafeLoader), yaml.SafeLoader)
+
+
+@told
 def names_set(text: str) -> list[str]:
-    """The names at the top of a YAML or JSON text. A text that is no YAML sets none: Ansible says itself what
-    is wrong with it.
+    """The names at the top of a YAML or JSON text. A text that is neither sets none: Ansible says itself what
+    is wrong with it. Raises InputError for one that is nested too deep.
     """
+    found: dict[str, None] = {}
     try:
-        # Composed and not constructed: tags such as !vault mean nothing here.
-        root = yaml.compose(str(text), Loader=yaml.SafeLoader)
-    except yaml.YAMLError:
-        return []
-    return list(dict.fromkeys(_names(root)))
+        with contextlib.suppress(ValueError):
+            read = json.loads(str(text))
+            found.update(dict.fromkeys(read if isinstance(read, dict) else ()))
+        for loader in _LOADERS:
+            with contextlib.suppress(yaml.YAMLError):
+                # Composed and not constructed: tags such as !vault mean nothing here.
+                found.update(dict.fromkeys(_names(yaml.compose(str(text), Loader=loader))))
+    except RecursionError:
+        raise InputError("The data file is nested too deep to be read.") from None
+    return list(found)
 
 
 def _names(node: yaml.Node | None) -> Iterator[str]:

@@ -13,7 +13,9 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from ansible.module_utils.common.validation import check_type_bool, check_type_int
+from ansible.module_utils.common.validation import check_type_bool
+
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.plain import one_line
 
 # Each variable, with what it must be where one word can be checked: "bool", "int", or its choices, such as
 # "changes|all".
@@ -160,10 +162,13 @@ KNOWN: dict[str, str] = {
 }
 # What a data file must not set, so that nobody approves their own plan.
 APPROVALS = ("tenant_plan_digest", "decommission_confirm")
+# What the playbooks know the data file by. A data file that set them would have another one checked.
+PLACES = ("onboard_file", "onboard_dir")
 # How much of two names, without their prefix, is the same where one is meant for the other.
 ALIKE = 0.75
 # Variables that begin so may be those of other tools: only a near miss is ours.
 SHARED = ("ci", "awx")
+_WHOLE = re.compile(r"\s*[+-]?[0-9]{1,18}(\.0*)?\s*")
 # What a controller sets in each job.
 _CONTROLLERS = re.compile(
     r"awx_(job|user|schedule|workflow|webhook|parent_job|project_revision|inventory_(id|name))(_|$)"
@@ -208,25 +213,30 @@ def unknown_in_file(names: Collection[str]) -> Iterator[str]:
     """
     for name in names:
         prefix, meant = prefix_of(name), meant_by(name)
+        if name in PLACES or ("__" in name and _first(name) in _PREFIXES):
+            yield one_line(
+                f"{name} belongs to the playbooks, and a data file must not set it. Nothing was sent."
+            )
         if prefix and name not in KNOWN and (meant or prefix not in SHARED):
             advice = (
                 f"Did you mean {meant}?"
                 if meant
                 else f"Give a variable of your own a name that does not begin with {prefix}_."
             )
-            yield f"{name} is not a variable of the collection. {advice} Nothing was sent."
+            yield one_line(f"{name} is not a variable of the collection. {advice} Nothing was sent.")
 
 
 def misspelt(variables: Mapping[str, Any]) -> Iterator[str]:
     """For each variable whose name is nearly that of a known one, what is wrong with it. A registered result
     is not meant.
     """
-    for name in sorted(variables):
+    # An inventory may name one 5.
+    for name in sorted(name for name in variables if isinstance(name, str)):
         meant = meant_by(name)
         value = variables[name] if meant else None
         if meant and not (isinstance(value, Mapping) and {"changed", "failed", "skipped"} & set(value)):
             advice = f"Did you mean {meant}? A variable of your own needs another name."
-            yield f"{name} is not a variable of the collection. {advice} Nothing was sent."
+            yield one_line(f"{name} is not a variable of the collection. {advice} Nothing was sent.")
 
 
 def unread(names: Collection[str]) -> list[str]:
@@ -250,8 +260,11 @@ def wrong_kind(name: str, value: Any) -> str:
         return ""
     if "|" in kind:
         return "" if value in kind.split("|") else f"{name} must be {' or '.join(kind.split('|'))}."
+    if kind == "int":
+        # Not as Ansible reads it: 1e999999999 would take it hours.
+        return "" if _WHOLE.fullmatch(str(value)) else f"{name} must be a whole number."
     try:
-        {"bool": check_type_bool, "int": check_type_int}[kind](value)
+        check_type_bool(value)
     except TypeError:
-        return f"{name} must be {'true or false' if kind == 'bool' else 'a whole number'}."
+        return f"{name} must be true or false."
     return ""

@@ -105,7 +105,18 @@ def test_loading_them_loads_no_other_file() -> None:
         ("", []),
         ("- tenant_plan_digest: x", ["tenant_plan_digest"]),
         ("a: [", []),
+        # What Ansible reads, and Python's own reader of YAML does not.
+        ('{\n\t"tenant_plan_digest": "x"}', ["tenant_plan_digest"]),
+        ("tenant_plan_digest:\tx\n", ["tenant_plan_digest"]),
+        ('{"a": "\x7f", "tenant_plan_digest": "x"}', ["a", "tenant_plan_digest"]),
+        (f'{{"{"a" * 3000}": 1, "tenant_plan_digest": "x"}}', ["a" * 3000, "tenant_plan_digest"]),
     ],
 )
 def test_the_names_that_a_data_file_sets_are_told_however_they_are_written(text: str, names: list[str]) -> None:
     assert names_set(text) == names
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, f"tenant_plan_digest: x\na: {'[' * 3000}{']' * 3000}", "&a [*a]", "&a {<<: *a}"], ids=len)
+def test_a_data_file_that_nobody_can_read_is_not_passed(text: str) -> None:
+    with pytest.raises(AnsibleFilterError, match="nested too deep"):
+        names_set(text)
