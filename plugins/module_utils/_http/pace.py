@@ -31,7 +31,7 @@ _LEAST_MARGIN, _SKEW = 0.01, 0.05
 # in each direction.
 _WHOLE_SPREAD = 0.1
 # Each refusal doubles the margins up to this factor; they are halved after this many windows without one.
-_WIDEST, _NARROWER_WINDOWS = 8.0, 60
+WIDEST, _NARROWER_WINDOWS = 8.0, 60
 # A second refusal within so many windows means that others use the budget: half of the slots are withheld,
 # and one comes back each time so many windows have passed.
 _SOON_WINDOWS, _RECOVERY_WINDOWS = 3, 5
@@ -144,7 +144,7 @@ class Pace:
                 min(self.burst - 1, cut + math.ceil((self.burst - cut) / 2)),
                 state.not_before,
             )
-        state.wide, state.refused_at = min(_WIDEST, 2 * self._wide(state, now)), state.not_before
+        state.wide, state.refused_at = min(WIDEST, 2 * self._wide(state, now)), state.not_before
 
     def margin(self, state: State, now: float) -> float | None:
         """By how much two ways to the tenant may differ, in seconds, as far as the spread of the round trips
@@ -196,4 +196,7 @@ class Pace:
 
     def _cut(self, state: State, now: float) -> int:
         passed = max(0.0, now - state.cut_at)
-        return max(0, min(state.cut, self.burst - 1) - int(passed / (_RECOVERY_WINDOWS * self.window)))
+        return max(
+            0,
+            min(state.cut, self.burst - 1) - int(min(self.burst, passed / (_RECOVERY_WINDOWS * self.window))),
+        )

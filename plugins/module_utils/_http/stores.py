@@ -38,12 +38,14 @@ _STRANGE = (
     RecursionError,
     AssertionError,
 )
+# Characters: no state that these processes wrote is as long.
+_MOST = 1_000_000
 # Milliseconds after which an untouched state expires.
 _KEPT = 3_600_000
 # Replaces the text that was read by the new one, unless another process was faster. So there are no locks,
 # which a suspended process would wrongly believe to hold and a killed one would leave behind.
 _SWAP = """
-if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+if redis.call('GETRANGE', KEYS[1], 0, ARGV[4]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1
 """
@@ -112,7 +114,8 @@ class FolderStore:
         try:
             hold_alone(file)
             try:
-                text = file.read()
+                text = file.read(_MOST + 1)
+                text = text if len(text) <= _MOST else ""
             except ValueError:  # not UTF-8
                 text = ""
             now = self._clock()
@@ -227,20 +230,23 @@ class ServerStore:
             now, old = self._asked(self._read)
             way = time.monotonic() - began
             # The time was read before the response came back, and writing takes as long again.
-            text, result = work(old.decode(errors="replace"), Moment(now, now + 2 * way))
+            held = old.decode(errors="replace") if len(old) <= _MOST else ""
+            text, result = work(held, Moment(now, now + 2 * way))
             new = text.encode()
             if new == old or self._asked(functools.partial(self._swapped, old, new)):
                 return result
         raise OSError(f"other jobs kept changing the state there for {SHORT_LOCK_SECONDS:.0f} s")
 
     def _read(self) -> tuple[float, bytes]:
-        (seconds, micros), found = self._redis.pipeline(transaction=False).time().get(self._key).execute()
+        (seconds, micros), found = (
+            self._redis.pipeline(transaction=False).time().getrange(self._key, 0, _MOST).execute()
+        )
         if not isinstance(found, (bytes, type(None))):
             raise TypeError
         return seconds + micros / 1e6, found or b""
 
     def _swapped(self, old: bytes, new: bytes) -> bool:
-        return bool(self._redis.eval(_SWAP, 1, self._key, old, new, _KEPT))
+        return bool(self._redis.eval(_SWAP, 1, self._key, old, new, _KEPT, _MOST))
 
     def _asked(self, ask: t.Callable[[], T]) -> T:
         """What the server says. Raises OSError for one that does not answer in time, or as no such server does."""
