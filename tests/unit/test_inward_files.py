@@ -108,12 +108,15 @@ def test_what_was_remembered_may_be_anything(content: str, tmp_path: Path) -> No
 
 def test_a_baseline_with_odd_members_is_refused() -> None:
     whole: dict[str, Any] = {
-        "schema": "cortex_cloud.appsec/audit", "schema_version": 1, "tenant": "t", "verdict": "pass", "audited_at": "x",
-        "findings": [{"kind": "k", "excused": None}], "data_sources": [{"id": "1", "subject": "s"}], "repositories": None,
+        "schema": "cortex_cloud.appsec/audit", "schema_version": 1, "tenant": "t", "verdict": "pass", "audited_at": "2026-11-01T08:00:00Z",
+        "findings": [{"kind": "k", "excused": None, "message": "m"}], "data_sources": [{"id": "1", "subject": "s"}], "repositories": None,
     }  # fmt: skip
     assert baseline_fault(whole, "t") == ""
-    for member, value in (("findings", [{"kind": [], "excused": None}]), ("data_sources", [{"id": {}, "subject": "s"}]), ("audited_at", 5),
-                          ("repositories", {"items": [5]}), ("repositories", 5), ("findings", [{}])):  # fmt: skip
+    finding = whole["findings"][0]
+    for member, value in (("findings", [{**finding, "kind": []}]), ("data_sources", [{"id": {}, "subject": "s"}]), ("audited_at", 5),
+                          ("repositories", {"items": [5]}), ("repositories", 5), ("findings", [{}]), ("data_sources", [{"id": "1"}]),
+                          ("findings", [{**finding, "message": None}]), ("findings", [{**finding, "subject": 5, "repository": "a/b"}]),
+                          *(("audited_at", time) for time in ("", "9999-99-99T00:00:00Z", "2026-11-01", "20261101T080000Z"))):  # fmt: skip
         assert baseline_fault({**whole, member: value}, "t"), member
 
 

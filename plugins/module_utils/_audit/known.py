@@ -65,7 +65,7 @@ def tenant_repositories(evidence: Evidence) -> Section:
         return Section("tenant_repositories", None)
     by_id = {str(source["id"]): source for source in evidence.sources}
     dated = any(row.get("scanned_at") for row in known)
-    limit = today - dt.timedelta(days=max_age_days)
+    limit = dt.date.fromordinal(max(1, today.toordinal() - max_age_days))
     groups: dict[tuple[str, str], Row] = {}
     listed: dict[tuple[str, str], list[str]] = {}
     broken: dict[tuple[str, str], list[Row]] = {}

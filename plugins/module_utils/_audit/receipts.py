@@ -34,6 +34,8 @@ KEPT = (
     "outcome",
     "build_url",
 )
+# What is text in a receipt, or null.
+TEXTS = ("time", "outcome", "collector", "repository", "branch", "commit", "build_url", "tool", "sha256")
 # fresh, clean: an upload, or a scan without results, of a branch that counts, in time. The others are
 # findings.
 FRESH, CLEAN, STALE, OTHER_BRANCH, NO_COLLECTOR = STATES = (
@@ -141,7 +143,7 @@ class _Reading:
         """The newest receipt that counts, with its state; where none does, the newest."""
         branches = self._branches(str(group[0].get("repository") or ""))
         counting = [one for one in group if _counts(one, branches)]
-        newest = max(counting or group, key=lambda one: str(one["time"]))
+        newest = max(counting or group, key=lambda one: one["time"].strip())
         age = max(0, (self.evidence.today - day_from(newest["time"], "time")).days)
         state, why = CLEAN if newest.get("outcome") == NOT_SENT else FRESH, ""
         if not newest["is_there"]:
@@ -201,12 +203,15 @@ def _counts(receipt: Row, branches: list[str] | None) -> bool:
 
 def _fault(receipt: Row, today: dt.date) -> str:
     """Why a receipt proves nothing; empty when it proves something."""
+    strange = [name for name in TEXTS if not isinstance(receipt.get(name), (str, type(None)))]
+    if strange:
+        return f"not a receipt of an upload: its {strange[0]} is not text"
     try:
         day = day_from(receipt.get("time"), "its time")
     except InputError as exc:
         return f"not a receipt of an upload: {exc}"
     # A day for the time zones.
-    if day > today + dt.timedelta(days=1):
+    if (day - today).days > 1:
         return f"it is dated {day}, after the day of the audit ({today})"
     source = receipt["source"] if isinstance(receipt.get("source"), dict) else {}
     if receipt.get("outcome") == NOT_SENT:

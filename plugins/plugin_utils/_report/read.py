@@ -24,6 +24,8 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_lists import read_names
 
 MOST_BYTES_OF_A_RECEIPT = 1_000_000
+# A report about 100,000 repositories has 60 MB.
+MOST_BYTES_OF_A_REPORT = 200_000_000
 # Of a folder of earlier reports so many are read: three years of months.
 MOST_POINTS = 36
 Read = tuple[list[Any], dict[str, Any]]
@@ -122,7 +124,11 @@ def read_receipts(folder: str) -> tuple[list[dict[str, Any]], list[tuple[str, st
             "Give the folder that receipt_dir names where reports are uploaded, or leave audit_receipts_dir out."
         )
     receipts, unreadable, total = [], [], hashlib.sha256()
-    for where, folders, files in os.walk(top):
+
+    def closed(exc: OSError) -> None:
+        unreadable.append((os.path.relpath(exc.filename, top), f"it cannot be read: {exc.strerror}"))
+
+    for where, folders, files in os.walk(top, onerror=closed):
         folders.sort()
         for name in sorted(files):
             if not name.endswith(".json") or name.startswith("."):
@@ -171,10 +177,15 @@ def read_earlier(path: str, tenant: str, host_folder: str, before: str, own_fold
     Of a folder those count that were made before this audit (before: its time) and that are of this tenant;
     not the one in own_folder, which this audit is going to replace.
     """
-    found, others, reports = Earlier(), 0, []
+    found, others, points = Earlier(), 0, []
     folder = os.path.isdir(absolute(path))
     own = os.path.join(own_folder, "report.json")
-    for place in _reports_in(absolute(path), host_folder) if folder else [absolute(path)]:
+    try:
+        places = _reports_in(absolute(path), host_folder) if folder else [absolute(path)]
+    except OSError as exc:
+        found.unreadable.append((path, f"the baseline cannot be used: it cannot be read: {exc.strerror}"))
+        return found
+    for place in places:
         shown = os.path.join(path, os.path.relpath(place, absolute(path))) if folder else path
         if folder and place == own:
             continue
@@ -192,12 +203,13 @@ def read_earlier(path: str, tenant: str, host_folder: str, before: str, own_fold
         if fault:
             found.unreadable.append((shown, f"the baseline cannot be used: {fault}"))
         elif not folder or content["audited_at"] < before:
-            reports.append((content["audited_at"], shown, digest, content))
-    reports.sort(key=lambda one: one[:2])
-    if reports:
-        when, shown, digest, found.baseline = reports[-1]
-        found.origin = {"file": shown, "sha256": digest, "audited_at": when}
-        found.history = [point_of(report) for *_about, report in reports]
+            when = content["audited_at"]
+            points.append((when, shown, point_of(content)))
+            if points[-1][:2] == max(point[:2] for point in points):
+                found.baseline = content
+                found.origin = {"file": shown, "sha256": digest, "audited_at": when}
+    if points:
+        found.history = [point for *_about, point in sorted(points, key=lambda one: one[:2])]
     elif folder and not found.unreadable:
         said = (
             f"The folder {path} holds no earlier report of this tenant: changes are not shown. This is "
@@ -219,7 +231,9 @@ def _report(path: str) -> tuple[Any, str, str]:
     """The content of a report, its SHA-256, and why there is none."""
     try:
         with open(path, "rb") as file:
-            content = file.read()
+            content = file.read(MOST_BYTES_OF_A_REPORT + 1)
+        if len(content) > MOST_BYTES_OF_A_REPORT:
+            return None, "", f"it has more than {MOST_BYTES_OF_A_REPORT} bytes"
         return parsed(content), hashlib.sha256(content).hexdigest(), ""
     except OSError as exc:
         return None, "", f"it cannot be read: {exc.strerror}"
