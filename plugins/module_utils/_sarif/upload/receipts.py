@@ -19,6 +19,7 @@ import typing as t
 
 from ..._errors import InputError
 from ..._files import full_path, make_folders, write_private
+from ..._http.redaction import Redactor
 from ..._version import VERSION
 from ..prepare import Source, Upload
 from ..rules.clean import LEVELS
@@ -49,8 +50,8 @@ class Receipts:
     have to show what was done.
     """
 
-    def __init__(self, folder: str, about: About) -> None:
-        self.folder, self._about = folder, about
+    def __init__(self, folder: str, about: About, redactor: Redactor) -> None:
+        self.folder, self._about, self._redactor = folder, about, redactor
         try:
             self.folder = full_path(folder)
             make_folders(self.folder, FOLDER_MODE)
@@ -128,10 +129,11 @@ class Receipts:
         }
         moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now)) + f"{int(now * 1000) % 1000:03d}Z"
         name = f"{moment}-{digest[:12]}-{document['part']}"
+        content = json.dumps(self._redactor.value(receipt), indent=2) + "\n"
         for attempt in itertools.count():
             path = os.path.join(self.folder, f"{name}{f'-{attempt}' if attempt else ''}.json")
             with contextlib.suppress(FileExistsError):
-                write_private(path, json.dumps(receipt, indent=2) + "\n", mode=FILE_MODE, new=True)
+                write_private(path, content, mode=FILE_MODE, new=True)
                 return path
         raise AssertionError("unreachable")
 

@@ -12,6 +12,7 @@ import re
 
 from ..._addresses import port_of, repository_of
 from ..._errors import InputError
+from ..._http.plain import whole
 from ..._repository_lists import refuse_password
 from .systems import Environment, branch_variables, value_of
 
@@ -35,9 +36,11 @@ _NO_BRANCH = (
 # A ref that git refuses to make.
 _IMPOSSIBLE = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[/.-]|[/.]$|/\.|\.lock(?:/|$)")
 _OF_JENKINS = re.compile(r"(?:PR|MR)-\d+(?:-(?:head|merge))?")
-_SCP = re.compile(r"[^:/@\s]+\.[^:/@\s]+:(?!//)(.+)")
+_SCP = re.compile(r"([^:/@\s]+):(?!//).+")
 _TO_HTTPS = ("ssh", "git", "git+ssh", "git+https", "ssh+git")
 _COMMIT = re.compile(r"[0-9a-fA-F]{4,64}")
+# Longer than any name or URL that a tenant takes, in characters.
+LONGEST = 2000
 
 
 def is_placeholder(text: str) -> bool:
@@ -56,6 +59,16 @@ def refuse_placeholder(option: str, value: str) -> None:
         )
 
 
+def refuse_unsendable(option: str, value: str) -> None:
+    """Raise InputError, which does not repeat the value, for one that no request can hold."""
+    if len(value) > LONGEST:
+        raise InputError(
+            f"{option} has {len(value)} characters, and at most {LONGEST} can be sent: check where it comes from."
+        )
+    if whole(value) != value:
+        raise InputError(f"{option} contains bytes that are not UTF-8, which cannot be sent.")
+
+
 def plain_branch(given: str | None, environ: Environment) -> str:
     """The name of a branch, without refs/heads/; empty when none is given. environ: of the build, to say
     where the branch stands.
@@ -65,6 +78,7 @@ def plain_branch(given: str | None, environ: Environment) -> str:
     """
     if given is None:
         return ""
+    refuse_unsendable("branch", given)
     name = given.strip().removeprefix(_HEADS)
     where = f"The branch is in {branch_variables(environ)}; ci: true finds it."
     if not name:
@@ -116,9 +130,11 @@ def plain_repository_url(url: str) -> str:
     """A repository's web URL, without user name, password and `.git`, from that URL, an SSH URL or
     `git@host:org/repo.git`.
     """
+    refuse_unsendable("repository_url", url)
     refuse_password(url, "repository_url")
     # Where a URL is wanted, host:path can be nothing else.
-    text = f"git@{url}" if _SCP.fullmatch(url) else url
+    scp = _SCP.fullmatch(url)
+    text = f"git@{url}" if scp and "." in scp[1][1:-1] else url
     scheme = url.partition("://")[0] if "://" in url else ""
     try:
         found = repository_of(text)

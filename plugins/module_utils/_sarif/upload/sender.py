@@ -133,10 +133,9 @@ class _Sender:
         url = self.target.upload_url or self.api.client.origin()
         tenant, collector = urlsplit(url).netloc, self.target.collector_id or urlsplit(url).path
         key, client = set_key(tenant, collector, self.query, uploads), self.api.client
+        about = {"tenant": tenant, "collector": collector, **self.query}
         with client.exclusive(key, "the uploads of this journal"):
-            yield Journal(
-                path, client.exclusive, key, {"tenant": tenant, "collector": collector, **self.query}, uploads
-            )
+            yield Journal(path, client.exclusive, key, client.redactor.value(about), uploads)
 
     def send(self, uploads: list[Upload], journal: Journal | None) -> None:
         rows, warnings = self.result["uploads"], self.result["warnings"]
@@ -274,7 +273,7 @@ def _receipts(
         commit=commit,
         build_url=plain_page(params.get("build_url") or ""),
     )
-    return Receipts(folder, about)
+    return Receipts(folder, about, api.client.redactor)
 
 
 def _no_receipt(receipts: Receipts, exc: OSError) -> str:

@@ -20,7 +20,13 @@ from ..._errors import InputError
 from ..._http.connection import origin_of, secret_from_file
 from ..._http.signing import CollectorToken
 from ..prepare import Upload
-from .scanned import branch_warnings, plain_branch, plain_repository_url, refuse_placeholder
+from .scanned import (
+    branch_warnings,
+    plain_branch,
+    plain_repository_url,
+    refuse_placeholder,
+    refuse_unsendable,
+)
 from .systems import Environment
 
 
@@ -157,6 +163,7 @@ def query_of(params: dict[str, t.Any], environ: Environment | None = None) -> di
     given = {name: (params.get(name) or "").strip() for name in ("repository_id", "repository_url")}
     for name, value in given.items():
         refuse_placeholder(name, value)
+        refuse_unsendable(name, value)
     given["branch"] = plain_branch(params.get("branch"), environ or {})
     if given["repository_url"]:
         given["repository_url"] = plain_repository_url(given["repository_url"])
