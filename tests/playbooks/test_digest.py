@@ -129,6 +129,10 @@ def test_a_data_file_cannot_approve_its_own_plan(tenant: EmbeddedTenant, tmp_pat
         hidden = play(tmp_path, "onboard", *named, "-e", "tenant_plan_required=true", tenant=tenant)
         for said in ("sets tenant_plan_digest, so whoever", "onboard__faults belongs to the playbooks"):
             assert f"onboard_file own.yml{' ' if said.startswith('sets') else ': '}{said}" in hidden.output
+    (tmp_path / "inventory.yml").write_text("all: {hosts: {localhost: {tenant_plan_required: true}}}\n", encoding="utf-8")
+    own.write_text(f"{sources}tenant_plan_required: false\n", encoding="utf-8")
+    without = play(tmp_path, "onboard", "-i", "inventory.yml", "-e", "onboard_file=own.yml", tenant=tenant)
+    assert "plan_required is set and plan_digest is not given" in without.output
     own.write_text(f"{sources}tenant_plan_digest: {digest}\n", encoding="utf-8")
     gone = play(tmp_path, "decommission", *options, tenant=tenant, decommission_type="JENKINS_SERVER", decommission_name="blue")
     assert "onboard_file own.yml sets tenant_plan_digest" in gone.output
