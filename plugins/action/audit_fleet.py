@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Floor 6: the audits of this run's hosts on one page."""
+"""Floor 6: one page with the audits of all hosts of a run."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters impor
 
 
 class ActionModule(ActionBase):
-    """Made from what this run saw: an older report of a host that does not answer today is not taken for
-    today's.
-    """
+    """Uses only the results of this run, never an older report of a host that could not be audited."""
 
     _VALID_ARGS = frozenset(("hosts", "report_dir", "today"))
     _supports_check_mode = True
@@ -36,12 +34,12 @@ class ActionModule(ActionBase):
         del tmp
         args = evaluated(self._task.args, text=True)
         hostvars = (task_vars or {})["hostvars"]
-        found: dict[str, Any] = {}
+        outcomes: dict[str, Any] = {}
         for host in args["hosts"]:
             audited = evaluated(hostvars[host].get("audit__result") or {}, text=True)
-            found[host] = audited.get("summary") or str(audited.get("msg") or "it was not reached")
+            outcomes[host] = audited.get("summary") or str(audited.get("msg") or "it was not reached")
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        page = outgoing(fleet(found, f"{args['today']}T00:00:00Z" if args.get("today") else now))
+        page = outgoing(fleet(outcomes, f"{args['today']}T00:00:00Z" if args.get("today") else now))
         try:
             folder = top_folder(args["report_dir"])
             prove_folder(folder, FLEET)

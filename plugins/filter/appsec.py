@@ -1,11 +1,10 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filters of the roles, and where their code is.
+"""The names of the roles' filters, and where their code is.
 
-Ansible loads a collection's filter files, all of them, in the process of each task that uses one filter. So
-this one only names
-them: what a filter does is loaded when a template calls it.
+Ansible loads all filter files of a collection in the process of each task that uses one filter. The code of a
+filter is therefore loaded only when a template calls it.
 """
 
 from __future__ import annotations
@@ -17,15 +16,8 @@ from typing import Any
 FILTERS = {
     "plugin_utils._filters": ("plain_text",),
     "plugin_utils._items": (
-        "role_items",
-        "role_faults",
-        "role_places",
-        "item_faults",
-        "item_paths",
-        "project_path",
-        "hosts_within",
-        "decommission_items",
-        "decommission_listed",
+        *("role_items", "role_faults", "role_places", "item_faults", "item_paths", "project_path"),
+        *("hosts_within", "decommission_items", "decommission_listed"),
     ),
     "plugin_utils._run_end": ("run_end",),
     "plugin_utils._data_file": ("names_set",),
@@ -36,9 +28,8 @@ FILTERS = {
 
 def _called(module: str, name: str) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
-        return getattr(import_module(f"ansible_collections.cortex_cloud.appsec.plugins.{module}"), name)(
-            *args, **kwargs
-        )
+        code = import_module(f"ansible_collections.cortex_cloud.appsec.plugins.{module}")
+        return getattr(code, name)(*args, **kwargs)
 
     return call
 

@@ -59,12 +59,9 @@ class LookupModule(LookupBase):
         if known.get("onboard_dir"):
             folders.insert(0, os.path.abspath(self._templar.template(known["onboard_dir"])))
         searched = {**known, "ansible_search_path": [*folders, *known.get("ansible_search_path", [])]}
-        # What is evaluated later, from ansible-core 2.19 on, keeps to the copy; in 2.18 look-ups are bound to
-        # the original.
-        templar, kept = (
-            self._templar.copy_with_new_env(available_variables=searched),
-            self._templar.available_variables,
-        )
+        # From ansible-core 2.19 on, a later evaluation uses the copy; 2.18 binds look-ups to the original.
+        templar = self._templar.copy_with_new_env(available_variables=searched)
+        kept = self._templar.available_variables
         self._templar.available_variables = searched
         try:
             return [self._value(templar, known, name, kwargs) for name in terms]

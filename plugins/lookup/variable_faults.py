@@ -10,7 +10,6 @@ version_added: 1.0.0
 author:
   - The cortex_cloud.appsec contributors (@cortex-cloud-appsec)
 description:
-  - Internal to the roles and playbooks of this collection; it may change in any release.
   - A misspelt variable is never read, so that a backup folder or an expected tenant would silently be
     ignored. The roles and playbooks of this collection therefore refuse a variable whose name is similar to
     one of theirs, such as C(tenant_backup_dri).
@@ -62,11 +61,11 @@ from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._data_file imp
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._items import project_path
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._variables import (
     APPROVALS,
-    KNOWN,
+    CHECKED,
+    invalid_value,
     misspelt,
     unknown_in_file,
     unread,
-    wrong_kind,
 )
 
 
@@ -82,11 +81,11 @@ class LookupModule(LookupBase):
             said for file in dict.fromkeys(str(file or "") for file in files) for said in self._of_file(file)
         ]
         faults += [
-            said for said in misspelt(known) if not any(said.split()[0] in fault.split() for fault in faults)
+            fault for fault in misspelt(known) if not any(fault.split()[0] in one.split() for one in faults)
         ]
-        for name in sorted(KNOWN):
-            if KNOWN[name] and name in known and name.partition("_")[0] in terms:
-                faults += filter(None, [wrong_kind(name, self._templar.template(known[name]))])
+        for name in CHECKED:
+            if name in known and name.partition("_")[0] in terms:
+                faults += filter(None, [invalid_value(name, self._templar.template(known[name]))])
         for name in unread(load_extra_vars(self._loader)):
             Display().warning(
                 one_line(
@@ -100,8 +99,7 @@ class LookupModule(LookupBase):
             return []
         path = project_path(given)
         if not os.path.exists(path):
-            # Ansible passes over a missing vars file in silence, and would go on with what the inventory
-            # says.
+            # Ansible silently ignores a missing vars file and would continue with the inventory alone.
             return [f"onboard_file {given} does not exist (looked for {path})."]
         with open(self._loader.get_real_file(path), encoding="utf-8", errors="replace") as file:
             text = file.read()
@@ -109,14 +107,13 @@ class LookupModule(LookupBase):
             names = names_set(text)
         except AnsibleError as exc:
             return [f"onboard_file {given}: {exc}"]
-        faults = [f"onboard_file {given}: {said}" for said in unknown_in_file(names)]
+        faults = [f"onboard_file {given}: {fault}" for fault in unknown_in_file(names)]
         approvals = [name for name in APPROVALS if name in names]
         if approvals:
-            # Approving is for somebody else than who writes the list. Extra variables, the inventory and a
-            # controller can give a digest.
+            # Whoever writes the list must not approve it. Extra variables, the inventory and a controller can
+            # give a digest.
             faults.append(
                 f"onboard_file {given} sets {' and '.join(approvals)}, so whoever writes it would approve "
-                f"their own plan: remove that, "
-                "and give the digest with -e. Nothing was sent."
+                "their own plan: remove that, and give the digest with -e. Nothing was sent."
             )
         return faults

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An audit on the controller: its options, the files that it reads, and those that it writes.
+"""The options of an audit, and the files that it reads and writes on the controller.
 
 Private to the collection, floor 4.
 """
@@ -19,21 +19,13 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.compare import (
-    NOT_READ,
-    without_secrets,
-)
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.evidence import Evidence
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet import folder_of
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import (
-    day_from,
-    days_from,
-    fail_on_from,
-    words_from,
-)
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.tables import as_csv, as_junit
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._files import (
+from ..module_utils._audit.compare import NOT_READ, without_secrets
+from ..module_utils._audit.evidence import Evidence
+from ..module_utils._audit.fleet import folder_of
+from ..module_utils._audit.kinds import day_from, days_from, fail_on_from, words_from
+from ..module_utils._audit.tables import as_csv, as_junit
+from ..module_utils._errors import InputError
+from ..module_utils._files import (
     OTHER,
     full_path,
     make_folders,
@@ -41,28 +33,20 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._files import 
     refuse_other_file,
     write_private,
 )
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._validate import validate_items
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._version import VERSION
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.read import (
-    origin_of,
-    read_earlier,
-    read_exceptions,
-    read_receipts,
-    read_repositories,
-)
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.render import (
-    render_fleet,
-    render_report,
-)
+from ..module_utils._validate import validate_items
+from ..module_utils._version import VERSION
+from ._filters import evaluated
+from ._report.read import origin_of, read_earlier, read_exceptions, read_receipts, read_repositories
+from ._report.render import render_fleet, render_report
 
 FAULTS_SHOWN = 10
-# The files of a report and of a fleet, in the order in which they are written, and how the first one begins.
+# The files of a report and of a fleet, in the order of writing, and the beginning of the first one.
 REPORT = "report.json"
 REPORTS = (REPORT, "report.html", "report.csv", "junit.xml", "SHA256SUMS")
 FLEET = ("fleet.json", "fleet.html")
 BEGINS = '{\n "schema": "cortex_cloud.appsec/'
-# The page of the job that makes a report: automation controller, GitLab, GitHub, Jenkins.
+# The URL of the job that makes a report, from environment variables: automation controller, GitLab, GitHub,
+# Jenkins.
 JOBS = (
     "{AWX_HOST}/#/jobs/playbook/{JOB_ID}",
     "{CI_JOB_URL}",
@@ -74,19 +58,15 @@ JOBS = (
 def audit_items(items: Any, variable: str = "audit_expected") -> list[dict[str, Any]]:
     if not isinstance(items, (list, tuple)):
         raise AnsibleFilterError(f"{variable} must be a list of data sources.")
-    # Secrets are left out before anything else happens: no message, file or variable of the audit can hold
-    # one.
+    # Secrets are removed first, so that no message, file or variable of the audit can contain one.
     kept = [
         {k: evaluated(item[k], text=True) for k in item if k not in NOT_READ}
         if isinstance(item, dict)
         else item
         for item in items
     ]
-    faults = validate_items(kept, variable)
-    if variable == "audit_expected":
-        faults = [
-            fault for index, item in enumerate(kept) for fault in _not_evaluated(item, f"{variable}[{index}]")
-        ] or faults
+    faults = list(_not_evaluated(kept, variable)) if variable == "audit_expected" else []
+    faults = faults or validate_items(kept, variable)
     if faults:
         more = f" And {len(faults) - FAULTS_SHOWN} more." if len(faults) > FAULTS_SHOWN else ""
         raise AnsibleFilterError(" ".join(faults[:FAULTS_SHOWN]) + more)
@@ -94,15 +74,13 @@ def audit_items(items: Any, variable: str = "audit_expected") -> list[dict[str, 
 
 
 def _not_evaluated(value: Any, where: str) -> Iterator[str]:
-    """Where templates stand that nobody evaluated: from_yaml leaves them as they are, and the tenant would
-    differ from each.
+    """An error for each template that was not evaluated: with it, the tenant would always differ from the
+    description.
     """
     if isinstance(value, str) and re.search(r"{{|{%", value):
         yield (
             f"{where} is still a template: from_yaml does not evaluate templates. Name the file as "
-            "onboard_file instead "
-            f"of setting audit_expected, or "
-            "load it with vars_files."
+            "onboard_file instead of setting audit_expected, or load it with vars_files."
         )
     elif isinstance(value, dict):
         for key, inner in value.items():
@@ -114,10 +92,10 @@ def _not_evaluated(value: Any, where: str) -> Iterator[str]:
 
 @dataclasses.dataclass
 class Options:
-    """What an audit was asked for; each is the role's variable of this name with audit_ before it.
+    """The options of an audit, each the role's variable of the same name with the prefix audit_, except:
 
-    expected_file: that expected comes from, if it is one. tenants: the hosts that the description, the
-    connection and the environment name.
+    expected_file: the file from which expected was read; empty if it comes from variables.
+    tenants: the hosts that tenant_expected_tenant, the connection and the environment name, each once.
     """
 
     report_dir: str
@@ -137,8 +115,8 @@ class Options:
     today: Any = None
 
     def __post_init__(self) -> None:
-        """Raises InputError for what no audit can be made with. A survey gives numbers as text, and blanks
-        for what is not set.
+        """Raises InputError for an invalid option. A survey gives numbers as text, and empty text for an
+        option that is not set.
         """
         fail_on_from(self.fail_on)
         for name in ("max_age_days", "scan_max_age_days", "key_warn_days"):
@@ -150,17 +128,16 @@ class Options:
         if len(self.tenants) > 1:
             raise InputError(
                 "tenant_expected_tenant, cortex_cloud_connection and CORTEXCLOUD_EXPECTED_TENANT name "
-                "different tenants "
-                f"({', '.join(self.tenants)}): nothing was sent."
+                f"different tenants ({', '.join(self.tenants)}): nothing was sent."
             )
 
     def folder(self, host: str) -> str:
-        """Where the files of a host go, absolute. Raises InputError."""
+        """The folder for the files of a host, as an absolute path. Raises InputError."""
         return os.path.join(top_folder(self.report_dir), folder_of(host))
 
 
 def given_files(options: Options, host: str, audited_at: str) -> Evidence:
-    """What the audit rests on besides the tenant. Raises InputError for a file that cannot be read."""
+    """The evidence without what the tenant shows. Raises InputError for a file that cannot be read."""
     evidence = Evidence(
         tenant="",
         inventory_host=host,
@@ -189,7 +166,9 @@ def given_files(options: Options, host: str, audited_at: str) -> Evidence:
 
 
 def _origin_of_expected(options: Options) -> dict[str, Any]:
-    """The file, as it is; otherwise the list as it was compared, so that the same list has the same hash."""
+    """The entry of expected among the inputs. A list from variables is hashed as it is compared, so that the
+    same list has the same hash.
+    """
     if options.expected_file:
         return origin_of(options.expected_file, len(options.expected), "onboard_file")
     content = json.dumps(options.expected, sort_keys=True, ensure_ascii=False)
@@ -197,29 +176,25 @@ def _origin_of_expected(options: Options) -> dict[str, Any]:
 
 
 def add_earlier(evidence: Evidence, options: Options) -> None:
-    """The earlier reports of this tenant, which must be known by now."""
-    host_folder = folder_of(evidence.inventory_host)
-    found = read_earlier(
-        options.baseline,
-        evidence.tenant,
-        host_folder,
-        evidence.audited_at,
-        options.folder(evidence.inventory_host),
+    """Add the earlier reports of this tenant to the evidence, whose tenant must be set."""
+    host = evidence.inventory_host
+    earlier = read_earlier(
+        options.baseline, evidence.tenant, folder_of(host), evidence.audited_at, options.folder(host)
     )
-    evidence.baseline, evidence.history = found.baseline, found.history
-    evidence.unreadable += found.unreadable
-    evidence.notes += found.notes
-    evidence.inputs.update({"baseline": found.origin} if found.origin else {})
+    evidence.baseline, evidence.history = earlier.baseline, earlier.history
+    evidence.unreadable += earlier.unreadable
+    evidence.notes += earlier.notes
+    evidence.inputs.update({"baseline": earlier.origin} if earlier.origin else {})
 
 
 def made_by(api_key_id: str, environment: Mapping[str, str]) -> dict[str, Any]:
-    """With what a report is made: the collection, the key (its id alone), and the job, where a controller or
-    a pipeline names one.
+    """What made a report: the collection, the ID of the API key, and the URL of the job of a controller or a
+    pipeline, None if there is none.
     """
     job = ""
-    for form in JOBS:
+    for form in reversed(JOBS):
         names = re.findall(r"{(\w+)}", form)
-        if not job and all(environment.get(name) for name in names):
+        if all(environment.get(name) for name in names):
             job = form.format(**{name: environment[name].rstrip("/") for name in names})
     return {
         "collection": f"cortex_cloud.appsec {VERSION}",
@@ -229,9 +204,7 @@ def made_by(api_key_id: str, environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def write_report(folder: str, report: dict[str, Any]) -> None:
-    """Write the files of a report, and SHA256SUMS of them, which sha256sum --check reads. Raises InputError
-    where that cannot be done.
-    """
+    """Write the files of a report, and SHA256SUMS for sha256sum --check. Raises InputError if that fails."""
     files = {
         REPORT: _as_text(report),
         "report.html": render_report(report),
@@ -239,26 +212,26 @@ def write_report(folder: str, report: dict[str, Any]) -> None:
         "junit.xml": as_junit(report),
     }
     sums = "".join(f"{sha256(content)}  {name}\n" for name, content in files.items())
-    write_files(folder, {**files, "SHA256SUMS": sums})
+    _write_files(folder, {**files, "SHA256SUMS": sums})
 
 
 def write_fleet(folder: str, page: dict[str, Any]) -> None:
-    """Write the files of a fleet. Raises InputError where that cannot be done."""
-    write_files(folder, {"fleet.json": _as_text(page), "fleet.html": render_fleet(page)})
+    """Write the files of a fleet. Raises InputError if that fails."""
+    _write_files(folder, {"fleet.json": _as_text(page), "fleet.html": render_fleet(page)})
 
 
 def top_folder(report_dir: str) -> str:
-    """The folder of all reports, absolute. Raises InputError."""
+    """The folder of all reports, as an absolute path. Raises InputError."""
     try:
         return full_path(report_dir)
     except OSError as exc:
-        raise InputError(f"audit_report_dir: {report_dir} cannot be written: {exc.strerror}.") from None
+        raise _cannot_write(report_dir, exc) from None
 
 
 def prove_folder(folder: str, names: tuple[str, ...]) -> None:
-    """Raise InputError unless the files of these names can be written, and are those of an earlier audit.
+    """Raise InputError unless these files can be written, and any that exist are from an earlier audit.
 
-    names: the first is written first, and what it holds tells whose the others are. Nothing stays of the proof.
+    names: the first one is written first, and shows by its content whether the others are from an audit.
     """
     path = folder
     try:
@@ -272,11 +245,11 @@ def prove_folder(folder: str, names: tuple[str, ...]) -> None:
         if path and not os.path.exists(first):
             raise FileExistsError(errno.EEXIST, OTHER)
     except OSError as exc:
-        raise InputError(f"audit_report_dir: {path} cannot be written: {exc.strerror}.") from None
+        raise _cannot_write(path, exc) from None
 
 
-def write_files(folder: str, files: dict[str, str]) -> None:
-    """Make the folder if it is missing, and write each file as a whole, for its owner alone."""
+def _write_files(folder: str, files: dict[str, str]) -> None:
+    """Write each file completely, readable by its owner only, and create the folder if necessary."""
     path = folder
     try:
         make_folders(folder)
@@ -284,7 +257,11 @@ def write_files(folder: str, files: dict[str, str]) -> None:
             path = os.path.join(folder, name)
             write_private(path, content)
     except OSError as exc:
-        raise InputError(f"audit_report_dir: {path} cannot be written: {exc.strerror}.") from None
+        raise _cannot_write(path, exc) from None
+
+
+def _cannot_write(path: str, exc: OSError) -> InputError:
+    return InputError(f"audit_report_dir: {path} cannot be written: {exc.strerror}.")
 
 
 def sha256(content: str) -> str:

@@ -15,18 +15,18 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import told
+from ..module_utils._errors import InputError
+from ._filters import one_line_errors
 
 # Ansible reads JSON, then YAML with libyaml where it is installed, which accepts more than Python's own
 # reader: tabs, for example. A name that any of them sees is set.
 _LOADERS: tuple[Any, ...] = (getattr(yaml, "CSafeLoader", yaml.SafeLoader), yaml.SafeLoader)
 
 
-@told
+@one_line_errors
 def names_set(text: str) -> list[str]:
-    """The names at the top of a YAML or JSON text. A text that is neither sets none: Ansible says itself what
-    is wrong with it. Raises InputError for one that is nested too deep.
+    """The names at the top level of a YAML or JSON text; none for a text that is neither, which Ansible
+    reports. Raises InputError for one that is nested too deep.
     """
     found: dict[str, None] = {}
     try:
@@ -35,7 +35,7 @@ def names_set(text: str) -> list[str]:
             found.update(dict.fromkeys(read if isinstance(read, dict) else ()))
         for loader in _LOADERS:
             with contextlib.suppress(yaml.YAMLError):
-                # Composed and not constructed: tags such as !vault mean nothing here.
+                # Only composed, because nothing here can construct tags such as !vault.
                 found.update(dict.fromkeys(_names(yaml.compose(str(text), Loader=loader))))
     except RecursionError:
         raise InputError("The data file is nested too deep to be read.") from None

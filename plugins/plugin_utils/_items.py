@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the roles need on the controller: their entries as items, checked without a tenant.
+"""The filters of the roles that handle data sources: entries as items, checked without a tenant.
 
 Private to the collection, floor 4.
 """
@@ -16,19 +16,15 @@ from ansible.errors import AnsibleFilterError
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.entries import (
-    absolute_paths,
-    entry_places,
-    items_of,
-)
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import get, label
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.instance import Instance
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.match import may_mean
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.plain import one_line
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._validate import validate_items
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated, told
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._variables import misspelt
+from ..module_utils._data_sources.entries import absolute_paths, entry_places, items_of
+from ..module_utils._data_sources.fields import get, label
+from ..module_utils._data_sources.instance import Instance
+from ..module_utils._data_sources.match import may_mean
+from ..module_utils._errors import InputError
+from ..module_utils._http.plain import one_line
+from ..module_utils._validate import validate_items
+from ._filters import evaluated, one_line_errors
+from ._variables import misspelt
 
 NO_LIST = (
     "tenant_data_sources must be a list of data sources, each a dictionary, such as "
@@ -36,21 +32,20 @@ NO_LIST = (
 )
 
 
-@told
+@one_line_errors
 def role_items(variables: dict[str, Any], items: Any = ()) -> list[dict[str, Any]]:
     if not isinstance(items, (list, tuple)):
         raise AnsibleFilterError(NO_LIST)
     for fault in misspelt(variables):
         raise InputError(fault)
-    # First those that have their own index in what the module says.
+    # tenant_data_sources comes first, so that the module's error messages have the same index.
     return [*items, *items_of(evaluated(variables))]
 
 
 def role_faults(variables: dict[str, Any], items: Any = (), file: str = "", sets: Any = ()) -> list[str]:
-    found = _role_faults(evaluated(variables), evaluated(items))
     return [
         f"onboard_file {file}: {fault}" if re.split(r"\W", fault, maxsplit=1)[0] in sets else fault
-        for fault in found
+        for fault in _role_faults(evaluated(variables), evaluated(items))
     ]
 
 
@@ -66,7 +61,7 @@ def _role_faults(variables: dict[str, Any], items: Any) -> list[str]:
 
 
 def role_places(variables: dict[str, Any], items: Any = ()) -> list[str]:
-    """How each of role_items() is called by whoever wrote it: tenant_data_sources[0], vcs_github[1]."""
+    """Where the user wrote each item of role_items(), such as tenant_data_sources[0] or vcs_github[1]."""
     return [
         *(f"tenant_data_sources[{index}]" for index in range(len(items))),
         *entry_places(evaluated(variables)),
@@ -89,11 +84,8 @@ def hosts_within(pattern: Any, limit: Any = "", groups: Any = None) -> Any:
         )
     inventory.subset(str(limit) if limit else None)
     if not inventory.get_hosts(pattern):
-        advice = (
-            f"give -e cortex_cloud_hosts={limit} instead of it"
-            if pattern == "localhost"
-            else "correct one of the two"
-        )
+        local = pattern == "localhost"
+        advice = f"give -e cortex_cloud_hosts={limit} instead of it" if local else "correct one of the two"
         raise AnsibleFilterError(
             f"--limit {limit} excludes {pattern}, on which this would run: nothing was done. To continue, "
             f"{advice}."
@@ -106,21 +98,17 @@ def item_paths(items: Any, base: str) -> list[Any]:
 
 
 def project_path(path: Any) -> str:
-    """A path as the person meant it who started Ansible: below the folder in which that happened. An empty
-    one stays empty.
+    """A path relative to the folder in which Ansible was started, as an absolute path. An empty one stays
+    empty.
     """
     return os.path.join(os.getcwd(), os.path.expanduser(str(path))) if path else ""
 
 
 def _identity(entry: dict[str, Any]) -> dict[str, Any]:
-    """What of an item says which instance it means; its secrets and its scope are left out."""
-    given = {
-        "id": entry.get("id"),
-        "type": entry.get("type"),
-        "name": entry.get("name") or get(entry, "unique_properties.name"),
-    }
-    item: dict[str, Any] = {key: str(value) for key, value in given.items() if value is not None}
-    hostname = get(entry, "domain.hostname")
+    """The options of an item that identify its instance, without its secrets and its scope."""
+    name, hostname = entry.get("name") or get(entry, "unique_properties.name"), get(entry, "domain.hostname")
+    options = {"id": entry.get("id"), "type": entry.get("type"), "name": name}
+    item: dict[str, Any] = {key: str(value) for key, value in options.items() if value is not None}
     return item if hostname is None else {**item, "domain": {"hostname": str(hostname)}}
 
 
@@ -134,13 +122,12 @@ def decommission_items(entries: Any, variable: str = "decommission_data_sources"
         if not isinstance(entry, dict):
             faults.append(
                 f"{variable}[{index}] is not a data source: write it as {{type: SNYK, name: snyk-eu}}, or "
-                "with "
-                f"its ID."
+                "with its ID."
             )
         elif entry.get("ignore"):
             faults.append(
                 f"{variable}[{index}] has ignore: true, so it is managed by others. Remove that if you are "
-                f"responsible for it."
+                "responsible for it."
             )
     if not faults:
         faults = validate_items(
@@ -156,16 +143,14 @@ def decommission_listed(rows: Any, expected: Any) -> list[str]:
         raise AnsibleFilterError("decommission_expected must be a list of data sources.")
     entries = enumerate(evaluated(expected))
     listed = [
-        (index, entry)
-        for index, entry in entries
-        if isinstance(entry, dict) and entry.get("state") != "absent"
+        (i, entry) for i, entry in entries if isinstance(entry, dict) and entry.get("state") != "absent"
     ]
-    said = []
+    lines = []
     for row in evaluated(rows):
         shown = Instance({**row, "domain": {"hostname": row["hostname"]}}, full=True)
         for index, entry in listed:
             item = _identity(entry)
-            # Of one that is gone and was named by its id alone nothing else is known.
+            # If it was given by its ID and does not exist any more, nothing else is known about it.
             if not item or not may_mean(item, shown) or (row["type"] is None and "id" not in item):
                 continue
             why = (
@@ -173,8 +158,7 @@ def decommission_listed(rows: Any, expected: Any) -> list[str]:
                 if entry.get("ignore")
                 else "so that the next onboarding would create it again: remove it first"
             )
-            said.append(
-                f"{label(row)} is still listed by the onboarding (its item {index}, {label(item)}), {why}."
-            )
+            place = f"its item {index}, {label(item)}"
+            lines.append(f"{label(row)} is still listed by the onboarding ({place}), {why}.")
             break
-    return said
+    return lines

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the user sees while a module works that takes longer than a few seconds, and who waits for it.
+"""Shows the progress of a module that takes longer than a few seconds, and tells it who waits for it.
 
 Private to the collection, floor 4.
 """
@@ -20,22 +20,17 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.action.normal import ActionModule as Normal
 from ansible.utils.display import Display
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.interruption import (
-    VARIABLE,
-    controllers,
-    leave_signals_to_the_main_thread,
-)
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.plain import one_line
+from ..module_utils._http.interruption import VARIABLE, controllers, leave_signals_to_the_main_thread
+from ..module_utils._http.plain import one_line
 
+# Seconds until the first line, and between two lines.
 FIRST_LINE_AFTER = 5.0
 LINE_EVERY = 4.0
 
 
-class Watching(Normal):
-    """Runs a module as it is. Where it runs on this host and somebody waits for its result, it learns who
-    that is.
-
-    An asynchronous task is to outlive its controller: it learns nothing.
+class InterruptibleModule(Normal):
+    """Runs a module unchanged. On this host it gets the IDs of the processes that wait for it, so that it can
+    end when they do; an asynchronous task gets none, because it should outlive them.
     """
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -46,17 +41,16 @@ class Watching(Normal):
 
 
 class Telling(ActionBase):
-    """Runs a module as it is. Where the module runs on this host, tells every few seconds how far it is."""
+    """Runs modules unchanged. On this host, shows every few seconds how much is done."""
 
     _supports_check_mode = True
     _supports_async = False
 
     def told(self, module: str, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """The result of a module of this collection."""
-        # With several tenants in one play, each line must say whose it is.
-        host = str((task_vars or {}).get("inventory_hostname", "localhost"))
+        # Each line names the host, because a play may have several.
+        host, name = host_of(task_vars), f"cortex_cloud.appsec.{module}"
         with self._progress(host):
-            name = f"cortex_cloud.appsec.{module}"
             result: dict[str, Any] = self._execute_module(
                 module_name=name, module_args=args, task_vars=task_vars
             )
@@ -74,26 +68,46 @@ class Telling(ActionBase):
             {"CORTEXCLOUD_PROGRESS_FILE": path, **waiting()},
         ]
         over = threading.Event()
-        teller = threading.Thread(target=_tell, args=(host, path, over), daemon=True)
-        teller.start()
+        thread = threading.Thread(target=_show, args=(host, path, over), daemon=True)
+        thread.start()
         try:
             yield
         finally:
             over.set()
-            teller.join()
-            with contextlib.suppress(FileNotFoundError):  # the module takes it away when it is interrupted
+            thread.join()
+            with contextlib.suppress(FileNotFoundError):  # an interrupted module deletes it itself
                 os.unlink(path)
 
 
+class ModuleWithProgress(Telling):
+    """Runs one module, named by the attribute module, with the task's options."""
+
+    module: str
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result = super().run(tmp, task_vars)
+        del tmp
+        args = dict(self._task.args)
+        if "plan_digest" in args and args["plan_digest"] is None:
+            # For the module null is an option that was not given, so that it would apply any plan. An empty
+            # digest matches no plan.
+            args["plan_digest"] = ""
+        return {**result, **self.told(self.module, args, task_vars)}
+
+
+def host_of(task_vars: dict[str, Any] | None) -> str:
+    return str((task_vars or {}).get("inventory_hostname", "localhost"))
+
+
 def waiting() -> dict[str, str]:
-    """A variable that tells a module on this machine who waits for it: this worker, and ansible-playbook,
-    which a worker may outlive.
+    """An environment variable for a module on this machine with the processes that wait for it: this worker,
+    and ansible-playbook, which may end before its worker.
     """
     parent = multiprocessing.parent_process()
     return {VARIABLE: controllers(os.getpid(), *([parent.pid] if parent and parent.pid else []))}
 
 
-def _tell(host: str, path: str, over: threading.Event) -> None:
+def _show(host: str, path: str, over: threading.Event) -> None:
     leave_signals_to_the_main_thread()
     shown, pause = "", FIRST_LINE_AFTER
     while not over.wait(pause):

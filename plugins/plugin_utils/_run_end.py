@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a person reads at the end of a run.
+"""The lines that a role prints at the end of a run.
 
 Private to the collection, floor 4.
 """
@@ -11,16 +11,16 @@ from __future__ import annotations
 import collections
 from typing import Any
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import label
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.plain import one_line
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._items import role_places
+from ..module_utils._data_sources.fields import label
+from ..module_utils._http.plain import one_line
+from ._filters import evaluated
+from ._items import role_places
 
 BROKEN = ("failed", "undetermined")
-# The actions that the last line counts even when there are none, in a plan and when they are done.
+# The actions that the last line always counts: the word for it after a run -> the word in a plan.
 COUNTED = {"created": "create", "updated": "update", "deleted": "delete", "unchanged": "unchanged"}
 SCOPES = {"CURRENT_STATE": "all", "CURRENT_STATE_AND_FUTURE": "all and future"}
-# The widest that a column gets; a longer text moves the rest of its own line.
+# Maximum width of a column; a longer text moves only the rest of its own line.
 WIDEST = 44
 
 
@@ -29,15 +29,17 @@ def run_end(
 ) -> dict[str, Any]:
     result = evaluated(result)
     if "data_sources" not in result:
-        # Nothing was tried, for the reason in the message.
+        # The module failed before it tried anything.
         return {"lines": [], "failed": one_line(result.get("msg") or "it failed")}
     rows = result["data_sources"]
     places = role_places(variables or {}, items)
     broken = [row for row in rows if row["action"] in BROKEN]
-    lines = _table(
-        [row for row in rows if show == "all" or row["action"] != "unchanged" or row.get("pending_actions")]
-    )
-    lines += [_to_do(todo) for todo in result["pending_actions"]]
+    shown = [r for r in rows if show == "all" or r["action"] != "unchanged" or r.get("pending_actions")]
+    lines = _table(shown)
+    lines += [
+        f"To do: {todo['type']} {todo['name'] or todo['id'] or ''}: {todo['step']}"
+        for todo in result["pending_actions"]
+    ]
     lines += [_failure(row, places) for row in broken]
     lines += [f"Backup: {row['backup_file']}" for row in rows if row.get("backup_file")]
     lines.append(_numbers(rows, check))
@@ -68,27 +70,20 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _scope(row: dict[str, Any]) -> str:
-    """How much of it is scanned: all, 3 repos, 1 mapping; empty where the tenant shows nothing of it."""
-    told = []
+    """What is scanned, such as all, 3 repos or 1 mapping; empty if the tenant does not show it."""
+    repositories, mappings = row["repositories_count"], row.get("external_projects_count")
+    parts = []
     if row.get("selection_type") in SCOPES:
-        told.append(SCOPES[row["selection_type"]])
-    elif row["repositories_count"] or (row["repositories_count"] == 0 and row.get("selection_type")):
-        told.append(_counted(row["repositories_count"], "repo"))
-    if row.get("external_projects_count"):
-        told.append(_counted(row["external_projects_count"], "mapping"))
-    return ", ".join(told)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _to_do(todo: dict[str, Any]) -> str:
-    return f"To do: {todo['type']} {todo['name'] or todo['id'] or ''}: {todo['step']}"
+        parts.append(SCOPES[row["selection_type"]])
+    elif repositories or (repositories == 0 and row.get("selection_type")):
+        parts.append(f"{repositories} repo{'' if repositories == 1 else 's'}")
+    if mappings:
+        parts.append(f"{mappings} mapping{'' if mappings == 1 else 's'}")
+    return ", ".join(parts)
 
 
 def _place(row: dict[str, Any], places: list[str]) -> str:
-    # Pruned instances stand behind the items.
+    # The rows of pruned instances follow those of the items.
     return f"{places[row['index']]}: " if row["index"] < len(places) else ""
 
 
@@ -101,8 +96,6 @@ def _failure(row: dict[str, Any], places: list[str]) -> str:
 
 def _numbers(rows: list[dict[str, Any]], check: bool) -> str:
     counts = collections.Counter(row["action"] for row in rows)
-    told = [f"{counts.pop(action, 0)} {COUNTED[action] if check else action}" for action in COUNTED]
-    return (
-        f"{'Plan' if check else 'Applied'}: "
-        f"{', '.join([*told, *(f'{count} {action}' for action, count in sorted(counts.items()))])}"
-    )
+    parts = [f"{counts.pop(action, 0)} {COUNTED[action] if check else action}" for action in COUNTED]
+    parts += [f"{count} {action}" for action, count in sorted(counts.items())]
+    return f"{'Plan' if check else 'Applied'}: {', '.join(parts)}"

@@ -249,14 +249,14 @@ def test_the_search_box_finds_opens_and_goes_there(show: Any, pages: dict[str, P
     page.locator("#hits li").first.wait_for()
     found = page.locator("#hits li").all_inner_texts()
     assert any(text.startswith("Repositories: https://ghe.bank.example/payments/service-77") for text in found), found
-    assert page.locator("#said").inner_text() == f"{len(found)} found"
+    assert page.locator("#status").inner_text() == f"{len(found)} found"
     target = page.locator("section[aria-labelledby=h-repositories] li", has_text="service-77")
     assert not target.is_visible()
     page.locator("#hits button", has_text="Repositories:").first.click()
     assert target.is_visible()
     assert "service-77" in page.evaluate("document.activeElement.textContent")
     page.get_by_label("Search this page").fill("nothing is called so")
-    sync_api.expect(page.locator("#said")).to_have_text("0 found")
+    sync_api.expect(page.locator("#status")).to_have_text("0 found")
     assert page.locator("#hits li").count() == 0
 
 

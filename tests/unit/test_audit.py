@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The audit of one tenant from plain data: what is expected beside what is there, and what is said about it."""
+"""The audit of one tenant from plain data: expected and existing data sources, findings, exceptions and changes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def audited(**more: Any) -> Row:
     return audit(Evidence(**evidence))
 
 
-def told(report: Row) -> list[tuple[str, str]]:
+def kinds_and_names(report: Row) -> list[tuple[str, str]]:
     return [(f["kind"], f["name"] or f["subject"]) for f in report["findings"]]
 
 
@@ -64,7 +64,7 @@ def test_all_as_expected_passes() -> None:
 
 
 def test_the_selected_repositories_are_counted_not_those_that_the_connection_can_see() -> None:
-    """Where all that is selected is shown; the tenant's own number may be of more (docs/api.md: list.count)."""
+    """If the whole selection is shown; the tenant's own number may count more (docs/api.md: list.count)."""
     report = audited(sources=[{**GITLAB, "repositories": ["a/b", "a/c"], "repositories_count": 12}])
     assert [s["repositories_count"] for s in report["data_sources"]] == [2]
     part = audited(sources=[{**GITLAB, "repositories": ["a/b", "a/c"], "repositories_count": 12, "complete": False}])
@@ -73,36 +73,36 @@ def test_the_selected_repositories_are_counted_not_those_that_the_connection_can
 
 def test_a_type_is_known_however_the_tenant_spells_it() -> None:
     report = audited(sources=[{**GITLAB, "type": "Gitlab_Self_Managed"}], expected=[{"type": "GITLAB_SELF_MANAGED", "name": "core"}])
-    assert told(report) == []
+    assert kinds_and_names(report) == []
     assert [(s["stage"], s["present"]) for s in report["stages"] if s["data_sources"]] == [("code", 1)]
 
 
-def test_missing_and_unexpected_are_told_apart_by_every_given_field() -> None:
+def test_every_given_field_distinguishes_missing_from_unexpected() -> None:
     expected = [{"type": "GITLAB_SELF_MANAGED", "name": "core", "domain": {"hostname": "other.example.com"}}]
     report = audited(sources=[GITLAB], expected=expected)
-    assert told(report) == [("missing", "core"), ("unexpected", "core")]
+    assert kinds_and_names(report) == [("missing", "core"), ("unexpected", "core")]
     assert report["verdict"] == "attention"
 
 
-def test_the_module_says_which_data_source_an_item_means() -> None:
-    """A display name, say, that data_source_info does not show as the name."""
+def test_the_module_decides_which_data_source_an_item_refers_to() -> None:
+    """It may know a display name that data_source_info does not show as the name."""
     rows = [{"index": 0, "id": "id-blue", "action": "unchanged"}]
     report = audited(sources=[JENKINS], expected=[{"type": "JENKINS_SERVER", "name": "shown elsewhere"}], rows=rows)
     assert report["findings"] == []
     assert report["expected"][0]["id"] == "id-blue"
 
 
-def test_a_data_source_left_to_others_is_known() -> None:
+def test_a_data_source_managed_by_others_is_not_unexpected() -> None:
     """For an item with ignore the module returns no id."""
     rows = [{"index": 0, "id": None, "action": "unchanged"}]
     report = audited(sources=[JENKINS], expected=[{"type": "JENKINS_SERVER", "name": "blue", "ignore": True}], rows=rows)
     assert report["findings"] == []
 
 
-def test_one_described_as_absent_is_unexpected_while_it_is_there() -> None:
+def test_a_data_source_described_as_absent_is_unexpected_while_it_exists() -> None:
     item = {"type": "JENKINS_SERVER", "name": "blue", "state": "absent"}
-    assert told(audited(sources=[JENKINS], expected=[item])) == [("unexpected", "blue")]
-    assert told(audited(sources=[], expected=[item])) == []
+    assert kinds_and_names(audited(sources=[JENKINS], expected=[item])) == [("unexpected", "blue")]
+    assert kinds_and_names(audited(sources=[], expected=[item])) == []
 
 
 @pytest.mark.parametrize(
@@ -117,13 +117,13 @@ def test_one_described_as_absent_is_unexpected_while_it_is_there() -> None:
 )
 def test_only_a_known_good_word_is_healthy(shown: Row, kind: str) -> None:
     report = audited(sources=[{**JENKINS, **shown}])
-    assert told(report) == [(kind, "blue")]
+    assert kinds_and_names(report) == [(kind, "blue")]
     assert report["data_sources"][0]["health"] == kind
     build = next(s for s in report["stages"] if s["stage"] == "build")
     assert {word: build[word] for word in HEALTH} == {**dict.fromkeys(HEALTH, 0), kind: 1}
 
 
-def test_a_pending_data_source_is_seen_and_fails_only_an_audit_that_says_so() -> None:
+def test_a_pending_data_source_is_a_finding_and_fails_only_if_fail_on_names_it() -> None:
     waiting = source("GITHUB", "web", status="PENDING", health="pending")
     report = audited(sources=[waiting], fail_on=["unhealthy", "unknown", "missing"])
     assert report["verdict"] == "attention"
@@ -134,7 +134,7 @@ def test_a_pending_data_source_is_seen_and_fails_only_an_audit_that_says_so() ->
     assert [f["message"] for f in leaving["findings"]] == ["the tenant shows the status DESTROYING: it is being removed"]
 
 
-def test_a_finding_says_why_in_the_words_of_the_tenant() -> None:
+def test_a_finding_gives_the_reasons_that_the_tenant_shows() -> None:
     details = {"connection": {"status": "INVALID", "message": "The token\nhas expired.", "error": "HTTP 401"}, "clone": {"status": "VALID"}}
     report = audited(sources=[{**JENKINS, "status": "ERROR", "health": "unhealthy", "status_details": details}])
     why = "connection is INVALID (The token has expired: HTTP 401)"
@@ -163,26 +163,26 @@ def test_drift_shows_the_difference_and_a_failed_item_its_error() -> None:
 def test_an_undetermined_item_is_neither_missing_nor_present() -> None:
     rows = [{"index": 0, "id": None, "action": "undetermined", "error": "the tenant does not show the name"}]
     report = audited(sources=[JENKINS], expected=[{"type": "JENKINS_SERVER", "name": "red"}], rows=rows)
-    assert told(report) == [("unexpected", "blue"), ("undetermined", "red")]
+    assert kinds_and_names(report) == [("unexpected", "blue"), ("undetermined", "red")]
 
 
-def test_several_that_match_are_undetermined() -> None:
+def test_several_matches_are_undetermined() -> None:
     twins = [JENKINS, {**JENKINS, "id": "second"}]
     report = audited(sources=twins, expected=[{"type": "JENKINS_SERVER", "name": "blue"}], rows=[{"index": 0, "action": "failed"}])
     assert [f["kind"] for f in report["findings"]] == ["unexpected", "unexpected", "undetermined"]
     assert "2 data sources match" in report["findings"][-1]["message"]
 
 
-def test_an_incomplete_read_is_said() -> None:
+def test_an_incomplete_read_is_a_finding() -> None:
     part = {**GITLAB, "complete": False, "repositories_count": 2546, "repositories": ["a/b"]}
     report = audited(sources=[part])
-    assert told(report) == [("incomplete", "core")]
+    assert kinds_and_names(report) == [("incomplete", "core")]
     assert report["stages"][0]["repositories_complete"] is False
-    # Of a collector nobody expects repositories.
-    assert told(audited(sources=[source("COLLECTOR", "c", complete=False)])) == []
+    # A collector has no repositories.
+    assert kinds_and_names(audited(sources=[source("COLLECTOR", "c", complete=False)])) == []
 
 
-def test_what_was_not_examined_is_said_with_its_reason() -> None:
+def test_what_was_not_examined_is_listed_with_its_reason() -> None:
     report = audited(sources=[JENKINS])
     assert report["not_examined"].keys() == {
         "missing", "unexpected", "drift", "undetermined", "uncovered", "stale", "no_upload", "exception", "key_expiry",
@@ -193,7 +193,7 @@ def test_what_was_not_examined_is_said_with_its_reason() -> None:
 
 
 @pytest.mark.parametrize(("expires", "found"), [("2026-11-21", True), ("2026-12-22", True), ("2026-12-23", False)])
-def test_the_api_key_is_said_to_expire_in_time(expires: str, found: bool) -> None:
+def test_a_key_that_expires_soon_is_a_finding(expires: str, found: bool) -> None:
     report = audited(key_expires=expires, key_warn_days=30, fail_on=["key_expiry"])
     assert (report["verdict"] == "fail") is found
     assert report["api_key"]["expires"] == expires
@@ -203,7 +203,7 @@ def test_only_what_fail_on_names_fails_and_comes_first() -> None:
     sick = {**JENKINS, "status": "ERROR", "health": "unhealthy"}
     expected = [{"type": "SNYK", "name": "gone"}]
     report = audited(sources=[sick], expected=expected, fail_on=["unhealthy"])
-    assert told(report) == [("unhealthy", "blue"), ("missing", "gone"), ("unexpected", "blue")]
+    assert kinds_and_names(report) == [("unhealthy", "blue"), ("missing", "gone"), ("unexpected", "blue")]
     assert [f["kind"] for f in failing(report["findings"], report["fail_on"])] == ["unhealthy"]
     assert report["headline"] == "1 finding fails this audit: 1 unhealthy. And 2 that do not fail it."
     assert audited(sources=[sick], expected=expected, fail_on="drift, stale")["verdict"] == "attention"
@@ -216,13 +216,13 @@ def test_an_unknown_word_in_fail_on_is_refused_with_the_list(words: Any) -> None
 
 
 @pytest.mark.parametrize("days", ["x", -1, None, "", 1.5])
-def test_a_number_that_is_none_is_refused(days: Any) -> None:
+def test_an_invalid_number_of_days_is_refused(days: Any) -> None:
     with pytest.raises(InputError, match="audit_max_age_days is"):
         days_from(days, "audit_max_age_days")
     assert days_from("30", "audit_max_age_days") == 30
 
 
-def test_the_audit_keeps_no_secret_and_sees_differences_of_any_size() -> None:
+def test_secrets_are_removed_and_differences_of_any_size_are_shown() -> None:
     item = {"type": "SNYK", "credentials": {"token": "t"}, "self_signed_certificate": "c", "max_deselect": 3, "name": "n"}
     assert without_secrets(item) == {"type": "SNYK", "name": "n", "max_deselect": -1}
 
@@ -237,7 +237,7 @@ def excusing(*entries: Any, **more: Any) -> Row:
 GOOD = {"kind": "unhealthy", "name": "blue", "owner": "ci team", "reason": "moving house", "expires": "2026-11-22"}
 
 
-def test_an_exception_holds_on_its_last_day() -> None:
+def test_an_exception_is_valid_on_its_last_day() -> None:
     report = excusing(GOOD)
     assert report["verdict"] == "pass"
     assert report["findings"][0]["excused"] == {"owner": "ci team", "reason": "moving house", "expires": "2026-11-22"}
@@ -269,7 +269,7 @@ def test_an_expired_or_incomplete_exception_excuses_nothing_and_is_a_finding(cha
     assert said in fault["message"]
 
 
-def test_what_is_no_dictionary_is_a_finding_too() -> None:
+def test_an_exception_that_is_not_a_dictionary_is_a_finding() -> None:
     assert [f["kind"] for f in excusing("blue")["findings"]] == ["unhealthy", "exception"]
 
 
@@ -287,7 +287,7 @@ def test_a_type_matches_however_it_is_spelt(spelt: str) -> None:
 
 def test_names_may_be_patterns_and_an_exception_never_excuses_an_exception() -> None:
     assert excusing({**GOOD, "name": "bl*"})["verdict"] == "pass"
-    # It matches its own fault: everything that is about the name blue.
+    # This one would also match the finding about the expired exception.
     report = excusing({**GOOD, "kind": None, "name": "*"}, {**GOOD, "expires": "2020-01-01"})
     assert [f["kind"] for f in report["findings"] if not f["excused"]] == ["exception"]
 
@@ -323,12 +323,12 @@ def test_broad_long_and_soon_ending_exceptions_are_pointed_out(change: Row, rema
 # -- changes
 
 
-def test_a_list_of_names_and_one_of_urls_are_the_same_repositories() -> None:
+def test_paths_and_urls_are_the_same_repositories() -> None:
     core = {**GITLAB, "repositories": ["a/b"], "repositories_count": 1}
     first = audited(sources=[core], repositories=["a/b", "c/d"])
     urls = ["https://gitlab.example.com/A/b", "https://gitlab.example.com/c/d", "https://github.com/c/d"]
     changes = audited(sources=[core], repositories=urls, baseline=first)["changes"]
-    # Of two that have one path the plain name is neither.
+    # If two hosts have this path, the plain path is neither of them.
     assert [f["repository"] for f in changes["new_findings"]] == ["https://github.com/c/d", "https://gitlab.example.com/c/d"]
     changes = audited(sources=[core], repositories=urls[:2], baseline=first)["changes"]
     assert (changes["total"], changes["repositories_changed"]) == (0, [])
@@ -367,7 +367,7 @@ def test_the_second_audit_says_what_changed() -> None:
     assert third["changes"]["total"] == 0
 
 
-def test_an_exception_that_ran_out_since_is_a_new_finding_and_what_it_excused_is_so_no_longer() -> None:
+def test_an_expired_exception_is_a_new_finding_and_what_it_excused_is_listed() -> None:
     changes = excusing(GOOD, baseline=excusing(GOOD), audited_at="2026-11-23T08:00:00Z")["changes"]
     assert [(f["kind"], f["subject"]) for f in changes["new_findings"]] == [("exception", "exception 1 (kind unhealthy, name blue)")]
     assert [f["subject"] for f in changes["no_longer_excused"]] == ['JENKINS_SERVER "blue"']
@@ -385,7 +385,7 @@ def test_an_exception_that_ran_out_since_is_a_new_finding_and_what_it_excused_is
         ({"repositories": {}}, "it is incomplete"),
     ],
 )
-def test_a_baseline_that_cannot_be_compared_is_named(change: Row, said: str) -> None:
+def test_an_unusable_baseline_is_refused_with_the_reason(change: Row, said: str) -> None:
     good = audited(sources=[JENKINS], repositories=["a/b"])
     assert baseline_fault(good, "api-x") == ""
     assert said in baseline_fault({**good, **change}, "api-x")
@@ -395,7 +395,7 @@ def test_a_baseline_that_cannot_be_compared_is_named(change: Row, said: str) -> 
 # -- the fleet
 
 
-def test_the_worst_come_first_and_a_dead_tenant_is_not_audited() -> None:
+def test_the_worst_come_first_and_an_unreachable_tenant_is_not_audited() -> None:
     sick = audited(sources=[{**JENKINS, "health": "unhealthy", "status": "ERROR"}], fail_on=["unhealthy"])
     page = fleet({"fine": summary(audited(sources=[JENKINS])), "dead": "cannot connect", "sick": summary(sick)}, "2026-11-22T08:00:00Z")
     assert [(h["host"], h["verdict"]) for h in page["hosts"]] == [("dead", "not_audited"), ("sick", "fail"), ("fine", "pass")]
@@ -406,7 +406,7 @@ def test_the_worst_come_first_and_a_dead_tenant_is_not_audited() -> None:
     assert (build["data_sources"], build["healthy"], build["unhealthy"]) == (2, 1, 1)
 
 
-def test_a_host_cannot_lead_out_of_the_report_folder() -> None:
+def test_no_name_of_a_host_leaves_the_report_folder() -> None:
     assert folder_of("eu.example.com") == "eu.example.com"
     assert folder_of("../../etc") == "%2E.%2F..%2Fetc"
     assert folder_of("..") == "%2E."

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The audit's files: lists, exceptions, receipts and baselines as people keep them; CSV, JUnit and pages as programs read them."""
+"""The files of an audit: lists, exceptions, receipts and baselines that it reads; CSV, JUnit and pages that it writes."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.render
         ("r.yml", "- a/b\n- repository: c/d\n  owner: x\n"),
     ],
 )
-def test_a_list_of_repositories_in_any_of_its_forms(tmp_path: Path, name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_of_repositories_in_each_format(tmp_path: Path, name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
     names, origin = read_repositories(str(tmp_path / name))
     assert names == ["a/b", "c/d"]
@@ -92,7 +92,7 @@ def test_a_list_of_repositories_in_any_of_its_forms(tmp_path: Path, name: str, t
         ("r.txt", b"\xff\xfe\x00", "is not UTF-8"),
     ],
 )
-def test_a_list_that_is_none_is_refused_in_one_line(tmp_path: Path, name: str, text: str | bytes | None, said: str) -> None:
+def test_an_invalid_list_is_refused_in_one_line(tmp_path: Path, name: str, text: str | bytes | None, said: str) -> None:
     if text is not None:
         (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(InputError, match=said) as raised:
@@ -101,14 +101,14 @@ def test_a_list_that_is_none_is_refused_in_one_line(tmp_path: Path, name: str, t
     assert "audit_repositories" in str(raised.value)
 
 
-def test_the_url_of_a_repository_comes_before_its_name_since_it_tells_the_host(tmp_path: Path) -> None:
+def test_the_url_of_a_repository_is_preferred_because_it_contains_the_host(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("name,url\nb,https://git.example.com/a/b\n")
     assert read_repositories(str(tmp_path / "r.csv"))[0] == ["https://git.example.com/a/b"]
     github = {"full_name": "a/b", "url": "https://api.github.com/repos/a/b", "html_url": "https://github.com/a/b"}
     azure = {"name": "b", "url": "https://dev.azure.com/o/1/_apis/git/repositories/2", "webUrl": "https://dev.azure.com/o/p/_git/b"}
     assert read_repositories([github, azure])[0] == ["https://github.com/a/b", "https://dev.azure.com/o/p/_git/b"]
     assert read_repositories([{**github, "html_url": None}])[0] == ["a/b"]
-    # As candidates of a scope they are named as the platform spells them.
+    # As candidates of a scope they have the platform's spelling.
     assert names_of([github, azure], "scope_candidates") == ["a/b", "o/p/b"]
 
 
@@ -151,7 +151,7 @@ def earlier(path: Path, tenant: str = "api-x", own: str = "/nowhere") -> Earlier
     return read_earlier(str(path), tenant, "x", "2026-11-22T08:00:00Z", own)
 
 
-def test_a_baseline_is_a_file_and_a_missing_one_is_only_said(tmp_path: Path) -> None:
+def test_a_baseline_is_a_file_and_a_missing_one_is_a_note(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text(json.dumps(audited(sources=[JENKINS])))
     found = earlier(tmp_path / "report.json")
     assert (found.notes, found.unreadable, len(found.history)) == ([], [], 1)
@@ -165,7 +165,7 @@ def test_a_baseline_is_a_file_and_a_missing_one_is_only_said(tmp_path: Path) -> 
     assert "is not JSON" in earlier(tmp_path / "report.json").unreadable[0][1]
 
 
-def test_of_a_folder_of_dated_folders_the_newest_earlier_report_is_the_baseline(tmp_path: Path) -> None:
+def test_in_dated_folders_the_newest_earlier_report_is_the_baseline(tmp_path: Path) -> None:
     def keep(folder: str, **more: Any) -> Path:
         (tmp_path / folder / "x").mkdir(parents=True)
         (tmp_path / folder / "x" / "report.json").write_text(json.dumps(audited(sources=[JENKINS], repositories=["a/b"], **more)))
@@ -181,7 +181,7 @@ def test_of_a_folder_of_dated_folders_the_newest_earlier_report_is_the_baseline(
     assert (found.origin["file"], found.unreadable) == (str(tmp_path / "1-tenth-month" / "x" / "report.json"), [])
     assert [point["audited_at"][:7] for point in found.history] == ["2026-08", "2026-09", "2026-10"]
     assert [(point["listed"], point["covered"], point["fresh"]) for point in found.history] == [(1, 0, None)] * 3
-    # A damaged one is said; of another tenant alone there is none.
+    # A damaged report is listed; reports of another tenant alone are no baseline.
     (tmp_path / "1-tenth-month" / "x" / "report.json").write_text("{")
     found = earlier(tmp_path, own=str(own))
     assert (found.origin["audited_at"][:7], found.unreadable[0][0]) == ("2026-09", str(tmp_path / "1-tenth-month" / "x" / "report.json"))
@@ -237,7 +237,7 @@ def test_a_baseline_without_the_members_of_today_is_compared(tmp_path: Path) -> 
     found = earlier(tmp_path / "report.json")
     report = audited(sources=[JENKINS], baseline=found.baseline, history=found.history)
     assert report["changes"]["data_sources_changed"][0]["before"] is None
-    assert "Findings that are gone" in render_report(report)
+    assert "Resolved findings" in render_report(report)
 
 
 def test_no_number_of_a_baseline_leaves_the_picture(tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ def test_no_number_of_a_baseline_leaves_the_picture(tmp_path: Path) -> None:
         for year, covered in (("0001", 5), ("2024", 10**15), ("2025", -5), ("2026", 5))
     ]
     page = render_report({**report, "history": history})
-    (points,) = re.findall(r'<polyline class="line \w+" points="([^"]*)"', page)
+    (points,) = re.findall(r'<polyline class="line \w+"\s+points="([^"]*)"', page)
     assert points.split() == ["50.0,85.0", "290.0,85.0"]
 
 
@@ -270,9 +270,9 @@ def test_any_day_and_any_number_of_days_can_be_counted_with(today: str, days: in
         Options(report_dir="r", max_age_days=10**12)
 
 
-def test_a_pipe_among_the_receipts_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_among_the_receipts_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.json")
-    assert read_receipts(str(tmp_path))[1] == [("pipe.json", "it is no file")]
+    assert read_receipts(str(tmp_path))[1] == [("pipe.json", "it is not a file")]
 
 
 def test_only_an_earlier_report_is_replaced_by_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,7 +291,7 @@ def test_only_an_earlier_report_is_replaced_by_a_report(tmp_path: Path, monkeypa
         (place / names[0]).unlink()
         with pytest.raises(InputError, match=f"{names[1]} cannot be written: it has other content"):
             prove_folder(str(place), names)
-    # A pipe is not waited for, and a link leads nowhere.
+    # A pipe does not block, and a link is not followed.
     for name in ("report.json", "junit.xml"):
         shutil.rmtree(folder)
         folder.mkdir()
@@ -307,7 +307,7 @@ def test_only_an_earlier_report_is_replaced_by_a_report(tmp_path: Path, monkeypa
         prove_folder(str(tmp_path / "file" / "x"), REPORTS)
 
 
-def test_what_the_controller_or_the_pipeline_says_of_the_job_is_kept() -> None:
+def test_the_report_names_the_job_of_a_controller_or_pipeline() -> None:
     awx = {"AWX_HOST": "https://awx.example.com/", "JOB_ID": "7", "CI_JOB_URL": "https://gitlab.example.com/-/jobs/1"}
     assert made_by("17", awx)["job"] == "https://awx.example.com/#/jobs/playbook/7"
     assert made_by("17", {"JOB_ID": "7", "CI_JOB_URL": "https://gitlab.example.com/-/jobs/1"})["job"] == "https://gitlab.example.com/-/jobs/1"
@@ -315,12 +315,12 @@ def test_what_the_controller_or_the_pipeline_says_of_the_job_is_kept() -> None:
     assert odd == {"collection": f"cortex_cloud.appsec {VERSION}", "api_key_id": None, "job": None}
 
 
-def test_a_template_that_nobody_evaluated_is_refused_with_its_place() -> None:
+def test_a_template_that_was_not_evaluated_is_refused_with_its_place() -> None:
     items = [{"type": "SNYK", "name": "x"}, {"type": "GITHUB_ENTERPRISE", "name": "g", "domain": {"hostname": "{{ ghe_host }}"}}]
     with pytest.raises(AnsibleFilterError) as refused:
         audit_items(items)
     assert str(refused.value).startswith("audit_expected[1].domain.hostname is still a template: from_yaml does not evaluate templates.")
-    # What is left out may hold any; and what Ansible has evaluated itself is as it was meant.
+    # Ignored options may contain templates, and so may text that Ansible has already evaluated.
     assert audit_items([{**items[0], "credentials": {"token": "{{ vault_token }}"}}])
     assert audit_items(items, "tenant_data_sources")
 
@@ -348,7 +348,7 @@ HOSTILE = [
 
 
 def hostile_report(**more: Any) -> Row:
-    """Every text that comes from a tenant or a file attacks whoever shows it."""
+    """A report in which each text from a tenant or a file is an attack on the program that shows it."""
     told = [{text: dict.fromkeys(("status", "message", "error", "timestamp"), text)} for text in HOSTILE]
     sick = {**JENKINS, "health": "unknown"}
     sources = [{**sick, "id": f"id-{n}-{text}", "name": text, "status": text, "status_details": told[n]} for n, text in enumerate(HOSTILE)]
@@ -375,7 +375,7 @@ def hostile_report(**more: Any) -> Row:
     )
 
 
-def test_no_cell_is_a_formula_and_every_row_is_whole() -> None:
+def test_no_cell_is_a_formula_and_every_row_is_complete() -> None:
     rows = list(csv.reader(io.StringIO(as_csv(hostile_report()), newline="")))
     assert {len(row) for row in rows} == {14}
     assert {row[0] for row in rows[1:]} == {"finding", "data_source", "repository", "receipt"}
@@ -389,7 +389,7 @@ LEADS = ["\uff1d", "\uff0b", "\uff0d", "\uff20", "\ufeff=", "\u200b=", "\0=", " 
 
 
 @pytest.mark.parametrize("lead", [*LEADS, "a;=", "a;\u200b@", "a\n+", "a;b; -"])
-def test_nothing_becomes_a_formula_however_it_is_disguised_or_parted(lead: str) -> None:
+def test_nothing_becomes_a_formula_in_any_disguise(lead: str) -> None:
     report = audited(sources=[JENKINS], repositories=[f"{lead}HYPERLINK(1)"])
     cells = [cell for row in csv.reader(io.StringIO(as_csv(report), newline="")) for cell in row if "HYPERLINK" in cell]
     assert cells
@@ -398,7 +398,7 @@ def test_nothing_becomes_a_formula_however_it_is_disguised_or_parted(lead: str) 
         assert unicodedata.normalize("NFKC", seen) not in "=+-@"
 
 
-def test_no_file_holds_what_ends_a_text_or_what_xml_cannot_hold() -> None:
+def test_no_file_contains_null_characters_or_what_xml_cannot_contain() -> None:
     report = audited(sources=[{**JENKINS, "name": "a\0b\x1b"}], expected=[{"type": "JENKINS_SERVER", "name": "a\0b\x1b\ud800"}])
     for text in (as_csv(report), as_junit(report), render_report(report), render_fleet(fleet({"a\0": summary(report)}, "2026-11-22"))):
         assert "\0" not in text
@@ -449,7 +449,7 @@ def test_junit_of_hostile_names_is_well_formed() -> None:
     assert any("<script>alert(1)</script>" in name for name in names)
 
 
-def test_every_file_says_why_a_data_source_is_unwell() -> None:
+def test_every_file_shows_why_a_data_source_is_unhealthy() -> None:
     details = {
         "connection": {"status": "INVALID", "message": "No <route> to host", "error": "E-7", "timestamp": "2025-07-20T14:15:30.000Z"},
         "clone": {"status": "VALID"},
@@ -482,7 +482,7 @@ def test_a_pending_data_source_is_counted_on_the_page() -> None:
     assert "its set-up is not finished" in render_report(report)
 
 
-def test_an_excused_finding_is_no_failure() -> None:
+def test_an_excused_finding_is_not_a_failure() -> None:
     excuse = {"name": "blue", "owner": "o", "reason": "r", "expires": "2099-01-01"}
     report = audited(sources=[{**JENKINS, "health": "unhealthy"}], exceptions=[excuse], fail_on=["unhealthy"])
     root = junit(report)
@@ -491,7 +491,7 @@ def test_an_excused_finding_is_no_failure() -> None:
 
 
 class Page(HTMLParser):
-    """What a browser would make of a page: elements, attributes and text."""
+    """A page as a browser reads it: elements, attributes and text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -534,7 +534,7 @@ def test_every_table_has_a_caption_and_every_heading_cell_a_scope() -> None:
     assert len(ids) == len(set(ids))
 
 
-def test_many_repositories_take_little_room() -> None:
+def test_many_repositories_take_little_space() -> None:
     names = [f"group-{n % 50}/project-{n}" for n in range(20_000)]
     core = {**GITLAB, "repositories": names[:15_000], "repositories_count": 15_000}
     html = render_report(audited(sources=[core], repositories=names, receipts=[]))
@@ -542,7 +542,7 @@ def test_many_repositories_take_little_room() -> None:
     assert len(html) < 60 * 20_000 * 3
 
 
-def test_the_pages_picture_coverage_over_time_and_say_it_in_words() -> None:
+def test_the_pages_draw_coverage_over_time_and_describe_it_in_words() -> None:
     core = {**GITLAB, "repositories": ["a/b"], "repositories_count": 1}
     before = {"audited_at": "2026-10-22T08:00:00Z", "listed": 4, "covered": 1, "fresh": None}
     report = audited(sources=[core], repositories=["a/b", "a/c"], history=[before])

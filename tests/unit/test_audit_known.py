@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tenant itself says of its repositories: coverage, scans, what is broken, and receipts by its ids."""
+"""The tenant's own list of repositories: coverage, scans, what is broken, and receipts that use its IDs."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def repo(path: str, **more: Any) -> Row:
     return {**shown, "integration_id": GITLAB["id"], "is_selected": True, "is_archived": False, "scanned_at": FRESH, "broken": [], **more}
 
 
-def found(report: Row) -> list[tuple[str, str]]:
+def findings(report: Row) -> list[tuple[str, str]]:
     return sorted((f["kind"], f["repository"] or " ".join(f.get("repositories", [])) or f["subject"]) for f in report["findings"])
 
 
-def test_the_tenants_own_list_of_unscanned_repositories_is_a_second_opinion() -> None:
+def test_the_tenants_list_of_unscanned_repositories_is_compared_with_its_dates() -> None:
     estate = [repo("pay/fresh"), repo("pay/old", scanned_at=OLD), repo("pay/never", scanned_at=None)]
     estate.append(repo("pay/free", is_selected=False, scanned_at=OLD))
     estate.append(repo("pay/edge", scanned_at="2026-10-23T00:00:00.000Z"))
@@ -72,7 +72,7 @@ NOT_SCANNED = ("not_scanned", "pay/never pay/old")
 
 def test_what_is_found_and_counted() -> None:
     report = audited(sources=[GITLAB], known=ESTATE)
-    assert found(report) == [("archived_selected", "pay/gone"), ("broken", "lab/torn"), NOT_SCANNED, ("unselected", "pay/free")]
+    assert findings(report) == [("archived_selected", "pay/gone"), ("broken", "lab/torn"), NOT_SCANNED, ("unselected", "pay/free")]
     (torn,) = [f for f in report["findings"] if f["kind"] == "broken"]
     assert (torn["message"], torn["id"], torn["name"]) == ("the tenant reports as invalid: token (expired)", GITLAB["id"], "core")
     seen = report["tenant_repositories"]
@@ -85,7 +85,7 @@ def test_what_is_found_and_counted() -> None:
     ]  # fmt: skip
 
 
-def test_a_token_that_expired_is_one_finding_with_the_list_of_what_it_breaks() -> None:
+def test_an_expired_token_is_one_finding_with_the_repositories_that_it_breaks() -> None:
     many = [repo(f"pay/r{n}", broken=EXPIRED) for n in range(3)]
     other = repo("pay/x", broken=[{"part": "webhook", "reason": ""}])
     report = audited(sources=[GITLAB], known=[*many, other], fail_on="broken")
@@ -93,7 +93,7 @@ def test_a_token_that_expired_is_one_finding_with_the_list_of_what_it_breaks() -
         ('GITLAB_SELF_MANAGED "core"', ["pay/r0", "pay/r1", "pay/r2"], "the tenant reports as invalid: token (expired)"),
         ("pay/x", None, "the tenant reports as invalid: webhook"),
     ]
-    # What changed is said of each repository.
+    # Changes are listed for each repository.
     changes = audited(sources=[GITLAB], known=[*many[:2], other], baseline=report)["changes"]
     assert ([f["repository"] for f in changes["resolved_findings"]], changes["new_findings"]) == (["pay/r2"], [])
     waiver = {"repository": "pay/r1", "owner": "o", "reason": "r", "expires": "2027-01-01"}
@@ -103,12 +103,12 @@ def test_a_token_that_expired_is_one_finding_with_the_list_of_what_it_breaks() -
 
 @pytest.mark.parametrize(("days", "kinds"), [(51, []), (52, []), (50, ["not_scanned"])])
 def test_the_age_of_a_scan_is_counted_in_days(days: int, kinds: list[str]) -> None:
-    # 52 days before the audit; on the last day that is allowed it is not late yet.
+    # 52 days before the audit; the last allowed day is not late.
     report = audited(known=[repo("pay/old", scanned_at="2026-10-02T23:00:00Z")], scan_max_age_days=days, sources=[GITLAB])
     assert [f["kind"] for f in report["findings"]] == kinds
 
 
-def test_without_any_date_nothing_is_called_unscanned_and_that_is_said() -> None:
+def test_without_any_date_nothing_is_unscanned_and_a_note_says_why() -> None:
     report = audited(sources=[GITLAB], known=[repo("pay/never", scanned_at=None)])
     assert (report["findings"], report["notes"]) == (
         [],
@@ -120,12 +120,12 @@ def test_what_an_older_tenant_does_not_show_is_neither_selected_nor_unselected()
     bare = {k: v for k, v in repo("pay/a").items() if k in ("id", "owner", "name", "url", "source")}
     report = audited(sources=[GITLAB], known=[bare])
     assert (report["findings"], report["tenant_repositories"]["known"], report["tenant_repositories"]["selected"]) == ([], 1, 0)
-    # A whole data source may be unknown to the audit's key.
+    # The audit's key may not see the data source.
     other = audited(sources=[], known=[repo("pay/free", is_selected=False)])
     assert [f["subject"] for f in other["findings"]] == [f"data source {GITLAB['id']}"]
 
 
-def test_where_the_list_was_not_read_its_kinds_are_not_examined_and_coverage_stays() -> None:
+def test_without_the_list_its_kinds_are_not_examined_and_coverage_still_works() -> None:
     core = {**GITLAB, "repositories": ["pay/a"], "repositories_count": 1}
     report = audited(sources=[core], repositories=["pay/a"])
     assert set(KINDS_SEEN) <= set(report["not_examined"])
@@ -139,34 +139,34 @@ def coverage(known: list[Row], listed: list[str], *sources: Row) -> list[tuple[s
     return [(item["status"], item["by"]) for item in items]
 
 
-def test_the_tenants_own_list_decides_and_where_it_has_nothing_the_data_sources_do() -> None:
+def test_the_tenants_own_list_overrides_the_data_sources() -> None:
     stated = {**GITLAB, "repositories": ["pay/a", "pay/b"], "repositories_count": 2}
     listed = ["pay/a", "https://gitlab.example.com/pay/a", "pay/b", "pay/c"]
     known = [repo("pay/a", is_selected=False)]
     assert coverage(known, listed, stated) == [("uncovered", None), ("uncovered", None), ("covered", CORE), ("uncovered", None)]
-    # One that selects everything and shows nothing: what the list has is known all the same.
+    # If a data source selects everything and shows nothing, the list still decides.
     everything = {**GITLAB, "selection_type": "CURRENT_STATE", "complete": False}
     assert coverage([repo("pay/a")], ["pay/a", "pay/b"], everything) == [("covered", CORE), ("unknown", None)]
 
 
 @pytest.mark.parametrize("listed", ["https://gitlab.example.com/pay/c.git", "c", "gitlab.example.com/pay/c", "PAY/C", "asset-c"])
-def test_one_selected_by_the_tenants_word_alone_is_covered_however_it_is_listed(listed: str) -> None:
+def test_a_repository_selected_only_by_the_tenants_list_is_covered_in_any_spelling(listed: str) -> None:
     assert coverage([repo("pay/c")], [listed]) == [("covered", CORE)]
     assert coverage([repo("pay/c", url=None)], [listed]) == [("covered", CORE)]
     assert coverage([repo("pay/c", is_selected=False)], [listed]) == [("uncovered", None)]
 
 
-def test_one_selected_by_nobody_knows_whom_and_one_of_another_host() -> None:
+def test_a_selected_repository_without_a_data_source_and_one_of_another_host() -> None:
     (row,) = audited(sources=[GITLAB], known=[repo("pay/c", integration_id=None)], repositories=["pay/c"])["repositories"]["items"]
     assert (row["status"], row["health"], row["note"]) == (
         "covered", "unknown", "the tenant shows that it is selected, but not by which data source",
     )  # fmt: skip
     assert coverage([repo("pay/c")], ["https://github.com/pay/c"]) == [("uncovered", None)]
-    # Two of one name: the one that is selected counts.
+    # Of two with the same name, the selected one counts.
     assert coverage([repo("pay/c", is_selected=False), repo("pay/c", id="2")], ["pay/c"])[0][0] == "covered"
 
 
-def test_what_is_selected_and_not_listed_is_what_the_tenant_says() -> None:
+def test_selected_but_not_listed_follows_the_tenants_list() -> None:
     stated = {**GITLAB, "repositories": ["pay/a"], "repositories_count": 1}
     known = [repo("pay/a", is_selected=False), repo("pay/b")]
     assert audited(sources=[stated], known=known, repositories=["pay/c"])["repositories"]["not_listed"] == ["pay/b"]
@@ -177,11 +177,11 @@ def receipt(repository: str) -> Row:
     return {**told, "branch": None, "commit": None, "tool": "bandit", "results": 0, "results_by_level": {}, "sha256": "0"}
 
 
-def test_a_receipt_by_the_tenants_id_is_of_its_repository() -> None:
+def test_a_receipt_may_name_a_repository_by_the_tenants_id() -> None:
     bandit = source("COLLECTOR", "bandit")
     given: Row = {"sources": [GITLAB, bandit], "repositories": ["pay/a"], "receipts": [receipt("asset-a")]}
-    assert found(audited(**given, known=[repo("pay/a")])) == []
-    assert ("no_upload", "pay/a") in found(audited(**given, known=[repo("pay/b")]))
+    assert findings(audited(**given, known=[repo("pay/a")])) == []
+    assert ("no_upload", "pay/a") in findings(audited(**given, known=[repo("pay/b")]))
 
 
 def test_an_exception_takes_its_repositories_out_of_the_list() -> None:
@@ -190,7 +190,7 @@ def test_an_exception_takes_its_repositories_out_of_the_list() -> None:
     late = [(f["repositories"], bool(f["excused"])) for f in report["findings"] if f["kind"] == "not_scanned"]
     assert sorted(late) == [(["pay/never"], False), (["pay/old"], True)]
     for pattern, excused in (("https://gitlab.example.com/*", True), ("https://github.com/*", False)):
-        # A name without a host is at that of its data source.
+        # A name without a host is on the host of its data source.
         there = audited(sources=[GITLAB], known=ESTATE, exceptions=[{**waiver, "repository": pattern}])
         assert [bool(f["excused"]) for f in there["findings"] if f["kind"] == "not_scanned"] == [excused]
     whole = audited(sources=[GITLAB], known=ESTATE, exceptions=[{**waiver, "repository": None, "name": "core"}])
@@ -210,7 +210,7 @@ def test_the_files_name_each_repository_and_say_how_many() -> None:
     assert "5 known: 5 selected" in page
 
 
-def test_what_an_audit_reads_there_is_and_every_kind_is_documented() -> None:
+def test_the_members_that_an_audit_reads_exist_and_every_kind_is_documented() -> None:
     assert set(READ) <= set(MEMBERS)
     page = (ROOT / "docs/audit.md").read_text(encoding="utf-8")
     spec = (ROOT / "roles/audit/meta/argument_specs.yml").read_text(encoding="utf-8")

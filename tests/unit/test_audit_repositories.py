@@ -47,11 +47,11 @@ def states(listed: list[str], *sources: Row) -> list[str]:
         ("group/sub/ledger", "", "group/sub/ledger"),
     ],
 )
-def test_two_spellings_of_one_repository_are_one(text: str, host: str, path: str) -> None:
+def test_spellings_of_a_repository_have_one_key(text: str, host: str, path: str) -> None:
     assert Reader([]).read(text).key == (host, path)
 
 
-def test_a_host_that_is_named_must_be_the_data_sources_own() -> None:
+def test_a_given_host_must_be_that_of_the_data_source() -> None:
     core = selecting("payments/ledger")
     listed = ["payments/ledger", "https://gitlab.example.com/Payments/Ledger", "https://github.com/payments/ledger"]
     assert states(listed, core) == ["covered", "covered", "uncovered"]
@@ -59,16 +59,16 @@ def test_a_host_that_is_named_must_be_the_data_sources_own() -> None:
     assert states(["https://github.com/payments/ledger", "https://gitlab.example.com/payments/ledger"], github) == ["covered", "uncovered"]
 
 
-def test_a_group_that_is_called_like_a_host_is_no_host() -> None:
+def test_a_group_named_like_a_host_is_not_a_host() -> None:
     core = selecting("acme.io/sub/api")
     listed = ["sub/api", "https://gitlab.example.com/acme.io/sub/api", "https://acme.io/sub/api", "acme.io/sub/api"]
     assert states(listed, core) == ["uncovered", "covered", "uncovered", "covered"]
-    # A data source's own host in front is its host, unless a group of that name is selected.
+    # The host of a data source at the beginning of a path is a host, unless a group of that name is selected.
     assert states(["gitlab.example.com/payments/ledger"], selecting("payments/ledger")) == ["covered"]
     assert states(["gitlab.example.com/payments/ledger"], selecting("other/one")) == ["uncovered"]
 
 
-def test_the_web_pages_and_clones_of_each_product_are_its_repositories() -> None:
+def test_web_and_clone_urls_of_each_product_are_recognised() -> None:
     azure = source("AZURE_REPOS", "az", repositories=["Org/My Project/repo"], repositories_count=1)
     bitbucket = source("BITBUCKET_DATACENTER", "bb", domain={"hostname": "bb.example.com"}, repositories=["PROJ/repo", "~jdoe/x"])
     below = selecting("g/p", domain={"hostname": "example.com/gitlab"})
@@ -96,8 +96,8 @@ def test_only_version_control_covers() -> None:
     assert states(["a/b"], other) == ["uncovered"]
 
 
-def test_what_an_incomplete_data_source_may_select_is_not_known() -> None:
-    """Never counted as covered, never as uncovered; what is on another host is still uncovered."""
+def test_what_an_incomplete_data_source_may_select_is_unknown() -> None:
+    """It counts neither as covered nor as uncovered; a repository on another host is still uncovered."""
     part = selecting("a/b", complete=False, repositories_count=2546)
     listed = ["a/b", "a/c", "https://github.com/a/d"]
     assert states(listed, part) == ["covered", "unknown", "uncovered"]
@@ -107,7 +107,7 @@ def test_what_an_incomplete_data_source_may_select_is_not_known() -> None:
 
 
 @pytest.mark.parametrize("shown", [{"complete": True, "repositories_count": None}, {"complete": False, "repositories_count": 12}])
-def test_one_that_selects_all_and_shows_none_leaves_it_open(shown: Row) -> None:
+def test_coverage_is_unknown_if_a_data_source_selects_all_and_shows_none(shown: Row) -> None:
     everything = {**GITLAB, "selection_type": "CURRENT_STATE_AND_FUTURE", "repositories": [], **shown}
     assert states(["a/b"], everything) == ["unknown"]
 
@@ -124,7 +124,7 @@ def test_the_healthiest_data_source_counts_and_unknown_is_not_healthy() -> None:
     assert section["covered_healthy"] == 1
 
 
-def test_a_name_without_its_group_is_taken_only_when_it_is_the_only_one() -> None:
+def test_a_name_without_its_group_is_accepted_only_if_it_is_unique() -> None:
     core = selecting("payments/ledger", "archive/ledger", "payments/cards")
     section = cover(["cards", "ledger", "other"], [core])
     assert [row["status"] for row in section["items"]] == ["covered", "unknown", "uncovered"]
@@ -132,7 +132,7 @@ def test_a_name_without_its_group_is_taken_only_when_it_is_the_only_one() -> Non
     assert "2 selected repositories have this name" in section["items"][1]["note"]
 
 
-def test_what_the_tenant_selects_beside_the_list_is_said() -> None:
+def test_selected_repositories_that_are_not_listed_are_reported() -> None:
     core = selecting("a/b", "a/c", "a/d")
     section = cover(["https://gitlab.example.com/a/b", "c"], [core])
     assert section["not_listed"] == ["a/d"]
@@ -167,7 +167,7 @@ def test_the_newest_of_any_branch_counts() -> None:
 
 
 @pytest.mark.parametrize("said", ["bandit", "col_1", "/public_api/appsec/v1/collectors/col_1"])
-def test_a_collector_is_known_however_the_upload_named_it(said: str) -> None:
+def test_a_collector_is_recognised_by_name_id_and_path(said: str) -> None:
     report = judged(receipt("2026-11-20", said), expected=[{"type": "COLLECTOR", "name": "bandit"}])
     assert report["verdict"] == "pass"
     assert report["receipts"]["items"][0]["collector"] == "bandit"
@@ -181,7 +181,7 @@ def test_a_collector_is_known_however_the_upload_named_it(said: str) -> None:
         ("https://dev.azure.com/Org/Shop/_git/api", "git@ssh.dev.azure.com:v3/org/shop/api"),
     ],
 )
-def test_receipts_of_one_repository_are_together_however_it_is_written(old: str, new: str) -> None:
+def test_receipts_of_one_repository_are_grouped_in_any_spelling(old: str, new: str) -> None:
     report = judged(receipt("2020-01-01", repository=old), receipt("2026-11-20", repository=new), repositories=[old, new])
     (row,) = report["receipts"]["items"]
     assert (row["repository"], row["uploads"], row["stale"]) == (new, 2, False)
@@ -195,7 +195,7 @@ def test_an_expected_collector_without_any_receipt_is_stale() -> None:
     assert [f["name"] for f in judged()["findings"]] == ["bandit"]
 
 
-def test_a_listed_repository_without_an_upload_is_said() -> None:
+def test_a_listed_repository_without_an_upload_is_a_finding() -> None:
     listed = ["a/b", "https://gitlab.example.com/A/B.git", "b", "https://github.com/a/b", "a/c"]
     report = judged(receipt("2026-11-20"), repositories=listed)
     assert [f["repository"] for f in report["findings"] if f["kind"] == "no_upload"] == ["a/c", "https://github.com/a/b"]
@@ -224,7 +224,7 @@ def test_a_receipt_that_proves_nothing_is_unreadable(change: Row, said: str) -> 
     assert report["receipts"]["items"] == []
 
 
-def test_a_clean_scan_is_fresh_evidence_in_a_state_of_its_own() -> None:
+def test_a_scan_without_results_is_fresh_with_the_state_clean() -> None:
     found = receipt("2026-11-20", results=3, results_by_level={"error": 3}, outcome="accepted", source={"results": 3, "scan_failed": False})
     clean = receipt("2026-11-21", outcome="not_sent", status=None, results=0, results_by_level={"error": 0}, source={"results": 0})
     report = judged(found, clean, repositories=["a/b"])
@@ -236,12 +236,12 @@ def test_a_clean_scan_is_fresh_evidence_in_a_state_of_its_own() -> None:
     assert failed["receipts"]["items"] == []
 
 
-def test_receipts_of_another_tenant_are_not_looked_at_and_counted() -> None:
+def test_receipts_of_another_tenant_are_ignored_and_counted() -> None:
     report = judged(receipt("2026-11-20", tenant="api-other"), receipt("2026-11-19", tenant="API-x"))
     assert (report["receipts"]["of_other_tenants"], report["receipts"]["items"][0]["time"][:10]) == (1, "2026-11-19")
 
 
-def test_what_went_to_a_collector_that_is_not_there_is_no_upload() -> None:
+def test_an_upload_to_a_collector_that_does_not_exist_does_not_count() -> None:
     report = judged(receipt("2026-11-20"), receipt("2026-11-20", "old-one", "https://gitlab.example.com/c/d"), repositories=["a/b", "c/d"])
     assert [(f["kind"], f["name"] or f["repository"]) for f in report["findings"]] == [
         ("stale", "old-one"), ("uncovered", "a/b"), ("uncovered", "c/d"), ("no_upload", "c/d"),
@@ -264,16 +264,16 @@ def test_only_a_branch_that_counts_is_evidence(branch: str | None, known: list[R
     report = judged(receipt("2026-11-20", branch=branch), known=known, branches=branches)
     assert report["receipts"]["items"][0]["state"] == state
     assert [f["kind"] for f in report["findings"]] == ["stale"] * (state != "fresh")
-    # Where nobody says which branch counts, the report says so.
+    # If nothing shows which branch counts, a note says so.
     assert any("an upload from any branch counts" in note for note in report["notes"]) is (known is None and not branches)
 
 
-def test_an_old_upload_of_the_branch_that_counts_stays_old_whatever_came_later() -> None:
+def test_a_later_upload_of_another_branch_does_not_make_an_old_one_fresh() -> None:
     report = judged(receipt("2026-09-01", branch="trunk"), receipt("2026-11-20", branch="tmp"), known=KNOWN)
     assert [(row["state"], row["branch"], row["uploads"]) for row in report["receipts"]["items"]] == [("stale", "trunk", 2)]
 
 
-def test_without_repositories_and_collectors_there_is_nothing_to_say() -> None:
+def test_without_repositories_and_collectors_there_are_no_findings() -> None:
     assert audited(sources=[JENKINS], receipts=[])["findings"] == []
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What may be decommissioned: which entries can be meant, and which instances the onboarding still lists."""
+"""The entries that can be decommissioned, and the instances that the onboarding still lists."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SNYK = {"type": "SNYK", "name": "snyk-eu"}
 ROW: dict[str, Any] = {"id": "12", "type": "SNYK", "name": "snyk-eu", "hostname": "api.eu.snyk.io", "action": "deleted"}
 
 
-def test_an_item_is_taken_as_it_stood_in_the_data_file_without_its_secrets_and_its_scope() -> None:
+def test_an_item_of_the_data_file_loses_its_secrets_and_its_scope() -> None:
     moved = {**SNYK, "domain": {"hostname": "api.eu.snyk.io", "protocol": "https"}, "credentials": {"token": "secret"}, "state": "present",
              "selection_type": "MANUAL_SELECTION", "repositories": ["a/b"]}  # fmt: skip
     assert decommission_items([moved, {"id": "12"}, {"type": "COLLECTOR", "unique_properties": {"name": "bandit"}}]) == [
@@ -41,7 +41,7 @@ def test_an_item_is_taken_as_it_stood_in_the_data_file_without_its_secrets_and_i
         ([{"name": "snyk-eu"}], "decommission_data_sources[0] (snyk-eu): give type or id"),
     ],
 )
-def test_what_cannot_be_meant(entries: Any, said: str) -> None:
+def test_invalid_entries_are_refused(entries: Any, said: str) -> None:
     with pytest.raises(AnsibleFilterError) as refused:
         decommission_items(entries)
     assert said in str(refused.value)
@@ -59,13 +59,13 @@ def test_what_cannot_be_meant(entries: Any, said: str) -> None:
         {**SNYK, "state": "created", "domain": None},
     ],
 )
-def test_what_the_onboarding_lists(entry: dict[str, Any]) -> None:
+def test_instances_that_the_onboarding_lists(entry: dict[str, Any]) -> None:
     (said,) = decommission_listed([ROW], [{"type": "JENKINS_SERVER", "name": "blue"}, entry])
     assert said.startswith('SNYK "snyk-eu" (id 12) is still listed by the onboarding (its item 1, ')
     assert "would create it again" in said
 
 
-def test_one_that_is_left_to_others_is_theirs() -> None:
+def test_an_item_with_ignore_is_managed_by_others() -> None:
     (said,) = decommission_listed([ROW], [{**SNYK, "ignore": True}])
     assert "with ignore: true, so it is managed by others" in said
 
@@ -73,27 +73,27 @@ def test_one_that_is_left_to_others_is_theirs() -> None:
 @pytest.mark.parametrize(
     "entry", [{**SNYK, "state": "absent"}, {**SNYK, "name": "snyk-us"}, {"type": "SONARQUBE"}, {"id": "13"}, {**SNYK, "id": "13"}, {}]
 )
-def test_what_it_does_not_list(entry: dict[str, Any]) -> None:
+def test_instances_that_the_onboarding_does_not_list(entry: dict[str, Any]) -> None:
     assert decommission_listed([ROW], [entry]) == []
 
 
-def test_a_host_that_the_tenant_hides_may_be_the_one() -> None:
+def test_an_instance_without_a_shown_host_may_be_listed() -> None:
     assert decommission_listed([{**ROW, "hostname": None}], [{**SNYK, "domain": {"hostname": "api.us.snyk.io"}}])
 
 
-def test_of_one_that_is_gone_and_had_an_id_alone_only_the_id_can_be_listed() -> None:
+def test_a_deleted_instance_given_by_id_is_only_matched_by_its_id() -> None:
     gone = {**ROW, "type": None, "name": None, "hostname": None}
     assert decommission_listed([gone], [SNYK]) == []
     assert decommission_listed([gone], [{"id": "12"}])
 
 
-def test_what_is_expected_must_be_a_list() -> None:
+def test_the_onboarding_list_must_be_a_list() -> None:
     with pytest.raises(AnsibleFilterError, match="decommission_expected must be a list"):
         decommission_listed([ROW], {"a": 1})
 
 
-def test_what_a_deletion_destroys_is_said_for_each_type() -> None:
-    """The exceptions that the vendor's page names (docs/api.md: delete.destroys), and no other."""
+def test_the_plan_lists_what_a_deletion_destroys_for_each_type() -> None:
+    """Only the exceptions that the vendor's page names (docs/api.md: delete.destroys)."""
     general = TYPES["GITHUB"].destroys
     assert "findings are closed and issues resolved" in general
     own = {name: kind.destroys for name, kind in TYPES.items() if kind.destroys != general}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What filters get from Ansible is more than plain values, what they tell is one line, and loading them costs a task next to nothing."""
+"""Filters convert Ansible's own values, report errors in one line, and cost a task almost nothing to load."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.cortex_cloud.appsec.plugins.filter.appsec import FILTERS, FilterModule
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._data_file import names_set
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated, told
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated, one_line_errors
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._items import project_path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,13 +26,13 @@ OURS = "ansible_collections.cortex_cloud.appsec.plugins"
 
 
 class Tagged(str):
-    """A text of Ansible's own, such as one with the tag !unsafe."""
+    """A text class like Ansible's own, such as for the tag !unsafe."""
 
     __slots__ = ()
 
 
 class Lazy(dict[Any, Any]):
-    """A dictionary of Ansible's own."""
+    """A dictionary class like Ansible's own."""
 
 
 GIVEN = Lazy({Tagged("a"): (Tagged("{{ x }}"), 1, None), 2: Lazy(b=True)})
@@ -50,8 +50,8 @@ def test_for_a_report_keys_and_texts_become_plain_too() -> None:
     assert {type(made["a"][0]), *map(type, made)} == {str}
 
 
-def test_bad_input_is_one_line_of_the_filter() -> None:
-    @told
+def test_invalid_input_is_an_error_on_one_line() -> None:
+    @one_line_errors
     def filter_of_it(value: str) -> str:
         raise InputError(f"{value} is wrong.")
 
@@ -61,7 +61,7 @@ def test_bad_input_is_one_line_of_the_filter() -> None:
     assert filter_of_it.__name__ == "filter_of_it"
 
 
-def test_a_path_is_meant_from_where_ansible_was_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_is_relative_to_where_ansible_was_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", "/home/ada")
     meant = {
@@ -83,7 +83,7 @@ def test_each_filter_has_code_and_documentation() -> None:
     assert filters["plain_text"]("x") == "x"
 
 
-def test_loading_them_loads_no_other_file() -> None:
+def test_loading_the_filters_loads_no_other_file() -> None:
     code = f"import sys, {OURS}.filter.appsec; print(*sys.modules)"
     path = os.pathsep.join(sys.path)
     done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": path}, capture_output=True, text=True, check=True)
@@ -112,7 +112,7 @@ def test_loading_them_loads_no_other_file() -> None:
         (f'{{"{"a" * 3000}": 1, "tenant_plan_digest": "x"}}', ["a" * 3000, "tenant_plan_digest"]),
     ],
 )
-def test_the_names_that_a_data_file_sets_are_told_however_they_are_written(text: str, names: list[str]) -> None:
+def test_the_names_that_a_data_file_sets_are_found_in_every_form(text: str, names: list[str]) -> None:
     assert names_set(text) == names
 
 

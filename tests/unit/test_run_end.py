@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The end of a run as a person reads it."""
+"""The lines at the end of a run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RESULT = {
 ENTRIES = {"vcs_github": [{"name": "x"}] * 5}
 
 
-def test_a_run_that_failed_in_part_says_what_was_done_what_is_left_and_why() -> None:
+def test_a_partly_failed_run_lists_what_was_done_what_remains_and_why() -> None:
     end = run_end(RESULT, False, variables=ENTRIES, items=[{"type": "SNYK"}])
     assert end["lines"] == [
         "created       SNYK    s0  api.snyk.io  1 mapping  CONNECTED",
@@ -52,13 +52,13 @@ def test_a_run_that_failed_in_part_says_what_was_done_what_is_left_and_why() -> 
     )
 
 
-def test_a_plan_that_changes_nothing_is_one_line_and_all_is_asked_for() -> None:
+def test_a_plan_without_changes_is_one_line_unless_all_is_requested() -> None:
     result = {"data_sources": [RESULT["data_sources"][2]], "pending_actions": []}
     assert run_end(result, True) == {"lines": ["Plan: 0 create, 0 update, 0 delete, 1 unchanged"], "failed": ""}
     assert run_end(result, True, "all")["lines"][0] == "unchanged  GITHUB  s2  all"
 
 
-def test_what_waits_for_a_person_is_listed_though_it_does_not_change() -> None:
+def test_manual_steps_are_listed_even_without_a_change() -> None:
     waits = row(0, "unchanged", type="GITHUB", name="gh", status="PENDING", pending_actions=[TODO])
     assert run_end({"data_sources": [waits], "pending_actions": [TODO]}, True)["lines"][:2] == [
         "unchanged  GITHUB  gh  PENDING",
@@ -66,13 +66,13 @@ def test_what_waits_for_a_person_is_listed_though_it_does_not_change() -> None:
     ]
 
 
-def test_a_pruned_instance_has_no_place_and_a_name_no_second_line() -> None:
+def test_a_pruned_instance_has_no_place_and_a_name_stays_on_one_line() -> None:
     failed = row(1, "failed", name="a\nb", error="HTTP 500")
     end = run_end({"data_sources": [row(0, "unchanged"), failed], "pending_actions": []}, False, items=[{}])
     assert 'Failed: SNYK "a\\nb": HTTP 500' in end["lines"]
     assert not any("\n" in line for line in end["lines"])
 
 
-def test_a_run_that_tried_nothing_ends_with_its_reason() -> None:
+def test_a_run_that_did_nothing_ends_with_the_reason() -> None:
     assert run_end({"failed": True, "msg": "HTTP 401"}, False) == {"lines": [], "failed": "HTTP 401"}
     assert run_end({"failed": True}, False) == {"lines": [], "failed": "it failed"}

@@ -14,14 +14,16 @@ from .._admitted import Row
 from .kinds import message_of
 from .repositories import Reader
 
-_SAID = ("kind", "subject", "repository", "message")
+# What a finding is about: its kind, the type and name of its data source, then its repository or its subject.
+_About = tuple[t.Any, ...]
 
 
 def changes(now: Row, before: Row) -> Row:
-    """What two reports of one tenant say differently. before: an earlier report.json, of the same schema
-    version.
+    """The differences between two reports of one tenant.
 
-    A repository is the same in both, whether one has its path and the other its URL.
+    before: an earlier report.json, of the same schema version.
+
+    One report may refer to a repository by its path and the other by its URL.
     """
     same = _Identity([before, now])
     had, have = same.findings(before), same.findings(now)
@@ -46,81 +48,64 @@ def changes(now: Row, before: Row) -> Row:
         ],
         "repositories_changed": same.coverage(before, now),
     }
-    result["total"] = sum(len(v) for k, v in result.items() if k not in ("since", "verdict"))
-    return result
+    return {**result, "total": sum(len(v) for k, v in result.items() if k not in ("since", "verdict"))}
 
 
 class _Identity:
-    """Which repositories of two reports are one."""
+    """Which repositories of two reports are the same."""
 
     def __init__(self, reports: list[Row]) -> None:
-        sources = [
-            {**s, "domain": {"hostname": s.get("hostname")}}
-            for report in reports
-            for s in report["data_sources"]
-        ]
-        self._reader = Reader(sources)
-        names = [
-            name
-            for report in reports
-            for each in report["findings"]
-            for name in filter(None, [each.get("repository"), *(each.get("repositories") or [])])
-        ]
-        names += [
-            row["name"]
-            for report in reports
-            for row in (report.get("repositories") or {"items": []})["items"]
-        ]
+        sources = [s for report in reports for s in report["data_sources"]]
+        self._reader = Reader([{**s, "domain": {"hostname": s.get("hostname")}} for s in sources])
         self._hosts: dict[str, set[str]] = {}
-        for name in names:
-            host, path = self._reader.read(name).key
-            self._hosts.setdefault(path, set()).update([host] if host else [])
+        for report in reports:
+            listed = (report.get("repositories") or {"items": []})["items"]
+            names = [each.get("repository") for each in report["findings"]]
+            names += [name for each in report["findings"] for name in each.get("repositories") or []]
+            for name in filter(None, [*names, *(row["name"] for row in listed)]):
+                host, path = self._reader.read(name).key
+                self._hosts.setdefault(path, set()).update([host] if host else [])
 
     def of(self, name: str) -> tuple[str, str]:
-        """One key of a repository. A path without a host has that of the URL of this path, where there is
-        just one.
+        """The host and path of a repository. A path without a host gets the host of the URLs with this path,
+        if they all have the same.
         """
         host, path = self._reader.read(name).key
         hosts = self._hosts.get(path, set())
-        return (host or next(iter(hosts), "") if len(hosts) == 1 else host), path
+        return host or (next(iter(hosts)) if len(hosts) == 1 else ""), path
 
-    def findings(self, report: Row) -> dict[tuple[t.Any, ...], Row]:
-        """The findings of a report by what they are about; one about many repositories is one for each of
-        them.
+    def findings(self, report: Row) -> dict[_About, Row]:
+        """The findings of a report by what they are about; one about several repositories counts as one for
+        each of them.
         """
         keyed = {}
         for each in report["findings"]:
-            single = [
-                {**each, "repository": name, "repositories": None} for name in each.get("repositories") or []
-            ]
-            for one in single or [each]:
-                about = (
-                    self.of(one["repository"])
-                    if one.get("repository")
-                    else (one.get("subject"), one.get("hostname"))
-                )
+            names = each.get("repositories") or []
+            for one in [{**each, "repository": name, "repositories": None} for name in names] or [each]:
+                name = one.get("repository")
+                about = self.of(name) if name else (one.get("subject"), one.get("hostname"))
                 keyed[(one.get("kind"), one.get("type"), one.get("name"), *about)] = one
         return keyed
 
     def coverage(self, before: Row, now: Row) -> list[Row]:
-        """The repositories whose coverage is another one."""
+        """The listed repositories whose coverage has changed."""
         if not before.get("repositories") or not now.get("repositories"):
             return []
         old, new = (
             {self.of(row["name"]): row for row in report["repositories"]["items"]} for report in (before, now)
         )
         rows = []
-        for key in dict.fromkeys([*old, *new]):
-            was, is_now = old.get(key), new.get(key)
-            states = [row and row["status"] for row in (was, is_now)]
-            if states[0] != states[1]:
-                rows.append({"name": (is_now or was or {})["name"], "before": states[0], "after": states[1]})
-        return sorted(rows, key=lambda r: str(r["name"]))
+        for key in {**old, **new}:
+            status = [side[key]["status"] if key in side else None for side in (old, new)]
+            if status[0] != status[1]:
+                name = (new.get(key) or old[key])["name"]
+                rows.append({"name": name, "before": status[0], "after": status[1]})
+        return sorted(rows, key=lambda row: str(row["name"]))
 
 
-def _open(findings: dict[tuple[t.Any, ...], Row]) -> dict[tuple[t.Any, ...], Row]:
+def _open(findings: dict[_About, Row]) -> dict[_About, Row]:
     return {key: each for key, each in findings.items() if not each["excused"]}
 
 
 def _short(each: Row) -> Row:
-    return {**{k: each.get(k) for k in _SAID}, "message": message_of(each)}
+    return {**{k: each.get(k) for k in ("kind", "subject", "repository")}, "message": message_of(each)}

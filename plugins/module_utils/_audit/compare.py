@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is expected beside what the tenant shows, data source by data source. Pure.
+"""Compares the described data sources with those of the tenant. Pure.
 
 Private to the collection, floor 3.
 """
@@ -29,28 +29,23 @@ STAGE_TITLES = {
     "cross_stage": "Cross-stage",
     "unknown": "Stage not known",
 }
-# What an audit never needs: secrets, and how a change would be carried out.
+# Options that an audit ignores: secrets, and how a change would be carried out.
 NOT_READ = (
-    "credentials",
-    "self_signed_certificate",
-    "credentials_file",
-    "return_credentials",
-    "backup_dir",
-    "wait",
-    "wait_for_status",
-    "wait_timeout",
+    *("credentials", "self_signed_certificate", "credentials_file", "return_credentials", "backup_dir"),
+    *("wait", "wait_for_status", "wait_timeout"),
 )
 
 
 def without_secrets(item: Item) -> Item:
-    """The item as the audit uses it. A difference is shown whatever its size: nothing is written."""
-    kept = {k: v for k, v in item.items() if k not in NOT_READ and k != "max_deselect"}
-    return {**kept, "max_deselect": -1}
+    """The item without what an audit ignores. max_deselect: a difference of any size is shown, since nothing
+    is written.
+    """
+    return {**{k: v for k, v in item.items() if k not in NOT_READ}, "max_deselect": -1}
 
 
 def stage_of(kind: t.Any) -> str:
-    found = known(kind)
-    return found.stage if found else "unknown"
+    described = known(kind)
+    return described.stage if described else "unknown"
 
 
 def about(item: Item) -> Row:
@@ -66,15 +61,10 @@ def about(item: Item) -> Row:
 
 
 def shown_row(source: Item) -> Row:
-    """One data source of the tenant, as the report holds it: its settings are left out."""
-    row = about(source)
-    row.update(
-        {
-            k: source.get(k)
-            for k in ("status", "health", "selection_type", "repositories_count", "created_at", "updated_at")
-        }
-    )
-    row["health"] = row["health"] if row["health"] in HEALTH else "unknown"
+    """The row of a data source of the tenant in the report, without its settings."""
+    members = ("status", "selection_type", "repositories_count", "created_at", "updated_at")
+    row = {**about(source), **{k: source.get(k) for k in members}}
+    row["health"] = source.get("health") if source.get("health") in HEALTH else "unknown"
     row["status_details"] = source.get("status_details") or {}
     if source.get("repositories") is not None and source.get("complete"):
         # The tenant's count may be of all repositories that the connection can see (docs/api.md: list.count).
@@ -83,106 +73,100 @@ def shown_row(source: Item) -> Row:
 
 
 def readable(source: Item) -> bool:
-    """Whether it shows all that it selects; only of version control does that matter."""
+    """Whether a data source shows all repositories that it selects; always true outside version control."""
     kind = known(source.get("type"))
     if kind is not None and kind.category != VCS:
         return True
     shown, count = source.get("repositories") or [], source.get("repositories_count")
     if str(source.get("selection_type") or "").startswith("CURRENT_STATE") and not shown:
-        # It selects everything and shows nothing: what that is cannot be told.
+        # It selects everything and shows nothing, so nobody knows which repositories these are.
         return False
     return bool(source.get("complete")) or (count == 0 and not shown)
 
 
 def data_sources(evidence: Evidence) -> tuple[Section, Section]:
-    """The sections expected and data_sources: each item beside the instance it means, and each instance of
+    """The sections expected and data_sources: each item with the instance it refers to, and each instance of
     the tenant.
     """
     by_id = {source["id"]: shown_row(source) for source in evidence.sources}
-    reported = {row.get("index"): row for row in evidence.rows}
-    differences = {diff.get("index"): diff for diff in evidence.diffs}
-    wanted: list[Row] = []
-    found: list[Finding] = []
+    results = {row.get("index"): row for row in evidence.rows}
+    diffs = {diff.get("index"): diff for diff in evidence.diffs}
+    expected = Section("expected", [])
+    drifts: list[Finding] = []
+    items: dict[str, int] = {}
     for index, item in enumerate(evidence.expected or []):
-        entry, findings = _expected_row(index, item, evidence.sources, by_id, reported.get(index, {}))
-        wanted.append(entry)
-        found += findings
-    means: dict[str, int] = {}
-    for entry in wanted:
-        shown = by_id.get(entry["id"])
+        result = results.get(index, {})
+        row, findings = _expected_row(index, item, evidence.sources, by_id, result)
+        expected.content.append(row)
+        expected.findings += findings
+        shown = by_id.get(row["id"])
         if shown is not None:
-            means[shown["id"]] = entry["index"]
-            shown["expected"] = entry["state"] == "present"
-            shown["drift"], findings = _drift(
-                entry, reported.get(entry["index"], {}), differences.get(entry["index"], {})
-            )
-            found += findings
+            items[shown["id"]] = index
+            shown["expected"] = row["state"] == "present"
+            shown["drift"], findings = _drift(row, result, diffs.get(index, {}))
+            drifts += findings
+    expected.findings += drifts
     others: list[Finding] = []
     for shown in by_id.values():
         if evidence.expected is not None and shown["expected"] is None:
             shown["expected"] = False
             others.append(Finding("unexpected", "it is in the tenant, but not described", **_facts(shown)))
-        others += _condition(shown, means.get(shown["id"]))
+        others += _condition(shown, items.get(shown["id"]))
     rows = sorted(
         by_id.values(), key=lambda s: (ORDER.index(s["stage"]), s["type"] or "", s["name"] or "", s["id"])
     )
-    return Section("expected", wanted, found), Section("data_sources", rows, others)
+    return expected, Section("data_sources", rows, others)
 
 
 def _facts(row: Row) -> Row:
-    """What a finding says of the data source that a row is about."""
+    """The members of a finding that identify the data source of a row."""
     return {k: row.get(k) for k in ("subject", "type", "name", "hostname", "id", "stage", "index")}
 
 
 def _condition(shown: Row, index: int | None) -> list[Finding]:
-    """What is to be said of a data source whoever describes it. index: of the item that means it."""
+    """Findings about a data source, described or not. index: of the item that refers to it."""
     facts = {**_facts(shown), "index": index}
-    found = []
+    findings = []
     if shown["health"] != "healthy":
-        found.append(Finding(shown["health"], _unwell(shown), **facts))
+        findings.append(Finding(shown["health"], _unwell(shown), **facts))
     if not shown["complete"]:
-        found.append(Finding("incomplete", _incomplete(shown), **facts))
-    return found
+        findings.append(Finding("incomplete", _incomplete(shown), **facts))
+    return findings
 
 
 def _expected_row(
-    index: int, item: Item, sources: list[Item], by_id: dict[str, Row], row: Row
+    index: int, item: Item, sources: list[Item], by_id: dict[str, Row], result: Row
 ) -> tuple[Row, list[Finding]]:
-    """An item beside the instance that it means, and whether that is as described. row: what data_sources
-    returned for it.
+    """The row of an item, with the instance that it refers to, and findings if that is not as described.
+
+    by_id: the rows of the tenant's instances.
+    result: what data_sources returned for the item; empty if nothing.
     """
-    entry: Row = {**about(item), "index": index, "state": "present", "message": ""}
-    action = row.get("action")
-    undetermined = str(row.get("error") or "") if action == "undetermined" else ""
-    source = by_id.get(str(row.get("id") or ""))
-    # The module says which one it is, unless it failed or passes over it.
-    if source is None and action not in ("created", "undetermined"):
+    row: Row = {**about(item), "index": index, "state": "present", "message": ""}
+    action = result.get("action")
+    undetermined = str(result.get("error") or "") if action == "undetermined" else ""
+    shown = by_id.get(str(result.get("id") or ""))
+    # The module returns the instance unless it failed or ignores the item.
+    if shown is None and action not in ("created", "undetermined"):
         found_id, undetermined = _match(item, sources)
-        source = by_id.get(found_id)
-    if source is not None:
-        entry.update(
-            {"id": source["id"], **{key: entry[key] or source[key] for key in ("type", "name", "hostname")}}
-        )
-        entry["stage"] = stage_of(entry["type"])
-    facts = _facts(entry)
+        shown = by_id.get(found_id)
+    if shown is not None:
+        row.update(id=shown["id"], **{key: row[key] or shown[key] for key in ("type", "name", "hostname")})
+        row["stage"] = stage_of(row["type"])
     if undetermined:
-        return {**entry, "state": "undetermined", "message": undetermined}, [
-            Finding("undetermined", undetermined, **facts)
-        ]
-    if item.get("state") == "absent":
-        if source is None:
-            return {**entry, "state": "absent"}, []
-        said = "it is described as absent, but is in the tenant"
-        return {**entry, "state": "not_absent"}, [Finding("unexpected", said, **facts)]
-    if source is None:
-        return {**entry, "state": "missing"}, [
-            Finding("missing", "it is described, but not in the tenant", **facts)
-        ]
-    return entry, []
+        state, kind, message = "undetermined", "undetermined", undetermined
+        row["message"] = undetermined
+    elif item.get("state") == "absent":
+        state, kind = ("absent", "") if shown is None else ("not_absent", "unexpected")
+        message = "it is described as absent, but is in the tenant"
+    else:
+        state, kind = ("missing", "missing") if shown is None else ("present", "")
+        message = "it is described, but not in the tenant"
+    return {**row, "state": state}, [Finding(kind, message, **_facts(row))] if kind else []
 
 
 def _match(item: Item, sources: list[Item]) -> tuple[str, str]:
-    """The id of the one that an item means (empty: there is none), and why that cannot be told."""
+    """The ID of the instance that an item refers to, empty if there is none; and why that is unclear."""
     if item.get("id"):
         return str(item["id"]), ""
     shown = [Instance({**s, "uniqueProperties": s.get("unique_properties")}, full=True) for s in sources]
@@ -193,95 +177,90 @@ def _match(item: Item, sources: list[Item]) -> tuple[str, str]:
     return (result.instance.id, "") if result.instance else ("", result.undetermined)
 
 
-def _drift(entry: Row, row: Row, diff: Row) -> tuple[str | None, list[Finding]]:
-    """Whether an instance differs from its item: none, differs or failed; None when they were not
-    compared.
+def _drift(row: Row, result: Row, diff: Row) -> tuple[str | None, list[Finding]]:
+    """Whether an instance differs from its item: none, differs or failed; None if they were not compared.
+
+    row: of the item in the section expected. result, diff: of data_sources; empty if there are none.
     """
-    action = row.get("action")
-    if entry["state"] != "present" or action is None:
+    action, facts = result.get("action"), _facts(row)
+    if row["state"] != "present" or action is None:
         return None, []
     if action == "updated":
-        said = "it differs from its description"
-        return "differs", [
-            Finding("drift", said, before=diff.get("before"), after=diff.get("after"), **_facts(entry))
-        ]
+        before, after, message = diff.get("before"), diff.get("after"), "it differs from its description"
+        return "differs", [Finding("drift", message, before=before, after=after, **facts)]
     if action == "failed":
-        said = f"it could not be compared with its description: {row.get('error')}"
-        return "failed", [Finding("drift", said, **_facts(entry))]
+        message = f"it could not be compared with its description: {result.get('error')}"
+        return "failed", [Finding("drift", message, **facts)]
     return "none", []
 
 
 def _unwell(shown: Row) -> str:
-    """Why a data source does not count as healthy, as far as the tenant says."""
+    """Why a data source does not count as healthy."""
     if not shown["status"]:
         return "the tenant shows no status"
     status, kind = status_of(shown["status"]), known(shown["type"])
     if shown["health"] == "unknown":
-        said = f"the status word {shown['status']} is unknown"
+        message = f"the status word {shown['status']} is unknown"
     else:
-        said = f"the tenant shows the status {shown['status']}" + (f": {status.says}" if status.says else "")
+        message = f"the tenant shows the status {shown['status']}" + (
+            f": {status.says}" if status.says else ""
+        )
     waits = f"somebody may still have to {kind.person}" if kind and kind.person and status.waits else ""
-    return "; ".join(filter(None, [said, reasons(shown["status_details"]), waits]))
+    return "; ".join(filter(None, [message, reasons(shown["status_details"]), waits]))
 
 
 def _incomplete(shown: Row) -> str:
-    count = shown["repositories_count"]
-    if str(shown["selection_type"] or "").startswith("CURRENT_STATE"):
-        return (
-            f"it selects all repositories ({shown['selection_type']}), but the tenant does not show all of "
-            "them"
-        )
-    return (
-        f"it states {count} repositories, but does not show all of them"
-        if count
-        else "the tenant does not show which repositories it selects"
-    )
+    selection, count = str(shown["selection_type"] or ""), shown["repositories_count"]
+    if selection.startswith("CURRENT_STATE"):
+        return f"it selects all repositories ({selection}), but the tenant does not show all of them"
+    if count:
+        return f"it states {count} repositories, but does not show all of them"
+    return "the tenant does not show which repositories it selects"
 
 
-def stages(wanted: list[Row], shown: list[Row]) -> list[Row]:
-    """Each stage of the software life cycle in numbers; the unknown one only when something is in it."""
-    told = []
+def stages(expected: list[Row], shown: list[Row]) -> list[Row]:
+    """Each stage of the software life cycle in numbers; the unknown one only if something is in it.
+
+    expected, shown: the rows of the sections expected and data_sources.
+    """
+    rows = []
     for stage in ORDER:
-        mine, here = (
-            [w for w in wanted if w["stage"] == stage and w["state"] not in ("absent", "not_absent")],
-            [s for s in shown if s["stage"] == stage],
-        )
-        if stage == "unknown" and not mine and not here:
+        items = [i for i in expected if i["stage"] == stage and i["state"] not in ("absent", "not_absent")]
+        here = [s for s in shown if s["stage"] == stage]
+        if stage == "unknown" and not items and not here:
             continue
         counts = [s["repositories_count"] for s in here]
-        health = {word: sum(s["health"] == word for s in here) for word in HEALTH}
-        told.append(
+        rows.append(
             {
                 "stage": stage,
                 "title": STAGE_TITLES[stage],
-                "expected": len(mine),
-                "present": sum(w["state"] == "present" for w in mine),
-                "missing": sum(w["state"] == "missing" for w in mine),
+                "expected": len(items),
+                **{state: sum(i["state"] == state for i in items) for state in ("present", "missing")},
                 "data_sources": len(here),
                 "unexpected": sum(s["expected"] is False for s in here),
-                **health,
+                **{word: sum(s["health"] == word for s in here) for word in HEALTH},
                 "repositories": sum(c for c in counts if isinstance(c, int)),
-                "repositories_complete": all(isinstance(c, int) for c in counts)
-                and all(s["complete"] for s in here),
+                "repositories_complete": all(s["complete"] for s in here)
+                and all(isinstance(c, int) for c in counts),
             }
         )
-    return told
+    return rows
 
 
 def code_host(source: Item) -> str:
-    """The host whose repositories a data source can select; empty when it does not say."""
+    """The host whose repositories a data source can select; empty if unknown."""
     kind = known(source.get("type"))
     host = get(source, "domain.hostname") or (kind.host if kind else "")
     return host_key(str(host))
 
 
 def product_of(source: Item) -> str:
-    """Whose spelling of repositories a data source has; empty when that is not known."""
+    """The product whose spelling of repositories a data source uses; empty if unknown."""
     kind = known(source.get("type"))
     return kind.product if kind else ""
 
 
 def is_code(source: Item) -> bool:
-    """Whether it is version control; a type that is not known may be."""
+    """Whether a data source is version control. An unknown type may be."""
     kind = known(source.get("type"))
     return kind is None or STAGES[kind.category] == "code"

@@ -18,9 +18,9 @@ VERDICTS = ("not_audited", "fail", "attention", "pass")
 
 
 def summary(report: Row) -> Row:
-    """What the fleet page needs of a report."""
+    """The members of a report that the fleet page shows."""
     still_open = [f for f in report["findings"] if not f["excused"]]
-    repositories = report["repositories"] or {}
+    repositories, counts = report["repositories"] or {}, ("listed", "covered", "uncovered", "unknown")
     return {
         "tenant": report["tenant"],
         "verdict": report["verdict"],
@@ -31,9 +31,7 @@ def summary(report: Row) -> Row:
         "by_kind": {kind: n for kind in KINDS if (n := sum(f["kind"] == kind for f in still_open))},
         "data_sources": len(report["data_sources"]),
         "healthy": sum(s["health"] == "healthy" for s in report["data_sources"]),
-        "repositories": {k: repositories[k] for k in ("listed", "covered", "uncovered", "unknown")}
-        if repositories
-        else None,
+        "repositories": {k: repositories[k] for k in counts} if repositories else None,
         "uploads": (report["receipts"] or {}).get("repositories_with_fresh"),
         "history": report["history"],
         "stages": report["stages"],
@@ -41,25 +39,25 @@ def summary(report: Row) -> Row:
 
 
 def fleet(hosts: dict[str, Row | str], audited_at: str) -> Row:
-    """The roll-up, as fleet.json holds it. hosts: inventory host -> the summary of its report, or why there
-    is none.
+    """The content of fleet.json, the worst host first.
 
-    Worst first.
+    hosts: inventory host -> the summary of its report, or why there is none.
+    audited_at: such as 2026-11-22T08:00:00Z.
     """
-    rows = [_row(host, found) for host, found in hosts.items()]
+    rows = [_row(host, outcome) for host, outcome in hosts.items()]
     rows.sort(key=lambda r: (VERDICTS.index(r["verdict"]), -r["fails"], -r["open"], r["host"]))
     return {
         "schema": SCHEMA,
         "schema_version": 1,
         "audited_at": audited_at,
         "counts": {verdict: sum(r["verdict"] == verdict for r in rows) for verdict in VERDICTS},
-        "stages": _stages([found["stages"] for found in hosts.values() if not isinstance(found, str)]),
+        "stages": _stages([one["stages"] for one in hosts.values() if not isinstance(one, str)]),
         "hosts": rows,
     }
 
 
 def _stages(of_hosts: list[list[Row]]) -> list[Row]:
-    """The stages of all hosts together: numbers added, complete where all are."""
+    """The stages of all hosts: numbers are added up, and a stage is complete if it is for each host."""
     stages: dict[str, Row] = {}
     for stage in (stage for one in of_hosts for stage in one):
         total = stages.setdefault(stage["stage"], {"stage": stage["stage"], "title": stage["title"]})
@@ -71,27 +69,25 @@ def _stages(of_hosts: list[list[Row]]) -> list[Row]:
     return list(stages.values())
 
 
-def _row(host: str, found: Row | str) -> Row:
-    if not isinstance(found, str):
-        told = {k: v for k, v in found.items() if k != "stages"}
-        return {"host": host, **told, "report": f"{folder_of(host)}/report.html"}
-    nothing: Row = dict.fromkeys(
-        ("tenant", "data_sources", "healthy", "repositories", "uploads", "history", "report")
-    )
+def _row(host: str, outcome: Row | str) -> Row:
+    """The row of a host. outcome: the summary of its report, or why there is none."""
+    if not isinstance(outcome, str):
+        members = {k: v for k, v in outcome.items() if k != "stages"}
+        return {"host": host, **members, "report": f"{folder_of(host)}/report.html"}
     return {
         "host": host,
         "verdict": "not_audited",
-        "message": found,
-        "fails": 0,
-        "open": 0,
-        "excused": 0,
+        "message": outcome,
+        **dict.fromkeys(("fails", "open", "excused"), 0),
         "by_kind": {},
-        **nothing,
+        **dict.fromkeys(
+            ("tenant", "data_sources", "healthy", "repositories", "uploads", "history", "report")
+        ),
     }
 
 
 def folder_of(host: str) -> str:
-    """The sub-folder of a host: its name, which must not lead out of the report folder. No two hosts have one
-    folder.
+    """The name of a host's folder: its own, escaped so that it is inside the report folder and different for
+    each host.
     """
     return re.sub(r"[%/\\\0]|^\.", lambda sign: f"%{ord(sign[0]):02X}", host)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""THE vocabulary of the audit: the kinds of finding, and dates. Pure.
+"""The kinds of findings, a finding, a section of a report; dates and words from options. Pure.
 
 Private to the collection, floor 3.
 """
@@ -16,7 +16,7 @@ import typing as t
 from .._admitted import Row
 from .._errors import InputError, did_you_mean
 
-# At most this many names of a long list are shown in a line.
+# Maximum number of names shown on one line.
 SOME = 3
 # A hundred years: no calendar holds what lies any number of days back.
 MOST_DAYS = 36500
@@ -24,114 +24,86 @@ MOST_DAYS = 36500
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """One kind of finding. title: in the report. says: what it means. todo: what a person does about it."""
+    """One kind of finding.
+
+    title: its heading in the report.
+    meaning: what such a finding means.
+    todo: what a person should do about it.
+    """
 
     title: str
-    says: str
+    meaning: str
     todo: str
 
 
-# In the order in which a reader wants them.
+# In the order of the report: what matters most comes first.
 KINDS: dict[str, Kind] = {
     "missing": Kind(
-        "Missing",
-        "an expected data source is not in the tenant",
-        "Connect it with the playbook onboard, or remove it from the description.",
-    ),
+        "Missing", "an expected data source is not in the tenant",
+        "Connect it with the playbook onboard, or remove it from the description."),
     "unhealthy": Kind(
-        "Unhealthy",
-        "the tenant shows a data source in error, with a warning or disabled",
-        "Open it in the Cortex console and repair it.",
-    ),
+        "Unhealthy", "the tenant shows a data source in error, with a warning or disabled",
+        "Open it in the Cortex console and repair it."),
     "pending": Kind(
-        "Pending",
-        "a data source is still being set up, or is being removed",
-        "Do what it waits for, such as consent in a browser, and check again later.",
-    ),
+        "Pending", "a data source is still being set up, or is being removed",
+        "Do what it waits for, such as consent in a browser, and check again later."),
     "broken": Kind(
         "Broken",
         "the tenant cannot reach a repository properly: access, clone, connection, webhook or token is "
         "invalid",
-        "Renew the token or the permission that it names, in the data source or at the vendor.",
-    ),
+        "Renew the token or the permission that it names, in the data source or at the vendor."),
     "not_scanned": Kind(
-        "Not scanned",
-        "selected repositories were never scanned, or not within audit_scan_max_age_days",
-        "Find out in the console why they are not scanned.",
-    ),
+        "Not scanned", "selected repositories were never scanned, or not within audit_scan_max_age_days",
+        "Find out in the console why they are not scanned."),
     "uncovered": Kind(
-        "Uncovered",
-        "no version-control data source selects a listed repository",
-        "Select it in a data source, or add an exception with the reason.",
-    ),
+        "Uncovered", "no version-control data source selects a listed repository",
+        "Select it in a data source, or add an exception with the reason."),
     "drift": Kind(
-        "Drift",
-        "a data source differs from its description, or could not be compared with it",
-        "Bring it back with the playbook onboard, or change the description.",
-    ),
+        "Drift", "a data source differs from its description, or could not be compared with it",
+        "Bring it back with the playbook onboard, or change the description."),
     "stale": Kind(
         "Stale",
         "the latest receipt of a collector for a repository is too old, of a branch that does not count, or "
-        "of a collector that does not "
-        "exist; or an expected collector has none",
-        "Find out why the pipeline no longer uploads.",
-    ),
+        "of a collector that does not exist; or an expected collector has none",
+        "Find out why the pipeline no longer uploads."),
     "no_upload": Kind(
-        "No upload",
-        "there is no receipt for a listed repository",
-        "Add the upload to its pipeline, or add an exception with the reason.",
-    ),
+        "No upload", "there is no receipt for a listed repository",
+        "Add the upload to its pipeline, or add an exception with the reason."),
     "unselected": Kind(
-        "Not selected",
-        "the tenant lists repositories that are neither selected nor archived",
-        "Select them in their data source, or add an exception with the reason.",
-    ),
+        "Not selected", "the tenant lists repositories that are neither selected nor archived",
+        "Select them in their data source, or add an exception with the reason."),
     "archived_selected": Kind(
-        "Archived, but selected",
-        "repositories are archived at their vendor, and still selected",
-        "Deselect them: they no longer change.",
-    ),
+        "Archived, but selected", "repositories are archived at their vendor, and still selected",
+        "Deselect them: they no longer change."),
     "unexpected": Kind(
-        "Unexpected",
-        "the tenant has a data source that is not described, or is described as absent",
-        "Describe it (with ignore: true if others manage it), or retire it.",
-    ),
+        "Unexpected", "the tenant has a data source that is not described, or is described as absent",
+        "Describe it (with ignore: true if others manage it), or retire it."),
     "unknown": Kind(
-        "Health unknown",
-        "the tenant shows no status for a data source, or an unknown one",
-        "Check it in the Cortex console. It is not counted as healthy.",
-    ),
+        "Health unknown", "the tenant shows no status for a data source, or an unknown one",
+        "Check it in the Cortex console. It is not counted as healthy."),
     "incomplete": Kind(
         "Incomplete",
         "the selection of a data source could not be read in full, so that the coverage of a repository is "
         "not known",
         "If the data source selects all repositories, the tenant shows none of them: check in the console, "
-        "or "
-        "select them by name. Otherwise run "
-        "the audit again.",
-    ),
+        "or select them by name. Otherwise run the audit again."),
     "undetermined": Kind(
-        "Undetermined",
-        "it is unclear which data source of the tenant is the expected one",
-        "Add the ID to the expected data source.",
-    ),
+        "Undetermined", "it is unclear which data source of the tenant is the expected one",
+        "Add the ID to the expected data source."),
     "exception": Kind(
-        "Exception not valid",
-        "an exception has expired or is incomplete, and has no effect",
-        "Renew it with owner, reason and expiry, or delete it.",
-    ),
+        "Exception not valid", "an exception has expired or is incomplete, and has no effect",
+        "Renew it with owner, reason and expiry, or delete it."),
     "key_expiry": Kind(
-        "API key",
-        "the API key expires soon or has expired",
-        "Create a new key in the console, change the credential, delete the old key.",
-    ),
+        "API key", "the API key expires soon or has expired",
+        "Create a new key in the console, change the credential, delete the old key."),
     "unreadable": Kind("Unreadable", "a piece of evidence could not be read", "Repair or remove the file."),
-}
+}  # fmt: skip
 
 
 def words_from(value: t.Any, what: str) -> list[str]:
-    """Words from a list or from text with commas. what: the value, as the InputError calls it that is raised
-    for anything else.
+    """Words from a list or text with commas.
+
+    what: the name of the value in the error. Raises InputError for anything else.
     """
     words = value.replace(",", " ").split() if isinstance(value, str) else value or []
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
@@ -140,27 +112,31 @@ def words_from(value: t.Any, what: str) -> list[str]:
 
 
 def fail_on_from(value: t.Any) -> list[str]:
-    """The kinds that fail the audit, from a list or from text with commas. Raises InputError for a word that
-    is no kind.
-    """
+    """The kinds that fail the audit, from a list or text with commas. Raises InputError for other words."""
     words = words_from(value, f"audit_fail_on (any of {', '.join(KINDS)})")
-    for word in words:
-        if word not in KINDS:
-            said = word[:80]
-            raise InputError(
-                f"audit_fail_on: {said} is not a kind of finding.{did_you_mean(said, KINDS)} Known: "
-                f"{', '.join(KINDS)}."
-            )
+    unknown = next((word[:80] for word in words if word not in KINDS), None)
+    if unknown is not None:
+        raise InputError(f"audit_fail_on: {unknown_kind(unknown)}.")
     return [kind for kind in KINDS if kind in words]
+
+
+def unknown_kind(word: str) -> str:
+    """The error for a word that is not a kind of finding, without its full stop."""
+    return f"{word} is not a kind of finding.{did_you_mean(word, KINDS)} Known: {', '.join(KINDS)}"
 
 
 @dataclasses.dataclass
 class Finding:
-    """One thing that is not as it should be.
+    """Something that is not as it should be.
 
-    subject: what it is about, as people call it. index: of the expected data source. repositories: of a
-    finding about many, their names. before, after: of a difference. excused: owner, reason and expires of the
-    exception that covers it.
+    kind: one of KINDS.
+    subject: what it is about, in words.
+    type, name, hostname, id, stage: those of its data source.
+    index: the position of the data source among the expected ones.
+    repository: the repository that it is about.
+    repositories: their names, if it is about several.
+    before, after: the two sides of a difference, as text.
+    excused: owner, reason and expires of the exception that covers it.
     """
 
     kind: str
@@ -179,7 +155,7 @@ class Finding:
     excused: dict[str, str] | None = None
 
     def as_json(self) -> Row:
-        """As report.json holds it: repositories only where there are some."""
+        """Its form in report.json, which has repositories only if there are any."""
         row = dataclasses.asdict(self)
         if not self.repositories:
             del row["repositories"]
@@ -188,8 +164,9 @@ class Finding:
 
 @dataclasses.dataclass
 class Section:
-    """One part of a report: its name and content in report.json, and what was found in it. content: None
-    where it was not examined.
+    """One part of a report: its name and content in report.json, and its findings.
+
+    content: None if it was not examined.
     """
 
     name: str
@@ -198,21 +175,24 @@ class Section:
 
 
 def message_of(each: Row) -> str:
-    """What a finding of report.json says, on one line."""
+    """The message of a finding of report.json, on one line with its repositories."""
     names = each.get("repositories")
     if not names:
         return str(each["message"])
-    more = f" and {len(names) - SOME} more" if len(names) > SOME else ""
-    return (
-        f"{len(names)} {'repository' if len(names) == 1 else 'repositories'} "
-        f"({', '.join(names[:SOME])}{more}): {each['message']}"
-    )
+    noun = "repository" if len(names) == 1 else "repositories"
+    return f"{len(names)} {noun} ({some_of(names)}): {each['message']}"
+
+
+def some_of(names: t.Sequence[str], most: int = SOME) -> str:
+    """The first names, and how many more there are: a, b, c and 4 more."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def day_from(value: t.Any, what: str) -> dt.date:
     """A date from YAML, or the first ten characters of text such as 2026-12-31 or 2026-12-31T08:00:00Z.
 
-    what: the value, as the InputError calls it that is raised for anything else.
+    what: the name of the value in the error. Raises InputError for anything else.
     """
     if isinstance(value, dt.datetime):
         return value.date()
@@ -229,8 +209,9 @@ def day_from(value: t.Any, what: str) -> dt.date:
 
 
 def days_from(value: t.Any, what: str) -> int:
-    """A number of days from 0 to MOST_DAYS, also as text. what: the value, as the InputError calls it that is raised for
-    anything else.
+    """A number of days from 0 to MOST_DAYS, from a number or text.
+
+    what: the name of the value in the error. Raises InputError for anything else.
     """
     try:
         days = int(str(value))

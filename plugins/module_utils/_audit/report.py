@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The audit of one tenant, made from what was read. Pure.
+"""The report of one audit, from its evidence. Pure.
 
 Private to the collection, floor 3.
 """
@@ -25,27 +25,15 @@ SCHEMA, SCHEMA_VERSION = "cortex_cloud.appsec/audit", 1
 
 
 def audit(evidence: Evidence) -> Row:
-    """The report, as report.json holds it. Raises InputError for options that cannot be meant."""
+    """The content of report.json. Raises InputError for an invalid option."""
     fail_on = fail_on_from(evidence.fail_on)
     expected, shown = data_sources(evidence)
     repositories, uploads = known.tenant_repositories(evidence), receipts.receipts(evidence, expected.content)
-    sections = [
-        expected,
-        shown,
-        coverage(evidence),
-        repositories,
-        uploads,
-        api_key(evidence),
-    ]
-    found = [each for section in sections for each in section.findings]
-    found += [Finding("unreadable", why, subject=file) for file, why in evidence.unreadable]
-    waived = excuse(
-        found,
-        evidence.exceptions,
-        evidence.today,
-        Reader(evidence.sources, evidence.known),
-        evidence.exception_lines,
-    )
+    sections = [expected, shown, coverage(evidence), repositories, uploads, api_key(evidence)]
+    judged = [each for section in sections for each in section.findings]
+    judged += [Finding("unreadable", why, subject=file) for file, why in evidence.unreadable]
+    reader, lines = Reader(evidence.sources, evidence.known), evidence.exception_lines
+    waived = excuse(judged, evidence.exceptions, evidence.today, reader, lines)
     findings = [each.as_json() for each in sorted(waived.findings, key=lambda each: _rank(each, fail_on))]
     verdict, headline = _judge(findings, fail_on)
     report: Row = {
@@ -71,8 +59,9 @@ def audit(evidence: Evidence) -> Row:
 
 
 def point_of(report: Row) -> Row:
-    """What a report adds to the history: its numbers at its time; null for what it did not examine. Raises
-    for what is no report.
+    """The entry of a report in the history: its time, its verdict, and numbers; None for those not examined.
+
+    Raises AttributeError, KeyError or TypeError if it is not a report.
     """
     repositories, uploads = report.get("repositories") or {}, report.get("receipts") or {}
     return {
@@ -87,14 +76,9 @@ def point_of(report: Row) -> Row:
 
 
 def _rank(each: Finding, fail_on: list[str]) -> tuple[t.Any, ...]:
-    """What fails the audit comes first, then in the order of the kinds."""
-    return (
-        bool(each.excused),
-        each.kind not in fail_on,
-        list(KINDS).index(each.kind),
-        str(each.subject),
-        each.message,
-    )
+    """The sort key of a finding: those that fail the audit come first, then in the order of the kinds."""
+    kind = list(KINDS).index(each.kind)
+    return bool(each.excused), each.kind not in fail_on, kind, str(each.subject), each.message
 
 
 def _counts(findings: list[Row]) -> dict[str, int]:
@@ -108,7 +92,7 @@ def failing(findings: list[Row], fail_on: list[str]) -> list[Row]:
 
 
 def baseline_fault(content: t.Any, tenant: str) -> str:
-    """Why something is no earlier report of this tenant; empty when it is."""
+    """Why something is not an earlier report of this tenant; empty if it is one."""
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         return "it is not a report.json of an audit"
     if content.get("schema_version") != SCHEMA_VERSION:
@@ -146,65 +130,62 @@ def _is_time(value: t.Any) -> bool:
 
 def _not_examined(evidence: Evidence) -> dict[str, str]:
     """Kind of finding -> why this audit cannot have one."""
-    told: dict[str, str] = {}
-    if evidence.expected is None:
-        told.update(
-            dict.fromkeys(
-                ("missing", "unexpected", "drift", "undetermined"),
-                "no data sources are described (audit_expected)",
-            )
-        )
-    if evidence.known is None:
-        told.update(dict.fromkeys(known.KINDS_SEEN, "the tenant's list of repositories was not read"))
-    if evidence.repositories is None:
-        told["uncovered"] = "no list of repositories is given (audit_repositories)"
-    if evidence.receipts is None:
-        told["stale"] = told["no_upload"] = "no folder of receipts is given (audit_receipts_dir)"
-    elif evidence.repositories is None:
-        told["no_upload"] = "no list of repositories is given (audit_repositories)"
-    if evidence.exceptions is None:
-        told["exception"] = "no exceptions are given (audit_exceptions)"
-    if evidence.key_expires is None:
-        told["key_expiry"] = "the expiry of the API key is not given (audit_key_expires)"
-    return told
+    described = ("missing", "unexpected", "drift", "undetermined")
+    no_list = "no list of repositories is given (audit_repositories)"
+    reasons: dict[str, str] = {}
+    # If two apply to a kind, the first one is given.
+    for value, kinds, reason in (
+        (evidence.expected, described, "no data sources are described (audit_expected)"),
+        (evidence.known, known.KINDS_SEEN, "the tenant's list of repositories was not read"),
+        (evidence.repositories, ("uncovered",), no_list),
+        (evidence.receipts, ("stale", "no_upload"), "no folder of receipts is given (audit_receipts_dir)"),
+        (evidence.repositories, ("no_upload",), no_list),
+        (evidence.exceptions, ("exception",), "no exceptions are given (audit_exceptions)"),
+        (evidence.key_expires, ("key_expiry",), "the expiry of the API key is not given (audit_key_expires)"),
+    ):
+        for kind in kinds if value is None else ():
+            reasons.setdefault(kind, reason)
+    return reasons
 
 
 def api_key(evidence: Evidence) -> Section:
-    """The section api_key: when the key expires, which the API does not show."""
+    """The section api_key. The API does not show when a key expires, so the user has to say it."""
     if evidence.key_expires is None:
         return Section("api_key", None)
     last = day_from(evidence.key_expires, "audit_key_expires")
     expires, left = last.isoformat(), (last - evidence.today).days
     section = Section("api_key", {"expires": expires, "days_left": left, "warn_days": evidence.key_warn_days})
     if left <= evidence.key_warn_days:
-        said = f"it expired on {expires}" if left < 0 else f"it expires on {expires}, in {left} days"
-        section.findings.append(Finding("key_expiry", said, subject="API key of the audit"))
+        message = f"it expired on {expires}" if left < 0 else f"it expires on {expires}, in {left} days"
+        section.findings.append(Finding("key_expiry", message, subject="API key of the audit"))
     return section
 
 
 def _judge(findings: list[Row], fail_on: list[str]) -> tuple[str, str]:
-    """The verdict and the headline. pass: nothing is open. attention: something is. fail: something is that
-    audit_fail_on names.
+    """The verdict and the headline.
+
+    fail: a kind in audit_fail_on is open. attention: another kind is. pass: nothing is open.
     """
     still_open = [f for f in findings if not f["excused"]]
     fails = failing(findings, fail_on)
-    verdict = "fail" if fails else "attention" if still_open else "pass"
+    by_kind = ", ".join(
+        f"{n} {kind}" for kind in KINDS if (n := sum(f["kind"] == kind for f in fails or still_open))
+    )
+    plural = "" if len(fails or still_open) == 1 else "s"
+    if fails:
+        verdict, others = "fail", len(still_open) - len(fails)
+        headline = f"{len(fails)} finding{plural} fail{'' if plural else 's'} this audit: {by_kind}."
+        headline += f" And {others} that {'does' if others == 1 else 'do'} not fail it." if others else ""
+    elif still_open:
+        verdict = "attention"
+        headline = f"{len(still_open)} finding{plural} need{'' if plural else 's'} attention: {by_kind}. "
+        headline += "No finding is of a kind that fails this audit."
+    else:
+        verdict, headline = "pass", "Nothing to report: what was examined is as expected."
     excused = len(findings) - len(still_open)
-    shown = fails or still_open
-    by_kind = [f"{n} {kind}" for kind in KINDS if (n := sum(f["kind"] == kind for f in shown))]
-    one = len(shown) == 1
-    others = len(still_open) - len(fails)
-    words = {
-        "fail": f"{len(fails)} finding{' fails' if one else 's fail'} this audit: {', '.join(by_kind)}."
-        + (f" And {others} that {'does' if others == 1 else 'do'} not fail it." if others else ""),
-        "attention": f"{len(still_open)} finding{' needs' if one else 's need'} attention: "
-        f"{', '.join(by_kind)}. "
-        "No finding is of a kind that fails this audit.",
-        "pass": "Nothing to report: what was examined is as expected.",
-    }
-    return verdict, words[verdict] + (f" Excused: {excused}." if excused else "")
+    return verdict, headline + (f" Excused: {excused}." if excused else "")
 
 
 def verdict_line(report: Row) -> str:
-    """One line for the end of a run."""
+    """The verdict on one line, for the end of a run."""
     return f"{report['tenant']}: {report['verdict']}. {report['headline']}"

@@ -23,10 +23,10 @@ _BEST = {word: place for place, word in enumerate(("healthy", "pending", "unknow
 
 
 class Reader:
-    """Reads what lists, receipts and data sources call a repository, with what the tenant's data sources tell
-    of their hosts.
+    """Finds the repository that a text in a list, a receipt or a data source refers to.
 
-    known: the tenant's own list of repositories, by whose ids they are known too.
+    sources: the tenant's data sources, which show the products and hosts there are.
+    known: the tenant's own list of repositories, which may be referred to by ID too.
     """
 
     def __init__(self, sources: list[Item], known: list[Row] | None = None) -> None:
@@ -35,30 +35,33 @@ class Reader:
         self._products = {
             code_host(source): product_of(source) for source in filter(is_code, sources) if code_host(source)
         }
-        # Where a product lies below a path of its host: example.com/gitlab.
+        # Products below a path of their host: example.com/gitlab.
         self._roots = [host for host in self._products if "/" in host]
-        self._have_read: dict[tuple[str, str], Repository] = {}
+        self._cache: dict[tuple[str, str], Repository] = {}
 
     def read(self, text: str, product: str = "") -> Repository:
-        """The repository that a text means; one that names none is known by that text alone."""
-        if (text, product) not in self._have_read:
-            self._have_read[text, product] = self._read(text, product)
-        return self._have_read[text, product]
+        """The repository that a text refers to; a text that is neither a URL nor a path is its own path.
+
+        product: of the data source that the text comes from; empty if unknown.
+        """
+        if (text, product) not in self._cache:
+            self._cache[text, product] = self._read(text, product)
+        return self._cache[text, product]
 
     def _read(self, text: str, product: str) -> Repository:
         if text in self._known:
             return self.of_tenant(self._known[text])
         try:
-            found = repository_of(text, product)
-            if found.host and not found.product:
-                found = repository_of(text, self._product(found))
+            repository = repository_of(text, product)
+            if repository.host and not repository.product:
+                repository = repository_of(text, self._product(repository))
         except ValueError:
             return Repository("", text.strip())
         for host in self._roots:
             name, _slash, root = host.partition("/")
-            if found.host == name and found.path.lower().startswith(f"{root}/"):
-                return dataclasses.replace(found, host=host, path=found.path[len(root) + 1 :])
-        return found
+            if repository.host == name and repository.path.lower().startswith(f"{root}/"):
+                return dataclasses.replace(repository, host=host, path=repository.path[len(root) + 1 :])
+        return repository
 
     def of_tenant(self, row: Row) -> Repository:
         """A repository of the tenant's list."""
@@ -66,194 +69,196 @@ class Reader:
         product = product_of(source)
         if row.get("url"):
             return self.read(str(row["url"]), product)
-        found = self.read(name_of(row), product)
-        return found if found.host else dataclasses.replace(found, host=code_host(source))
+        repository = self.read(name_of(row), product)
+        return repository if repository.host else dataclasses.replace(repository, host=code_host(source))
 
     def of_source(self, text: str, kind: str | None, hostname: str | None) -> Repository:
-        """A repository that a finding about a data source of this type and host names; one without a host is
-        there.
+        """The repository that a finding about a data source names.
+
+        kind, hostname: of the data source, whose host is assumed if the text has none.
         """
-        found = self.read(text)
-        if found.host or not kind:
-            return found
-        return dataclasses.replace(found, host=code_host({"type": kind, "domain": {"hostname": hostname}}))
+        repository = self.read(text)
+        if repository.host or not kind:
+            return repository
+        host = code_host({"type": kind, "domain": {"hostname": hostname}})
+        return dataclasses.replace(repository, host=host)
 
     def known_host(self, bare: Repository) -> Repository | None:
-        """Of a path alone whose first part is the host of a data source: the rest of it, there."""
+        """The repository at a data source's host, if that host is the first part of a path without a host;
+        otherwise None.
+        """
         first, _slash, rest = bare.path.partition("/")
         if bare.host or "/" not in rest or host_key(first) not in self._products:
             return None
         return self.read(f"https://{first}/{rest}")
 
-    def _product(self, found: Repository) -> str:
-        if found.host in self._products:
-            return self._products[found.host]
-        beside = {
+    def readings(self, text: str) -> list[Repository]:
+        """The repositories that a text may refer to: as it is, and with its first part as the host."""
+        repository = self.read(text)
+        return [one for one in (repository, self.known_host(repository)) if one]
+
+    def _product(self, repository: Repository) -> str:
+        """The product at the host of a repository; empty if it is unknown or there are several."""
+        name = repository.host
+        if name in self._products:
+            return self._products[name]
+        products = {
             product
             for host, product in self._products.items()
-            if host.partition("/")[0] == found.host or (found.ssh and without_port(host) == found.host)
+            if host.partition("/")[0] == name or (repository.ssh and without_port(host) == name)
         }
-        return beside.pop() if len(beside) == 1 else ""
+        return products.pop() if len(products) == 1 else ""
 
 
 class Coverage:
     """What the version-control data sources of a tenant select, by path.
 
-    known: the tenant's own list of repositories: where it shows whether one is selected, that decides
+    known: the tenant's own list of repositories. If it shows whether one is selected, that decides
     (docs/api.md: repository.selected).
     """
 
     def __init__(self, sources: list[Item], known: list[Row] | None = None) -> None:
         self.reader = Reader(sources, known)
         self._by_id = {str(source["id"]): source for source in sources if source.get("id")}
-        self._told: dict[str, list[tuple[Repository, Row]]] = {}
+        # By path: what the tenant's list has, and (host, path, data source) of what data sources select.
+        self._listed: dict[str, list[tuple[Repository, Row]]] = {}
         self._paths: dict[str, list[tuple[str, str, Item]]] = {}
+        # By the last part of the path: (host, path).
         self._ends: dict[str, set[tuple[str, str]]] = {}
+        # (host, data source) of those that may select more than they show.
         self._open: list[tuple[str, Item]] = []
+        # (host, path) of what is selected -> its name.
         self.selected: dict[tuple[str, str], str] = {}
         for source in filter(is_code, sources):
             own, product = code_host(source), product_of(source)
             for text in source.get("repositories") or []:
-                there = self.reader.read(text, product)
-                host, path = there.host or own, path_key(there.path, product)
+                repository = self.reader.read(text, product)
+                host, path = repository.host or own, path_key(repository.path, product)
                 self._paths.setdefault(path_key(path), []).append((host, path, source))
-                self._ends.setdefault(path_key(path).rpartition("/")[2], set()).add((host, path))
+                self._ends.setdefault(last_part(path), set()).add((host, path))
                 self.selected[(host, path)] = text
             if not readable(source):
                 self._open.append((own, source))
         for row in known or []:
             if isinstance(row.get("is_selected"), bool):
-                self._take(row)
+                self._add_listed(row)
 
-    def _take(self, row: Row) -> None:
-        """What the tenant says of one repository, in place of what the data sources show."""
-        there = self.reader.of_tenant(row)
-        host, path = there.key
-        self._told.setdefault(path_key(path), []).append((there, row))
-        self._ends.setdefault(path_key(path).rpartition("/")[2], set()).add((host, path))
+    def _add_listed(self, row: Row) -> None:
+        """A repository of the tenant's list, which overrides what data sources show."""
+        repository = self.reader.of_tenant(row)
+        host, path = repository.key
+        self._listed.setdefault(path_key(path), []).append((repository, row))
+        self._ends.setdefault(last_part(path), set()).add((host, path))
         if row["is_selected"]:
             self.selected.setdefault((host, path), name_of(row))
         else:
             self.selected.pop((host, path), None)
 
     def of(self, text: str) -> Row:
-        """One listed repository: covered, uncovered or unknown; by which data source, and whether that is
-        healthy.
-        """
-        wanted = self.reader.read(text)
-        row: Row = {"name": text, "status": "covered", "health": None, "by": None, "id": None, "note": ""}
-        selected, found = self._judge(wanted)
-        there = None if selected is not None else self.reader.known_host(wanted)
-        if there:
-            wanted, (selected, found) = there, self._judge(there)
-        path = path_key(wanted.path)
+        """One listed repository: covered, uncovered or unknown; by which data source, and its health."""
+        repository, note = self.reader.read(text), ""
+        selected, selecting = self._judge(repository)
+        if selected is None and (there := self.reader.known_host(repository)):
+            repository, (selected, selecting) = there, self._judge(there)
+        path = path_key(repository.path)
         if selected is None and "/" not in path:
-            same = sorted(k for k in self._ends.get(path, ()) if may_be(wanted, k[0]))
+            same = sorted(key for key in self._ends.get(path, ()) if may_be(repository, key[0]))
             if len(same) > 1:
-                return {
-                    **row,
-                    "status": "unknown",
-                    "note": f"{len(same)} selected repositories have this name: list it with its group or URL",
-                }
+                note = f"{len(same)} selected repositories have this name: list it with its group or URL"
+                return _row(text, "unknown", note)
             if same:
-                selected, found = self._judge(Repository(*same[0]))
-                row["note"] = f"listed by its last part only: assumed to be {same[0][1]}"
-        if found:
-            best = min(found, key=lambda s: _BEST.get(str(s.get("health")), _BEST["unknown"]))
-            return {
-                **row,
-                "health": best.get("health") if best.get("health") in HEALTH else "unknown",
-                "by": label(best),
-                "id": best["id"],
-            }
+                selected, selecting = self._judge(Repository(*same[0]))
+                note = f"listed by its last part only: assumed to be {same[0][1]}"
+        if selecting:
+            best = min(selecting, key=lambda s: _BEST.get(str(s.get("health")), _BEST["unknown"]))
+            health = best.get("health") if best.get("health") in HEALTH else "unknown"
+            return {**_row(text, "covered", note), "health": health, "by": label(best), "id": best["id"]}
         if selected:
-            said = "the tenant shows that it is selected, but not by which data source"
-            return {**row, "health": "unknown", "note": ". ".join(filter(None, [row["note"], said]))}
+            why = "the tenant shows that it is selected, but not by which data source"
+            return {**_row(text, "covered", note, why), "health": "unknown"}
         if selected is False:
-            said = "the tenant lists it, but it is not selected"
-            return {**row, "status": "uncovered", "note": ". ".join(filter(None, [row["note"], said]))}
-        possible = [source for own, source in self._open if may_be(wanted, own)]
+            return _row(text, "uncovered", note, "the tenant lists it, but it is not selected")
+        possible = [source for own, source in self._open if may_be(repository, own)]
         if possible:
-            return {
-                **row,
-                "status": "unknown",
-                "note": f"{label(possible[0])} may select it, but does not show all that it selects",
-            }
-        return {**row, "status": "uncovered"}
+            note = f"{label(possible[0])} may select it, but does not show all that it selects"
+            return _row(text, "unknown", note)
+        return _row(text, "uncovered", note)
 
-    def _judge(self, wanted: Repository) -> tuple[bool | None, list[Item]]:
-        """Whether it is selected, and by what; None when neither the tenant's list nor a data source says
-        so.
+    def _judge(self, repository: Repository) -> tuple[bool | None, list[Item]]:
+        """Whether a repository is selected, and by which data sources; None if neither the tenant's list nor
+        a data source shows it.
         """
-        told = [
+        listed = [
             row
-            for there, row in self._told.get(path_key(wanted.path), [])
-            if may_be(wanted, there.host) and there.key[1] == path_key(wanted.path, there.product)
+            for one, row in self._listed.get(path_key(repository.path), [])
+            if may_be(repository, one.host) and one.key[1] == path_key(repository.path, one.product)
         ]
-        chosen = [row for row in told if row["is_selected"]]
-        if told and not chosen:
+        chosen = [row for row in listed if row["is_selected"]]
+        if listed and not chosen:
             return False, []
-        found = [
-            self._by_id[i] for row in chosen if (i := str(row.get("integration_id") or "")) in self._by_id
-        ]
-        found = found or self._selecting(wanted)
-        return (True if chosen or found else None), found
+        ids = [str(row.get("integration_id") or "") for row in chosen]
+        selecting = [self._by_id[i] for i in ids if i in self._by_id] or self._selecting(repository)
+        return (True if chosen or selecting else None), selecting
 
-    def _selecting(self, wanted: Repository) -> list[Item]:
-        """The data sources that select it; where upper and lower case count, in just this spelling."""
+    def _selecting(self, repository: Repository) -> list[Item]:
+        """The data sources that select it, in this spelling if upper and lower case matter."""
         return [
             source
-            for host, path, source in self._paths.get(path_key(wanted.path), [])
-            if may_be(wanted, host) and path == path_key(wanted.path, product_of(source))
+            for host, path, source in self._paths.get(path_key(repository.path), [])
+            if may_be(repository, host) and path == path_key(repository.path, product_of(source))
         ]
+
+
+def _row(text: str, status: str, *notes: str) -> Row:
+    """A row of the section repositories, for a repository that no known data source selects."""
+    note = ". ".join(filter(None, notes))
+    return {"name": text, "status": status, "health": None, "by": None, "id": None, "note": note}
+
+
+def last_part(path: str) -> str:
+    return path_key(path).rpartition("/")[2]
 
 
 def may_be(one: Repository, host: str) -> bool:
-    """Whether a repository can be on this host: what is not known may be, and SSH does not tell the port of
-    the web pages.
+    """Whether a repository can be on this host. An unknown host can be any, and an SSH address does not show
+    the port of the web pages.
     """
     return not one.host or not host or one.host == host or (one.ssh and one.host == without_port(host))
 
 
 def coverage(evidence: Evidence) -> Section:
-    """The section repositories: which of the listed ones the tenant covers."""
+    """The section repositories: which of the listed repositories the tenant covers."""
     if evidence.repositories is None:
         return Section("repositories", None)
-    listed, seen = evidence.repositories, Coverage(evidence.sources, evidence.known)
+    selection = Coverage(evidence.sources, evidence.known)
     unique: dict[tuple[str, str], str] = {}
-    read: dict[tuple[str, str], Repository] = {}
-    for text in listed:
-        one = seen.reader.read(text)
-        unique.setdefault(one.key, text)
-        read.setdefault(one.key, one)
-    rows = [seen.of(text) for text in unique.values()]
-    found = [_open(row) for row in rows if row["status"] != "covered"]
+    for text in evidence.repositories:
+        unique.setdefault(selection.reader.read(text).key, text)
+    rows = [selection.of(text) for text in unique.values()]
     paths: dict[str, list[Repository]] = {}
-    for one in read.values():
-        for meant in filter(None, (one, seen.reader.known_host(one))):
-            paths.setdefault(path_key(meant.path), []).append(meant)
+    for text in unique.values():
+        for repository in selection.reader.readings(text):
+            paths.setdefault(path_key(repository.path), []).append(repository)
     bare = {path for _host, path in unique if "/" not in path}
-    extra = [
+    not_listed = [
         text
-        for (host, path), text in seen.selected.items()
-        if not any(may_be(meant, host) for meant in paths.get(path_key(path), []))
-        and path_key(path).rpartition("/")[2] not in bare
+        for (host, path), text in selection.selected.items()
+        if not any(may_be(repository, host) for repository in paths.get(path_key(path), []))
+        and last_part(path) not in bare
     ]
-    section = {
+    content = {
         "listed": len(rows),
-        "duplicates": len(listed) - len(rows),
-        "covered": sum(r["status"] == "covered" for r in rows),
-        "covered_healthy": sum(r["status"] == "covered" and r["health"] == "healthy" for r in rows),
-        "uncovered": sum(r["status"] == "uncovered" for r in rows),
-        "unknown": sum(r["status"] == "unknown" for r in rows),
+        "duplicates": len(evidence.repositories) - len(rows),
+        **{word: sum(row["status"] == word for row in rows) for word in ("covered", "uncovered", "unknown")},
+        "covered_healthy": sum(row["health"] == "healthy" for row in rows),
         "items": rows,
-        "not_listed": sorted(extra),
+        "not_listed": sorted(not_listed),
     }
-    return Section("repositories", section, found)
+    return Section("repositories", content, [_finding(row) for row in rows if row["status"] != "covered"])
 
 
-def _open(row: Row) -> Finding:
-    """What is to be said of a listed repository that is not covered, or of which that is not known."""
+def _finding(row: Row) -> Finding:
+    """The finding about a listed repository that is not covered, or whose coverage is unknown."""
     about = {"subject": row["name"], "repository": row["name"], "stage": "code"}
     if row["status"] == "uncovered":
         return Finding("uncovered", row["note"] or "no version-control data source selects it", **about)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A report as a page. One file, no outside request; everything that is not of this folder is escaped.
+"""Renders a report as one HTML file that fetches nothing; everything from outside this folder is escaped.
 
 Private to the collection, floor 4.
 """
@@ -18,12 +18,12 @@ from urllib.parse import quote
 
 import jinja2
 
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import KINDS
+from ...module_utils._audit.kinds import KINDS
 
 HERE = os.path.dirname(__file__)
-# More findings that say the same are one line with a list of names.
+# If more findings than this have the same message, they are one line with a list of names.
 ALIKE = 8
-# So many names in one closed part of the page: a browser lays out only what is open.
+# Maximum number of names in one collapsed part of the page: a browser lays out only what is open.
 CHUNK = 500
 
 
@@ -57,10 +57,13 @@ def render_fleet(fleet: dict[str, Any]) -> str:
 
 
 def _lines(history: list[dict[str, Any]], width: int, height: int) -> list[dict[str, Any]]:
-    """Coverage over time: for each line its word, its points in a picture of this size with their
-    percentages, and the last of them.
+    """The lines of a chart of coverage over time.
 
-    Empty where there are not two reports with a list of repositories, or where their times cannot be read.
+    history: the history of a report.
+    width, height: of the chart, in pixels.
+
+    Returns for each line its word, its marks (x and y in pixels, percent, at: the time of the report), and
+    its end, which is the last mark. Empty without two reports with a list of repositories and readable times.
     """
     points = [point for point in history if isinstance(point.get("listed"), int) and point["listed"] > 0]
     try:
@@ -76,37 +79,49 @@ def _lines(history: list[dict[str, Any]], width: int, height: int) -> list[dict[
             for when, point in zip(times, points)
             if isinstance(point.get(word), int) and 0 <= point[word] <= point["listed"]
         ]
-        marks = [{"x": round(x * width, 1), "y": round((1 - share) * height, 1), "percent": round(100 * share), "at": at}
-                 for x, share, at in shares]  # fmt: skip
+        marks = [
+            {
+                "x": round(x * width, 1),
+                "y": round((1 - share) * height, 1),
+                "percent": round(100 * share),
+                "at": when,
+            }
+            for x, share, when in shares
+        ]
         if len(marks) > 1:
             drawn.append({"word": word, "marks": marks, "end": marks[-1]})
     return drawn
 
 
 def _groups(findings: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
-    """The findings of a kind: many that say the same together, the others one by one."""
+    """The findings of a kind: more than ALIKE with one message as a group, the others as rows."""
     same: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for each in findings:
         if each["kind"] == kind:
             plain = each["before"] is None and each["after"] is None and not each.get("repositories")
-            said = (each["message"], *(each["excused"] or {}).values()) if plain else (id(each),)
-            same.setdefault(said, []).append(each)
-    single = [f for some in same.values() if len(some) <= ALIKE for f in some]
-    many = [{"message": some[0]["message"], "excused": some[0]["excused"], "names": [f["subject"] for f in some]}
-            for some in same.values() if len(some) > ALIKE]  # fmt: skip
-    return [{"rows": single}] * bool(single) + many
+            key = (each["message"], *(each["excused"] or {}).values()) if plain else (id(each),)
+            same.setdefault(key, []).append(each)
+    rows = [f for some in same.values() if len(some) <= ALIKE for f in some]
+    groups = [
+        {"message": some[0]["message"], "excused": some[0]["excused"], "names": [f["subject"] for f in some]}
+        for some in same.values()
+        if len(some) > ALIKE
+    ]
+    return [{"rows": rows}, *groups] if rows else groups
 
 
 def _covered(items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Repositories by state and by what is said of them, so that each takes one short line."""
+    """Groups of repositories with the same status, health and remark. Uncovered ones come first."""
     same: dict[tuple[str, str, str], list[str]] = {}
     for row in items:
         by = f"selected by {row['by']}, whose health is {row['health']}" if row["by"] else ""
-        said = ". ".join(filter(None, [by, row["note"]])) or "no version-control data source selects them"
-        same.setdefault((row["status"], row["health"] or "", said), []).append(row["name"])
+        remark = ". ".join(filter(None, [by, row["note"]])) or "no version-control data source selects them"
+        same.setdefault((row["status"], row["health"] or "", remark), []).append(row["name"])
     order = {"uncovered": 0, "unknown": 1, "covered": 2}
-    for (status, health, said), names in sorted(same.items(), key=lambda pair: (order[pair[0][0]], pair[0])):
-        yield {"status": status, "health": health, "said": said, "names": sorted(names)}
+    for (status, health, remark), names in sorted(
+        same.items(), key=lambda pair: (order[pair[0][0]], pair[0])
+    ):
+        yield {"status": status, "health": health, "remark": remark, "names": sorted(names)}
 
 
 def _chunks(names: list[str]) -> list[list[str]]:
@@ -124,15 +139,15 @@ def _hash(text: str) -> str:
 
 def _render(name: str, **content: Any) -> str:
     style, script = _file("report.css"), _file("report.js")
-    # Only this style and this script may take effect, and nothing may be fetched: also not by what a tenant
-    # put into a name.
+    # Only this style and this script are allowed, and nothing may be fetched, whatever a tenant put into a
+    # name.
     policy = (
         f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; "
         "form-action 'none'"
     )
     environment = jinja2.Environment(
         autoescape=True,
-        # No page can hold it, and what reads one may end there.
+        # A page must not contain it, and a program that reads the page may stop there.
         finalize=lambda value: value.replace("\0", "\ufffd") if isinstance(value, str) else value,
         loader=jinja2.FileSystemLoader(HERE),
         undefined=jinja2.StrictUndefined,
