@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -89,6 +90,12 @@ def test_a_journal_with_other_documents_is_none(document: Any, tmp_path: Path) -
     upload = SimpleNamespace(path="a", part=1, parts=1, sha256="s")
     with pytest.raises(InputError, match="is not a journal of uploads"):
         Journal(str(path), lambda *_parts: contextlib.nullcontext(), "k", {}, [upload])  # type: ignore[list-item]
+
+
+def test_a_journal_that_is_a_pipe_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "journal.json")
+    with pytest.raises(InputError, match="is not a journal of uploads"):
+        Journal(str(tmp_path / "journal.json"), lambda *_parts: contextlib.nullcontext(), "k", {}, [])
 
 
 @pytest.mark.parametrize("content", FILES, ids=range(len(FILES)))
