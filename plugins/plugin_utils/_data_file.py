@@ -51,5 +51,14 @@ def _names(node: yaml.Node | None) -> Iterator[str]:
     for key, value in node.value:
         if key.tag == "tag:yaml.org,2002:merge":
             yield from _names(value)
-        elif isinstance(key, yaml.ScalarNode):
-            yield key.value
+        else:
+            yield from _scalars(key)
+
+
+def _scalars(key: yaml.Node) -> Iterator[str]:
+    """All texts in a key: `? !!str {=: name}` is the key "name"."""
+    if isinstance(key, yaml.ScalarNode):
+        yield key.value
+    for inner in key.value if isinstance(key, yaml.CollectionNode) else ():
+        for node in inner if isinstance(inner, tuple) else (inner,):
+            yield from _scalars(node)

@@ -105,6 +105,7 @@ def test_loading_the_filters_loads_no_other_file() -> None:
         ("", []),
         ("- tenant_plan_digest: x", ["tenant_plan_digest"]),
         ("a: [", []),
+        ("? !!str {=: tenant_plan_digest}\n: x\n", ["=", "tenant_plan_digest"]),
         # What Ansible reads, and Python's own reader of YAML does not.
         ('{\n\t"tenant_plan_digest": "x"}', ["tenant_plan_digest"]),
         ("tenant_plan_digest:\tx\n", ["tenant_plan_digest"]),
