@@ -36,21 +36,25 @@ def names_set(text: str) -> list[str]:
         for loader in _LOADERS:
             with contextlib.suppress(yaml.YAMLError):
                 # Only composed, because nothing here can construct tags such as !vault.
-                found.update(dict.fromkeys(_names(yaml.compose(str(text), Loader=loader))))
+                found.update(dict.fromkeys(_names(yaml.compose(str(text), Loader=loader), set())))
     except RecursionError:
         raise InputError("The data file is nested too deep to be read.") from None
     return list(found)
 
 
-def _names(node: yaml.Node | None) -> Iterator[str]:
+def _names(node: yaml.Node | None, seen: set[int]) -> Iterator[str]:
+    """The keys of a mapping and of what it merges, each node once: aliases can repeat one without end."""
+    if id(node) in seen:
+        return
+    seen.add(id(node))
     if isinstance(node, yaml.SequenceNode):
         for inner in node.value:
-            yield from _names(inner)
+            yield from _names(inner, seen)
     if not isinstance(node, yaml.MappingNode):
         return
     for key, value in node.value:
         if key.tag == "tag:yaml.org,2002:merge":
-            yield from _names(value)
+            yield from _names(value, seen)
         else:
             yield from _scalars(key)
 
