@@ -57,7 +57,7 @@ SECTIONS: dict[str, Section] = {
     ),
     "made": Section(
         holds=(
-            "which item an instance was created for, where the tenant shows another identifier than its name"
+            "which item an instance was created for, if the tenant shows an identifier other than its name"
         ),
         keep=1000,
         lost="such an item is undetermined until it gives identifier or id",
@@ -74,7 +74,7 @@ SECTIONS: dict[str, Section] = {
     ),
     "verified": Section(
         holds=(
-            "instances that were found to be as wanted, with digests of what was wanted, and when they were "
+            "instances that were found in the desired state, with digests of that state, and when they were "
             "changed last"
         ),
         keep=3000,
