@@ -26,7 +26,10 @@ options:
     elements: str
     default: []
   data_file:
-    description: The data file, as the user named it. If it is not set or blank, only variables are checked.
+    description:
+      - The data file, as the user named it. If it is not set, only variables are checked.
+      - If it is set, even blank, the file that C(onboard_file) names in the inventory or with C(-e) is checked
+        too, because a data file could name another one.
     type: str
     default: ''
 seealso:
