@@ -29,14 +29,16 @@ def names_set(text: str) -> list[str]:
     reports. Raises InputError for one that is nested too deep.
     """
     found: dict[str, None] = {}
+    # libyaml takes no subclass of str, such as the unsafe text of ansible-core 2.18.
+    text = str.__str__(text)
     try:
         with contextlib.suppress(ValueError):
-            read = json.loads(str(text))
+            read = json.loads(text)
             found.update(dict.fromkeys(read if isinstance(read, dict) else ()))
         for loader in _LOADERS:
             with contextlib.suppress(yaml.YAMLError):
                 # Only composed, because nothing here can construct tags such as !vault.
-                found.update(dict.fromkeys(_names(yaml.compose(str(text), Loader=loader), set())))
+                found.update(dict.fromkeys(_names(yaml.compose(text, Loader=loader), set())))
     except RecursionError:
         raise InputError("The data file is nested too deep to be read.") from None
     return list(found)
