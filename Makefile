@@ -47,7 +47,7 @@ sanity: .venv/.stamp-test  ## ansible-test sanity on a copy under .build/
 integration: .venv/.stamp-test  ## ansible-test integration on a copy under .build/, with the embedded tenant
 	@ANSIBLE_TEST=integration WORK=$(CURDIR)/.build/integration scripts/sanity --venv --requirements --python default
 
-bench: .venv/.stamp-test  ## measure speed and rate limit beside the physical limit and rivals (about 15 minutes)
+bench: .venv/.stamp-test  ## measure speed and rate limit beside the physical limit and rivals (about 40 minutes)
 	@for bench in scripts/bench-*; do .venv/bin/python "$$bench" || exit 1; done
 
 docs: .venv/.stamp-test  ## the documentation site, in .build/docs/html

@@ -78,11 +78,17 @@ class ActionModule(Telling):
         }
 
     def _read(self, evidence: Evidence, connection: dict[str, Any]) -> None:
-        """What the tenant says."""
-        evidence.tenant = self._module("tenant_info", connection)["host"]
-        evidence.sources = self._module("data_source_info", {**connection, "details": True})["data_sources"]
-        # One read serves all. A key that may not read them, or a tenant that has no such list, is a note in
-        # the report.
+        """Read the tenant into the evidence; each data source is read once."""
+        if evidence.expected:
+            compared = self._compared({**connection, "data_sources": evidence.expected, "inventory": True})
+            evidence.tenant, evidence.sources = compared["tenant"], compared["inventory"]
+            evidence.rows, evidence.diffs = compared["data_sources"], compared.get("diff") or []
+        else:
+            evidence.tenant = self._module("tenant_info", connection)["host"]
+            evidence.sources = self._module("data_source_info", {**connection, "details": True})[
+                "data_sources"
+            ]
+        # A key that may not read repositories, or a tenant without such a list, is a note in the report.
         wanted = {"members": READ, "unscanned_days": max(evidence.scan_max_age_days, 1)}
         known = self._module("repository_info", {**connection, **wanted}, may_fail=(403, 404))
         if "repositories" in known:
@@ -94,18 +100,15 @@ class ActionModule(Telling):
                 f"data sources show; what is "
                 "selected, scanned or broken is not known."
             )
-        if evidence.expected:
-            compared = self._compare({**connection, "data_sources": evidence.expected})
-            evidence.rows, evidence.diffs = compared["data_sources"], compared.get("diff") or []
 
-    def _compare(self, args: dict[str, Any]) -> Result:
-        """The module data_sources, in check mode and with its differences. It fails where an item does, and
-        has its rows all the same.
+    def _compared(self, args: dict[str, Any]) -> Result:
+        """The result of the module data_sources in check mode, with differences. It fails if an item does, but
+        still has its rows.
         """
         mode = self._task.check_mode, self._task.diff
         self._task.check_mode = self._task.diff = True
         try:
-            return self._module("data_sources", args, needs="data_sources")
+            return self._module("data_sources", args, needs="inventory")
         finally:
             self._task.check_mode, self._task.diff = mode
 

@@ -76,6 +76,12 @@ options:
         that is not read again, the result shows what the list shows.
     type: bool
     default: false
+  inventory:
+    description:
+      - Also return all data sources of the tenant in full, from the same responses, so that each is read only
+        once. Only in check mode.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - cortex_cloud.appsec._connection
   - cortex_cloud.appsec._data_source.items
@@ -222,6 +228,13 @@ tenant:
   description: Host name of the tenant.
   returned: always
   type: str
+inventory:
+  description:
+    - All data sources of the tenant, as RV(cortex_cloud.appsec.data_source_info#module:data_sources) with
+      details.
+  returned: when O(inventory) is true
+  type: list
+  elements: dict
 summary:
   description: Number of items per action.
   returned: always
@@ -267,6 +280,10 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.
     argument_spec,
     item_from,
 )
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.find import (
+    ReadOnce,
+    fetch_data_sources,
+)
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.prune import Prune
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.run import Run
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
@@ -288,6 +305,7 @@ def main() -> None:
         "plan_digest": {"type": "str"},
         "plan_required": {"type": "bool", "default": False},
         "trust_unchanged": {"type": "bool", "default": False},
+        "inventory": {"type": "bool", "default": False},
     }
     module = CortexModule(spec)
     params = module.params
@@ -299,6 +317,13 @@ def main() -> None:
                 "have the plan looked at, and give "
                 "its digest."
             )
+        if params["inventory"]:
+            if not module.check_mode:
+                raise InputError(
+                    "inventory is only for check mode, since it would show the tenant as it was before the run: "
+                    "nothing was sent. Run the task in check mode, or read the data sources with data_source_info."
+                )
+            api = ReadOnce(api)
         run = Run(
             api,
             check_mode=module.check_mode,
@@ -309,7 +334,11 @@ def main() -> None:
             on_plan=results.plan_writer(params["plan_file"]),
         )
         outcomes = run.apply([item_from(p) for p in params["data_sources"]])
-        return results.results_of(run, outcomes, diff=module._diff)
+        result = results.results_of(run, outcomes, diff=module._diff)
+        if params["inventory"]:
+            found = fetch_data_sources(api, {}, details=True)
+            result["inventory"] = results.inventory(found, api.tenant, config=False)["data_sources"]
+        return result
 
     module.run(work)
 

@@ -80,9 +80,15 @@ class Limit:
 
 
 class World:
-    """per_second: what the tenant allows. setup: the round trips that making a connection costs the first request of each thread."""
+    """per_second: what the tenant allows. setup: the round trips that making a connection costs the first request of each thread.
 
-    def __init__(self, ways: Ways, *, per_second: int = 10, fixed: bool = False, seed: int = 1, setup: float = 0.0) -> None:
+    starting: by how many seconds, at most, the first request of each thread takes longer to come back.
+    """
+
+    def __init__(
+        self, ways: Ways, *, per_second: int = 10, fixed: bool = False, seed: int = 1, setup: float = 0.0, starting: float = 0.0
+    ) -> None:
+        self.starting = starting
         self.ways, self.luck, self.setup = ways, random.Random(seed), setup
         self.limit = Limit(per_second, fixed=fixed)
         self.now = 1000.0
@@ -103,7 +109,7 @@ class World:
         self, state: State, requests: int, *, threads: int = 16, clock: float = 0.0, host: str = "here", busy: float = 0.0005
     ) -> None:
         """Sends so many requests, as many at once as it has threads."""
-        asking = deque([(self.now, self.setup > 0)] * min(threads, requests))
+        asking = deque([(self.now, True)] * min(threads, requests))
         one = Process(len(self.processes), Pace(10, host), state, requests - len(asking), clock, busy, asking)
         self.processes.append(one)
         self.at(self.now, self.look, one)
@@ -140,28 +146,32 @@ class World:
         if one.asking:
             self.at(self.now, self.look, one)
 
-    def leave(self, one: Process, ticket: str, granted: float, fresh: bool) -> None:
-        if fresh:
-            out, back = self.ways(self.luck, self.now)
-            self.at(self.now + self.setup * (out + back), self.leave, one, ticket, granted, False)
+    def leave(self, one: Process, ticket: str, granted: float, fresh: bool, connected: bool = False) -> None:
+        out, back = self.ways(self.luck, self.now)
+        if fresh and self.setup and not connected:
+            self.at(self.now + self.setup * (out + back), self.leave, one, ticket, granted, True, True)
             return
         if not self.answer_based:
             one.pace.departed(one.state, ticket, self.now + one.clock)
-        out, back = self.ways(self.luck, self.now)
-        self.at(self.now + out, self.arrive, one, ticket, granted, self.now, back)
+        if fresh and self.starting:
+            back += self.luck.uniform(0, self.starting)
+        self.at(self.now + out, self.arrive, one, ticket, granted, self.now, back, fresh)
 
-    def arrive(self, one: Process, ticket: str, granted: float, left: float, back: float) -> None:
+    def arrive(self, one: Process, ticket: str, granted: float, left: float, back: float, fresh: bool) -> None:
         wait = self.limit.take(self.now)
         if wait is None:
             self.sent.requests += 1
             self.sent.by_process[one.number] += 1
             self.last = self.now
         work = self.work(self.sent.requests) if wait is None else 0.0
-        self.at(self.now + back + work + self.luck.uniform(0, one.busy), self.answer, one, ticket, granted, left, wait, work)
+        answered = self.now + back + work + self.luck.uniform(0, one.busy)
+        self.at(answered, self.answer, one, ticket, granted, left, wait, work, fresh)
 
-    def answer(self, one: Process, ticket: str, granted: float, left: float, wait: float | None, work: float) -> None:
+    def answer(
+        self, one: Process, ticket: str, granted: float, left: float, wait: float | None, work: float, fresh: bool
+    ) -> None:
         now = self.now + one.clock
-        one.pace.answered(one.state, ticket, now, trip=self.now - left if not work else None)
+        one.pace.answered(one.state, ticket, now, trip=self.now - left if not work else None, fresh=fresh)
         if wait is not None:
             self.sent.refused += 1
             self.sent.refused_at.append(self.now - 1000)

@@ -16,6 +16,7 @@ from scripted_server import Handler, Say, ScriptedServer
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import ApiError, InputError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.signing import CollectorToken
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.throttle import Throttle
 
 pytestmark = pytest.mark.usefixtures("quick_pauses")
 
@@ -142,3 +143,18 @@ def test_an_answer_lost_inside_tls_is_lost_and_not_a_matter_of_trust(client_of: 
         error = refusal(client_of(server.url, ca_path=ca_path), "POST")
         assert len(server.requests) == 1
     assert error.ambiguous
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_the_first_request_of_a_connection_is_known(
+    client_of: ClientOf, authority: Any, ca_path: str, tls: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh: list[bool] = []
+    monkeypatch.setattr(Throttle, "departed", lambda _self, _slot, first: fresh.append(first))
+    with ScriptedServer(OK, tls=tls_of(authority, "127.0.0.1") if tls else None) as server:
+        client = client_of(server.url, **({"ca_path": ca_path} if tls else {}))
+        for _time in range(3):
+            ask(client)
+        client.close()
+        ask(client)
+    assert fresh == [True, False, False, True]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 import pytest
@@ -24,10 +25,11 @@ def sent(
     processes: int = 4,
     clocks: tuple[float, ...] = (),
     setup: float = 0.0,
+    starting: float = 0.0,
     arrange: Callable[[World], None] = lambda _world: None,
 ) -> Sent:
     """800 requests of so many processes. clocks: by how much that of each is off; the same number is the same machine."""
-    world, state = World(ways, fixed=fixed, seed=seed, setup=setup), State()
+    world, state = World(ways, fixed=fixed, seed=seed, setup=setup, starting=starting), State()
     arrange(world)
     for number in range(processes):
         clock = clocks[number] if clocks else 0.0
@@ -88,6 +90,27 @@ def test_on_a_busy_machine_little_is_refused() -> None:
     found = sent(lambda luck, _now: (0.002 + luck.expovariate(66), 0.002 + luck.expovariate(66)))
     assert found.rate >= 9.5
     assert found.refused == 0
+
+
+@pytest.mark.parametrize("processes", [1, 4])
+def test_slow_first_requests_are_not_taken_for_the_network(processes: int) -> None:
+    """A process that starts takes up to 0.7 s more for the first request of each thread; the network's own spread is none."""
+    found = sent(FARTHEST, processes=processes, starting=0.7)
+    assert found.rate >= 9.4
+    assert found.refused == 0
+
+
+def test_a_machine_that_hesitates_now_and_then_is_not_refused() -> None:
+    """One request in a hundred leaves, and one comes back, up to 0.1 s late: too few to widen the margin."""
+
+    def hesitating(luck: random.Random, _now: float) -> tuple[float, float]:
+        out, back = (0.001 + luck.uniform(0, 0.002) + (luck.uniform(0.02, 0.1) if luck.random() < 0.01 else 0.0) for _way in range(2))
+        return out, back
+
+    for seed in (1, 2, 3):
+        found = sent(hesitating, seed=seed, processes=1)
+        assert found.rate >= 9.9
+        assert found.refused == 0
 
 
 def test_making_connections_is_no_departure() -> None:

@@ -32,7 +32,7 @@ def client(per_second: float = 8.0, trip: float = 0.0) -> Any:
 
 @pytest.mark.parametrize(
     ("per_second", "trip", "count"),
-    [(8, 0.0, 16), (8, 0.4, 16), (8, 2.0, 20), (10, 1.5, 19), (10, 4.0, 32), (500, 0.01, 16), (500, 1.0, 32)],
+    [(8, 0.0, 16), (8, 0.4, 16), (8, 2.0, 20), (10, 1.5, 24), (10, 4.0, 32), (500, 0.01, 16), (500, 1.0, 32)],
 )
 def test_as_many_at_once_as_the_rate_and_the_way_need(per_second: float, trip: float, count: int) -> None:
     assert workers(per_second, trip) == count

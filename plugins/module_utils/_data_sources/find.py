@@ -8,6 +8,7 @@ Private to the collection, floor 3.
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from .._addresses import host_key
@@ -42,6 +43,28 @@ FILTER_SPEC: dict[str, dict[str, t.Any]] = {
     "hostname": {"type": "str"},
     "status": {"type": "list", "elements": "str"},
 }
+
+
+class ReadOnce(Api):
+    """An API that is asked only once for the list and for each instance, so that a comparison and an inventory
+    rest on the same responses. For runs that do not write.
+    """
+
+    def __init__(self, api: Api) -> None:
+        super().__init__(api.client)
+        self._read: dict[str, Raw | None] = {}
+
+    @functools.cached_property
+    def _listed(self) -> list[Raw]:
+        return super().list_data_sources()
+
+    def list_data_sources(self) -> list[Raw]:
+        return self._listed
+
+    def get_data_source(self, instance_id: str, subject: str = "") -> Raw | None:
+        if instance_id not in self._read:
+            self._read[instance_id] = super().get_data_source(instance_id, subject)
+        return self._read[instance_id]
 
 
 def fetch_data_sources(api: Api, filters: dict[str, t.Any], *, details: bool) -> list[Item]:

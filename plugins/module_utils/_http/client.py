@@ -284,11 +284,11 @@ class Client:
         return path or True
 
     def _attempt(
-        self, request: _Request, deadline: float, leaving: t.Callable[[], None], seen: Attempt
+        self, request: _Request, deadline: float, leaving: t.Callable[[bool], None], seen: Attempt
     ) -> tuple[str, Answer | ApiError]:
         """Send once. Returns a key of RETRY (or "done") and the response or error.
 
-        leaving: called when the sending begins.
+        leaving: called when the sending begins, with whether it is the first on its connection.
         seen: receives what goes over the wire.
         """
         call = request.call
@@ -451,7 +451,7 @@ class Client:
         )
 
 
-def _nothing() -> None:
+def _nothing(_fresh: bool) -> None:
     pass
 
 

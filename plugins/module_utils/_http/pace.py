@@ -27,9 +27,9 @@ _TRIPS, _ENOUGH, _OUTLIERS = 200, 10, 100
 # Seconds: what a busy machine puts between noting that a request leaves and its leaving; by how much two
 # clocks may differ.
 _LEAST_MARGIN, _SKEW = 0.01, 0.05
-# Up to this spread, in seconds, all of it is allowed for: it costs little, and a busy machine's delays differ
-# in each direction.
-_WHOLE_SPREAD = 0.1
+# A request that took up to so many seconds longer than the shortest is allowed for in full, whatever the
+# margin: a busy machine delays a few requests by that much, and it costs little.
+_ALWAYS_ALLOWED = 0.1
 # Each refusal doubles the margins up to this factor; they are halved after this many windows without one.
 _WIDEST, _NARROWER_WINDOWS = 8.0, 60
 # A second refusal within so many windows means that others use the budget: half of the slots are withheld,
@@ -119,15 +119,19 @@ class Pace:
             if used.ticket == ticket:
                 used.departed = now
 
-    def answered(self, state: State, ticket: str, now: float, *, trip: float | None) -> None:
+    def answered(
+        self, state: State, ticket: str, now: float, *, trip: float | None, fresh: bool = False
+    ) -> None:
         """The request was answered, or given up.
 
         trip: its way there and back in seconds, where that is all that the time went into.
+        fresh: it was the first request on its connection, which takes longer where a process has just
+            started; its trip counts only while too few others are known.
         """
         for used in state.slots:
             if used.ticket == ticket:
                 used.answered = now
-        if trip is not None:
+        if trip is not None and not (fresh and len(state.trips) >= _ENOUGH):
             state.trips = [*state.trips, trip][-_TRIPS:]
 
     def refused(self, state: State, granted: float, seconds: float, now: float) -> None:
@@ -152,7 +156,8 @@ class Pace:
         """
         if len(state.trips) < _ENOUGH:
             return None
-        trips = sorted(state.trips)
+        # The first ones are those of new connections.
+        trips = sorted(state.trips[_ENOUGH:] if len(state.trips) >= 2 * _ENOUGH else state.trips)
         longest = trips[-1 - len(trips) // _OUTLIERS]
         return self._wide(state, now) * (longest - trips[0]) / 2
 
@@ -172,8 +177,7 @@ class Pace:
         trip = used.answered - used.departed
         if margin is None:
             return window + used.answered
-        most = max(margin, min(2 * margin, _WHOLE_SPREAD))
-        late = min(most, wide * max(0.0, trip - min(state.trips))) + wide * _LEAST_MARGIN
+        late = min(max(margin, _ALWAYS_ALLOWED), wide * max(0.0, trip - min(state.trips))) + wide * _LEAST_MARGIN
         return window + used.departed + min(trip, late)
 
     def _look_at(self, state: State, used: Used, now: float) -> float:

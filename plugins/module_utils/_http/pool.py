@@ -26,9 +26,11 @@ Result = t.TypeVar("Result")
 def workers(per_second: float, trip: float) -> int:
     """How many workers are needed to use the whole budget.
 
-    trip: seconds until a response comes.
+    trip: seconds until a response comes. If it is longer than a second, requests leave in bursts, one for each
+    second, so that each second of it that has begun counts in full.
     """
-    return max(LEAST, min(MOST, math.ceil(per_second * trip) + BETWEEN))
+    whole = trip if trip < 1 else math.ceil(trip)
+    return max(LEAST, min(MOST, math.ceil(per_second * whole) + BETWEEN))
 
 
 def each(

@@ -72,6 +72,8 @@ class Throttle:
         )
         # For each slot whose request has no response yet: when it left, by the monotonic clock.
         self._open: dict[str, float | None] = {}
+        # The slots of requests that are the first on their connection.
+        self._fresh: set[str] = set()
         self._turn, self._state_lock = threading.Lock(), threading.Lock()
         self._store: Store = ServerStore(server, tenant) if server else self._nearest()
         self.pace = Pace(per_second, self._store.host)
@@ -170,12 +172,16 @@ class Throttle:
             self._open.pop(ticket, None)
         return delay, moment.begun
 
-    def departed(self, slot: Slot) -> None:
-        """The request of this slot begins to be sent, over a connection that stands. May be omitted if the
+    def departed(self, slot: Slot, fresh: bool = False) -> None:
+        """The request of this slot begins to be sent, over an established connection. May be omitted if the
         time is unknown.
+
+        fresh: it is the first request on its connection.
         """
         self._change(lambda state, moment: self.pace.departed(state, slot.ticket, moment.ended))
         self._open[slot.ticket] = time.monotonic()
+        if fresh:
+            self._fresh.add(slot.ticket)
 
     def answered(self, slot: Slot, *, quick: bool = False) -> None:
         """The request of this slot was answered, or given up.
@@ -184,8 +190,12 @@ class Throttle:
         """
         left, now = self._open.get(slot.ticket), time.monotonic()
         trip = now - left if quick and left is not None else None
-        self._change(lambda state, moment: self.pace.answered(state, slot.ticket, moment.ended, trip=trip))
+        fresh = slot.ticket in self._fresh
+        self._change(
+            lambda state, moment: self.pace.answered(state, slot.ticket, moment.ended, trip=trip, fresh=fresh)
+        )
         self._open.pop(slot.ticket, None)
+        self._fresh.discard(slot.ticket)
 
     def hold(self, seconds: float, slot: Slot) -> None:
         """The tenant said to the request of this slot that it is over its limit: nobody sends for so long,

@@ -27,14 +27,15 @@ _LINGER = 1.0
 class Watch:
     """One attempt. expired: its deadline has passed. sent: its request has begun to be sent, so that nobody
     knows what came of it.
-    on_leaving: called each time that a request begins to be sent over a connection that stands.
+    on_leaving: called each time that a request begins to be sent over an established connection, with
+        whether it is the first one on it.
 
     A read timeout is about one wait for bytes. Whoever sends one now and then, in a line of a header that
     never ends, is stopped by this
     alone: at the deadline the connection is shut down under whatever reads from it or writes to it.
     """
 
-    def __init__(self, deadline: float, on_leaving: t.Callable[[], None] = lambda: None) -> None:
+    def __init__(self, deadline: float, on_leaving: t.Callable[[bool], None] = lambda _fresh: None) -> None:
         self.deadline, self.on_leaving = deadline, on_leaving
         self.expired = self.sent = self._over = False
         self._connection: socket.socket | None = None
@@ -124,7 +125,7 @@ _of_this_thread = threading.local()
 
 
 @contextlib.contextmanager
-def watched(deadline: float, on_leaving: t.Callable[[], None] = lambda: None) -> t.Iterator[Watch]:
+def watched(deadline: float, on_leaving: t.Callable[[bool], None] = lambda _fresh: None) -> t.Iterator[Watch]:
     """Whatever this thread sends through an adapter() meanwhile is over at the deadline, in seconds of the
     monotonic clock.
     """
@@ -174,12 +175,16 @@ def _tell(manager: t.Any) -> t.Any:
 
 def _telling(connection: t.Any) -> t.Any:
     class Connection(connection):  # type: ignore[misc]
+        _fresh = True
+
         def _new_conn(self) -> t.Any:
             made, watch = super()._new_conn(), _current()
+            self._fresh = True
             if watch:
                 watch.hold(made)
                 if watch.sent:  # without TLS the connection is made when there is something to send
-                    watch.on_leaving()
+                    watch.on_leaving(True)
+                    self._fresh = False
             return made
 
         def putrequest(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
@@ -189,7 +194,8 @@ def _telling(connection: t.Any) -> t.Any:
                 if self.sock is not None and not watch.holds:  # used before
                     watch.hold(self.sock)
                 if self.sock is not None:
-                    watch.on_leaving()
+                    watch.on_leaving(self._fresh)
+                    self._fresh = False
             return super().putrequest(*args, **kwargs)
 
     Connection.__name__ = connection.__name__
