@@ -54,12 +54,12 @@ class Reply:
     def items(self) -> tuple[str | None, list[t.Any] | None]:
         """The envelope of a list, and the list; None for anything else."""
         envelope, content = unwrap(self.body, "bare")
-        return (envelope, content) if self.fine and isinstance(content, list) else (None, None)
+        return (envelope, content) if isinstance(content, list) else (None, None)
 
     def one(self) -> tuple[str | None, Raw | None]:
         """The envelope of an object, and the object; None for anything else."""
         envelope, content = unwrap(self.body, "root")
-        return (envelope, content) if self.fine and isinstance(content, dict) else (None, None)
+        return (envelope, content) if isinstance(content, dict) else (None, None)
 
 
 class Asking:
@@ -87,18 +87,11 @@ class Asking:
     def has_previous(self) -> bool:
         return self.instances == PREVIOUS
 
-    def form(
-        self,
-        what: str,
-        reply: Reply,
-        envelope: str | None = None,
-        items: t.Sequence[t.Any] | None = None,
-        count: int | None = None,
-    ) -> None:
-        """Record the form of a response. items: None if its content is not what was expected."""
-        if items is None:
-            envelope = "of an unknown form" if reply.fine else ""
-        self.evidence.form(what, reply.status, envelope or "", items or (), count)
+    def form(self, what: str, reply: Reply, envelope: str | None = None, content: t.Any = None) -> None:
+        """Record the form of a response. content: None if it is not the expected list or object."""
+        if content is None and reply.fine:
+            envelope = "of an unknown form"
+        self.evidence.form(what, reply.status, envelope or "", content)
 
     def get(self, path: str, query: dict[str, str] | None = None) -> Reply:
         return self.send("GET", path, query=query)

@@ -92,29 +92,22 @@ class Evidence:
             for name, outcomes in self._checked.items()
         }
 
-    def form(
-        self,
-        what: str,
-        status: int | None,
-        envelope: str = "",
-        items: t.Sequence[t.Any] = (),
-        count: int | None = None,
-    ) -> None:
+    def form(self, what: str, status: int | None, envelope: str = "", content: t.Any = None) -> None:
         """Record the form of the first response of a kind.
 
         what: the kind, such as "list".
         status: None if there was no response.
         envelope: the name of its envelope; empty if it has none.
-        items: what it contains; only the names and types of members are recorded.
-        count: the number of items, recorded approximately; None for a response that is not a list.
+        content: the list or object in it, of which the approximate number of items and the names and types of
+            members are recorded; None if it has none.
         """
         form: dict[str, t.Any] = {"status": status if status is not None else "no response"}
         if envelope:
             form["envelope"] = envelope
-        if count is not None:
-            form["items"] = about(count)
-        if items:
-            form["members"] = members(items)
+        if isinstance(content, list):
+            form["items"] = about(len(content))
+        if content is not None and content != []:
+            form["members"] = members(content if isinstance(content, list) else [content])
         self.forms.setdefault(what, form)
 
 

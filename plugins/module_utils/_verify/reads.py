@@ -107,7 +107,7 @@ def _list(asking: Asking) -> tuple[list[Raw] | None, ApiError | None]:
             seen.see("licensed", False)
             seen.confirm("key.402")
         return None, reply.error
-    asking.form("list", reply, envelope, items, len(items))
+    asking.form("list", reply, envelope, items)
     seen.see("licensed", True)
     seen.see("generation", "previous" if asking.has_previous() else "current")
     seen.see("list_envelope", envelope)
@@ -159,7 +159,7 @@ def _by_id(asking: Asking, item: Raw) -> Raw | None:
 def envelope_of(asking: Asking, reply: Reply, what: str) -> tuple[str | None, Raw | None]:
     """The envelope of a single object, and the object; None for anything else. what: as in Evidence.form."""
     envelope, one = reply.one()
-    asking.form(what, reply, envelope, None if one is None else [one])
+    asking.form(what, reply, envelope, one)
     asking.evidence.see("item_envelope", envelope)
     return envelope, one
 
@@ -271,7 +271,7 @@ def _repositories(asking: Asking) -> list[Raw]:
     seen = asking.evidence
     reply = asking.get(REPOSITORIES)
     envelope, items = reply.items()
-    asking.form("repositories", reply, envelope, items, None if items is None else len(items))
+    asking.form("repositories", reply, envelope, items)
     if items is None:
         return []
     asking.answered = True

@@ -89,7 +89,7 @@ class _Collector:
             return
         self.id, self.reply = str(one["id"]), one
         self.asking.api.client.redactor.add(*secrets_in(one))
-        self.asking.form("creation", reply, envelope, [one])
+        self.asking.form("creation", reply, envelope, one)
         seen.see("item_envelope", envelope)
         seen.see("read_only", False)
         seen.see("create_status", reply.status if reply.status in (200, 201) else None)
@@ -122,7 +122,7 @@ class _Collector:
     def _read(self) -> Raw:
         reply = self.asking.instance(self.id)
         envelope, one = reply.one()
-        self.seen.form("collector", reply.status, envelope or "", [one] if one else ())
+        self.seen.form("collector", reply.status, envelope or "", one)
         self.shown = one or {}
         return self.shown
 
@@ -166,7 +166,7 @@ class _Collector:
                 seen.check("upload.400", all(word in exc.words for word in ("status ", "errorCode ")))
             return
         body, status = answer.body, answer.body.get("status")
-        seen.form("upload", answer.status, "", [body])
+        seen.form("upload", answer.status, "", body)
         seen.see("upload_page", "none" if not names_error(body) else None)
         seen.see("upload_status", answer.status if answer.status in (200, 201, 202) else None)
         accepted = _findings(body.get("message"))
@@ -204,7 +204,7 @@ class _Collector:
         renamed = f"{self.name}-b"
         reply = self._put({"uniqueProperties": {"name": renamed, **COLLECTOR_SETTINGS}})
         envelope, one = reply.one()
-        self.seen.form("update", reply.status, envelope or "", [one] if one else ())
+        self.seen.form("update", reply.status, envelope or "", one)
         if not reply.fine:
             return
         empty = "empty_object" if reply.body == {} else "none" if reply.body is None else None
