@@ -314,14 +314,14 @@ def main() -> None:
         if params["plan_required"] and params["plan_digest"] is None and not module.check_mode:
             raise InputError(
                 "plan_required is set and plan_digest is not given: nothing was sent. Run in check mode, "
-                "have the plan looked at, and give "
-                "its digest."
+                "have the plan looked at, and give its digest."
             )
         if params["inventory"]:
             if not module.check_mode:
                 raise InputError(
-                    "inventory is only for check mode, since it would show the tenant as it was before the run: "
-                    "nothing was sent. Run the task in check mode, or read the data sources with data_source_info."
+                    "inventory is only for check mode, since it would show the tenant as it was before the "
+                    "run: nothing was sent. Run the task in check mode, or read the data sources with "
+                    "data_source_info."
                 )
             api = ReadOnce(api)
         run = Run(
@@ -336,8 +336,8 @@ def main() -> None:
         outcomes = run.apply([item_from(p) for p in params["data_sources"]])
         result = results.results_of(run, outcomes, diff=module._diff)
         if params["inventory"]:
-            found = fetch_data_sources(api, {}, details=True)
-            result["inventory"] = results.inventory(found, api.tenant, config=False)["data_sources"]
+            sources = fetch_data_sources(api, {}, details=True)
+            result["inventory"] = results.inventory(sources, api.tenant, config=False)["data_sources"]
         return result
 
     module.run(work)

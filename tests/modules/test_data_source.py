@@ -100,9 +100,9 @@ def test_an_absent_list_and_an_empty_one_are_not_the_same(source: Ask, tenant: E
 
 def test_too_many_deselections_are_refused_with_the_numbers(source: Ask, tenant: EmbeddedTenant) -> None:
     gitlab(tenant, state=[f"a/{n}" for n in range(40)])
-    told = source.refused(**GITLAB, repositories=["a/0"], repositories_mode="exact")
-    assert "deselect 39 of 40 repositories" in told
-    assert "max_deselect (10)" in told
+    message = source.refused(**GITLAB, repositories=["a/0"], repositories_mode="exact")
+    assert "deselect 39 of 40 repositories" in message
+    assert "max_deselect (10)" in message
     assert tenant.writes == []
     assert len(only(tenant)["state"]) == 40
 
@@ -121,8 +121,8 @@ def test_a_read_by_id_that_looks_incomplete_is_refused(source: Ask, tenant: Embe
 
     whole = present.item
     monkeypatch.setattr(present, "item", lambda stored, switches: {**whole(stored, switches), "state": []})
-    told = source.refused(**GITLAB, repositories=["b/1"])
-    assert "3 repositories are selected but names 0" in told
+    message = source.refused(**GITLAB, repositories=["b/1"])
+    assert "3 repositories are selected but names 0" in message
     source.refused(**GITLAB, repositories=["b/1"], max_deselect=-1)
     assert tenant.writes == []
 
@@ -163,14 +163,14 @@ def test_a_setting_changes_and_its_neighbours_stay(source: Ask, tenant: Embedded
     assert only(tenant)["state"] == ["a/1", "a/2", "a/3"]
 
 
-# -- which one is meant
+# -- which instance an item refers to
 
 
 def test_two_of_one_name_are_told_apart_by_the_host_and_named_without_it(source: Ask, tenant: EmbeddedTenant) -> None:
     core, edge = gitlab(tenant), gitlab(tenant, hostname="gitlab.edge.example.com")
-    told = source.refused(type="GITLAB_SELF_MANAGED", name="gitlab-core", repositories=["b/1"])
+    message = source.refused(type="GITLAB_SELF_MANAGED", name="gitlab-core", repositories=["b/1"])
     for part in (core, edge, "gitlab.example.com", "gitlab.edge.example.com", "Give domain.hostname (or id)"):
-        assert part in told
+        assert part in message
     assert tenant.writes == []
     source.ok(type="GITLAB_SELF_MANAGED", name="gitlab-core", domain={"hostname": "gitlab.edge.example.com"}, repositories=["b/1"])
     source.ok(type="GITLAB_SELF_MANAGED", domain={"hostname": "GITLAB.example.com"}, repositories=["b/2"])
@@ -211,9 +211,9 @@ def test_an_id_with_a_slash_is_one_id(source: Ask, tenant: EmbeddedTenant) -> No
 def test_a_hidden_name_is_not_guessed(source: Ask, tenant: EmbeddedTenant) -> None:
     there = gitlab(tenant)
     tenant.set(unique_properties="hidden", name_shown="unique_properties", domain_shown=False)
-    told = source.refused(**NEW_GITLAB)
-    assert "it is not known whether" in told
-    assert there in told
+    message = source.refused(**NEW_GITLAB)
+    assert "it is not known whether" in message
+    assert there in message
     assert tenant.writes == []
     assert source.ok(id=there, repositories=["b/1"])["changed"]
 
@@ -258,10 +258,10 @@ def test_absent_by_type_alone_is_refused(source: Ask, tenant: EmbeddedTenant) ->
 
 @pytest.mark.parametrize("other", [{"type": "SNYK"}, {"domain": {"hostname": "other.example.com"}}])
 def test_absent_does_not_delete_what_the_id_names_but_the_rest_denies(source: Ask, tenant: EmbeddedTenant, other: dict[str, Any]) -> None:
-    """An id copied from the wrong line must not delete something that is plainly not meant."""
+    """An id copied from the wrong line must not delete something that the item clearly does not describe."""
     there = gitlab(tenant)
-    told = source.refused(id=there, state="absent", **other)
-    assert there in told
+    message = source.refused(id=there, state="absent", **other)
+    assert there in message
     assert tenant.writes == []
 
 
@@ -304,7 +304,7 @@ def test_another_broker_is_refused(source: Ask, tenant: EmbeddedTenant) -> None:
 @pytest.mark.parametrize("differs", [{"domain": {"hostname": "gitlab.example.com", "protocol": "http"}}])
 def test_what_cannot_be_changed_is_refused(source: Ask, tenant: EmbeddedTenant, differs: dict[str, Any]) -> None:
     gitlab(tenant, transporter={"brokerDeviceId": "b1"})
-    told = source.refused(**{**GITLAB, **differs})
-    assert "the API cannot change it to" in told
-    assert "destroy" in told
+    message = source.refused(**{**GITLAB, **differs})
+    assert "the API cannot change it to" in message
+    assert "destroy" in message
     assert tenant.writes == []

@@ -142,18 +142,18 @@ def test_a_refused_role_ends_the_run(sources: Bulk, tenant: EmbeddedTenant, key:
 def test_two_items_for_one_instance_are_refused_before_any_write(sources: Bulk, tenant: EmbeddedTenant) -> None:
     there = tenant.add_instance("JENKINS_SERVER", name="jenkins-blue")
     for twin in ({**JENKINS, "state": "absent"}, {"id": there}, JENKINS):
-        told = sources.refused(SNYK, JENKINS, twin)
-        assert "items 1" in told
-        assert "and 2" in told
-        assert "refer to the same data source" in told
+        message = sources.refused(SNYK, JENKINS, twin)
+        assert "items 1" in message
+        assert "and 2" in message
+        assert "refer to the same data source" in message
     assert "refer to the same data source" in sources.refused(SNYK, SNYK)
     assert tenant.writes == []
 
 
 def test_one_repository_claimed_twice_on_one_host_is_refused_before_any_write(sources: Bulk, tenant: EmbeddedTenant) -> None:
     both = {"domain": {"hostname": "bb.example.com"}, "selection_type": MANUAL, "repositories": ["P/a"]}
-    told = sources.refused(bitbucket("one", **both), bitbucket("two", **both))
-    assert "both claim repository P/a" in told
+    message = sources.refused(bitbucket("one", **both), bitbucket("two", **both))
+    assert "both claim repository P/a" in message
     assert tenant.writes == []
     other_host = {**both, "domain": {"hostname": "other.example.com"}}
     sources.ok(bitbucket("one", **both), bitbucket("two", **other_host))
@@ -228,5 +228,5 @@ def test_the_progress_file_counts_what_failed(
     refused = {"type": "CHECKMARX_ONE", "name": "cx", "credentials": {"token": "cx-secret"}}
     result = sources(JENKINS, refused, {"id": there, **SNYK, "credentials": {}})
     assert result["failed"]
-    told = json.loads((tmp_path / "progress").read_text(encoding="utf-8"))
-    assert (told["total"], told["done"], told["changed"], told["failed"]) == (3, 3, 1, 1), result
+    progress = json.loads((tmp_path / "progress").read_text(encoding="utf-8"))
+    assert (progress["total"], progress["done"], progress["changed"], progress["failed"]) == (3, 3, 1, 1), result

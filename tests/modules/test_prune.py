@@ -38,12 +38,12 @@ def either(request: pytest.FixtureRequest, run_module: RunModule) -> Iterator[En
 def accident(request: pytest.FixtureRequest) -> Callable[..., str]:
     """Like bulk.refused; prints the accident and its message."""
 
-    def told(engine: Engine, *items: Any, **options: Any) -> str:
+    def refuse(engine: Engine, *items: Any, **options: Any) -> str:
         message = refused(engine, *items, **options)
         print(f"\n{request.node.name.removeprefix('test_')}: {message}")
         return message
 
-    return told
+    return refuse
 
 
 def gitlab(engine: Engine, name: str = "gitlab-core", repositories: int = 3, **options: Any) -> str:
@@ -133,11 +133,11 @@ def test_an_exact_list_of_one_against_2546(either: Engine, accident: Callable[..
     assert "this would deselect 2545 of 2546 repositories, more than max_deselect (10)" in message
 
 
-@pytest.mark.parametrize(("held", "wanted"), [("CURRENT_STATE_AND_FUTURE", "CURRENT_STATE"), ("CURRENT_STATE", "MANUAL_SELECTION")])
-def test_narrowing_selection_type(either: Engine, accident: Callable[..., str], held: str, wanted: str) -> None:
-    gitlab(either, selection_type=held)
-    message = accident(either, {**CORE, "selection_type": wanted})
-    assert f"changing selection_type from {held} to {wanted} would cover fewer repositories" in message
+@pytest.mark.parametrize(("before", "after"), [("CURRENT_STATE_AND_FUTURE", "CURRENT_STATE"), ("CURRENT_STATE", "MANUAL_SELECTION")])
+def test_narrowing_selection_type(either: Engine, accident: Callable[..., str], before: str, after: str) -> None:
+    gitlab(either, selection_type=before)
+    message = accident(either, {**CORE, "selection_type": after})
+    assert f"changing selection_type from {before} to {after} would cover fewer repositories" in message
 
 
 def test_an_incomplete_read(engine: Engine, accident: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,10 +152,10 @@ def test_an_incomplete_read(engine: Engine, accident: Callable[..., str], monkey
 
 @older("either")
 def test_mappings_removed(either: Engine, accident: Callable[..., str]) -> None:
-    held = [{"externalProjectId": f"p{n}", "repoId": f"r{n}"} for n in range(12)]
-    either.tenant.add_instance("SNYK", name="snyk-eu", external_projects=held)
-    wanted = [{"external_project_id": "p0", "external_id": "p0", "repo_id": "r0"}]
-    message = accident(either, {"type": "SNYK", "name": "snyk-eu", "external_projects": wanted, "external_projects_mode": "exact"})
+    existing = [{"externalProjectId": f"p{n}", "repoId": f"r{n}"} for n in range(12)]
+    either.tenant.add_instance("SNYK", name="snyk-eu", external_projects=existing)
+    listed = [{"external_project_id": "p0", "external_id": "p0", "repo_id": "r0"}]
+    message = accident(either, {"type": "SNYK", "name": "snyk-eu", "external_projects": listed, "external_projects_mode": "exact"})
     assert "this would deselect 11 of 12 external_projects, more than max_deselect (10)" in message
 
 
@@ -170,11 +170,11 @@ def secretive(engine: Engine, properties: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("properties", [{"apiToken": "canary", "region": "eu"}, {"auth": {"apiToken": "canary"}, "region": "eu"}])
 def test_a_masked_secret_read_back_is_never_sent(shows_more: Engine, properties: dict[str, Any]) -> None:
-    held = secretive(shows_more, properties)
+    existing = secretive(shows_more, properties)
     for _time in range(2):
         assert actions(shows_more.apply(*shows_more.export())) == ["unchanged"]
     assert shows_more.writes() == []
-    assert shows_more.tenant.instances[held["id"]] == held
+    assert shows_more.tenant.instances[existing["id"]] == existing
 
 
 @pytest.mark.parametrize("properties", [{"apiToken": "canary", "region": "eu"}, {"auth": {"apiToken": "canary"}, "region": "eu"}])
@@ -188,10 +188,10 @@ def test_another_key_changed_while_one_is_masked(shows_more: Engine, accident: C
 
 @pytest.mark.parametrize("properties", [{"apiToken": "canary"}, {"auth": {"apiToken": "canary"}}, {"hosts": [{"password": "canary"}]}])
 def test_a_rescope_does_not_send_a_mask_as_the_secret(shows_more: Engine, properties: dict[str, Any]) -> None:
-    held = secretive(shows_more, properties)
+    existing = secretive(shows_more, properties)
     item = {"type": "JFROG", "name": "jfrog-core", "external_projects": [{"external_project_id": "p", "external_id": "p", "repo_id": "r"}]}
     assert actions(shows_more.apply(item)) == ["updated"]
-    assert shows_more.tenant.instances[held["id"]]["uniqueProperties"] == held["uniqueProperties"]
+    assert shows_more.tenant.instances[existing["id"]]["uniqueProperties"] == existing["uniqueProperties"]
 
 
 def test_a_placeholder_is_refused_where_creation_would_send_it(either: Engine, accident: Callable[..., str]) -> None:
@@ -205,10 +205,10 @@ def test_a_placeholder_is_refused_where_creation_would_send_it(either: Engine, a
 @pytest.mark.parametrize("token", ["", "  \n"])
 def test_an_empty_secret_is_refused_where_creation_would_send_it(either: Engine, accident: Callable[..., str], token: str) -> None:
     item = {"type": "SNYK", "name": "snyk-eu", "credentials": {"token": token}}
-    said = 'SNYK "snyk-eu" would be created, but credentials.token is empty (1 in all), perhaps from a variable that is not set, and '
-    assert said in accident(either, item)
+    message = 'SNYK "snyk-eu" would be created, but credentials.token is empty (1 in all), perhaps from a variable that is not set, and '
+    assert message in accident(either, item)
     for check in (True, False):
-        assert said in either.one(item, check=check)["msg"]
+        assert message in either.one(item, check=check)["msg"]
     # An existing one needs none: the API could not change it.
     either.tenant.add_instance("SNYK", name="snyk-eu")
     assert actions(either.apply(item)) == ["unchanged"]

@@ -57,12 +57,12 @@ def shows_more(run_module: RunModule) -> Iterator[Engine]:
 
 def old(engine: Engine, type_name: str = "BITBUCKET_DATACENTER", **options: Any) -> str:
     """The instance on the host it is to leave."""
-    held: dict[str, Any] = {"selection_type": "MANUAL_SELECTION", "state": ["PAY/a", "PAY/b", "PAY/c"]}
+    existing: dict[str, Any] = {"selection_type": "MANUAL_SELECTION", "state": ["PAY/a", "PAY/b", "PAY/c"]}
     if engine.tenant.switches["fields"] == "mirrored":
-        held["external_projects"] = MAPPINGS
+        existing["external_projects"] = MAPPINGS
     settings = {"unique_properties": {"team": "blue"}, "transporter": {"brokerDeviceId": "b1", "connectionName": "egress"}}
     return engine.tenant.add_instance(
-        type_name, name="core", hostname="old.example.com", protocol="https", **{**held, **settings, **options}
+        type_name, name="core", hostname="old.example.com", protocol="https", **{**existing, **settings, **options}
     )
 
 
@@ -79,7 +79,7 @@ def by_host(item: Item, old_id: str) -> Item:
 @older("engine")
 def test_scope_mappings_and_settings_are_carried_over(engine: Engine, tmp_path: Path) -> None:
     old_id = old(engine)
-    held = engine.tenant.instances[old_id]
+    existing = engine.tenant.instances[old_id]
     item = {**by_host(HIDDEN, old_id), "backup_dir": str(tmp_path)}
     assert actions(engine.apply(item, check=True)) == ["updated"]
     assert engine.writes() == []
@@ -90,11 +90,11 @@ def test_scope_mappings_and_settings_are_carried_over(engine: Engine, tmp_path: 
     assert made["id"] != old_id
     assert made["domain"] == {"hostname": "new.example.com", "protocol": "https"}
     for kept in ("type", "uniqueProperties", "transporter", "selectionType", "externalProjects"):
-        assert made[kept] == held[kept], kept
-    assert sorted(made["state"]) == sorted(held["state"])
+        assert made[kept] == existing[kept], kept
+    assert sorted(made["state"]) == sorted(existing["state"])
 
     backup = yaml.safe_load(Path(result["backup_file"]).read_text(encoding="utf-8"))
-    assert backup["tenant_data_sources"][0]["repositories"] == held["state"]
+    assert backup["tenant_data_sources"][0]["repositories"] == existing["state"]
     again = {key: value for key, value in item.items() if key != "id"}
     engine.tenant.clear_journal()
     assert actions(engine.apply(again)) == ["unchanged"]
@@ -137,7 +137,7 @@ def test_mappings_removed_by_a_part_of_their_fields(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "change", "why"),
+    ("existing", "change", "why"),
     [
         ({}, {"repositories": [], "repositories_mode": "exact"}, "this would deselect all its repositories: "),
         (
@@ -158,8 +158,8 @@ def test_mappings_removed_by_a_part_of_their_fields(engine: Engine) -> None:
     ],
     ids=["repositories", "mappings", "narrowed to a list", "narrowed to what exists now"],
 )
-def test_the_guards_of_an_update_hold_for_a_recreation(engine: Engine, held: dict[str, Any], change: Item, why: str) -> None:
-    old_id = old(engine, **held)
+def test_the_guards_of_an_update_hold_for_a_recreation(engine: Engine, existing: dict[str, Any], change: Item, why: str) -> None:
+    old_id = old(engine, **existing)
     message = refused(engine, {**by_host(MOVED, old_id), **change})
     print(f"\nrecreate: {message}")
     assert why in message
@@ -223,7 +223,7 @@ def test_an_incomplete_read(shows_more: Engine, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("backup", [True, False])
 def test_deleted_but_not_made_again(engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, backup: bool) -> None:
-    """The worst that can happen: it has to be told, with the way back."""
+    """The worst that can happen: it is reported, with the way back."""
     old_id = old(engine)
 
     create = engine.tenant.state.create

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the module and the command make of a build: where findings go, what is only checked, and what they say when it is not clear."""
+"""The module and the command in builds: where findings go, which builds are only checked, and messages if that is not clear."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RESULT = {"ruleId": "R1", "message": {"text": "x"}, "locations": [{"physicalLoca
 
 
 def build(monkeypatch: pytest.MonkeyPatch, system: str, **more: str) -> None:
-    """Nothing of a build that runs these tests, and all of this one."""
+    """The environment without the build that runs these tests, and with this one."""
     for variables in BUILDS.values():
         for name in variables:
             monkeypatch.delenv(name, raising=False)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Uploads that do not come to their end: what the result and the journal say, and what the next run sends."""
+"""Uploads that do not finish: the result, the journal, and what the next run sends."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def test_a_journal_that_cannot_be_one_stops_before_the_first_request(ask: Ask, t
 def test_a_journal_that_can_no_longer_be_written_hides_nothing_that_was_accepted(
     ask: Ask, tenant: EmbeddedTenant, monkeypatch: pytest.MonkeyPatch, lost: bool
 ) -> None:
-    """Once when an answer is lost, once at the end."""
+    """Once when a response is lost, once at the end."""
     if lost:
         lose_answers(monkeypatch, "POST")
 
@@ -285,7 +285,7 @@ def test_a_receipt_that_cannot_be_written_does_not_undo_the_upload(
     assert numbers(tenant) == ALL
 
 
-# -- others hold what the next step needs
+# -- another process has the lock or the budget
 
 
 @pytest.fixture
@@ -339,7 +339,7 @@ def test_what_the_user_gave_is_refused_only_when_nothing_was_accepted(ask: Ask, 
 def test_the_lock_of_the_journal_is_not_had(
     ask: Ask, tenant: EmbeddedTenant, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, accepted: int
 ) -> None:
-    """Another process takes it while a document is on its way; of the last one too, at which the journal would be finished."""
+    """Another process locks the journal while a document is sent, also during the last one, after which it is finished."""
     accept, waited = tenant.state.accept, lock.LOCK_SECONDS
     with contextlib.ExitStack() as held:
 
@@ -385,7 +385,7 @@ Command = Callable[..., tuple[int, dict[str, Any]]]
 
 @pytest.fixture
 def run_command(ask: Ask, tenant: EmbeddedTenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Command:
-    """The command with the same report and collector. Returns its exit code and result."""
+    """Run the command with the same report and collector. Returns its exit code and result."""
     collector = tenant.add_collector("semgrep")
     for name, value in {
         "CORTEXCLOUD_COLLECTOR_TOKEN_ID": collector.token_id,
@@ -420,7 +420,7 @@ def test_the_command_says_what_was_accepted_when_the_budget_runs_out(run_command
     assert (code, result["failed"], result["changed"]) == (3, True, True)
     assert [row["status"] for row in result["uploads"]] == [201, None, None, None, None]
     assert "part 2 of 5 was not accepted" in result["msg"]
-    # The budget is still spent, and nothing is sent at all: that is no fault of a report or an option.
+    # The budget is still used up, so nothing is sent. This is not an error of a report or an option.
     code, result = run_command()
     assert (code, result["failed"], result["changed"]) == (3, True, False)
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Output cannot undo a deed: whatever the output of cortex-sarif can encode or takes, what was accepted is told, and the exit code is true.
+"""The output of cortex-sarif in every encoding, closed or full: it says what was accepted, and the exit code is right.
 
 Where nobody knows a home folder, nothing is written to one that only looks like it.
 """
@@ -31,7 +31,7 @@ RESULT = {
 }
 LOG = {"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "tool", "rules": [{"id": "R1"}]}}, "results": [RESULT]}]}
 ACCEPTED = "accepted (INGESTED, 1 findings), 1 results"
-# Starts the file as a user of whom the machine knows nothing, as in a container with an arbitrary number.
+# Starts the file as a user without an entry in passwd, as in a container with an arbitrary user ID.
 AS_NOBODY = """
 import pwd, runpy, sys
 def nobody(uid):
@@ -53,7 +53,7 @@ def pyz(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def run(pyz: str, tenant: EmbeddedTenant, tmp_path: Path) -> Run:
-    """Upload a report, whose name is no ASCII, in a shell. after: what follows the command; unset: variables it does not get."""
+    """Upload a report whose name is not ASCII, in a shell. after: what follows the command. unset: variables that are not set."""
     tenant.add_repository("example/shop")
     collector = tenant.add_collector("tool")
     work = tmp_path / "work"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tenant takes of an upload, as published and by older readings: in the result, the receipts, the journal and the command."""
+"""What the tenant accepts of an upload, as published and in earlier versions: in the result, the receipts, the journal and the command."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ Command = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def run_command(tenant: EmbeddedTenant, reports: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Command:
-    """The command about the same reports. Returns its exit code, and what it printed to stdout and stderr."""
+    """Run the command with the same reports. Returns its exit code, stdout and stderr."""
     collector = tenant.add_collector("bandit")
     monkeypatch.setenv("CORTEXCLOUD_COLLECTOR_TOKEN_ID", collector.token_id)
     monkeypatch.setenv("CORTEXCLOUD_COLLECTOR_TOKEN", collector.token)
@@ -86,7 +86,7 @@ def run_command(tenant: EmbeddedTenant, reports: list[str], monkeypatch: pytest.
 
 
 def receipts(tmp_path: Path) -> list[Any]:
-    """What the receipts say of the ingestion, in the order of the documents."""
+    """The ingestion of the receipts, in the order of the documents."""
     found = [json.loads(path.read_text(encoding="utf-8")) for path in (tmp_path / "receipts").iterdir()]
     return [receipt["ingestion"] for receipt in sorted(found, key=lambda receipt: str(receipt["path"]))]
 
@@ -132,7 +132,7 @@ def test_a_document_that_is_taken_in_part_fails_after_all_were_sent(ask: Ask, te
     assert result["msg"].endswith("With partially_valid: warn this is only a warning.")
     assert "\n" not in result["msg"]
     assert [(each["status"], each["findings"]) for each in receipts(tmp_path)] == [("PARTIALLY_VALID", 1), ("PARTIALLY_VALID", 2)]
-    # All was sent: a set that is asked for again is sent again.
+    # The set is finished, so it is sent again if it is requested again.
     assert json.loads((tmp_path / "journal.json").read_text(encoding="utf-8")) == {"sets": {}}
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""sarif_upload against an embedded tenant: what arrives there, and what the task says."""
+"""sarif_upload with the embedded tenant: what arrives there, and the result of the task."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def connection(tenant: EmbeddedTenant, key: str = "admin") -> dict[str, Any]:
 
 
 def report(path: Path, count: int = 3, tool: str = "bandit", **result: Any) -> str:
-    """Write a report with C(count) results, each with an absolute path below /home/ci/shop and without a level. Returns its path."""
+    """Write a report with `count` results, each with an absolute path below /home/ci/shop and without a level. Returns its path."""
     results = [
         {
             "ruleIndex": 0,
@@ -44,7 +44,7 @@ def report(path: Path, count: int = 3, tool: str = "bandit", **result: Any) -> s
 
 @pytest.fixture
 def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the module warns of. Ansible puts it into the result, unless the module runs in a process that is a controller, as here."""
+    """The module's warnings. Ansible only adds them to the result if the module runs in its own process, unlike here."""
     said: list[str] = []
     monkeypatch.setattr(CortexModule, "warn", lambda _self, text, **_more: said.append(text))
     return said
@@ -52,7 +52,7 @@ def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def params(tenant: EmbeddedTenant, tmp_path: Path) -> dict[str, Any]:
-    """Options with which one report is accepted; the way to the collector is up to the test."""
+    """Options with which one report is accepted; the test adds the collector."""
     tenant.add_repository("example/shop")
     common = {"repository_url": "git@github.com:example/shop.git", "branch": "main", "source_root": "/home/ci/shop"}
     return {"path": [report(tmp_path / "bandit.sarif")], **common}

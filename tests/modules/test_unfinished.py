@@ -53,9 +53,9 @@ def asking(run_module: Any, tenant: EmbeddedTenant, module: str = "data_source")
 def break_off(source: Ask, **item: Any) -> str:
     """A run that creates and then gets HTTP 500 for the scope; the id of what it made."""
     source.tenant.fault("html_500", method="PUT")
-    said = source.refused(**{**ITEM, **item})
-    assert "its scope was not set" in said
-    assert said.endswith("Run again to complete it.")
+    message = source.refused(**{**ITEM, **item})
+    assert "its scope was not set" in message
+    assert message.endswith("Run again to complete it.")
     return str(only(source.tenant)["id"])
 
 
@@ -77,11 +77,11 @@ def test_the_next_run_sets_what_the_creation_would_have_set(tenant: EmbeddedTena
         checked = sources.ok(data_sources=[ITEM], check=True)
         done = sources.ok(data_sources=[ITEM], plan_digest=checked["plan_digest"])
         assert actions(done) == actions(checked) == ["updated"]
-        told = [text for text in done["warnings"] if "is replaced by what the item says" in text]
-        assert len(told) == (selects in ("found", "future"))
-        held = tenant.instances[made]
-        assert (held["selectionType"], sorted(held["state"])) == (MANUAL, WANTED)
-        assert held["uniqueProperties"]["group"] == "payments"
+        replaced = [text for text in done["warnings"] if "is replaced by what the item says" in text]
+        assert len(replaced) == (selects in ("found", "future"))
+        stored = tenant.instances[made]
+        assert (stored["selectionType"], sorted(stored["state"])) == (MANUAL, WANTED)
+        assert stored["uniqueProperties"]["group"] == "payments"
         assert actions(sources.ok(data_sources=[ITEM])) == ["unchanged"]
         source.ok(id=made, state="absent")
 
@@ -112,9 +112,9 @@ def test_what_nobody_remembers_and_something_changed_is_guarded_and_the_line_say
     made = break_off(source)
     scan(plain, made)
     shutil.rmtree(tmp_path / "state")
-    said = source.refused(**ITEM)
-    assert f"(id {made}): changing selection_type from CURRENT_STATE to {MANUAL} would cover fewer repositories" in said
-    assert "set max_deselect in this item to -1" in said
+    message = source.refused(**ITEM)
+    assert f"(id {made}): changing selection_type from CURRENT_STATE to {MANUAL} would cover fewer repositories" in message
+    assert "set max_deselect in this item to -1" in message
     source.ok(**ITEM, max_deselect=-1, repositories_mode="exact")
     assert sorted(plain.instances[made]["state"]) == WANTED
 
@@ -125,8 +125,8 @@ def test_where_nothing_can_be_remembered_the_first_run_says_what_the_next_may_ne
     source = asking(run_module, plain)
     (tmp_path / "state").write_text("no folder", encoding="utf-8")
     plain.fault("html_500", method="PUT")
-    said = source.refused(**ITEM)
-    assert said.endswith(
+    message = source.refused(**ITEM)
+    assert message.endswith(
         "Run again to complete it. This could not be remembered: if that run refuses because it would cover fewer repositories, "
         f"set max_deselect to -1 for it (id {only(plain)['id']})."
     )
@@ -145,8 +145,8 @@ def test_what_somebody_changed_or_made_anew_is_guarded(plain: EmbeddedTenant, ru
     made = break_off(source)
     scan(plain, made)
     plain.state.find(made).shape.update(theirs)
-    said = source.refused(**{**ITEM, "id": made, "type": theirs.get("type", ITEM["type"])})
-    assert "would cover fewer repositories" in said
+    message = source.refused(**{**ITEM, "id": made, "type": theirs.get("type", ITEM["type"])})
+    assert "would cover fewer repositories" in message
     assert len(plain.instances[made]["state"]) == 7
 
 
@@ -198,6 +198,6 @@ def test_mappings_that_may_be_somebodys_are_guarded(run_module: Any) -> None:
         mapping = {"external_id": "e1", "repo_id": "r1"}
         made = break_off(source, external_projects=[mapping], external_projects_mode="exact")
         scan(tenant, made)
-        said = source.refused(**ITEM, external_projects=[mapping], external_projects_mode="exact")
-        assert "To allow this, set max_deselect in this item to -1" in said
+        message = source.refused(**ITEM, external_projects=[mapping], external_projects_mode="exact")
+        assert "To allow this, set max_deselect in this item to -1" in message
         assert tenant.instances[made]["state"] == []

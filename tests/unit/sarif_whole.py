@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A report as plain data, prepared by the parts that prepare files, and the document that would be sent as plain data again."""
+"""Prepares a report given as data, as a file would be prepared, and returns the document as data."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def normalise(document: dict[str, Any], options: Options, limit: int = LIMIT) ->
                     packer.add(number, *sendable)
         outcome = report.close(document)
         made = packer.documents(outcome)
-        parts = [one.content() for one, _levels in made]
-    assert [len(part) for part in parts] == [one.size for one, _levels in made]
+        parts = [one.content() for one in made]
+    assert [len(part) for part in parts] == [one.size for one in made]
     return Whole(
         document=json.loads(parts[0]) if len(parts) == 1 else None,
         parts=parts,

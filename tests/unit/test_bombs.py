@@ -196,7 +196,7 @@ def reference(pattern: str) -> str:
 @example("a*1*1", "a11")
 def test_a_pattern_matches_what_the_plainest_reading_of_it_matches(pattern: str, name: str) -> None:
     expected = _scope.re.compile(reference(pattern), _scope.re.DOTALL).fullmatch(name)
-    assert bool(_scope._compiled(pattern).fullmatch(name)) == bool(expected)
+    assert bool(_scope.pattern_of(pattern).fullmatch(name)) == bool(expected)
 
 
 def test_a_name_that_is_none_is_not_compared() -> None:

@@ -177,8 +177,8 @@ def test_a_file_that_people_like_to_read() -> None:
 
 def test_a_placeholder_stands_for_each_credential_that_creation_takes() -> None:
     for name, kind in TYPES.items():
-        wanted = {option.partition(".")[2]: PLACEHOLDER for option in kind.creation_options if option.startswith("credentials.")}
-        assert as_config({"id": "1", "type": name, "name": "core"}).get("credentials", {}) == wanted
+        expected = {option.partition(".")[2]: PLACEHOLDER for option in kind.creation_options if option.startswith("credentials.")}
+        assert as_config({"id": "1", "type": name, "name": "core"}).get("credentials", {}) == expected
 
 
 def test_a_setting_under_a_secret_looking_key_is_a_placeholder_even_when_it_is_shown() -> None:

@@ -131,11 +131,11 @@ def test_a_secret_is_only_said_to_be_set() -> None:
 
 def test_what_is_deselected_and_what_goes_with_a_deletion_is_covered() -> None:
     exact = {**GIVEN, "type": "GITLAB_SELF_MANAGED", "name": "core", "repositories": ["a/1"], "repositories_mode": "exact"}
-    held = [Instance({**HELD, "state": ["a/1", *more]}, full=True) for more in (["b/1"], ["b/2"])]
-    updates = [plan_update(exact, one) for one in held]
+    instances = [Instance({**HELD, "state": ["a/1", *more]}, full=True) for more in (["b/1"], ["b/2"])]
+    updates = [plan_update(exact, one) for one in instances]
     assert updates[0].put == updates[1].put
     assert len({digest_of(TENANT, [plan]) for plan in updates}) == 2
-    assert len({digest_of(TENANT, [plan_delete(one)]) for one in held}) == 2
+    assert len({digest_of(TENANT, [plan_delete(one)]) for one in instances}) == 2
     counted = [plan_delete(Instance({**HELD, "repositoriesCount": count}, full=False)) for count in (7, 8)]
     assert len({digest_of(TENANT, [plan]) for plan in counted}) == 2
     assert "repositories_count: 7\\n" in shown(counted[0], {**exact, "state": "absent"})

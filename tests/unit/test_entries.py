@@ -30,9 +30,9 @@ WITH_INPUTS = [(variable, kind, key) for variable, kind in VARIABLES.items() for
 
 
 def refusal(variables: dict[str, Any]) -> str:
-    with pytest.raises(InputError) as said:
+    with pytest.raises(InputError) as caught:
         items_of(variables)
-    return str(said.value)
+    return str(caught.value)
 
 
 @pytest.mark.parametrize(("variable", "kind"), VARIABLES.items())
@@ -50,7 +50,7 @@ def test_each_input_is_the_option_it_stands_for(variable: str, kind: str, key: s
 
 
 @pytest.mark.parametrize(
-    ("scope", "wanted"),
+    ("scope", "expected"),
     [
         ("all", {"selection_type": "CURRENT_STATE"}),
         ("all_and_future", {"selection_type": "CURRENT_STATE_AND_FUTURE"}),
@@ -60,8 +60,8 @@ def test_each_input_is_the_option_it_stands_for(variable: str, kind: str, key: s
     ],
     ids=repr,
 )
-def test_a_scope(scope: Any, wanted: dict[str, Any]) -> None:
-    assert items_of({"vcs_github": [{"name": "core", "scope": scope}]}) == [{"type": "GITHUB", "name": "core", **wanted}]
+def test_a_scope(scope: Any, expected: dict[str, Any]) -> None:
+    assert items_of({"vcs_github": [{"name": "core", "scope": scope}]}) == [{"type": "GITHUB", "name": "core", **expected}]
 
 
 def test_the_options_of_a_data_source_pass_through() -> None:
@@ -117,7 +117,7 @@ def test_variables_of_others_and_empty_ones_are_passed_over() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("variables", "expected"),
     [
         ({"vcs_github": {"name": "x"}}, "vcs_github must be a list of entries, each a dictionary with at least a name."),
         ({"vcs_github": "x"}, "vcs_github must be a list of entries"),
@@ -148,9 +148,9 @@ def test_variables_of_others_and_empty_ones_are_passed_over() -> None:
     ],
     ids=lambda value: str(value)[:70] if isinstance(value, str) else "",
 )  # fmt: skip
-def test_what_stands_for_no_item_is_named_with_index_and_name(variables: dict[str, Any], said: str) -> None:
+def test_an_invalid_entry_is_named_with_index_and_name(variables: dict[str, Any], expected: str) -> None:
     message = refusal(variables)
-    assert message.startswith(said)
+    assert message.startswith(expected)
     assert "canary" not in message
     assert "\n" not in message
 
@@ -159,7 +159,7 @@ def test_what_stands_for_no_item_is_named_with_index_and_name(variables: dict[st
 
 
 @pytest.mark.parametrize(
-    ("items", "said"),
+    ("items", "expected"),
     [
         ([{"type": "SNYK", "nmae": "x"}], "tenant_data_sources[0]: unknown option nmae. Did you mean name?"),
         ([{"type": "JENKINS", "name": "a"}, {"type": "SNYK", "name": "b", "state": "gone"}], "tenant_data_sources[1] (b): "),
@@ -184,10 +184,10 @@ def test_what_stands_for_no_item_is_named_with_index_and_name(variables: dict[st
     ],
     ids=lambda value: str(value)[:70] if isinstance(value, str) else "",
 )  # fmt: skip
-def test_a_fault_of_an_item_is_one_line_with_index_and_name(items: Any, said: str) -> None:
+def test_a_fault_of_an_item_is_one_line_with_index_and_name(items: Any, expected: str) -> None:
     faults = validate_items(items)
     assert len(faults) == 1, faults
-    assert faults[0].startswith(said)
+    assert faults[0].startswith(expected)
     assert "canary" not in faults[0]
     assert "\n" not in faults[0]
 

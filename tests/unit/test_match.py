@@ -91,8 +91,8 @@ def test_a_collector_is_renamed_by_its_id_once() -> None:
 
 @pytest.mark.parametrize("there", [[], [github(1, "acme")]], ids=["new", "there"])
 def test_two_items_with_one_identifier_are_one_data_source(there: list[Raw]) -> None:
-    said = refused(Published(*there), ghe(identifier="acme"), ghe(identifier="acme", name="a label"))
-    assert "refer to the same data source: merge them into one" in said
+    message = refused(Published(*there), ghe(identifier="acme"), ghe(identifier="acme", name="a label"))
+    assert "refer to the same data source: merge them into one" in message
     # Of another type it is another one.
     snyk = published(2, "SNYK", uniqueIdentifier="acme")
     both = run(Published(github(1, "acme"), snyk), ghe(identifier="acme"), {"type": "SNYK", "identifier": "acme"})
@@ -101,8 +101,8 @@ def test_two_items_with_one_identifier_are_one_data_source(there: list[Raw]) -> 
 
 def test_a_collector_cannot_be_renamed_and_kept_in_one_list() -> None:
     tenant = Published(published(1, "COLLECTOR", uniqueIdentifier="old"))
-    said = refused(tenant, {"type": "COLLECTOR", "identifier": "old", "name": "new"}, {"type": "COLLECTOR", "name": "old"})
-    assert "refer to the same data source" in said
+    message = refused(tenant, {"type": "COLLECTOR", "identifier": "old", "name": "new"}, {"type": "COLLECTOR", "name": "old"})
+    assert "refer to the same data source" in message
 
 
 # -- state: absent

@@ -58,7 +58,7 @@ class Direct:
         self.client = Quiet(locks)
         self.writes: list[str] = []
 
-    def held(self) -> dict[str, dict[str, Any]]:
+    def shapes(self) -> dict[str, dict[str, Any]]:
         whole = {i: copy.deepcopy(s.shape) for i, s in self.state.stored.items()}
         return {i: {k: v for k, v in shape.items() if k not in ("updatedAt", "status")} for i, shape in whole.items()}
 
@@ -150,7 +150,7 @@ def tenants(draw: st.DrawFn, switches: st.SearchStrategy[dict[str, Any]]) -> Dir
 
 @st.composite
 def items(draw: st.DrawFn) -> list[Item]:
-    wanted = []
+    desired = []
     for kind, name, host in draw(st.lists(IDENTITIES, unique_by=lambda identity: identity[:2], max_size=5)):
         item: Item = {**DEFAULTS, "type": kind, "name": name, "repositories_mode": draw(MODES), "external_projects_mode": draw(MODES)}
         item |= {
@@ -167,25 +167,25 @@ def items(draw: st.DrawFn) -> list[Item]:
             item["repositories"] = [
                 f"{repository}" if kind == "GITHUB" and name == "a" else f"{name}/{repository}" for repository in draw(REPOSITORIES)
             ]
-        wanted.append(item)
-    return wanted
+        desired.append(item)
+    return desired
 
 
-def run(tenant: Direct, wanted: list[Item], *, check: bool = False, prune: Prune | None = None) -> list[Outcome] | str:
+def run(tenant: Direct, desired: list[Item], *, check: bool = False, prune: Prune | None = None) -> list[Outcome] | str:
     """The outcomes, or why the whole run was refused."""
-    before = copy.deepcopy(wanted)
+    before = copy.deepcopy(desired)
     try:
-        return Run(tenant, check_mode=check, prune=prune).apply(wanted)  # type: ignore[arg-type]
+        return Run(tenant, check_mode=check, prune=prune).apply(desired)  # type: ignore[arg-type]
     except InputError as refusal:
         return str(refusal)
     finally:
-        assert wanted == before, "the items were changed"
+        assert desired == before, "the items were changed"
 
 
 def instance_of(tenant: Direct, outcome: Outcome) -> dict[str, Any] | None:
-    """The instance that an item turned out to mean, as the tenant itself holds it; it must be one that the item can mean."""
+    """The instance of an item, as the tenant stores it. Fails if the item cannot refer to it."""
     shown, item = outcome.data_source or outcome.plan.before, outcome.item
-    shape = tenant.held().get(shown["id"]) if shown else None
+    shape = tenant.shapes().get(shown["id"]) if shown else None
     if shape is not None:
         assert (shape["type"], shape["uniqueProperties"].get("name")) == (item["type"], item["name"])
         host = item.get("domain", {}).get("hostname", "").lower()
@@ -194,9 +194,9 @@ def instance_of(tenant: Direct, outcome: Outcome) -> dict[str, Any] | None:
 
 
 def may_mean(item: Item, shape: dict[str, Any]) -> bool:
-    """Whether an instance that showed everything could be meant by an item: what it has no host for may be any."""
-    host, held = item.get("domain", {}).get("hostname", "").lower(), shape.get("domain", {}).get("hostname", "").lower()
-    same_host = not host or held in ("", host)
+    """Whether an item may refer to an instance that shows everything; without a host it may be any."""
+    host, shown = item.get("domain", {}).get("hostname", "").lower(), shape.get("domain", {}).get("hostname", "").lower()
+    same_host = not host or shown in ("", host)
     return (item["type"], item["name"]) == (shape["type"], shape["uniqueProperties"]["name"]) and same_host
 
 
@@ -236,107 +236,107 @@ SLOW = settings(
 
 @SLOW
 @given(tenants(HONEST), items())
-def test_applying_gives_what_is_wanted_and_applying_again_does_nothing(tenant: Direct, wanted: list[Item]) -> None:
-    before = tenant.held()
-    done = run(tenant, wanted)
+def test_a_run_gives_the_desired_state_and_a_second_one_changes_nothing(tenant: Direct, desired: list[Item]) -> None:
+    before = tenant.shapes()
+    done = run(tenant, desired)
     if isinstance(done, str):
         event("refused as a whole")
-        assert tenant.held() == before
+        assert tenant.shapes() == before
         assert tenant.writes == []
         return
     for instance_id, shape in before.items():
-        assert any(may_mean(i, shape) for i in wanted) or tenant.held()[instance_id] == shape, "nobody named it"
+        assert any(may_mean(i, shape) for i in desired) or tenant.shapes()[instance_id] == shape, "no item refers to it"
     for outcome in done:
         if outcome.error is None:
             assert satisfied(outcome.item, instance_of(tenant, outcome)), outcome
         else:
             event("an item is refused")
             assert not outcome.changed, outcome.error
-    stands = tenant.held()
+    stands = tenant.shapes()
     tenant.writes.clear()
     again = run(tenant, [o.item for o in done if o.error is None])
     assert not isinstance(again, str)
     for outcome in again:
-        # Once the right one is gone, an instance that shows no host may be meant or not: it is not deleted in its place.
+        # Once the right one is deleted, an instance without a host may be the item's or not: it is not deleted instead.
         doubtful = outcome.action == "undetermined" and outcome.item["state"] == "absent" and "domain" in outcome.item
         assert outcome.action == "unchanged" or doubtful, outcome
     assert tenant.writes == []
-    assert tenant.held() == stands
+    assert tenant.shapes() == stands
 
 
 @SLOW
 @given(tenants(HONEST), items(), st.booleans())
-def test_check_mode_predicts_what_the_run_then_does(tenant: Direct, wanted: list[Item], prune: bool) -> None:
-    types = tuple(sorted({i["type"] for i in wanted if i["state"] != "absent"}))
+def test_check_mode_predicts_what_the_run_then_does(tenant: Direct, desired: list[Item], prune: bool) -> None:
+    types = tuple(sorted({i["type"] for i in desired if i["state"] != "absent"}))
     guards = Prune(types, 2) if prune and types else None
-    before = tenant.held()
-    predicted = run(tenant, wanted, check=True, prune=guards)
-    assert tenant.held() == before
+    before = tenant.shapes()
+    predicted = run(tenant, desired, check=True, prune=guards)
+    assert tenant.shapes() == before
     assert tenant.writes == []
-    done = run(tenant, wanted, prune=guards)
+    done = run(tenant, desired, prune=guards)
     if isinstance(predicted, str) or isinstance(done, str):
         event("refused as a whole")
         assert predicted == done
-        assert tenant.held() == before
+        assert tenant.shapes() == before
         return
     assert [(o.action, o.changed, o.error) for o in predicted] == [(o.action, o.changed, o.error) for o in done]
     assert any(o.changed for o in done) == bool(tenant.writes)
-    for told, real in zip(predicted, done, strict=True):
+    for expected, real in zip(predicted, done, strict=True):
         event(real.action)
-        # A new instance may turn out to have the wanted scope already: what it begins with is the tenant's to say.
-        assert told.actions in (real.actions, [*real.actions, "scope"])
-        if told.data_source is not None and real.action != "deleted":
-            assert comparable(real.data_source, told.data_source) == comparable(told.data_source, told.data_source)
+        # A new instance may have the desired scope already: the tenant decides what it begins with.
+        assert expected.actions in (real.actions, [*real.actions, "scope"])
+        if expected.data_source is not None and real.action != "deleted":
+            assert comparable(real.data_source, expected.data_source) == comparable(expected.data_source, expected.data_source)
         elif real.error is None:
-            assert told.data_source == real.data_source
+            assert expected.data_source == real.data_source
 
 
 @SLOW
 @given(tenants(HONEST), items())
-def test_prune_takes_what_nobody_lists_of_its_types_and_nothing_else(tenant: Direct, wanted: list[Item]) -> None:
-    types = tuple(sorted({i["type"] for i in wanted if i["state"] != "absent"}))
+def test_prune_deletes_unlisted_instances_of_its_types_and_nothing_else(tenant: Direct, desired: list[Item]) -> None:
+    types = tuple(sorted({i["type"] for i in desired if i["state"] != "absent"}))
     assume(types)
-    before = tenant.held()
-    done = run(tenant, wanted, prune=Prune(types, 99))
+    before = tenant.shapes()
+    done = run(tenant, desired, prune=Prune(types, 99))
     if isinstance(done, str):
         event("refused as a whole")
-        assert tenant.held() == before
+        assert tenant.shapes() == before
         return
-    after = tenant.held()
-    meant = {o.data_source["id"] if o.data_source else o.plan.id for o in done if not o.pruned and (o.data_source or o.plan.before)}
+    after = tenant.shapes()
+    matched = {o.data_source["id"] if o.data_source else o.plan.id for o in done if not o.pruned and (o.data_source or o.plan.before)}
     failed = any(o.error is not None for o in done)
     for instance_id, shape in before.items():
-        if not any(may_mean(i, shape) for i in wanted):
+        if not any(may_mean(i, shape) for i in desired):
             assert (instance_id in after) is (failed or shape["type"] not in types)
-    assert {o.plan.id for o in done if o.pruned} == (set() if failed else {k for k, v in before.items() if v["type"] in types} - meant)
+    assert {o.plan.id for o in done if o.pruned} == (set() if failed else {k for k, v in before.items() if v["type"] in types} - matched)
 
 
 @SLOW
 @given(tenants(ANY), items(), st.booleans())
-def test_whatever_the_tenant_hides_nothing_goes_that_nobody_asked_for(tenant: Direct, wanted: list[Item], prune: bool) -> None:
+def test_whatever_the_tenant_hides_only_what_items_ask_for_is_deleted(tenant: Direct, desired: list[Item], prune: bool) -> None:
     """No instance is deleted unasked, no repository deselected beyond max_deselect, no secret replaced by what stands for it."""
-    before = tenant.held()
-    types = tuple(sorted({i["type"] for i in wanted if i["state"] != "absent"}))
-    done = run(tenant, wanted, prune=Prune(types, 99) if prune and types else None)
-    after = tenant.held()
+    before = tenant.shapes()
+    types = tuple(sorted({i["type"] for i in desired if i["state"] != "absent"}))
+    done = run(tenant, desired, prune=Prune(types, 99) if prune and types else None)
+    after = tenant.shapes()
     if isinstance(done, str):
         assert after == before
         return
     for instance_id, old in before.items():
         # Where no host is shown, an item means the one instance that has its name, and the user is warned.
-        told = old if tenant.switches.domain_shown else {**old, "domain": {}}
-        meant, new = [i for i in wanted if may_mean(i, told)], after.get(instance_id)
+        shown = old if tenant.switches.domain_shown else {**old, "domain": {}}
+        matched, new = [i for i in desired if may_mean(i, shown)], after.get(instance_id)
         if new is None:
-            another = any(len([o for o in before.values() if may_mean(i, o)]) > 1 for i in meant)
-            assert any(i["state"] == "absent" for i in meant) or (prune and old["type"] in types and (another or not meant))
+            another = any(len([o for o in before.values() if may_mean(i, o)]) > 1 for i in matched)
+            assert any(i["state"] == "absent" for i in matched) or (prune and old["type"] in types and (another or not matched))
             continue
         if "********" in str(new["uniqueProperties"]):
             raise AssertionError(f"a mask was sent: {new}")
         lost = set(old["state"]) - set(new["state"])
-        assert any(i["max_deselect"] in (-1, *range(len(lost), 99)) for i in meant) or not lost, (old, new)
+        assert any(i["max_deselect"] in (-1, *range(len(lost), 99)) for i in matched) or not lost, (old, new)
 
 
-# Which instance is meant
+# Which instance an item refers to
 
 
 @st.composite
@@ -377,35 +377,35 @@ def test_an_exported_item_means_its_own_instance(crowd: list[dict[str, Any]], ra
     ),
 )
 def test_the_order_of_the_list_does_not_matter(crowd: list[dict[str, Any]], item: Item) -> None:
-    def told(order: list[dict[str, Any]]) -> Any:
+    def result_of(order: list[dict[str, Any]]) -> Any:
         try:
             result = match(item, full(order))
         except InputError:
             return "several"
         return result.instance and result.instance.id, bool(result.undetermined), bool(result.warning)
 
-    assert told(crowd) == told(crowd[::-1])
+    assert result_of(crowd) == result_of(crowd[::-1])
 
 
 @given(crowds(), st.fixed_dictionaries({"type": st.just("SNYK"), "name": st.sampled_from(["a", "b"])}))
-def test_an_instance_that_shows_another_name_or_host_is_never_meant(crowd: list[dict[str, Any]], item: Item) -> None:
-    for wanted in (item, {**item, "domain": {"hostname": "one"}}):
+def test_an_instance_that_shows_another_name_or_host_is_never_matched(crowd: list[dict[str, Any]], item: Item) -> None:
+    for desired in (item, {**item, "domain": {"hostname": "one"}}):
         try:
-            result = match(wanted, full(crowd))
+            result = match(desired, full(crowd))
         except InputError:
             continue
         if result.instance:
             shown = result.instance.reported
             assert shown["type"] == "SNYK"
             assert shown.get("name") in (None, item["name"])
-            assert shown.get("domain", wanted.get("domain")) == wanted.get("domain") or "domain" not in wanted
+            assert shown.get("domain", desired.get("domain")) == desired.get("domain") or "domain" not in desired
 
 
 @pytest.mark.parametrize("where", ["name", "displayName", "uniqueProperties"])
-def test_a_name_is_found_wherever_it_stands(where: str) -> None:
+def test_a_name_is_found_in_every_member_that_may_have_it(where: str) -> None:
     """Also where the tenant shows another one beside it."""
     raw: dict[str, Any] = {"id": "1", "type": "SNYK", "name": "x", "displayName": "y", "uniqueProperties": {"name": "z"}}
-    wanted = raw["uniqueProperties"]["name"] if where == "uniqueProperties" else raw[where]
-    result = match({"type": "SNYK", "name": wanted}, full([raw]))
+    desired = raw["uniqueProperties"]["name"] if where == "uniqueProperties" else raw[where]
+    result = match({"type": "SNYK", "name": desired}, full([raw]))
     assert result.instance is not None
     assert result.instance.raw == raw

@@ -54,7 +54,7 @@ def test_any_other_failure_leaves_that_as_it_is(kind: type[CortexError]) -> None
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message"),
     [
         (InputError("max_deselect must be -1"), f"[0] {NAME}: max_deselect must be -1 "),
         (InputError(": it is refused", subject=NAME), f"[0] {NAME}: it is refused "),
@@ -63,9 +63,9 @@ def test_any_other_failure_leaves_that_as_it_is(kind: type[CortexError]) -> None
         (ApiError("update data source", NAME, words="no"), f"[0] {NAME}: Cannot update data source {NAME}: no"),
     ],
 )
-def test_in_the_result_of_a_list_each_error_begins_with_the_name_once(error: CortexError, told: str) -> None:
+def test_in_the_result_of_a_list_each_error_begins_with_the_name_once(error: CortexError, message: str) -> None:
     run: Any = SimpleNamespace(digest="", tenant="t")
-    assert told in results_of(run, [failed(error)], diff=False)["msg"]
+    assert message in results_of(run, [failed(error)], diff=False)["msg"]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is wanted, what is there, what has to happen: plain data in, a plan or one clear line out."""
+"""Plans: plain data in, a plan or one clear line out."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import
 MANUAL = "MANUAL_SELECTION"
 # All five keys of a mapping are sent, null where not given.
 NO_KEYS = dict.fromkeys(["externalProjectId", "externalId", "externalBranchName", "repoId", "branchName"])
-NOBODY_ASKED = {"state": "present", "repositories_mode": "merge", "external_projects_mode": "merge", "max_deselect": 10}
+DEFAULTS = {"state": "present", "repositories_mode": "merge", "external_projects_mode": "merge", "max_deselect": 10}
 
 
-def wanted(**options: Any) -> dict[str, Any]:
-    return {**NOBODY_ASKED, "type": "GITLAB_SELF_MANAGED", "name": "core", **options}
+def desired(**options: Any) -> dict[str, Any]:
+    return {**DEFAULTS, "type": "GITLAB_SELF_MANAGED", "name": "core", **options}
 
 
-def held(**fields: Any) -> dict[str, Any]:
+def reported(**fields: Any) -> dict[str, Any]:
     """A GitLab with three repositories, as a read by id shows it."""
     state = fields.pop("state", ["a/1", "a/2", "a/3"])
     return {
@@ -65,35 +65,35 @@ def refused(item: dict[str, Any], current: dict[str, Any]) -> str:
     return str(caught.value)
 
 
-# -- what is not there, and cannot be meant
+# -- items without an instance, and mistakes in them
 
 
 @pytest.mark.parametrize(
-    ("item", "said"),
+    ("item", "message"),
     [
-        (wanted(type="GITLAB_SELF_MANAGD"), "its type GITLAB_SELF_MANAGD is not known. Did you mean GITLAB_SELF_MANAGED?"),
-        (wanted(type="GITLAB_SELF_MANAGD", state="absent"), "Did you mean GITLAB_SELF_MANAGED?"),
-        (wanted(name="core "), "name begins or ends with white space"),
-        (wanted(domain={"hostname": "https://bb.example.com:7990/scm/"}),
+        (desired(type="GITLAB_SELF_MANAGD"), "its type GITLAB_SELF_MANAGD is not known. Did you mean GITLAB_SELF_MANAGED?"),
+        (desired(type="GITLAB_SELF_MANAGD", state="absent"), "Did you mean GITLAB_SELF_MANAGED?"),
+        (desired(name="core "), "name begins or ends with white space"),
+        (desired(domain={"hostname": "https://bb.example.com:7990/scm/"}),
          "Give the host alone, bb.example.com:7990, and its scheme as domain.protocol. If the product is served under a path, "
          "add the path: bb.example.com:7990/scm."),
-        (wanted(domain={"hostname": "https://bb.example.com"}), "Give the host alone, bb.example.com, and its scheme as domain.protocol."),
+        (desired(domain={"hostname": "https://bb.example.com"}), "Give the host alone, bb.example.com, and its scheme as domain.protocol."),
     ],
 )  # fmt: skip
-def test_what_is_not_there_and_cannot_be_meant_is_not_created(item: dict[str, Any], said: str) -> None:
+def test_an_obvious_mistake_in_a_new_item_is_refused(item: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as caught:
         plan_item(item, None)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
-@pytest.mark.parametrize("item", [wanted(type="GITLAB_NEXT"), wanted(type="SNYK_V2"), wanted(domain={"hostname": "example.com/gitlab"})])
-def test_a_new_type_of_the_vendors_and_a_path_below_a_host_are_taken(item: dict[str, Any]) -> None:
+@pytest.mark.parametrize("item", [desired(type="GITLAB_NEXT"), desired(type="SNYK_V2"), desired(domain={"hostname": "example.com/gitlab"})])
+def test_an_unknown_type_and_a_path_below_a_host_are_accepted(item: dict[str, Any]) -> None:
     assert plan_item(item, None).action == "create"
 
 
 @pytest.mark.parametrize(("scope", "left"), [({}, True), ({"external_projects": []}, True), ({"selection_type": MANUAL}, False)])
 def test_a_new_instance_without_a_scope_is_left_to_the_tenant_and_the_plan_says_so(scope: dict[str, Any], left: bool) -> None:
-    item = wanted(**scope)
+    item = desired(**scope)
     plan = plan_item(item, None)
     assert any("no scope is given, so the tenant chooses what it scans" in warning for warning in plan.warnings) is left
     assert ("selection_type: (not given, left to the tenant)" in diff_of(plan, item)["after"]) is left
@@ -101,102 +101,103 @@ def test_a_new_instance_without_a_scope_is_left_to_the_tenant_and_the_plan_says_
 
 
 @pytest.mark.parametrize(
-    ("status", "more", "told"), [("PENDING", {}, 1), ("CONSENT_PENDING", {}, 1), ("CONNECTED", {}, 0), ("PENDING", {"type": "SNYK"}, 0)]
+    ("status", "more", "steps"), [("PENDING", {}, 1), ("CONSENT_PENDING", {}, 1), ("CONNECTED", {}, 0), ("PENDING", {"type": "SNYK"}, 0)]
 )
-def test_what_a_person_has_to_do_is_told_until_the_tenant_shows_it_done(status: str, more: dict[str, Any], told: int) -> None:
-    outcome = Outcome(0, wanted(**more))
-    outcome.adopt(plan_item(outcome.item, Instance(held(status=status, **more), full=True)), predicted=True)
-    assert (outcome.action, len(outcome.pending)) == ("unchanged", told)
+def test_a_persons_step_is_reported_until_the_tenant_shows_it_done(status: str, more: dict[str, Any], steps: int) -> None:
+    outcome = Outcome(0, desired(**more))
+    outcome.adopt(plan_item(outcome.item, Instance(reported(status=status, **more), full=True)), predicted=True)
+    assert (outcome.action, len(outcome.pending)) == ("unchanged", steps)
     assert all("authorise the application in a browser" in todo["step"] for todo in outcome.pending)
 
 
-def test_what_is_there_shows_its_own_words() -> None:
-    there = held(type="GITLAB_SELF_MANAGD", domain={"hostname": "https://gitlab.example.com/", "protocol": "https"})
-    assert plan_item(wanted(type="GITLAB_SELF_MANAGD", domain=there["domain"]), Instance(there, full=True)).action == "none"
+def test_an_existing_instance_may_have_what_a_new_one_may_not() -> None:
+    there = reported(type="GITLAB_SELF_MANAGD", domain={"hostname": "https://gitlab.example.com/", "protocol": "https"})
+    assert plan_item(desired(type="GITLAB_SELF_MANAGD", domain=there["domain"]), Instance(there, full=True)).action == "none"
 
 
-# -- which one is meant
+# -- which instance an item refers to
 
 
-def found(item: dict[str, Any], *instances: dict[str, Any], read: bool = True) -> Any:
+def matched(item: dict[str, Any], *instances: dict[str, Any], read: bool = True) -> Any:
     return match(item, [Instance(raw, full=read) for raw in instances])
 
 
 def test_every_distinguishing_field_given_must_match() -> None:
-    one, two = held(), held(id="13", domain={"hostname": "other.example.com"})
-    assert found(wanted(domain={"hostname": "GitLab.example.com"}), one, two).instance.raw == one
-    assert found(wanted(domain={"hostname": "https://other.example.com/"}), one, two).instance.raw == two
-    assert found(wanted(domain={"hostname": "third.example.com"}), one, two).instance is None
-    assert found(wanted(name="edge", domain={"hostname": "gitlab.example.com"}), one, two).instance is None
+    one, two = reported(), reported(id="13", domain={"hostname": "other.example.com"})
+    assert matched(desired(domain={"hostname": "GitLab.example.com"}), one, two).instance.raw == one
+    assert matched(desired(domain={"hostname": "https://other.example.com/"}), one, two).instance.raw == two
+    assert matched(desired(domain={"hostname": "third.example.com"}), one, two).instance is None
+    assert matched(desired(name="edge", domain={"hostname": "gitlab.example.com"}), one, two).instance is None
 
 
-def test_several_matches_are_named_with_what_tells_them_apart() -> None:
+def test_several_matches_are_named_with_what_distinguishes_them() -> None:
     with pytest.raises(InputError) as caught:
-        found(wanted(), held(), held(id="13", domain={"hostname": "other.example.com"}))
-    told = str(caught.value)
+        matched(desired(), reported(), reported(id="13", domain={"hostname": "other.example.com"}))
+    message = str(caught.value)
     for part in ("id 12", "id 13", "gitlab.example.com", "other.example.com", "Give domain.hostname (or id)"):
-        assert part in told
+        assert part in message
 
 
-def test_when_nothing_but_the_id_tells_them_apart_it_says_so() -> None:
+def test_the_message_says_when_only_the_id_distinguishes_them() -> None:
     with pytest.raises(InputError, match="Only id tells them apart"):
-        found(wanted(), held(), held(id="13"))
+        matched(desired(), reported(), reported(id="13"))
 
 
-def test_what_the_list_hides_is_read_before_anything_is_decided() -> None:
+def test_an_instance_is_read_when_the_list_hides_an_identifying_field() -> None:
     hidden = {"id": "12", "selectionType": MANUAL, "state": None}
-    assert found(wanted(), hidden, read=False).unread == ("12",)
+    assert matched(desired(), hidden, read=False).unread == ("12",)
 
 
-def test_a_hidden_name_is_left_out_when_the_host_tells_it_with_a_warning() -> None:
-    nameless = held(uniqueProperties={})
-    result = found(wanted(domain={"hostname": "gitlab.example.com"}), nameless)
+def test_a_hidden_name_is_ignored_with_a_warning_when_the_host_identifies_the_instance() -> None:
+    nameless = reported(uniqueProperties={})
+    result = matched(desired(domain={"hostname": "gitlab.example.com"}), nameless)
     assert result.instance.raw == nameless
     assert "does not show its name" in result.warning
 
 
 def test_a_hidden_name_alone_leaves_it_undetermined() -> None:
-    result = found(wanted(), held(uniqueProperties={}))
+    result = matched(desired(), reported(uniqueProperties={}))
     assert result.instance is None
     assert "does not show the name" in result.undetermined
     assert "id 12" in result.undetermined
 
 
 def test_two_with_hidden_names_on_one_host_are_undetermined() -> None:
-    one, two = held(uniqueProperties={}), held(id="13", uniqueProperties={})
-    assert found(wanted(domain={"hostname": "gitlab.example.com"}), one, two).undetermined
+    one, two = reported(uniqueProperties={}), reported(id="13", uniqueProperties={})
+    assert matched(desired(domain={"hostname": "gitlab.example.com"}), one, two).undetermined
 
 
 def test_another_type_never_matches_and_case_of_the_type_does_not_matter() -> None:
-    assert found(wanted(type="GITHUB"), held()).instance is None
-    assert found(wanted(), held(type="gitlab_self_managed")).instance
+    assert matched(desired(type="GITHUB"), reported()).instance is None
+    assert matched(desired(), reported(type="gitlab_self_managed")).instance
 
 
-def test_a_collector_however_spelled_is_not_made_again_where_its_token_would_be_lost() -> None:
-    item = {key: value for key, value in wanted(recreate="when_immutable_differs", domain={"protocol": "http"}).items() if key != "type"}
-    assert "token only once" in refused(item, held(type="Collector"))
+def test_a_collector_however_spelled_is_not_recreated_if_its_token_would_be_lost() -> None:
+    item = {key: value for key, value in desired(recreate="when_immutable_differs", domain={"protocol": "http"}).items() if key != "type"}
+    assert "token only once" in refused(item, reported(type="Collector"))
 
 
-def test_what_is_made_again_has_the_tables_spelling() -> None:
-    item = wanted(recreate="when_immutable_differs", domain={"hostname": "new.example.com"}, credentials={"token": "t"})
+def test_a_recreated_instance_has_the_type_in_the_tables_spelling() -> None:
+    item = desired(recreate="when_immutable_differs", domain={"hostname": "new.example.com"}, credentials={"token": "t"})
     del item["type"]
-    plan = update(item, held(type="Bitbucket_Datacenter"))
+    plan = update(item, reported(type="Bitbucket_Datacenter"))
     assert (plan.action, plan.post["type"]) == ("recreate", "BITBUCKET_DATACENTER")
 
 
-def test_the_consent_that_a_type_waits_for_is_known_in_any_case() -> None:
+def test_a_type_in_any_case_may_wait_for_consent() -> None:
     assert awaits_consent({"type": "GitHub", "status": "PENDING"})
     assert awaits_consent({"type": "GITHUB", "status": "consent_pending"})
     assert not awaits_consent({"type": "GITHUB", "status": "COMPLETED"})
     assert not awaits_consent({"type": "Snyk", "status": "PENDING"})
-    assert destroys(plan_delete(Instance(held(type="Snyk"), full=True))) == destroys(plan_delete(Instance(held(type="SNYK"), full=True)))
+    shown, upper = (plan_delete(Instance(reported(type=kind), full=True)) for kind in ("Snyk", "SNYK"))
+    assert destroys(shown) == destroys(upper)
 
 
 # -- scope
 
 
 def test_nothing_given_changes_nothing() -> None:
-    plan = update(wanted(), held())
+    plan = update(desired(), reported())
     assert (plan.action, plan.put) == ("none", {})
 
 
@@ -214,7 +215,7 @@ def test_nothing_given_changes_nothing() -> None:
     ],
 )
 def test_what_a_list_of_repositories_means(mode: str, given: list[str], result: list[str] | None) -> None:
-    plan = update(wanted(repositories=given, repositories_mode=mode), held())
+    plan = update(desired(repositories=given, repositories_mode=mode), reported())
     assert plan.put.get("state") == result
     assert plan.changed == (result is not None)
     if result is not None:
@@ -223,10 +224,10 @@ def test_what_a_list_of_repositories_means(mode: str, given: list[str], result: 
         assert plan.after["repositories_count"] == len(result)
 
 
-def test_a_put_sends_back_all_that_is_known_since_what_is_left_out_may_be_cleared() -> None:
+def test_a_put_sends_back_all_known_fields() -> None:
     mappings = [{"externalProjectId": "p", "repoId": "r"}, {"externalId": "e", "repoId": "r"}]
-    current = held(externalProjects=mappings, uniqueProperties={"name": "core", "group": "g"})
-    put = update(wanted(repositories=["b/1"]), current).put
+    current = reported(externalProjects=mappings, uniqueProperties={"name": "core", "group": "g"})
+    put = update(desired(repositories=["b/1"]), current).put
     assert put == {
         "selectionType": MANUAL,
         "state": ["a/1", "a/2", "a/3", "b/1"],
@@ -236,48 +237,48 @@ def test_a_put_sends_back_all_that_is_known_since_what_is_left_out_may_be_cleare
 
 
 def test_repositories_need_a_manual_selection() -> None:
-    assert "Add selection_type: MANUAL_SELECTION" in refused(wanted(repositories=["a/1"]), held(selectionType="CURRENT_STATE"))
+    assert "Add selection_type: MANUAL_SELECTION" in refused(desired(repositories=["a/1"]), reported(selectionType="CURRENT_STATE"))
 
 
-def test_a_change_from_a_list_that_is_not_whole_is_refused() -> None:
+def test_a_change_from_a_partial_list_is_refused() -> None:
     """2546 selected, none named: adding one would deselect 2546."""
-    told = refused(wanted(repositories=["b/1"]), held(state=[], repositoriesCount=2546))
-    assert "2546" in told
-    assert "nothing was sent" in told
-    refused(wanted(repositories=["b/1"], max_deselect=-1), held(state=[], repositoriesCount=2546))
-    refused(wanted(repositories=["b/1"]), held(state=["a/1"], repositoriesCount=2546))
-    refused(wanted(unique_properties={"x": 1}), held(state=[], repositoriesCount=2546))
-    refused(wanted(selection_type="CURRENT_STATE_AND_FUTURE"), held(state=[], repositoriesCount=2546))
+    message = refused(desired(repositories=["b/1"]), reported(state=[], repositoriesCount=2546))
+    assert "2546" in message
+    assert "nothing was sent" in message
+    refused(desired(repositories=["b/1"], max_deselect=-1), reported(state=[], repositoriesCount=2546))
+    refused(desired(repositories=["b/1"]), reported(state=["a/1"], repositoriesCount=2546))
+    refused(desired(unique_properties={"x": 1}), reported(state=[], repositoriesCount=2546))
+    refused(desired(selection_type="CURRENT_STATE_AND_FUTURE"), reported(state=[], repositoriesCount=2546))
 
 
-def test_a_read_that_names_no_list_at_all_is_not_whole_either() -> None:
+def test_a_read_without_a_list_is_partial_too() -> None:
     """Without state in the answer a PUT for something else would leave it out, and that may clear it."""
-    current = held()
+    current = reported()
     del current["state"]
-    refused(wanted(repositories=["b/1"]), current)
-    refused(wanted(unique_properties={"x": 1}), current)
+    refused(desired(repositories=["b/1"]), current)
+    refused(desired(unique_properties={"x": 1}), current)
 
 
-def test_max_deselect_holds_with_the_numbers() -> None:
-    told = refused(wanted(repositories=["a/1"], repositories_mode="exact", max_deselect=1), held())
-    assert "2 of 3 repositories" in told
-    assert "max_deselect (1)" in told
-    assert update(wanted(repositories=["a/1"], repositories_mode="exact", max_deselect=2), held()).changed
-    assert update(wanted(repositories=[], repositories_mode="exact", max_deselect=-1), held()).put["state"] == []
+def test_max_deselect_is_a_limit_and_the_message_has_the_numbers() -> None:
+    message = refused(desired(repositories=["a/1"], repositories_mode="exact", max_deselect=1), reported())
+    assert "2 of 3 repositories" in message
+    assert "max_deselect (1)" in message
+    assert update(desired(repositories=["a/1"], repositories_mode="exact", max_deselect=2), reported()).changed
+    assert update(desired(repositories=[], repositories_mode="exact", max_deselect=-1), reported()).put["state"] == []
 
 
-def test_the_last_one_is_not_deselected_by_the_way() -> None:
-    said = refused(wanted(repositories=[], repositories_mode="exact"), held())
-    assert "this would deselect all its repositories: a/1, a/2, a/3. To allow this, set max_deselect in this item to -1." in said
-    assert "all its repositories: a/1." in refused(wanted(repositories=["a/1"], repositories_mode="remove"), held(state=["a/1"]))
+def test_deselecting_all_is_refused() -> None:
+    message = refused(desired(repositories=[], repositories_mode="exact"), reported())
+    assert "this would deselect all its repositories: a/1, a/2, a/3. To allow this, set max_deselect in this item to -1." in message
+    assert "all its repositories: a/1." in refused(desired(repositories=["a/1"], repositories_mode="remove"), reported(state=["a/1"]))
 
 
 def test_a_refused_deselection_names_the_first_ten() -> None:
     many = [f"a/{number:02}" for number in range(13)]
-    said = refused(wanted(repositories=many[12:], repositories_mode="exact"), held(state=many))
-    assert "more than max_deselect (10): a/00, a/01, " in said
-    assert "a/09, and 2 more. To allow this, set max_deselect in this item to 12, or to -1 for no limit." in said
-    assert "a/10" not in said
+    message = refused(desired(repositories=many[12:], repositories_mode="exact"), reported(state=many))
+    assert "more than max_deselect (10): a/00, a/01, " in message
+    assert "a/09, and 2 more. To allow this, set max_deselect in this item to 12, or to -1 for no limit." in message
+    assert "a/10" not in message
 
 
 @pytest.mark.parametrize(
@@ -285,13 +286,13 @@ def test_a_refused_deselection_names_the_first_ten() -> None:
     [("CURRENT_STATE_AND_FUTURE", "CURRENT_STATE"), ("CURRENT_STATE_AND_FUTURE", MANUAL), ("CURRENT_STATE", MANUAL)],
 )
 def test_a_narrower_selection_is_refused_and_a_wider_one_is_not(before: str, after: str) -> None:
-    assert "would cover fewer repositories" in refused(wanted(selection_type=after), held(selectionType=before))
-    assert update(wanted(selection_type=after, max_deselect=-1), held(selectionType=before)).put["selectionType"] == after
-    assert update(wanted(selection_type=before), held(selectionType=after)).put["selectionType"] == before
+    assert "would cover fewer repositories" in refused(desired(selection_type=after), reported(selectionType=before))
+    assert update(desired(selection_type=after, max_deselect=-1), reported(selectionType=before)).put["selectionType"] == after
+    assert update(desired(selection_type=before), reported(selectionType=after)).put["selectionType"] == before
 
 
-def test_an_unknown_selection_of_the_tenant_is_not_widened_or_narrowed_by_itself() -> None:
-    assert not update(wanted(), held(selectionType="EVERYTHING")).changed
+def test_an_unknown_selection_type_of_the_tenant_is_left_alone() -> None:
+    assert not update(desired(), reported(selectionType="EVERYTHING")).changed
 
 
 # -- mappings
@@ -315,32 +316,32 @@ API_P2 = {**NO_KEYS, "externalProjectId": "p2", "externalId": "e2", "repoId": "r
     ],
 )
 def test_what_a_list_of_mappings_means(mode: str, given: list[dict[str, str]], result: list[dict[str, str]] | None) -> None:
-    plan = update(wanted(external_projects=given, external_projects_mode=mode), held(externalProjects=[API_P1, API_P2]))
+    plan = update(desired(external_projects=given, external_projects_mode=mode), reported(externalProjects=[API_P1, API_P2]))
     assert plan.put.get("externalProjects") == result
 
 
 def test_a_mapping_that_the_tenant_would_refuse_is_not_sent() -> None:
-    item = wanted(external_projects=[{"external_project_id": "p9", "repo_id": "r9"}])
-    assert "the mapping of project p9 has no external_id" in refused(item, held(externalProjects=[API_P1]))
-    older = held(externalProjects=[{"externalProjectId": "p9", "repoId": "r9"}])
+    item = desired(external_projects=[{"external_project_id": "p9", "repo_id": "r9"}])
+    assert "the mapping of project p9 has no external_id" in refused(item, reported(externalProjects=[API_P1]))
+    older = reported(externalProjects=[{"externalProjectId": "p9", "repoId": "r9"}])
     assert update(item, older).action == "none"
 
 
-def test_mappings_that_the_tenant_does_not_show_are_not_merged_into() -> None:
-    current = held()
+def test_hidden_mappings_are_not_merged() -> None:
+    current = reported()
     del current["externalProjects"]
-    assert "does not show its external_projects" in refused(wanted(external_projects=[P1]), current)
+    assert "does not show its external_projects" in refused(desired(external_projects=[P1]), current)
 
 
-def test_mappings_that_an_earlier_run_applied_are_merged_into_though_nobody_sees_them() -> None:
-    current = held()
+def test_hidden_mappings_that_an_earlier_run_set_are_merged() -> None:
+    current = reported()
     del current["externalProjects"]
     mapped = [{"external_project_id": p, "external_id": p, "repo_id": "r1"} for p in ("p1", "p2")]
     applied = Instance(current, full=True, applied=mapped[:1])
-    assert not plan_update(wanted(external_projects=mapped[:1]), applied).changed
-    more = plan_update(wanted(external_projects=mapped[1:]), applied)
+    assert not plan_update(desired(external_projects=mapped[:1]), applied).changed
+    more = plan_update(desired(external_projects=mapped[1:]), applied)
     assert [m["externalId"] for m in more.put["externalProjects"]] == ["p1", "p2"]
-    fewer = plan_update(wanted(external_projects=mapped[:1], external_projects_mode="remove", max_deselect=-1), applied)
+    fewer = plan_update(desired(external_projects=mapped[:1], external_projects_mode="remove", max_deselect=-1), applied)
     assert fewer.put["externalProjects"] == []
 
 
@@ -354,7 +355,7 @@ def test_mappings_that_an_earlier_run_applied_are_merged_into_though_nobody_sees
 )
 def test_a_mapping_without_a_project_or_two_of_one_project_are_refused(given: list[dict[str, str]], why: str) -> None:
     with pytest.raises(InputError) as caught:
-        check_item(wanted(external_projects=given))
+        check_item(desired(external_projects=given))
     assert why in str(caught.value)
 
 
@@ -362,9 +363,9 @@ def test_a_mapping_without_a_project_or_two_of_one_project_are_refused(given: li
 
 
 def test_only_given_settings_are_compared_and_the_others_kept() -> None:
-    current = held(uniqueProperties={"name": "core", "group": "g", "team": "t"})
-    assert not update(wanted(unique_properties={"group": "g"}), current).changed
-    plan = update(wanted(unique_properties={"group": "h"}), current)
+    current = reported(uniqueProperties={"name": "core", "group": "g", "team": "t"})
+    assert not update(desired(unique_properties={"group": "g"}), current).changed
+    plan = update(desired(unique_properties={"group": "h"}), current)
     assert plan.put["uniqueProperties"] == {"name": "core", "group": "h", "team": "t"}
 
 
@@ -372,15 +373,15 @@ MASK = "********"
 
 
 def test_a_hidden_value_is_neither_compared_nor_sent_back() -> None:
-    current = held(uniqueProperties={"name": "core", "apiToken": MASK})
-    assert not update(wanted(unique_properties={"apiToken": "real"}), current).changed
-    assert MASK not in str(update(wanted(repositories=["b/1"]), current).put)
+    current = reported(uniqueProperties={"name": "core", "apiToken": MASK})
+    assert not update(desired(unique_properties={"apiToken": "real"}), current).changed
+    assert MASK not in str(update(desired(repositories=["b/1"]), current).put)
 
 
 @pytest.mark.parametrize("where", [{"auth": {"token": MASK}}, {"tokens": [MASK]}, {"auth": [{"token": MASK, "user": "u"}]}])
-def test_a_hidden_value_deep_inside_is_not_sent_back_either(where: dict[str, Any]) -> None:
+def test_a_nested_hidden_value_is_not_sent_back_either(where: dict[str, Any]) -> None:
     try:
-        plan = update(wanted(repositories=["b/1"]), held(uniqueProperties={"name": "core", **where}))
+        plan = update(desired(repositories=["b/1"]), reported(uniqueProperties={"name": "core", **where}))
     except InputError:
         return  # refusing is as good
     assert MASK not in str(plan.put)
@@ -409,7 +410,7 @@ def test_a_hidden_value_deep_inside_is_not_sent_back_either(where: dict[str, Any
 )
 def test_an_empty_secret_is_never_sent_at_creation(kind: str, given: dict[str, Any], path: str) -> None:
     with pytest.raises(InputError) as caught:
-        plan_create(wanted(type=kind, **given))
+        plan_create(desired(type=kind, **given))
     assert str(caught.value).startswith(f'{kind} "core" would be created, but {path} is empty (1 in all), perhaps from a variable ')
 
 
@@ -425,14 +426,14 @@ def test_an_empty_secret_is_never_sent_at_creation(kind: str, given: dict[str, A
         ("JENKINS", {"unique_properties": {"apiToken": "t", "tokenId": "", "hasToken": False, "team": "", "note": None}}),
     ],
 )
-def test_what_is_left_out_is_not_empty(kind: str, given: dict[str, Any]) -> None:
-    assert plan_create(wanted(type=kind, **given)).action == "create"
+def test_an_option_that_is_not_given_does_not_count_as_empty(kind: str, given: dict[str, Any]) -> None:
+    assert plan_create(desired(type=kind, **given)).action == "create"
 
 
 def test_an_empty_setting_of_the_old_one_is_carried_over() -> None:
     """Nobody gave it: the tenant holds it so."""
-    old = held(type="BITBUCKET_DATACENTER", uniqueProperties={"name": "core", "apiToken": ""})
-    moved = wanted(
+    old = reported(type="BITBUCKET_DATACENTER", uniqueProperties={"name": "core", "apiToken": ""})
+    moved = desired(
         type="BITBUCKET_DATACENTER",
         domain={"hostname": "new.example.com"},
         credentials={"token": "t"},
@@ -446,26 +447,27 @@ def test_an_empty_setting_of_the_old_one_is_carried_over() -> None:
 @pytest.mark.parametrize("where", [{"auth": {"token": MASK}}, {"tokens": [MASK]}, {"auth": [{"token": MASK}]}])
 def test_a_placeholder_is_never_sent_at_creation(where: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="placeholder"):
-        plan_create(wanted(unique_properties=where))
+        plan_create(desired(unique_properties=where))
 
 
-def test_a_hidden_value_given_again_and_again_changes_nothing_deep_inside() -> None:
-    current = held(uniqueProperties={"name": "core", "auth": {"token": MASK, "user": "u"}})
-    assert not update(wanted(unique_properties={"auth": {"token": "real", "user": "u"}}), current).changed
+def test_a_nested_hidden_value_is_not_compared() -> None:
+    current = reported(uniqueProperties={"name": "core", "auth": {"token": MASK, "user": "u"}})
+    assert not update(desired(unique_properties={"auth": {"token": "real", "user": "u"}}), current).changed
 
 
-def test_a_setting_is_not_changed_at_the_cost_of_a_hidden_one() -> None:
-    told = refused(wanted(unique_properties={"group": "h"}), held(uniqueProperties={"name": "core", "group": "g", "apiToken": MASK}))
-    assert "apiToken" in told
+def test_a_setting_is_not_changed_if_a_hidden_one_would_be_lost() -> None:
+    current = reported(uniqueProperties={"name": "core", "group": "g", "apiToken": MASK})
+    message = refused(desired(unique_properties={"group": "h"}), current)
+    assert "apiToken" in message
 
 
 def test_a_name_beside_an_id_is_a_label_and_renames_nothing_but_a_collector() -> None:
-    item = {**NOBODY_ASKED, "id": "12", "name": "new name"}
-    assert update(item, held()).action == "none"
-    assert update(item, held(uniqueIdentifier="acme", uniqueProperties=None)).action == "none"
-    older = update(item, held(type="COLLECTOR"))
+    item = {**DEFAULTS, "id": "12", "name": "new name"}
+    assert update(item, reported()).action == "none"
+    assert update(item, reported(uniqueIdentifier="acme", uniqueProperties=None)).action == "none"
+    older = update(item, reported(type="COLLECTOR"))
     assert (older.action, older.put["uniqueProperties"]) == ("update", {"name": "new name"})
-    published = held(type="COLLECTOR", uniqueIdentifier="old", detectionMethod="SAST", fileType="SARIF")
+    published = reported(type="COLLECTOR", uniqueIdentifier="old", detectionMethod="SAST", fileType="SARIF")
     del published["uniqueProperties"]
     plan = update(item, published)
     assert plan.put["uniqueProperties"] == {"name": "new name", "detectionMethod": "SAST", "fileType": "SARIF"}
@@ -486,22 +488,22 @@ def test_a_name_beside_an_id_is_a_label_and_renames_nothing_but_a_collector() ->
         ("transporter", {"connection_name": "c2"}),
     ],
 )
-def test_a_fixed_field_that_differs_is_refused_with_what_deletion_would_destroy(option: str, value: Any) -> None:
-    current = held(transporter={"brokerDeviceId": "b1", "connectionName": "c1"})
-    told = refused(wanted(**{option: value}), current)
-    assert "the API cannot change it to" in told
-    assert "findings" in told
+def test_a_different_immutable_field_is_refused_with_what_deletion_would_destroy(option: str, value: Any) -> None:
+    current = reported(transporter={"brokerDeviceId": "b1", "connectionName": "c1"})
+    message = refused(desired(**{option: value}), current)
+    assert "the API cannot change it to" in message
+    assert "findings" in message
 
 
-def test_a_fixed_field_that_is_not_shown_is_unknown_and_not_different() -> None:
-    assert not update(wanted(transporter={"broker_device_id": "b1"}), held()).changed
+def test_an_immutable_field_that_is_not_shown_does_not_differ() -> None:
+    assert not update(desired(transporter={"broker_device_id": "b1"}), reported()).changed
 
 
 # -- creation
 
 
 def test_a_creation_and_then_its_scope() -> None:
-    plan = plan_create(wanted(domain={"hostname": "h"}, credentials={"token": "t"}, selection_type=MANUAL, repositories=["a/1"]))
+    plan = plan_create(desired(domain={"hostname": "h"}, credentials={"token": "t"}, selection_type=MANUAL, repositories=["a/1"]))
     assert plan.post == {
         "type": "GITLAB_SELF_MANAGED",
         "uniqueProperties": {"name": "core"},
@@ -515,36 +517,36 @@ def test_a_creation_and_then_its_scope() -> None:
 
 
 @pytest.mark.parametrize("kind", ["AWS_CODE_COMMIT", "CORTEX_CLI"])
-def test_what_registers_itself_waits_for_that(kind: str) -> None:
-    plan = plan_create(wanted(type=kind))
+def test_a_type_that_registers_itself_is_pending(kind: str) -> None:
+    plan = plan_create(desired(type=kind))
     assert (plan.action, plan.changed, plan.post) == ("pending", False, {})
     assert "it appears by" in plan.pending[0]["step"]
     with pytest.raises(InputError, match="cannot be created through the API: it appears by"):
-        plan_create(wanted(type=kind, uncreatable="fail"))
+        plan_create(desired(type=kind, uncreatable="fail"))
 
 
-def test_a_collector_whose_token_nobody_would_keep_is_not_created() -> None:
+def test_a_collector_is_not_created_if_its_token_would_be_lost() -> None:
     with pytest.raises(InputError, match="credentials_file"):
-        plan_create(wanted(type="COLLECTOR"))
+        plan_create(desired(type="COLLECTOR"))
 
 
 # -- reading back
 
 
 def after_write(**shown: Any) -> list[str]:
-    plan = update(wanted(repositories=["b/1"]), held(uniqueProperties={"name": "core", "group": "g"}))
+    plan = update(desired(repositories=["b/1"]), reported(uniqueProperties={"name": "core", "group": "g"}))
     assert isinstance(plan, Plan)
-    read = held(**{"state": ["b/1", "a/3", "a/2", "a/1"], "uniqueProperties": {"name": "core", "group": "g"}, **shown})
+    read = reported(**{"state": ["b/1", "a/3", "a/2", "a/1"], "uniqueProperties": {"name": "core", "group": "g"}, **shown})
     return unexpected(plan.before, plan.after, Instance(read, full=True))
 
 
-def test_reading_back_what_was_written_is_no_surprise() -> None:
+def test_reading_back_what_was_written_is_not_unexpected() -> None:
     assert after_write() == []
     assert after_write(status="IN_PROGRESS", repositoriesCount=99) == []
 
 
 @pytest.mark.parametrize(
-    ("shown", "said"),
+    ("shown", "message"),
     [
         ({"state": ["a/1"]}, "repositories is not as sent"),
         ({"selectionType": "CURRENT_STATE"}, "selection_type changed unexpectedly"),
@@ -553,16 +555,15 @@ def test_reading_back_what_was_written_is_no_surprise() -> None:
         ({"domain": {"hostname": "other"}}, "domain changed unexpectedly"),
     ],
 )
-def test_a_write_that_did_something_else_is_told(shown: dict[str, Any], said: str) -> None:
-    assert said in after_write(**shown)
+def test_an_unexpected_effect_of_a_write_is_reported(shown: dict[str, Any], message: str) -> None:
+    assert message in after_write(**shown)
 
 
-def test_a_hidden_setting_that_a_write_cleared_is_told() -> None:
-    current = held(uniqueProperties={"apiToken": MASK}, name="core")
-    plan = update(wanted(repositories=["b/1"]), current)
-    reread = Instance(held(state=["a/1", "a/2", "a/3", "b/1"], uniqueProperties={}, name="core"), full=True)
-    told = unexpected(plan.before, plan.after, reread)
-    assert told, "the tenant held apiToken before the write and does not any more"
+def test_a_hidden_setting_that_a_write_cleared_is_reported() -> None:
+    current = reported(uniqueProperties={"apiToken": MASK}, name="core")
+    plan = update(desired(repositories=["b/1"]), current)
+    reread = Instance(reported(state=["a/1", "a/2", "a/3", "b/1"], uniqueProperties={}, name="core"), full=True)
+    assert unexpected(plan.before, plan.after, reread), "the tenant showed apiToken before the write, but not after it"
 
 
 # -- before the tenant is asked
@@ -584,18 +585,18 @@ def test_a_hidden_setting_that_a_write_cleared_is_told() -> None:
         ({"unique_properties": {"name": "other"}}, "give only one"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_in_one_line(options: dict[str, Any], why: str) -> None:
-    item = {k: v for k, v in wanted(**options).items() if v is not None}
+def test_an_invalid_item_is_refused_in_one_line(options: dict[str, Any], why: str) -> None:
+    item = {k: v for k, v in desired(**options).items() if v is not None}
     with pytest.raises(InputError) as caught:
         check_item(item)
     assert why in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_type_or_selection_nobody_knows_yet_is_a_warning() -> None:
-    warnings = check_item(wanted(type="CHECKMARX_ONE", selection_type="BY_TAG"))
+def test_an_unknown_type_or_selection_type_is_a_warning() -> None:
+    warnings = check_item(desired(type="CHECKMARX_ONE", selection_type="BY_TAG"))
     assert len(warnings) == 2
     assert "CHECKMARX_ONE" in warnings[0]
     assert "BY_TAG" in warnings[1]
-    (warning,) = check_item(wanted(type="SNIK"))
+    (warning,) = check_item(desired(type="SNIK"))
     assert "type SNIK is not one of the 23 types the vendor's guide names: sent as it is. Did you mean SNYK? Known: " in warning

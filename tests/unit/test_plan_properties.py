@@ -103,10 +103,10 @@ def planned(item: Raw, current: Raw) -> Plan | None:
 def after_put(current: Raw, put: Raw, *, clears: bool) -> Raw:
     """The tenant after a PUT: what was sent is replaced, what was left out is kept, or cleared."""
     empty: Raw = {"selectionType": "CURRENT_STATE", "state": [], "externalProjects": [], "uniqueProperties": {}}
-    held = {**current, **(empty if clears else {}), **copy.deepcopy(put)}
+    stored = {**current, **(empty if clears else {}), **copy.deepcopy(put)}
     if "repositoriesCount" in current:
-        held["repositoriesCount"] = len(held.get("state", []))
-    return held
+        stored["repositoriesCount"] = len(stored.get("state", []))
+    return stored
 
 
 def hides(value: Any) -> bool:
@@ -124,8 +124,8 @@ def test_what_was_applied_needs_no_second_change(item: Raw, current: Raw, clears
     if clears and set(plan.put) != {"selectionType", "state", "externalProjects", "uniqueProperties"}:
         # Something was not known, or could not be sent back; then reading back tells, which has tests of its own.
         return
-    held = after_put(current, plan.put, clears=clears) if plan.changed else current
-    again = planned(item, held)
+    stored = after_put(current, plan.put, clears=clears) if plan.changed else current
+    again = planned(item, stored)
     assert again is not None
     assert not again.changed
     assert again.put == {}
@@ -136,8 +136,8 @@ def test_check_mode_predicts_what_the_tenant_then_shows(item: Raw, current: Raw)
     plan = planned(item, current)
     assume(plan is not None and plan.changed)
     assert plan is not None
-    held = after_put(current, plan.put, clears=False)
-    shown = from_api(held)
+    stored = after_put(current, plan.put, clears=False)
+    shown = from_api(stored)
     predicted = dict(plan.after or {})
     if "repositoriesCount" not in current:
         predicted.pop("repositories_count", None)
@@ -145,7 +145,7 @@ def test_check_mode_predicts_what_the_tenant_then_shows(item: Raw, current: Raw)
     for key in [k for k, v in predicted.get("unique_properties", {}).items() if hides(v)]:
         shown["unique_properties"][key] = predicted["unique_properties"][key]
     assert predicted == shown
-    assert unexpected(plan.before, plan.after, Instance(held, full=True)) == []
+    assert unexpected(plan.before, plan.after, Instance(stored, full=True)) == []
 
 
 @given(wishes(), instances())

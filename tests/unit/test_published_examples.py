@@ -150,8 +150,8 @@ def test_the_token_of_a_new_collector_is_kept_once_and_shown_nowhere(client_of: 
     settings = {"name": "gitleaks", "detectionMethod": "SAST", "fileType": "SARIF"}
     assert sent == [("POST", {"type": "COLLECTOR", "uniqueProperties": settings})]
     assert file.stat().st_mode & 0o777 == 0o600
-    held = {"id": created["id"], "name": "gitleaks", "api_url": created["apiUrl"], "token_id": "29", "token": TOKEN}
-    assert json.loads(file.read_text()) == held == load_credentials(str(file))
+    content = {"id": created["id"], "name": "gitleaks", "api_url": created["apiUrl"], "token_id": "29", "token": TOKEN}
+    assert json.loads(file.read_text()) == content == load_credentials(str(file))
     result = result_of(outcome, diff=True)
     assert TOKEN not in json.dumps(result)
     assert lost(by_id(created), result["data_source"]) == Counter()
@@ -191,15 +191,15 @@ def test_a_refusal_is_one_line_that_says_all_it_says(client_of: ClientOf, tmp_pa
         if example["call"] == "upload":
             with pytest.raises(CortexError) as caught:
                 api.upload_sarif(b"{}", collector_id="c", query={"repository_id": "r"}, subject="a.sarif")
-            said = str(caught.value)
+            message = str(caught.value)
         else:
             (outcome,) = Run(api, check_mode=False).apply([item])
             assert outcome.action == "failed"
-            said = str(outcome.error)
+            message = str(outcome.error)
     for words in example["says"]:
-        assert words in said, said
-    assert "\n" not in said
-    assert "{" not in said
+        assert words in message, message
+    assert "\n" not in message
+    assert "{" not in message
 
 
 @pytest.mark.parametrize("example", EXAMPLES["uploads"], ids=lambda e: str(e["reply"]["status"]))

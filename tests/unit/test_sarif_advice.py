@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every option that a refusal or a warning of the SARIF part advises is set, and then does what was said."""
+"""Every option that a message about SARIF suggests is set, and then has the effect that the message promises."""
 
 from __future__ import annotations
 
@@ -168,13 +168,13 @@ CASES = {
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A collector that takes 20 kB."""
+    """A collector with a limit of 20 kB."""
     monkeypatch.setattr(pack, "LIMIT", 20_000)
     monkeypatch.setattr(pack.Packer.__init__, "__defaults__", (20_000,))
 
 
 def told(case: Case, folder: Path) -> tuple[str, str]:
-    """The path of the report, and what is said of it."""
+    """The path of the report, and the message about it."""
     path = folder / "report.sarif"
     path.write_text(json.dumps({"version": "2.1.0", "runs": case.runs}), encoding="utf-8")
     if case.warned:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a build says of itself, in the variables that each CI system documents, and what is no branch."""
+"""The repository, branch and commit of a build, from the documented variables of each CI system, and what is not a branch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.wording
 
 CHANGES: list[tuple[str, dict[str, str], str]] = [
     ("GitHub Actions", {"GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": "refs/pull/12/merge"}, "a pull request"),
-    # Its ref is the branch that the change goes to, and what was checked out may be the change.
+    # GITHUB_REF is the target branch, although the pull request may be checked out.
     ("GitHub Actions", {"GITHUB_EVENT_NAME": "pull_request_target", "GITHUB_REF": "refs/heads/main"}, "a pull request"),
     ("GitHub Actions", {"GITHUB_EVENT_NAME": "merge_group", "GITHUB_REF": "refs/heads/gh-readonly-queue/main/pr-1-a"}, "a pull request"),
     ("GitHub Actions", {"GITHUB_REF": "refs/tags/v1.0", "GITHUB_REF_TYPE": "tag"}, "a tag"),
@@ -66,7 +66,7 @@ def test_a_build_of_a_branch(name: str) -> None:
     assert (build.system, build.not_uploaded) == (name, "")
     assert values(build) == {"repository_url": url, "branch": "feature/x", "commit": SHA, "build_url": page}
     assert TOKEN not in str(build.as_result())
-    # It holds the token of the job, and is not even read.
+    # CI_REPOSITORY_URL contains the token of the job, and is not even read.
     assert "CI_REPOSITORY_URL" not in str(build.as_result())
     assert all(variable in BUILDS[name] for one in build.taken for variable in one.variables)
     given = {"repository_url": "https://other.example/a/b", "branch": "main", "commit": "c0ffee", "build_url": None}
@@ -79,7 +79,7 @@ def test_a_build_of_which_nothing_is_uploaded(name: str, more: dict[str, str], w
     build = build_of({}, environ)
     assert build.not_uploaded.startswith(f"{name} builds {what} (")
     assert (build.taken, TOKEN in str(build.as_result())) == ([], False)
-    # Who names the branch knows where the findings belong; those of a pull request belong to no branch.
+    # The user can name the branch of a tag; a pull request belongs to no branch.
     assert bool(build_of({"branch": "main"}, environ).not_uploaded) == (what == "a pull request")
 
 

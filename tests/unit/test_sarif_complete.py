@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Nothing is called empty, or complete, before it was looked through: failed scans, results where none belong, results left out by kind."""
+"""Incomplete reports: failed scans, results in the wrong place, results left out by their kind."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_a_failed_scan_is_warned_of_by_its_words_or_refused(
     with pytest.raises(InputError) as refused:
         prepared(tmp_path, RUN, run, options=Options(on_failed_scan="fail"))
     assert f"runs[1].invocations[1]: {said}. Scan again" in str(refused.value)
-    # No notification is sent.
+    # Notifications are not sent.
     path = tmp_path / "report.sarif"
     with prepare([str(path)], Options()) as done:
         assert b"otification" not in done.uploads[0].content()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A report whose files are not where the options say: where the folder is here, the warning names the prefix that makes them exist."""
+"""If source_root is a folder here without the files of a report, a warning suggests the path_prefix with which they exist."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_prefix_that_makes_the_files_exist_is_named_and_helps(app: Path, tmp
 
 def test_what_is_nowhere_is_said_and_what_cannot_be_known_is_not(app: Path, tmp_path: Path) -> None:
     assert "set source_root and path_prefix so that it does" in warned(tmp_path, "x/y.py")
-    # The machine that scanned had this folder, and this one does not.
+    # A folder of the machine that scanned, which does not exist here.
     assert "none of the files" not in warned(tmp_path, "x/y.py", source_root=str(tmp_path / "elsewhere"))
     assert "none of the files" not in warned(tmp_path, "x/y.py", source_root="")
     assert "none of the files" not in warned(tmp_path, "https://x.example/", default_location="pom.xml")

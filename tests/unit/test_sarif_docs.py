@@ -24,7 +24,7 @@ YAML = [yaml.safe_load(text) for kind, text in BLOCKS if kind == "yaml"]
 
 
 def commands() -> list[list[str]]:
-    """Every call of cortex-sarif.pyz on the page and in the examples, as the words after the program."""
+    """The arguments of every call of cortex-sarif.pyz on the page and in the examples."""
     texts = [PAGE, *(path.read_text(encoding="utf-8") for path in (ROOT / "examples" / "pipelines").iterdir())]
     call = re.compile(r"python3? cortex-sarif\.pyz ((?:check|upload)[^\n'`]*(?:\n +--[^\n'`]*)*)")
     return [shlex.split(found) for text in texts for found in call.findall(text.replace("\\\n", ""))]
@@ -44,7 +44,7 @@ def test_every_command_of_the_page_is_one_the_program_takes() -> None:
 
 
 def test_no_text_of_a_build_is_put_into_a_command() -> None:
-    """A branch may be called $(rm -rf .): the shell must find it in a variable, not in its command."""
+    """A branch may be named $(rm -rf .), so the shell must get it from a variable, not as a part of the command."""
     assert [word for words in commands() for word in words if "$(" in word or "${{" in word or "`" in word] == []
 
 

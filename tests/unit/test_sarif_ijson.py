@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A second opinion on reading: ijson, with the C library yajl, finds the same values, and refuses nothing that ours accepts."""
+"""Reading compared with ijson and its C library yajl: the same values, and ijson refuses nothing that we accept."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ REFUSED = "refused"
 
 
 def with_floats(value: Any) -> Any:
-    """ijson makes a Decimal of a number that is no integer."""
+    """ijson turns a number that is not an integer into a Decimal."""
     if isinstance(value, dict):
         return {name: with_floats(inner) for name, inner in value.items()}
     if isinstance(value, list):
@@ -49,7 +49,7 @@ def by_ijson(content: bytes, prefix: str = "") -> list[Any]:
 
 
 def by_ours(path: Path, depth: int) -> Any:
-    """The whole file: down to this depth member by member and item by item, as a report is read, and whole values below."""
+    """The whole file, read member by member and item by item down to this depth, and as whole values below."""
 
     def walk(text: Text, left: int) -> Any:
         sign = text.peek() if left else ""
@@ -68,7 +68,7 @@ def by_ours(path: Path, depth: int) -> Any:
 
 
 def by_json(content: bytes) -> Any:
-    """What the standard library makes of it, without the numbers that JSON does not have: it shares its decoder with ours, not its walk."""
+    """The value of the standard library, which has the same decoder but reads the file as a whole; numbers that JSON lacks are refused."""
 
     def refuse(name: str) -> float:
         raise ValueError(name)
@@ -83,7 +83,7 @@ def by_json(content: bytes) -> Any:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values are equal, 1, 1.0 and True being different."""
+    """Whether two values are equal; 1, 1.0 and True are different."""
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
@@ -108,10 +108,10 @@ def test_real_reports(name: str) -> None:
     assert read_results(str(path), into(passes[1]), head.log["runs"]) == head.found
     assert same(passes[1], by_ijson(content, "runs.item.results.item"))
     assert len(passes[1]) == FILES[name].found
-    assert not head.taken or passes[0] == passes[1]
+    assert not head.complete or passes[0] == passes[1]
 
 
-# What breaks a document, or nearly does. Not \v and \f, which yajl takes for white space.
+# Pieces that break a document, or almost. Not \v and \f, which are white space for yajl.
 PIECES = ["{", "}", "[", "]", ",", ":", '"', "\\", "0", "-", "e9", ".", "+", "tru", "'", "/*x*/", "NaN", "-Infinity", "1e999",
           "\0", "\x1f", "\ufeff"]  # fmt: skip
 
@@ -122,7 +122,7 @@ def documents(draw: st.DrawFn) -> bytes:
     outer = st.lists(VALUES, max_size=4) | st.dictionaries(st.text(max_size=3), VALUES, max_size=4) | VALUES
     text = json.dumps(draw(outer), ensure_ascii=draw(st.booleans()), indent=draw(st.sampled_from([None, 1])))
     for _mistake in range(draw(st.integers(0, 2))):
-        # At any place, and more often where a sign stands.
+        # Anywhere, but more often at a bracket, comma or colon.
         signs = [match.start() for match in re.finditer(r'[][{}:,"]', text)]
         at = draw(st.integers(0, len(text)) | st.sampled_from([0, *signs]))
         piece, gone = draw(st.sampled_from([("", 1), ("", len(text)), *((piece, gone) for piece in PIECES for gone in (0, 1))]))
@@ -135,7 +135,7 @@ def documents(draw: st.DrawFn) -> bytes:
 
 
 def halves(value: Any) -> Iterator[str]:
-    """Texts with half a character, of which each reader makes something else."""
+    """Texts with lone surrogates, which every reader treats differently."""
     yield from re.findall("[\ud800-\udfff]", json.dumps(value, ensure_ascii=False))
 
 
@@ -146,7 +146,7 @@ def halves(value: Any) -> Iterator[str]:
 @example(content=b'{"a": [1, 2, NaN]}', depth=0, chunk=3)
 @example(content=b'{"a": 1, "a": 2}', depth=2, chunk=3)
 def test_any_document(content: bytes, depth: int, chunk: int, tmp_path: Path) -> None:
-    # json.detect_encoding takes what begins with a NUL for UTF-16 or UTF-32, which ijson does not read.
+    # A text that begins with a NUL is UTF-16 or UTF-32 for json.detect_encoding; ijson does not read these.
     assume(b"\0" not in content[:4])
     standard = by_json(content)
     assume(not list(halves(standard)))
@@ -157,11 +157,11 @@ def test_any_document(content: bytes, depth: int, chunk: int, tmp_path: Path) ->
     try:
         (theirs,) = by_ijson(content)
     except decimal.InvalidOperation:
-        # A number with more digits of exponent than Python's decimals have: ijson has no opinion.
+        # ijson cannot read numbers whose exponent exceeds that of Python's decimals.
         assume(False)
     except (ijson.JSONError, ValueError):
         theirs = REFUSED
-    # yajl overlooks a text that begins after the end of the document, and takes 1e999.
+    # yajl ignores a text after the end of the document, and accepts 1e999.
     assert (ours is REFUSED) == (standard is REFUSED)
     if theirs is REFUSED:
         assert ours is REFUSED

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the answer to an upload says: taken, taken in part, refused, or nothing that can be relied on."""
+"""The response to an upload: accepted, accepted in part, refused, or unusable."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A second opinion on what is sent: Microsoft's SARIF Multitool finds no error in it.
+"""Microsoft's SARIF Multitool finds no error in the documents that are sent.
 
 Valid means: no result of the level error, which are JSON0001 (no JSON), JSON1xxx (against the schema) and SARIF1xxx (against what the
 specification demands beyond its schema, such as a region that ends before it starts). Its warnings and notes (SARIF2xxx) are advice to
@@ -35,15 +35,15 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.prepare
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / ".build" / "multitool" / "node_modules" / "@microsoft" / "sarif-multitool-linux" / "Sarif.Multitool"
-# Where .ci/run may not install npm, it says so in CORTEX_MULTITOOL.
+# .ci/run sets CORTEX_MULTITOOL if it is not allowed to install npm.
 FETCHABLE = (sys.platform, platform.machine()) == ("linux", "x86_64") and os.environ.get("CORTEX_MULTITOOL") != "none"
 # A busy machine takes ten times as long as a quiet one.
 pytestmark = pytest.mark.timeout(900)
 needs_corpus = pytest.mark.skipif(not SCHEMA.exists(), reason=f"no SARIF corpus in {CORPUS}: set CORTEX_SHARED to the folder that holds it")
 
-# The note that every result of ours gets, because its message is a text and no id: it proves that the result was looked at.
+# Each of our results gets this note, because its message has no ID: it proves that the result was checked.
 SEEN = "SARIF2002"
-# The other notes, since a million of them takes long; SARIF2006 would also ask for every helpUri over the network.
+# The other notes, because a million of them takes long; SARIF2006 would also request every helpUri.
 OFF = (
     "SARIF2003.ProvideVersionControlProvenance",
     "SARIF2006.UrisShouldBeReachable",
@@ -73,7 +73,7 @@ def validate(tmp_path_factory: pytest.TempPathFactory) -> Validate:
             path.write_bytes(content)
         command = [str(PROGRAM), "validate", *map(str, paths), "--config", str(folder / "rules.json"), "--level", "Error;Note"]
         command += ["--output", str(folder / "findings"), "--log", "ForceOverwrite", "--quiet", "true"]
-        # Invariant: it would not start without the libraries of ICU. Base directory: where its files are unpacked, once.
+        # Invariant: it needs no ICU libraries. Base directory: its files are unpacked there, once.
         alone = {"HOME": str(folder), "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1"}
         alone["DOTNET_BUNDLE_EXTRACT_BASE_DIR"] = str(ROOT / ".build" / "multitool" / "unpacked")
         done = subprocess.run(command, env=alone, capture_output=True, text=True, check=False, timeout=800)
@@ -87,7 +87,7 @@ def validate(tmp_path_factory: pytest.TempPathFactory) -> Validate:
                 seen[name] += 1
             elif finding.get("level") == "error":
                 errors[name].append(f"{finding['ruleId']} {' '.join(finding['message'].get('arguments', []))}")
-        # It reports success too when it skipped a file, or stopped at one that it could not load.
+        # It also reports success if it skipped a file, or stopped at a file that it could not load.
         for name, content in documents.items():
             if not errors[name]:
                 assert seen[name] == sum(len(run["results"]) for run in json.loads(content)["runs"]), f"{name} was not read to its end"
@@ -97,7 +97,7 @@ def validate(tmp_path_factory: pytest.TempPathFactory) -> Validate:
 
 
 def wrong(errors: dict[str, list[str]]) -> dict[str, list[str]]:
-    """The errors of the documents that have any."""
+    """The documents that have errors, with these."""
     return {name: found for name, found in errors.items() if found}
 
 
@@ -122,7 +122,7 @@ def test_parts_of_real_reports(validate: Validate, name: str) -> None:
 
 @st.composite
 def awkward_runs(draw: st.DrawFn) -> dict[str, Any]:
-    """A run with whatever is beside its results, and results that can be sent, mostly, whatever else is in them."""
+    """A run with arbitrary members, and results with arbitrary members that can usually be sent."""
     run = draw(RUN)
     run["results"] = []
     for _number in range(draw(st.integers(1, 3))):
@@ -140,7 +140,7 @@ def awkward_runs(draw: st.DrawFn) -> dict[str, Any]:
           suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large])  # fmt: skip
 @given(reports=st.lists(st.tuples(awkward_runs(), OPTIONS), min_size=30, max_size=40))
 def test_reports_that_no_scanner_wrote(validate: Validate, reports: list[tuple[dict[str, Any], Options]]) -> None:
-    """Many to one call, since each takes half a second to start. No shrinking, for the same reason: the error names the document."""
+    """Many documents for each call, which takes half a second to start; no shrinking, for the same reason. The error names the document."""
     documents = {}
     for number, (run, options) in enumerate(reports):
         whole = normalise({"version": "2.1.0", "runs": [run]}, options)
@@ -196,7 +196,7 @@ def test_parts_of_an_oversized_report(validate: Validate) -> None:
     step = {"location": {"physicalLocation": {"artifactLocation": {"uri": "src/a.py"}, "region": {"startLine": 3}}}}
     flows = {"codeFlows": [{"threadFlows": [{"locations": [step] * 8}]}] * 2}
     listed = [result(f"src/{n % 30}.py", f"{n} {'x' * 60}", f"R{n % 2 + 1}", **(flows if n % 3 else {})) for n in range(400)]
-    # Alone too big: it is shortened.
+    # Too big for a part alone, so it is shortened.
     listed.append(result("src/big.py", "y" * 40_000, relatedLocations=[{"message": {"text": "z" * 3_000}}] * 20))
     whole = normalise(report(*listed), Options(on_oversize="split"), 30_000)
     assert len(whole.parts) > 10

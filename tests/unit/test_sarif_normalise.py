@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What normalise does with a whole report: what it keeps, refuses, warns of and never sends."""
+"""The conversion of whole reports: what is kept, refused, warned about and never sent."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def test_an_empty_report_is_not_sent_unless_asked() -> None:
     assert outcome.document is not None
     assert outcome.document["runs"][0]["tool"]["driver"]["rules"] == [{"id": "R1"}]
     assert outcome.document["runs"][0]["results"] == []
-    # The collector takes no run without a rule.
+    # The collector accepts no run without a rule.
     outcome = normalise(log(rules=()), Options(allow_empty=True))
     assert outcome.document is not None
     assert [rule["id"] for rule in outcome.document["runs"][0]["tool"]["driver"]["rules"]] == ["no-results"]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of SARIF reports stand in one table: the rules, the module, the command line, the playbook and the role take just those.
+"""The options of SARIF reports are in one table: rules, module, command line, playbook and role have exactly these.
 
 What is generated from the table, such as the module's documentation, is compared by test_completeness.py.
 """
@@ -98,12 +98,12 @@ def test_the_help_is_the_first_sentence_of_the_documentation_without_its_markup(
             plain = plain.replace("M(cortex_cloud.appsec.data_source)", "cortex_cloud.appsec.data_source")
             assert action.help
             assert plain.startswith(f"{action.help}."), name
-    said = Option("x", ("Takes O(source_root) off, the C(a.b) of V(split), 9.5 times. It is loud.",)).help
+    said = Option("x", "Takes O(source_root) off, the C(a.b) of V(split), 9.5 times. It is loud.").help
     assert said == "Takes --source-root off, the a.b of split, 9.5 times"
 
 
 def passed(path: str) -> dict[str, str]:
-    """What the task of sarif_upload in this file takes its options from."""
+    """The options of the task of sarif_upload in this file, with their templates."""
 
     def tasks(value: Any) -> Any:
         if isinstance(value, dict):
@@ -122,7 +122,7 @@ def test_the_playbook_takes_every_option() -> None:
 
 
 def test_the_role_takes_every_option() -> None:
-    # The role is about one collector, which it makes, or knows by its credentials file or URL.
+    # The role creates its collector, or knows it by its credentials file or URL.
     assert set(passed("roles/sarif_collector/tasks/main.yml")) == NAMES - BY_ENVIRONMENT - {"collector_id"}
 
 

@@ -18,7 +18,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.p
 CI = {"originalUriBaseIds": {"SRCROOT": {"uri": "file:///home/ci/app/"}}}
 SUB = {"originalUriBaseIds": {"%SRCROOT%": {"uri": "file:///home/ci/app/sub/"}}}
 BELOW = {"originalUriBaseIds": {"PROJECTROOT": {"uri": "file:///C:/code/proj/"}, "SRCROOT": {"uri": "src/", "uriBaseId": "PROJECTROOT"}}}
-# The same without a chain, and by names that say nothing.
+# The same without a chain, and with names that do not mean the root.
 APART = {"originalUriBaseIds": {"HERE": {"uri": "file:///w/repo/lib/a/"}, "THERE": {"uri": "file:///w/repo/"}, "HOME": {"uri": "file:///w/"}}}
 DISK = {"originalUriBaseIds": {"ROOTPATH": {"uri": "file:///"}, "SRCROOT": {"uri": "w/repo/", "uriBaseId": "ROOTPATH"}}}
 MAPPED = {**CI, "versionControlProvenance": [{"mappedTo": {"uri": "sub", "uriBaseId": "TOP"}}, {"mappedTo": {"uri": "file:///home/ci/"}}]}
@@ -33,7 +33,7 @@ GCC = {"originalUriBaseIds": {"PWD": {"uri": "file:///home/ci/app/build/"}}}
         ("src/my%20file%.py", None, {}, {}, "src/my%20file%25.py"),
         ("src/a#b?[c].py", None, {}, {}, "src/a%23b%3F%5Bc%5D.py"),
         ("src\\app\\a.cs", None, {}, {}, "src/app/a.cs"),
-        # ... where a backslash, which a URI cannot hold, divides folders, and %5C is one of a name
+        # ... a backslash, which a URI cannot contain, separates folders; %5C is part of a name
         ("src\\main/java\\A.java", None, {}, {}, "src/main/java/A.java"),
         ("src/app\\a.cs", None, {}, {}, "src/app/a.cs"),
         (".\\src/b.py", None, {}, {}, "src/b.py"),
@@ -128,7 +128,7 @@ SHARE_SPELLINGS = (
 
 @pytest.mark.parametrize("spellings", [SPELLINGS, SHARE_SPELLINGS])
 def test_one_folder_in_any_spelling(spellings: tuple[str, ...]) -> None:
-    """Whatever the scanner and the user write: the same file, and no other folder whose name begins alike."""
+    """In every spelling of the scanner and the user the same file, and never a folder whose name begins like the root."""
     for written in spellings:
         for given in spellings:
             roots = Roots({}, source_root=given)
@@ -147,7 +147,7 @@ def test_one_folder_in_any_spelling(spellings: tuple[str, ...]) -> None:
         ("../usb.c", "PWD", GCC, {}, "path_absolute"),
         ("../d.c", "HERE", {"originalUriBaseIds": {"HERE": {"uri": "file:///w/repo/"}}}, {}, "path_absolute"),
         ("../../d.c", "SRCROOT", BELOW, {}, "path_outside"),
-        # two folders that contradict each other are no evidence
+        # two folders that contradict each other prove nothing
         ("/one/a.c", None, {"originalUriBaseIds": {"A": {"uri": "/one"}, "B": {"uri": "/two"}}}, {}, "path_absolute"),
         # a root of / would make every absolute path look relative
         ("/etc/passwd", None, {"originalUriBaseIds": {"ROOTPATH": {"uri": "file:///"}}}, {}, "path_absolute"),

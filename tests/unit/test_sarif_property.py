@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reports that no scanner wrote: whatever is in them, no result is lost or doubled, and what is sent keeps the collector's rules."""
+"""Arbitrary reports: no result is lost or sent twice, and what is sent meets the collector's requirements."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reports whose runs have roots of every kind, in every spelling: two files never become one, and source_root decides wherever it can.
+"""Reports whose runs have roots of every kind, in every spelling: two files never get the same path, and source_root decides if it can.
 
 What is true is known from the way the reports are made: each result says in its message which file it is about.
 """
@@ -40,7 +40,7 @@ def spelt(path: str, dice: random.Random) -> str:
 
 
 def plain(path: str) -> str:
-    """The path without dots; of Windows in lower case."""
+    """The path without dots; a Windows path in lower case."""
     lead = "//" if path.startswith("//") else ""
     found = lead + posixpath.normpath(path).lstrip("/") if lead else posixpath.normpath(path)
     return found if found.startswith("/") and not lead else found.lower()

@@ -34,7 +34,7 @@ def flow(*steps: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def report(result: dict[str, Any] | None = None, *, rule: dict[str, Any] | None = None, **run: Any) -> dict[str, Any]:
-    """A report with one rule R1 and one result of it, in which nothing has to be changed, and what is given. ABSENT takes away."""
+    """A report with one rule R1 and one result of it, which needs no change, and with these members. ABSENT removes one."""
     whole = {"ruleId": "R1", "level": "error", "message": {"text": "found"}, "locations": [place()], **(result or {})}
     whole = {name: value for name, value in whole.items() if value is not ABSENT}
     tool = {"driver": {"name": "scanner", "rules": [{"id": "R1", **(rule or {})}]}}
@@ -43,7 +43,7 @@ def report(result: dict[str, Any] | None = None, *, rule: dict[str, Any] | None 
 
 @dataclasses.dataclass
 class Case:
-    """document, options -> what the run that is sent holds (path -> value), how often the rule is counted, or why the result is dropped."""
+    """document, options -> members of the run that is sent (path -> value), count of the rule, or why the result is dropped."""
 
     document: dict[str, Any]
     sent: dict[str, Any] = dataclasses.field(default_factory=dict)

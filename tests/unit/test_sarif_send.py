@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""To which collector, about which repository, with which token: what the options mean before anybody is asked."""
+"""The collector, repository and token of an upload, as far as they show without requests."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_credentials_file(tmp_path: Path) -> None:
     held = {"id": "col_1", "name": "bandit", "api_url": URL, "token_id": "17", "token": "the-token"}
     file.write_text(json.dumps(held), encoding="utf-8")
     token = CollectorToken("17", "the-token")
-    # The variables of a pipeline may hold the token of another collector: the file that was named wins.
+    # The variables of a pipeline may contain the token of another collector: the file wins.
     params = {"credentials_file": str(file), "collector_token_id": "9", "collector_token": "other"}
     assert plan_target(params, need=True)[0] == Target(upload_url=URL, token=token, name="bandit")
     with pytest.raises(InputError, match="leave it out, because credentials_file identifies"):

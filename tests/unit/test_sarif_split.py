@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reports that are too big for one document: what is left out, what goes into which part, and what is refused by name."""
+"""Reports that are too big for one document: what is left out, which result goes into which part, and which is refused by name."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.documen
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.options import Options
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.prepare import prepare
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.clean import LEVELS
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.rules.context import Shell
 from starting import first_outside_ci
 from tenant.server import EmbeddedTenant
 from tenant.upload import problems
@@ -177,7 +178,7 @@ def test_nothing_lost_nothing_doubled_at_any_limit(runs: list[dict[str, Any]], o
     try:
         whole = normalise({"version": "2.1.0", "runs": runs}, split, limit)
     except InputError:
-        # Too small a limit for one of its results, or a tool without a name.
+        # The limit is too small for one of its results, or the tool has no name.
         assume(False)
     sent: Counter[str] = Counter()
     for part in whole.parts:
@@ -229,7 +230,7 @@ def test_results_of_one_file_are_put_together_in_the_order_of_the_report() -> No
         batch.add(offset, size, rule, path, level)
         expected.append((path, offset, size, rule, level))
         offset += size + 1
-    assert (len(batch), batch.size, batch.largest) == (len(listed), sum(size + 1 for _path, size, *_rest in listed), 44)
+    assert (len(batch), batch.size) == (len(listed), sum(size + 1 for _path, size, *_rest in listed))
     assert sum(column.itemsize for column in (batch.offsets, batch.sizes, batch.rules, batch.files, batch.levels)) == 21
     batch.group()
     files = list(dict.fromkeys(path for path, *_rest in listed))
@@ -244,7 +245,7 @@ def test_results_of_one_file_are_put_together_in_the_order_of_the_report() -> No
     for first, last in [(0, len(listed)), (3, 4), (2, 30)]:
         assert batch.levels_of(first, last) == Counter(row[4] for row in expected[first:last])
         assert batch.rules_of(first, last) == {row[3] for row in expected[first:last]}
-        covered = [at for start, end in batch.stretches(first, last, 1 << 20) for at in range(start, end)]
+        covered = [at for start, end in batch.spans(first, last, 1 << 20) for at in range(start, end)]
         assert covered == [at for _path, offset, size, *_rest in expected[first:last] for at in range(offset, offset + size + 1)]
 
 
@@ -262,7 +263,7 @@ def test_a_wrong_plan_is_noticed_before_anything_is_sent(monkeypatch: pytest.Mon
     monkeypatch.setattr(packing, "plan_parts", lambda *_given: [(0, 8)])
     with pytest.raises(RuntimeError, match="not what was planned"):
         normalise(report(*listed), SPLIT, 1_500)
-    monkeypatch.setattr(packing.Shell, "with_rules", lambda self, _numbers: {**self.head, "rules": []})
+    monkeypatch.setattr(Shell, "with_rules", lambda self, _numbers: {**self.head, "rules": []})
     with pytest.raises(RuntimeError, match="lacks a rule"):
         normalise(report(*listed), Options())
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The words and numbers of scanners: levels in other words, ids and arguments that are no text, overrides in any order."""
+"""The words and numbers of scanners: levels in other words, IDs and arguments that are not text, overrides in any order."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ WORDS = {
 
 @pytest.mark.parametrize(("level", "word"), [(level, word) for level, words in WORDS.items() for word in words.split()])
 def test_a_level_in_another_word(level: str, word: str) -> None:
-    """In a result, as the default of its rule, and in an override."""
+    """A level in a result, as the default of a rule, and in an override."""
     override = {"descriptor": {"id": "R3"}, "configuration": {"level": word}}
     done, run = prepared(
         result(level=word), result(level=None, ruleId="R2"), result(level=None, ruleId="R3"),

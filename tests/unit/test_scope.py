@@ -92,6 +92,13 @@ def test_selected_ones_that_are_no_candidates_are_judged_and_counted() -> None:
 def test_candidates_that_no_rule_matches_are_counted_and_shown() -> None:
     scope = scope_of([{"include": "a/*"}, {"exclude": "b/1"}], ["a/1", "b/1", "c/2", "c/1"], ["d/kept"])
     assert (scope.unmatched, scope.unmatched_examples) == (2, ["c/1", "c/2"])
+    assert scope.as_result() == {
+        "candidates": 4, "unmatched": 2, "unmatched_examples": ["c/1", "c/2"], "selected": 1, "included": 1, "left_out": 1,
+        "unlisted": 1, "unlisted_left_out": 1, "rules": [
+            {"rule": "include", "pattern": "a/*", "matched": 1, "overruled": 0, "examples": ["a/1"]},
+            {"rule": "exclude", "pattern": "b/1", "matched": 1, "overruled": 0, "examples": ["b/1"]},
+        ],
+    }  # fmt: skip
     assert "candidates that no rule matches: 2, such as c/1, c/2" in scope_lines(scope)
 
 
@@ -162,7 +169,7 @@ kinds = st.sampled_from(["include", "include", "exclude"])
 rule_lists = st.lists(st.tuples(kinds, patterns).map(lambda rule: dict([rule])), min_size=1, max_size=4)
 
 
-def meant(rules: list[Raw], repository: str) -> bool:
+def includes(rules: list[Raw], repository: str) -> bool:
     """The semantics once more, in other words: read the rules from the end, compare segment by segment."""
 
     def fits(parts: list[str], segments: list[str]) -> bool:
@@ -185,23 +192,23 @@ def test_applying_gives_the_resolved_set_and_applying_again_plans_nothing(
     rules: list[Raw], candidates: list[str], state: list[str], mode: str, most: int
 ) -> None:
     item, current = wanting(*rules, candidates=candidates, mode=mode, max_deselect=most), holding(*state)
-    wanted = {r for r in {*candidates, *state} if meant(rules, r)} | (set(state) if mode == "merge" else set())
-    gone = set(state) - wanted
+    expected = {r for r in {*candidates, *state} if includes(rules, r)} | (set(state) if mode == "merge" else set())
+    gone = set(state) - expected
     try:
         plan = update(item, current)
     except InputError:
         event("refused")
         assert mode == "exact"
         assert most != -1
-        assert len(gone) > most or (gone and not wanted)
+        assert len(gone) > most or (gone and not expected)
         return
     event(plan.action)
     assert most == -1 or len(gone) <= most
-    assert set(plan.put.get("state", state)) == wanted
-    held = {**current, **plan.put, "repositoriesCount": len(plan.put.get("state", state))}
-    assert from_api(held) == plan.after
-    assert unexpected(plan.before, plan.after, Instance(held, full=True)) == []
-    assert update(item, held).action == "none"
+    assert set(plan.put.get("state", state)) == expected
+    reread = {**current, **plan.put, "repositoriesCount": len(plan.put.get("state", state))}
+    assert from_api(reread) == plan.after
+    assert unexpected(plan.before, plan.after, Instance(reread, full=True)) == []
+    assert update(item, reread).action == "none"
 
 
 @given(rule_lists, repositories, repositories)
@@ -211,7 +218,7 @@ def test_the_numbers_add_up(rules: list[Raw], candidates: list[str], state: list
     assert len(scope.included) == len(set(scope.included))
     assert scope.left_out == len(set(state) - set(scope.included))
     deciding = sum(v.matched - v.overruled for v in scope.verdicts)
-    assert deciding == sum(any(meant([{"include": p}], r) for rule in rules for p in rule.values()) for r in {*candidates, *state})
+    assert deciding == sum(any(includes([{"include": p}], r) for rule in rules for p in rule.values()) for r in {*candidates, *state})
 
 
 # Candidates
@@ -245,7 +252,7 @@ def test_a_file_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("empty.txt", b"", "names no repository"),
         ("comments.txt", b"# none\n\n", "names no repository"),
@@ -264,13 +271,13 @@ def test_a_file_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("missing/r.txt", None, "cannot be read: No such file or directory (looked for "),
     ],
 )
-def test_a_file_that_cannot_be_meant_is_named(tmp_path: Path, name: str, content: bytes | None, said: str) -> None:
+def test_an_invalid_file_is_named(tmp_path: Path, name: str, content: bytes | None, message: str) -> None:
     if content is not None and name != ".":
         (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError) as refused:
         read_names(str(tmp_path / name), "scope_candidates")
     assert str(refused.value).startswith(f"scope_candidates {(tmp_path / name).resolve()}")
-    assert said in str(refused.value)
+    assert message in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
@@ -278,7 +285,7 @@ def test_a_file_that_cannot_be_meant_is_named(tmp_path: Path, name: str, content
 
 
 @pytest.mark.parametrize(
-    ("given_", "said"),
+    ("given_", "message"),
     [
         ({"scope_rules": [{"include": "a"}]}, "scope_rules needs scope_candidates"),
         ({"scope_rules": [{"include": "a"}], "scope_candidates": []}, "scope_rules needs scope_candidates"),
@@ -294,10 +301,10 @@ def test_a_file_that_cannot_be_meant_is_named(tmp_path: Path, name: str, content
         ({"scope_rules": [{"include": "a"}], "scope_candidates": ["a"], "selection_type": "CURRENT_STATE"}, "scope_rules needs"),
     ],
 )
-def test_what_cannot_be_meant(given_: Raw, said: str) -> None:
+def test_invalid_rules(given_: Raw, message: str) -> None:
     with pytest.raises(InputError) as refused:
         check_item({**ITEM, **given_})
-    assert said in str(refused.value)
+    assert message in str(refused.value)
 
 
 def test_where_the_product_ignores_case_so_do_candidates_and_rules() -> None:

@@ -57,7 +57,7 @@ def test_only_words_for_waiting_may_mean_that_a_person_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("details", "said"),
+    ("details", "text"),
     [
         ({"c": {"status": "INVALID", "message": "Token expired.", "error": "HTTP 401"}}, "c is INVALID (Token expired: HTTP 401)"),
         ({"c": {"status": "INVALID"}, "d": {"status": "INVALID", "error": "x"}}, "c is INVALID, d is INVALID (x)"),
@@ -72,8 +72,8 @@ def test_only_words_for_waiting_may_mean_that_a_person_is_waited_for() -> None:
         ("odd", ""),
     ],
 )
-def test_the_reasons_are_one_line(details: Any, said: str) -> None:
-    assert reasons(details) == said
+def test_the_reasons_are_one_line(details: Any, text: str) -> None:
+    assert reasons(details) == text
 
 
 def test_the_reasons_are_not_endless() -> None:

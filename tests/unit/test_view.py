@@ -56,5 +56,5 @@ def test_why_an_instance_had_a_status_is_not_told_of_the_one_that_a_later_read_s
 def test_an_answer_about_another_instance_is_refused() -> None:
     tenant = Tenant()
     tenant.by_id["1"] = {"id": "2", "type": "SNYK"}
-    with pytest.raises(TenantError, match=r"another data source \(id 2\) than the one asked for \(1\)"):
+    with pytest.raises(TenantError, match=r"another data source \(id 2\) than the one requested \(1\)"):
         loaded(tenant).fetch("1", 'SNYK "snyk-eu"')

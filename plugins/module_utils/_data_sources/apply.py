@@ -45,11 +45,7 @@ class Writer:
         steps[outcome.plan.action](outcome)
 
     def _create(self, outcome: Outcome) -> None:
-        self._make(outcome, outcome.item)
-
-    def _make(self, outcome: Outcome, item: Item) -> None:
-        made = self._creator.create(outcome, item, outcome.plan)
-        if not made and outcome.plan.changed:
+        if not self._creator.create(outcome) and outcome.plan.changed:
             self.apply(outcome)
 
     def _update(self, outcome: Outcome) -> None:
@@ -58,12 +54,10 @@ class Writer:
             current = self.view.fetch(instance_id, label(item))
             if current is None:
                 raise _overtaken("deleted", item, instance_id)
-            # Planned again from a read right before the write, so that changes by others in between are not
-            # undone.
-            plan = plan_update(item, outcome.match.judged(current), self.view.creatable)
-            if plan.action == "recreate" or (
-                self.approved and requests_of([plan]) != requests_of([outcome.plan])
-            ):
+            # Planned again from a read right before the write, so that others' changes are not undone.
+            plan = plan_update(item, outcome.match.for_planning(current), self.view.creatable)
+            differs = self.approved and requests_of([plan]) != requests_of([outcome.plan])
+            if differs or plan.action == "recreate":
                 raise _overtaken("changed", item, instance_id)
             outcome.adopt(plan, predicted=False)
             if plan.changed:
@@ -74,25 +68,25 @@ class Writer:
         wait_for_status(self.view, outcome, instance_id)
 
     def _recreate(self, outcome: Outcome) -> None:
-        plan, item = outcome.plan, outcome.plan.item or outcome.item
+        plan, subject = outcome.plan, label(outcome.item)
         with self.writes.locked(plan.id):
-            current = self.view.fetch(plan.id, label(outcome.item))
+            current = self.view.fetch(plan.id, subject)
             if current is None or plan_update(outcome.item, current, self.view.creatable).put != plan.put:
                 raise _overtaken("changed", outcome.item, plan.id)
-            self.api.refuse_creation(label(outcome.item))
+            self.api.refuse_creation(subject)
             self.writes.back_up(outcome, current.reported)
-            self.api.delete_data_source(plan.id, label(outcome.item))
+            self.api.delete_data_source(plan.id, subject)
             outcome.changed, outcome.actions, outcome.data_source = True, ["delete"], plan.before
             try:
-                self.writes.gone(plan.id, label(outcome.item))
-                self._make(outcome, item)
+                self.writes.confirm_deleted(plan.id, subject)
+                self._create(outcome)
             except CortexError as exc:
                 if "create" in outcome.actions:
                     raise
                 old = "remove its old id, " if "id" in outcome.item else ""
                 how = f"Add to the item the parts of that scope that it lacks, {old}and run again."
                 done = f" was deleted, but not created again; its scope is in {outcome.former_scope}"
-                raise PartlyDone(done, exc, how, subject=label(plan.before or item)) from None
+                raise PartlyDone(done, exc, how, subject=current.label) from None
 
     def _delete(self, outcome: Outcome) -> None:
         instance_id, subject = outcome.plan.id, label(outcome.plan.before or outcome.item)
@@ -103,15 +97,13 @@ class Writer:
                     self.writes.back_up(outcome, current.reported)
             self.api.delete_data_source(instance_id, subject)
             outcome.changed = True
-            self.writes.gone(instance_id, subject)
+            self.writes.confirm_deleted(instance_id, subject)
 
 
 def _overtaken(what: str, item: Item, instance_id: str) -> TenantError:
     """what: "deleted" or "changed", by somebody else."""
-    return TenantError(
-        f" (id {instance_id}) was {what} by somebody else while this run was planning. Run again.",
-        subject=label(item),
-    )
+    why = f" (id {instance_id}) was {what} by somebody else while this run was planning. Run again."
+    return TenantError(why, subject=label(item))
 
 
 def narrows(plan: Plan) -> bool:
@@ -120,7 +112,6 @@ def narrows(plan: Plan) -> bool:
         return plan.action in ("delete", "recreate")
     before, after = plan.before or {}, plan.after or {}
     removed = set(before.get("repositories", [])) - set(after.get("repositories", []))
-    mappings = [m for m in before.get("external_projects", []) if m not in after.get("external_projects", [])]
-    return bool(removed or mappings) or (
-        before.get("selection_type") != MANUAL and after.get("selection_type") == MANUAL
-    )
+    unmapped = any(m not in after.get("external_projects", []) for m in before.get("external_projects", []))
+    manual = before.get("selection_type") != MANUAL and after.get("selection_type") == MANUAL
+    return bool(removed) or unmapped or manual

@@ -8,13 +8,11 @@ Private to the collection, floor 3.
 
 from __future__ import annotations
 
-import typing as t
-
 from .._addresses import host_key
 from .._admitted import DEEPEST, deeper
 from .._errors import InputError, did_you_mean
 from .._http.redaction import looks_secret
-from .fields import FIELDS, MANUAL, SELECTION_TYPES, Item, get, label
+from .fields import FIELDS, MANUAL, SELECTION_TYPES, Item, get, is_blank, label, leaves, path_text
 from .types import TYPES, is_word
 
 
@@ -23,18 +21,16 @@ def check_item(item: Item) -> list[str]:
     if not item.get("id") and not item.get("type"):
         raise InputError("give type or id to identify the data source.")
     warnings = _check_type(item.get("type", ""))
-    if item["state"] == "absent" and not any(
-        get(item, o) for o in ("id", "identifier", "name", "domain.hostname")
-    ):
+    identity = ("id", "identifier", "name", "domain.hostname")
+    if item["state"] == "absent" and not any(get(item, option) for option in identity):
         raise InputError(
             "state absent with type alone could delete the wrong instance: give identifier, name, "
             "domain.hostname or id."
         )
     selection = item.get("selection_type")
     if selection and selection not in SELECTION_TYPES:
-        warnings.append(
-            f"selection_type {selection} is not one of {', '.join(SELECTION_TYPES)}: sent as it is."
-        )
+        other = f"selection_type {selection} is not one of {', '.join(SELECTION_TYPES)}"
+        warnings.append(f"{other}: sent as it is.")
     for name in ("repositories", "scope_rules"):
         if name in item and selection not in (None, MANUAL):
             raise InputError(
@@ -45,16 +41,12 @@ def check_item(item: Item) -> list[str]:
     for name in ("name", "type", "id", "identifier"):
         if name in item and not item[name].strip():
             raise InputError(f"{name} is empty: leave it out or give a value.")
-    if get(item, "domain.hostname") is not None and not host_key(item["domain"]["hostname"]):
+    host, inner_name = get(item, "domain.hostname"), get(item, "unique_properties.name")
+    if host is not None and not host_key(host):
         raise InputError("domain.hostname is empty: leave it out or give a host.")
-    if (
-        get(item, "unique_properties.name") is not None
-        and "name" in item
-        and item["unique_properties"]["name"] != item["name"]
-    ):
-        raise InputError(
-            "name and unique_properties.name differ, but both set uniqueProperties.name: give only one."
-        )
+    if inner_name is not None and inner_name != item.get("name", inner_name):
+        both = "name and unique_properties.name differ, but both set uniqueProperties.name"
+        raise InputError(f"{both}: give only one.")
     for index, repository in enumerate(item.get("repositories", [])):
         if not repository.strip():
             raise InputError(
@@ -63,10 +55,8 @@ def check_item(item: Item) -> list[str]:
             )
     _check_mappings(item)
     if deeper(item.get("unique_properties"), DEEPEST):
-        raise InputError(
-            f"unique_properties is nested more than {DEEPEST} deep, deeper than any tenant reports: make it "
-            "flatter."
-        )
+        nested = f"unique_properties is nested more than {DEEPEST} deep, deeper than any tenant reports"
+        raise InputError(f"{nested}: make it flatter.")
     if item["max_deselect"] < -1:
         raise InputError("max_deselect must be -1 (no limit), 0 or more.")
     return warnings
@@ -112,13 +102,12 @@ def _check_mappings(item: Item) -> None:
 
 
 def check_missing(item: Item) -> None:
-    """Refuse values that are only valid for an existing data source, such as a name with white space around
-    it. Raises InputError.
-    """
+    """Refuse what no new data source may have, such as white space around its name. Raises InputError."""
     kind = item.get("type", "")
-    meant = did_you_mean(kind, [name for name in TYPES if not kind.startswith(f"{name}_")], 0.85)
-    if kind not in TYPES and meant:
-        raise InputError(f" does not exist, and its type {kind} is not known.{meant}", subject=label(item))
+    suggestion = did_you_mean(kind, [name for name in TYPES if not kind.startswith(f"{name}_")], 0.85)
+    if kind not in TYPES and suggestion:
+        unknown = f" does not exist, and its type {kind} is not known.{suggestion}"
+        raise InputError(unknown, subject=label(item))
     if item["state"] == "absent":
         return
     for option in ("name", "identifier"):
@@ -126,13 +115,10 @@ def check_missing(item: Item) -> None:
             raise InputError(f": {option} begins or ends with white space: remove it.", subject=label(item))
     host = get(item, "domain.hostname") or ""
     if "://" in host or host.endswith("/"):
-        bare = host_key(host).partition("/")[0]
-        below = (
-            f" If the product is served under a path, add the path: {host_key(host)}."
-            if host_key(host) != bare
-            else ""
-        )
-        advice = f"Give the host alone, {bare}, and its scheme as domain.protocol.{below}"
+        bare, slash, _path = host_key(host).partition("/")
+        advice = f"Give the host alone, {bare}, and its scheme as domain.protocol."
+        if slash:
+            advice += f" If the product is served under a path, add the path: {host_key(host)}."
         raise InputError(f": domain.hostname is a URL. {advice}", subject=label(item))
 
 
@@ -150,15 +136,12 @@ def _check_scope(item: Item) -> None:
             "not include."
         )
     if not rules:
-        raise InputError(
-            "scope_rules is empty, which would include nothing: give at least one include, or leave it out."
-        )
+        empty = "scope_rules is empty, which would include nothing"
+        raise InputError(f"{empty}: give at least one include, or leave it out.")
     for index, rule in enumerate(rules):
         if len(rule) != 1 or not all(pattern.strip() for pattern in rule.values()):
-            raise InputError(
-                f"scope_rules[{index}] must have one of include and exclude, with a pattern such as "
-                "platform/*."
-            )
+            one = f"scope_rules[{index}] must have one of include and exclude"
+            raise InputError(f"{one}, with a pattern such as platform/*.")
     if not isinstance(candidates, (list, str)) or not candidates:
         raise InputError(
             "scope_rules needs scope_candidates: all existing repositories, as a list or as the path of a "
@@ -170,31 +153,17 @@ def _check_scope(item: Item) -> None:
 
 
 def empty_secrets(item: Item, options: tuple[str, ...] = ()) -> list[str]:
-    """The paths of empty values that are sent only at creation: credentials, certificate, secrets among the
-    settings.
+    """The paths of empty credentials, certificate and secrets among the settings: sent only at creation.
 
     options: those that the creation accepts. Credentials without any secret count as lacking those secrets.
     """
-    sent = [f for f in FIELDS if f.write_only or f.option == "self_signed_certificate"]
-    empty = [
-        f.option for f in sent if isinstance(get(item, f.option), str) and not get(item, f.option).strip()
-    ]
+    sent = [f.option for f in FIELDS if f.write_only or f.option == "self_signed_certificate"]
+    empty = [option for option in sent if is_blank(get(item, option))]
     secrets = [f.option for f in FIELDS if f.secret and not f.option.startswith("credentials.webhook")]
-    if (
-        not empty
-        and isinstance(item.get("credentials"), dict)
-        and not any(get(item, option) for option in secrets)
-    ):
+    without_secret = "credentials" in item and not any(get(item, option) for option in secrets)
+    if without_secret and not empty:
         empty = [option for option in options if option in secrets]
-    return [*empty, *_empty_settings(item.get("unique_properties"), "unique_properties", False)]
-
-
-def _empty_settings(value: t.Any, path: str, secret: bool) -> t.Iterator[str]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _empty_settings(inner, f"{path}.{key}", secret or looks_secret(key))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _empty_settings(inner, f"{path}[{index}]", secret)
-    elif secret and (value is None or (isinstance(value, str) and not value.strip())):
-        yield path
+    for path, value in leaves(item.get("unique_properties"), ("unique_properties",)):
+        if (value is None or is_blank(value)) and any(map(looks_secret, path)):
+            empty.append(path_text(path))
+    return empty

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A collector's one-time token: found in the response, kept in a file, found again there.
+"""A collector's one-time token: found in the response to its creation, and kept in a file.
 
 Private to the collection, floor 3.
 """
@@ -28,45 +28,31 @@ def _published(option: str) -> str:
     return next(field.api.rpartition(".")[2] for field in FIELDS if field.option == option)
 
 
-# The published names first, then others that were seen (docs/api.md: create.collector,
-# create.older).
+# The published names first, then others that were seen (docs/api.md: create.collector, create.older).
 _TOKEN_ID = (
     _published("credentials.webhook_auth_key_id"),
-    "tokenId",
-    "token_id",
-    "apiKeyId",
-    "api_key_id",
-    "keyId",
-    "key_id",
+    *("tokenId", "token_id", "apiKeyId", "api_key_id", "keyId", "key_id"),
 )
 _TOKEN = (
     _published("credentials.webhook_auth_key"),
-    "apiToken",
-    "api_token",
-    "token",
-    "apiKey",
-    "api_key",
-    "secret",
+    *("apiToken", "api_token", "token", "apiKey", "api_key", "secret"),
 )
 _URL = ("apiUrl", "api_url", "uploadUrl", "url")
+# Bytes that are reserved on the disk before the request.
 _ROOM = 4096
 DRAFT = ".credentials-"
-# Seconds after which a draft without a token that no run holds counts as left by a killed run.
+# Age in seconds from which an empty draft that no run has locked counts as left by a killed run.
 LEFT_BEHIND = 3600.0
 
 
 def find_credentials(reply: t.Any) -> dict[str, str] | None:
-    """api_url, token_id and token from the response to a create, at any place; None when there is no token
-    with its id.
+    """api_url, token_id and token, wherever the response to a create shows them; None unless it shows a token
+    and the token's id.
     """
     token, token_id = _find(reply, _TOKEN), _find(reply, _TOKEN_ID)
     if not token or not token_id:
         return None
-    return {"api_url": _url(reply), "token_id": token_id, "token": token}
-
-
-def _url(reply: t.Any) -> str:
-    return _find(reply, _URL) or ""
+    return {"api_url": _find(reply, _URL) or "", "token_id": token_id, "token": token}
 
 
 def _find(tree: t.Any, names: tuple[str, ...]) -> str | None:
@@ -85,9 +71,9 @@ def _find_one(tree: t.Any, name: str) -> str | None:
 
 
 class CredentialsFile:
-    """A JSON file for one collector's token, readable by its owner alone. Prepared before the request, so
-    that no token is lost.
+    """A JSON file for one collector's token, readable by its owner alone.
 
+    It is prepared before the request, so that no token is lost.
     tenant: host of the collector's tenant, for messages.
     """
 
@@ -105,9 +91,7 @@ class CredentialsFile:
         return InputError(f"{lost}, so it is not created.")
 
     def prove(self) -> None:
-        """Raise InputError when the file cannot be written, or already exists: another collector's token
-        could never be read again.
-        """
+        """Raise InputError when the file cannot be written, or exists: it may hold another token."""
         self._refuse_existing()
         try:
             prove_writable(self.path)
@@ -119,10 +103,8 @@ class CredentialsFile:
             return
         try:
             kept = load_credentials(self.path)
-            holds = (
-                f"holds the token of data source {kept['id']}{_elsewhere(kept, self._tenant)}, which is not "
-                "the one to be created"
-            )
+            owner = f"data source {kept['id']}{_elsewhere(kept, self._tenant)}"
+            holds = f"holds the token of {owner}, which is not the one to be created"
         except InputError:
             holds = "exists and is not a credentials file"
         raise InputError(
@@ -137,7 +119,7 @@ class CredentialsFile:
             make_folders(os.path.dirname(self.path))
             _remove_left_behind(os.path.dirname(self.path))
             self._draft = Draft(self.path, prefix=DRAFT)
-            self._handle = _hold(self._draft.path)
+            self._handle = _open_locked(self._draft.path)
             self._draft.write(b" " * _ROOM)
         except OSError as exc:
             self.discard()
@@ -166,21 +148,14 @@ def real_path(path: str) -> str:
 
 
 def _elsewhere(kept: dict[str, str], tenant: str) -> str:
-    """Says that a token belongs to another tenant, according to its upload URL; empty when it belongs to this
-    one, or when unknown.
-    """
+    """The end of a message, if the token's upload URL is not this tenant's; else, or when unknown, empty."""
     host = urlsplit(kept.get("api_url", "")).netloc
-    return f" of another tenant, {host}" if host and tenant and _bare(host) != _bare(tenant) else ""
-
-
-def _bare(host: str) -> str:
-    return host_key(host).removeprefix("api-")
+    bare, own = (host_key(name).removeprefix("api-") for name in (host, tenant))
+    return f" of another tenant, {host}" if host and tenant and bare != own else ""
 
 
 def missing_token(path: str, instance_id: str, tenant: str = "") -> str:
-    """What is wrong with the file that should contain a collector's token, as the end of a sentence; empty
-    when the token is there.
-    """
+    """Why a file does not contain a collector's token, as the end of a sentence; empty when it does."""
     if not os.path.lexists(os.path.expanduser(path)):
         return "does not exist"
     try:
@@ -188,18 +163,14 @@ def missing_token(path: str, instance_id: str, tenant: str = "") -> str:
     except InputError:
         # The token may have been stored there in another form.
         return ""
-    return (
-        ""
-        if kept["id"] == instance_id
-        else f"holds the token of another collector (id {kept['id']}{_elsewhere(kept, tenant)})"
-    )
+    if kept["id"] == instance_id:
+        return ""
+    return f"holds the token of another collector (id {kept['id']}{_elsewhere(kept, tenant)})"
 
 
 def left_draft(path: str, instance_id: str) -> tuple[str, str] | None:
-    """The path and content of a draft with this collector's token, left by a run that was killed before it
-    renamed the draft.
-    """
-    for draft, content in _left(os.path.dirname(os.path.abspath(os.path.expanduser(path)))):
+    """Path and content of a draft with this collector's token that a killed run left."""
+    for draft, content in _unlocked_drafts(os.path.dirname(os.path.abspath(os.path.expanduser(path)))):
         with contextlib.suppress(ValueError):
             credentials = json.loads(content)
             if isinstance(credentials, dict) and credentials.get("id") == instance_id:
@@ -218,14 +189,14 @@ def publish_draft(draft: str, content: str, path: str) -> bool:
     return True
 
 
-def _left(directory: str) -> t.Iterator[tuple[str, str]]:
-    """Path and content of the drafts in a folder that no run holds."""
+def _unlocked_drafts(directory: str) -> t.Iterator[tuple[str, str]]:
+    """Path and content of the drafts in a folder that no run has locked."""
     try:
         names = sorted(name for name in os.listdir(directory) if name.startswith(DRAFT))
     except OSError:
         return
     for draft in (os.path.join(directory, name) for name in names):
-        handle = _hold(draft)
+        handle = _open_locked(draft)
         if handle is None:
             continue
         try:
@@ -239,16 +210,14 @@ def _left(directory: str) -> t.Iterator[tuple[str, str]]:
 
 def _remove_left_behind(directory: str) -> None:
     """Remove empty drafts that a killed run left."""
-    for draft, content in _left(directory):
+    for draft, content in _unlocked_drafts(directory):
         with contextlib.suppress(OSError):
             if not content.strip() and time.time() - os.lstat(draft).st_mtime > LEFT_BEHIND:
                 os.unlink(draft)
 
 
-def _hold(draft: str) -> int | None:
-    """The draft, open and locked, so that no other run treats it as abandoned; None when another run holds
-    it, or when that is unknown.
-    """
+def _open_locked(draft: str) -> int | None:
+    """The draft, open and locked against other runs; None when one of them has locked it, or may have."""
     try:
         handle = open_private(draft, os.O_RDONLY)
     except OSError:
@@ -262,16 +231,14 @@ def _hold(draft: str) -> int | None:
 def credentials_content(reply: Raw, credentials: dict[str, str] | None, name: str | None) -> dict[str, t.Any]:
     """The content of the file.
 
-    credentials: as found in the response; None: the whole response is kept, since the token is shown nowhere
-        else.
+    credentials: as found in the response; None: the whole response is kept, the only place with the token.
     """
-    return {"id": str(reply["id"]), "name": name, **(credentials or {**reply, "api_url": _url(reply)})}
+    whole = {**reply, "api_url": _find(reply, _URL) or ""}
+    return {"id": str(reply["id"]), "name": name, **(credentials or whole)}
 
 
 def load_credentials(path: str) -> dict[str, str]:
-    """The content of a credentials file: id, name, api_url, token_id, token. Raises InputError when it is not
-    one.
-    """
+    """The texts in a credentials file: id, token_id, token; name and api_url if known. Raises InputError."""
     try:
         with open(os.path.expanduser(path), encoding="utf-8") as file:
             content = parsed(file.read())
@@ -279,11 +246,10 @@ def load_credentials(path: str) -> dict[str, str]:
         raise InputError(f"credentials_file {path} cannot be read: {exc.strerror}.") from None
     except ValueError:
         content = None
-    if not isinstance(content, dict) or not all(
-        isinstance(content.get(k), str) for k in ("id", "token_id", "token")
-    ):
+    texts = {k: v for k, v in content.items() if isinstance(v, str)} if isinstance(content, dict) else {}
+    if not texts.keys() >= {"id", "token_id", "token"}:
         raise InputError(
             f"credentials_file {path} is not a credentials file: it should be JSON with id, token_id and "
             "token, as written when the collector was created."
         )
-    return {k: v for k, v in content.items() if isinstance(v, str)}
+    return texts

@@ -20,9 +20,7 @@ from .types import repository_key
 
 
 def refuse_one_file(outcomes: list[Outcome]) -> None:
-    """Refuse two tokens in one file: the second would be lost, since the tenant shows it only once. Raises
-    InputError.
-    """
+    """Refuse two tokens in one file: one would be lost, since the tenant shows it once. Raises InputError."""
     owners: dict[str, Outcome] = {}
     for outcome in outcomes:
         path = outcome.item.get("credentials_file")
@@ -30,55 +28,47 @@ def refuse_one_file(outcomes: list[Outcome]) -> None:
             continue
         other = owners.setdefault(real_path(path), outcome)
         if other is not outcome:
-            raise InputError(
-                f"items {other.index} ({label(other.item)}) and {outcome.index} ({label(outcome.item)}) name "
-                f"the same credentials_file, {real_path(path)}: each collector's token needs a file of its "
-                "own. Nothing was changed."
-            )
+            same = f"name the same credentials_file, {real_path(path)}"
+            raise _contradiction(other, outcome, f"{same}: each collector's token needs a file of its own")
 
 
 def refuse_contradictions(outcomes: list[Outcome]) -> None:
-    """Refuse two items that refer to the same instance, or claim the same repository on one host. Raises
-    InputError.
+    """Refuse two items for the same instance, or with the same repository of one host. Raises InputError.
 
-    outcomes: of the items whose instances were found.
+    outcomes: of the items that can be planned.
     """
     instances: dict[str, Outcome] = {}
     new: list[Outcome] = []
     repositories: dict[tuple[str, str, str], Outcome] = {}
     for outcome in outcomes:
         item, current = outcome.item, outcome.current
-        host = host_key(get(item, "domain.hostname") or "")
-        other = (
-            instances.setdefault(current.id, outcome)
-            if current
-            else next((o for o in new if same_new(o.item, item)), outcome)
-        )
-        if other is not outcome:
-            raise InputError(
-                f"items {other.index} ({label(other.item)}) and {outcome.index} ({label(item)}) refer to the "
-                "same data source: merge them into one. Nothing was changed."
-            )
-        if current is None:
+        if current:
+            other = instances.setdefault(current.id, outcome)
+        else:
+            other = next((o for o in new if same_new(o.item, item)), outcome)
             new.append(outcome)
+        if other is not outcome:
+            raise _contradiction(other, outcome, "refer to the same data source: merge them into one")
         if item["state"] == "absent" or item.get("ignore") or item["repositories_mode"] == "remove":
             continue
         reported = current.reported if current else {}
         kind = item.get("type") or reported.get("type") or ""
-        host = host or host_key(get(reported, "domain.hostname") or "")
+        host = host_key(get(item, "domain.hostname") or get(reported, "domain.hostname") or "")
         for repository in _claimed(item, current):
-            claimed = repositories.setdefault((kind, host, repository_key(kind)(repository)), outcome)
-            if claimed is not outcome:
-                raise InputError(
-                    f"items {claimed.index} ({label(claimed.item)}) and {outcome.index} ({label(item)}) both "
-                    f"claim repository {repository}: it can belong to only one. Nothing was changed."
-                )
+            other = repositories.setdefault((kind, host, repository_key(kind)(repository)), outcome)
+            if other is not outcome:
+                both = f"both claim repository {repository}: it can belong to only one"
+                raise _contradiction(other, outcome, both)
+
+
+def _contradiction(one: Outcome, other: Outcome, what: str) -> InputError:
+    items = f"items {one.index} ({label(one.item)}) and {other.index} ({label(other.item)})"
+    return InputError(f"{items} {what}. Nothing was changed.")
 
 
 def _claimed(item: Item, current: Instance | None) -> list[str]:
     if "scope_rules" not in item:
         return list(item.get("repositories", []))
     selected = current.reported.get("repositories", []) if current else []
-    return scope_of(
-        item["scope_rules"], item["scope_candidates"], selected, current.type if current else item.get("type")
-    ).included
+    kind = current.type if current else item.get("type")
+    return scope_of(item["scope_rules"], item["scope_candidates"], selected, kind).included

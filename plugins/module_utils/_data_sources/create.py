@@ -25,7 +25,7 @@ from .made import remember_creatable, remember_made
 from .match import Match, expected_identifier
 from .outcome import Outcome
 from .pending import to_complete
-from .plan import Plan, plan_item, plan_pending, plan_update, scope_item
+from .plan import plan_item, plan_pending, plan_update, scope_item
 from .types import known
 from .unscoped import remember, remembers
 from .view import View
@@ -36,6 +36,8 @@ from .write import Writes
 LOOK_AGAIN_SECONDS = 15.0
 # How many times a collector is created when the response is lost each time.
 LOST_COLLECTORS = 3
+# A refusal that begins, for example, with "requestBody.type: ".
+_NAMES_TYPE = re.compile(r"(?:^|[\s\[;(])(?:(?:request)?body\.)?type\s*:|[\"'`]type[\"'`]", re.IGNORECASE)
 # The keys of uniqueProperties are published nowhere (docs/api.md: create.properties).
 _COLLECTOR_SETTINGS = (
     "If it refuses a key of uniqueProperties: a collector is created with name, detectionMethod and "
@@ -53,20 +55,18 @@ class Creator:
         self.writes, self.view, self.api, self.memory = writes, writes.view, writes.api, writes.memory
         self.approved = approved
         self._lock = threading.Lock()
-        # What this run knows about types: created ones, refused ones, and a lock for the first creation of
-        # each.
+        # Types that were created in this run, refused ones, and a lock for the first creation of each.
         self._created: set[str] = set()
         self._uncreatable: dict[str, ApiError] = {}
         self._alone: dict[str, threading.Lock] = {}
 
-    def create(self, outcome: Outcome, item: Item, plan: Plan) -> bool:
+    def create(self, outcome: Outcome) -> bool:
         """Create the instance, scope it, and wait for its status.
 
-        item: for a recreation, the item with everything that is carried over.
-        Returns whether it was created. If not, it exists already or cannot be created, and the outcome has a
-        new plan.
+        Returns whether it was created; if not (it exists, or cannot be created), the outcome has a new plan.
         Raises CortexError; PartlyDone when it was created but not completed.
         """
+        plan, item = outcome.plan, outcome.plan.item or outcome.item
         path = item.get("credentials_file") if item["type"] == COLLECTOR else None
         keep = CredentialsFile(path, self.api.tenant) if path else None
         if keep:
@@ -75,10 +75,8 @@ class Creator:
             reply = self._post(outcome, item, plan.post)
             if reply is None:
                 return False
-            outcome.changed, outcome.actions = (
-                True,
-                [*(a for a in outcome.actions if a == "delete"), "create"],
-            )
+            outcome.changed = True
+            outcome.actions = [*(a for a in outcome.actions if a == "delete"), "create"]
             if item["type"] == COLLECTOR:
                 self._keep_token(outcome, reply, keep)
         finally:
@@ -95,18 +93,17 @@ class Creator:
         if "scope" not in outcome.actions:
             outcome.data_source = self.view.settled(made.id, label(item)).reported
         current = self.view.instances.get(made.id)
-        if current is not None:
+        if current:
             remember_made(self.memory, self.api.client.redactor, item, current)
             self._refuse_another_identifier(item, current)
         wait_for_status(self.view, outcome, made.id)
         return True
 
     def _refuse_another_identifier(self, item: Item, made: Instance) -> None:
-        """Raise PartlyDone when the new instance has another identifier than the item gives: the next run
-        finds it by the memory of this one.
-        """
+        """Raise PartlyDone when the new instance has another identifier than the item gives."""
         if expected_identifier(item) is None or made.identifier in (None, expected_identifier(item)):
             return
+        # So that the next run finds it.
         remember_made(self.memory, self.api.client.redactor, item, made)
         current = json.dumps(made.identifier, ensure_ascii=False)
         raise PartlyDone(
@@ -118,9 +115,7 @@ class Creator:
     # -- the request
 
     def _post(self, outcome: Outcome, item: Item, post: Raw) -> Raw | None:
-        """Create. Returns the response, or the instance found instead; None when the outcome has a new
-        plan.
-        """
+        """Create. Returns the response, or the instance found instead; None if the outcome has a new plan."""
         before = set(self.view.instances)
         for _attempt in range(LOST_COLLECTORS):
             try:
@@ -133,23 +128,19 @@ class Creator:
                 lost = exc
             # Only repeated after the instance was deleted: a collector's token is only in the lost response.
             made = find_lost(
-                self.api, item, post, lambda: before | set(self.view.instances), lost, LOOK_AGAIN_SECONDS
+                self.api, item, post, lambda: before | {*self.view.instances}, lost, LOOK_AGAIN_SECONDS
             )
             if item["type"] != COLLECTOR:
-                outcome.warnings.append(
-                    f"The response to creating {label(item)} was lost; what it made was found (id {made.id})."
-                )
+                was_lost = f"was lost; what it made was found (id {made.id})."
+                outcome.warnings.append(f"The response to creating {label(item)} {was_lost}")
                 return made.raw
             self._delete_orphan(outcome, item, made.id)
-        lost_again = (
-            f": the response to creating it was lost {LOST_COLLECTORS} times; nothing is left of it. Run "
-            "again."
-        )
-        raise TenantError(lost_again, subject=label(item))
+        lost_again = f": the response to creating it was lost {LOST_COLLECTORS} times; nothing is left of it."
+        raise TenantError(f"{lost_again} Run again.", subject=label(item))
 
     def _first_of_type(self, item: Item, post: Raw) -> Raw:
-        """Create. The first creation of a type goes alone, so that a tenant that refuses the type is asked
-        once (docs/api.md: create.types).
+        """Create, the first of each type alone: if the tenant refuses the type (docs/api.md: create.types),
+        the other creations of that type are not sent.
 
         Raises ApiError.
         """
@@ -159,9 +150,8 @@ class Creator:
         with self._lock:
             alone = self._alone.setdefault(kind, threading.Lock())
         with alone:
-            refusal = self._uncreatable.get(kind)
-            if refusal is not None:
-                raise refusal
+            if kind in self._uncreatable:
+                raise self._uncreatable[kind]
             try:
                 reply = self.api.create_data_source(post, label(item))
             except ApiError as exc:
@@ -173,9 +163,7 @@ class Creator:
         return reply
 
     def _replanned(self, outcome: Outcome, item: Item, refusal: ApiError) -> bool:
-        """Give the outcome a new plan if the refusal means that there is nothing to create. Returns whether
-        it does.
-        """
+        """Whether the refusal means that there is nothing to create; then the outcome gets a new plan."""
         kind = item["type"]
         if known(kind) and kind != COLLECTOR and _refuses_type(refusal):
             remember_creatable(self.memory, kind, False)
@@ -199,62 +187,52 @@ class Creator:
             match = Match()
         if match.instance is None or self.approved:
             raise refusal
-        outcome.warnings += filter(None, [match.warning])
-        outcome.warnings.append(
-            f"{label(outcome.item)} was created by somebody else while this run was planning; it was adopted "
-            "as it is."
-        )
+        adopted = "was created by somebody else while this run was planning; it was adopted as it is."
+        outcome.warnings += filter(None, [match.warning, f"{label(outcome.item)} {adopted}"])
         outcome.adopt(plan_item(outcome.item, match.instance, self.view.creatable), predicted=False)
 
     # -- a collector's token
 
     def _keep_token(self, outcome: Outcome, reply: Raw, keep: CredentialsFile | None) -> None:
-        credentials = find_credentials(
-            {k: v for k, v in reply.items() if k not in ("uniqueProperties", "domain")}
-        )
-        made, subject = f" was created (id {reply['id']})", label(outcome.item)
-        again = f"Delete it (state: absent, id: {reply['id']}) and run again"
-        self.api.client.redactor.add(*([credentials["token"]] if credentials else secrets_in(reply)))
+        searched = {k: v for k, v in reply.items() if k not in ("uniqueProperties", "domain")}
+        credentials = find_credentials(searched)
         outcome.collector_credentials = credentials
+        made, subject = f" was created (id {reply['id']})", label(outcome.item)
+        self.api.client.redactor.add(*([credentials["token"]] if credentials else secrets_in(reply)))
         if keep:
             try:
                 keep.commit(credentials_content(reply, credentials, outcome.item.get("name")))
             except OSError as exc:
                 unwritten = f"{made}, but its token could not be written to {keep.path} ({exc.strerror})"
                 if credentials and outcome.released:
-                    raise PartlyDone(
-                        unwritten, how="The result holds it: keep it from there.", subject=subject
-                    ) from None
+                    how = "The result holds it: keep it from there."
+                    raise PartlyDone(unwritten, how=how, subject=subject) from None
                 self._undo_collector(outcome, str(reply["id"]), unwritten)
-        if not credentials:
+        if credentials:
+            return
+        again = f"Delete it (state: absent, id: {reply['id']}) and run again"
+        renew = "or renew its token in the console."
+        how = f"{again} with credentials_file, which keeps the response as it is, {renew}"
+        if keep:
             how = (
-                f"{again} with credentials_file, which keeps the response as it is, or renew its token in "
-                "the console."
+                f"The response is in {keep.path}: add its token as token and the token's id as token_id "
+                f"there. If it has none, move the file away. {again}, {renew}"
             )
-            if keep:
-                how = (
-                    f"The response is in {keep.path}: add its token as token and the token's id as token_id "
-                    f"there. If it has none, move the file away. {again}, or renew its token in the console."
-                )
-            raise PartlyDone(
-                f"{made}, but the response contained no token in a known form", how=how, subject=subject
-            )
+        missing = f"{made}, but the response contained no token in a known form"
+        raise PartlyDone(missing, how=how, subject=subject)
 
     def _delete_orphan(self, outcome: Outcome, item: Item, instance_id: str) -> None:
         try:
             self._delete(instance_id, label(item))
         except CortexError as exc:
             outcome.changed, outcome.actions = True, [*outcome.actions, "create"]
-            raise PartlyDone(
+            orphan = (
                 f" was created (id {instance_id}), but its token was lost with the response and deleting it "
-                f"failed; delete it (state: absent, id: {instance_id})",
-                exc,
-                subject=label(item),
-            ) from None
-        outcome.warnings.append(
-            f"The response to creating {label(item)} was lost, and its token with it: what it made (id "
-            f"{instance_id}) was deleted."
-        )
+                f"failed; delete it (state: absent, id: {instance_id})"
+            )
+            raise PartlyDone(orphan, exc, subject=label(item)) from None
+        lost = f"The response to creating {label(item)} was lost, and its token with it"
+        outcome.warnings.append(f"{lost}: what it made (id {instance_id}) was deleted.")
 
     def _undo_collector(self, outcome: Outcome, instance_id: str, unwritten: str) -> t.NoReturn:
         """Delete a collector whose token is lost, so that the next run creates it again."""
@@ -267,14 +245,13 @@ class Creator:
             raise PartlyDone(f"{unwritten}, and deleting it failed", exc, how, subject=subject) from None
         outcome.actions = [action for action in outcome.actions if action != "create"]
         outcome.changed = bool(outcome.actions)
-        raise CortexError(
-            f"{unwritten}, so it was deleted again. Make room there, and run again.", subject=subject
-        )
+        undone = f"{unwritten}, so it was deleted again. Make room there, and run again."
+        raise CortexError(undone, subject=subject)
 
     def _delete(self, instance_id: str, subject: str) -> None:
         with self.writes.locked(instance_id):
             self.api.delete_data_source(instance_id, subject)
-            self.writes.gone(instance_id, subject)
+            self.writes.confirm_deleted(instance_id, subject)
 
     # -- the first scope
 
@@ -283,16 +260,12 @@ class Creator:
             with self.writes.locked(instance_id):
                 waits = self._set_scope(outcome, item, self.view.settled(instance_id, label(item)))
         except CortexError as exc:
-            done, how = (
-                f" was created (id {instance_id}), but its scope was not set",
-                "Run again to complete it.",
-            )
+            done = f" was created (id {instance_id}), but its scope was not set"
+            how = "Run again to complete it."
             if outcome.plan.action == "recreate":
                 old = "remove its old id, " if "id" in outcome.item else ""
-                how = (
-                    f"Its former scope is in {outcome.former_scope}: add the missing parts to the item, "
-                    f"{old}and run again."
-                )
+                former = f"Its former scope is in {outcome.former_scope}"
+                how = f"{former}: add the missing parts to the item, {old}and run again."
             if not remembers(self.memory, instance_id):
                 how += (
                     " This could not be remembered: if that run refuses because it would cover fewer "
@@ -326,19 +299,13 @@ class Creator:
             if not (kind and kind.consent and exc.status in (400, 409, 422)):
                 raise
             # The tenant accepts a scope only after a person's consent: this is not a failure of the run.
-            outcome.warnings.append(
-                f"{label(item)} was created; the tenant does not accept its scope yet ({exc.words})."
-            )
+            not_yet = f"was created; the tenant does not accept its scope yet ({exc.words})."
+            outcome.warnings.append(f"{label(item)} {not_yet}")
             return True
         self.writes.scoped(plan, current.id)
         return False
 
 
 def _refuses_type(refusal: ApiError) -> bool:
-    """Whether a refusal concerns the type of the data source ("requestBody.type: ..."), not a member such as
-    credentials.type.
-    """
-    names_type = re.search(
-        r"(?:^|[\s\[;(])(?:(?:request)?body\.)?type\s*:|[\"'`]type[\"'`]", refusal.words, re.IGNORECASE
-    )
-    return refusal.status == 422 and names_type is not None
+    """Whether a refusal concerns the type of the data source, not a member such as credentials.type."""
+    return refusal.status == 422 and _NAMES_TYPE.search(refusal.words) is not None

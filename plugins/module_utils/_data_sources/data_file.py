@@ -30,40 +30,34 @@ PLACEHOLDER = "******** the tenant does not show it, needed only to create this 
 # A word that YAML reads as the same string without quotes.
 _WORD = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@+-]*")
 _NOT_TEXT = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
-# What text may be made of, beside letters, to be written without a tag. There is no template without "{" or
-# "#", and some begin with "#jinja2:" and have no "{". All that YAML can take for a number, a time, a merge
-# ... is made of these: such text must not be tagged, since from ansible-core 2.19 on !unsafe "1.10" is a
-# number, and !unsafe "*" an error.
+# Text of letters and these characters is written without a tag. It cannot be a template, which has a "{" or
+# begins with "#jinja2:". It must not be tagged: from ansible-core 2.19 on, !unsafe "1.10" is a number and
+# !unsafe "*" an error, and whatever YAML may read as a number, a time or a merge consists of these.
 _UNTAGGED = frozenset("0123456789 ._/@+:,=~()<!&*-\t\n")
-# YAML takes a key without "?" for one only if its colon comes within 1,024 characters.
+# YAML recognises a key without "?" only if its colon comes within 1,024 characters.
 _LONGEST_KEY = 1000
 
 
 def as_config(reported: Item, *, with_id: bool = False) -> Item:
-    """The item that describes an instance; applied by data_sources, it changes nothing. Secrets are
-    placeholders.
+    """The item that describes an instance, with placeholders for secrets; applying it changes nothing.
 
-    reported: option-shaped, read by id.
+    reported: in the shape of the options, read by id.
     with_id: add the id, for an instance that type, name and host do not identify.
     """
     config: Item = {"id": reported["id"]} if with_id else {}
     if reported.get("identifier"):
         config["identifier"] = reported["identifier"]
     for option in REPORTED:
-        value = reported.get(option)
-        if value in (None, [], {}) or (option == "repositories" and reported.get("selection_type") != MANUAL):
-            continue
-        # The reader accepts a type only in the table's spelling; an item without a type has an id.
-        spelled = _type_of(reported) if option == "type" else value
-        if spelled:
-            config[option] = spelled
-    if "unique_properties" in config:
-        unique = {
-            k: v for k, v in config.pop("unique_properties").items() if k != "name" or v != config.get("name")
-        }
-        hidden = hide_secret_keys(unique)
-        if unique:
-            config["unique_properties"] = {k: v if v == hidden[k] else PLACEHOLDER for k, v in unique.items()}
+        # An item gives a type only in the table's spelling; one without a type has an id.
+        value = _type_of(reported) if option == "type" else reported.get(option)
+        unselected = option == "repositories" and reported.get("selection_type") != MANUAL
+        if value not in (None, "", [], {}) and not unselected:
+            config[option] = value
+    settings = config.pop("unique_properties", {})
+    unique = {k: v for k, v in settings.items() if k != "name" or v != config.get("name")}
+    hidden = hide_secret_keys(unique)
+    if unique:
+        config["unique_properties"] = {k: v if v == hidden[k] else PLACEHOLDER for k, v in unique.items()}
     kind = known(reported.get("type"))
     secrets = [option.partition(".")[2] for option in (kind.credentials if kind else ())]
     if secrets:
@@ -72,7 +66,7 @@ def as_config(reported: Item, *, with_id: bool = False) -> Item:
 
 
 def _type_of(reported: Item) -> str:
-    """The type as an item can give it; empty for a word of the tenant that no item can give."""
+    """The type as an item can give it; empty if no item can give it."""
     kind = str(reported.get("type") or "").upper()
     return kind if is_word(kind) else ""
 
@@ -84,19 +78,19 @@ def as_configs(reported: list[Item]) -> list[Item]:
         for i in reported
     ]
 
-    def means(mine: t.Any, other: t.Any) -> bool:
+    def matches(mine: t.Any, other: t.Any) -> bool:
         if mine[1]:  # an identifier decides alone
             return bool(mine[:2] == other[:2])
         return mine[0] == other[0] and mine[2] in (None, other[2]) and mine[3] in ("", other[3])
 
     return [
-        as_config(i, with_id=not k[0] or not any(k[1:]) or sum(means(k, o) for o in keys) > 1)
+        as_config(i, with_id=not k[0] or not any(k[1:]) or sum(matches(k, o) for o in keys) > 1)
         for i, k in zip(reported, keys)
     ]
 
 
 def as_data_file(tenant: str, configs: list[Item]) -> str:
-    """The text of a data file for onboard. Values of the tenant are plain text in it, never templates."""
+    """The text of a data file for onboard, in which no value of the tenant is a template."""
     head = "---\n# For ansible-playbook cortex_cloud.appsec.onboard -e onboard_file=THIS_FILE\n"
     return head + _yaml({"tenant_expected_tenant": tenant, "tenant_data_sources": configs}, 0)
 
@@ -106,15 +100,7 @@ def _yaml(value: t.Any, indent: int) -> str:
     if isinstance(value, dict) and value:
         return "".join(f"{pad}{_key(_scalar(k), pad)}:{_nested(v, indent + 1)}" for k, v in value.items())
     if isinstance(value, list) and value:
-        lines = []
-        for entry in value:
-            text = (
-                _yaml(entry, indent + 1)
-                if isinstance(entry, (dict, list)) and entry
-                else f"{pad}  {_scalar(entry)}\n"
-            )
-            lines.append(f"{pad}- {text[len(pad) + 2 :]}")
-        return "".join(lines)
+        return "".join(f"{pad}- {_yaml(entry, indent + 1).lstrip(' ')}" for entry in value)
     return f"{pad}{_scalar(value)}\n"
 
 
@@ -123,16 +109,15 @@ def _key(text: str, pad: str) -> str:
 
 
 def _nested(value: t.Any, indent: int) -> str:
-    return (
-        f"\n{_yaml(value, indent)}" if isinstance(value, (dict, list)) and value else f" {_scalar(value)}\n"
-    )
+    text = _yaml(value, indent)
+    return f"\n{text}" if isinstance(value, (dict, list)) and value else f" {text.lstrip(' ')}"
 
 
 def _scalar(value: t.Any) -> str:
     if isinstance(value, str):
         if _WORD.fullmatch(value) and value.lower() not in _NOT_TEXT:
             return value
-        # A repository's name must not be able to run a template on our machine.
+        # A repository's name must not run as a template on the user's machine.
         tag = "" if all(char.isalpha() or char in _UNTAGGED for char in value) else "!unsafe "
         return f'{tag}"{"".join(map(_character, value))}"'
     if isinstance(value, float):
@@ -158,16 +143,9 @@ def _character(char: str) -> str:
 
 
 def write_backup(directory: str, tenant: str, reported: Item) -> str:
-    """Write one instance as a data file for onboard, 0600, before something is removed from it. Returns
-    the path; raises InputError.
-    """
-    words = [
-        tenant,
-        reported.get("type"),
-        reported.get("name"),
-        reported["id"],
-        time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()),
-    ]
+    """Write an instance as a data file for onboard, mode 0600. Returns the path; raises InputError."""
+    now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    words = (tenant, reported.get("type"), reported.get("name"), reported["id"], now)
     name = "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", str(w))[:80] for w in words if w)
     try:
         folder = full_path(directory)
@@ -190,13 +168,10 @@ def _unwritable(directory: str, exc: OSError) -> InputError:
 
 
 def _write_new(folder: str, name: str, text: str) -> str:
-    """Write a file of this name, with a number added if it exists: a backup never replaces another. Returns
-    its path.
-    """
+    """Write a new file of this name, with a number added if it exists. Returns its path."""
     for number in itertools.count(1):
         path = os.path.join(folder, f"{name}{f'_{number}' if number > 1 else ''}.yml")
-        if not os.path.lexists(path):
-            with contextlib.suppress(FileExistsError):
-                write_private(path, text, new=True)
-                return path
+        with contextlib.suppress(FileExistsError):
+            write_private(path, text, new=True)
+            return path
     raise AssertionError("unreachable")

@@ -42,24 +42,21 @@ def same(option: str, one: t.Any, other: t.Any) -> bool:
 
 
 def immutable_difference(item: Item, reported: Item) -> Difference | None:
-    """The first field that differs and cannot be updated; one that is not reported is unknown, not
-    different.
-    """
+    """The first field that cannot be updated and is reported with another value."""
     for option in IMMUTABLE:
         desired, current = get(item, option), get(reported, option)
-        if desired is None or current is None or same(option, current, desired):
-            continue
-        if option == "self_signed_certificate":
-            return Difference(option, "another", "the one given")
-        return Difference(option, str(current), str(desired))
+        if desired is not None and current is not None and not same(option, current, desired):
+            if option == "self_signed_certificate":
+                return Difference(option, "another", "the one given")
+            return Difference(option, str(current), str(desired))
     return None
 
 
 def needs_full(item: Item, listed: Instance) -> bool:
     """Whether an instance must be read by id before an item can be planned.
 
-    A list entry never shows what is selected or mapped. It is enough to see that nothing has to change, but
-    not to plan a change: an update replaces members that the entry may not show.
+    A list entry never shows what is selected or mapped. It can show that nothing has to change, but no change
+    can be planned from it: an update replaces members that the entry may not show.
     """
     if listed.full:
         return False
@@ -67,7 +64,6 @@ def needs_full(item: Item, listed: Instance) -> bool:
     if mapped or "repositories" in item or "scope_rules" in item:
         return True
     reported = listed.reported
-    # It was identified by type and host, so those are known.
     compared = ("selection_type", *(() if listed.published else ("unique_properties",)), *IMMUTABLE)
     if any(get(item, option) is not None and get(reported, option) is None for option in compared):
         return True
@@ -85,9 +81,9 @@ def unexpected(before: Item | None, after: Item | None, current: Instance) -> li
     current: as it was read after the write.
     Returns one phrase for each option, such as "repositories is not as sent".
     """
-    reported, planned, differences = current.reported, after or {}, []
+    planned, differences = after or {}, []
     for option in REPORTED:
-        desired, actual = planned.get(option), reported.get(option)
+        desired, actual = planned.get(option), current.reported.get(option)
         if desired is None or (option == "repositories" and planned.get("selection_type") != MANUAL):
             continue
         if actual is None:
@@ -95,8 +91,8 @@ def unexpected(before: Item | None, after: Item | None, current: Instance) -> li
             if desired and (before or {}).get(option):
                 differences.append(f"{option} is no longer there")
         elif not _as_planned(option, desired, actual, current.type):
-            managed = before is None or before.get(option) != planned.get(option)
-            differences.append(f"{option} {'is not as sent' if managed else 'changed unexpectedly'}")
+            sent = before is None or before.get(option) != desired
+            differences.append(f"{option} {'is not as sent' if sent else 'changed unexpectedly'}")
     return differences
 
 
@@ -106,7 +102,8 @@ def _as_planned(option: str, desired: t.Any, actual: t.Any, kind: str) -> bool:
         key = repository_key(kind)
         return set(map(key, desired)) == set(map(key, actual))
     if option == "external_projects":
-        return _as_set(desired) == _as_set(actual)
+        one, other = ({tuple(m.get(k) for k in MAPPING) for m in mappings} for mappings in (desired, actual))
+        return one == other
     if option == "unique_properties":
         return all(k in actual and alike(v, actual[k]) for k, v in desired.items())
     if option == "domain":
@@ -116,18 +113,15 @@ def _as_planned(option: str, desired: t.Any, actual: t.Any, kind: str) -> bool:
     return bool(desired == actual)
 
 
-def _as_set(mappings: list[t.Any]) -> set[t.Any]:
-    return {tuple(mapping.get(k) for k in MAPPING) for mapping in mappings}
-
-
 def disagreements(sent: t.Any, reported: t.Any, path: str = "") -> list[str]:
-    """The API's fields in which an instance is not what a create body asked for.
+    """The dotted paths in the API's JSON at which an instance is not what a create body asked for.
 
     Values that it does not report, or reports masked, do not count.
     """
     if not isinstance(sent, dict) or not isinstance(reported, dict):
         return [] if same(_OPTION_OF.get(path, path), sent, reported) else [path]
-    keys = [k for k in sent if reported.get(k) is not None and not (path == "" and k in WRITE_ONLY)]
-    return [
-        each for k in keys for each in disagreements(sent[k], reported[k], f"{path}.{k}" if path else str(k))
-    ]
+    differing = []
+    for key, value in sent.items():
+        if reported.get(key) is not None and not (path == "" and key in WRITE_ONLY):
+            differing += disagreements(value, reported[key], f"{path}.{key}" if path else str(key))
+    return differing

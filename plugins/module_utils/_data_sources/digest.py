@@ -27,11 +27,9 @@ _PEM = re.compile(r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTI
 
 
 def digest_of(tenant: str, plans: t.Iterable[Plan]) -> str:
-    """The digest of exactly these requests to this tenant: 32 hexadecimal digits, the same with and without
-    check mode.
-    """
+    """The digest of these requests to this tenant, in check mode too: 32 hexadecimal digits."""
     digest = hashlib.sha256(canonical([tenant, requests_of(plans)]).encode()).hexdigest()[:DIGITS]
-    # Starts with a letter: a controller passes it on as YAML, where digits alone would be a number.
+    # It starts with a letter: a controller passes it on as YAML, where digits alone would be a number.
     return f"{'abcdef'[int(digest[0], 16) % 6]}{digest[1:]}"
 
 
@@ -59,12 +57,10 @@ def canonical(value: t.Any) -> str:
 
 
 def requests_of(plans: t.Iterable[Plan]) -> list[Raw]:
-    """The requests of the plans, in order: method, id, type and bodies, and what each request replaces or
-    removes.
+    """The requests of the plans, in order: method, id, type, bodies, and what each one replaces or removes.
 
     A secret is replaced by the word "set": plans that differ only in secrets are the same. A certificate is
-    replaced by its fingerprint. Lists of repositories and mappings are sorted, since their order does not
-    count.
+    replaced by its fingerprint. Lists of repositories and mappings are sorted: their order does not matter.
     """
     return [_request(plan) for plan in plans if plan.changed]
 
@@ -72,15 +68,14 @@ def requests_of(plans: t.Iterable[Plan]) -> list[Raw]:
 def _request(plan: Plan) -> Raw:
     before, after = plan.before or {}, plan.after or {}
     ends = plan.action in ("delete", "recreate")
+    replaced = [o for o in REPORTED if o in before and (ends or before[o] != after.get(o))]
     request: Raw = {
         "method": _METHODS[plan.action],
         "id": before.get("id"),
         "type": before.get("type") or after.get("type"),
         "post": _open_body(plan.post),
         "put": _open_body(plan.put),
-        "replaces": {
-            o: _open(o, before[o]) for o in REPORTED if o in before and (ends or before[o] != after.get(o))
-        },
+        "replaces": {option: _open(option, before[option]) for option in replaced},
     }
     if ends:
         request.update(destroys=destroys(plan), repositories=before.get("repositories_count"))
@@ -123,8 +118,7 @@ def _without_secrets(value: t.Any, secret: bool = False) -> t.Any:
 
 
 def fingerprint(certificate: str) -> str:
-    """The fingerprint of a PEM certificate: the SHA-256 of its content, as browsers and openssl write it; one
-    per certificate of a chain.
+    """The SHA-256 of each PEM certificate of a chain, as browsers and openssl write it.
 
     Text that is not a PEM certificate gets the SHA-256 of the text without blanks and line ends.
     """
@@ -134,10 +128,8 @@ def fingerprint(certificate: str) -> str:
     except ValueError:
         contents = []
     if rest or not contents:
-        return (
-            "of no certificate, SHA-256 "
-            f"{_colons(''.join(certificate.split()).encode('utf-8', 'surrogatepass'))}"
-        )
+        text = "".join(certificate.split())
+        return f"of no certificate, SHA-256 {_colons(text.encode('utf-8', 'surrogatepass'))}"
     return ", ".join(f"SHA-256 {_colons(content)}" for content in contents)
 
 

@@ -23,7 +23,7 @@ def items_of(variables: dict[str, t.Any]) -> list[Item]:
     """The data_sources items of role variables such as vcs_github_enterprise, in the order of the type table.
 
     Other variables are ignored; the caller looks for misspelt ones. An entry has a name, the inputs of
-    its type, a scope, and any other option of a data source, which passes through unchanged.
+    its type, a scope, and any other option of a data source, which is copied unchanged.
     Raises InputError with the variable, the entry's index and its name, and no other value.
     """
     items = []
@@ -41,33 +41,28 @@ def entry_places(variables: dict[str, t.Any]) -> list[str]:
 
 
 def absolute_paths(items: list[t.Any], base: str) -> list[t.Any]:
-    """The items with relative paths of files and folders resolved against base, an absolute path; ~ and $ are
-    left to the module.
+    """The items with relative paths of files and folders resolved against base, an absolute path.
+
+    Paths that begin with ~ or $ are left to the module.
     """
     # "raw" is the one option that accepts a list or a file.
-    paths = [
-        name for name, option in argument_spec(in_list=True).items() if option["type"] in ("path", "raw")
-    ]
+    spec = argument_spec(in_list=True)
+    paths = [name for name, option in spec.items() if option["type"] in ("path", "raw")]
 
     def absolute(key: str, value: t.Any) -> t.Any:
         relative = key in paths and isinstance(value, str) and value[:1] not in ("", "~", "$")
         return os.path.join(base, value) if relative else value
 
-    return [
-        {key: absolute(key, value) for key, value in item.items()} if isinstance(item, dict) else item
-        for item in items
-    ]
+    return [{k: absolute(k, v) for k, v in i.items()} if isinstance(i, dict) else i for i in items]
 
 
 def _item(variable: str, kind: str, index: int, entry: t.Any) -> Item:
     where = f"{variable}[{index}]"
     if not isinstance(entry, dict):
         raise InputError(f"{where} must be a dictionary with at least a name.")
-    if isinstance(entry.get("scope"), list):
-        entry = {**entry, "scope": [r if as_text(r) is None else as_text(r) for r in entry["scope"]]}
-    for key, value in entry.items():
-        if key in ("name", "id") and not_text(value):
-            raise InputError(f"{where}: {key} {not_text(value)}.")
+    for key in ("name", "id"):
+        if not_text(entry.get(key)):
+            raise InputError(f"{where}: {key} {not_text(entry[key])}.")
     name = as_text(entry.get("name"))
     if name is not None:
         entry = {**entry, "name": name}
@@ -78,9 +73,8 @@ def _item(variable: str, kind: str, index: int, entry: t.Any) -> Item:
     options = argument_spec(in_list=True)
     for key, value in entry.items():
         if not isinstance(key, str):
-            raise InputError(
-                f"{where}: {key} is not an input of this entry. Put it in quotes if it is a name."
-            )
+            quotes = "Put it in quotes if it is a name."
+            raise InputError(f"{where}: {key} is not an input of this entry. {quotes}")
         if options.get(key, {}).get("type") == "dict" and not isinstance(value, (dict, type(None))):
             raise InputError(f"{where}: {key} must be a dictionary.")
     item: Item = {"type": kind}
@@ -116,15 +110,11 @@ def _scope(where: str, entry: Item, scope: t.Any) -> Item:
         raise InputError(f"{where}: scope stands for selection_type and repositories: give one or the other.")
     if isinstance(scope, str) and scope in _SCOPES:
         return {"selection_type": _SCOPES[scope]}
-    if isinstance(scope, list) and all(isinstance(r, str) for r in scope):
-        return {"selection_type": MANUAL, "repositories": scope}
-    lost = (
-        next((f"scope[{i}] {why}" for i, r in enumerate(scope) if (why := not_text(r))), None)
-        if isinstance(scope, list)
-        else None
-    )
-    raise InputError(
-        f"{where}: {lost}."
-        if lost
-        else f"{where}: scope must be all, all_and_future or a list of repositories."
-    )
+    if isinstance(scope, list):
+        names = [as_text(name) for name in scope]
+        if None not in names:
+            return {"selection_type": MANUAL, "repositories": names}
+        for index, name in enumerate(scope):
+            if not_text(name):
+                raise InputError(f"{where}: scope[{index}] {not_text(name)}.")
+    raise InputError(f"{where}: scope must be all, all_and_future or a list of repositories.")

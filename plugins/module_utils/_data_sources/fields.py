@@ -119,17 +119,12 @@ def _forms() -> dict[str, t.Any]:
     """The form of each member of an instance: a type, or the forms of its own members."""
     forms: dict[str, t.Any] = {}
     for field in FIELDS:
-        form = (
-            "number or text"
-            if field.type == "str" and not field.at and field.option not in ("identifier", "status")
-            else field.type
-        )
+        number = field.type == "str" and not field.at and field.option not in ("identifier", "status")
+        form = "number or text" if number else field.type
         for api in filter(None, (field.api, field.older)):
             parent, _dot, leaf = api.rpartition(".")
-            if parent and parent != "uniqueProperties":
-                forms.setdefault(parent, {})[leaf] = form
-            elif not parent:
-                forms[api] = form
+            if parent != "uniqueProperties":
+                (forms.setdefault(parent, {}) if parent else forms)[leaf] = form
     return forms
 
 
@@ -173,26 +168,16 @@ def argument_spec(*, in_list: bool = False) -> dict[str, t.Any]:
     spec: dict[str, t.Any] = {name: dict(option) for name, option in BEHAVIOUR.items()}
     if in_list:
         spec["ignore"] = {"type": "bool", "default": False}
-    for field in FIELDS:
-        if not field.at:
-            continue
-        if field.type == "names":
-            option: dict[str, t.Any] = {"type": "list", "elements": "str"}
-        elif field.type == "mappings":
-            option = {
-                "type": "list",
-                "elements": "dict",
-                "options": {name: {"type": "str"} for name in MAPPING},
-            }
-        else:
-            option = {"type": field.type, "no_log": field.secret}
-        parent, _dot, leaf = field.option.partition(".")
-        if leaf:
-            spec.setdefault(parent, {"type": "dict", "no_log": False, "options": {}})["options"][leaf] = (
-                option
-            )
-        else:
-            spec[field.option] = option
+    lists: dict[str, dict[str, t.Any]] = {
+        "names": {"type": "list", "elements": "str"},
+        "mappings": {"type": "list", "elements": "dict", "options": {m: {"type": "str"} for m in MAPPING}},
+    }
+    for field in (field for field in FIELDS if field.at):
+        parent, _dot, leaf = field.option.rpartition(".")
+        if parent:
+            spec.setdefault(parent, {"type": "dict", "no_log": False, "options": {}})
+        options = spec[parent]["options"] if parent else spec
+        options[leaf] = lists.get(field.type, {"type": field.type, "no_log": field.secret})
     spec["domain"]["options"]["protocol"]["choices"] = ["https", "http"]
     return spec
 
@@ -203,8 +188,7 @@ def item_from(params: dict[str, t.Any]) -> Item:
     A null key of unique_properties is left out too; a deeper null is a vendor's value. A name in them is the
     item's name if it has no other. White space around a host is removed.
     """
-    free = {field.option for field in FIELDS if field.type == "dict"}
-    item = {k: _without_null(v, deep=k not in free) for k, v in params.items() if v is not None}
+    item = {k: _without_null(v, k != "unique_properties") for k, v in params.items() if v is not None}
     if isinstance(host := get(item, "domain.hostname"), str):
         put(item, "domain.hostname", host.strip())
     named = get(item, "unique_properties.name")
@@ -234,6 +218,20 @@ def put(tree: dict[str, t.Any], path: str, value: t.Any) -> None:
     tree[leaf] = value
 
 
+def leaves(tree: t.Any, path: tuple[str | int, ...] = ()) -> t.Iterator[tuple[tuple[str | int, ...], t.Any]]:
+    """Each value of a JSON tree that is not an object or a list, after its keys and positions."""
+    if isinstance(tree, (dict, list)):
+        for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
+            yield from leaves(value, (*path, key))
+    else:
+        yield path, tree
+
+
+def path_text(path: tuple[str | int, ...]) -> str:
+    """A path of leaves() as messages show it, such as credentials.token or unique_properties.hosts[0]."""
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path).lstrip(".")
+
+
 def readable(raw: Raw) -> tuple[Raw, list[str]]:
     """The members of an instance that have the expected form, and the names of the others.
 
@@ -244,12 +242,8 @@ def readable(raw: Raw) -> tuple[Raw, list[str]]:
     odd = []
     for member, value in raw.items():
         fitting = _fitting(value, _FORMS[member]) if member in _FORMS and value is not None else value
-        inner_odd = (
-            isinstance(value, dict)
-            and isinstance(fitting, dict)
-            and sum(v is not None for v in value.values()) > len(fitting)
-        )
-        if isinstance(fitting, Unreadable) or inner_odd:
+        shorter = isinstance(fitting, dict) and len(fitting) < sum(v is not None for v in value.values())
+        if isinstance(fitting, Unreadable) or shorter:
             odd.append(member)
         if not isinstance(fitting, Unreadable) or fitting or member in _KEPT:
             fit[member] = fitting
@@ -270,27 +264,23 @@ def _fitting(value: t.Any, form: t.Any) -> t.Any:
             return Unreadable()
         members = {k: _fitting(v, form[k]) if k in form else v for k, v in value.items() if v is not None}
         return {k: v for k, v in members.items() if not isinstance(v, Unreadable) or v}
-    if form == "str":
+    if form == "number or text" and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    if form in ("str", "number or text"):
         return value if isinstance(value, str) else Unreadable()
-    if form == "number or text":
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return str(value) if number else value if isinstance(value, str) else Unreadable()
     if form == "int":
         count = count_from(value)
         return Unreadable() if count is None else count
-    whole = isinstance(value, dict if form in ("dict", "components", "switches") else list)
+    fits = isinstance(value, dict if form in ("dict", "components", "switches") else list)
     if form == "names":
-        whole = whole and all(isinstance(v, str) for v in value)
+        fits = fits and all(isinstance(v, str) for v in value)
     elif form == "mappings":
         texts = (str, type(None))
-        whole = whole and all(
-            isinstance(m, dict) and all(isinstance(m.get(k), texts) for k in MAPPING.values()) for m in value
-        )
-    return (
-        value
-        if whole and not (form in ("names", "mappings", "dict") and unreadable_within(value))
-        else Unreadable()
-    )
+        fits = fits and all(isinstance(m, dict) for m in value)
+        fits = fits and all(isinstance(m.get(k), texts) for m in value for k in MAPPING.values())
+    if form in ("names", "mappings", "dict"):
+        fits = fits and not unreadable_within(value)
+    return value if fits else Unreadable()
 
 
 def from_api(raw: Raw) -> Item:
@@ -303,11 +293,8 @@ def from_api(raw: Raw) -> Item:
         if value is None or field.write_only or is_blank(value):
             continue
         if field.type == "mappings":
-            value = [
-                {option: m[api] for option, api in MAPPING.items() if m.get(api) is not None}
-                for m in value
-                if isinstance(m, dict)
-            ]
+            mappings = [m for m in value if isinstance(m, dict)]
+            value = [{o: m[api] for o, api in MAPPING.items() if m.get(api) is not None} for m in mappings]
         elif field.type == "names":
             value = [str(v) for v in value if not is_blank(v)] if isinstance(value, list) else None
         elif field.type == "components":
@@ -317,18 +304,17 @@ def from_api(raw: Raw) -> Item:
                 for name, v in _objects(value)
             }
         elif field.type == "switches":
-            value = {
-                str(name): v["isEnabled"]
-                for name, v in _objects(value)
-                if isinstance(v.get("isEnabled"), bool)
-            }
+            switches = {str(name): v.get("isEnabled") for name, v in _objects(value)}
+            value = {name: on for name, on in switches.items() if isinstance(on, bool)}
         if value is not None:
             put(item, field.option, value)
-    names = reported_names(raw)
-    if names:
+    if names := reported_names(raw):
         item["name"] = names[0]
     if "selection_type" in item:
-        item["selection_type"] = _selection_type(item["selection_type"])
+        # In the table's spelling, if it is one of the table.
+        word = item["selection_type"].strip().upper()
+        word = _SHOWN_AS.get(word, word)
+        item["selection_type"] = word if word in SELECTION_TYPES else item["selection_type"]
     if "unique_properties" not in item and (settings := collector_settings(raw)):
         item["unique_properties"] = settings
     if "id" in item:
@@ -336,15 +322,8 @@ def from_api(raw: Raw) -> Item:
     return item
 
 
-def _selection_type(reported: str) -> str:
-    """In the table's spelling, if the meaning is clear."""
-    word = reported.strip().upper()
-    word = _SHOWN_AS.get(word, word)
-    return word if word in SELECTION_TYPES else reported
-
-
 def is_blank(value: t.Any) -> bool:
-    """Whether it is empty or blank text, which counts as not shown and is not a valid option."""
+    """Whether it is an empty or blank string, which counts as not shown and is not a valid option."""
     return isinstance(value, str) and not value.strip()
 
 
@@ -357,47 +336,34 @@ def reported_names(raw: Raw) -> list[str]:
     """The name, wherever the tenant shows it; of a collector the identifier is one
     (docs/api.md: instance.identifier, instance.older).
     """
-    collector = str(raw.get("type") or "").upper() == COLLECTOR
-    names = (
-        raw.get("name"),
-        raw.get("displayName"),
-        get(raw, "uniqueProperties.name"),
-        raw.get("uniqueIdentifier") if collector else None,
-    )
-    return list(
-        dict.fromkeys(
-            name for name in names if isinstance(name, str) and not is_blank(name) and not is_masked(name)
-        )
-    )
+    members = ["name", "displayName", "uniqueProperties.name"]
+    if str(raw.get("type") or "").upper() == COLLECTOR:
+        members.append("uniqueIdentifier")
+    names = [name for member in members if isinstance(name := get(raw, member), str)]
+    return list(dict.fromkeys(name for name in names if not is_blank(name) and not is_masked(name)))
 
 
 def is_published(raw: Raw) -> bool:
-    """Whether an instance is shown as published: then its uniqueProperties are never shown
-    (docs/api.md: instance.hidden).
-    """
+    """Whether an instance has the published form, without uniqueProperties (docs/api.md: instance.hidden)."""
     return "uniqueProperties" not in raw and ("creationDate" in raw or bool(raw.get("uniqueIdentifier")))
 
 
 def last_update(raw: Raw) -> str | None:
-    """Time of the last change, as the tenant writes it; None when it is not shown in the published form."""
+    """Time of the last change, as the tenant writes it; None when it is not shown, as by older tenants."""
     updated = raw.get("lastUpdateDate")
     return updated if isinstance(updated, str) else None
 
 
 def collector_settings(raw: Raw) -> Raw:
-    """The settings that a collector shows at its root (docs/api.md: create.collector); empty for other
-    types.
-    """
+    """The settings that a collector, and no other type, shows at its root (docs/api.md: create.collector)."""
     return {key: raw[key] for key in COLLECTOR_SETTINGS if isinstance(raw.get(key), str)}
 
 
 def to_create(item: Item) -> Raw:
-    """The POST body: the given documented fields, never a null, never the scope
-    (docs/api.md: create.body).
-    """
+    """The POST body: the given documented fields without nulls and scope (docs/api.md: create.body)."""
     body: Raw = {}
-    collector = item.get("type") == COLLECTOR
-    settings = {**(COLLECTOR_SETTINGS if collector else {}), **item.get("unique_properties", {})}
+    defaults = COLLECTOR_SETTINGS if item.get("type") == COLLECTOR else {}
+    settings = {**defaults, **item.get("unique_properties", {})}
     if settings or "unique_properties" in item:
         body["uniqueProperties"] = settings
     for field in FIELDS:
@@ -417,10 +383,7 @@ def mappings_to_api(mappings: list[dict[str, str]]) -> list[Raw]:
     """Each with all five keys, which the tenant requires (docs/api.md: update.projects); one of an older
     tenant without its main key is sent as it was shown.
     """
-    return [
-        {api: m.get(option) for option, api in MAPPING.items() if option in m or m.get("external_id")}
-        for m in mappings
-    ]
+    return [{api: m.get(o) for o, api in MAPPING.items() if o in m or m.get("external_id")} for m in mappings]
 
 
 def label(item: Item) -> str:

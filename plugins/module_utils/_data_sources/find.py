@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finds instances by filters. Reads only.
+"""Lists instances that match filters. Reads only.
 
 Private to the collection, floor 3.
 """
@@ -46,8 +46,8 @@ FILTER_SPEC: dict[str, dict[str, t.Any]] = {
 
 
 class ReadOnce(Api):
-    """An API that is asked only once for the list and for each instance, so that a comparison and an inventory
-    rest on the same responses. For runs that do not write.
+    """An API that reads the list and each instance only once, so that a comparison and an inventory use the
+    same responses. For runs that do not write.
     """
 
     def __init__(self, api: Api) -> None:
@@ -68,12 +68,11 @@ class ReadOnce(Api):
 
 
 def fetch_data_sources(api: Api, filters: dict[str, t.Any], *, details: bool) -> list[Item]:
-    """The instances that match all given filters (None: not given), in the shape of the options, sorted by
-    type, name and id.
+    """The instances that match all given filters (None: not given), sorted by type, name and id.
 
-    Each has "complete": whether it was read by id, so that its repositories are complete. An instance whose
-    list entry does not show a filtered field is read by id; one that does not show it even then does not
-    match.
+    In the shape of the options, with "complete": whether it was read by id and shows all its repositories.
+    An instance whose list entry does not show a filtered field is read by id; one that does not show it even
+    then does not match.
     Raises InputError for an id that does not exist, ApiError when the tenant cannot be read.
     """
     given = {name: value for name, value in filters.items() if value is not None and name != "id"}
@@ -86,8 +85,8 @@ def fetch_data_sources(api: Api, filters: dict[str, t.Any], *, details: bool) ->
     entries = [_reported(api, Instance(raw, full=False)) for raw in listed]
     verdicts = [_passes(item, given) for item in entries]
     passing = [item for item, verdict in zip(entries, verdicts) if verdict and not details]
-    asked = [raw for raw, verdict in zip(listed, verdicts) if verdict is None or (details and verdict)]
-    for item in each(api.client, lambda raw: _full(api, str(raw["id"]), raw), asked):
+    to_read = [raw for raw, verdict in zip(listed, verdicts) if verdict is None or (details and verdict)]
+    for item in each(api.client, lambda raw: _full(api, str(raw["id"]), raw), to_read):
         if item is not None and _passes(item, given):
             passing.append(item)
     return sorted(
@@ -108,12 +107,10 @@ def _full(api: Api, instance_id: str, listed: Raw) -> Item | None:
 
 def _reported(api: Api, instance: Instance) -> Item:
     warn_of_odd(api, instance)
-    count = (
-        {}
-        if instance.listed_count in (None, UNREADABLE_COUNT)
-        else {"repositories_count": instance.listed_count}
-    )
-    return {**count, **instance.reported, "complete": instance.complete}
+    item = {**instance.reported, "complete": instance.complete}
+    if instance.listed_count not in (None, UNREADABLE_COUNT):
+        item.setdefault("repositories_count", instance.listed_count)
+    return item
 
 
 def _passes(item: Item, filters: dict[str, t.Any]) -> bool | None:

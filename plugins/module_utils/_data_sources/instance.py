@@ -29,8 +29,7 @@ from .fields import (
 # Stands for an unreadable count: not 0, and longer than any list.
 UNREADABLE_COUNT = -1
 
-# Not copied from a list entry: the selection, since the list's state is always empty, and the reasons of an
-# older status.
+# Not copied from a list entry: its selection, which is always empty, and the reasons of an older status.
 _NOT_FROM_THE_LIST = ("state", "repositoriesCount", "statusDetails")
 
 
@@ -78,10 +77,9 @@ class Instance:
 
     @classmethod
     def read(cls, raw: Raw, listed: Raw, applied: list[Item] | None = None) -> Instance:
-        """An instance that was read by id, completed from its list entry: a tenant may show a name only
-        there.
+        """An instance that was read by id, with what a tenant may show only in its list, such as a name.
 
-        listed: {} where there is none.
+        listed: its list entry; {} where there is none.
         """
         entry = {k: v for k, v in listed.items() if v is not None and k not in _NOT_FROM_THE_LIST}
         return cls({**entry, **raw}, full=True, listed_count=count_of(listed), applied=applied, own=raw)
@@ -111,17 +109,12 @@ class Instance:
 
     @property
     def identifier(self) -> str | None:
-        """The tenant's identifier: a collector's name, otherwise a word of the vendor; None when it is not
-        shown.
-        """
+        """A collector's name, for other types a word of the vendor; None when it is not shown."""
         identifier = self.raw.get("uniqueIdentifier")
         return identifier if isinstance(identifier, str) and not is_blank(identifier) else None
 
     @property
     def published(self) -> bool:
-        """Whether it is shown as published: then its uniqueProperties are never shown
-        (docs/api.md: instance.hidden).
-        """
         return is_published(self.raw)
 
     @property
@@ -132,7 +125,7 @@ class Instance:
 
     @property
     def count(self) -> int | None:
-        """The number of selected repositories according to this read; None when it does not say."""
+        """The number of selected repositories according to this read; None when it is not shown."""
         return count_of(self.raw)
 
     @functools.cached_property
@@ -148,7 +141,7 @@ class Instance:
         return from_api({**self.raw, "state": []} if unselected else self.raw)
 
     def as_created(self) -> Instance:
-        """The state that a creation plans its scope against: nothing is selected yet."""
+        """The instance as it was right after its creation, when nothing was selected."""
         unscoped = {k: v for k, v in self.raw.items() if k not in SELECTION}
         return dataclasses.replace(self, raw={**unscoped, STATE: []}, listed_count=None)
 
@@ -158,18 +151,16 @@ class Instance:
 
     @property
     def partial(self) -> bool:
-        """Whether it was read by id, but names fewer repositories than the tenant says are selected."""
+        """Whether it was read by id, but names fewer repositories than the tenant counts as selected."""
         state: t.Any = self.raw.get("state")
         if not self.full:
             return False
         if UNREADABLE_COUNT in (self.count, self.listed_count):
             return True
-        if self.count is not None:
-            return (
-                len(state) < self.count if isinstance(state, list) else state is not None or self.count != 0
-            )
-        # The list's count may exceed the selection, but if it is not 0, an empty selection is a partial read.
-        return bool(self.listed_count) and state == []
+        if self.count is None:
+            # The list's count may exceed the selection, but unless it is 0, an empty selection is partial.
+            return bool(self.listed_count) and state == []
+        return len(state) < self.count if isinstance(state, list) else state is not None or self.count != 0
 
     @property
     def complete(self) -> bool:
@@ -179,11 +170,8 @@ class Instance:
 
 
 def count_of(raw: Raw) -> int | None:
-    """The tenant's number of repositories; None when there is none, UNREADABLE_COUNT when it cannot be
-    read.
-    """
-    count = raw.get("repositoriesCount")
-    if count is None:
+    """The tenant's number of repositories; None when it is not shown, UNREADABLE_COUNT when unreadable."""
+    if raw.get("repositoriesCount") is None:
         return None
-    read = count_from(count)
-    return UNREADABLE_COUNT if read is None else read
+    count = count_from(raw["repositoriesCount"])
+    return UNREADABLE_COUNT if count is None else count

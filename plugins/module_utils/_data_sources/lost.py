@@ -29,7 +29,7 @@ def find_lost(
 ) -> Instance:
     """The instance that a create made although its response was lost, read in full.
 
-    It only counts if it is not one of the known ones and matches every given field.
+    It must not be one of the known ones, and match every given field.
     post: the body that was sent.
     known: the ids that existed before, or that this run has created since.
     seconds: how long to look for it.
@@ -45,12 +45,12 @@ def find_lost(
             return made
         left = deadline - time.monotonic()
         if left <= 0:
-            raise dataclasses.replace(
-                lost,
-                hint=f"It is not known whether it was created: {doubt}, in {seconds:.0f} s of looking. "
+            hint = (
+                f"It is not known whether it was created: {doubt}, in {seconds:.0f} s of looking. "
                 "It was not sent again. "
-                f"Look for {label(item)} in the console, then run again: the next run checks first.",
+                f"Look for {label(item)} in the console, then run again: the next run checks first."
             )
+            raise dataclasses.replace(lost, hint=hint)
         time.sleep(min(pause, left))
         pause *= 2
 
@@ -75,10 +75,6 @@ def _look(
         return None, "no new data source with these fields appeared"
     differing = disagreements(post, match.instance.raw)
     if match.warning or differing:
-        why = (
-            f"shows another {' and '.join(differing)}"
-            if differing
-            else "does not show all that it is told apart by"
-        )
-        return None, f"a new data source (id {match.instance.id}) {why}"
+        other = f"shows another {' and '.join(differing)}" if differing else "hides an identifying field"
+        return None, f"a new data source (id {match.instance.id}) {other}"
     return match.instance, ""

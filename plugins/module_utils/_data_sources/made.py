@@ -1,9 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is remembered of creations.
-
-Which instance was created for which item, which types cannot be created, and which mappings were applied.
+"""What runs remember: the instances they created, for which items; types that cannot be created; mappings.
 
 Private to the collection, floor 3.
 """
@@ -34,7 +32,7 @@ def _words(item: Item) -> dict[str, t.Any]:
 
 
 def remember_made(memory: Memory, redactor: Redactor, item: Item, instance: Instance) -> None:
-    """Called after a creation. Only remembered if the item does not identify the instance by itself
+    """Call after a creation. An item that identifies its instance by itself is not remembered
     (docs/api.md: instance.identifier).
     """
     if "identifier" in item:
@@ -69,7 +67,7 @@ def remember_creatable(memory: Memory, kind: str, yes: bool) -> None:
 
 
 def remember_mappings(memory: Memory, redactor: Redactor, mappings: list[Item], current: Instance) -> None:
-    """Called after a PUT that carried them, with what was read back (docs/api.md: instance.hidden)."""
+    """Call after a PUT that contained mappings, with what was read back (docs/api.md: instance.hidden)."""
     updated = last_update(current.raw)
     if "externalProjects" not in current.raw and updated:
         memory.put(MAPPINGS, current.id, {"updated": updated, "mappings": redactor.value(mappings)})

@@ -16,10 +16,14 @@ from .._errors import InputError
 from .fields import COLLECTOR, Item, get, is_blank, label
 from .instance import Instance
 
-# The comparison of one identifying field gives True, False, None when the tenant does not show the field, or
-# this when the value proves nothing: a vendor's identifier other than the item's name.
+# Whether an identifying field of an item agrees with the instance: True, False, None when the tenant does not
+# show the field, or UNPROVEN when it shows a vendor's identifier that differs from the item's name.
 UNPROVEN: t.Final = "unproven"
 Agreement = t.Union[bool, str, None]
+
+
+# Maximum number of instances that a message names.
+NAMED = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,10 +45,8 @@ class Match:
     undetermined: str = ""
     warning: str = ""
 
-    def judged(self, current: Instance) -> Instance:
-        """The instance as it may be planned: without proof that it is the item's, it does not count as an
-        unfinished creation.
-        """
+    def for_planning(self, current: Instance) -> Instance:
+        """The instance to plan with: unless proven to be the item's, it is not an unfinished creation."""
         return current if self.proven or self.by == "memory" else dataclasses.replace(current, begun=None)
 
 
@@ -67,49 +69,40 @@ def match(item: Item, instances: t.Iterable[Instance], claimed: t.Container[str]
 
 
 def _match(item: Item, instances: t.Iterable[Instance], claimed: t.Container[str]) -> Match:
-    sure, partly, unread = [], [], []
+    certain, possible, unread = [], [], []
     for instance in instances:
         agreements = _compare(item, instance)
         if False in agreements.values():
             continue
         if all(agreement is True for agreement in agreements.values()):
-            sure.append(instance)
+            certain.append(instance)
         elif None in agreements.values() and not instance.full:
             unread.append(instance.id)
         elif instance.id not in claimed:
-            partly.append((instance, agreements))
+            possible.append((instance, agreements))
     if unread:
         return Match(unread=tuple(unread))
-    if len(sure) > 1:
-        raise InputError(
-            f"{len(sure)} data sources match {label(item)}: {_choices(sure)}. {_separator(item, sure)}"
-        )
-    if sure:
-        return Match(
-            sure[0],
-            by=next(
-                (key for key in ("identifier", "name", "hostname") if key in _compare(item, sure[0])), "type"
-            ),
-        )
-    known = [(one, v) for one, v in partly if True in (v.get("name"), v.get("hostname"))]
-    if len(known) == 1 and len(partly) == 1:
-        one, agreements = known[0]
-        by = "name" if agreements.get("name") is True else "hostname"
-        hidden = ", ".join(key for key, agreement in agreements.items() if agreement is None)
-        warning = (
-            f"{label(item)}: the tenant does not show its {hidden}; matched to id {one.id} by the rest."
-            if hidden
-            else ""
-        )
-        return Match(one, by=by, proven=False, warning=warning)
-    return Match(undetermined=_undetermined(item, partly)) if partly else Match()
+    if len(certain) > 1:
+        matches = f"{len(certain)} data sources match {label(item)}: {_choices(certain)}"
+        raise InputError(f"{matches}. {_separator(item, certain)}")
+    if certain:
+        agreements = _compare(item, certain[0])
+        by = next((key for key in ("identifier", "name", "hostname") if key in agreements), "type")
+        return Match(certain[0], by=by)
+    if not possible:
+        return Match()
+    one, agreements = possible[0]
+    by = next((key for key in ("name", "hostname") if agreements.get(key) is True), "")
+    if len(possible) > 1 or not by:
+        return Match(undetermined=_undetermined(item, possible))
+    hidden = ", ".join(key for key, agreement in agreements.items() if agreement is None)
+    warning = f"{label(item)}: the tenant does not show its {hidden}; matched to id {one.id} by the rest."
+    return Match(one, by=by, proven=False, warning=warning if hidden else "")
 
 
-def _undetermined(item: Item, partly: list[tuple[Instance, dict[str, Agreement]]]) -> str:
-    choices, count = _choices([one for one, _verdicts in partly]), len(partly)
-    hidden = sorted(
-        {key for _one, agreements in partly for key, agreement in agreements.items() if agreement is None}
-    )
+def _undetermined(item: Item, possible: list[tuple[Instance, dict[str, Agreement]]]) -> str:
+    choices, count = _choices([one for one, _agreements in possible]), len(possible)
+    hidden = sorted({key for _one, agreements in possible for key in agreements if agreements[key] is None})
     if hidden:
         return (
             f"the tenant does not show the {' and '.join(hidden)} of {count} data source(s) ({choices}), so "
@@ -124,9 +117,7 @@ def _undetermined(item: Item, partly: list[tuple[Instance, dict[str, Agreement]]
 
 
 def same_new(one: Item, other: Item) -> bool:
-    """Whether two items without an instance may refer to the same one once it exists: unset fields may be
-    equal.
-    """
+    """Whether two items without an instance may refer to the same new one: unset fields may be equal."""
     if "id" in one or "id" in other:  # an item with an id is never created
         return one.get("id") == other.get("id")
     pairs = [
@@ -162,19 +153,11 @@ def contradictions(one: Instance, other: Instance) -> list[str]:
     fields = {
         "type": (one.type, other.type),
         "identifier": (one.identifier, other.identifier),
-        "name": (one.names, other.names),
         "hostname": (hosts[0], hosts[1]),
     }
-    different = [
-        field
-        for field, (first, second) in fields.items()
-        if first and second and first != second and field != "name"
-    ]
-    return (
-        different
-        if set(one.names) & set(other.names) or not (one.names and other.names)
-        else [*different, "name"]
-    )
+    different = [field for field, (a, b) in fields.items() if a and b and a != b]
+    renamed = one.names and other.names and not set(one.names) & set(other.names)
+    return [*different, "name"] if renamed else different
 
 
 def may_mean(item: Item, instance: Instance) -> bool:
@@ -186,15 +169,12 @@ def may_mean(item: Item, instance: Instance) -> bool:
 
 def unread_by(item: Item, instances: t.Iterable[Instance]) -> list[str]:
     """The ids of listed instances that must be read in full to know whether the item refers to them."""
-    return [
-        one.id
-        for one in instances
-        if None in (agreements := _compare(item, one)).values() and False not in agreements.values()
-    ]
+    compared = {one.id: _compare(item, one).values() for one in instances}
+    return [i for i, agreements in compared.items() if None in agreements and False not in agreements]
 
 
 def _compare(item: Item, instance: Instance) -> dict[str, Agreement]:
-    """The result of the comparison for each identifying field that counts (see UNPROVEN)."""
+    """Whether each identifying field that the item gives agrees; an identifier decides without the others."""
     agreements: dict[str, Agreement] = {}
     if "type" in item:
         agreements["type"] = instance.type == item["type"].upper() if instance.type else None
@@ -219,26 +199,23 @@ def _compare_name(name: str, instance: Instance) -> Agreement:
     return UNPROVEN if instance.identifier else None
 
 
-def _choices(instances: list[Instance], most: int = 5) -> str:
+def _choices(instances: list[Instance]) -> str:
     choices = []
-    for one in instances[:most]:
-        host = (
-            get(one.raw, "domain.hostname") if one.names or one.identifier else None
-        )  # else the label is the host
+    for one in instances[:NAMED]:
+        # Without a name and an identifier the label is the host.
+        host = get(one.raw, "domain.hostname") if one.names or one.identifier else None
         choices.append(f"{one.label} on {host}" if host else one.label)
-    return ", ".join(choices) + (f" and {len(instances) - most} more" if len(instances) > most else "")
+    return ", ".join(choices) + (f" and {len(instances) - NAMED} more" if len(instances) > NAMED else "")
 
 
 def _separator(item: Item, instances: list[Instance]) -> str:
-    for option, given, values in (
-        ("identifier", "identifier" in item, [one.identifier for one in instances]),
-        ("name", "name" in item, [next(iter(one.names), None) for one in instances]),
-        (
-            "domain.hostname",
-            get(item, "domain.hostname") is not None,
-            [get(one.raw, "domain.hostname") for one in instances],
-        ),
-    ):
-        if not given and None not in values and len(set(values)) == len(values):
+    """How the user can select one of several instances that all match."""
+    values: dict[str, list[t.Any]] = {
+        "identifier": [one.identifier for one in instances],
+        "name": [next(iter(one.names), None) for one in instances],
+        "domain.hostname": [get(one.raw, "domain.hostname") for one in instances],
+    }
+    for option, reported in values.items():
+        if get(item, option) is None and None not in reported and len(set(reported)) == len(reported):
             return f"Give {option} (or id) to tell them apart."
     return "Only id tells them apart: give it."

@@ -19,13 +19,14 @@ from .match import Match
 from .pending import Pending, still_to_complete
 from .plan import Plan
 
-_ACTIONS = {
-    "pending": "pending",
-    "create": "created",
-    "update": "updated",
-    "recreate": "updated",
-    "delete": "deleted",
-    "none": "unchanged",
+# Action of a plan -> action of its outcome, and the calls that change the tenant, scope only if there is one.
+_ACTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "pending": ("pending", ()),
+    "create": ("created", ("create", "scope")),
+    "update": ("updated", ("update",)),
+    "recreate": ("updated", ("delete", "create", "scope")),
+    "delete": ("deleted", ("delete",)),
+    "none": ("unchanged", ()),
 }
 
 
@@ -36,8 +37,7 @@ class Outcome:
     index: of the item in the list; pruned instances follow.
     current: the item's instance, before anything was done.
     match: how it was found.
-    action: created, updated, unchanged, deleted, pending, failed or undetermined (in check mode: the
-        predicted one).
+    action: created, updated, unchanged, deleted, pending, failed or undetermined; predicted in check mode.
     changed: the tenant was, or would be, changed; true together with an error if only part was done.
     error: one line; None when nothing failed.
     names_item: whether error starts with the item's name.
@@ -70,7 +70,7 @@ class Outcome:
 
     @property
     def released(self) -> dict[str, str] | None:
-        """The token that the result returns in clear, because the item asks for it."""
+        """The token that the result returns in clear text, because the item asks for it."""
         return self.collector_credentials if self.item.get("return_credentials") else None
 
     @property
@@ -90,31 +90,18 @@ class Outcome:
         self.names_item = bool(error.subject) and not isinstance(error, ApiError)
         if not self.changed:
             # The planned change did not happen.
-            self.actions, self.pending, self.credentials_applied, self.data_source = (
-                [],
-                [],
-                False,
-                self.plan.before,
-            )
+            self.actions, self.pending, self.credentials_applied = [], [], False
+            self.data_source = self.plan.before
 
     def adopt(self, plan: Plan, *, predicted: bool) -> None:
         """predicted: whether the plan is the result, as in check mode."""
-        self.plan, self.action = plan, _ACTIONS[plan.action]
+        self.action, calls = _ACTIONS[plan.action]
+        self.plan, self.data_source = plan, plan.after
         self.changed = plan.changed and predicted
-        self.data_source, self.pending = (
-            plan.after,
-            [*(plan.pending or self._still_pending()), *self.token_missing],
-        )
+        pending = plan.pending
+        if not pending and plan.before and plan.action in ("none", "update") and not self.item.get("ignore"):
+            pending = still_to_complete(plan.before)
+        self.pending = [*pending, *self.token_missing]
         self.warnings += [w for w in plan.warnings if w not in self.warnings]
-        made = ["create", *(["scope"] if plan.put else [])]
-        self.actions = {
-            "create": made,
-            "recreate": ["delete", *made],
-            "update": ["update"],
-            "delete": ["delete"],
-        }.get(plan.action, [])
-        self.credentials_applied = plan.action in ("create", "recreate") and "credentials" in self.item
-
-    def _still_pending(self) -> list[Pending]:
-        waits = self.plan.action in ("none", "update") and not self.item.get("ignore")
-        return still_to_complete(self.plan.before) if waits and self.plan.before else []
+        self.actions = [call for call in calls if call != "scope" or plan.put]
+        self.credentials_applied = "create" in calls and "credentials" in self.item

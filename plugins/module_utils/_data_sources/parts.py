@@ -78,19 +78,12 @@ def plan_selection(item: Item, current: Instance) -> Selection:
             f"selection_type: {MANUAL}.",
         )
     if selected is None:
-        raise TenantError(
-            ": the tenant does not show which repositories are selected, so the list cannot be changed "
-            "without losing some.",
-            subject=current.label,
-        )
+        why = ": the tenant does not show which repositories are selected, so the list cannot be changed"
+        raise TenantError(f"{why} without losing some.", subject=current.label)
     refuse_partial_read(item, current)
-    mode = item["repositories_mode"]
-    kind = current.type or item.get("type")
-    scope = (
-        scope_of(item["scope_rules"], item["scope_candidates"], selected, kind)
-        if option == "scope_rules"
-        else None
-    )
+    mode, kind, scope = item["repositories_mode"], current.type or item.get("type"), None
+    if option == "scope_rules":
+        scope = scope_of(item["scope_rules"], item["scope_candidates"], selected, kind)
     key = repository_key(kind)
     given = unique(scope.included if scope else item["repositories"], key)
     after = _merged(selected, given, mode, key)
@@ -100,15 +93,12 @@ def plan_selection(item: Item, current: Instance) -> Selection:
         fields["repositories"] = after
         if current.count is not None:
             fields["repositories_count"] = len(after)
-    if scope:
-        return Selection(fields, list(_scope_warnings(current.label, scope, mode)), scope)
-    return Selection(fields, list(_spelling_warnings(current.label, selected, given, key)))
+    warnings = _scope_warnings(scope, mode) if scope else _spelling_warnings(selected, given, key)
+    return Selection(fields, [f"{current.label}: {warning}" for warning in warnings], scope)
 
 
 def plan_first_selection(item: Item, current: Instance) -> Selection:
-    """For an instance that was created but not scoped: the scope that the creation would have set, whatever
-    the tenant selected since.
-    """
+    """The scope that the creation of an unscoped instance would have set, whatever was selected since."""
     if item["repositories_mode"] == "remove":
         return plan_selection({**item, "max_deselect": -1}, current)
     selection = plan_selection({**item, "max_deselect": -1}, current.as_created())
@@ -122,17 +112,13 @@ def plan_first_selection(item: Item, current: Instance) -> Selection:
 
 
 def plan_first_external_projects(item: Item, current: Instance) -> Item:
-    """Like plan_first_selection, for mappings. Visible mappings were made by somebody; an untouched instance
-    has no hidden ones.
-    """
-    if (
-        "external_projects" not in item
-        or current.reported.get("external_projects")
-        or not (current.begun and current.begun.untouched)
-    ):
+    """Like plan_first_selection, for mappings. Visible ones were made by somebody: planned as usual."""
+    untouched = current.begun is not None and current.begun.untouched
+    if "external_projects" not in item or current.reported.get("external_projects") or not untouched:
         return plan_external_projects(item, current)
     mode = "remove" if item["external_projects_mode"] == "remove" else "exact"
     first = {**item, "external_projects_mode": mode, "external_projects_update": "always"}
+    # An untouched instance has no hidden mappings either.
     return plan_external_projects(first, dataclasses.replace(current, applied=[]))
 
 
@@ -140,8 +126,7 @@ def _refuse_narrowing(item: Item, current: Instance, before: str | None, desired
     """before, desired: the selection types; None when the tenant reports none, or the item gives none."""
     if desired is None or current.new or item["max_deselect"] == -1:
         return
-    # An unknown or missing word counts as the widest when it is current, and as the narrowest when it is
-    # desired.
+    # Another word, or none, counts as the widest when it is current, and as the narrowest when desired.
     word = desired.strip().upper()
     from_width = SELECTION_TYPES.index(before) if before in SELECTION_TYPES else 0
     to_width = SELECTION_TYPES.index(word) if word in SELECTION_TYPES else len(SELECTION_TYPES)
@@ -156,8 +141,7 @@ def _refuse_narrowing(item: Item, current: Instance, before: str | None, desired
 
 
 def _covers_nothing(current: Instance, selection_type: str | None) -> bool:
-    """Whether a selection of everything that exists now loses nothing, because nothing exists: the state of a
-    new instance.
+    """Whether nothing can be lost, because no repository is selected, nor any future one: a new instance.
 
     A selection type that is not reported may cover future repositories, unless the type has none and the
     count is 0.
@@ -165,11 +149,8 @@ def _covers_nothing(current: Instance, selection_type: str | None) -> bool:
     counts = (current.count, current.listed_count)
     kind = known(current.type)
     unseen = selection_type is None and 0 in counts and kind is not None and kind.category != VCS
-    return (
-        not current.reported.get("repositories")
-        and not any(counts)
-        and (selection_type == "CURRENT_STATE" or unseen)
-    )
+    nothing = not current.reported.get("repositories") and not any(counts)
+    return nothing and (selection_type == "CURRENT_STATE" or unseen)
 
 
 def unique(names: t.Iterable[str], key: t.Callable[[str], str]) -> list[str]:
@@ -180,37 +161,31 @@ def unique(names: t.Iterable[str], key: t.Callable[[str], str]) -> list[str]:
     return list(spelling.values())
 
 
-def _spelling_warnings(
-    name: str, selected: list[str], given: list[str], key: t.Callable[[str], str]
-) -> t.Iterator[str]:
+def _spelling_warnings(selected: list[str], given: list[str], key: t.Callable[[str], str]) -> t.Iterator[str]:
     spelling = {key(one): one for one in selected}
     other = [(one, spelling[key(one)]) for one in given if key(one) in spelling and one not in selected]
     if other:
         yield (
-            f"{name}: {other[0][0]} is selected as {other[0][1]} ({len(other)} in all are spelled "
-            "differently in the tenant). To its product that is the same repository; the tenant's spelling "
-            "is kept."
+            f"{other[0][0]} is selected as {other[0][1]} ({len(other)} in all are spelled differently in the "
+            "tenant). To its product that is the same repository; the tenant's spelling is kept."
         )
 
 
-def _scope_warnings(name: str, scope: Scope, mode: str) -> t.Iterator[str]:
+def _scope_warnings(scope: Scope, mode: str) -> t.Iterator[str]:
+    counts = f"{scope.candidates} candidates and {scope.selected} selected repositories"
     if not scope.included:
-        yield (
-            f"{name}: the scope_rules include none of {scope.candidates} candidates and {scope.selected} "
-            "selected repositories."
-        )
+        yield f"the scope_rules include none of {counts}."
     if mode == "merge" and scope.left_out:
         yield (
-            f"{name}: {scope.left_out} of {scope.selected} selected repositories are not included by the "
-            "scope_rules but stay selected, since repositories_mode is merge; exact would deselect them."
+            f"{scope.left_out} of {scope.selected} selected repositories are not included by the scope_rules "
+            "but stay selected, since repositories_mode is merge; exact would deselect them."
         )
 
 
 def plan_external_projects(item: Item, current: Instance) -> Item:
     """The external_projects that the item sets; empty when they stay unchanged."""
-    if "external_projects" not in item or (
-        item.get("external_projects_update") == "on_create" and not current.new
-    ):
+    only_created = item.get("external_projects_update") == "on_create"
+    if "external_projects" not in item or (only_created and not current.new):
         return {}
     before = current.reported.get("external_projects")
     if before is None:
@@ -238,9 +213,7 @@ def plan_external_projects(item: Item, current: Instance) -> Item:
 
 
 def _unseen_mappings(item: Item, current: Instance) -> list[Item]:
-    """The known mappings when the tenant hides them (docs/api.md: instance.hidden): those that an earlier run
-    applied, or none.
-    """
+    """For a tenant that hides them (docs/api.md: instance.hidden): those that an earlier run set, or none."""
     if current.applied is not None:
         return current.applied
     mode = item["external_projects_mode"]
@@ -262,12 +235,10 @@ def _unseen_mappings(item: Item, current: Instance) -> list[Item]:
 
 def _project_key(mapping: dict[str, str]) -> tuple[str | None, ...]:
     project = mapping.get("external_project_id") or mapping.get("external_id")
+    if project:
+        return (project, mapping.get("external_branch_name"))
     # The tenant may have mappings without a project: each is a separate one.
-    return (
-        (project, mapping.get("external_branch_name"))
-        if project
-        else ("", *(mapping.get(k) for k in MAPPING))
-    )
+    return ("", *(mapping.get(k) for k in MAPPING))
 
 
 def _merged(
@@ -292,9 +263,8 @@ def _refuse_deselection(
     limit = item["max_deselect"]
     if limit == -1 or not removed:
         return
-    names = ", ".join(removed[:NAMED]) + (
-        f", and {len(removed) - NAMED} more" if len(removed) > NAMED else ""
-    )
+    more = f", and {len(removed) - NAMED} more" if len(removed) > NAMED else ""
+    names = ", ".join(removed[:NAMED]) + more
     if len(removed) > limit:
         raise refused(
             current,
@@ -303,30 +273,26 @@ def _refuse_deselection(
             "limit.",
         )
     if len(removed) == count and not left:
-        raise refused(
-            current,
-            f"this would deselect all its {what}: {names}. To allow this, set max_deselect in this item to "
-            "-1.",
-        )
+        allow = "To allow this, set max_deselect in this item to -1."
+        raise refused(current, f"this would deselect all its {what}: {names}. {allow}")
 
 
 def changed_settings(item: Item, current: Instance) -> Raw:
-    """The given unique_properties that differ from the reported ones, with the new name of a collector. The
-    name of other types is only ours; their identifier cannot be changed.
+    """The given unique_properties that differ from the reported ones, with the new name of a collector.
+
+    The name of other types exists only in the item; their identifier cannot be changed.
     """
     collector = current.type == COLLECTOR
     given = {k: v for k, v in item.get("unique_properties", {}).items() if k != "name" or collector}
     renamed = collector and "name" in item and item["name"] not in current.names
     if renamed:
         given["name"] = item["name"]
-    if current.settings is None:
+    reported = current.settings
+    if reported is None:
         seen = collector_settings(current.raw)
         return {k: v for k, v in given.items() if (k == "name" and renamed) or (k in seen and v != seen[k])}
-    reported = current.settings
-    # A placeholder for a missing key is ignored; for an existing key it stands for the tenant's value.
-    return {
-        k: v for k, v in given.items() if not (is_masked(v) if k not in reported else alike(reported[k], v))
-    }
+    # A placeholder is ignored for a missing key; for an existing key it means the tenant's value.
+    return {k: v for k, v in given.items() if not (alike(reported[k], v) if k in reported else is_masked(v))}
 
 
 def hidden_settings(item: Item, current: Instance) -> list[str]:
@@ -383,9 +349,7 @@ def _plan_seen_settings(item: Item, current: Instance, changes: Raw, reported: R
 
 
 def refuse_unreadable(current: Instance, *sent: t.Any) -> None:
-    """Refuse to replace members whose content is unknown. sent: the values of the instance that would be sent
-    again.
-    """
+    """Refuse to replace members whose content is unknown. sent: the values that would be sent back."""
     if current.unreadable or unreadable_within(list(sent)):
         members = " and ".join(current.unreadable) or "some text"
         raise TenantError(
@@ -397,19 +361,21 @@ def refuse_unreadable(current: Instance, *sent: t.Any) -> None:
 
 
 def refuse_partial_read(item: Item, current: Instance) -> None:
+    """Refuse a change made from a list of selected repositories that may not be complete."""
     named = len(current.reported.get("repositories", []))
     count = current.listed_count if current.count is None else current.count
-    if current.partial and (not named or item["max_deselect"] != -1):
-        if UNREADABLE_COUNT in (count, current.listed_count):
-            raise TenantError(
-                ": the tenant's number of selected repositories cannot be read, so it is not known whether "
-                f"the {named} that it names are all. Nothing was sent"
-                + ("; set max_deselect to -1 if they are." if named else "."),
-                subject=current.label,
-            )
-        raise TenantError(
+    if not current.partial or (named and item["max_deselect"] == -1):
+        return
+    if UNREADABLE_COUNT in (count, current.listed_count):
+        why = (
+            ": the tenant's number of selected repositories cannot be read, so it is not known whether the "
+            f"{named} that it names are all. Nothing was sent"
+        )
+        allow = "; set max_deselect to -1 if they are." if named else "."
+    else:
+        why = (
             f": the tenant says {count} repositories are selected but names {named}. A change made from a "
             "partial list would deselect the others, so nothing was sent. Try again later"
-            + (", or set max_deselect to -1 if the list is known to be complete." if named else "."),
-            subject=current.label,
         )
+        allow = ", or set max_deselect to -1 if the list is known to be complete." if named else "."
+    raise TenantError(f"{why}{allow}", subject=current.label)

@@ -38,12 +38,9 @@ def to_connect(item: Item) -> Pending:
 
 
 def perhaps_to_connect(item: Item) -> Pending:
-    """For a type of which it is not known whether the tenant's API creates it (docs/api.md:
-    create.types).
-    """
-    return pending(
-        item, "may have to be connected in the Cortex console, if the tenant's API does not create this type"
-    )
+    """For a type that the tenant's API may or may not create (docs/api.md: create.types)."""
+    step = "may have to be connected in the Cortex console, if the tenant's API does not create this type"
+    return pending(item, step)
 
 
 def to_complete(item: Item, instance_id: str | None, *, scope_waits: bool = False) -> list[Pending]:
@@ -72,10 +69,7 @@ def to_renew(item: Item, instance_id: str, name: str | None) -> Pending:
 
 
 def awaits_consent(reported: Item) -> bool:
-    """Whether the tenant reports that the connection still needs a person's consent.
-
-    reported: an instance, option-shaped.
-    """
+    """Whether the connection still needs a person's consent, according to an instance as reported."""
     kind = known(reported.get("type"))
     return bool(kind and kind.consent and status_of(reported.get("status")).waits)
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the desired and the current data source to the necessary changes. Pure: no I/O.
+"""Plans the changes from the current data source to the desired one. Pure: no I/O.
 
 Private to the collection, floor 3.
 """
@@ -15,6 +15,7 @@ import typing as t
 from .._admitted import Raw
 from .._errors import InputError, TenantError
 from .._http.redaction import holds_masked, is_masked
+from . import parts
 from .check import check_missing, empty_secrets
 from .differences import immutable_difference, needs_full
 from .fields import (
@@ -27,29 +28,21 @@ from .fields import (
     from_api,
     get,
     label,
+    leaves,
     mappings_to_api,
+    path_text,
     to_create,
 )
-from .instance import Instance
+from .instance import Begun, Instance
 from .match import denied
-from .parts import (
-    plan_external_projects,
-    plan_first_external_projects,
-    plan_first_selection,
-    plan_selection,
-    plan_settings,
-    refuse_partial_read,
-    refuse_unreadable,
-    refused,
-)
+from .parts import refuse_partial_read, refuse_unreadable, refused
 from .pending import Pending, awaits_consent, perhaps_to_connect, to_complete, to_connect
 from .scope import Scope
 from .types import VCS, known
 
-Creatable = t.Callable[
-    [str], t.Optional[bool]
-]  # whether the tenant creates instances of a type; None: unknown
-_SCOPE = ("selection_type", "repositories", "scope_rules", "external_projects")
+# Whether the tenant creates instances of a type; None: unknown.
+Creatable = t.Callable[[str], t.Optional[bool]]
+_SELECTION = ("selection_type", "repositories", "scope_rules")
 
 
 @dataclasses.dataclass
@@ -100,18 +93,14 @@ def plan_item(item: Item, current: Instance | None, creatable: Creatable = lambd
             return Plan("none")
         if "type" in item and creatable(item["type"]) is False:
             if item.get("uncreatable") == "fail":
-                raise TenantError(
-                    " does not exist, and this tenant's API does not create this type.", subject=label(item)
-                )
+                why = " does not exist, and this tenant's API does not create this type."
+                raise TenantError(why, subject=label(item))
             return plan_pending(item)
         return plan_create(item, may=creatable(item.get("type", "")))
     if item["state"] == "absent":
-        different = denied(item, current)
-        if different:
-            raise InputError(
-                f" has another {' and '.join(different)} than the item gives: not deleted. Correct the id.",
-                subject=current.label,
-            )
+        if different := denied(item, current):
+            why = f" has another {' and '.join(different)} than the item gives: not deleted. Correct the id."
+            raise InputError(why, subject=current.label)
         return plan_delete(current)
     _refuse_another_identifier(item, current)
     if item["state"] == "created":
@@ -120,9 +109,7 @@ def plan_item(item: Item, current: Instance | None, creatable: Creatable = lambd
 
 
 def _refuse_another_identifier(item: Item, current: Instance) -> None:
-    """Refuse an id and an identifier of two different instances: one of them is wrong, and it is not known
-    which.
-    """
+    """Refuse an item whose id and identifier belong to two different instances."""
     if "id" not in item or "identifier" not in item or current.identifier is None:
         return
     # A collector that was renamed already has the new name.
@@ -150,10 +137,8 @@ def plan_create(item: Item, given: Item | None = None, *, may: bool | None = Non
     """
     kind = known(item.get("type"))
     if "type" not in item:
-        raise InputError(
-            " does not exist, and an item with an id is never created. Remove the id, or correct it.",
-            subject=label(item),
-        )
+        why = " does not exist, and an item with an id is never created. Remove the id, or correct it."
+        raise InputError(why, subject=label(item))
     if kind and kind.created_by and item.get("uncreatable") != "fail":
         return plan_pending(item)
     post = to_create(item)
@@ -170,77 +155,64 @@ def plan_create(item: Item, given: Item | None = None, *, may: bool | None = Non
             f"{label(item)}: no scope is given, so the tenant chooses what it scans of the new instance, "
             "perhaps everything. Give selection_type (in an entry of a role: scope)."
         )
-    if not any(option in item for option in _SCOPE):
+    if not any(option in item for option in (*_SELECTION, "external_projects")):
         return plan
     # A new instance has no selection.
     new = Instance({**start, "state": []}, full=True)
-    selection = plan_selection(item, new)
-    after = {**new.reported, **selection.fields, **plan_external_projects(item, new)}
+    selection = parts.plan_selection(item, new)
+    after = {**new.reported, **selection.fields, **parts.plan_external_projects(item, new)}
     put = {} if after == new.reported else _update_body(new, after)
-    after["id"] = None
+    warnings = [*plan.warnings, *selection.warnings]
     return dataclasses.replace(
-        plan, put=put, after=after, warnings=[*plan.warnings, *selection.warnings], scope=selection.scope
+        plan, put=put, after={**after, "id": None}, warnings=warnings, scope=selection.scope
     )
 
 
 def left_to_tenant(item: Item) -> bool:
     """Whether a new instance for the item could select repositories, but the item does not say which."""
     kind = known(item.get("type"))
-    given = any(option in item for option in ("selection_type", "repositories", "scope_rules"))
-    return kind is not None and kind.category == VCS and not given
+    return kind is not None and kind.category == VCS and not any(option in item for option in _SELECTION)
 
 
 def _refuse_create(item: Item, given: Item, post: Raw) -> None:
     kind = known(item["type"])
-    masked = list(_masked_paths(post))
+    masked = [path_text(path) for path, value in leaves(post) if is_masked(value)]
     empty = empty_secrets(given, kind.creation_options if kind else ())
-    why = ""
     if kind and kind.created_by:
         why = (
-            " does not exist, and this type cannot be created through the API: it appears by "
+            "does not exist, and this type cannot be created through the API: it appears by "
             f"{kind.created_by}."
         )
     elif item["type"] == COLLECTOR and not (item.get("credentials_file") or item.get("return_credentials")):
         why = (
-            " would be created, and the tenant shows a collector's token only once: give credentials_file "
+            "would be created, and the tenant shows a collector's token only once: give credentials_file "
             "(or return_credentials) so that it is not lost."
         )
     elif masked:
         why = (
-            f" would be created, but {masked[0]} holds a placeholder ({len(masked)} in all) instead of the "
+            f"would be created, but {masked[0]} holds a placeholder ({len(masked)} in all) instead of the "
             "value: fill it in."
         )
     elif empty:
         why = (
-            f" would be created, but {empty[0]} is empty ({len(empty)} in all), perhaps from a variable that "
+            f"would be created, but {empty[0]} is empty ({len(empty)} in all), perhaps from a variable that "
             "is not set, and cannot be set later: give the value, or leave it out."
         )
-    if why:
-        raise InputError(why, subject=label(item))
-
-
-def _masked_paths(tree: t.Any, path: str = "") -> t.Iterator[str]:
-    if isinstance(tree, dict):
-        for key, value in tree.items():
-            yield from _masked_paths(value, f"{path}.{key}" if path else str(key))
-    elif isinstance(tree, list):
-        for index, value in enumerate(tree):
-            yield from _masked_paths(value, f"{path}[{index}]")
-    elif is_masked(tree):
-        yield path
+    else:
+        return
+    raise InputError(f" {why}", subject=label(item))
 
 
 def plan_recreate(item: Item, current: Instance, may: bool | None = None) -> Plan:
-    """Delete and create again, because an immutable field differs. Scope, mappings and settings are carried
-    over.
+    """Delete and create again, since an immutable field differs; scope, mappings and settings are kept.
 
     may: whether the tenant creates its type, if known.
     Raises InputError when the new one needs a person or missing credentials, and for everything that an
     update refuses; TenantError for a partial read.
     """
     _refuse_recreate(item, current, may)
-    selection = plan_selection(item, current)
-    kept = carried_over(item, current, {**selection.fields, **plan_external_projects(item, current)})
+    selection = parts.plan_selection(item, current)
+    kept = carried_over(item, current, {**selection.fields, **parts.plan_external_projects(item, current)})
     refuse_unreadable(current, kept)
     plan = plan_create(kept, item, may=may)
     warnings = [*selection.warnings, *plan.warnings]
@@ -254,7 +226,6 @@ def _refuse_recreate(item: Item, current: Instance, may: bool | None) -> None:
     collector = current.type == COLLECTOR
     missing = [option for option in (kind.credentials if kind else ()) if not get(item, option)]
     lost = sorted(k for k, v in _settings_carried_over(item, current).items() if holds_masked(v))
-    why = ""
     if kind is None or kind.created_by or kind.consent:
         why = "recreate is refused: this type cannot be made again without a person."
     elif not collector and (may is False or (current.published and not may)):
@@ -268,6 +239,8 @@ def _refuse_recreate(item: Item, current: Instance, may: bool | None) -> None:
         why = "recreate would lose the unique_properties, which the tenant hides. Give them."
     elif lost:
         why = f"recreate would lose unique_properties.{lost[0]}: only a placeholder is known. Give it."
+    else:
+        why = ""
     if why:
         raise refused(current, f"{why} Nothing was changed.")
     refuse_partial_read(item, current)
@@ -276,8 +249,8 @@ def _refuse_recreate(item: Item, current: Instance, may: bool | None) -> None:
 def carried_over(item: Item, current: Instance, changes: Item) -> Item:
     """The item for a new instance in place of this one: given values, and all others from the old instance.
 
-    changes: the selection and mappings that an update would set, in the shape of the options. The scope_rules
-        were applied there: the new instance gets the lists.
+    changes: the selection and mappings that an update would set, in the shape of the options. They replace
+        the scope_rules.
     """
     reported = current.reported
     kept: Item = {k: v for k, v in item.items() if k not in ("id", "scope_rules", "scope_candidates")}
@@ -288,13 +261,7 @@ def carried_over(item: Item, current: Instance, changes: Item) -> Item:
             kept[option] = {**reported.get(option, {}), **item.get(option, {})}
     kept["unique_properties"] = _settings_carried_over(item, current)
     after = {**reported, **changes}
-    kept.update(
-        {
-            option: after[option]
-            for option in ("name", "selection_type")
-            if option in after and option not in kept
-        }
-    )
+    kept = {**{option: after[option] for option in ("name", "selection_type") if option in after}, **kept}
     if after.get("selection_type") == MANUAL:
         kept.update(repositories=after.get("repositories", []), repositories_mode="exact")
     if after.get("external_projects"):
@@ -307,7 +274,7 @@ def _settings_carried_over(item: Item, current: Instance) -> Raw:
 
 
 def plan_delete(current: Instance) -> Plan:
-    return Plan("delete", before=current.reported, after=None)
+    return Plan("delete", before=current.reported)
 
 
 def plan_update(item: Item, current: Instance, creatable: Creatable = lambda _type: None) -> Plan:
@@ -330,19 +297,17 @@ def plan_update(item: Item, current: Instance, creatable: Creatable = lambda _ty
             f"{difference.desired}. Deleting it and creating it again would destroy its findings, mappings "
             "and webhooks; recreate: when_immutable_differs does that.",
         )
-    first = current.begun is not None and "selection_type" in item
-    selection = plan_first_selection(item, current) if first else plan_selection(item, current)
-    mappings = plan_first_external_projects(item, current) if first else plan_external_projects(item, current)
-    settings = plan_settings(item, current)
+    first = current.begun if "selection_type" in item else None
+    if first:
+        selection = parts.plan_first_selection(item, current)
+        mappings = parts.plan_first_external_projects(item, current)
+    else:
+        selection = parts.plan_selection(item, current)
+        mappings = parts.plan_external_projects(item, current)
+    settings = parts.plan_settings(item, current)
     after = {**before, **selection.fields, **mappings, **settings.fields}
-    plan = Plan(
-        "none",
-        before=before,
-        after=after,
-        warnings=selection.warnings,
-        scope=selection.scope,
-        not_compared=settings.not_compared,
-    )
+    plan = Plan("none", before=before, after=after, warnings=selection.warnings, scope=selection.scope)
+    plan.not_compared = settings.not_compared
     if after == before and not settings.always:
         return plan
     if awaits_consent(before):
@@ -350,63 +315,57 @@ def plan_update(item: Item, current: Instance, creatable: Creatable = lambda _ty
         pending = to_complete(before, before["id"])
         return dataclasses.replace(plan, after=before, warnings=[*plan.warnings, waits], pending=pending)
     if not first:
+        # A first scope replaces the tenant's own selection, so that need not be known in full.
         refuse_partial_read(item, current)
     refuse_unreadable(current, after, settings.put)
     put = _update_body(current, after)
-    if settings.put is not None:
-        put["uniqueProperties"] = settings.put
-    elif first and current.begun and current.begun.ours:
+    sent = settings.put
+    if sent is None and first and first.ours:
         # A tenant may hide values and clear those that an update leaves out; the item still contains them.
-        put.update(
-            {k: v for k, v in to_create(item).items() if k == "uniqueProperties" and not holds_masked(v)}
-        )
-    # The tenant's own selection is not kept, so it need not be known.
-    warnings = [*plan.warnings, *(_first_scope(current, after) if first else [])]
+        given = to_create(item).get("uniqueProperties")
+        sent = None if holds_masked(given) else given
+    if sent is not None:
+        put["uniqueProperties"] = sent
+    warnings = [*plan.warnings, *(_first_scope(current, first, after) if first else [])]
     return dataclasses.replace(plan, action="update", put=put, warnings=warnings)
 
 
 def _update_body(current: Instance, after: Item) -> Raw:
-    """The PUT body without uniqueProperties. PUT replaces, and it is not documented what happens to omitted
-    fields, so all known fields are sent back.
+    """The PUT body without uniqueProperties, with all known fields: PUT replaces, and what happens to omitted
+    ones is not documented.
     """
+    # A type without a selection, such as a collector, reports no state, so none is sent.
+    unseen = current.raw.get("state") is None and not after.get("repositories")
+    options = {o: v for o, v in after.items() if not (o == "repositories" and unseen)}
+    if current.applied:
+        options.setdefault("external_projects", current.applied)
     put: Raw = {}
     for field in FIELDS:
-        # A type without a selection, such as a collector, reports no state, so none is sent.
-        unseen = (
-            field.option == "repositories"
-            and current.raw.get("state") is None
-            and not after.get("repositories")
-        )
-        if field.at == ("update",) and field.option in after and not unseen:
-            value = after[field.option]
+        if field.at == ("update",) and field.option in options:
+            value = options[field.option]
             put[field.api] = mappings_to_api(value) if field.type == "mappings" else value
-    if "externalProjects" not in put and current.applied:
-        put["externalProjects"] = mappings_to_api(current.applied)
     return put
 
 
-def _first_scope(current: Instance, after: Item) -> list[str]:
+def _first_scope(current: Instance, begun: Begun, after: Item) -> list[str]:
     """A warning that the tenant's own selection is replaced, if it is."""
     selected, kept = current.reported.get("repositories", []), after.get("repositories", [])
-    future = (
-        current.reported.get("selection_type") == "CURRENT_STATE_AND_FUTURE" != after.get("selection_type")
-    )
+    types = current.reported.get("selection_type"), after.get("selection_type")
+    future = types[0] == "CURRENT_STATE_AND_FUTURE" != types[1]
     if set(selected) <= set(kept) and not future:
         return []
-    ours = current.begun and current.begun.ours
-    why = (
-        "an earlier run created it and did not set its scope"
-        if ours
-        else "nothing was changed in it since it was created"
-    )
+    why = "nothing was changed in it since it was created"
+    if begun.ours:
+        why = "an earlier run created it and did not set its scope"
     return [
         f"{current.label}: {why}, so what the tenant selected by itself ({len(selected)} repositories) is "
         "replaced by what the item says."
     ]
 
 
-# The update that sets the scope of a new instance does not compare them.
-_SET_AT_CREATION = ("unique_properties", "domain", "transporter", "self_signed_certificate")
+# The update that sets the scope of a new instance contains neither what the creation has set, nor the rules.
+_CREATED = ("name", "identifier", "unique_properties", "domain", "transporter", "self_signed_certificate")
+_RULES = ("scope_rules", "scope_candidates", "external_projects_update")
 
 
 def scope_item(item: Item, planned: Item, made: Instance) -> Item:
@@ -415,15 +374,7 @@ def scope_item(item: Item, planned: Item, made: Instance) -> Item:
     planned: the planned instance, in the shape of the options.
     made: as the tenant reports it after the creation.
     """
-    left_out = (
-        "name",
-        "identifier",
-        *_SET_AT_CREATION,
-        "scope_rules",
-        "scope_candidates",
-        "external_projects_update",
-    )
-    scope = {k: v for k, v in item.items() if k not in left_out}
+    scope = {k: v for k, v in item.items() if k not in (*_CREATED, *_RULES)}
     if scope.get("external_projects_mode") == "merge":
         scope["external_projects_mode"] = "exact"
     if "scope_rules" in item:

@@ -38,8 +38,7 @@ def result_of(outcome: Outcome, *, diff: bool) -> Result:
         "warnings": outcome.warnings,
         **_optional(outcome),
     }
-    entry = diff_of(outcome.plan, outcome.item) if diff else None
-    if entry:
+    if diff and (entry := diff_of(outcome.plan, outcome.item)):
         result["diff"] = entry
     if outcome.released:
         result["released"] = {"collector_credentials": outcome.released}
@@ -91,9 +90,7 @@ def _failure(outcomes: list[Outcome], counts: dict[str, int]) -> Result:
 
 
 def _or_failed(outcome: Outcome, part: t.Callable[[Outcome], t.Any], otherwise: t.Any) -> t.Any:
-    """A part of the result. If it cannot be made, the outcome is marked as failed, and the rest of the run is
-    still reported.
-    """
+    """A part of the result. If it cannot be made, the outcome fails; the others are still reported."""
     try:
         return part(outcome)
     except Exception as exc:
@@ -164,13 +161,12 @@ def _optional(outcome: Outcome) -> Result:
 
 
 def _named_error(outcome: Outcome) -> str:
-    """The error, with the item's name in front unless it already starts with it."""
+    """The error, which begins with the item's name."""
     return str(outcome.error) if outcome.names_item else f"{label(outcome.item)}: {outcome.error}"
 
 
 def plan_writer(path: str | None) -> t.Callable[[Run], None]:
-    """Returns a function that writes the plan of a run to a file as Markdown, before the first write; without
-    a path it does nothing.
+    """A function that writes the plan of a run to a file as Markdown; without a path it does nothing.
 
     That function raises InputError when the file cannot be written.
     """
@@ -178,15 +174,13 @@ def plan_writer(path: str | None) -> t.Callable[[Run], None]:
     def write(run: Run) -> None:
         if not path:
             return
+        text = plan_as_markdown(run.tenant, run.digest, run.planned)
         try:
             refuse_other_file(path, PLAN_BEGINS)
-            write_private(
-                path, run.view.api.client.redactor.text(plan_as_markdown(run.tenant, run.digest, run.planned))
-            )
+            write_private(path, run.view.api.client.redactor.text(text))
         except OSError as exc:
-            raise InputError(
-                f"plan_file {path} cannot be written ({exc.strerror}). Nothing was changed."
-            ) from None
+            why = f"plan_file {path} cannot be written ({exc.strerror}). Nothing was changed."
+            raise InputError(why) from None
 
     return write
 
@@ -194,19 +188,15 @@ def plan_writer(path: str | None) -> t.Callable[[Run], None]:
 def inventory(items: list[Item], tenant: str, *, config: bool) -> Result:
     """The result of the module data_source_info.
 
-    items: the instances, option-shaped, each with "complete".
+    items: the instances in the shape of the options, each with "complete".
     config: whether to return them also as input for data_sources and as a data file.
     """
     sources = [{**hide_secret_keys(i), "health": status_of(i.get("status")).health} for i in items]
     result: Result = {"changed": False, "data_sources": sources, "summary": summary(items)}
     if config:
         partial = [label(i) for i in items if not i["complete"] and i.get("selection_type") == MANUAL]
-        result["warnings"] = [
-            f"{name}: the tenant does not show all its repositories, so the config contains only some of "
-            "them."
-            for name in partial
-        ]
-        # Made after secrets were hidden, since a data file is meant to be committed.
+        why = "the tenant does not show all its repositories, so the config contains only some of them."
+        result["warnings"] = [f"{name}: {why}" for name in partial]
         result["config"] = as_configs(items)
         result["data_file"] = as_data_file(tenant, result["config"])
     return result

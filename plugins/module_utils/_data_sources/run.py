@@ -44,12 +44,11 @@ STOP = (401, 402, 403)
 class Run:
     """Applies a list of items to one tenant.
 
-    full: always read the instances in full, for the result, and not only when planning needs it.
+    full: read all instances in full, for the result, and not only those for which planning needs it.
     digest: apply only the plan with this digest.
-    trust_unchanged: do not read instances again that an earlier run found as desired and nobody changed
-        since.
+    trust_unchanged: do not read instances that an earlier run found as desired and nobody changed since.
     progress: called from any thread with the counts total, done, changed and failed, whenever they change.
-    on_plan: called with the plan before the first write; an exception from it ends the run.
+    on_plan: called with this run before the first write; an exception from it ends the run.
     """
 
     def __init__(
@@ -83,17 +82,16 @@ class Run:
         self._lock = threading.Lock()
 
     def apply(self, items: list[Item]) -> list[Outcome]:
-        """Plan all before the first write; one item's failure does not stop the others. In check mode nothing
-        is written.
+        """Plan all before the first write; one item's failure does not stop the others.
 
-        Returns an outcome for each item, then one for each pruned instance.
+        Returns an outcome for each item, then one for each pruned instance; in check mode the predicted ones.
         Raises InputError when items contradict each other, when a prune guard refuses and when the plan is
         not the approved one; ApiError when the tenant cannot be read.
         """
         outcomes = self._checked(items)
         self._read(outcomes)
         outcomes += self._plan(outcomes)
-        # A partial plan is not shown.
+        # An interrupted run shows no plan, since it would be partial.
         self.view.api.client.interruption.refuse()
         self._approve(outcomes)
         if not self.check_mode:
@@ -132,33 +130,33 @@ class Run:
             return
         self.view.load()
         # First, once each, the instances whose list entry hides identifying fields.
-        hidden = {
-            unread
-            for item in items
-            if "id" not in item
-            for unread in unread_by(item, self.view.candidates(item))
-        }
+        hidden: set[str] = set()
+        for item in items:
+            if "id" not in item:
+                hidden.update(unread_by(item, self.view.candidates(item)))
         each(self.view.api.client, self.view.fetch, sorted(hidden))
         owners: dict[str, set[int]] = {}
         for outcome in outcomes:
             for instance_id in self.view.proven(outcome.item) if outcome.error is None else ():
                 owners.setdefault(instance_id, set()).add(outcome.index)
-        self._each(
-            outcomes,
-            lambda o: self._find(o, {i for i, indexes in owners.items() if o.index not in indexes}),
-            reading=True,
-        )
+
+        def find(outcome: Outcome) -> None:
+            self._find(outcome, {i for i, indexes in owners.items() if outcome.index not in indexes})
+
+        self._each(outcomes, find, reading=True)
         refuse_contradictions([o for o in outcomes if o.error is None])
 
     def _find(self, outcome: Outcome, claimed: set[str]) -> None:
         """claimed: ids of the instances that certainly belong to other items."""
+
+        def trusted(listed: Instance) -> bool:
+            plan = self._trust.plan(outcome.item, listed)
+            if plan is not None:
+                self._trusted[outcome.index] = plan
+            return plan is not None
+
         try:
-            match = self.view.find(
-                outcome.item,
-                full=self.full,
-                claimed=claimed,
-                trusted=lambda listed: self._trusts(outcome, listed),
-            )
+            match = self.view.find(outcome.item, full=self.full, claimed=claimed, trusted=trusted)
         except Undetermined:
             match = self._remembered(outcome, claimed)
             if match.instance is None:
@@ -168,21 +166,13 @@ class Run:
         outcome.current, outcome.match = match.instance, match
         outcome.warnings += filter(None, [match.warning])
 
-    def _trusts(self, outcome: Outcome, listed: Instance) -> bool:
-        plan = self._trust.plan(outcome.item, listed)
-        if plan is not None:
-            self._trusted[outcome.index] = plan
-        return plan is not None
-
     def _remembered(self, outcome: Outcome, claimed: set[str]) -> Match:
-        """The instance that an earlier run created for this item, whatever the tenant shows as its
-        identifier.
-        """
+        """The instance that an earlier run created for this item, whatever its identifier is now."""
         item = outcome.item
         ids = [i for i in made_for(self.memory, item) if i in self.view.instances and i not in claimed]
-        current = (
-            self.view.fetch(ids[0], label(item)) if len(ids) == 1 and item["state"] != "absent" else None
-        )
+        if len(ids) != 1 or item["state"] == "absent":
+            return Match()
+        current = self.view.fetch(ids[0], label(item))
         if current is None:
             return Match()
         if expected_identifier(item) in (None, current.identifier):
@@ -209,12 +199,8 @@ class Run:
         backup_dir = next((o.item["backup_dir"] for o in outcomes if o.item.get("backup_dir")), None)
         pruned: list[Outcome] = []
         for instance in self.prune.candidates(self.view, matched, creations):
-            item: Item = {
-                "state": "absent",
-                "id": instance.id,
-                "type": instance.raw.get("type"),
-                "backup_dir": backup_dir,
-            }
+            item: Item = {"state": "absent", "id": instance.id, "backup_dir": backup_dir}
+            item["type"] = instance.raw.get("type")
             outcome = Outcome(len(outcomes) + len(pruned), item, instance, pruned=True)
             outcome.adopt(plan_delete(instance), predicted=self.check_mode)
             pruned.append(outcome)
@@ -224,14 +210,13 @@ class Run:
 
     def _plan_one(self, outcome: Outcome) -> None:
         item, current = outcome.item, outcome.current
-        judged = current and outcome.match.judged(current)
-        plan = self._trusted.get(outcome.index) or plan_item(item, judged, self.view.creatable)
+        instance = current and outcome.match.for_planning(current)
+        plan = self._trusted.get(outcome.index) or plan_item(item, instance, self.view.creatable)
         if plan.action == "recreate" and not outcome.match.proven:
-            alone = (
-                f": matched to id {plan.id} by its {outcome.match.by} alone, which is not enough to delete "
-                "it; give its id."
+            alone = f": matched to id {plan.id} by its {outcome.match.by} alone"
+            raise Undetermined(
+                f"{alone}, which is not enough to delete it; give its id.", subject=label(item)
             )
-            raise Undetermined(alone, subject=label(item))
         path = item.get("credentials_file")
         if path and plan.action in ("create", "recreate") and item.get("type") == COLLECTOR:
             CredentialsFile(path, self.tenant).prove()
@@ -266,21 +251,18 @@ class Run:
         self._keep_trust(outcomes)
 
     def _keep_trust(self, outcomes: list[Outcome]) -> None:
-        """Called before the first and after the last write: instances that were written, refused or differ
-        are read again next time.
+        """Call before the first and after the last write. Instances that were written, that differ or have an
+        error or a warning are read again next time.
         """
         verified, doubtful = [], set[str]()
         for outcome in outcomes:
             if outcome.current is None:
                 continue
             instance = self.view.instances.get(outcome.current.id, outcome.current)
+            unchanged = last_update(self.view.listed(instance.id)) == last_update(instance.raw)
             if outcome.error is not None or outcome.plan.action != "none" or outcome.warnings:
                 doubtful.add(instance.id)
-            elif (
-                instance.full
-                and not instance.odd
-                and last_update(self.view.listed(instance.id)) == last_update(instance.raw)
-            ):
+            elif instance.full and not instance.odd and unchanged:
                 verified.append((outcome.item, outcome.plan, instance))
         self._trust.keep(verified, doubtful)
 
@@ -309,11 +291,8 @@ class Run:
         """The first PUT of each type goes alone: an unexpected effect happens only once."""
         tried: set[str] = set()
         while True:
-            alone = {
-                o.type: o
-                for o in reversed(writes)
-                if o.plan.put and o.type not in tried and o.type not in self._surprised
-            }
+            puts = [o for o in writes if o.plan.put and o.type not in (*tried, *self._surprised)]
+            alone = {o.type: o for o in reversed(puts)}
             if not alone:
                 break
             self._each(list(alone.values()), self._carry_out)
@@ -322,9 +301,7 @@ class Run:
         self._each(writes, self._carry_out)
 
     def _forget_scoped(self, planned: list[Outcome]) -> None:
-        """Forget unscoped instances that match their item now: they were scoped by a request whose response
-        was lost, or by a person.
-        """
+        """Forget unscoped instances that match their item now: a person or a lost request scoped them."""
         remembered = unscoped(self.memory)
         for outcome in planned:
             plan, before = outcome.plan, outcome.plan.before
@@ -336,11 +313,9 @@ class Run:
         failed = True
         try:
             if outcome.plan.put and outcome.type in self._surprised:
-                raise TenantError(
-                    " was not attempted, since an earlier update of this type had an unexpected effect: "
-                    f"{self._surprised[outcome.type]}",
-                    subject=label(outcome.item),
-                )
+                why = "since an earlier update of this type had an unexpected effect"
+                surprise = self._surprised[outcome.type]
+                raise TenantError(f" was not attempted, {why}: {surprise}", subject=label(outcome.item))
             self.view.api.client.interruption.refuse()
             self._writer.apply(outcome)
             failed = False
@@ -361,9 +336,7 @@ class Run:
     def _each(
         self, outcomes: list[Outcome], step: t.Callable[[Outcome], t.Any], *, reading: bool = False
     ) -> None:
-        """Do a step for each outcome that has not failed, several at once; a failure is recorded in the
-        outcome.
-        """
+        """Do a step for each outcome without an error, several at once; a failure becomes its error."""
         todo = [o for o in outcomes if o.error is None]
         each(self.view.api.client, lambda outcome: self._guard(outcome, step), todo, reading=reading)
 
@@ -392,7 +365,5 @@ def _with_candidates(item: Item, read: t.Callable[[str], list[str]]) -> Item:
     given = item.get("scope_candidates")
     if given is None or item["state"] == "absent" or item.get("ignore"):
         return item
-    return {
-        **item,
-        "scope_candidates": read(given) if isinstance(given, str) else names_of(given, "scope_candidates"),
-    }
+    candidates = read(given) if isinstance(given, str) else names_of(given, "scope_candidates")
+    return {**item, "scope_candidates": candidates}

@@ -49,10 +49,11 @@ class Verdict:
 class Scope:
     """The result of the rules for the candidates and the current selection.
 
+    included: the repositories, without duplicates, selected ones first.
+    unmatched_examples: a few of the candidates that no rule matches.
+    The others are numbers of repositories:
+    candidates, selected: without duplicates.
     unmatched: candidates that no rule matches.
-    unmatched_examples: a few of them.
-    included: the repositories, without duplicates, selected ones first. All other fields are numbers of
-        repositories.
     left_out: selected ones that the rules do not include.
     unlisted: selected ones that are not candidates.
     unlisted_left_out: unlisted ones that the rules do not include either.
@@ -70,52 +71,41 @@ class Scope:
 
     def as_result(self) -> dict[str, t.Any]:
         """As the modules return it."""
-        counts = {k: v for k, v in dataclasses.asdict(self).items() if k not in ("included", "verdicts")}
-        return {
-            **counts,
-            "included": len(self.included),
-            "rules": [dataclasses.asdict(v) for v in self.verdicts],
-        }
+        result = dataclasses.asdict(self)
+        rules = result.pop("verdicts")
+        return {**result, "included": len(self.included), "rules": rules}
 
 
 def scope_of(
     rules: list[ScopeRule], candidates: t.Iterable[str], selected: t.Sequence[str], kind: t.Any = None
 ) -> Scope:
-    """Judge each repository by the last rule that matches it; without one it is not included.
+    """Decide for each repository by the last rule that matches it; without one it is not included.
 
+    candidates: names or URLs; of a URL the path counts.
     selected: the selection of the instance, read by id; its spelling is kept.
-    kind: the type; its product may ignore case in names, and then rules do too. The path of a candidate URL
-        counts.
+    kind: the type; its product may ignore case in names, and then rules do too.
     Raises InputError for a pattern or a name that is too long.
     """
     key = repository_key(kind)
     spelling = {key(name): name for name in reversed(selected)}
     current = dict.fromkeys(spelling[key(name)] for name in selected)
     listed = dict.fromkeys(spelling.setdefault(key(name), name) for name in map(_path_of, candidates))
+    flat = [(verb, pattern) for rule in rules for verb, pattern in rule.items()]
+    regexes = [pattern_of(pattern, 0 if key is str else re.IGNORECASE) for _verb, pattern in flat]
     everything = list(dict.fromkeys([*current, *listed]))
-    for rule in rules:
-        for pattern in rule.values():
-            _refuse_long(pattern, "the pattern")
     for repository in everything:
         _refuse_long(repository, "the repository")
-    compiled = [
-        (verb, pattern, _compiled(pattern, 0 if key is str else re.IGNORECASE))
-        for rule in rules
-        for verb, pattern in rule.items()
-    ]
-    matched: list[list[str]] = [[] for _rule in compiled]
-    overruled = [0] * len(compiled)
+    matched: list[list[str]] = [[] for _rule in flat]
+    overruled = [0] * len(flat)
     included: list[str] = []
     unmatched = []
     for repository in everything:
-        matching = [
-            index for index, (_verb, _pattern, regex) in enumerate(compiled) if regex.fullmatch(repository)
-        ]
+        matching = [index for index, regex in enumerate(regexes) if regex.fullmatch(repository)]
         for index in matching:
             matched[index].append(repository)
         for index in matching[:-1]:
             overruled[index] += 1
-        if matching and compiled[matching[-1]][0] == "include":
+        if matching and flat[matching[-1]][0] == "include":
             included.append(repository)
         if not matching and repository in listed:
             unmatched.append(repository)
@@ -131,18 +121,10 @@ def scope_of(
         unlisted=len(unlisted),
         unlisted_left_out=len(unlisted & left_out),
         verdicts=[
-            Verdict(verb, pattern, len(matched[index]), overruled[index], sorted(matched[index])[:EXAMPLES])
-            for index, (verb, pattern, _regex) in enumerate(compiled)
+            Verdict(verb, pattern, len(names), later, sorted(names)[:EXAMPLES])
+            for (verb, pattern), names, later in zip(flat, matched, overruled)
         ],
     )
-
-
-def pattern_of(pattern: str, flags: int = 0) -> re.Pattern[str]:
-    """A rule's pattern: * matches within a segment, ** also across segments. Raises InputError for one that
-    is too long.
-    """
-    _refuse_long(pattern, "the pattern")
-    return _compiled(pattern, flags)
 
 
 def _path_of(candidate: str) -> str:
@@ -152,14 +134,16 @@ def _path_of(candidate: str) -> str:
     return candidate
 
 
-def _compiled(pattern: str, flags: int = 0) -> re.Pattern[str]:
-    """The pattern as a regular expression that needs about the square of a name's length at most, however
-    many stars it has.
+def pattern_of(pattern: str, flags: int = 0) -> re.Pattern[str]:
+    """A rule's pattern as a regular expression: * matches within a segment, ** also across segments.
 
-    From one ** to the next, and from one * to the next, the first place that fits is as good as any later
-    one. So each such piece is taken where it first fits, and not tried again elsewhere when something after
-    it does not fit: that is what _once() says.
+    However many stars it has, the time it takes grows at most with the square of a name's length: from one **
+    to the next, and from one * to the next, the first place that fits is as good as any later one, so _once()
+    takes each such piece where it first fits, and does not try it elsewhere when something after it does not.
+
+    flags: of re. Raises InputError for a pattern that is too long.
     """
+    _refuse_long(pattern, "the pattern")
     pieces: list[list[str]] = [[]]
     for part in _PARTS.findall(pattern):
         if part.startswith("**"):
@@ -171,9 +155,9 @@ def _compiled(pattern: str, flags: int = 0) -> re.Pattern[str]:
 
 
 def _piece(parts: list[str], names: t.Iterator[str], *, ends: bool) -> str:
-    """What stands from one ** to the next.
+    """The regex of what is between two **.
 
-    ends: with it the name has to end, so that what follows its last * has one place only.
+    ends: whether it is at the end of the pattern, where what follows its last * fits in one place only.
     """
     last = max((at for at, part in enumerate(parts) if part == "*"), default=-1)
     regex, star = "", ""
@@ -188,7 +172,7 @@ def _piece(parts: list[str], names: t.Iterator[str], *, ends: bool) -> str:
 
 
 def _once(regex: str, names: t.Iterator[str]) -> str:
-    """What the regex first matches. Python has a shorter way to say this only from 3.11 on."""
+    """An atomic group: its first match is final. Python has a syntax for that only from 3.11 on."""
     name = next(names)
     return f"(?=(?P<{name}>{regex}))(?P={name})" if regex else ""
 

@@ -25,8 +25,8 @@ _ENDS = {"delete": "deleted", "recreate": "deleted and created again"}
 def diff_of(plan: Plan, item: Item) -> dict[str, t.Any] | None:
     """One entry of Ansible's diff: before and after as sorted text, only the changes; None without changes.
 
-    For a list it shows added and removed entries with counts, for a secret only that it will be set. The
-    matches of each of the scope_rules follow.
+    For a list it shows added and removed entries with counts, for a secret only that it will be set; at the
+    end what each of the scope_rules matched.
     """
     entry = _changes(plan, item)
     if entry:
@@ -42,12 +42,11 @@ def _changes(plan: Plan, item: Item) -> dict[str, t.Any] | None:
     lines_after: list[str] = []
     for option in REPORTED:
         current, desired = before.get(option), after.get(option)
-        if _equal(current, desired):
-            continue
-        lines_of = _list_lines if option in LISTS else _value_lines
-        removed, added = lines_of(option, current, desired)
-        lines_before += removed
-        lines_after += added
+        if not _equal(current, desired):
+            lines_of = _list_lines if option in LISTS else _value_lines
+            removed, added = lines_of(option, current, desired)
+            lines_before += removed
+            lines_after += added
     if plan.action in _ENDS:
         lines_before += _count_lines(before)
     if plan.action == "create" and left_to_tenant(item):
@@ -74,10 +73,9 @@ def plan_as_markdown(tenant: str, digest: str, plans: list[tuple[Plan, Item]]) -
         lines += [f"## {plan.action}: {_code(entry['before_header' if plan.before else 'after_header'])}", ""]
         if plan.action in _ENDS:
             lines += [f"This destroys: {destroys(plan)}.", ""]
-        lines += ["```diff"]
-        lines += [f"- {line}" for line in entry["before"].splitlines()] + [
-            f"+ {line}" for line in entry["after"].splitlines()
-        ]
+        lines.append("```diff")
+        lines += [f"- {line}" for line in entry["before"].splitlines()]
+        lines += [f"+ {line}" for line in entry["after"].splitlines()]
         lines += [*(f"  {line}" for line in scope_lines(plan.scope)), "```", ""]
     return "\n".join(lines)
 
@@ -113,16 +111,14 @@ def scope_lines(scope: Scope | None) -> list[str]:
 
 
 def _value_lines(option: str, current: t.Any, desired: t.Any) -> tuple[list[str], list[str]]:
-    if not isinstance(current or {}, dict) or not isinstance(desired or {}, dict):
+    old, new = current or {}, desired or {}
+    # Two empty values that differ, such as None and {}, are shown as they are.
+    if not isinstance(old, dict) or not isinstance(new, dict) or not (old or new):
         return _line(option, current, "current"), _line(option, desired, "new")
-    if not current and not desired:
-        # A missing list differs from an empty one.
-        return _line(option, current, "current"), _line(option, desired, "new")
-    current, desired = current or {}, desired or {}
-    keys = [k for k in sorted({*current, *desired}) if not _equal(current.get(k), desired.get(k))]
+    keys = [k for k in sorted({*old, *new}) if not _equal(old.get(k), new.get(k))]
     return (
-        [line for k in keys for line in _line(option, current.get(k), "current", k)],
-        [line for k in keys for line in _line(option, desired.get(k), "new", k)],
+        [line for k in keys for line in _line(option, old.get(k), "current", k)],
+        [line for k in keys for line in _line(option, new.get(k), "new", k)],
     )
 
 
@@ -133,12 +129,11 @@ def _equal(one: t.Any, other: t.Any) -> bool:
 
 def _line(option: str, value: t.Any, which: str, key: str | None = None) -> list[str]:
     """which: "current" or "new".
-
-    key: of a dictionary of the option.
+    key: in the dictionary that is the option's value; None for the option itself.
     """
     if value is None:
         return []
-    path = option if key is None else f"{option}.{_word(key, among='.:')}"
+    path = option if key is None else f"{option}.{_word(key, '.:')}"
     visible = next(iter(hide_secret_keys({key or option: value}).values()))
     if visible == HIDDEN or is_masked(value):
         # Two equal lines would not be a difference.
@@ -151,51 +146,34 @@ def _sent_lines(post: Raw, after: Item) -> list[str]:
     lines = []
     for field in FIELDS:
         value = get(post, field.api)
-        if (
-            "create" not in field.at
-            or value is None
-            or (not field.write_only and get(after, field.option) is not None)
-        ):
-            continue
-        lines.append(
-            f"{field.option}: (set, not shown)" if field.secret else f"{field.option}: {_text(value)}"
-        )
+        hidden = field.write_only or get(after, field.option) is None
+        if "create" in field.at and value is not None and hidden:
+            lines.append(f"{field.option}: {'(set, not shown)' if field.secret else _text(value)}")
     return sorted(lines)
 
 
 def _settings_lines(put: Raw, after: Item) -> list[str]:
     """The settings that an update sends but the tenant never shows, so that they do not appear as changes."""
     (field,) = (field for field in FIELDS if field.type == "dict")
-    sent, visible = get(put, field.api) or {}, after.get(field.option) or {}
-    unseen = {
-        k: v for k, v in sent.items() if k not in visible and not (k == "name" and v == after.get("name"))
-    }
+    sent, visible, name = get(put, field.api) or {}, after.get(field.option) or {}, after.get("name")
+    unseen = {k: v for k, v in sent.items() if k not in visible and (k, v) != ("name", name)}
     return _value_lines(field.option, None, unseen)[1] if unseen else []
 
 
 def _count_lines(before: Item) -> list[str]:
     """The number of repositories of an instance, if it does not name all of them."""
     count, named = before.get("repositories_count"), before.get("repositories")
-    return (
-        []
-        if count is None or (named is not None and len(named) == count)
-        else [f"repositories_count: {count}"]
-    )
+    whole = named is not None and len(named) == count
+    return [] if count is None or whole else [f"repositories_count: {count}"]
 
 
-_PLAIN_FIRST = re.compile(r"""[^\s"'\[{(]""")
+# Without white space at its ends, or a quote or bracket at its beginning.
+_PLAIN = re.compile(r"""[^\s"'\[{(](.*\S)?""")
 
 
 def _text(value: t.Any) -> str:
-    """A value in unambiguous form: a string unchanged if it cannot be mistaken for something else, otherwise
-    JSON.
-    """
-    if (
-        isinstance(value, str)
-        and value.isprintable()
-        and _PLAIN_FIRST.match(value)
-        and not value[-1].isspace()
-    ):
+    """A value as unambiguous text: a string that cannot be read as anything else, otherwise JSON."""
+    if isinstance(value, str) and value.isprintable() and _PLAIN.fullmatch(value):
         try:
             json.loads(value)
         except ValueError:
@@ -203,13 +181,10 @@ def _text(value: t.Any) -> str:
     return _json(value)
 
 
-def _word(text: str, among: str = "") -> str:
-    """A string in a list of others: without blanks and without their separators."""
-    return (
-        text
-        if _text(text) == text and not any(char.isspace() or char in among for char in text)
-        else _json(text)
-    )
+def _word(text: str, separators: str) -> str:
+    """A string beside others: as JSON if it contains white space or one of the separators."""
+    plain = _text(text) == text and not any(char.isspace() or char in separators for char in text)
+    return text if plain else _json(text)
 
 
 def _json(value: t.Any) -> str:
@@ -232,6 +207,5 @@ def _list_lines(option: str, current: t.Any, desired: t.Any) -> tuple[list[str],
 def _entry(value: t.Any) -> str:
     if isinstance(value, str):
         return _text(value)
-    return " ".join(
-        f"{k}={_word(v, among='=') if isinstance(v, str) else _json(v)}" for k, v in sorted(value.items())
-    )
+    texts = {k: _word(v, "=") if isinstance(v, str) else _json(v) for k, v in sorted(value.items())}
+    return " ".join(f"{k}={text}" for k, text in texts.items())

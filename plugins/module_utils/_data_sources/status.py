@@ -46,15 +46,14 @@ STATUSES = {
     "TEMPORARY": Status("pending", "its set-up is not finished"),
     "DESTROYING": Status("pending", "it is being removed", ends="failed"),
 }
-# What a wait is for unless other words are given.
+# The words that a wait ends with, unless others are given.
 GOOD = tuple(word for word, status in STATUSES.items() if status.health == "healthy")
 
 
 def status_of(word: object) -> Status:
-    """The meaning of a word, in upper or lower case. A longer word that contains a waiting one, such as
-    CONSENT_PENDING, may wait for a person too.
-    """
+    """The meaning of a word, in upper or lower case."""
     upper = str(word or "").upper()
+    # An unknown word that contains a waiting one, such as CONSENT_PENDING, may wait for a person too.
     waits = any(status.waits and known in upper for known, status in STATUSES.items())
     return STATUSES.get(upper) or Status(waits=waits)
 
@@ -66,12 +65,10 @@ def reasons(details: t.Any) -> str:
     details: status_details, in the shape of the options. Lists the components that are not VALID or have an
         error; if there are none, all with a message.
     """
-    components = details if isinstance(details, dict) else {}
-    wrong = {
-        name: one for name, one in components.items() if one.get("status") != "VALID" or one.get("error")
-    }
+    components = list(details.items()) if isinstance(details, dict) else []
+    wrong = [(name, one) for name, one in components if one.get("status") != "VALID" or one.get("error")]
     texts = []
-    for name, one in (wrong or {name: one for name, one in components.items() if one.get("message")}).items():
+    for name, one in wrong or [(name, one) for name, one in components if one.get("message")]:
         words = ": ".join(filter(None, (str(one.get(key) or "").rstrip(".") for key in ("message", "error"))))
         texts.append(f"{name} is {one.get('status') or 'not known'}{f' ({words})' if words else ''}")
     return " ".join(", ".join(texts).split())[:WORDS_SHOWN]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Remembers between runs which instances were as desired and need not be read again.
+"""Remembers for later runs which instances were as desired, so that they need not be read again.
 
 Private to the collection, floor 3.
 """
@@ -23,10 +23,9 @@ SECTION = "verified"
 
 
 class Trust:
-    """What earlier runs found by reading instances in full.
+    """The instances that earlier runs read in full and found as desired.
 
-    key: for the digests of items, which contain secrets, so that the memory file alone does not allow
-        guesses.
+    key: of the digests of items; items contain secrets, which the memory file alone must not reveal.
     on: whether it is used; otherwise it is only kept up to date.
     """
 
@@ -44,13 +43,10 @@ class Trust:
         listed: its entry in the list.
         """
         known = self._known.get(listed.id) if self.on else None
-        state = [last_update(listed.raw), listed.count]
-        if (
-            not isinstance(known, dict)
-            or state[0] is None
-            or known.get("shown") != state
-            or known.get("item") != self._digest(item)
-        ):
+        updated = last_update(listed.raw)
+        if not isinstance(known, dict) or updated is None or known.get("shown") != [updated, listed.count]:
+            return None
+        if known.get("item") != self._digest(item):
             return None
         not_compared = known.get("not_compared")
         not_compared = not_compared if isinstance(not_compared, list) else []
@@ -63,14 +59,11 @@ class Trust:
         """
         entries: dict[str, t.Any] = {}
         for item, plan, instance in verified if self.on else ():
-            updated = last_update(instance.raw)
-            if updated is not None:
-                entries[instance.id] = {
-                    "item": self._digest(item),
-                    "shown": [updated, instance.listed_count],
-                    "not_compared": plan.not_compared,
-                }
-        forget = {each for each in doubtful if each in self._known}
+            shown = [last_update(instance.raw), instance.listed_count]
+            if shown[0] is not None:
+                entry = {"item": self._digest(item), "shown": shown, "not_compared": plan.not_compared}
+                entries[instance.id] = entry
+        forget = doubtful & self._known.keys()
         if forget or any(self._known.get(each) != value for each, value in entries.items()):
             self._memory.change(SECTION, entries, forget)
             self._known.update(entries)
@@ -79,6 +72,5 @@ class Trust:
 
     def _digest(self, item: Item) -> str:
         text = json.dumps(item, sort_keys=True, ensure_ascii=False, default=str)
-        return hmac.new(
-            self._key().encode(), text.encode(errors="surrogatepass"), hashlib.sha256
-        ).hexdigest()[:32]
+        digest = hmac.new(self._key().encode(), text.encode(errors="surrogatepass"), hashlib.sha256)
+        return digest.hexdigest()[:32]

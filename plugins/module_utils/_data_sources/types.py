@@ -23,7 +23,7 @@ STAGES = {VCS: "code", CI_TOOL: "build", CI_CD: "build_deploy", VENDOR: "cross_s
 class Input:
     """A short input of the roles' entries.
 
-    option: the option of a data source it stands for.
+    option: the option of a data source that it sets.
     help: its description.
     type: str or list.
     """
@@ -114,7 +114,7 @@ class IntegrationType:
 
     @property
     def credentials(self) -> tuple[str, ...]:
-        """Those of them that the tenant never returns."""
+        """The creation options that the tenant never returns."""
         return tuple(option for option in self.creation_options if option in CREDENTIALS)
 
 
@@ -260,14 +260,12 @@ TYPES: dict[str, IntegrationType] = {
 
 
 def is_word(kind: str) -> bool:
-    """Whether it looks like the name of a type, known or not: capitals, digits and underscores."""
+    """Whether it has the form of a type's name, known or not: capitals, digits and underscores."""
     return kind == kind.upper() and kind.replace("_", "").isalnum()
 
 
 def known(name: object) -> IntegrationType | None:
-    """The type with this name, in upper or lower case; None for one that is not in the table, or not
-    shown.
-    """
+    """The type with this name, in upper or lower case; None if it is not in the table."""
     return TYPES.get(str(name or "").upper())
 
 
@@ -276,8 +274,8 @@ VARIABLES = {kind.variable: name for name, kind in TYPES.items() if kind.variabl
 
 
 def repository_key(kind: t.Any) -> t.Callable[[str], str]:
-    """Returns the function that normalises repositories of a type for comparison: it ignores case and Unicode
-    forms where the product does.
+    """A function that gives two repository names the same key if the type's product does not distinguish
+    them, by case or by Unicode form.
     """
     integration = known(kind)
     return code.path_key if integration and integration.product not in ("", code.CODE_COMMIT) else str

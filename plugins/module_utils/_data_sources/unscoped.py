@@ -16,7 +16,7 @@ import typing as t
 from .._admitted import Raw
 from .._http.redaction import Redactor
 from .._state import Memory
-from .fields import MANUAL, Item, from_api, get
+from .fields import MANUAL, Item, from_api
 from .instance import Begun, Instance
 
 SECTION = "unscoped"
@@ -30,33 +30,23 @@ FRESH = 86400.0
 class Unscoped:
     """An instance that a run created without seeing its scope set.
 
-    type, name, host: as given in the item.
-    selection_type: the tenant's own selection, and repositories: its size; None when not shown.
-    created, updated: times of creation and last change, as the tenant writes them.
-    time: when it was created, in seconds since 1970.
+    type: as given in the item.
+    selection_type: the tenant's own selection; None when not shown.
+    created, updated: times of creation and last change, as the tenant writes them; None when not shown.
     """
 
     type: str
-    name: str | None
-    host: str | None
     selection_type: str | None
-    repositories: int | None
     created: str | None
     updated: str | None
-    time: int
 
 
 def remember(memory: Memory, redactor: Redactor, item: Item, instance: Raw) -> None:
-    """Called with the response or the result of a creation, and again when a read shows more. No secret is
-    kept.
-    """
+    """Call with the response to a creation, and again when a read shows more. No secret is kept."""
     reported = from_api(instance)
     value: t.Any = {
         "type": item["type"],
-        "name": item.get("name"),
-        "host": get(item, "domain.hostname"),
         "selection_type": _text(reported.get("selection_type")),
-        "repositories": len(reported["repositories"]) if "repositories" in reported else None,
         "created": _text(reported.get("created_at")),
         "updated": _text(reported.get("updated_at")),
     }
@@ -70,7 +60,7 @@ def remembers(memory: Memory, instance_id: str) -> bool:
 
 
 def forget(memory: Memory, instance_id: str) -> None:
-    """Call when its scope was read back as desired, or it was deleted."""
+    """Call when the scope was read back as desired, or the instance was deleted."""
     memory.forget(SECTION, instance_id)
 
 
@@ -78,20 +68,10 @@ def unscoped(memory: Memory) -> dict[str, Unscoped]:
     """The remembered instances by id, the oldest first. Malformed entries are left out."""
     remembered: dict[str, Unscoped] = {}
     for instance_id, entry in memory.all(SECTION).items():
-        value: t.Any = entry.value
-        try:
-            remembered[instance_id] = Unscoped(
-                type=str(value["type"]),
-                name=_text(value["name"]),
-                host=_text(value["host"]),
-                selection_type=_text(value["selection_type"]),
-                repositories=None if value["repositories"] is None else int(value["repositories"]),
-                created=_text(value.get("created")),
-                updated=_text(value.get("updated")),
-                time=entry.time,
-            )
-        except (KeyError, TypeError, ValueError):
-            continue
+        value = entry.value
+        if isinstance(value, dict) and {"type", "selection_type"} <= value.keys():
+            texts = {name: _text(value.get(name)) for name in ("selection_type", "created", "updated")}
+            remembered[instance_id] = Unscoped(str(value["type"]), **texts)
     return remembered
 
 
@@ -101,10 +81,10 @@ def begun(instance: Instance, remembered: dict[str, Unscoped], now: float) -> Be
     remembered: by id.
     now: in seconds since 1970.
 
-    Changes by a scan are ignored: the number of selected repositories, the status, and the time of the last
-    change. A remembered instance counts if it is the same by id, type and time of creation, and its selection
-    is still of the tenant's initial type, not a list that somebody chose. One that is not remembered counts
-    if it was created within a day and never changed since.
+    A remembered instance counts if it is the same by id, type and time of creation, and its selection is
+    still of the tenant's initial type, not a list that somebody chose. One that is not remembered counts if
+    it was created within a day and never changed since. What a scan changes is ignored: the number of
+    selected repositories, the status, and the time of the last change.
     """
     reported = instance.reported
     if not instance.full or (reported.get("selection_type") == MANUAL and reported.get("repositories")):
@@ -112,40 +92,37 @@ def begun(instance: Instance, remembered: dict[str, Unscoped], now: float) -> Be
     created, updated = (_text(reported.get(option)) for option in ("created_at", "updated_at"))
     untouched = _one_moment(created, updated)
     one = remembered.get(instance.id)
-    same = (
-        one is not None
+    if (
+        one
         and one.type.upper() == instance.type
         and (one.created == created or None in (one.created, created))
-    )
-    began_with = (one.selection_type, *([] if one.selection_type else ["CURRENT_STATE"])) if one else ()
-    if one is not None and same and reported.get("selection_type") in began_with:
-        return Begun(ours=True, untouched=untouched or (updated is not None and updated == one.updated))
+    ):
+        initial = (one.selection_type, *([] if one.selection_type else ["CURRENT_STATE"]))
+        if reported.get("selection_type") in initial:
+            return Begun(ours=True, untouched=untouched or (updated is not None and updated == one.updated))
     fresh = abs(now - (_seconds(created) or 0.0)) < FRESH
     return Begun(ours=False, untouched=True) if untouched and fresh else None
 
 
-def _one_moment(one: str | None, other: str | None) -> bool:
-    times = [_seconds(text) for text in (one, other)]
-    return times[0] is not None and times[1] is not None and abs(times[1] - times[0]) <= ONE_MOMENT
+def _one_moment(created: str | None, updated: str | None) -> bool:
+    first, last = _seconds(created), _seconds(updated)
+    return first is not None and last is not None and abs(last - first) <= ONE_MOMENT
 
 
 def _seconds(text: str | None) -> float | None:
-    """A time as tenants write it, as seconds since 1970: ISO 8601, or a number of seconds or milliseconds.
-    None if it is neither.
+    """A time as tenants write it (ISO 8601, or a number of seconds or milliseconds), in seconds since 1970;
+    None for any other text.
     """
     if text is None:
         return None
     if re.fullmatch(r"\d{9,14}(\.\d+)?", text):
         return float(text) / (1000.0 if float(text) > 1e11 else 1.0)
     parts = re.fullmatch(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)?", text)
+    if parts is None:
+        return None
+    zone = "+00:00" if parts[3] in (None, "Z") else parts[3]
     try:
-        return (
-            datetime.datetime.fromisoformat(
-                f"{parts[1]}{(parts[3] or 'Z').replace('Z', '+00:00')}"
-            ).timestamp()
-            if parts
-            else None
-        )
+        return datetime.datetime.fromisoformat(f"{parts[1]}{zone}").timestamp()
     except ValueError:
         return None
 

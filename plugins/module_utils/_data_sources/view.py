@@ -46,9 +46,10 @@ class View:
         self.api, self.memory = api, memory
         self.instances: dict[str, Instance] = {}
         self._listed: dict[str, Raw] = {}
-        # Ids by name and identifier; by host for those that show neither, or whose identifier may differ from
-        # the name.
+        # Ids by name and identifier.
         self._by_word: dict[str, list[str]] = {}
+        # Ids by host: of those that show no name and no identifier, and of those that show an identifier, but
+        # no name, which may differ from it.
         self._hidden: dict[str, list[str]] = {}
         self._unproven: dict[str, list[str]] = {}
         self._unidentified: list[str] = []
@@ -69,10 +70,8 @@ class View:
             if not instance.identifier:
                 self._unidentified.append(instance.id)
             if not instance.names:
-                host, hosts = (
-                    get(instance.raw, "domain.hostname"),
-                    self._unproven if instance.identifier else self._hidden,
-                )
+                host = get(instance.raw, "domain.hostname")
+                hosts = self._unproven if instance.identifier else self._hidden
                 hosts.setdefault(host_key(host) if isinstance(host, str) else "", []).append(instance.id)
 
     def listed(self, instance_id: str) -> Raw:
@@ -80,10 +79,10 @@ class View:
         return self._listed.get(instance_id, {})
 
     def candidates(self, item: Item) -> list[Instance]:
-        """The listed instances that an item may refer to, by name, identifier and host, so that thousands of
-        both need not all be compared.
+        """The listed instances that an item may refer to, by name, identifier and host: comparing each of
+        thousands of items with each of thousands of instances would take too long.
         """
-        words = [item[option] for option in ("identifier", "name") if option in item]
+        words = _words(item)
         if not words:
             return list(self.instances.values())
         ids = [i for word in words for i in self._by_word.get(word, [])]
@@ -91,15 +90,16 @@ class View:
             ids += self._unidentified
         else:
             host = get(item, "domain.hostname")
-            proven = any(
-                proves(item, instance) for i in ids if (instance := self.instances.get(i)) is not None
-            )
+            proven = any(proves(item, instance) for instance in self._present(ids))
             for hosts in (self._hidden,) if proven else (self._hidden, self._unproven):
-                ids += [
-                    i for key in (hosts if host is None else {host_key(host), ""}) for i in hosts.get(key, [])
-                ]
-        # Another thread may notice in the meantime that one was deleted.
-        return [instance for i in dict.fromkeys(ids) if (instance := self.instances.get(i)) is not None]
+                keys = hosts if host is None else {host_key(host), ""}
+                ids += [i for key in keys for i in hosts.get(key, [])]
+        return self._present(ids)
+
+    def _present(self, ids: t.Iterable[str]) -> list[Instance]:
+        """The instances with these ids, each once, without those that another thread found to be deleted."""
+        found = (self.instances.get(instance_id) for instance_id in dict.fromkeys(ids))
+        return [instance for instance in found if instance is not None]
 
     def creatable(self, kind: str) -> bool | None:
         """Whether the tenant creates instances of a type; None when unknown."""
@@ -108,15 +108,10 @@ class View:
         return creatable(self.memory, kind) if self.memory else None
 
     def proven(self, item: Item) -> list[str]:
-        """The ids of the listed instances that certainly belong to the item, so that no other item can claim
-        them.
-        """
+        """The ids of the listed instances that certainly belong to the item and to no other."""
         if "id" in item:
             return [item["id"]]
-        words = {item[option] for option in ("identifier", "name") if option in item}
-        among = [
-            self.instances[i] for word in words for i in self._by_word.get(word, []) if i in self.instances
-        ]
+        among = self._present(i for word in _words(item) for i in self._by_word.get(word, []))
         return [one.id for one in among if proves(item, one)]
 
     def fetch(self, instance_id: str, subject: str = "") -> Instance | None:
@@ -127,22 +122,19 @@ class View:
             return None
         if str(raw["id"]) != instance_id:
             raise TenantError(
-                f": the tenant answered with another data source (id {raw['id']}) than the one asked for "
+                f": the tenant returned another data source (id {raw['id']}) than the one requested "
                 f"({instance_id}).",
                 subject=subject or f"id {instance_id}",
             )
         applied = applied_mappings(self.memory, raw) if self.memory else None
         read = Instance.read(raw, self._listed.get(instance_id, {}), applied)
-        current = self.instances[instance_id] = dataclasses.replace(
-            read, begun=begun(read, self._unscoped, time.time())
-        )
+        current = dataclasses.replace(read, begun=begun(read, self._unscoped, time.time()))
+        self.instances[instance_id] = current
         warn_of_odd(self.api, current)
         return current
 
     def fetch_to_delete(self, instance_id: str, subject: str = "") -> Instance | None:
-        """Like fetch, before a deletion. Raises TenantError when the id is another data source in the
-        list.
-        """
+        """Like fetch, before a deletion. Raises TenantError when the list shows another one for this id."""
         current, listed = self.fetch(instance_id, subject), self._listed.get(instance_id)
         if current is not None and listed is not None:
             different = contradictions(Instance(listed, full=False), Instance(current.own, full=True))
@@ -168,8 +160,7 @@ class View:
         full: read it by id, even if the list is enough for a comparison.
         claimed: ids of instances that certainly belong to other items.
         trusted: whether the list entry is enough this time.
-        Raises InputError for an id that does not exist and for several matches, Undetermined when it is not
-        known.
+        Raises InputError for an unknown id and for several matches, Undetermined when it is not certain.
         """
         if "id" in item:
             listed = self.instances.get(item["id"])
@@ -196,16 +187,12 @@ class View:
         return result
 
     def match(self, item: Item, among: list[Instance], claimed: t.Container[str] = ()) -> Match:
-        """Like find, by identity alone; instances whose list entry hides an identifying field are read by
-        id.
-        """
+        """Like find, by identity alone. Instances whose list entry is not enough for that are read by id."""
         result = match(item, among, claimed)
         if result.unread:
             for instance_id in result.unread:
                 self.fetch(instance_id)
-            result = match(
-                item, [now for one in among if (now := self.instances.get(one.id)) is not None], claimed
-            )
+            result = match(item, self._present(one.id for one in among), claimed)
         if result.undetermined:
             raise Undetermined(result.undetermined)
         if not result.proven and item["state"] == "absent":
@@ -225,22 +212,19 @@ class View:
             if current is not None and not differences(current):
                 break
         if current is None:
-            lost = (
-                f" (id {instance_id}) was written, but the tenant does not show it. Run again to see its "
-                "state."
-            )
-            raise TenantError(lost, subject=subject)
+            unseen = " was written, but the tenant does not show it. Run again to see its state."
+            raise TenantError(f" (id {instance_id}){unseen}", subject=subject)
         return current
 
-    def gone(self, instance_id: str, subject: str) -> None:
-        """Read again after a deletion. Raises TenantError when the tenant still shows the instance after
-        several reads.
-        """
+    def confirm_deleted(self, instance_id: str, subject: str) -> None:
+        """Raise TenantError when the tenant still shows a deleted instance after several reads."""
         for pause in SETTLE_PAUSES:
             time.sleep(pause)
             if self.api.get_data_source(instance_id, subject) is None:
                 return
-        raise TenantError(
-            " was deleted, but the tenant still shows it. Look in the console, then run again.",
-            subject=subject,
-        )
+        remains = " was deleted, but the tenant still shows it. Look in the console, then run again."
+        raise TenantError(remains, subject=subject)
+
+
+def _words(item: Item) -> list[str]:
+    return [item[option] for option in ("identifier", "name") if option in item]

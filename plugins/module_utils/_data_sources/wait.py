@@ -18,8 +18,7 @@ from .view import View
 
 
 def wait_for_status(view: View, outcome: Outcome, instance_id: str) -> None:
-    """Read until the status is one of the item's wait_for_status, for up to wait_timeout seconds. Returns at
-    once if the item does not ask to wait.
+    """If the item asks for it, read until the status is one of wait_for_status, at most wait_timeout seconds.
 
     When the status is not reached, raises PartlyDone if something was changed before, otherwise TenantError.
     """
@@ -45,11 +44,8 @@ def wait_for_status(view: View, outcome: Outcome, instance_id: str) -> None:
             when = f" ({status.says})" if status.ends else f" after {item['wait_timeout']:g} s"
             when = f" when the run was interrupted ({interrupted})" if interrupted else when
             what = f" (id {instance_id}) has status {word}{when}, not {' or '.join(desired)}{why}"
-            how = (
-                "repair it in the console, then run again."
-                if status.ends
-                else "raise wait_timeout, or look in the console."
-            )
+            console = "repair it in the console, then run again."
+            how = console if status.ends else "raise wait_timeout, or look in the console."
             if outcome.changed:
                 raise PartlyDone(what, how=f"Changes already made are kept; {how}", subject=label(item))
             raise TenantError(f"{what}. Nothing was sent; {how}", subject=label(item))

@@ -16,6 +16,7 @@ from .._state import Memory
 from .data_file import write_backup
 from .differences import unexpected
 from .fields import Item, label
+from .instance import Instance
 from .made import remember_mappings
 from .outcome import Outcome
 from .plan import Plan
@@ -38,36 +39,34 @@ class Writes:
         return self.api.client.exclusive(self.api.tenant, instance_id)
 
     def back_up(self, outcome: Outcome, current: Item) -> None:
-        """Write a backup of the instance.
+        """Write a backup, if the item has a backup_dir. Raises InputError when that cannot be written.
 
         current: the instance before the write, in the shape of the options.
-
-        Raises InputError when the folder cannot be written.
         """
         directory = outcome.item.get("backup_dir")
         if directory and outcome.backup_file is None:
             outcome.backup_file = write_backup(directory, self.api.tenant, current)
 
     def put(self, outcome: Outcome, plan: Plan, instance_id: str, action: str) -> None:
-        """Send the plan's PUT.
+        """Send the plan's PUT. Raises ApiError for a refusal, Surprise when the read-back is not as planned.
 
         action: its name in the outcome, "update" or "scope".
-
-        Raises ApiError for a refusal, Surprise when the read-back differs from the plan.
         """
         subject, before = label(outcome.item), self.view.instances.get(instance_id)
         self.api.update_data_source(instance_id, plan.put, subject)
         outcome.changed = True
         outcome.actions = [*(a for a in outcome.actions if a not in ("scope", "update")), action]
-        current = self.view.settled(
-            instance_id, subject, lambda instance: unexpected(plan.before, plan.after, instance)
-        )
+
+        def differences_in(instance: Instance) -> list[str]:
+            return unexpected(plan.before, plan.after, instance)
+
+        current = self.view.settled(instance_id, subject, differences_in)
         outcome.data_source = current.reported
         if "externalProjects" in plan.put:
             mappings = (plan.after or {}).get("external_projects")
             applied = mappings if mappings is not None else (before and before.applied) or []
             remember_mappings(self.memory, self.api.client.redactor, applied, current)
-        differences = unexpected(plan.before, plan.after, current)
+        differences = differences_in(current)
         if differences:
             raise Surprise(
                 f" (id {instance_id}) was updated, but reading it back shows: {'; '.join(differences)}. "
@@ -76,12 +75,11 @@ class Writes:
             )
 
     def scoped(self, plan: Plan, instance_id: str) -> None:
-        """The instance is as it was planned: its scope is no longer remembered as missing."""
-        # While a person's consent is awaited, nothing was scoped yet.
+        """The instance is as planned: forget that its scope is missing, unless it waits for a consent."""
         if not plan.pending:
             forget(self.memory, instance_id)
 
-    def gone(self, instance_id: str, subject: str) -> None:
+    def confirm_deleted(self, instance_id: str, subject: str) -> None:
         """After a deletion. Raises TenantError when the tenant still shows the instance."""
-        self.view.gone(instance_id, subject)
+        self.view.confirm_deleted(instance_id, subject)
         forget(self.memory, instance_id)

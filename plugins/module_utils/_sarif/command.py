@@ -46,25 +46,18 @@ _TOKEN_ID, _TOKEN = "CORTEXCLOUD_COLLECTOR_TOKEN_ID", "CORTEXCLOUD_COLLECTOR_TOK
 
 def parser() -> argparse.ArgumentParser:
     """The command line. Its options are those of the module, with hyphens."""
-    top = argparse.ArgumentParser(
-        prog="cortex-sarif",
-        description="Check SARIF reports, or upload them to a collector of Cortex Cloud Application Security.",
-        epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
-    )  # fmt: skip
+    common: dict[str, t.Any] = {"allow_abbrev": False, "epilog": _EPILOG}
+    common["formatter_class"] = argparse.RawDescriptionHelpFormatter
+    about = "Check SARIF reports, or upload them to a collector of Cortex Cloud Application Security."
+    top = argparse.ArgumentParser(prog="cortex-sarif", description=about, **common)
     commands = top.add_subparsers(dest="command", required=True)
     both = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     for option in OPTIONS:
         if option.command and option.prepares:
             _add(both, option)
     both.add_argument("--json", action="store_true", help="Print the result as JSON")
-    about: dict[str, t.Any] = {
-        "parents": [both],
-        "allow_abbrev": False,
-        "epilog": _EPILOG,
-        "formatter_class": argparse.RawDescriptionHelpFormatter,
-    }
-    commands.add_parser("check", help="prepare and validate, send nothing", **about)
-    send = commands.add_parser("upload", help="prepare, validate and upload", **about)
+    commands.add_parser("check", help="prepare and validate, send nothing", parents=[both], **common)
+    send = commands.add_parser("upload", help="prepare, validate and upload", parents=[both], **common)
     for option in OPTIONS:
         if option.command and not option.prepares:
             _add(send, option)
@@ -93,47 +86,37 @@ def _add(to: argparse.ArgumentParser, option: Option) -> None:
     to.add_argument(option.name if option.required else option.flag, **about)
 
 
-def _given(arguments: list[str] | None) -> dict[str, t.Any]:
-    """What the command line says. Ends the process with USAGE where it cannot be understood."""
+def _options(arguments: list[str] | None) -> dict[str, t.Any]:
+    """The command line as a dict. Ends the process with USAGE if it is wrong."""
     top = parser()
     known, unknown = top.parse_known_args(arguments)
-    given = vars(known)
+    command = known.command
     if unknown:
-        # Its name alone: its value, or what follows it, may be a secret.
+        # Without the value, and without what follows: these may be secrets.
         word = unknown[0].partition("=")[0] if unknown[0].startswith("-") else ""
-        flags = [
-            each.flag for each in OPTIONS if each.command and (each.prepares or given["command"] == "upload")
-        ]
-        what = (
-            f"there is no option {word}.{did_you_mean(word, flags)}"
-            if word
-            else "give all reports in front of the options."
-        )
-        top.error(
-            f"{given['command']}: {what} Nothing was sent. cortex-sarif {given['command']} --help lists the options."
-        )
-    return given
+        flags = [each.flag for each in OPTIONS if each.command and (each.prepares or command == "upload")]
+        problem = "give all reports in front of the options."
+        if word:
+            problem = f"there is no option {word}.{did_you_mean(word, flags)}"
+        top.error(f"{command}: {problem} Nothing was sent. cortex-sarif {command} --help lists the options.")
+    return vars(known)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
+    """Run the command. Returns the exit code."""
     try:
-        given = _given(arguments)
+        options = _options(arguments)
     finally:
-        # What the parser said, if anything.
+        # The parser may have written help or an error.
         _flush(sys.stdout)
         _flush(sys.stderr)
     redactor = Redactor([_environment(_TOKEN) or ""])
-    result: dict[str, t.Any]
     code, build = FINE, None
     try:
-        build = build_of(given, os.environ) if given.get("ci") else None
-        with prepare(given["path"], Options.of(given)) as prepared:
-            result = (
-                _checked(prepared)
-                if given["command"] == "check"
-                else _upload(prepared, given, redactor, build)
-            )
+        build = build_of(options, os.environ) if options.get("ci") else None
+        with prepare(options["path"], Options.of(options)) as prepared:
+            check = options["command"] == "check"
+            result = _checked(prepared) if check else _upload(prepared, options, redactor, build)
         interrupted = result.pop("interrupted", False)
         if result.get("failed"):
             code = INTERRUPTED if interrupted else NOT_ACCEPTED
@@ -142,56 +125,53 @@ def main(arguments: list[str] | None = None) -> int:
     except CortexError as exc:
         result, code = exc.as_result(), UNUSABLE if isinstance(exc, InputError) else NOT_ACCEPTED
     except KeyboardInterrupt:
-        result, code = _ended("interrupted.", given), INTERRUPTED
-    except Exception as exc:  # nobody who runs a pipeline can do anything with a traceback
+        result, code = _failed("interrupted.", options), INTERRUPTED
+    except Exception as exc:  # the users of a pipeline cannot do anything with a traceback
         place = traceback.extract_tb(exc.__traceback__)[-1]
-        where = f"{os.path.basename(place.filename)}:{place.lineno}"
-        fault = (
-            f"cortex-sarif {VERSION} stopped because of a bug ({type(exc).__name__} at {where}). Please "
-            "report this line."
-        )
-        result, code = _ended(fault, given), FAULT
+        where = f"{type(exc).__name__} at {os.path.basename(place.filename)}:{place.lineno}"
+        bug = f"cortex-sarif {VERSION} stopped because of a bug ({where}). Please report this line."
+        result, code = _failed(bug, options), FAULT
     if build:
         result.setdefault("ci", build.as_result())
     if "msg" in result:
         result["msg"] = for_command_line(result["msg"])
     result["warnings"] = [for_command_line(text) for text in result.get("warnings", [])]
-    _print(redactor.value(result), given["command"], given["json"])
+    _print(redactor.value(result), options["command"], options["json"])
     return code
 
 
-def _ended(why: str, given: dict[str, t.Any]) -> dict[str, t.Any]:
-    stands = (
-        " What was already accepted is kept; with --journal the next run resumes from there."
-        if given["command"] == "upload"
-        else ""
-    )
-    return {"failed": True, "changed": False, "msg": f"{why}{stands}"}
+def _failed(why: str, options: dict[str, t.Any]) -> dict[str, t.Any]:
+    if options["command"] == "upload":
+        why += " What was already accepted is kept; with --journal the next run resumes from there."
+    return {"failed": True, "changed": False, "msg": why}
 
 
 def _checked(prepared: Prepared) -> dict[str, t.Any]:
-    # Which repository and collector is not asked for here, so that a fork without any secret can check.
+    # With any repository and collector, so that a fork without secrets can check its reports.
     result = upload(None, prepared, {"repository_id": "-", "branch": "any", "collector_id": "-"})
     return {**result, "changed": False}
 
 
 def _upload(
-    prepared: Prepared, given: dict[str, t.Any], redactor: Redactor, build: Build | None
+    prepared: Prepared, options: dict[str, t.Any], redactor: Redactor, build: Build | None
 ) -> dict[str, t.Any]:
     if build and build.not_uploaded:
         # Such a build may have no secrets.
-        return upload(None, prepared, given)
-    params = {**given, "collector_token_id": _environment(_TOKEN_ID), "collector_token": _environment(_TOKEN)}
+        return upload(None, prepared, options)
+    params = {
+        **options,
+        "collector_token_id": _environment(_TOKEN_ID),
+        "collector_token": _environment(_TOKEN),
+    }
     if not (params["collector_token"] or _environment(f"{_TOKEN}_FILE") or params["credentials_file"]):
         raise InputError(
             f"the collector's token is missing: set {_TOKEN_ID} and {_TOKEN} (or {_TOKEN}_FILE), or give "
-            f"--credentials-file. Does this "
-            "build have access to the secrets? Builds of forks and of unprotected branches may "
-            "not."
+            "--credentials-file. Does this build have access to the secrets? Builds of forks and of "
+            "unprotected branches may not."
         )
     connection = Connection(
-        api_url=given["api_url"],
-        ca_path=given["ca_path"],
+        api_url=options["api_url"],
+        ca_path=options["ca_path"],
         requests_per_second=_number("CORTEXCLOUD_REQUESTS_PER_SECOND", 8.0),
         retry_deadline=_number("CORTEXCLOUD_RETRY_DEADLINE", 120.0),
         rate_limit_dir=_environment("CORTEXCLOUD_RATE_LIMIT_DIR"),
@@ -208,11 +188,8 @@ def _upload(
             result = upload(Api(client), prepared, params, expected_tenant=connection.expected_tenant)
     finally:
         client.close()
-    return {
-        **result,
-        "warnings": [*client.warnings, *result["warnings"]],
-        "interrupted": bool(client.interruption.reason),
-    }
+    result["warnings"] = [*client.warnings, *result["warnings"]]
+    return {**result, "interrupted": bool(client.interruption.reason)}
 
 
 def _environment(*names: str) -> str | None:
@@ -227,56 +204,49 @@ def _number(name: str, default: float) -> float:
 
 
 def _print(result: dict[str, t.Any], command: str, as_json: bool) -> None:
-    """Say what came of it, as far as anybody listens: what was done is done, and the exit code says so
-    already.
-    """
-    warnings = [] if as_json else [one_line(f"warning: {text}") for text in result.get("warnings", [])]
-    failure = [one_line(f"error: {result['msg']}")] if result.get("failed") and not as_json else []
-    # Within JSON an escaped character is the same character.
-    said = (
-        [outgoing(json.dumps(result, indent=2))] if as_json else list(map(one_line, _lines(result, command)))
-    )
-    _say(sys.stderr, warnings)
-    if not _say(sys.stdout, said):
-        _say(
-            sys.stderr,
-            ["warning: cannot write to standard output. The output would have been:", *said],
-        )
-    _say(sys.stderr, failure)
+    """Print the result. If nobody reads it, that changes nothing: the exit code tells what happened."""
+    if as_json:
+        # Within JSON an escaped character is the same character.
+        warnings, lines, failure = [], [outgoing(json.dumps(result, indent=2))], []
+    else:
+        warnings = [one_line(f"warning: {text}") for text in result.get("warnings", [])]
+        lines = list(map(one_line, _lines(result, command)))
+        failure = [one_line(f"error: {result['msg']}")] if result.get("failed") else []
+    _write(sys.stderr, warnings)
+    if not _write(sys.stdout, lines):
+        _write(sys.stderr, ["warning: cannot write to standard output. The output would have been:", *lines])
+    _write(sys.stderr, failure)
 
 
 def _lines(result: dict[str, t.Any], command: str) -> t.Iterator[str]:
+    """The result in readable form."""
     build = result.get("ci") or {"taken": [], "not_uploaded": None}
     for taken in build["taken"]:
-        yield (
-            f"{build['system']}: {taken['option'].replace('_', ' ')} {taken['value']} (from "
-            f"{', '.join(taken['variables'])})"
-        )
+        option, variables = taken["option"].replace("_", " "), ", ".join(taken["variables"])
+        yield f"{build['system']}: {option} {taken['value']} (from {variables})"
     for row in result.get("uploads", []):
         part = f" (part {row['part']} of {row['parts']})" if row["parts"] > 1 else ""
-        done = (
-            "can be sent"
-            if command == "check"
-            else "accepted"
-            if row["status"] and row["status"] < 300
-            else "not accepted"
-        )
-        done = "can be sent, but not by this build" if build["not_uploaded"] else done
-        done = "accepted in an earlier run" if row["resumed"] else done
-        said = row["ingestion"] or {}
-        if said.get("findings") is not None:
-            done += f" ({', '.join(filter(None, [said['status'], str(said['findings']) + ' findings']))})"
-        yield f"{row['path']}{part}: {done}, {row['results']} results, {row['bytes']} bytes"
+        if row["resumed"]:
+            outcome = "accepted in an earlier run"
+        elif build["not_uploaded"]:
+            outcome = "can be sent, but not by this build"
+        elif command == "check":
+            outcome = "can be sent"
+        else:
+            outcome = "accepted" if row["status"] and row["status"] < 300 else "not accepted"
+        ingestion = row["ingestion"] or {}
+        if ingestion.get("findings") is not None:
+            findings = f"{ingestion['findings']} findings"
+            outcome += f" ({ingestion['status']}, {findings})" if ingestion["status"] else f" ({findings})"
+        yield f"{row['path']}{part}: {outcome}, {row['results']} results, {row['bytes']} bytes"
     for title, name in (("by level", "results_by_level"), ("changed", "normalised"), ("left out", "dropped")):
-        counts = {word: count for word, count in result.get(name, {}).items() if count}
+        counts = [f"{word} {count}" for word, count in result.get(name, {}).items() if count]
         if counts:
-            yield f"{title}: {', '.join(f'{word} {count}' for word, count in counts.items())}"
+            yield f"{title}: {', '.join(counts)}"
 
 
-def _say(stream: t.TextIO | None, lines: list[str]) -> bool:
-    """Write these lines; False when the stream is closed, or nobody reads it. What it cannot encode is
-    written as an escape.
-    """
+def _write(stream: t.TextIO | None, lines: list[str]) -> bool:
+    """Write lines; characters outside the stream's encoding are escaped. False if nobody reads them."""
     if not lines:
         return True
     if stream is None:
@@ -295,8 +265,7 @@ def _flush(stream: t.TextIO | None) -> bool:
     try:
         stream.flush()
     except (OSError, ValueError):
-        # What is left in its buffer would fail again when the interpreter ends, and take the exit code with
-        # it.
+        # At exit, writing what is left in the buffer would fail again and change the exit code.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return False

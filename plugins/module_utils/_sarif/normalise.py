@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a SARIF document as a scanner wrote it to one that the collector takes. Pure.
+"""Converts a scanner's SARIF document into one that the collector accepts. Pure.
 
 Private to the collection, floor 3.
 """
@@ -17,8 +17,8 @@ from .._admitted import Raw
 from .._errors import InputError
 from .complete import failures
 from .options import Options
-from .rules.clean import GONE, LEVELS, text_of
-from .rules.context import Context, Drop, Shell, as_list
+from .rules.clean import GONE, LEVELS, as_dict, as_list, dicts_of, text_of
+from .rules.context import Context, Drop, Shell
 from .rules.folders import advised_root, common_folder, head_of, is_file_system, of_a_machine
 from .rules.table import OBJECT_KINDS, STAGES, UNUSABLE
 
@@ -29,7 +29,7 @@ MOST_HEADS = 100
 
 
 class Tool(t.NamedTuple):
-    """A scanner, as it calls itself; version: empty when it does not say."""
+    """A scanner, as its report names it. version: empty if the report has none."""
 
     name: str
     version: str
@@ -37,15 +37,17 @@ class Tool(t.NamedTuple):
 
 @dataclasses.dataclass
 class Normalised:
-    """What became of a report. results: how many are sent. found: how many the file had. shells: one for each
-    run that is sent.
+    """A report as it is sent, and how it differs from the scanner's.
 
-    log: the members beside the runs. normalised: rule name -> changes in what is sent. dropped: reason ->
-    results.
-    levels: level -> results. tools: names and versions of the drivers: of the runs that are sent, or of all
-    where none is.
-    commit: the one revision that the report says it is about, or empty. failed: whether the report says that
-    its scan failed.
+    log: its members beside the runs.
+    shells: number of each run that is sent -> the run without results.
+    results, found: how many results are sent, and how many the file has.
+    normalised: rule name -> number of changes in what is sent.
+    dropped: reason -> number of results that are not sent.
+    levels: level -> number of results that are sent.
+    tools: the drivers of the runs that are sent; if none is sent, of all runs.
+    commit: the revision that was scanned; empty if the report names none, or several.
+    failed: whether the report says that its scan failed.
     """
 
     log: Raw
@@ -61,12 +63,20 @@ class Normalised:
     warnings: list[str]
 
 
-# A result as it is sent, the position of its rule in the shell of its run, and the path that it is about.
+# A result as it is sent, the number of its rule in Shell.rules, and the path of its file.
 Sendable = t.Tuple[Raw, int, str]  # noqa: UP006 (evaluated on Python 3.9)
 
 
 @dataclasses.dataclass
 class _Tally:
+    """What is counted over all runs.
+
+    heads: first folder of the absolute paths that cannot be used -> how many, and the folder that contains
+        them all.
+    roots: folders that the report names as its root and that paths were assumed to be relative to.
+    taken_off: folders that were removed from paths, as source_root or as the report's own root.
+    """
+
     found: int = 0
     counts: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     unknown: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
@@ -74,11 +84,8 @@ class _Tally:
     levels: dict[str, int] = dataclasses.field(default_factory=lambda: dict.fromkeys(LEVELS, 0))
     undefined: dict[str, None] = dataclasses.field(default_factory=dict)
     examples: dict[str, list[str]] = dataclasses.field(default_factory=dict)
-    # Of absolute paths that cannot be used: by their first folder, how many and the folder that contains them
-    # all.
     heads: dict[str, tuple[int, str]] = dataclasses.field(default_factory=dict)
     roots: set[str] = dataclasses.field(default_factory=set)
-    # Folders that were taken off paths as source_root, or as what the file calls its root.
     taken_off: list[str] = dataclasses.field(default_factory=list)
     failures: list[str] = dataclasses.field(default_factory=list)
     contradicting: dict[str, None] = dataclasses.field(default_factory=dict)
@@ -88,10 +95,7 @@ class _Tally:
 
 
 class Report:
-    """One SARIF 2.1.0 log on its way to the form that the collector takes, result by result.
-
-    The same input gives the same output. What is given is used up, not copied.
-    """
+    """Converts one SARIF 2.1.0 log, result by result. Changes its input instead of copying it."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -100,14 +104,12 @@ class Report:
         self._tally = _Tally()
 
     def run(self, number: int, raw: Raw) -> Context:
-        """The run of this number, whose results follow. raw: as far as it was read; it may be completed until
-        close().
-        """
+        """Start a run. raw: its members read so far; others may be added to it until close()."""
         context = self.contexts[number] = Context(raw, self.options, OBJECT_KINDS, STAGES, self._roots)
         return context
 
     def take(self, run: int, number: int, written: t.Any) -> Sendable | None:
-        """The next result as it is sent; None when it is not."""
+        """The next result as it is sent; None if it is not sent."""
         context, tally = self.contexts[run], self._tally
         tally.found += 1
         try:
@@ -123,40 +125,44 @@ class Report:
         return result, context.component.used[result["ruleId"]], path
 
     def close(self, whole: Raw) -> Normalised:
-        """When all results were taken. whole: the log without results. Raises InputError, without the file's
-        name, when it holds results elsewhere or is no SARIF, when a scan failed and on_failed_scan is `fail`,
-        when more than max_dropped_percent of the results cannot be used, when undefined_rules is `fail` and a
-        rule is not defined, or when a run's tool has no name.
+        """Finish the report, after its last result. whole: the log without results.
+
+        Raises InputError, without the file's name, if the log is not SARIF or refers to results elsewhere, if
+        a scan failed and on_failed_scan is `fail`, if more than max_dropped_percent of the results are
+        unusable, if a rule is not defined and undefined_rules is `fail`, or if a run's tool has no name.
         """
-        tally, shells, commits = self._tally, {}, []
+        tally, shells, commits = self._tally, {}, set[str]()
         tools: dict[bool, list[Tool]] = {True: [], False: []}
         for index, raw in enumerate(_runs(whole)):
             context = self.contexts.get(index) or self.run(index, raw)
             tally.failures += failures(index, raw)
-            _collect(context, tally)
-            tools[bool(context.sent or self.options.allow_empty)] += [
-                tool for tool in [_tool(context.driver.raw)] if tool.name
-            ]
-            commits += [
-                commit
-                for entry in as_list(context.raw.get("versionControlProvenance"))
-                if (commit := _revision(entry))
-            ]
-            if not context.sent and not self.options.allow_empty:
+            tally.unknown.update(context.unknown)
+            tally.undefined.update(context.undefined)
+            tally.roots |= context.roots.used
+            for component in context.components:
+                context.note("repeated_rules", component.repeated)
+                tally.contradicting.update(dict.fromkeys(component.contradicting))
+            sent, tool = bool(context.sent or self.options.allow_empty), _tool(context.driver.raw)
+            if tool.name:
+                tools[sent].append(tool)
+            for entry in dicts_of(context.raw.get("versionControlProvenance")):
+                if isinstance(entry.get("revisionId"), str) and entry["revisionId"]:
+                    commits.add(entry["revisionId"])
+            if not sent:
                 tally.counts["empty_runs"] += 1
                 continue
-            shell = context.shell(bool(context.sent))
+            shell = context.shell()
             tally.counts.update(context.counts)
             if shell is None:
                 raise InputError(
                     f"runs[{index}].tool.driver.name is missing: the collector needs the scanner's name. Is "
-                    f"this a scanner's file?"
+                    "this a scanner's file?"
                 )
             shells[index] = shell
         tally.taken_off = sorted(root for root in set(self._roots.values()) if not is_file_system(root))
         _refuse(tally, self.options)
         log: Raw = {"$schema": whole.get("$schema"), "version": "2.1.0", "runs": []}
-        # A draft is another schema; the final one has many addresses, with one name at their end.
+        # The final schema is published at many addresses, which end with its name; a draft is another schema.
         if not isinstance(log["$schema"], str) or not log["$schema"].endswith(FINAL):
             log["$schema"] = SCHEMA
             tally.counts["schema_added"] += 1
@@ -171,22 +177,15 @@ class Report:
             dropped=dict(sorted(tally.dropped.items())),
             levels=tally.levels,
             tools=list(dict.fromkeys(tools[True] or tools[False])),
-            commit=commits[0] if len(set(commits)) == 1 else "",
+            commit=commits.pop() if len(commits) == 1 else "",
             failed=bool(tally.failures),
             warnings=_warnings(tally, self.options),
         )
 
 
-def _revision(entry: t.Any) -> str:
-    revision = entry.get("revisionId") if isinstance(entry, dict) else None
-    return revision if isinstance(revision, str) else ""
-
-
 def _tool(driver: Raw) -> Tool:
     versions = (text_of(driver.get(name)) for name in ("version", "semanticVersion", "dottedQuadFileVersion"))
-    return Tool(
-        text_of(driver.get("name"))[:200], next((version[:100] for version in versions if version), "")
-    )
+    return Tool(text_of(driver.get("name"))[:200], next(filter(None, versions), "")[:100])
 
 
 def _runs(document: Raw) -> list[Raw]:
@@ -195,20 +194,15 @@ def _runs(document: Raw) -> list[Raw]:
         runs = []
     if not isinstance(runs, list) or not all(isinstance(run, dict) for run in runs):
         raise InputError("runs is not a list of objects: this is not SARIF 2.1.0.")
-    elsewhere = []
-    inline = document.get("inlineExternalProperties")
-    for index, entry in enumerate(inline if isinstance(inline, list) else []):
-        if isinstance(entry, dict) and entry.get("results"):
-            elsewhere.append(f"inlineExternalProperties[{index}].results")
-    for index, run in enumerate(runs):
-        references = run.get("externalPropertyFileReferences")
-        if isinstance(references, dict) and references.get("results"):
-            elsewhere.append(f"runs[{index}].externalPropertyFileReferences.results")
-    if elsewhere:
-        raise InputError(
-            f"{elsewhere[0]} says that results are in another place, where they are not read. Have the "
-            f"scanner write one file."
-        )
+    inline, other = "inlineExternalProperties", "externalPropertyFileReferences"
+    places = {f"{inline}[{n}]": entry for n, entry in enumerate(as_list(document.get(inline)))}
+    places |= {f"runs[{n}].{other}": run.get(other) for n, run in enumerate(runs)}
+    for place, references in places.items():
+        if as_dict(references).get("results"):
+            raise InputError(
+                f"{place}.results says that results are in another place, where they are not read. Have the "
+                "scanner write one file."
+            )
     return runs
 
 
@@ -218,7 +212,7 @@ def prepare_result(written: t.Any, context: Context) -> Raw:
     if not isinstance(written, dict):
         raise Drop("not_an_object")
     context.refine("written", written)
-    # Apart from the rest, since only the first faults of these decide about the result.
+    # Cleaned on their own, because only the faults of these locations decide about the result.
     places = context.kinds["location"].clean_list(written.pop("locations", None) or [], False, context)
     faults, context.faults = context.faults, []
     result: Raw = context.kinds["result"].clean(written, context)
@@ -230,6 +224,7 @@ def prepare_result(written: t.Any, context: Context) -> Raw:
 
 
 def _example(tally: _Tally, drop: Drop, where: str) -> None:
+    """Remember what a message needs about a result that is not sent. where: its JSON path."""
     if drop.reason == "path_absolute":
         head = head_of(drop.shown)
         head = head if head in tally.heads or len(tally.heads) < MOST_HEADS else ""
@@ -240,23 +235,14 @@ def _example(tally: _Tally, drop: Drop, where: str) -> None:
         examples.append(f'{where} "{drop.shown[:200]}"' if drop.shown else where)
 
 
-def _collect(context: Context, tally: _Tally) -> None:
-    tally.unknown.update(context.unknown)
-    tally.undefined.update(context.undefined)
-    tally.roots |= context.roots.used
-    for component in context.components():
-        context.note("repeated_rules", component.repeated)
-        tally.contradicting.update(dict.fromkeys(component.contradicting))
-
-
 def _refuse(tally: _Tally, options: Options) -> None:
     if tally.failures and options.on_failed_scan == "fail":
         raise InputError(f"{_failed(tally)}. Scan again, or set on_failed_scan: warn to send what was found.")
     if tally.undefined and options.undefined_rules == "fail":
         raise InputError(
             f"results name rules that the file does not define ({len(tally.undefined)}): "
-            f"{_some(tally.undefined)}. "
-            "The collector refuses that. Use undefined_rules: add, or a scanner that writes its rules."
+            f"{_some(tally.undefined)}. The collector refuses that. Use undefined_rules: add, or a scanner "
+            "that writes its rules."
         )
     unusable = tally.unusable()
     if unusable and unusable * 100 > options.max_dropped_percent * tally.found:
@@ -267,14 +253,14 @@ def _refuse(tally: _Tally, options: Options) -> None:
 
 
 def _percent(unusable: int, tally: _Tally) -> str:
-    """What max_dropped_percent would send all others; empty when there are none."""
+    """The max_dropped_percent with which the other results are sent; empty if there are none."""
     sent = sum(tally.levels.values())
     return f"; {math.ceil(unusable * 100 / tally.found)} sends the other {sent} without them" if sent else ""
 
 
 def _failed(tally: _Tally) -> str:
-    said = "the report says that its scan failed, or met errors, so that findings may be missing"
-    return f"{said} ({len(tally.failures)}): {_some(tally.failures, '; ')}"
+    failed = "the report says that its scan failed, or met errors, so that findings may be missing"
+    return f"{failed} ({len(tally.failures)}): {_some(tally.failures, '; ')}"
 
 
 def _reasons(tally: _Tally, options: Options) -> str:
@@ -290,15 +276,13 @@ def _reasons(tally: _Tally, options: Options) -> str:
 
 
 def _absolute(tally: _Tally, options: Options) -> tuple[str, str]:
+    """What is wrong with the absolute paths that cannot be used, and what to do."""
     meaning = "the folder of the repository on the machine that scanned"
-    given = (
-        f"and source_root is {options.source_root}" if options.source_root else "and source_root is not set"
-    )
-    heads = sorted(tally.heads.items(), key=lambda entry: -entry[1][0])
-    (_head, (_count, folder)), others = heads[0], heads[1:]
+    folders = sorted(tally.heads.values(), key=lambda counted: -counted[0])
+    (_count, folder), others = folders[0], folders[1:]
     common: str | None = None
-    # What is taken off other paths already must be taken off further.
-    for known in [*(common for _head, (_count, common) in heads), *tally.taken_off]:
+    # A folder that is already removed from other paths has to be removed in future too.
+    for known in [*(each for _count, each in folders), *tally.taken_off]:
         common = common_folder(common, f"{known}/")
     slashes = all(head[:1] in ("", "/") and head[:2] != "//" for head in tally.heads)
     slashes = slashes and not all(of_a_machine(head) for head in tally.heads)
@@ -306,73 +290,71 @@ def _absolute(tally: _Tally, options: Options) -> tuple[str, str]:
     if common and not is_file_system(common):
         advice.append(f"Set source_root to {meaning}: {advised_root(common)}, or a folder above it.")
     elif not tally.taken_off and not slashes and not is_file_system(folder):
-        said = f"Set source_root to {meaning}: {advised_root(folder)}, or a folder above it."
-        left = sum(count for _head, (count, _folder) in others)
-        percent = math.ceil(left * 100 / tally.found)
-        advice.append(
-            f"{said} The other {left} are in other places; max_dropped_percent: {percent} leaves them out."
-            if left
-            else said
-        )
+        advice.append(f"Set source_root to {meaning}: {advised_root(folder)}, or a folder above it.")
+        left = sum(count for count, _folder in others)
+        if left:
+            percent = math.ceil(left * 100 / tally.found)
+            advice.append(
+                f"The other {left} are in other places; max_dropped_percent: {percent} leaves them out."
+            )
     if slashes:
         advice.append("If the slash means the root of the repository, set strip_leading_slash: true.")
     if not advice:
         advice.append("They are not files of the repository.")
     where = f' below "{folder}/"' if folder and not others else ""
-    return f"have an absolute path{where}, {given}", " ".join(advice)
+    set_to = options.source_root or "not set"
+    return f"have an absolute path{where}, and source_root is {set_to}", " ".join(advice)
 
 
 def _warnings(tally: _Tally, options: Options) -> list[str]:
-    found = []
+    warnings = []
     if tally.failures:
-        found.append(f"{_failed(tally)}. on_failed_scan: fail refuses such a report.")
+        warnings.append(f"{_failed(tally)}. on_failed_scan: fail refuses such a report.")
     kinds = {reason[len("kind_") :]: n for reason, n in tally.dropped.items() if reason.startswith("kind_")}
     if kinds:
         listed = ", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items()))
-        found.append(
+        warnings.append(
             f"results were left out by their kind ({listed}); include_kinds sets which kinds are sent."
         )
     if tally.undefined:
-        found.append(
-            f"rules that the file does not define were added, without a description "
+        warnings.append(
+            "rules that the file does not define were added, without a description "
             f"({len(tally.undefined)}): {_some(tally.undefined)}."
         )
     if tally.contradicting:
-        found.append(
+        warnings.append(
             "rules are defined twice with differences; the first definition is used "
-            f"({len(tally.contradicting)}): "
-            f"{_some(tally.contradicting)}."
+            f"({len(tally.contradicting)}): {_some(tally.contradicting)}."
         )
     if tally.dropped["suppressed"]:
-        found.append(
+        warnings.append(
             f"suppressed results were left out ({tally.dropped['suppressed']}); suppressed: keep sends them."
         )
     if tally.unknown:
-        found.append(f"members that SARIF 2.1.0 does not define were removed: {_some(tally.unknown)}.")
+        warnings.append(f"members that SARIF 2.1.0 does not define were removed: {_some(tally.unknown)}.")
     if tally.roots:
-        found.append(
+        warnings.append(
             f"paths were assumed to be relative to {_some(sorted(tally.roots))}, which the file names as its "
-            f"root. "
-            "Set source_root (and path_prefix, if the scan ran in a folder of the repository) to override "
-            "this."
+            "root. Set source_root (and path_prefix, if the scan ran in a folder of the repository) to "
+            "override this."
         )
     if len(tally.taken_off) > 1:
-        common = ""
-        for number, root in enumerate(tally.taken_off):
-            common = common_folder(common if number else None, f"{root}/")
-        advice = (
-            ""
-            if is_file_system(common)
-            else f" If they belong to one repository, set source_root to {common}, or a folder above it."
+        common: str | None = None
+        for root in tally.taken_off:
+            common = common_folder(common, f"{root}/")
+        different = (
+            "paths are relative to different folders, each of which was assumed to be the root: "
+            f"{_some(tally.taken_off)}."
         )
-        found.append(
-            f"paths are relative to different folders, each of which was assumed to be the root: "
-            f"{_some(tally.taken_off)}.{advice}"
-        )
+        if common and not is_file_system(common):
+            different += (
+                f" If they belong to one repository, set source_root to {common}, or a folder above it."
+            )
+        warnings.append(different)
     unusable = tally.unusable()
     if unusable:
-        found.append(f"{unusable} of {tally.found} results could not be sent: {_reasons(tally, options)}")
-    return found
+        warnings.append(f"{unusable} of {tally.found} results could not be sent: {_reasons(tally, options)}")
+    return warnings
 
 
 def _some(names: t.Iterable[str], between: str = ", ") -> str:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the names of files to documents that are ready to be sent. Reads files, sends nothing.
+"""Turns file names into documents that are ready to send. Reads files, sends nothing.
 
 Private to the collection, floor 3.
 """
@@ -22,25 +22,23 @@ from .documents.spool import Spool
 from .normalise import Report, Tool
 from .options import Options
 from .read import read_head, read_results
-from .rules.clean import LEVELS
 from .rules.folders import is_absolute
 from .rules.paths import Path, Roots, add_prefix, collapse_dots, percent_encode
 from .text import Text
 
 _WRITTEN = "Did the scanner write its report there, on the host that runs this?"
 _NO_RUN = "It has no run and so does not name the scanner, which the collector requires."
+_EMPTY = "An empty report may close every finding of an earlier one; allow_empty: true sends it."
 _CHANGED = "changed while it was read. Is a scanner still writing it?"
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A report as the scanner wrote it, and what became of it. path: as it is shown. results: how many it
-    has.
+    """A report as the scanner wrote it, and how it was prepared.
 
-    dropped, normalised: reason -> results and rule -> changes, of the whole report. tools: scanners by name
-    and version.
-    commit: the revision that the report says it is about, or empty. failed: whether it says that its scan
-    failed.
+    path: as it is shown.
+    results: how many results the file has.
+    dropped, normalised, tools, commit, failed: as in Normalised.
     """
 
     path: str
@@ -55,8 +53,12 @@ class Source:
 
 @dataclasses.dataclass(frozen=True)
 class Upload:
-    """One document to send. part of parts, from 1. size: bytes. levels: level -> results. content: puts the
-    document together.
+    """One document to send.
+
+    part: its number among the parts of the report, from 1.
+    size: in bytes.
+    results, levels: how many results it has, and level -> how many.
+    content: returns the document.
     """
 
     source: Source
@@ -75,20 +77,19 @@ class Upload:
 
 @dataclasses.dataclass
 class Prepared:
-    """All documents of a task, and what became of their results: rule -> changes, reason -> results, level ->
-    results.
+    """All documents of a task, in a private temporary file that the end of a with statement removes.
 
-    empty: the reports of which nothing is sent. The documents lie in a private file, which the end of a with
-    statement removes.
+    normalised, dropped, levels: as in Normalised, for all reports.
+    empty: the reports of which nothing is sent.
     """
 
-    uploads: list[Upload]
-    normalised: dict[str, int]
-    dropped: dict[str, int]
-    levels: dict[str, int]
-    warnings: list[str]
-    empty: list[Source]
     spool: Spool = dataclasses.field(repr=False)
+    uploads: list[Upload] = dataclasses.field(default_factory=list)
+    normalised: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    dropped: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    levels: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    warnings: list[str] = dataclasses.field(default_factory=list)
+    empty: list[Source] = dataclasses.field(default_factory=list)
 
     def __enter__(self) -> Prepared:
         return self
@@ -98,15 +99,13 @@ class Prepared:
 
 
 def shown(path: str) -> str:
-    """A path on one line, in characters that any output can hold: a file's name may have others."""
+    """A path with control characters escaped, since file names may contain line breaks and the like."""
     return path if path.isprintable() else path.encode("unicode_escape", "backslashreplace").decode()
 
 
 def find_files(patterns: list[str]) -> list[str]:
-    """The files that paths and globs name, each once, a glob's sorted. Raises InputError for one that names
-    none.
-    """
-    found: dict[str, str] = {}
+    """The files of paths and globs, each once. Raises InputError for a path or glob without a file."""
+    files: dict[str, str] = {}
     for pattern in patterns:
         if not pattern.strip():
             raise InputError(
@@ -123,15 +122,15 @@ def find_files(patterns: list[str]) -> list[str]:
         else:
             raise InputError(f"path: there is no file {shown(pattern)}. {_WRITTEN}")
         for name in names:
-            found.setdefault(os.path.realpath(name), name)
-    if not found:
+            files.setdefault(os.path.realpath(name), name)
+    if not files:
         raise InputError("path is empty: give SARIF files or globs.")
-    return list(found.values())
+    return list(files.values())
 
 
 def _matching(pattern: str) -> t.Iterator[str]:
-    """The names that a glob matches; `**` means any number of folders, and no link is followed to look for
-    them: two may form a maze.
+    """The names that a glob matches. `**` means any number of folders. Links to folders are not followed,
+    because they may lead in circles.
     """
     before, stars, after = f"/{pattern}".partition("/**/")
     if not stars:
@@ -143,7 +142,7 @@ def _matching(pattern: str) -> t.Iterator[str]:
 
 
 def check_options(options: Options) -> Options:
-    """The options with a full source_root and plain relative paths. Raises InputError."""
+    """The options with an absolute source_root and plain relative paths. Raises InputError."""
     if not 0 <= options.max_dropped_percent <= 100:
         raise InputError("max_dropped_percent must be between 0 and 100.")
     root = options.source_root.strip()
@@ -158,11 +157,11 @@ def check_options(options: Options) -> Options:
 
 
 def _relative(option: str, value: str) -> str:
+    """A path of an option, relative to the repository root. Raises InputError."""
     text = value.strip().replace("\\", "/")
     if not text or text == ".":
         return ""
-    path = Path("", absolute=False)
-    roots = Roots({}, prefix=text)
+    path, roots = Path(""), Roots({}, prefix=text)
     for step in (add_prefix, collapse_dots, percent_encode):
         step(path, roots)
         if path.fault or is_absolute(text):
@@ -174,41 +173,34 @@ def _relative(option: str, value: str) -> str:
 
 
 def prepare(patterns: list[str], options: Options) -> Prepared:
-    """Read and prepare every file. Raises InputError, naming the file, when one cannot be sent: then nothing
-    is.
-    """
+    """Read and prepare all files. Raises InputError, naming the file, if one of them cannot be sent."""
     options = check_options(options)
-    done = Prepared([], {}, {}, {}, [], [], Spool())
-    totals: dict[str, collections.Counter[str]] = {
-        name: collections.Counter() for name in ("normalised", "dropped", "levels")
-    }
-    # Millions of small objects and no garbage among them: looking for it would take most of the time.
+    done = Prepared(Spool())
+    # Collecting garbage would take most of the time: there are millions of small objects and no garbage.
     collecting = gc.isenabled()
     gc.disable()
     try:
         for path in find_files(patterns):
-            _one(path, options, done, totals)
+            _one(path, options, done)
     except BaseException:
         done.spool.close()
         raise
     finally:
         if collecting:
             gc.enable()
-    done.normalised, done.dropped, done.levels = (
-        dict(totals[name]) for name in ("normalised", "dropped", "levels")
-    )
     return done
 
 
 class _Work:
-    """One file's results on their way from its text into the spool."""
+    """Converts the results of one file and keeps them in the spool."""
 
     def __init__(self, options: Options, spool: Spool) -> None:
         self.report, self.packer = Report(options), Packer(spool, options.on_oversize == "split")
-        # The first files that the results are about.
+        # The first files in which the results are.
         self.files: dict[str, None] = {}
 
     def take(self, text: Text, number: int, raw: dict[str, t.Any]) -> int:
+        """Read and convert the results of a run, as read.Take."""
         where, found = f"runs[{number}].results", 0
         self.report.run(number, raw)
         for position in text.items(where):
@@ -221,12 +213,13 @@ class _Work:
         return found
 
 
-def _one(path: str, options: Options, done: Prepared, totals: dict[str, collections.Counter[str]]) -> None:
+def _one(path: str, options: Options, done: Prepared) -> None:
+    """Prepare one file and add it to `done`."""
     name = shown(path)
     try:
         work = _Work(options, done.spool)
         head = read_head(path, work.take)
-        if not head.taken:
+        if not head.complete:
             work = _Work(options, done.spool)
             if read_results(path, work.take, head.log["runs"]) != head.found:
                 raise InputError(_CHANGED)
@@ -236,46 +229,28 @@ def _one(path: str, options: Options, done: Prepared, totals: dict[str, collecti
         raise InputError(f"{name}: is nested too deeply to be a SARIF file.") from None
     except InputError as exc:
         raise InputError(f"{name}: {exc}") from None
-    if documents and sum(document.results for document, _levels in documents) != outcome.results:
-        raise RuntimeError(f"{name}: the documents do not hold just the results of the report")
+    if documents and sum(document.results for document in documents) != outcome.results:
+        raise RuntimeError(f"{name}: the documents do not have exactly the results of the report")
     changes = collections.Counter(head.counts)
     changes.update(outcome.normalised)
     changes.update({rule: count for rule, count in packer.counts.items() if count})
-    source = Source(
-        name,
-        head.sha256,
-        outcome.found,
-        outcome.dropped,
-        dict(changes),
-        outcome.tools,
-        outcome.commit,
-        outcome.failed,
-    )
-    totals["normalised"].update(changes)
-    totals["dropped"].update(outcome.dropped)
-    totals["levels"].update(outcome.levels)
-    # Unless default_location stands for them, of which it may be said that it is nowhere.
-    astray = missing(
-        options.source_root,
-        options.path_prefix,
-        [file for file in work.files if file != options.default_location],
-    )
-    done.warnings += [
-        f"{name}: {text}"
-        for text in [*head.warnings, *outcome.warnings, *packer.warnings, *filter(None, [astray])]
-    ]
-    for part, (document, levels) in enumerate(documents, 1):
-        counts = {level: levels[level] for level in LEVELS}
-        about = document.size, document.sha256, document.results, counts
+    scan = outcome.tools, outcome.commit, outcome.failed
+    source = Source(name, head.sha256, outcome.found, outcome.dropped, dict(changes), *scan)
+    done.normalised.update(changes)
+    done.dropped.update(outcome.dropped)
+    done.levels.update(outcome.levels)
+    # default_location need not exist.
+    files = [file for file in work.files if file != options.default_location]
+    absent = missing(options.source_root, options.path_prefix, files)
+    warnings = [*head.warnings, *outcome.warnings, *packer.warnings, *([absent] if absent else [])]
+    done.warnings += [f"{name}: {text}" for text in warnings]
+    for part, document in enumerate(documents, 1):
+        about = document.size, document.sha256, document.results, document.levels
         done.uploads.append(Upload(source, part, len(documents), *about, document.content))
     if not documents:
         done.empty.append(source)
         left_out = "".join(f", {count} {reason}" for reason, count in outcome.dropped.items())
         done.warnings.append(
             f"{name}: not sent, because it contains no result to send ({outcome.found} found{left_out}). "
-            + (
-                _NO_RUN
-                if options.allow_empty
-                else "An empty report may close every finding of an earlier one; allow_empty: true sends it."
-            )
+            f"{_NO_RUN if options.allow_empty else _EMPTY}"
         )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A SARIF file in one pass, or in two when its results come before what they rest on.
+"""Reads a SARIF file in one pass, or in two if its results come before what they refer to.
 
 Private to the collection, floor 3.
 """
@@ -15,92 +15,64 @@ import typing as t
 
 from .._admitted import Raw
 from .._errors import InputError
-from .complete import FAILURES, NOTIFICATIONS, TOLD, error_of, misplaced
+from .complete import FAILURES, MOST_ERRORS, NOTIFICATIONS, error_of, misplaced
 from .rules.shape import SHAPES
 from .text import Text
 
-# Characters of all that is kept in memory beside the results, rules, artifacts and the like; each of them
-# takes some room by itself.
+# Characters of everything that is kept in memory beside the results (rules, artifacts, ...).
 LARGEST_HEAD = 20_000_000
-# A scanner writes one for each project, and each costs some kilobytes here.
-MOST_RUNS = 10_000
+# Each value also takes this much by itself.
 _ROOM = 100
-# So deep in a run that each rule is a value of its own: runs[0].tool.extensions[0].rules[0].
+# Each run takes a few kilobytes of memory. Scanners write one run for each project.
+MOST_RUNS = 10_000
+# Deep enough in a run for each rule to be read as its own value: runs[0].tool.extensions[0].rules[0].
 _DEPTH = 4
-# What is neither sent nor needed to prepare what is sent.
-_NEEDED = {
-    *(
-        "artifacts",
-        "originalUriBaseIds",
-        "logicalLocations",
-        "threadFlowLocations",
-        "addresses",
-        "webRequests",
-        "webResponses",
-    ),
-    *(
-        "externalPropertyFileReferences",
-        "results",
-        "ruleConfigurationOverrides",
-        "workingDirectory",
-        "globalMessageStrings",
-    ),
-    *("locations", "properties", *FAILURES),
-}
-_UNUSED = (
-    frozenset(name for kind in ("run", "invocation", "toolComponent") for name in SHAPES[kind].left_out)
-    - _NEEDED
-)
+# The shared arrays of a run, to which results refer by position.
+_SHARED = {"artifacts", "logicalLocations", "threadFlowLocations", "addresses", "webRequests", "webResponses"}
+# Results can only be prepared once these members of their run are known.
+_FIRST = {"tool", "taxonomies", "invocations", "originalUriBaseIds", "versionControlProvenance", *_SHARED}
+# Members that are not sent, and not needed to prepare the others.
+_UNUSED = {name for kind in ("run", "invocation", "toolComponent") for name in SHAPES[kind].left_out} - {
+    *_SHARED, *FAILURES, "originalUriBaseIds", "externalPropertyFileReferences", "results", "locations",
+    "ruleConfigurationOverrides", "workingDirectory", "globalMessageStrings", "properties",
+}  # fmt: skip
 
-
-# What the results of a run rest on.
-_FIRST = {
-    *("tool", "taxonomies", "invocations", "originalUriBaseIds", "versionControlProvenance", "artifacts"),
-    *("logicalLocations", "threadFlowLocations", "addresses", "webRequests", "webResponses"),
-}
-
-# Takes the list of results that stands in the text, of the run of this number, as far as it was read:
-# text.items() with a value each. Returns how many there are.
+# Reads the next list of results with text.items() and text.value(), and returns its length. It also gets the
+# number of the run and the members of the run that were read so far.
 Take = t.Callable[[Text, int, Raw], int]
 
 
 class Head(t.NamedTuple):
-    """A SARIF 2.1.0 log without results. found: how many results each run has. counts: what had to be changed
-    to read it.
+    """A SARIF 2.1.0 log without results.
 
-    taken: whether all results were given to `take` with all that they rest on; otherwise read_results() has
-    to do it. sha256: of the whole file.
+    found: how many results each run has.
+    counts: change that was made while reading -> how often.
+    complete: whether `take` got all results in the first pass; otherwise read_results() has to follow.
+    sha256: of the whole file.
     """
 
     log: Raw
     found: list[int]
     counts: dict[str, int]
     warnings: list[str]
-    taken: bool
+    complete: bool
     sha256: str
 
 
-@contextlib.contextmanager
-def _opened(path: str) -> t.Iterator[Text]:
-    text = Text(path)
-    try:
-        yield text
-    except RecursionError:
-        raise InputError("is nested too deeply to be a SARIF file.") from None
-    finally:
-        text.close()
-
-
 def read_head(path: str, take: Take) -> Head:
-    """The first pass over a SARIF file of any size: every byte is read, all but the results is kept.
+    """The first pass over a SARIF file of any size: reads every byte, and keeps everything but the results.
 
-    Raises InputError, without the path, with the place (byte, JSON path) and what to do.
+    Raises InputError with the position (byte, JSON path) and advice, without the path. Raises RecursionError
+    for a file that is nested too deeply.
     """
-    with _opened(path) as text:
+    with contextlib.closing(Text(path)) as text:
         reader = _Reader(text, take)
         log = reader.log()
-        counts = {"encoding": int(text.has_mark or text.encoding != "utf-8"), "lone_surrogates": text.halves}
-        counts["duplicate_keys"] = sum(text.repeated.values())
+        counts = {
+            "encoding": int(text.has_mark or text.encoding != "utf-8"),
+            "lone_surrogates": text.halves,
+            "duplicate_keys": sum(text.repeated.values()),
+        }
         warnings = []
         if text.repeated:
             names = ", ".join(list(text.repeated)[:5])
@@ -110,29 +82,23 @@ def read_head(path: str, take: Take) -> Head:
         _sarif(log)
         elsewhere = misplaced(log, sum(reader.found))
         if elsewhere:
-            said = (
+            ignored = (
                 f"{elsewhere} is not a place for results, which are read only from runs[].results (exactly "
-                "this spelling): they were not read"
+                "this spelling): they were not read."
             )
             if not sum(reader.found):
-                raise InputError(f"{said}. Have the scanner write SARIF 2.1.0.")
-            warnings.append(f"{said}.")
-        return Head(
-            log,
-            reader.found,
-            {name: n for name, n in counts.items() if n},
-            warnings,
-            reader.taken,
-            text.digest.hexdigest(),
-        )
+                raise InputError(f"{ignored} Have the scanner write SARIF 2.1.0.")
+            warnings.append(ignored)
+        counts = {name: n for name, n in counts.items() if n}
+        return Head(log, reader.found, counts, warnings, reader.complete, text.digest.hexdigest())
 
 
 def read_results(path: str, take: Take, runs: list[Raw]) -> list[int]:
-    """The second pass. Returns how many results each run has, which may be more runs than are known when the
-    file was changed.
+    """The second pass, with the runs of the first one. Returns how many results each run has; if the file was
+    changed, these may be more runs.
     """
     found = []
-    with _opened(path) as text:
+    with contextlib.closing(Text(path)) as text:
         keeper = _Keeper(text)
         for name in text.members(""):
             if name != "runs" or text.peek() != "[":
@@ -149,12 +115,12 @@ def read_results(path: str, take: Take, runs: list[Raw]) -> list[int]:
 
 
 class _Reader:
-    """The first pass. taken: as in Head."""
+    """The first pass. found, complete: as in Head."""
 
     def __init__(self, text: Text, take: Take) -> None:
         self.text, self.take, self.keeper = text, take, _Keeper(text)
         self.found: list[int] = []
-        self.taken = True
+        self.complete = True
 
     def log(self) -> Raw:
         text = self.text
@@ -163,25 +129,21 @@ class _Reader:
         for name in text.members(""):
             if name == "runs" and text.peek() == "[":
                 if name in log:
-                    raise InputError(
-                        "runs occurs twice, so it is unclear which results to use. Have the scanner write "
-                        "it once."
-                    )
+                    raise _repeated(name)
                 log[name] = self.keeper.runs = []
                 for run in text.items(name):
                     if run >= MOST_RUNS:
                         raise InputError(
                             f"holds more than {MOST_RUNS} runs, which is not supported. Have the scanner "
-                            "write "
-                            f"one for each tool."
+                            "write one for each tool."
                         )
                     log[name].append(self._run(run))
             else:
                 log[name] = self.keeper.keep(name)
         if text.peek():
             raise InputError(
-                f"not JSON: more text follows the end of the report {text.place(text.pos)}. "
-                "Write log lines, or a second report, to another file."
+                f"not JSON: more text follows the end of the report {text.place(text.pos)}. Write log lines, "
+                "or a second report, to another file."
             )
         return log
 
@@ -194,35 +156,37 @@ class _Reader:
             name = f"{where}.{member}"
             if member != "results":
                 run[member] = self.keeper.keep(name)
-                self.taken = self.taken and not (member in _FIRST and self.found[-1])
+                self.complete = self.complete and not (member in _FIRST and self.found[-1])
                 continue
             if "results" in run:
-                raise InputError(
-                    f"{name} occurs twice, so it is unclear which results to use. Have the scanner write "
-                    f"it once."
-                )
+                raise _repeated(name)
             run["results"] = None
             if text.peek() == "[":
-                self.taken = self.taken and "tool" in run
-                self.found[-1] = (
-                    self.take(text, number, run)
-                    if self.taken
-                    else sum(1 for at in text.items(name) if self._forget(name, at))
-                )
+                self.complete = self.complete and "tool" in run
+                self.found[-1] = self.take(text, number, run) if self.complete else _skip_list(text, name)
             elif text.value(name) is not None:
                 raise InputError(f"{name} is not a list: this is not SARIF 2.1.0.")
         run.pop("results", None)
         return run
 
-    def _forget(self, where: str, number: int) -> bool:
-        self.text.value(f"{where}[{number}]")
-        return True
+
+def _repeated(name: str) -> InputError:
+    return InputError(
+        f"{name} occurs twice, so it is unclear which results to use. Have the scanner write it once."
+    )
+
+
+def _skip_list(text: Text, where: str) -> int:
+    """Read a list without keeping it. Returns its length."""
+    length = 0
+    for number in text.items(where):
+        text.value(f"{where}[{number}]")
+        length += 1
+    return length
 
 
 class _Keeper:
-    """Takes what stands beside the results, piece by piece, so that the largest piece is known before memory
-    is full.
-    """
+    """Reads the members beside the results piece by piece, to name the largest before memory is full."""
 
     def __init__(self, text: Text) -> None:
         self.text = text
@@ -231,7 +195,7 @@ class _Keeper:
         self.total = 0
 
     def keep(self, where: str, depth: int = _DEPTH, inside: str = "") -> t.Any:
-        """inside: the list that it belongs to, under whose name its size counts."""
+        """The next value. inside: the list that it belongs to, for which its size is counted."""
         sign = self.text.peek() if depth else ""
         if sign == "{":
             return {
@@ -239,15 +203,12 @@ class _Keeper:
                 for name in self.text.members(where)
             }
         if sign == "[":
-            slim, whole = where.endswith("].artifacts"), where.endswith((".rules", ".taxa"))
-            return [
-                self._artifact(where, n)
-                if slim
-                else self.keep(f"{where}[{n}]", 0 if whole else depth - 1, where)
-                for n in self.text.items(where)
-            ]
+            if where.endswith("].artifacts"):
+                return [self._artifact(where, n) for n in self.text.items(where)]
+            below = 0 if where.endswith((".rules", ".taxa")) else depth - 1
+            return [self.keep(f"{where}[{n}]", below, where) for n in self.text.items(where)]
         value = self.text.value(where)
-        self._count(inside or where, self.text.taken)
+        self._count(inside or where, self.text.length)
         return value
 
     def _member(self, where: str, name: str, depth: int, inside: str) -> t.Any:
@@ -256,33 +217,27 @@ class _Keeper:
         return self._drop(where, depth) if name in _UNUSED else self.keep(where, depth, inside)
 
     def _errors(self, where: str) -> list[t.Any]:
-        """The first notifications that are errors: some scanners write thousands, of every file that they
-        read.
-        """
+        """The first notifications that are errors: some scanners write one for every file that they read."""
         kept: list[t.Any] = []
         for number in self.text.items(where):
             error = error_of(self.text.value(f"{where}[{number}]"))
-            if error and len(kept) <= TOLD:
+            if error and len(kept) <= MOST_ERRORS:
                 kept.append(error)
-                self._count(where, self.text.taken)
+                self._count(where, self.text.length)
         return kept
 
     def _artifact(self, where: str, number: int) -> t.Any:
         """An artifact without its contents, hashes and properties."""
         value = self.text.value(f"{where}[{number}]")
-        kept = (
-            {name: value[name] for name in ("location", "parentIndex") if name in value}
-            if isinstance(value, dict)
-            else value
-        )
-        self._count(where, min(self.text.taken, 300))
-        return kept
+        self._count(where, min(self.text.length, 300))
+        if not isinstance(value, dict):
+            return value
+        return {name: value[name] for name in ("location", "parentIndex") if name in value}
 
-    def _drop(self, where: str, depth: int) -> t.Any:
-        """Read and forget; only that it was there counts."""
+    def _drop(self, where: str, depth: int) -> str:
+        """Read a member that is not used. The empty text records that it was there."""
         if depth and self.text.peek() == "[":
-            for number in self.text.items(where):
-                self.text.value(f"{where}[{number}]")
+            _skip_list(self.text, where)
         else:
             self.text.value(where)
         return ""
@@ -300,9 +255,8 @@ class _Keeper:
             )
         raise InputError(
             f"holds more than {LARGEST_HEAD / 1e6:.0f} MB besides its results, which is not supported: "
-            f"{name} "
-            f"alone takes {size / 1e6:.0f} MB. "
-            "Have the scanner write only the rules in use, and neither logs nor embedded files."
+            f"{name} alone takes {size / 1e6:.0f} MB. Have the scanner write only the rules in use, and "
+            "neither logs nor embedded files."
         )
 
 
@@ -315,7 +269,7 @@ def _refuse_other_formats(text: Text) -> None:
         kind = "HTML" if re.match(r"<(?:!doctype html|html)", start, re.IGNORECASE) else "XML or HTML"
         raise InputError(
             f"not JSON but {kind}: the file starts with `<`. Was an error page saved, or another output "
-            f"format chosen?"
+            "format chosen?"
         )
     if sign == "[":
         text.value("")
@@ -323,7 +277,7 @@ def _refuse_other_formats(text: Text) -> None:
     if sign != "{":
         raise InputError(
             f"not JSON: the file starts with {start[:12]!r}. Are there log lines in front of the report? "
-            f"Write them to another file."
+            "Write them to another file."
         )
 
 
@@ -334,9 +288,9 @@ def _sarif(log: Raw) -> None:
         spelt = f" ({' and '.join(other)} are other names)" if other else ""
         raise InputError(
             f"is JSON but not SARIF: it has neither version nor runs{spelt}. Choose SARIF as the scanner's "
-            f"output format."
+            "output format."
         )
-    # Results elsewhere say more.
+    # Results in another place get a better message, from misplaced().
     if "runs" not in log and not (version == "2.1.0" and misplaced(log, 0)):
         raise InputError(
             "is JSON but not SARIF: it has no runs. Choose SARIF as the scanner's output format."
@@ -348,6 +302,6 @@ def _sarif(log: Raw) -> None:
         )
     if version != "2.1.0":
         raise InputError(
-            f"is SARIF {str(version)[:20]!r}; the collector accepts only 2.1.0. Convert it: "
-            "sarif-multitool rewrite FILE --sarif-output-version Current --output NEW."
+            f"is SARIF {str(version)[:20]!r}; the collector accepts only 2.1.0. Convert it: sarif-multitool "
+            "rewrite FILE --sarif-output-version Current --output NEW."
         )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""JSON values out of a file of any size, one after the other, and where in the file it is broken.
+"""Reads JSON values from a file of any size, one after the other, and says where a broken file is broken.
 
 Private to the collection, floor 3.
 """
@@ -21,7 +21,7 @@ import typing as t
 from .._errors import InputError
 
 CHUNK = 1 << 20
-# Characters of one value (one result, one rule, ...): what has to be in memory at once.
+# Characters of one value (one result, one rule, ...), which has to be in memory as a whole.
 LARGEST_VALUE = 32_000_000
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?$)|[{}\[\],:]|-?(?:NaN|Infinity)', re.DOTALL)
@@ -30,43 +30,37 @@ _AFTER_NUMBER = (",", "]", "}", " ", "\n", "\r", "\t")
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _LONE = re.compile("[\ud800-\udfff]")
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
-         (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))  # fmt: skip
-
-
-# What a file begins with that a program has packed: (bytes, what it is, what unpacks it).
+         (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"),
+         # A UTF-8 mark that was read as Latin-1 and written as UTF-8 again.
+         ("\ufeff".encode().decode("latin-1").encode(), "utf-8"))  # fmt: skip
+# How compressed files begin: (bytes, format, command that unpacks it).
 _PACKED = (
     (b"\x1f\x8b", "gzip", "gunzip"), (b"PK\x03\x04", "zip", "unzip"), (b"PK\x05\x06", "zip", "unzip"),
     (b"\x28\xb5\x2f\xfd", "zstd", "unzstd"), (b"BZh", "bzip2", "bunzip2"), (b"\xfd7zXZ\x00", "xz", "unxz"),
-    (b"7z\xbc\xaf\x27\x1c", "7z", "7z x"), (b"\x04\x22\x4d\x18", "lz4", "unlz4"), (b"\x1f\x9d", "compress", "uncompress"),
-    (b"\x5d\x00\x00", "lzma", "unlzma"), (b"Rar!", "rar", "unrar"), (b"H4sI", "gzip, in Base64", "base64 -d FILE | gunzip"),
+    (b"7z\xbc\xaf\x27\x1c", "7z", "7z x"), (b"\x04\x22\x4d\x18", "lz4", "unlz4"),
+    (b"\x1f\x9d", "compress", "uncompress"), (b"\x5d\x00\x00", "lzma", "unlzma"), (b"Rar!", "rar", "unrar"),
+    (b"H4sI", "gzip, in Base64", "base64 -d FILE | gunzip"),
 )  # fmt: skip
-# A mark that was read as Latin-1 and written as UTF-8 again.
-_MANGLED = "\ufeff".encode().decode("latin-1").encode()
 
 
 def _encoding(start: bytes) -> tuple[str, int]:
-    """The encoding of a file that begins so, and the length of the byte order marks before its text: some
-    programs add one to another.
-    """
+    """The encoding of a file with these first bytes, and the length of all its byte order marks."""
     encoding, marks = "", 0
-    while True:
-        rest = start[marks:]
-        mark, found = next(
-            (pair for pair in (*_BOMS, (_MANGLED, "utf-8")) if rest.startswith(pair[0])), (b"", "")
-        )
-        if not mark:
-            break
-        encoding, marks = found, marks + len(mark)
-    # A mark of UTF-8 is put in front of anything; the other ones are not.
+    while match := next((bom for bom in _BOMS if start[marks:].startswith(bom[0])), None):
+        encoding, marks = match[1], marks + len(match[0])
+    # Some programs put a UTF-8 mark in front of any encoding; this is not done with the other marks.
     return encoding if encoding not in ("", "utf-8") else json.detect_encoding(start[marks:][:4]), marks
 
 
 class Text:
-    """A window on a JSON file: `buffer[pos:]` is what was read from the file and not yet taken.
+    """A window on a JSON file: `buffer[pos:]` was read from the file and is not parsed yet.
 
-    halves: texts that held half a character (a lone surrogate), which became U+FFFD. repeated: names that
-    stood twice in one object.
-    digest: SHA-256 of the bytes read so far, byte order marks included. The InputErrors lack the file's name.
+    halves: how many texts had a lone surrogate (half a character), which became U+FFFD.
+    repeated: name -> how many objects had it more than once.
+    digest: SHA-256 of the bytes read so far, byte order marks included.
+    length: characters of the last value.
+
+    The InputErrors do not contain the file's name.
     """
 
     def __init__(self, path: str) -> None:
@@ -74,7 +68,7 @@ class Text:
         self.halves = 0
         self.repeated: dict[str, int] = {}
         self._before = 0
-        # Whether the buffer may hold the escape of half a character.
+        # Whether the buffer may contain an escaped lone surrogate.
         self._escapes = False
         try:
             if not stat.S_ISREG(os.stat(path).st_mode):
@@ -83,23 +77,21 @@ class Text:
         except (OSError, ValueError) as exc:
             raise InputError(f"cannot be read: {getattr(exc, 'strerror', None) or exc}.") from None
         start = self._file.read(64)
-        kind, command = next(
-            ((kind, command) for magic, kind, command in _PACKED if start.startswith(magic)), ("", "")
-        )
-        if kind:
-            self._file.close()
-            raise InputError(
-                f"is compressed ({kind}), which is not supported. Unpack it first, for example with "
-                f"{command}."
-            )
+        for magic, kind, command in _PACKED:
+            if start.startswith(magic):
+                self._file.close()
+                raise InputError(
+                    f"is compressed ({kind}), which is not supported. Unpack it first, for example with "
+                    f"{command}."
+                )
         self.encoding, marks = _encoding(start)
         self.has_mark = marks > 0
         self._before = self._fed = marks
         self._file.seek(marks)
         self.digest = hashlib.sha256(start[:marks])
         self._characters = codecs.getincrementaldecoder(self.encoding)("strict")
-        # Names that stand twice are looked for near the beginning only, since that costs as much as reading;
-        # a scanner that writes them does so all over its report.
+        # Repeated names are only looked for near the beginning, because that takes as long as parsing; a
+        # scanner that repeats names does so all over its report.
         self._decode = json.JSONDecoder(
             object_pairs_hook=self._members, parse_constant=_refuse, parse_float=_finite
         ).raw_decode
@@ -109,7 +101,7 @@ class Text:
         self._file.close()
 
     def more(self) -> bool:
-        """Forget what was taken and read on, at least as much as is left; False at the end of the file."""
+        """Drop what was parsed and read on, at least as much as is left; False at the end of the file."""
         if self.ended:
             return False
         self._before += self._size(self.buffer[: self.pos])
@@ -139,14 +131,12 @@ class Text:
         return True
 
     def _size(self, text: str) -> int:
-        return (
-            len(text)
-            if self.encoding == "utf-8" and text.isascii()
-            else len(text.encode(self.encoding, "surrogatepass"))
-        )
+        if self.encoding == "utf-8" and text.isascii():
+            return len(text)
+        return len(text.encode(self.encoding, "surrogatepass"))
 
     def peek(self) -> str:
-        """The next character that is not white space; empty at the end."""
+        """The next character that is not white space; empty at the end of the file."""
         while True:
             sign = self.buffer[self.pos : self.pos + 1]
             if sign and sign not in " \t\n\r":
@@ -157,24 +147,23 @@ class Text:
                 return ""
 
     def value(self, where: str) -> t.Any:
-        """Take the value that stands here. where: its JSON path, for the message when it is broken."""
+        """Parse the next value. where: its JSON path, for error messages."""
         self.peek()
         while True:
             try:
                 value, end = self._decode(self.buffer, self.pos)
             except json.JSONDecodeError as exc:
-                # Far from the end of what was read it is broken; near it, or in a text, it may go on.
+                # Near the end of the buffer, or within a text, the value may continue in the file.
                 if self.ended or (not exc.msg.startswith("Unterminated") and exc.pos < len(self.buffer) - 20):
                     raise self.broken(exc, where) from None
             except _Constant as exc:
                 at = next(
                     (m.start() for m in _TOKEN.finditer(self.buffer, self.pos) if m[0][0] in "-NI"), self.pos
                 )
-                said = (
-                    f"not JSON: {exc} {self.place(at, where)}. JSON has no such number: the scanner wrote "
-                    "it wrongly."
-                )
-                raise InputError(said) from None
+                raise InputError(
+                    f"not JSON: {exc} {self.place(at, where)}. JSON has no such number: the scanner wrote it "
+                    "wrongly."
+                ) from None
             except ValueError:
                 number = re.compile(r"(?<!\d)\d{4000,}").search(self.buffer, self.pos)
                 at = number.start() if number else self.pos
@@ -182,12 +171,9 @@ class Text:
                     f"contains a number too large to read {self.place(at, where)}. No SARIF file needs that."
                 ) from None
             else:
-                # A number at the end of what was read may go on: 1. and 1e are read as 1 too.
-                if (
-                    self.ended
-                    or not isinstance(value, (int, float))
-                    or self.buffer[end : end + 1] in _AFTER_NUMBER
-                ):
+                # A number at the end of the buffer may continue: 1. and 1e are parsed as 1 too.
+                whole = not isinstance(value, (int, float)) or self.buffer[end : end + 1] in _AFTER_NUMBER
+                if whole or self.ended:
                     break
             if len(self.buffer) - self.pos > LARGEST_VALUE:
                 raise _too_large(where)
@@ -195,12 +181,12 @@ class Text:
         if end - self.pos > LARGEST_VALUE:
             raise _too_large(where)
         if self._escapes and _HALF.search(self.buffer, self.pos, end):
-            value = self._whole(value)
-        self.taken, self.pos = end - self.pos, end
+            value = self._without_halves(value)
+        self.length, self.pos = end - self.pos, end
         return value
 
     def members(self, where: str) -> t.Iterator[str]:
-        """The names of the object that stands here; at each, its value must be taken before going on."""
+        """The names of the next object. At each, the caller must read the value before going on."""
         seen = set()
         for _number in self._parts("{", "}", where):
             if self.peek() != '"':
@@ -213,7 +199,7 @@ class Text:
             yield name
 
     def items(self, where: str) -> t.Iterator[int]:
-        """The positions of the list that stands here; at each, its value must be taken before going on."""
+        """The positions of the next list. At each, the caller must read the value before going on."""
         return self._parts("[", "]", where)
 
     def _parts(self, opening: str, closing: str, where: str) -> t.Iterator[int]:
@@ -237,8 +223,8 @@ class Text:
             raise self._unexpected(f"'{sign}'", where)
         self.pos += 1
 
-    def _unexpected(self, wanted: str, where: str) -> InputError:
-        return self.broken(json.JSONDecodeError(f"Expecting {wanted}", self.buffer, self.pos), where)
+    def _unexpected(self, expected: str, where: str) -> InputError:
+        return self.broken(json.JSONDecodeError(f"Expecting {expected}", self.buffer, self.pos), where)
 
     def broken(self, exc: json.JSONDecodeError, where: str) -> InputError:
         rest = self.buffer[exc.pos :].strip()
@@ -246,30 +232,29 @@ class Text:
         if self.ended and (exc.msg.startswith("Unterminated") or not rest or cut):
             return InputError(
                 f"not JSON: the file ends {self.place(len(self.buffer), where)}. Was it cut off (the scanner "
-                f"stopped, the disk was full)?"
+                "stopped, the disk was full)?"
             )
-        # Some of these messages expect a position to follow.
+        # Some messages of the parser end with "at" or ":", for a position to follow.
         what = re.sub(r"[\s:]*(?:\bat)?[\s:]*$", "", exc.msg)
         sign = self.buffer[exc.pos : exc.pos + 1]
-        said = f"not JSON: {what[:1].lower()}{what[1:]} {self.place(exc.pos, where)}."
+        message = f"not JSON: {what[:1].lower()}{what[1:]} {self.place(exc.pos, where)}."
         if exc.msg.startswith("Invalid control character"):
             name = {"\n": "a line break", "\r": "a line break", "\t": "a tab"}.get(
                 sign, f"the character {ord(sign or ' '):#04x}"
             )
-            said += (
+            message += (
                 f" It is {name}, which JSON allows in a text only as {json.dumps(sign)[1:-1]}: the scanner "
                 "wrote it wrongly."
             )
-        return InputError(said)
+        return InputError(message)
 
     def place(self, position: int, where: str = "") -> str:
-        """A position of the buffer as `at byte 12 inside runs[0].results[3]`; where: the JSON path of what
-        begins at pos.
+        """A position of the buffer in words, such as `at byte 12 inside runs[0].results[3]`. where: the JSON
+        path of the value that begins at pos.
         """
         path = (where + _inside(self.buffer, self.pos, position)).lstrip(".")
-        return (
-            f"at byte {self._before + self._size(self.buffer[:position])}{f' inside {path}' if path else ''}"
-        )
+        inside = f" inside {path}" if path else ""
+        return f"at byte {self._before + self._size(self.buffer[:position])}{inside}"
 
     def _members(self, pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
         made = dict(pairs)
@@ -279,14 +264,14 @@ class Text:
                     self.repeated[name] = self.repeated.get(name, 0) + 1
         return made
 
-    def _whole(self, value: t.Any) -> t.Any:
+    def _without_halves(self, value: t.Any) -> t.Any:
         if isinstance(value, str):
             fixed = _LONE.sub("\ufffd", value)
             self.halves += fixed != value
             return fixed
         if isinstance(value, dict):
-            return {_LONE.sub("\ufffd", k): self._whole(v) for k, v in value.items()}
-        return [self._whole(v) for v in value] if isinstance(value, list) else value
+            return {_LONE.sub("\ufffd", k): self._without_halves(v) for k, v in value.items()}
+        return [self._without_halves(v) for v in value] if isinstance(value, list) else value
 
 
 def _too_large(where: str) -> InputError:
@@ -297,7 +282,7 @@ def _too_large(where: str) -> InputError:
 
 
 class _Constant(Exception):
-    pass
+    """A number that Python's parser accepts although JSON does not have it."""
 
 
 def _refuse(name: str) -> t.NoReturn:
@@ -312,9 +297,7 @@ def _finite(text: str) -> float:
 
 
 def _inside(text: str, start: int, position: int) -> str:
-    """The JSON path, within the value that begins at `start`, of a position of a broken text, such as
-    `.message.text`.
-    """
+    """The JSON path of a position, relative to the value that begins at `start`, such as `.message.text`."""
     stack: list[int | str] = []
     name: str | None = None
     for match in _TOKEN.finditer(text, start, position):

@@ -9,7 +9,6 @@ Private to the collection, floor 3.
 from __future__ import annotations
 
 import collections
-import functools
 import hashlib
 import json
 import typing as t
@@ -17,7 +16,7 @@ import typing as t
 from ..._admitted import Raw
 from ..._errors import InputError
 from ..normalise import Normalised
-from ..rules.context import Shell
+from ..rules.clean import LEVELS
 from .shrink import shorten, without_context
 from .split import Batch, plan_parts
 from .spool import Spool
@@ -27,25 +26,25 @@ LIMIT = 9_900_000
 _BLOCK = 1 << 20
 
 _make_encoder = getattr(json.encoder, "c_make_encoder", None)
-if _make_encoder is not None:
-    # As json.dumps, but made once, and without its bookkeeping of circular references, which what was parsed
-    # from JSON cannot have.
-    _encoder = _make_encoder(None, None, json.encoder.encode_basestring, None, ":", ",", False, False, False)
+# As in json.dumps, but made once, and without the check for circular references: parsed JSON has none.
+_encode: t.Callable[[t.Any, t.Any], t.Iterable[str]] = (
+    _make_encoder(None, None, json.encoder.encode_basestring, None, ":", ",", False, False, False)
+    if _make_encoder
+    else json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).iterencode
+)
 
-    def json_bytes(value: t.Any) -> bytes:
-        """Compact UTF-8 JSON."""
-        return "".join(_encoder(value, 0)).encode()
 
-else:
-
-    def json_bytes(value: t.Any) -> bytes:
-        """Compact UTF-8 JSON."""
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+def json_bytes(value: t.Any) -> bytes:
+    """Compact UTF-8 JSON."""
+    return "".join(_encode(value, 0)).encode()
 
 
 class Document:
-    """One document, put together from the spool when it is needed: a text for each piece, or the results
-    (batch, first, last) of a run.
+    """One document, read from the spool when it is needed.
+
+    pieces: bytes, and (batch, first, last) for the results of a run.
+    size: in bytes.
+    levels: level -> number of results.
     """
 
     def __init__(self, spool: Spool, pieces: list[bytes | tuple[Batch, int, int]]) -> None:
@@ -55,7 +54,14 @@ class Document:
             digest.update(block)
             self.size += len(block)
         self.sha256 = digest.hexdigest()
-        self.results = sum(piece[2] - piece[1] for piece in pieces if isinstance(piece, tuple))
+        self.levels = dict.fromkeys(LEVELS, 0)
+        for batch, first, last in self._batches():
+            self.results += last - first
+            for level, count in batch.levels_of(first, last).items():
+                self.levels[level] += count
+
+    def _batches(self) -> list[tuple[Batch, int, int]]:
+        return [piece for piece in self._pieces if isinstance(piece, tuple)]
 
     def content(self) -> bytes:
         return b"".join(self._blocks())
@@ -66,33 +72,29 @@ class Document:
                 yield piece
                 continue
             batch, first, last = piece
-            for number, (start, end) in enumerate(batch.stretches(first, last, _BLOCK)):
+            for number, (start, end) in enumerate(batch.spans(first, last, _BLOCK)):
                 # In the spool a comma follows each result.
                 yield (b"," if number else b"") + self._spool.read(start, end - start - 1)
 
     def verify(self, limit: int) -> None:
-        """Hold what will be sent against the collector's demands, from its bytes. Raises RuntimeError: it
-        would be our fault.
-        """
+        """Check that the bytes meet the collector's requirements. Raises RuntimeError for a bug of ours."""
         frame = json.loads(b"".join(piece for piece in self._pieces if isinstance(piece, bytes)))
-        batches = [piece for piece in self._pieces if isinstance(piece, tuple)]
+        batches = self._batches()
         if self.size > limit or len(batches) != len(frame["runs"]) or frame["version"] != "2.1.0":
             raise RuntimeError(f"a document of {self.size} bytes is not what was planned")
         for (batch, first, last), run in zip(batches, frame["runs"]):
             components = [run["tool"]["driver"], *run["tool"].get("extensions", [])]
             defined = {rule["id"] for component in components for rule in component.get("rules", [])}
-            meant = {batch.rule_ids[rule] for rule in batch.rules_of(first, last)}
-            if not defined or not meant <= defined or run["results"] != []:
+            used = {batch.rule_ids[rule] for rule in batch.rules_of(first, last)}
+            if not defined or not used <= defined or run["results"] != []:
                 raise RuntimeError("a document lacks a rule that its results name")
 
 
-# A document, and its results by level.
-_Made = t.Tuple[Document, "collections.Counter[str]"]  # noqa: UP006 (evaluated on Python 3.9)
-
-
 class Packer:
-    """Takes the prepared results of one file and makes documents of them. limit: bytes. split: whether
-    several may be made.
+    """Makes documents from the prepared results of one file.
+
+    split: whether it may make several.
+    limit: bytes of a document.
     """
 
     def __init__(self, spool: Spool, split: bool, limit: int = LIMIT) -> None:
@@ -102,16 +104,12 @@ class Packer:
         self.warnings: list[str] = []
 
     def add(self, run: int, result: Raw, rule: int, path: str) -> None:
-        """Keep a result. rule: the position of its rule in the shell of its run. path: the file that it is
-        about.
-        """
+        """Add a result. rule: the number of its rule in Shell.rules. path: its file."""
         content = json_bytes(result) + b","
         self.batches[run].add(self.spool.add(content), len(content) - 1, rule, path, result["level"])
 
-    def documents(self, outcome: Normalised) -> list[_Made]:
-        """What to send, with its results by level; empty when there is nothing. Raises InputError when it
-        does not fit.
-        """
+    def documents(self, outcome: Normalised) -> list[Document]:
+        """The documents to send; none if there is nothing to send. Raises InputError if they get too big."""
         if not outcome.shells:
             return []
         for index, shell in outcome.shells.items():
@@ -120,16 +118,8 @@ class Packer:
         if size > self.limit and self._leave_context_out():
             size = self._size(outcome)
         if size <= self.limit:
-            pieces: list[t.Any] = []
-            for index, shell in outcome.shells.items():
-                pieces += self._run_pieces(
-                    index, shell, range(len(shell.rules)), 0, len(self.batches[index]), first=not pieces
-                )
-            return [
-                self._document(
-                    outcome, pieces, [(self.batches[i], 0, len(self.batches[i])) for i in outcome.shells]
-                )
-            ]
+            runs = [(i, range(len(s.rules)), 0, len(self.batches[i])) for i, s in outcome.shells.items()]
+            return [self._document(outcome, runs)]
         if not self.split:
             raise InputError(self._too_big(outcome, size))
         return self._parts(outcome)
@@ -141,7 +131,7 @@ class Packer:
         )
         return len(json_bytes(outcome.log)) + frames + sum(batch.size for batch in self.batches.values())
 
-    def _parts(self, outcome: Normalised) -> list[_Made]:
+    def _parts(self, outcome: Normalised) -> list[Document]:
         made = []
         for index, shell in outcome.shells.items():
             batch = self.batches[index]
@@ -155,89 +145,74 @@ class Packer:
             batch.group()
             for first, last in plan_parts(batch, rules, self.limit - frame):
                 used = sorted(batch.rules_of(first, last)) or range(len(rules))
-                pieces = self._run_pieces(index, shell, used, first, last, first=True)
-                made.append(self._document(outcome, pieces, [(batch, first, last)]))
+                made.append(self._document(outcome, [(index, used, first, last)]))
         return made
 
-    def _run_pieces(
-        self, index: int, shell: Shell, rules: t.Iterable[int], start: int, end: int, *, first: bool
-    ) -> list[t.Any]:
-        frame = json_bytes(shell.with_rules(rules))
-        return [
-            (b"" if first else b",") + frame[:-1] + b',"results":[',
-            (self.batches[index], start, end),
-            b"]}",
-        ]
-
     def _document(
-        self, outcome: Normalised, pieces: list[t.Any], batches: list[tuple[Batch, int, int]]
-    ) -> _Made:
-        before = json_bytes(
-            {name: value for name, value in outcome.log.items() if name not in ("runs", "properties")}
-        )
-        after = (
-            b',"properties":' + json_bytes(outcome.log["properties"]) if "properties" in outcome.log else b""
-        )
-        document = Document(self.spool, [before[:-1] + b',"runs":[', *pieces, b"]" + after + b"}"])
+        self, outcome: Normalised, runs: t.Sequence[tuple[int, t.Iterable[int], int, int]]
+    ) -> Document:
+        """runs: (number of the run, numbers of its rules, first result, end of its results)."""
+        log = {name: value for name, value in outcome.log.items() if name not in ("runs", "properties")}
+        before = json_bytes(log)[:-1] + b',"runs":['
+        pieces: list[bytes | tuple[Batch, int, int]] = []
+        for index, rules, first, last in runs:
+            frame = json_bytes(outcome.shells[index].with_rules(rules))
+            pieces += [before + frame[:-1] + b',"results":[', (self.batches[index], first, last), b"]}"]
+            before = b","
+        pieces.append(b"]")
+        if "properties" in outcome.log:
+            pieces.append(b',"properties":' + json_bytes(outcome.log["properties"]))
+        document = Document(self.spool, [*pieces, b"}"])
         document.verify(self.limit)
-        levels: collections.Counter[str] = collections.Counter()
-        for batch, first, last in batches:
-            levels.update(batch.levels_of(first, last))
-        return document, levels
+        return document
 
     def _leave_context_out(self) -> bool:
-        """Leave out the source text around each finding; the text of the finding itself stays. False when
-        there is none.
-        """
+        """Remove the source text around each finding, not its own. Returns whether there was any."""
         counts, before = self.counts, self.counts["context_snippets"]
 
         def shorter(content: bytes, _rule: int) -> bytes | None:
-            text = (
-                json_bytes(without_context(json.loads(content))) if b'"contextRegion"' in content else content
-            )
-            counts["context_snippets"] += len(text) < len(content)
-            return text if len(text) < len(content) else None
+            if b'"contextRegion"' not in content:
+                return None
+            text = json_bytes(without_context(json.loads(content)))
+            if len(text) >= len(content):
+                return None
+            counts["context_snippets"] += 1
+            return text
 
         for batch in self.batches.values():
-            if any(
-                b'"contextRegion"' in self.spool.read(start, end - start)
-                for start, end in batch.stretches(0, len(batch), _BLOCK)
-            ):
+            spans = batch.spans(0, len(batch), _BLOCK)
+            if any(b'"contextRegion"' in self.spool.read(start, end - start) for start, end in spans):
                 self._replace(batch, shorter)
         return counts["context_snippets"] > before
 
     def _shorten(self, index: int, batch: Batch, rules: list[int], room: int) -> None:
-        """A result that would not fit into a part of its own loses what tells least. InputError, naming it,
-        if that is not enough.
-        """
+        """Shorten results that are too big for a part. Raises InputError if one remains too big."""
 
         def shorter(content: bytes, rule: int) -> bytes | None:
             limit = room - 1 - rules[rule]
             if len(content) <= limit:
                 return None
             result = json.loads(content)
-            named = f"a result of {result['ruleId'][:60]} in {_path(result)}"
-            what, short = shorten(result, functools.partial(_fits, limit))
+            what, short = shorten(result, lambda value: len(json_bytes(value)) <= limit)
             if short is None:
                 biggest = max(result, key=lambda name: len(json_bytes(result[name])))
                 raise InputError(
-                    f"{named} (runs[{index}]) is {mb(len(content))} alone and "
-                    f"cannot be shortened to {mb(self.limit)}: {biggest} is "
-                    f"{mb(len(json_bytes(result[biggest])))}. "
-                    "Set trim_code_flows: true if that is codeFlows; otherwise have the scanner leave it out."
+                    f"{_named(result)} (runs[{index}]) is {mb(len(content))} alone and cannot be shortened "
+                    f"to {mb(self.limit)}: {biggest} is {mb(len(json_bytes(result[biggest])))}. Set "
+                    "trim_code_flows: true if that is codeFlows; otherwise have the scanner leave it out."
                 )
             self.counts["shortened_results"] += 1
             if len(self.warnings) < 5:
-                self.warnings.append(f"{named} was too big and lost {', '.join(what)}.")
+                self.warnings.append(f"{_named(result)} was too big and lost {', '.join(what)}.")
             return json_bytes(short)
 
         smallest = room - 1 - max(rules, default=0)
-        if batch.largest > smallest:
+        if max(batch.sizes, default=0) > smallest:
             self._replace(batch, shorter, over=smallest)
 
     def _replace(self, batch: Batch, shorter: t.Callable[[bytes, int], bytes | None], over: int = 0) -> None:
-        """Put other texts in the place of results over so many bytes. shorter: from a result and its rule to
-        the other text, or None.
+        """Replace results of more than `over` bytes. shorter: returns the new text for a result and the
+        number of its rule, or None to keep it.
         """
         for number, (offset, size, rule) in enumerate(zip(batch.offsets, batch.sizes, batch.rules)):
             text = shorter(self.spool.read(offset, size), rule) if size > over else None
@@ -245,6 +220,7 @@ class Packer:
                 batch.offsets[number], batch.sizes[number] = self.spool.add(text + b","), len(text)
 
     def _too_big(self, outcome: Normalised, size: int) -> str:
+        """The message for a report that does not fit. size: bytes."""
         members: collections.Counter[str] = collections.Counter()
         largest = (0, "")
         for index, shell in outcome.shells.items():
@@ -253,34 +229,27 @@ class Packer:
             members.update({f"runs[{index}].{name}": len(json_bytes(value)) for name, value in frame.items()})
             for offset, size_alone in zip(batch.offsets, batch.sizes):
                 result = json.loads(self.spool.read(offset, size_alone))
-                largest = max(
-                    largest, (size_alone, f"a result of {result['ruleId'][:60]} in {_path(result)}")
-                )
+                largest = max(largest, (size_alone, _named(result)))
                 for name, value in result.items():
                     members[f"runs[{index}].results[].{name}"] += len(json_bytes(value))
         biggest = ", ".join(f"{name} {mb(n)}" for name, n in members.most_common(3))
         choices = (
-            "trim_code_flows: true shortens data-flow paths, on_oversize: split sends it in parts"
-            if not self.split
-            else "see above"
+            ""
+            if self.split
+            else "trim_code_flows: true shortens data-flow paths, on_oversize: split sends it in parts, or "
         )
         return (
-            f"is {mb(size)} after everything that can be left out; the collector takes {mb(self.limit)}. "
-            f"The biggest members: {biggest}; the biggest result: {largest[1]} {mb(largest[0])}. "
-            f"Choices: {choices}, or have the scanner write one report for each part of the repository. "
-            f"Nothing public says "
-            "whether a second upload for the same collector, repository and branch adds to the first or "
+            f"is {mb(size)} after everything that can be left out; the collector takes {mb(self.limit)}. The "
+            f"biggest members: {biggest}; the biggest result: {largest[1]} {mb(largest[0])}. Choices: "
+            f"{choices}have the scanner write one report for each part of the repository. Nothing public "
+            "says whether a second upload for the same collector, repository and branch adds to the first or "
             "replaces it."
         )
 
 
-def _path(result: Raw) -> str:
-    path: str = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
-    return path[:200]
-
-
-def _fits(limit: int, value: Raw) -> bool:
-    return len(json_bytes(value)) <= limit
+def _named(result: Raw) -> str:
+    path = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    return f"a result of {result['ruleId'][:60]} in {path[:200]}"
 
 
 def mb(size: int) -> str:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a result can lose when it is too big, and in which order. Pure.
+"""Removes details from a result that is too big. Pure.
 
 Private to the collection, floor 3.
 """
@@ -16,16 +16,17 @@ _LEAST_TEXT = 200
 
 
 def without_context(value: t.Any) -> t.Any:
-    """A copy without the source text of context regions; the text of the finding itself stays."""
+    """A copy without the source text around each finding; that of the finding itself is kept."""
     return _without_snippets(value, everywhere=False)
 
 
 def _without_snippets(value: t.Any, everywhere: bool = True) -> t.Any:
+    """A copy without snippets. everywhere: whether to remove them from all regions, not only from context."""
     if isinstance(value, list):
         return [_without_snippets(v, everywhere) for v in value]
     if not isinstance(value, dict):
         return value
-    # A property bag may use the word for something else.
+    # In a property bag, `snippet` may be something else.
     out = {
         k: v if k == "properties" else _without_snippets(v, everywhere)
         for k, v in value.items()
@@ -40,29 +41,21 @@ def _first_flow(result: Raw) -> Raw:
     return {**result, "codeFlows": result["codeFlows"][:1]} if "codeFlows" in result else result
 
 
-def _without_stacks(result: Raw) -> Raw:
-    return {
-        name: value
-        for name, value in result.items()
-        if name not in ("stacks", "fixes", "webRequest", "webResponse")
-    }
-
-
-def _without_related(result: Raw) -> Raw:
-    return {name: value for name, value in result.items() if name != "relatedLocations"}
+def _without(*names: str) -> t.Callable[[Raw], Raw]:
+    return lambda result: {name: value for name, value in result.items() if name not in names}
 
 
 STEPS: tuple[tuple[str, t.Callable[[Raw], Raw]], ...] = (
     ("code flows but the first", _first_flow),
-    ("stacks, fixes, web requests and responses", _without_stacks),
+    ("stacks, fixes, web requests and responses", _without("stacks", "fixes", "webRequest", "webResponse")),
     ("snippets", _without_snippets),
-    ("related locations", _without_related),
+    ("related locations", _without("relatedLocations")),
 )
 
 
 def shorten(result: Raw, fits: t.Callable[[Raw], bool]) -> tuple[list[str], Raw | None]:
-    """What the result lost, in the order of STEPS and then of its message, until it fits; None when it does
-    not fit even so.
+    """What was removed and the shorter result: the details of STEPS, then the end of its message, until the
+    result fits. None if it still does not fit.
     """
     lost = []
     for name, step in STEPS:

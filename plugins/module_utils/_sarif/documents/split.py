@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which results go into which part. It knows their sizes, rules and files, not what is in them.
+"""The index of the results, and which result goes into which part. Knows their sizes, not their content.
 
 Private to the collection, floor 3.
 """
@@ -19,13 +19,11 @@ _LEVEL_NUMBERS = {level: number for number, level in enumerate(LEVELS)}
 
 
 class Batch:
-    """The prepared results of one run: for each where it lies in the spool, its size in bytes, and the
-    numbers of its rule, source file and level, 21 bytes in all.
+    """The prepared results of one run in the order of sending: of each its position in the spool, its size in
+    bytes, and the numbers of its rule, source file and level, 21 bytes in all.
 
-    The results are in the order of sending, which is that of the report until group() puts those of one file
-    together.
-    rule_ids: by the number of a rule. per_file: how many results each source file has, in the order in which
-    the files appeared.
+    rule_ids: by the number of the rule.
+    per_file: number of results of each source file, by the number of the file.
     """
 
     def __init__(self) -> None:
@@ -40,13 +38,8 @@ class Batch:
 
     @property
     def size(self) -> int:
-        """Bytes of all results, a comma after each."""
+        """Bytes of all results, with a comma after each."""
         return sum(self.sizes) + len(self.sizes)
-
-    @property
-    def largest(self) -> int:
-        """Bytes of the largest result."""
-        return max(self.sizes, default=0)
 
     def add(self, offset: int, size: int, rule: int, path: str, level: str) -> None:
         file = self._numbers.setdefault(path, len(self._numbers))
@@ -59,10 +52,8 @@ class Batch:
         self.files.append(file)
         self.levels.append(_LEVEL_NUMBERS[level])
 
-    def stretches(self, first: int, last: int, most: int) -> t.Iterator[tuple[int, int]]:
-        """(start, end) in the spool of these results, a comma after each; neighbours together up to about
-        `most` bytes.
-        """
+    def spans(self, first: int, last: int, most: int) -> t.Iterator[tuple[int, int]]:
+        """(start, end) in the spool of these results with their commas, joined up to about `most` bytes."""
         start = end = -1
         for offset, size in zip(self.offsets[first:last], self.sizes[first:last]):
             if offset != end or end - start > most:
@@ -74,9 +65,7 @@ class Batch:
             yield start, end
 
     def group(self) -> None:
-        """Put the results of one source file together: the files as they appeared, the results of each as in
-        the report.
-        """
+        """Put the results of each file together; files and results stay in the order of the report."""
         free = array("I", itertools.accumulate(self.per_file, initial=0))
         order = array("I", bytes(4 * len(self)))
         for row, file in enumerate(self.files):
@@ -87,11 +76,10 @@ class Batch:
             setattr(self, name, array(column.typecode, map(column.__getitem__, order)))
 
     def pieces(self, rules: t.Sequence[int], room: int) -> t.Iterator[tuple[int, int, set[int]]]:
-        """What a part holds as a whole, once the results are grouped: those of one source file, or each alone
-        where they fit into no part.
+        """After group(), the results that stay together: those of one source file, or each result alone if
+        these do not fit into one part.
 
-        Of each piece: how many results, their bytes with a comma each, and their rules. rules, room: as in
-        plan_parts().
+        Returns (number of results, bytes with a comma each, rules). rules, room: as in plan_parts().
         """
         first = 0
         for count in self.per_file:
@@ -112,11 +100,10 @@ class Batch:
 
 
 def plan_parts(batch: Batch, rules: t.Sequence[int], room: int) -> list[tuple[int, int]]:
-    """(first, last) of each part, in the order of sending: as many results as fit, and those of one source
-    file together where they fit.
+    """(first, last) of each part in the order of sending: as many results as fit.
 
-    rules: bytes of each rule, which each part that names it holds once. room: bytes of a part beside its
-    frame. A result alone always fits.
+    rules: bytes of each rule; a part contains each of its rules once.
+    room: bytes of a part beside its frame; each result fits alone.
     """
     parts: list[tuple[int, int]] = []
     start, first, size, has = 0, 0, 0, set[int]()

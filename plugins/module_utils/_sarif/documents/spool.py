@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Prepared results between reading and sending, in a private file that never stays.
+"""Keeps prepared results between reading and sending, in a private temporary file.
 
 Private to the collection, floor 3.
 """
@@ -18,9 +18,7 @@ _BLOCK = 1 << 20
 
 
 class Spool:
-    """Bytes by position. The file has no name (or loses it at once), belongs to this process alone and is
-    gone when the process ends.
-    """
+    """A temporary file without a name, which only this process can read and which ends with it."""
 
     def __init__(self) -> None:
         self._file: t.Any = None
@@ -29,7 +27,7 @@ class Spool:
         self._size = 0
 
     def add(self, content: bytes) -> int:
-        """Keep `content`; returns its position. Raises InputError when there is no room."""
+        """Append bytes. Returns their position. Raises InputError if the disk is full."""
         self._waiting.append(content)
         position = self._end
         self._end += len(content)
@@ -42,7 +40,8 @@ class Spool:
         content, self._waiting, self._size = memoryview(b"".join(self._waiting)), [], 0
         try:
             if self._file is None:
-                self._file = tempfile.TemporaryFile(prefix="cortex-sarif-", buffering=0)  # noqa: SIM115 (closed by close)
+                # close() closes it.
+                self._file = tempfile.TemporaryFile(prefix="cortex-sarif-", buffering=0)  # noqa: SIM115
             self._file.seek(0, os.SEEK_END)
             while content:
                 content = content[self._file.write(content) :]
@@ -65,10 +64,9 @@ class Spool:
 
 
 def _no_room(exc: OSError) -> str:
-    # Where there is none, asking for its name would fail like this.
+    # gettempdir() would raise the same error.
     where = tempfile.tempdir or "any temporary folder"
     return (
         f"cannot be prepared in {where}: {exc.strerror}. Nothing was sent. Prepared reports need about as "
-        f"much space as the reports; set "
-        "TMPDIR to a folder with enough space."
+        "much space as the reports; set TMPDIR to a folder with enough space."
     )

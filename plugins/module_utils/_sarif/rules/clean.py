@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What becomes of a value that is no object: each repair is counted.
+"""Cleans a value that is not an object: a text, a number, a level. Each repair is counted.
 
 Private to the collection, floor 3.
 """
@@ -14,30 +14,32 @@ import re
 import typing as t
 from urllib.parse import quote
 
-# Programs that read SARIF hold lines and columns in 32 bits, and cannot load a document with a larger number.
+from ..._admitted import Raw
+
+# Programs that read SARIF store lines and columns in 32 bits, and cannot load larger numbers.
 LARGEST = 2**31 - 1
 
 
 class Noter(t.Protocol):
-    """Who counts the repairs. learn: what make(*given) returns. recall: the same again, with what it noted;
-    None if it is not known.
+    """Counts the repairs.
+
+    memo: the result of make(*arguments), or of an earlier call with the same key; either way, the repairs
+        that the call made are counted.
     """
 
     def note(self, name: str, count: int = 1) -> None: ...
 
     def note_unknown(self, member: str) -> None: ...
 
-    def recall(self, key: tuple[t.Any, ...]) -> t.Any: ...
-
-    def learn(self, key: tuple[t.Any, ...], make: t.Callable[..., t.Any], *given: t.Any) -> t.Any: ...
+    def memo(self, key: tuple[t.Any, ...], make: t.Callable[..., t.Any], *arguments: t.Any) -> t.Any: ...
 
 
-# From a value to what is sent in its place, or GONE.
+# Returns the value that is sent instead, or GONE.
 Check = t.Callable[[t.Any, Noter], t.Any]
 
 
 class _Gone:
-    """Stands for a value that cannot be sent."""
+    """The result for a value that is not sent."""
 
 
 GONE: t.Final = _Gone()
@@ -45,13 +47,14 @@ GONE: t.Final = _Gone()
 LEVELS = ("error", "warning", "note", "none")
 KINDS = ("fail", "review", "open", "informational", "notApplicable", "pass")
 
-# Without blanks, hyphens and underscores.
+# In lower case, without blanks, hyphens and underscores.
 _LEVEL_WORDS = {
     word: level
     for level, words in {
         "error": "error err high veryhigh critical fatal blocker important emergency alert crit",
         "warning": "warning warn medium moderate major",
-        "note": "note notice low verylow minor info information informational informative trivial hint suggestion recommendation",
+        "note": "note notice low verylow minor info information informational informative trivial hint "
+        "suggestion recommendation",
         "none": "none",
     }.items()
     for word in words.split()
@@ -66,10 +69,26 @@ _WEB = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]*:[^\s]+", re.IGNORECASE)
 _USERINFO = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@")
 
 
+def as_list(value: t.Any) -> list[t.Any]:
+    return value if isinstance(value, list) else []
+
+
+def as_dict(value: t.Any) -> Raw:
+    return value if isinstance(value, dict) else {}
+
+
+def dicts_of(value: t.Any) -> list[Raw]:
+    """The objects of a list; none for anything else."""
+    return [entry for entry in as_list(value) if isinstance(entry, dict)]
+
+
+def id_of(rule: t.Any) -> str:
+    """The ID of a rule, taxon or reference; empty if it has none."""
+    return text_of(rule.get("id")) if isinstance(rule, dict) else ""
+
+
 def level_of(word: t.Any) -> str | None:
-    """The SARIF level that a word means, in any case and with the usual severity words; None when it means
-    none.
-    """
+    """The SARIF level for a severity word in any usual spelling; None for an unknown word."""
     if word in LEVELS:
         return t.cast(str, word)
     return _LEVEL_WORDS.get(_plain(word)) if isinstance(word, str) else None
@@ -80,7 +99,7 @@ def _plain(word: str) -> str:
 
 
 def kind_of(word: t.Any) -> str | None:
-    """The SARIF result kind a word means, in any case; `fail` when absent, None when it is no kind."""
+    """The SARIF result kind for a word in any case; `fail` for no word, None for an unknown one."""
     if word is None:
         return "fail"
     plain = _plain(word) if isinstance(word, str) else ""
@@ -88,21 +107,20 @@ def kind_of(word: t.Any) -> str | None:
 
 
 def text_of(value: t.Any) -> str:
-    """The text that a name or an id is, or that a number writes; empty for anything else."""
+    """A text, or a number as text; empty for anything else."""
     # pylint: disable-next=unidiomatic-typecheck; True is not a number in SARIF
     return value if type(value) is str else str(value) if type(value) in (int, float) else ""
 
 
 def not_sent(value: t.Any, noter: Noter) -> t.Any:
-    """GONE, for a value of another type than SARIF asks for."""
+    """GONE, for null or a value of the wrong type."""
     noter.note("nulls" if value is None else "wrong_types")
     return GONE
 
 
 def unique(items: list[t.Any], noter: Noter) -> list[t.Any]:
     """The items without the repeated ones, in order."""
-    # Comparing the few of a usual list is much faster than writing each of them, and true for false equals (1
-    # and true) too.
+    # For short lists, comparing is much faster than serialising. That 1 equals True only costs the slow way.
     if len(items) < 2 or (len(items) < 9 and not any(items[i] in items[:i] for i in range(1, len(items)))):
         return items
     kept = {item if isinstance(item, str) else _sorted_json(item): item for item in reversed(items)}
@@ -134,7 +152,7 @@ def _text(value: t.Any, noter: Noter) -> t.Any:
 
 
 def _argument(value: t.Any, noter: Noter) -> str:
-    """A text, or the JSON of what is none: its place in the list is what a message names it by."""
+    """A text, or any other value as JSON: messages refer to arguments by position, so none is left out."""
     if isinstance(value, str):
         return value
     noter.note("wrong_types")
@@ -142,9 +160,9 @@ def _argument(value: t.Any, noter: Noter) -> str:
 
 
 def _level(value: t.Any, noter: Noter) -> t.Any:
-    meant = level_of(value)
-    noter.note("level_words", int(bool(meant) and meant != value))
-    return meant or GONE
+    level = level_of(value)
+    noter.note("level_words", int(bool(level) and level != value))
+    return level or GONE
 
 
 def _integer(least: int | None) -> Check:
@@ -156,7 +174,7 @@ def _integer(least: int | None) -> Check:
 
 
 def whole(value: t.Any) -> int | None:
-    """The whole number that a value is, or writes, and that fits into 32 bits; None for any other."""
+    """A number, or a text with a number, as an integer; None if it is not whole or exceeds 32 bits."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     if isinstance(value, float) and not value.is_integer():
@@ -177,11 +195,8 @@ def _line(value: t.Any, noter: Noter) -> t.Any:
 
 
 def _rank(value: t.Any, _noter: Noter) -> t.Any:
-    return (
-        value
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and -1 <= value <= 100
-        else GONE
-    )
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return value if number and -1 <= value <= 100 else GONE
 
 
 def _uri(value: t.Any, _noter: Noter) -> t.Any:
@@ -206,11 +221,7 @@ def _bag(value: t.Any, noter: Noter) -> t.Any:
         return value
     bag = dict(value)
     tags = bag.pop("tags")
-    words = (
-        [tag if isinstance(tag, str) else json.dumps(tag) for tag in tags if tag is not None]
-        if isinstance(tags, list)
-        else []
-    )
+    words = [tag if isinstance(tag, str) else json.dumps(tag) for tag in as_list(tags) if tag is not None]
     if words:
         bag["tags"] = unique(words, noter)
     if words != tags:
@@ -237,7 +248,7 @@ _SCALARS: dict[str, Check] = {
     "fingerprint": _fingerprint,
     "bag": _bag,
 }
-# (type, least): values of just this type, and between this number and LARGEST, are sent as they are.
+# (type, minimum): values of exactly this type, and between minimum and LARGEST, need no check.
 EXACT: dict[str, tuple[type, int | None]] = {
     "text": (str, None),
     "bool": (bool, None),
@@ -250,7 +261,7 @@ EXACT: dict[str, tuple[type, int | None]] = {
 
 
 def check_of(kind: str) -> Check:
-    """The check of a scalar of this kind, or of words joined by |."""
+    """The check for a kind of scalar, or for words joined by |."""
     if "|" in kind:
         return functools.partial(_word, {word.lower(): word for word in kind.split("|")})
     return _argument if kind == "argument" else functools.partial(_scalar, _SCALARS[kind])

@@ -1,31 +1,30 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Folders and files of the machine that scanned, in any spelling. Pure: no file is looked at.
+"""Folders and files of the machine that scanned, in any spelling. Pure: reads no files.
 
 Private to the collection, floor 3.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 import typing as t
 from urllib.parse import unquote
 
-# Where the usual CI systems check a repository out: for the advice in an error, never for a path.
+# Where common CI systems check out a repository. Only for the advice in messages.
 _CHECKOUTS = re.compile(
-    r"(?:/home/runner/work/[^/]+/[^/]+|[A-Za-z]:/a/[^/]+/[^/]+|/builds/[^/]+/[^/]+|/github/workspace|/var/jenkins_home/workspace/[^/]+"
-    r"|/bitbucket/pipelines/agent/build)(?=/|$)"
+    r"(?:/home/runner/work/[^/]+/[^/]+|[A-Za-z]:/a/[^/]+/[^/]+|/builds/[^/]+/[^/]+|/github/workspace"
+    r"|/var/jenkins_home/workspace/[^/]+|/bitbucket/pipelines/agent/build)(?=/|$)"
 )
-# What begins a path of a machine, and no path that begins at the root of a repository.
-_OF_MACHINES = frozenset(
-    f"/{name}"
-    for name in ("home", "Users", "builds", "github", "bitbucket", "var", "opt", "tmp", "root", "usr", "mnt", "private", "srv", "agent",
-                 "workspace", "workspaces")
-)  # fmt: skip
-# Drive letters, also percent-encoded ones, which were decoded before.
+# First folders of absolute paths that are hardly folders of a repository.
+_OF_MACHINES = frozenset((
+    "home", "Users", "builds", "github", "bitbucket", "var", "opt", "tmp", "root", "usr", "mnt", "private",
+    "srv", "agent", "workspace", "workspaces",
+))  # fmt: skip
 _DRIVE = re.compile(r"/*([A-Za-z]):(?=/|$)")
-# ... and as very old URIs have them.
+# Very old URIs write C| for C:.
 _DRIVE_OF_URI = re.compile(r"/*([A-Za-z])[:|](?=/|$)")
 _DRIVE_OF_HOST = re.compile(r"[A-Za-z](?::|%3[Aa]|\|)")
 # \\?\C:\w, \\.\C:\w, \??\C:\w and \\?\UNC\server\share, with forward slashes.
@@ -34,8 +33,10 @@ _FILE_SYSTEM = re.compile(r"/*|[A-Za-z]:/*|//[^/]*/*")
 
 
 class Spelt(t.NamedTuple):
-    """text: an absolute path, decoded and with forward slashes (`/w/a.py`, `C:/w/a.py`,
-    `//server/share/a.py`); or a relative one, which stays encoded as it was written.
+    """A path in one spelling.
+
+    text: an absolute path is decoded and has forward slashes (`/w/a.py`, `C:/w/a.py`, `//server/share/a.py`);
+        a relative path stays percent-encoded.
     """
 
     text: str
@@ -43,9 +44,9 @@ class Spelt(t.NamedTuple):
 
 
 def spelt(text: str, encoded: bool = True) -> Spelt:
-    """A path or file: URI as it is meant. encoded: whether a path without a scheme is percent-encoded too.
+    """A path or file: URI in one spelling. encoded: whether a path without a scheme is percent-encoded.
 
-    In a URI a backslash cannot stand for itself, so it divides folders; one in a POSIX name is written %5C.
+    A URI writes a backslash of a POSIX name as %5C, so a plain backslash separates folders.
     """
     drives = _DRIVE
     if text[:5].lower() == "file:":
@@ -68,7 +69,7 @@ def spelt(text: str, encoded: bool = True) -> Spelt:
 
 
 def _of_authority(rest: str) -> str:
-    """What follows `file:`, as a path: of another host it begins with two slashes."""
+    """The path of a URI, from the text after `file:`. On another host it begins with two slashes."""
     if not rest.startswith("//"):
         return rest
     host, slash, path = rest[2:].partition("/")
@@ -82,11 +83,8 @@ def _of_authority(rest: str) -> str:
 
 
 def canonical(folder: str) -> str:
-    """An absolute folder, in any spelling, with forward slashes, without dots and without a slash at the end;
-    empty for an empty one.
-    """
-    text = folder.strip()
-    return absolute(spelt(text, encoded=False).text) if text else ""
+    """An absolute folder with forward slashes and no dots or final slash; empty for an empty text."""
+    return absolute(spelt(folder.strip(), encoded=False).text)
 
 
 def is_absolute(folder: str) -> bool:
@@ -94,17 +92,17 @@ def is_absolute(folder: str) -> bool:
 
 
 def is_file_system(folder: str) -> bool:
-    """Whether it is the root of a file system (`/`, a drive, a server), which is nobody's checkout."""
+    """Whether a folder is the root of a file system (`/`, a drive, a server), which cannot be a checkout."""
     return bool(_FILE_SYSTEM.fullmatch(folder))
 
 
 def folded(folder: str) -> str:
-    """The same text for the same folder: Windows does not tell upper from lower case."""
+    """A folder as it is compared: Windows does not distinguish upper and lower case."""
     return folder if folder.startswith("/") and not folder.startswith("//") else folder.lower()
 
 
 def absolute(text: str) -> str:
-    """An absolute path without `.`, `..` and double slashes."""
+    """An absolute path, or an empty text, without `.`, `..` and double slashes."""
     lead = "//" if text.startswith("//") else "/" if text.startswith("/") else ""
     parts: list[str] = []
     for part in text.split("/"):
@@ -116,9 +114,9 @@ def absolute(text: str) -> str:
 
 
 def below(path: str, root: str) -> str | None:
-    """The rest of an absolute path below a root; None when it is elsewhere."""
+    """An absolute path relative to a root; None if it is outside of the root."""
     if path.startswith("//") and not root.startswith("//"):
-        # file:////w is written for /w too, by putting file:/// in front of it.
+        # Some programs put file:/// in front of /w, which makes file:////w.
         path = path[1:]
     root = root.rstrip("/")
     ours, theirs = folded(path), folded(root)
@@ -132,34 +130,30 @@ def join(folder: str, rest: str) -> str:
 
 
 def common_folder(folder: str | None, path: str) -> str:
-    """The folder that contains both the paths seen so far (None: none yet) and this one; empty when only a
-    file system does.
+    """The folder that contains a path and everything in `folder`; empty if only a file system contains both.
+
+    folder: the result for the earlier paths, None for the first path.
     """
     parent = path.rpartition("/")[0]
     if folder is None:
         return parent
-    same = 0
-    ours, theirs = folder.split("/"), parent.split("/")
-    while same < min(len(ours), len(theirs)) and ours[same] == theirs[same]:
-        same += 1
-    return "/".join(ours[:same])
+    pairs = zip(folder.split("/"), parent.split("/"))
+    return "/".join(ours for ours, _theirs in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def head_of(path: str) -> str:
-    """The first folder of an absolute path, or its drive or server; empty for a file at the root."""
+    """The first folder, drive or server of an absolute path; empty for a file at the root."""
     folder = path.rpartition("/")[0]
     match = re.match(r"//[^/]*|/[^/]*|[^/]*", folder)
     return match[0] if match else ""
 
 
 def of_a_machine(head: str) -> bool:
-    """Whether a path with this head_of() can hardly begin at the root of a repository."""
-    return head in _OF_MACHINES or head.startswith("//") or head[:1] not in ("", "/")
+    """Whether a path with this head_of() is hardly relative to the root of a repository."""
+    return head[1:] in _OF_MACHINES or head.startswith("//") or head[:1] not in ("", "/")
 
 
 def advised_root(folder: str) -> str:
-    """What to advise as source_root for paths below `folder`: the checkout folder of a usual CI system, or
-    the folder itself.
-    """
+    """The source_root to suggest for paths in `folder`: a common CI system's checkout, or `folder`."""
     checkout = _CHECKOUTS.match(folder)
     return checkout[0] if checkout else folder

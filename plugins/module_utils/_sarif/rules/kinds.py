@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What becomes of a SARIF object: its members by the table of shapes, then the rules of its kind.
+"""Cleans a SARIF object: its members by the table of shapes, then the rules of its kind.
 
-Types are compared exactly, not with isinstance(): True is not a number in SARIF, and the JSON parser creates no
-subclasses.
+Types are compared exactly, not with isinstance(), because True is not a number in SARIF. The JSON parser
+creates no subclasses.
 
 Private to the collection, floor 3.
 """
@@ -17,52 +17,52 @@ import typing as t
 
 from ..._admitted import Raw
 from .clean import EXACT, GONE, LARGEST, Check, Noter, check_of, not_sent, unique
-from .shape import SHAPES, Member, Shape
+from .shape import Member, Shape
 
-# From an object, whose members are clean, to how many changes a rule made to it.
+# A rule: changes an object with clean members, and returns the number of changes.
 Apply = t.Callable[[t.Any, t.Any], int]
 Names = t.Tuple[str, ...]  # noqa: UP006 (evaluated on Python 3.9)
-# At most so many sets of names are remembered for each kind of object; scanners write few.
+# Sets of member names that are remembered for each kind of object; scanners write few.
 _MOST_PLANS = 500
 
 
 class Rules:
     """The rules of one kind of object, or of one stage of a result: (name, rule, when).
 
-    when: names, one of which the object must have for the rule to look at it; -name: that it must not have;
-    empty: any object.
+    when: names separated by blanks; the rule applies to objects that have one of these members, or for
+        `-name` lack it. Empty: to all objects.
     """
 
-    def __init__(self, listed: t.Iterable[tuple[str, Apply, str]] = ()) -> None:
-        self._listed = list(listed)
+    def __init__(self, listed: list[tuple[str, Apply, str]]) -> None:
+        self._listed = listed
         self._known: dict[Names, list[tuple[str, Apply]]] = {}
 
     def of(self, names: Names) -> list[tuple[str, Apply]]:
-        """(name, rule) of those that look at an object with these members."""
-        found = self._known.get(names)
-        if found is None:
+        """(name, rule) of those that apply to an object with these members."""
+        rules = self._known.get(names)
+        if rules is None:
             if len(self._known) >= _MOST_PLANS:
                 self._known.clear()
-            found = self._known[names] = [
-                (name, apply) for name, apply, when in self._listed if _concerns(when, names)
+            rules = self._known[names] = [
+                (name, apply) for name, apply, when in self._listed if _applies(when, names)
             ]
-        return found
+        return rules
 
 
-def _concerns(when: str, names: Names) -> bool:
-    return not when or any(
-        word in names if word[0] != "-" else word[1:] not in names for word in when.split()
-    )
+def _applies(when: str, names: Names) -> bool:
+    words = when.split()
+    return not words or any(word[1:] not in names if word[0] == "-" else word in names for word in words)
 
 
 class _Plan:
-    """What has to be done with an object of one kind that has these members.
+    """How to clean an object of one kind with these members.
 
-    scalars: (name, type, least, check): a value of just this type, and not below `least`, is sent as it is;
-    the check is for others.
-    objects: (name, kind). lists: (name, kind of the items, whether they must differ). others: (name, check).
+    scalars: (name, type, minimum, check); values of exactly this type, at least minimum, need no check.
+    objects: (name, kind).
+    lists: (name, kind of the items, whether they must be unique).
+    others: (name, check).
     rules: (name, rule).
-    flat: whether it has scalars only.
+    flat: whether it has only scalars.
     """
 
     __slots__ = ("flat", "lists", "objects", "others", "rules", "scalars")
@@ -76,14 +76,9 @@ class _Plan:
         for name in names:
             member = kind.shape.members.get(name)
             if member is None:
-                self.others.append(
-                    (
-                        name,
-                        _left_out
-                        if name in kind.shape.left_out
-                        else functools.partial(_unknown, f"{kind.name}.{name}"),
-                    )
-                )
+                left_out = name in kind.shape.left_out
+                check = _left_out if left_out else functools.partial(_unknown, f"{kind.name}.{name}")
+                self.others.append((name, check))
             elif member.kind in kind.kinds and not member.container:
                 self.objects.append((name, kind.kinds[member.kind]))
             elif member.kind in kind.kinds and member.container == "list":
@@ -97,8 +92,10 @@ class _Plan:
 
 
 class Kind:
-    """One kind of SARIF object. kinds: all of them, by name. remembered: whether what the rules make of equal
-    objects is.
+    """One kind of SARIF object.
+
+    kinds: all kinds, by name.
+    remembered: whether the result for an object is reused for equal objects.
     """
 
     __slots__ = ("_plans", "kinds", "name", "needs", "one_of", "remembered", "rules", "shape")
@@ -110,8 +107,8 @@ class Kind:
         self._plans: dict[Names, _Plan] = {}
 
     def clean(self, value: t.Any, noter: Noter) -> t.Any:
-        """The object with just the members that its shape lists, each repaired, and its rules applied; GONE
-        when it lacks what SARIF asks for. It is changed in place.
+        """The object with the members of its shape, each repaired, after its rules; GONE if it lacks what
+        SARIF requires. Changes the object in place.
         """
         if type(value) is not dict:
             return not_sent(value, noter)
@@ -121,7 +118,7 @@ class Kind:
             inner = value[name]
             if type(inner) is not exact or (least is not None and not least <= inner <= LARGEST):
                 _put(value, name, check(inner, noter))
-        # Most of these are empty, and an empty loop takes longer than a question.
+        # Most of these lists are empty, and a test is faster than an empty loop.
         if plan.objects:
             for name, kind in plan.objects:
                 inner = value[name]
@@ -138,20 +135,18 @@ class Kind:
                 if got is not inner:
                     _put(value, name, got)
         if self.remembered and plan.flat and len(value) == len(names):
-            key = (plan, *value.values())
-            known = noter.recall(key)
-            return noter.learn(key, self._finish, plan, value, noter) if known is None else known
+            return noter.memo((plan, *value.values()), self._finish, plan, value, noter)
         return self._finish(plan, value, noter)
 
     def clean_copy(self, value: Raw, noter: Noter) -> t.Any:
-        """As clean(), of a copy."""
+        """As clean(), but changes a copy."""
         members = self.shape.members
         return self.clean(
             {name: _copy(inner) if name in members else inner for name, inner in value.items()}, noter
         )
 
     def clean_list(self, value: t.Any, differ: bool, noter: Noter) -> t.Any:
-        """A list of such objects, without repeated ones if they must differ; GONE for an empty one."""
+        """A list of such objects; without repeated ones if they must be unique. GONE if none is left."""
         if type(value) is not list:
             return not_sent(value, noter)
         items = []
@@ -159,7 +154,7 @@ class Kind:
             got = self.clean(inner, noter)
             if got is not GONE:
                 items.append(got)
-        # An empty list says nothing that its absence does not say, and some of them the schema forbids.
+        # An empty list means the same as none, and the schema forbids some of them.
         return (unique(items, noter) if differ else items) or GONE
 
     def _planned(self, names: Names) -> _Plan:
@@ -185,14 +180,6 @@ class Kind:
         return value
 
 
-def kinds_of(rules: t.Mapping[str, Rules]) -> dict[str, Kind]:
-    """All kinds of objects of the table of shapes, with the rules of each."""
-    kinds: dict[str, Kind] = {}
-    for name, shape in SHAPES.items():
-        kinds[name] = Kind(shape, rules.get(name, Rules()), kinds)
-    return kinds
-
-
 def _put(value: Raw, name: str, got: t.Any) -> None:
     if got is GONE:
         del value[name]
@@ -201,6 +188,7 @@ def _put(value: Raw, name: str, got: t.Any) -> None:
 
 
 def _left_out(value: t.Any, noter: Noter) -> t.Any:
+    """The check of a member that is not sent."""
     noter.note("nulls" if value is None else "left_out")
     return GONE
 
@@ -214,7 +202,7 @@ def _unknown(member: str, value: t.Any, noter: Noter) -> t.Any:
 
 
 def _contained(member: Member, kinds: t.Mapping[str, Kind]) -> Check:
-    """The check of a list of scalars, of a map, or of a scalar that is always looked at."""
+    """The check of a list of scalars, of a map, or of a scalar that always needs one."""
     check = kinds[member.kind].clean if member.kind in kinds else check_of(member.kind)
     if member.container == "map":
         return functools.partial(_map, check)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rules for objects of a kind wherever they stand: paths, regions, messages, references.
+"""The rules for objects anywhere in a report: paths, regions, messages, references. table.py describes each.
 
 Private to the collection, floor 3.
 """
@@ -13,25 +13,33 @@ import re
 import typing as t
 
 from ..._admitted import Raw
-from .clean import GONE, text_of
+from .clean import GONE, as_dict, id_of
 from .context import Context, at
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\d{1,6})\}")
-# What is escaped comes first, and no part goes beyond the next bracket, so that nothing is looked at again
-# from each of many brackets.
+# Escaped characters come first, and no part passes the next bracket, so that no text is searched again from
+# each of many brackets.
 _LINK = re.compile(r"\\.|\[((?:[^\[\]\\]|\\.)*)\]\((?:sarif|file):[^)\s\[]*\)", re.IGNORECASE)
-# A text that its arguments have made longer than this is filled in no further.
+# How many characters the arguments may add to a message.
 LONGEST_FILLED = 1_000_000
+# For security-severity, the highest score of each severity.
+_SCORES = {
+    "low": "3.9",
+    "medium": "6.9",
+    "moderate": "6.9",
+    "high": "8.9",
+    "important": "8.9",
+    "critical": "10.0",
+}
 
 
 def uri_from_index(location: Raw, context: Context) -> int:
     index = location.pop("index", -1)
     if location.get("uri") is not None or index < 0:
         return 0
-    # What lies inside an archive is found, in the repository, where the archive is.
-    artifact = context.element("artifacts", context.outermost(index))
-    own = artifact.get("location")
-    if not isinstance(own, dict) or not isinstance(own.get("uri"), str):
+    # The repository contains the archive, not the file inside it.
+    own = object_in(context.element("artifacts", context.outermost(index)), "location")
+    if not isinstance(own.get("uri"), str):
         return 0
     location["uri"] = own["uri"]
     location.pop("uriBaseId", None)
@@ -43,7 +51,7 @@ def uri_from_index(location: Raw, context: Context) -> int:
 def relative_paths(location: Raw, context: Context) -> int:
     uri, base = location.get("uri"), location.pop("uriBaseId", None)
     if uri is None:
-        context.fault("no_location", "")
+        context.faults.append(("no_location", ""))
         return 0
     relative = context.relative(uri, base)
     if relative is None:
@@ -54,7 +62,7 @@ def relative_paths(location: Raw, context: Context) -> int:
 
 
 def regions(region: Raw, _context: Context) -> int:
-    # Without a first line it is line 1, or gets that of its context.
+    # A region without a first line later gets that of its context, or line 1.
     start, end = region.get("startLine", 1), region.get("endLine")
     backwards = bool(end and end < start)
     if end in (None, start) and "startColumn" in region and "endColumn" in region:
@@ -66,14 +74,12 @@ def regions(region: Raw, _context: Context) -> int:
 
 
 def context_regions(location: Raw, context: Context) -> int:
-    """A context that does not enclose its region is left out. Before that, a region without a line gets its
-    first one.
-    """
+    """Give a region without a line that of its context; remove a context that does not enclose it."""
     around = location.get("contextRegion")
     if around is None:
         return 0
     if "startLine" not in around:
-        # By offsets alone: the line that a region gets later need not lie within.
+        # The context has offsets only, and the line that the region gets later may be outside of it.
         del location["contextRegion"]
         return 1
     region = location.setdefault("region", {})
@@ -91,9 +97,9 @@ def context_regions(location: Raw, context: Context) -> int:
 
 
 def _offsets_enclose(around: Raw, region: Raw, unit: str) -> bool:
-    """Whether a context is more than its region by the offsets that both have. unit: "char" or "byte".
+    """Whether the offsets of a context enclose those of its region; also if one of them has none.
 
-    A length that is absent is 0, as in the standard.
+    unit: "char" or "byte". A missing length is 0, as SARIF specifies.
     """
     offset, length = f"{unit}Offset", f"{unit}Length"
     if offset not in around or offset not in region:
@@ -104,7 +110,7 @@ def _offsets_enclose(around: Raw, region: Raw, unit: str) -> bool:
 
 
 def _extent(region: Raw) -> tuple[tuple[int, float], tuple[int, float]]:
-    """The first and the last (line, column) of a region by lines."""
+    """The first and the last (line, column) of a region with a startLine."""
     start: int = region["startLine"]
     end: int = region.get("endLine", start)
     return (start, region.get("startColumn", 1)), (end, region.get("endColumn", math.inf))
@@ -117,15 +123,13 @@ def messages(message: Raw, context: Context) -> int:
     text, changed = message.get("text", ""), 0
     if not text.strip() and identifier is not None:
         strings = object_in(context.rule.get("messageStrings"), identifier)
-        strings = strings or object_in(context.component.raw.get("globalMessageStrings"), identifier)
-        strings = strings or object_in(context.driver.raw.get("globalMessageStrings"), identifier)
-        for name in ("text", "markdown"):
-            if isinstance(strings.get(name), str):
-                message[name], changed = fill(strings[name], arguments), 1
-    elif arguments:
-        for name in ("text", "markdown"):
-            if name in message:
-                message[name], changed = fill(message[name], arguments), 1
+        for component in (context.component, context.driver):
+            strings = strings or object_in(component.raw.get("globalMessageStrings"), identifier)
+    else:
+        strings = dict(message) if arguments else {}
+    for name in ("text", "markdown"):
+        if isinstance(strings.get(name), str):
+            message[name], changed = fill(strings[name], arguments), 1
     if not message.get("text", "").strip():
         message.pop("text", None)
         if message.get("markdown", "").strip():
@@ -134,20 +138,18 @@ def messages(message: Raw, context: Context) -> int:
 
 
 def fill(text: str, arguments: list[str]) -> str:
-    """SARIF's placeholders: `{0}` is the first argument, `{{` a brace. One without an argument stays as it
-    is.
-    """
-
+    """Fill placeholders: `{0}` is the first argument, `{{` a brace. One without an argument stays."""
     room = LONGEST_FILLED
 
     def one(match: re.Match[str]) -> str:
         nonlocal room
         if match[1] is None:
             return match[0][0]
-        if int(match[1]) >= len(arguments) or len(arguments[int(match[1])]) > room:
+        number = int(match[1])
+        if number >= len(arguments) or len(arguments[number]) > room:
             return match[0]
-        room -= len(arguments[int(match[1])])
-        return arguments[int(match[1])]
+        room -= len(arguments[number])
+        return arguments[number]
 
     return _PLACEHOLDER.sub(one, text)
 
@@ -178,9 +180,7 @@ def links(message: Raw, _context: Context) -> int:
 
 
 def shared_objects(array: str, kind: str) -> t.Callable[[Raw, Context], int]:
-    """A rule that puts an entry of one of the run's shared arrays where its position stood; what stands there
-    itself wins.
-    """
+    """A rule that replaces an index by an entry of a shared array. The object's own members are kept."""
 
     def inline(value: Raw, context: Context) -> int:
         value.pop("parentIndex", None)
@@ -188,11 +188,9 @@ def shared_objects(array: str, kind: str) -> t.Callable[[Raw, Context], int]:
         entry = {k: v for k, v in context.element(array, index).items() if k not in ("index", "parentIndex")}
         if not entry:
             return 0
-        # A message of it may be one of the rule's.
+        # The entry may refer to a message of the current rule.
         key = (array, index, id(context.rule) if context.rule else None)
-        shared = context.recall(key)
-        if shared is None:
-            shared = context.learn(key, context.kinds[kind].clean_copy, entry, context)
+        shared = context.memo(key, context.kinds[kind].clean_copy, entry, context)
         if shared is not GONE:
             for name, inner in shared.items():
                 value.setdefault(name, inner)
@@ -205,9 +203,9 @@ def descriptor_references(reference: Raw, context: Context) -> int:
     index, changed = reference.pop("index", -1), 0
     if "id" not in reference and "guid" not in reference:
         component = context.find_component(reference.get("toolComponent"), taxonomies=True) or context.driver
-        entry = at(component.taxa or component.rules, index)
-        if isinstance(entry, dict) and text_of(entry.get("id")):
-            reference["id"], changed = text_of(entry["id"]), 1
+        name = id_of(at(component.taxa or component.rules, index))
+        if name:
+            reference["id"], changed = name, 1
     context.taxa_used.update(reference[name] for name in ("id", "guid") if name in reference)
     return changed
 
@@ -217,15 +215,7 @@ def security_severity(descriptor: Raw, _context: Context) -> int:
     score = bag.get("security-severity")
     if score is None or score_of(score) is not None:
         return 0
-    words = {
-        "low": "3.9",
-        "medium": "6.9",
-        "moderate": "6.9",
-        "high": "8.9",
-        "important": "8.9",
-        "critical": "10.0",
-    }
-    known = words.get(str(score).strip().lower())
+    known = _SCORES.get(str(score).strip().lower())
     if known:
         bag["security-severity"] = known
     else:
@@ -233,17 +223,13 @@ def security_severity(descriptor: Raw, _context: Context) -> int:
     return 1
 
 
-def word(value: t.Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
 def object_in(value: t.Any, name: str) -> Raw:
-    """The object of this name in another one; an empty one when there is none."""
-    found = value.get(name) if isinstance(value, dict) else None
-    return found if isinstance(found, dict) else {}
+    """The member of an object that is an object; empty if there is none."""
+    return as_dict(as_dict(value).get(name))
 
 
 def score_of(value: t.Any) -> float | None:
+    """A security-severity as a number from 0 to 10; None for anything else."""
     try:
         score = float(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else -1.0
     except ValueError:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a path in a SARIF file becomes relative to the repository root. Pure: no file is looked at.
+"""Makes the paths of a SARIF file relative to the repository root. Pure: reads no files.
 
 Private to the collection, floor 3.
 """
@@ -14,34 +14,34 @@ import typing as t
 from urllib.parse import quote, unquote
 
 from ..._admitted import Raw
+from .clean import as_dict, dicts_of
 from .folders import absolute, below, canonical, folded, is_file_system, join, spelt
 
-# Base ids that mean the repository root by convention.
+# Base IDs that mean the repository root by convention.
 _ROOT_NAMES = ("SRCROOT", "ROOTPATH", "PROJECTROOT", "REPOROOT", "REPO_ROOT", "SOURCEROOT")
-# Base ids of folders that are no part of a repository: the differences to them say nothing.
+# Base IDs of folders that say nothing about where the repository is.
 _PERSONAL = ("HOME", "USERPROFILE", "TEMP", "TMP", "TMPDIR")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+-]+:")
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-# At most so many outcomes (of paths, of shared steps) are remembered: a report with more of them must not
-# fill the memory.
+# How many results of each kind are remembered, so that no report can fill the memory.
 REMEMBERED = 8_000
-# A chain of base ids is followed so far, and what it comes to may be so long: no folder of a machine that
-# scans is.
+# How many base IDs may refer to each other in a chain, and how long the resulting path may be.
 MOST_BASES, LONGEST_BASE = 20, 8_192
-# Folders that a run calls its root, of which so many are tried with each path.
+# How many folders that a run names as its root are compared with each path.
 MOST_ROOTS = 100
 _SAFE = "/!$&'()*+,;=:@-._~"
-# A path that no step changes.
+# A path that no step changes, unless the run's base IDs or path_prefix do.
 _NAME = r"(?!\.\.?(?:/|$))[A-Za-z0-9!$&'()*+,;=@._~-]+"
 _PLAIN = re.compile(f"{_NAME}(?:/{_NAME})*")
 
 
 @dataclasses.dataclass
 class Path:
-    """One path on its way: `text` absolute and decoded, or relative and as written. `fault`: why it cannot be
-    used.
+    """A path between two steps.
 
-    root: the folder of the machine that the repository's root is known to be for it, or empty.
+    text: decoded if the path is absolute, otherwise percent-encoded as in the report.
+    fault: why it cannot be used, or empty.
+    root: the folder of the machine that scanned to which the path is relative, folded; empty if unknown.
     """
 
     text: str
@@ -52,9 +52,11 @@ class Path:
 
 
 class Resolved(t.NamedTuple):
-    """uri: relative to the repository root, or None. changes: names of the rules that changed it. fault,
-    shown: why and what it was.
+    """The outcome of all steps.
 
+    uri: the path relative to the repository root; None if it cannot be used.
+    changes: names of the rules that changed it.
+    fault, shown: why it cannot be used, and the path at that step.
     root: as in Path.
     """
 
@@ -66,7 +68,7 @@ class Resolved(t.NamedTuple):
 
 
 class Root(t.NamedTuple):
-    """A folder that a run calls its root. says: where. named: in so many words, by the name of a base id."""
+    """A folder that a run names as its root. says: where. named: whether by a base ID such as SRCROOT."""
 
     says: str
     folder: str
@@ -74,17 +76,18 @@ class Root(t.NamedTuple):
 
 
 class Roots:
-    """What is known about where one run's paths start: the options, and what the run says itself.
+    """The folders to which the paths of one run may be relative.
 
-    source_root: absolute folder of the repository on the machine that scanned, or empty. prefix: folder of
-    the repository in which the scan ran, or empty. strip_slash: whether a leading slash means the repository
-    root. run: the SARIF run.
+    run: the SARIF run.
+    source_root: absolute folder of the repository on the machine that scanned, or empty.
+    prefix: folder of the repository in which the scan ran, or empty.
+    strip_slash: whether a leading slash means the repository root.
+    used: the run's own roots, in words, that were used although the report does not clearly name them.
     """
 
     def __init__(self, run: Raw, source_root: str = "", prefix: str = "", strip_slash: bool = False) -> None:
         self.source_root, self.prefix, self.strip_slash = canonical(source_root), prefix, strip_slash
-        bases = run.get("originalUriBaseIds")
-        self.bases: Raw = bases if isinstance(bases, dict) else {}
+        self.bases = as_dict(run.get("originalUriBaseIds"))
         self._found: dict[str, Path | None] = {}
         self.own = self._own(run)
         self.used: set[str] = set()
@@ -92,9 +95,7 @@ class Roots:
         self._idle: dict[str | None, str | None] = {None: ""}
 
     def base(self, base_id: str) -> Path | None:
-        """The folder a base id stands for: absolute, or relative to the repository root; None when the file
-        does not say.
-        """
+        """The folder of a base ID, absolute or relative to the repository root; None if unknown."""
         if base_id not in self._found:
             if len(self._found) >= REMEMBERED:
                 self._found.clear()
@@ -103,9 +104,7 @@ class Roots:
         return self._found[base_id]
 
     def _find(self, location: t.Any) -> Path | None:
-        """The folder that an artifactLocation stands for, with that of its base id, of the base id's base id,
-        and so on.
-        """
+        """The folder of an artifactLocation, joined to that of its base ID, of the base ID's base ID, ..."""
         prefix, seen = "", set[str]()
         for _step in range(MOST_BASES + 1):
             if not isinstance(location, dict):
@@ -132,28 +131,24 @@ class Roots:
         return Path(prefix) if prefix else None
 
     def _own(self, run: Raw) -> list[Root]:
-        """The folders that the run itself calls its root, the most telling first; of those that lie within
-        another one, that one.
-        """
-        mapped = [(self._folder(entry.get("mappedTo")), "versionControlProvenance", False)
-                  for entry in _dicts(run.get("versionControlProvenance"))]  # fmt: skip
-        found = list(dict.fromkeys(_outermost(mapped)))
-        bases = [
-            (base.text, name, is_root_name(name))
-            for name in self.bases
-            if (base := self.base(name)) and base.absolute
+        """The folders that the run names as its root, the clearest first; the outermost of nested ones."""
+        known = [
+            Root("versionControlProvenance", self._folder(entry.get("mappedTo")), False)
+            for entry in dicts_of(run.get("versionControlProvenance"))
         ]
-        bases = [entry for entry in bases if entry[1].strip("%").upper() not in _PERSONAL] or bases
-        outermost = _outermost(
-            [(folder, f"originalUriBaseIds.{name}", named) for folder, name, named in bases]
-        )
-        known = [root for root, (_folder, _name, named) in zip(outermost, bases) if named]
-        apart = dict.fromkeys(root for root in outermost if root.folder)
-        found += [*known, *(apart if len(apart) == 1 else ())]
-        found += [Root("invocations.workingDirectory", canonical_of(self._folder(entry.get("workingDirectory"))), False)
-                  for entry in _dicts(run.get("invocations"))]  # fmt: skip
+        known = list(dict.fromkeys(_outermost(known)))
+        bases = [(name, base.text) for name in self.bases if (base := self.base(name)) and base.absolute]
+        bases = [base for base in bases if base[0].strip("%").upper() not in _PERSONAL] or bases
+        outermost = _outermost([Root(f"originalUriBaseIds.{n}", f, is_root_name(n)) for n, f in bases])
+        known += [root for root, (name, _folder) in zip(outermost, bases) if is_root_name(name)]
+        distinct = dict.fromkeys(root for root in outermost if root.folder)
+        # Of several folders side by side, none is known to be the root.
+        known += distinct if len(distinct) == 1 else ()
+        for entry in dicts_of(run.get("invocations")):
+            folder = absolute(self._folder(entry.get("workingDirectory")))
+            known.append(Root("invocations.workingDirectory", folder, False))
         roots: dict[str, Root] = {}
-        for root in found:
+        for root in known:
             if len(roots) < MOST_ROOTS and not is_file_system(root.folder):
                 roots.setdefault(folded(root.folder), root)
         return list(roots.values())
@@ -163,13 +158,13 @@ class Roots:
         return path.text if path and path.absolute else ""
 
     def home(self, base_id: str) -> tuple[Root, str] | None:
-        """The run's root in which the folder of this base id lies, and the way from there to it."""
+        """The run's root that contains the folder of this base ID, and the folder relative to that root."""
         if base_id not in self._homes:
             if len(self._homes) >= REMEMBERED:
                 self._homes.clear()
             base, self._homes[base_id] = self.base(base_id), None
             if base and base.absolute:
-                text = canonical_of(base.text)
+                text = absolute(base.text)
                 self._homes[base_id] = next(
                     ((root, rest) for root in self.own if (rest := below(text, root.folder)) is not None),
                     None,
@@ -177,6 +172,7 @@ class Roots:
         return self._homes[base_id]
 
     def resolve(self, uri: str, base_id: str | None) -> Resolved:
+        """Make a path relative to the repository root."""
         if not self.prefix and _PLAIN.fullmatch(uri) and (root := self._adds_nothing(base_id)) is not None:
             return Resolved(uri, () if base_id is None else ("uri_base_ids",), root=root)
         path, changes = Path(uri, base_id), []
@@ -188,9 +184,7 @@ class Roots:
         return Resolved(path.text, tuple(changes), root=path.root)
 
     def _adds_nothing(self, base_id: str | None) -> str | None:
-        """Where a relative path with this base id is relative to the repository root as it stands: that root,
-        as in Path. Else None.
-        """
+        """The root, as in Path, for a base ID that does not change a relative path; otherwise None."""
         if base_id not in self._idle:
             base = self.base(base_id) if base_id is not None else None
             if len(self._idle) >= REMEMBERED:
@@ -204,7 +198,7 @@ class Roots:
         return self._idle[base_id]
 
     def use(self, root: Root, path: Path, *, assumed: bool) -> None:
-        """This path is relative to this root. assumed: so that the user should know."""
+        """The path is relative to this root. assumed: whether to warn the user about that."""
         path.root = folded(root.folder)
         if assumed:
             self.used.add(f"{root.folder} ({root.says})")
@@ -214,33 +208,25 @@ def is_root_name(base_id: str) -> bool:
     return base_id.strip("%").upper() in _ROOT_NAMES
 
 
-def canonical_of(path: str) -> str:
-    """As canonical(), of a path that was read; empty for an empty one."""
-    return absolute(path) if path else ""
-
-
-def _outermost(folders: list[tuple[str, str, bool]]) -> list[Root]:
-    """For each (folder, where the run says so, named) the outermost folder of them in which it lies; a file
-    system is none.
-    """
-    plain = [(canonical_of(folder), says, named) for folder, says, named in folders]
-    # What lies within a folder follows it in this order.
-    order = sorted(range(len(plain)), key=lambda n: (folded(plain[n][0]) + "/", not plain[n][2]))
-    roots, key, root = [Root("", "", False)] * len(plain), "", Root("", "", False)
+def _outermost(roots: list[Root]) -> list[Root]:
+    """For each root the outermost of them that contains it; an empty Root for a file system."""
+    plain = [root._replace(folder=absolute(root.folder)) for root in roots]
+    # In this order, a folder is followed by the folders within it.
+    order = sorted(range(len(plain)), key=lambda n: (folded(plain[n].folder) + "/", not plain[n].named))
+    empty = root = Root("", "", False)
+    outermost, key = [empty] * len(plain), ""
     for number in order:
-        folder, says, named = plain[number]
-        if is_file_system(folder):
+        path = folded(plain[number].folder) + "/"
+        if is_file_system(plain[number].folder):
             continue
-        if not key or not (folded(folder) + "/").startswith(key):
-            key, root = folded(folder) + "/", Root(says, folder, named)
-        roots[number] = root
-    return roots
+        if not key or not path.startswith(key):
+            key, root = path, plain[number]
+        outermost[number] = root
+    return outermost
 
 
 def read_uri(path: Path, _roots: Roots) -> int:
-    """file: URIs, drive letters and backslashes become plain paths; a URI with another scheme
-    is not a file of the repository.
-    """
+    """Turn file: URIs, drive letters and backslashes into plain paths. Another scheme is a fault."""
     text = path.text
     path.text, path.absolute = spelt(text)
     if not path.absolute and _SCHEME.match(path.text):
@@ -249,8 +235,8 @@ def read_uri(path: Path, _roots: Roots) -> int:
 
 
 def apply_base(path: Path, roots: Roots) -> int:
-    """The folder of uriBaseId is put in front, as far as it lies below the run's root; an id that the file
-    does not define adds nothing.
+    """Put the folder of uriBaseId in front, relative to the run's root if it is below that. A base ID that
+    the report does not define adds nothing.
     """
     if path.base_id is None or path.absolute:
         return int(path.base_id is not None)
@@ -267,17 +253,16 @@ def apply_base(path: Path, roots: Roots) -> int:
         roots.use(home[0], path, assumed=not home[0].named)
         path.text = join(quote(home[1], safe=_SAFE, errors="surrogateescape"), path.text)
         return 1
-    # A file system is no folder to keep: what is below none of the roots begins at the root of the
-    # repository, as Trivy writes it.
+    # Trivy writes file:/// as the root: such a path already begins at the root of the repository.
     if not inside and named and not any(below(joined, root.folder) is not None for root in roots.own):
-        path.root = folded(canonical_of(base.text))
+        path.root = folded(absolute(base.text))
         return 1
     path.text, path.absolute = joined, True
     return 1
 
 
 def strip_root(path: Path, roots: Roots) -> int:
-    """An absolute path loses source_root, or else the folder that the run itself calls its root."""
+    """Remove source_root from an absolute path, or else a folder that the run names as its root."""
     if not path.absolute:
         return 0
     path.text = absolute(path.text)
@@ -292,9 +277,7 @@ def strip_root(path: Path, roots: Roots) -> int:
 
 
 def strip_slash(path: Path, roots: Roots) -> int:
-    """With strip_leading_slash, what is still absolute starts at the repository root; without it, it cannot
-    be used.
-    """
+    """With strip_leading_slash, a still absolute path starts at the repository root; otherwise a fault."""
     if not path.absolute:
         return 0
     if not roots.strip_slash or not path.text.startswith("/"):
@@ -305,7 +288,7 @@ def strip_slash(path: Path, roots: Roots) -> int:
 
 
 def add_prefix(path: Path, roots: Roots) -> int:
-    """path_prefix is put in front."""
+    """Put path_prefix in front."""
     if not roots.prefix:
         return 0
     path.text = join(quote(roots.prefix, safe=_SAFE), path.text)
@@ -313,9 +296,7 @@ def add_prefix(path: Path, roots: Roots) -> int:
 
 
 def collapse_dots(path: Path, _roots: Roots) -> int:
-    """`./`, `//` and `a/../b` are shortened; a path that leaves the repository, or names no file, cannot be
-    used.
-    """
+    """Shorten `./`, `//` and `a/../b`. A path out of the repository, or without a file, is a fault."""
     parts: list[str] = []
     for part in path.text.split("/"):
         plain = unquote(part)
@@ -336,9 +317,7 @@ def collapse_dots(path: Path, _roots: Roots) -> int:
 
 
 def percent_encode(path: Path, _roots: Roots) -> int:
-    """Characters that a URI does not allow are percent-encoded, and so is a colon in the first part, which
-    would make a scheme.
-    """
+    """Percent-encode what a URI does not allow, and a colon in the first part, which would end a scheme."""
     text = quote(_STRAY_PERCENT.sub("%25", path.text), safe=_SAFE + "%", errors="surrogateescape")
     first, slash, rest = text.partition("/")
     text = first.replace(":", "%3A") + slash + rest
@@ -355,7 +334,3 @@ STEPS: tuple[tuple[str, t.Callable[[Path, Roots], int]], ...] = (
     ("dot_segments", collapse_dots),
     ("encoded_paths", percent_encode),
 )
-
-
-def _dicts(value: t.Any) -> list[Raw]:
-    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rules for a result: whether it is sent, which rule it means, its place, message and level.
+"""The rules for a result: whether it is sent, its rule, location, message and level. table.py describes each.
 
 Private to the collection, floor 3.
 """
@@ -9,11 +9,11 @@ Private to the collection, floor 3.
 from __future__ import annotations
 
 from ..._admitted import Raw
-from .clean import kind_of, level_of, text_of
+from .clean import as_dict, as_list, dicts_of, id_of, kind_of, level_of, text_of
 from .context import Context, Drop, at
-from .objects import object_in, score_of, word
+from .objects import object_in, score_of
 
-# -- select: which results are sent
+# -- which results are sent
 
 
 def absent(result: Raw, _context: Context) -> int:
@@ -30,40 +30,33 @@ def kinds(result: Raw, context: Context) -> int:
 
 
 def suppressed(result: Raw, context: Context) -> int:
-    suppressions = result.get("suppressions")
-    listed = suppressions if isinstance(suppressions, list) else []
-    accepted = [
-        s
-        for s in listed
-        if isinstance(s, dict) and (text_of(s.get("status")).strip().lower() or "accepted") == "accepted"
-    ]
-    if context.options.suppressed == "drop" and accepted and len(accepted) == len(listed):
+    suppressions = as_list(result.get("suppressions"))
+    words = [text_of(each.get("status")).strip().lower() for each in dicts_of(suppressions)]
+    accepted = [word for word in words if word in ("", "accepted")]
+    if context.options.suppressed == "drop" and accepted and len(accepted) == len(suppressions):
         raise Drop("suppressed", unusable=False)
     return 0
 
 
 FLOW_STEPS = 100
-# Of a rule's id, at its slashes; a rule is looked for at so many of them, from the end.
+# How many parts are removed from the end of a rule's ID, at its slashes, to find a rule.
 MOST_LEVELS = 50
 
 
 def trim_code_flows(result: Raw, context: Context) -> int:
-    """The first path to the finding, of which the first and the last steps stay: where the data comes from,
-    and where it arrives.
-    """
-    flows = result.get("codeFlows")
-    if not context.options.trim_code_flows or not isinstance(flows, list) or not flows:
+    """Keep the first data-flow path, and of it the first steps (the source) and the last (the sink)."""
+    if not context.options.trim_code_flows or not as_list(result.get("codeFlows")):
         return 0
+    flows = result["codeFlows"]
     result["codeFlows"], trimmed = flows[:1], int(len(flows) > 1)
-    threads = flows[0].get("threadFlows") if isinstance(flows[0], dict) else None
-    for thread in threads if isinstance(threads, list) else []:
-        steps = thread.get("locations") if isinstance(thread, dict) else None
-        if isinstance(steps, list) and len(steps) > FLOW_STEPS:
+    for thread in dicts_of(as_dict(flows[0]).get("threadFlows")):
+        steps = as_list(thread.get("locations"))
+        if len(steps) > FLOW_STEPS:
             thread["locations"], trimmed = [*steps[: FLOW_STEPS // 2], *steps[-FLOW_STEPS // 2 :]], 1
     return trimmed
 
 
-# -- reference: which rule a result means
+# -- which rule a result refers to
 
 
 def rule_id_from_reference(result: Raw, context: Context) -> int:
@@ -79,15 +72,11 @@ def rule_id_from_reference(result: Raw, context: Context) -> int:
         result["ruleId"] = text_of(named)
         context.note("wrong_types")
         return 0
-    found = text_of(reference.get("id"))
+    found = id_of(reference)
     if not found:
-        entry = at(context.component.rules, result.get("ruleIndex")) or at(
-            context.component.rules, reference.get("index")
-        )
-        guid = reference.get("guid")
-        if not entry and guid:
-            entry = context.rule_of_guid(guid)
-        found = text_of(entry.get("id")) if isinstance(entry, dict) else ""
+        rules = context.component.rules
+        rule = at(rules, result.get("ruleIndex")) or at(rules, reference.get("index"))
+        found = id_of(rule or context.rule_of_guid(reference.get("guid")))
     if not found:
         raise Drop("no_rule")
     result["ruleId"] = found
@@ -99,10 +88,9 @@ def rule_indices(result: Raw, context: Context) -> int:
     reference = reference if isinstance(reference, dict) else {}
     for index in (result.pop("ruleIndex", None), reference.get("index")):
         if index is not None and index != -1:
-            entry = at(context.component.rules, index)
-            named = text_of(entry.get("id")) if isinstance(entry, dict) else ""
+            named = id_of(at(context.component.rules, index))
             wrong += named != rule_id and not (named and rule_id.startswith(f"{named}/"))
-    # The position of a rule changes once unused ones are left out, so that only the id names it.
+    # Only the ID names a rule, because positions change when unused rules are removed.
     if isinstance(reference.get("toolComponent"), dict) and rule_id in context.component.by_id:
         result["rule"] = {"id": rule_id, "toolComponent": reference["toolComponent"]}
     return wrong
@@ -122,19 +110,17 @@ def sub_rules(result: Raw, context: Context) -> int:
         parent = parent.rpartition("/")[0]
         component = context.component if parent in context.component.by_id else context.holder(parent)
         if parent and component:
-            copy = {
-                k: v
-                for k, v in component.by_id[parent].items()
-                if k not in ("guid", "deprecatedIds", "deprecatedGuids")
-            }
-            context.define(component, rule_id, {**copy, "id": rule_id})
-            context.component, context.rule = component, component.by_id[rule_id]
+            copy = {**component.by_id[parent], "id": rule_id}
+            for name in ("guid", "deprecatedIds", "deprecatedGuids"):
+                copy.pop(name, None)
+            context.define(component, rule_id, copy)
+            context.component, context.rule = component, copy
             return 1
     context.component = context.driver
     return 0
 
 
-# -- finding: what the collector asks of each
+# -- what the collector requires of each result
 
 
 def locations(result: Raw, context: Context) -> int:
@@ -147,15 +133,15 @@ def locations(result: Raw, context: Context) -> int:
     return len(found) - len(good)
 
 
-# Of these the report says that no file is meant. A path that is one, and that no option makes relative, would
-# be hidden by another.
+# With these faults a result names no file. A result that names one, although with an unusable path, does not
+# get another.
 PLACELESS = ("no_location", "path_empty", "path_other_scheme")
 
 
 def default_location(result: Raw, context: Context) -> int:
-    if not context.options.default_location or any(
-        reason not in PLACELESS for reason, _shown in context.faults
-    ):
+    if not context.options.default_location:
+        return 0
+    if any(reason not in PLACELESS for reason, _shown in context.faults):
         return 0
     found = result.get("locations", [])
     if any("artifactLocation" in entry.get("physicalLocation", ()) for entry in found):
@@ -182,10 +168,10 @@ def message_from_rule(result: Raw, context: Context) -> int:
     if "message" in result:
         return 0
     texts = [object_in(context.rule, name).get("text") for name in ("shortDescription", "fullDescription")]
-    text = next((text for text in [*texts, context.rule.get("name")] if word(text).strip()), None)
-    if text:
-        result["message"] = context.kinds["message"].clean({"text": text}, context)
-        return 1
+    for text in [*texts, context.rule.get("name")]:
+        if isinstance(text, str) and text.strip():
+            result["message"] = context.kinds["message"].clean({"text": text}, context)
+            return 1
     raise Drop("no_message")
 
 
@@ -193,22 +179,21 @@ def level_words(result: Raw, _context: Context) -> int:
     level = result.get("level")
     if level is None:
         return 0
-    meant = level_of(level)
-    if meant is None:
+    plain = level_of(level)
+    if plain is None:
         raise Drop("bad_level", str(level)[:40])
-    result["level"] = meant
-    return int(meant != level)
+    result["level"] = plain
+    return int(plain != level)
 
 
 def level_from_rule(result: Raw, context: Context) -> int:
     if "level" in result:
         return 0
-    configuration = context.rule.get("defaultConfiguration")
     level = context.override() if context.invocations else None
     if result.get("kind", "fail") != "fail":
         level = "none"
-    elif level is None and isinstance(configuration, dict):
-        level = level_of(configuration.get("level"))
+    elif level is None:
+        level = level_of(object_in(context.rule, "defaultConfiguration").get("level"))
     result["level"] = level or "warning"
     return 1
 
@@ -217,8 +202,7 @@ def level_from_severity(result: Raw, context: Context) -> int:
     if context.options.level_from != "security_severity" or result.get("kind", "fail") != "fail":
         return 0
     for holder in (result, context.rule):
-        bag = holder.get("properties")
-        score = score_of(bag.get("security-severity")) if isinstance(bag, dict) else None
+        score = score_of(object_in(holder, "properties").get("security-severity"))
         if score is not None:
             level = "error" if score >= 7 else "warning" if score >= 4 else "note" if score > 0 else "none"
             changed, result["level"] = level != result["level"], level

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The table of every change that is made to a report, and of the reasons not to send a result.
+"""The tables of the changes that are made to a report, and of the reasons not to send a result.
 
 Private to the collection, floor 3.
 """
@@ -13,9 +13,10 @@ import typing as t
 
 from . import objects, results
 from .context import Rule
-from .kinds import Kind, Rules, kinds_of
+from .kinds import Kind, Rules
 from .shape import SHAPES
 
+# Changes that are counted by name: by the steps of paths.py, and elsewhere.
 _PATH_SAYS = {
     "file_uris": "file: URIs, drive letters and backslashes became plain paths with slashes",
     "uri_base_ids": "the folder of uriBaseId was put in front of the path, and the base ID removed",
@@ -25,6 +26,26 @@ _PATH_SAYS = {
     "path_prefix": "path_prefix was put in front of the path",
     "dot_segments": "./, // and a/../b in a path were shortened",
     "encoded_paths": "characters that a URI does not allow were percent-encoded",
+}
+_ELSEWHERE_SAYS = {
+    "repeated_rules": "a rule that is defined twice was sent once",
+    "added_rules": "a rule was added to a run that has neither results nor rules (allow_empty)",
+    "unused_rules": "rules that no result uses were removed",
+    "unused_taxa": "taxa that nothing uses were removed",
+    "left_out": "members that mean nothing outside the machine that scanned were removed",
+    "context_snippets": "the source text around a finding was removed because the document was too big",
+    "shortened_results": "details were removed from a result that exceeded the size limit",
+    "lines_raised": "a line below 1 became line 1",
+    "nulls": "members that are null were removed",
+    "duplicates": "repeated items of a list that must not have any were removed",
+    "wrong_types": "values of another type or form than SARIF requires were repaired or removed",
+    "incomplete": "objects without required members were removed",
+    "unknown_members": "members that SARIF 2.1.0 does not define were removed",
+    "empty_runs": "runs without results were removed",
+    "schema_added": "$schema was added, or replaced because it named a draft",
+    "encoding": "the file became UTF-8 without a byte order mark",
+    "lone_surrogates": "half characters that cannot be encoded became U+FFFD",
+    "duplicate_keys": "of a name that occurs twice in an object, the last one was used",
 }
 
 RULES: tuple[Rule, ...] = (
@@ -47,7 +68,7 @@ RULES: tuple[Rule, ...] = (
          objects.uri_from_index, when="index"),
     Rule("unusable_paths", "artifactLocation", "a path outside the repository was removed from a result",
          objects.relative_paths),
-    *(Rule(name, "path", says, None) for name, says in _PATH_SAYS.items()),
+    *(Rule(name, "path", says) for name, says in _PATH_SAYS.items()),
     Rule("messages", "message", "a message ID was resolved, or arguments were inserted", objects.messages),
     Rule("message_links", "message",
          "links into the report or to local files became plain text", objects.links),
@@ -91,47 +112,25 @@ RULES: tuple[Rule, ...] = (
          results.level_from_severity),
     Rule("undefined_rules", "finding", "a rule was added for an id that the report does not define",
          results.undefined_rules),
-    Rule("repeated_rules", "elsewhere", "a rule that is defined twice was sent once", None),
-    Rule("added_rules", "elsewhere",
-         "a rule was added to a run that has neither results nor rules (allow_empty)", None),
-    Rule("unused_rules", "elsewhere", "rules that no result uses were removed", None),
-    Rule("unused_taxa", "elsewhere", "taxa that nothing uses were removed", None),
-    Rule("left_out", "elsewhere",
-         "members that mean nothing outside the machine that scanned were removed", None),
-    Rule("context_snippets", "elsewhere",
-         "the source text around a finding was removed because the document was too big", None),
-    Rule("shortened_results", "elsewhere",
-         "details were removed from a result that exceeded the size limit", None),
-    Rule("lines_raised", "elsewhere", "a line below 1 became line 1", None),
-    Rule("nulls", "elsewhere", "members that are null were removed", None),
-    Rule("duplicates", "elsewhere", "repeated items of a list that must not have any were removed", None),
-    Rule("wrong_types", "elsewhere",
-         "values of another type or form than SARIF requires were repaired or removed", None),
-    Rule("incomplete", "elsewhere", "objects without required members were removed", None),
-    Rule("unknown_members", "elsewhere", "members that SARIF 2.1.0 does not define were removed", None),
-    Rule("empty_runs", "elsewhere", "runs without results were removed", None),
-    Rule("schema_added", "elsewhere", "$schema was added, or replaced because it named a draft", None),
-    Rule("encoding", "elsewhere", "the file became UTF-8 without a byte order mark", None),
-    Rule("lone_surrogates", "elsewhere", "half characters that cannot be encoded became U+FFFD", None),
-    Rule("duplicate_keys", "elsewhere",
-         "of a name that occurs twice in an object, the last one was used", None),
+    *(Rule(name, "elsewhere", says) for name, says in _ELSEWHERE_SAYS.items()),
 )  # fmt: skip
 
 
 def compiled(rules: t.Iterable[Rule]) -> tuple[dict[str, Kind], dict[str, Rules]]:
-    """Every kind of object with its rules, and the rules of each stage of a result."""
+    """Each kind of object with its rules, and the rules of each stage of a result."""
     on = collections.defaultdict(list)
     for rule in rules:
         if rule.apply:
             on[rule.on].append((rule.name, rule.apply, rule.when))
-    return kinds_of({name: Rules(on[name]) for name in SHAPES}), {
-        stage: Rules(on[stage]) for stage in ("written", "finding")
-    }
+    kinds: dict[str, Kind] = {}
+    for name, shape in SHAPES.items():
+        kinds[name] = Kind(shape, Rules(on[name]), kinds)
+    return kinds, {stage: Rules(on[stage]) for stage in ("written", "finding")}
 
 
 OBJECT_KINDS, STAGES = compiled(RULES)
 
-# Why a result is not sent although it should be: reason -> what it is, and what to do.
+# Why a result cannot be sent: reason -> what is wrong with it, and what to do.
 UNUSABLE: dict[str, tuple[str, str]] = {
     "not_an_object": ("are not objects", "The file is not the SARIF that the scanner should write."),
     "no_rule": ("have no rule", "Use a newer version of the scanner: each result needs a ruleId."),
@@ -140,8 +139,7 @@ UNUSABLE: dict[str, tuple[str, str]] = {
     "path_absolute": (
         "have an absolute path",
         "Set source_root to the folder of the repository on the machine that scanned; or "
-        "strip_leading_slash: true, if the slash means "
-        "the root of the repository.",
+        "strip_leading_slash: true, if the slash means the root of the repository.",
     ),
     "path_outside": (
         "have a path outside the repository",
@@ -155,8 +153,7 @@ UNUSABLE: dict[str, tuple[str, str]] = {
     "path_other_scheme": (
         "are not about a file of the repository",
         "The collector accepts findings in source files only. Set default_location to the file they belong "
-        "to, "
-        "if there is one.",
+        "to, if there is one.",
     ),
     "bad_level": ("have an unknown level", "Use error, warning, note or none."),
 }

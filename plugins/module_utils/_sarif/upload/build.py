@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a build says of itself, and whether it is of a branch at all.
+"""The repository, branch and commit of a build, from its variables.
 
 Private to the collection, floor 3.
 """
@@ -17,12 +17,11 @@ from ..._errors import InputError
 from .scanned import plain_branch, plain_repository_url
 from .systems import SYSTEMS, VARIABLE, Environment, System, recognised, value_of
 
-OPTIONS = ("repository_url", "branch", "commit", "build_url")
 _DETACHED = ("", "HEAD", "detached")
 
 
 class Taken(t.NamedTuple):
-    """A value that was taken from the build. variables: from which."""
+    """A value for an option, taken from these variables of the build."""
 
     option: str
     value: str
@@ -31,8 +30,10 @@ class Taken(t.NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Build:
-    """What a build says of itself, as far as the options do not say otherwise. not_uploaded: why nothing of
-    it is sent, or empty.
+    """A build: the values for options that are not set.
+
+    system: the CI system.
+    not_uploaded: why nothing is uploaded, or empty.
     """
 
     system: str
@@ -41,53 +42,51 @@ class Build:
 
     def as_result(self) -> dict[str, t.Any]:
         """The member `ci` of a result."""
-        rows = [
-            {"option": one.option, "value": one.value, "variables": list(one.variables)} for one in self.taken
-        ]
+        rows = [{**one._asdict(), "variables": list(one.variables)} for one in self.taken]
         return {"system": self.system, "taken": rows, "not_uploaded": self.not_uploaded or None}
 
 
 def build_of(params: dict[str, t.Any], environ: Environment) -> Build:
-    """What this build is of. params: the options, of which those that are set are not asked of the build.
+    """The build with these variables. params: the module's options.
 
-    Raises InputError where no CI system is recognised, or several are, or what is built cannot be told.
+    Raises InputError if no CI system is recognised, or several are, or if the variables do not name the
+    repository.
     """
     system = _system(environ)
-    given = {name for name in OPTIONS if name != "branch" and (params.get(name) or "").strip()}
-    # An empty branch was meant to be one.
-    given |= {"branch"} if params.get("branch") is not None else set()
-    given |= {"repository_url"} if (params.get("repository_id") or "").strip() else set()
-    branch = _first(system.branch, environ)
-    branch = Taken("branch", branch.value.removeprefix(system.remote), branch.variables)
+    chosen = {name for name in ("repository_url", "commit", "build_url") if value_of(params, name)}
+    # An empty branch is not replaced, because it is a mistake.
+    chosen |= {"branch"} if params.get("branch") is not None else set()
+    chosen |= {"repository_url"} if value_of(params, "repository_id") else set()
+    branch, branch_variables = _first(system.branch, environ)
+    branch = branch.removeprefix(system.remote)
     why = _matched(system.change, environ, "a pull request")
-    if not why and "branch" not in given:
-        why = _matched(system.tag, environ, "a tag") or _matched(
-            system.another, environ, "what another run has scanned"
-        )
-        why = why or ("" if branch.value not in _DETACHED else _detached(system))
+    if not why and "branch" not in chosen:
+        why = _matched(system.tag, environ, "a tag")
+        why = why or _matched(system.another, environ, "what another run has scanned")
+        why = why or (_detached(system) if branch in _DETACHED else "")
     if why:
         return Build(system.name, [], f"{system.name} builds {why}")
-    url, page = _first(system.url, environ), _first((system.page,), environ, quoted=True)
-    if "repository_url" not in given and not url.value:
-        names = " or ".join(name for template in system.url for name in VARIABLE.findall(template))
+    url, url_variables = _first(system.url, environ)
+    if "repository_url" not in chosen and not url:
+        names = " or ".join(VARIABLE.findall("".join(system.url)))
         raise InputError(
             f"ci: {system.name} does not say which repository this is ({names} is not set): give "
-            f"repository_url."
+            "repository_url."
         )
-    found = [
-        url._replace(
-            option="repository_url",
-            value="" if "repository_url" in given else plain_repository_url(url.value),
-        ),
-        branch._replace(value="" if "branch" in given else plain_branch(branch.value, environ)),
-        _first((system.commit,), environ)._replace(option="commit"),
-        page._replace(option="build_url", value=plain_page(page.value)),
-    ]
-    return Build(system.name, [one for one in found if one.value and one.option not in given], "")
+    commit, commit_variables = _first((system.commit,), environ)
+    page, page_variables = _first((system.page,), environ, quoted=True)
+    taken = []
+    if "repository_url" not in chosen:
+        taken.append(Taken("repository_url", plain_repository_url(url), url_variables))
+    if "branch" not in chosen:
+        taken.append(Taken("branch", plain_branch(branch, environ), branch_variables))
+    taken.append(Taken("commit", commit, commit_variables))
+    taken.append(Taken("build_url", plain_page(page), page_variables))
+    return Build(system.name, [one for one in taken if one.value and one.option not in chosen], "")
 
 
 def with_build(params: dict[str, t.Any], build: Build) -> dict[str, t.Any]:
-    """The options, and where one is not set what the build says."""
+    """The options, completed from the build."""
     return {**params, **{one.option: one.value for one in build.taken}}
 
 
@@ -101,9 +100,7 @@ def plain_page(url: str) -> str:
 def _system(environ: Environment) -> System:
     systems = recognised(environ)
     if not systems:
-        known = ", ".join(
-            f"{name} ({' or '.join(system.known_by)})" for system in SYSTEMS for name in [system.name]
-        )
+        known = ", ".join(f"{system.name} ({' or '.join(system.known_by)})" for system in SYSTEMS)
         raise InputError(
             f"ci: this is not a build of a known CI system: {known}. Give repository_url and branch instead."
         )
@@ -111,14 +108,17 @@ def _system(environ: Environment) -> System:
         both = " and ".join(system.name for system in systems)
         raise InputError(
             f"ci: the variables of {both} are set, so it is unclear which of them runs this build. Give "
-            f"repository_url and branch instead."
+            "repository_url and branch instead."
         )
     return systems[0]
 
 
-def _first(templates: tuple[str, ...], environ: Environment, *, quoted: bool = False) -> Taken:
-    """The first template whose variables are all set, filled in, for no option yet. quoted: as a part of a
-    URL.
+def _first(
+    templates: tuple[str, ...], environ: Environment, *, quoted: bool = False
+) -> tuple[str, tuple[str, ...]]:
+    """The first template whose variables are all set, filled in, and these variables; empty if there is none.
+
+    quoted: whether the values become parts of a URL.
     """
     for template in templates:
         names = tuple(VARIABLE.findall(template))
@@ -129,16 +129,14 @@ def _first(templates: tuple[str, ...], environ: Environment, *, quoted: bool = F
                     name: value.rstrip("/") if "://" in value else quote(value, safe="/")
                     for name, value in values.items()
                 }
-            return Taken("", template.format_map(values), names)
-    return Taken("", "", ())
+            return template.format_map(values), names
+    return "", ()
 
 
 def _detached(system: System) -> str:
-    names = [name for template in system.branch for name in VARIABLE.findall(template)]
-    return (
-        f"a commit that is not on a branch (none is named by {', '.join(names)}; if there is one "
-        "nevertheless, set branch)"
-    )
+    names = ", ".join(VARIABLE.findall("".join(system.branch)))
+    advice = "if there is one nevertheless, set branch"
+    return f"a commit that is not on a branch (none is named by {names}; {advice})"
 
 
 def _matched(patterns: dict[str, str], environ: Environment, what: str) -> str:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The evidence: a file for each accepted document, and for each report that had nothing to send.
+"""Writes a receipt for each accepted document, and for each report with nothing to send.
 
 Private to the collection, floor 3.
 """
@@ -23,18 +23,17 @@ from ..._version import VERSION
 from ..prepare import Source, Upload
 from ..rules.clean import LEVELS
 
-# Receipts are for those who have to show what was uploaded, who are seldom those who upload. They hold no
-# secret.
+# Receipts contain no secrets, and the people who need them as evidence are seldom those who upload.
 FOLDER_MODE, FILE_MODE = 0o755, 0o644
 ACCEPTED, NOT_SENT = "accepted", "not_sent"
 
 
 @dataclasses.dataclass(frozen=True)
 class About:
-    """What all receipts of a task say. tenant: host, with its port if it has one. repository, repository_id,
-    branch: as they are sent.
+    """What all receipts of a task contain; empty if unknown.
 
-    What is not known is empty.
+    tenant: host, with the port if the URL has one.
+    query: as it is sent.
     """
 
     collector: str
@@ -45,11 +44,10 @@ class About:
 
 
 class Receipts:
-    """A folder with one JSON file for each accepted document and each report without results, for those who
-    have to show what was done.
-    """
+    """A folder of receipts, one JSON file each."""
 
     def __init__(self, folder: str, about: About) -> None:
+        """Raises InputError if the folder cannot be written."""
         self.folder, self._about = folder, about
         try:
             self.folder = full_path(folder)
@@ -62,8 +60,9 @@ class Receipts:
             ) from None
 
     def accepted(self, upload: Upload, status: int, ingestion: dict[str, t.Any]) -> str:
-        """The receipt of an accepted document. ingestion: the members of Ingestion. Returns its path; raises
-        OSError.
+        """Write the receipt of an accepted document. Returns its path. Raises OSError.
+
+        ingestion: the members of Ingestion.
         """
         document = {
             "part": upload.part,
@@ -76,36 +75,27 @@ class Receipts:
             "ingestion": ingestion,
         }
         parts = f" (part {upload.part} of {upload.parts})" if upload.parts > 1 else ""
-        said = f"scanned, {_results(upload.source.results)}, {upload.results} sent{parts}"
-        return self._write(ACCEPTED, said, upload.source, document, upload.sha256)
+        summary = f"scanned, {_results(upload.source.results)}, {upload.results} sent{parts}"
+        return self._write(ACCEPTED, summary, upload.source, document)
 
     def not_sent(self, source: Source) -> str:
-        """The receipt of a report without any result to send. Returns its path; raises OSError."""
+        """Write the receipt of a report with nothing to send. Returns its path. Raises OSError."""
         document = {
-            "part": 0,
-            "parts": 0,
-            "bytes": 0,
-            "results": 0,
+            **dict.fromkeys(("part", "parts", "bytes", "results"), 0),
             "results_by_level": dict.fromkeys(LEVELS, 0),
-            "sha256": None,
-            "status": None,
-            "ingestion": None,
+            **dict.fromkeys(("sha256", "status", "ingestion")),
         }
         left_out = "".join(f", {count} {reason}" for reason, count in source.dropped.items())
-        return self._write(
-            NOT_SENT,
-            f"scanned, {_results(source.results)}{left_out}, not sent",
-            source,
-            document,
-            source.sha256,
-        )
+        summary = f"scanned, {_results(source.results)}{left_out}, not sent"
+        return self._write(NOT_SENT, summary, source, document)
 
-    def _write(self, outcome: str, said: str, source: Source, document: dict[str, t.Any], digest: str) -> str:
+    def _write(self, outcome: str, summary: str, source: Source, document: dict[str, t.Any]) -> str:
+        """document: the members of the receipt about the document that was sent."""
         now, about = time.time(), self._about
         receipt = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
             "outcome": outcome,
-            "summary": f"{said}; the scan failed" if source.failed else said,
+            "summary": f"{summary}; the scan failed" if source.failed else summary,
             "tenant": about.tenant or None,
             "collector": about.collector or None,
             "repository": about.query.get("repository_url") or about.query.get("repository_id"),
@@ -127,7 +117,7 @@ class Receipts:
             "uploader": {"name": "cortex_cloud.appsec", "version": VERSION},
         }
         moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now)) + f"{int(now * 1000) % 1000:03d}Z"
-        name = f"{moment}-{digest[:12]}-{document['part']}"
+        name = f"{moment}-{(document['sha256'] or source.sha256)[:12]}-{document['part']}"
         for attempt in itertools.count():
             path = os.path.join(self.folder, f"{name}{f'-{attempt}' if attempt else ''}.json")
             with contextlib.suppress(FileExistsError):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The gate for repositories, branches and commits: what a pipeline gives in their place is refused.
+"""Checks repositories, branches and commits: pipelines often pass something else by mistake.
 
 Private to the collection, floor 3.
 """
@@ -15,8 +15,7 @@ from ..._errors import InputError
 from ..._repository_lists import refuse_password
 from .systems import Environment, branch_variables, value_of
 
-_HEADS = "refs/heads/"
-# What stands for a value, in each system's own way, where nothing was put in its place.
+# Variables of the CI systems that were not replaced with a value.
 _PLACEHOLDER = re.compile(
     r"\$\(.*\)|\$\{.*\}|\{\{.*\}\}|<<.*>>|\$(env:)?[A-Za-z_]\w*|%[A-Za-z_][\w.]*%", re.DOTALL
 )
@@ -32,7 +31,7 @@ _NO_BRANCH = (
     (re.compile(r"(?:(?:refs/)?remotes/|origin/).*"), "a branch of the build's clone"),
     (re.compile(r"refs/.*"), "a ref of another kind"),
 )
-# A ref that git refuses to make.
+# Names that git does not allow.
 _IMPOSSIBLE = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[/.-]|[/.]$|/\.|\.lock(?:/|$)")
 _OF_JENKINS = re.compile(r"(?:PR|MR)-\d+(?:-(?:head|merge))?")
 _SCP = re.compile(r"[^:/@\s]+\.[^:/@\s]+:(?!//)(.+)")
@@ -41,51 +40,47 @@ _COMMIT = re.compile(r"[0-9a-fA-F]{4,64}")
 
 
 def is_placeholder(text: str) -> bool:
-    """Whether a value is a name that the pipeline should have replaced, such as $(Build.SourceBranchName)."""
+    """Whether a value is a variable that the pipeline did not replace, such as $(Build.SourceBranchName)."""
     return bool(_PLACEHOLDER.fullmatch(text.strip()))
 
 
 def refuse_placeholder(option: str, value: str) -> None:
-    """Raise InputError, which does not repeat the value, for a name in the place of a value."""
+    """Raise InputError, without the value, if it is a placeholder."""
     if is_placeholder(value):
         raise InputError(
             f"{option} contains the name of a variable instead of its value: is that variable, or secret, "
-            "set for "
-            f"this build? Azure Pipelines "
-            "leaves $(NAME) unchanged if the variable is not set."
+            "set for this build? Azure Pipelines leaves $(NAME) unchanged if the variable is not set."
         )
 
 
-def plain_branch(given: str | None, environ: Environment) -> str:
-    """The name of a branch, without refs/heads/; empty when none is given. environ: of the build, to say
-    where the branch stands.
+def plain_branch(branch: str | None, environ: Environment) -> str:
+    """The name of a branch without refs/heads/; empty for None. environ: of the build, for the advice.
 
-    Raises InputError for an empty text and for whatever is no branch: findings that are filed under it are
-    found by nobody.
+    Raises InputError for an empty text and for anything that is not a branch, because nobody would look for
+    findings there.
     """
-    if given is None:
+    if branch is None:
         return ""
-    name = given.strip().removeprefix(_HEADS)
+    name = branch.strip().removeprefix("refs/heads/")
     where = f"The branch is in {branch_variables(environ)}; ci: true finds it."
     if not name:
         raise InputError(
             f"branch is empty, and the findings would go to the repository's default branch. {where} Leave "
-            f"the option out if they "
-            "belong there."
+            "the option out if they belong there."
         )
     shown = name[:200]
     if is_placeholder(name) or _INSIDE.search(name):
         raise InputError(f"branch is {shown}: the pipeline did not replace it with a value. {where}")
     for pattern, what in _NO_BRANCH:
         if pattern.fullmatch(name):
-            advice = (
-                f"Pull requests are checked, not uploaded. {where}" if what == "a pull request" else where
+            checked = "Pull requests are checked, not uploaded. " if what == "a pull request" else ""
+            raise InputError(
+                f"branch is {shown}, which is {what} and not the name of a branch. {checked}{where}"
             )
-            raise InputError(f"branch is {shown}, which is {what} and not the name of a branch. {advice}")
     if _OF_JENKINS.fullmatch(name) and value_of(environ, "CHANGE_ID"):
         raise InputError(
             f"branch is {shown}, as Jenkins names a pull request (CHANGE_ID is set). Pull requests are "
-            f"checked, not uploaded."
+            "checked, not uploaded."
         )
     if _IMPOSSIBLE.search(name):
         raise InputError(f"branch is {shown!r}, and git does not allow such a branch name. {where}")
@@ -98,11 +93,9 @@ def branch_warnings(branch: str) -> list[str]:
     return [f"branch is {branch}, as Jenkins names a pull request: findings belong to a branch."]
 
 
-def plain_commit(given: str | None) -> tuple[str, list[str]]:
-    """A commit, which only the receipts have, and warnings about it. Raises InputError for a name that was
-    not replaced by a value.
-    """
-    commit = (given or "").strip()
+def plain_commit(commit: str | None) -> tuple[str, list[str]]:
+    """A commit, for the receipts, and warnings about it. Raises InputError for a placeholder."""
+    commit = (commit or "").strip()
     if is_placeholder(commit):
         raise InputError(f"commit is {commit[:200]}: the pipeline did not replace it with a value.")
     if commit and not _COMMIT.fullmatch(commit):
@@ -113,25 +106,25 @@ def plain_commit(given: str | None) -> tuple[str, list[str]]:
 
 
 def plain_repository_url(url: str) -> str:
-    """A repository's web URL, without user name, password and `.git`, from that URL, an SSH URL or
-    `git@host:org/repo.git`.
+    """A repository's web URL without user name, password and `.git`, from its web or SSH URL or
+    `git@host:org/repo.git`. Raises InputError.
     """
     refuse_password(url, "repository_url")
-    # Where a URL is wanted, host:path can be nothing else.
+    # host:path cannot be another URL.
     text = f"git@{url}" if _SCP.fullmatch(url) else url
     scheme = url.partition("://")[0] if "://" in url else ""
     try:
-        found = repository_of(text)
+        parsed = repository_of(text)
         port = port_of(url) if scheme in ("http", "https") else ""
     except ValueError:
         raise InputError(
             "repository_url does not name a repository: give it as https://host/organization/repository."
         ) from None
     if (
-        not found.url
-        or "@" in found.path
+        not parsed.url
+        or "@" in parsed.path
         or (port and not port.isdigit())
         or (scheme and scheme not in (*_TO_HTTPS, "http", "https"))
     ):
         raise InputError("repository_url is not a URL: give it as https://host/organization/repository.")
-    return found.url
+    return parsed.url

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The table of CI systems: by which variables each says what it builds. Pure.
+"""The table of CI systems: which variables of each describe the build. Pure.
 
 Private to the collection, floor 3.
 """
@@ -18,14 +18,16 @@ VARIABLE = re.compile(r"\{(\w+)\}")
 
 @dataclasses.dataclass(frozen=True)
 class System:
-    """One CI system, by its documented variables.
+    """One CI system and its documented variables.
 
-    known_by: variables of which every build has one. url, branch, commit, page: templates of the repository's
-    URL, of what the branch is taken from, of the commit and of the build's own page; the first one whose
-    variables are all set counts. A value of `branch` may be a full ref. remote: what is taken off the front
-    of a branch. change, tag: variable -> pattern of its whole value, where a pull request, or a tag, is
-    built. another: the same, where what was scanned need not be what is built. within: whether it also hosts
-    the runners of other systems, whose builds they then are.
+    known_by: variables of which every build has at least one.
+    url, branch: templates of the repository's URL and of the branch (or its full ref); the first one whose
+        variables are all set is used.
+    commit, page: templates of the commit and of the build's web page.
+    change, tag: variable -> pattern of its whole value if a pull request, or a tag, is built.
+    another: the same, for builds whose reports may be of another build.
+    remote: prefix that is removed from the branch.
+    within: whether other systems run on its machines; then the build is one of theirs.
     """
 
     name: str
@@ -49,17 +51,16 @@ SYSTEMS = (
         branch=("{GITHUB_REF}",),
         commit="{GITHUB_SHA}",
         page="{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}",
-        # A merge queue builds a branch of its own, which is gone afterwards.
+        # A merge queue builds a temporary branch.
         change={"GITHUB_EVENT_NAME": "pull_request.*|merge_group", "GITHUB_REF": "refs/pull/.*"},
         tag={"GITHUB_REF": "refs/tags/.*"},
-        # Its ref is the default branch, and the reports are those of the run that it follows, of a pull
-        # request perhaps.
+        # GITHUB_REF is the default branch, and the reports may be of a pull request that another run built.
         another={"GITHUB_EVENT_NAME": "workflow_run"},
     ),
     System(
         "GitLab CI",
         known_by=("GITLAB_CI",),
-        # CI_REPOSITORY_URL holds the token of the job.
+        # CI_REPOSITORY_URL contains the token of the job.
         url=("{CI_PROJECT_URL}",),
         branch=("{CI_COMMIT_BRANCH}",),
         commit="{CI_COMMIT_SHA}",
@@ -106,7 +107,7 @@ SYSTEMS = (
         branch=("{CIRCLE_BRANCH}",),
         commit="{CIRCLE_SHA1}",
         page="{CIRCLE_BUILD_URL}",
-        # CIRCLE_PULL_REQUEST is set for a branch too, as soon as somebody has opened a pull request from it.
+        # CIRCLE_PULL_REQUEST is also set in builds of a branch from which a pull request was opened.
         change={"CIRCLE_PR_NUMBER": ".+", "CIRCLE_BRANCH": r"pull/\d+(/.*)?"},
         tag={"CIRCLE_TAG": ".+"},
     ),
@@ -129,20 +130,18 @@ SYSTEMS = (
 
 
 def recognised(environ: Environment) -> list[System]:
-    """The CI systems that these variables are of."""
-    found = [system for system in SYSTEMS if any(value_of(environ, name) for name in system.known_by)]
-    return [system for system in found if not system.within] or found
+    """The CI systems with these variables."""
+    systems = [system for system in SYSTEMS if any(value_of(environ, name) for name in system.known_by)]
+    return [system for system in systems if not system.within] or systems
 
 
 def branch_variables(environ: Environment) -> str:
-    """Where the name of the branch stands, in words: for the system that these variables are of, or for
-    each.
-    """
+    """The variable with the branch, in words, of the system that is recognised, otherwise of each system."""
     systems = recognised(environ)
     systems = systems if len(systems) == 1 else list(SYSTEMS)
     return ", ".join(f"{VARIABLE.findall(system.branch[0])[0]} ({system.name})" for system in systems)
 
 
 def value_of(environ: Environment, name: str) -> str:
-    """The value of a variable; empty when it is not set."""
-    return environ.get(name, "").strip()
+    """The value of a variable, or of an option in the module's options; empty if it is not set."""
+    return (environ.get(name) or "").strip()
