@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`console.py BEFORE|LATER`: connects in the embedded tenant, by its control interface, what somebody connects in a tenant's console.
+"""`console.py BEFORE|LATER`: connects data sources in the embedded tenant, as a person would in a tenant's console.
 
-The identifiers are the vendor's words, as a tenant shows them: an organization, a workspace, seldom the name that a company would choose.
+The identifiers are chosen by the vendor, as on a real tenant: an organization or a workspace, seldom the name that a
+company would choose.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ LATER: list[dict[str, Any]] = [{"type": "SONARQUBE", "identifier": "example-qual
 
 def main(when: str) -> None:
     for instance in {"BEFORE": BEFORE, "LATER": LATER}[when]:
-        answer = requests.post(
+        response = requests.post(
             f"{os.environ['TENANT_CONTROL_URL']}/instances",
             json={"protocol": "https", **instance},
             headers={"X-Control-Token": os.environ["TENANT_CONTROL_TOKEN"]},
             timeout=10,
         )
-        answer.raise_for_status()
+        response.raise_for_status()
         sys.stdout.write(f"  {instance['type']:<22} {instance['identifier']:<24} {instance['hostname']}\n")
 
 

@@ -1,7 +1,10 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shows of a playbook's output, as demo/ansible.cfg shapes it, what a reader looks for: messages, diffs, warnings, errors, the recap."""
+"""Shows the parts of a playbook's output that a reader looks for: messages, diffs, warnings, errors, the recap.
+
+Expects the output format that demo/ansible.cfg sets.
+"""
 
 from __future__ import annotations
 

@@ -16,14 +16,8 @@ import typing as t
 import unicodedata
 from urllib.parse import quote, unquote
 
-GITHUB, GITLAB, BITBUCKET, BITBUCKET_DC, AZURE, CODE_COMMIT = (
-    "github",
-    "gitlab",
-    "bitbucket",
-    "bitbucket_dc",
-    "azure",
-    "code_commit",
-)
+GITHUB, GITLAB, BITBUCKET = "github", "gitlab", "bitbucket"
+BITBUCKET_DC, AZURE, CODE_COMMIT = "bitbucket_dc", "azure", "code_commit"
 # Hosts with a known product, under the names of their web pages.
 _PUBLIC = {
     "github.com": ("github.com", GITHUB),
@@ -54,16 +48,16 @@ _BITBUCKET_SSH = "7999"
 def host_key(text: str) -> str:
     """One spelling of a host, for comparison: "ghe.example.com" of "https://me@GHE.example.com.:443/".
 
-    Scheme, user, a default port, case, a trailing dot, the brackets of IPv6 and the two spellings of
-    international names do not matter. A port other than the scheme's default is kept, and so is the path
-    under which a product is served (example.com/gitlab). Empty when there is no host.
+    Scheme, user, a default port, case, a trailing dot, the brackets of IPv6 and the spelling of
+    international names do not matter. Another port is kept, and so is the path under which a product is
+    served (example.com/gitlab). Empty when there is no host.
     """
     scheme, rest = _without_scheme(unicodedata.normalize("NFKC", text.strip()))
     authority, _slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].replace("\\", "/").partition("/")
     host, port = _host_and_port(authority)
     path = "/".join(filter(None, path.split("/"))).lower()
-    kept = f":{port}" if port and port not in _DEFAULT_PORTS.get(scheme, ()) else ""
-    return f"{host}{kept}{'/' if path else ''}{path}"
+    suffix = f":{port}" if port and port not in _DEFAULT_PORTS.get(scheme, ()) else ""
+    return f"{host}{suffix}{'/' if path else ''}{path}"
 
 
 def port_of(text: str) -> str:
@@ -79,8 +73,8 @@ def without_port(key: str) -> str:
 
 
 def _without_scheme(text: str) -> tuple[str, str]:
-    found = _SCHEME.match(text)
-    return (found[1].lower(), text[found.end() :]) if found else ("", text)
+    match = _SCHEME.match(text)
+    return (match[1].lower(), text[match.end() :]) if match else ("", text)
 
 
 def _host_and_port(authority: str) -> tuple[str, str]:
@@ -114,10 +108,9 @@ def _name(host: str) -> str:
 class Repository:
     """One repository.
 
-    host: as host_key gives it, empty where the text names none.
+    host: as host_key returns it; empty if the text names none.
     path: "Org/My Project/repo", as its product spells it.
-
-    ssh: whether it was written for SSH, so that the port of its web pages is not known.
+    ssh: whether it was an SSH address, so that the port of its web pages is unknown.
     url: of its web page; empty without a host.
     product: one of the words above, or empty.
     """
@@ -130,9 +123,7 @@ class Repository:
 
     @property
     def key(self) -> tuple[str, str]:
-        """The key for comparisons. Two with the same host and path are one repository; without a host the
-        path alone counts.
-        """
+        """Host and path for comparison. Without a host, only the path counts."""
         return self.host, path_key(self.path, self.product)
 
 
@@ -143,11 +134,12 @@ def path_key(path: str, product: str = "") -> str:
 
 
 def repository_of(text: str, product: str = "") -> Repository:
-    """The repository that a text names: the URL of a web page or a clone, an SSH URL, git@host:path, or its
-    path alone.
+    """The repository that a text names: the URL of a web page or a clone, an SSH URL, git@host:path, or only
+    its path.
 
-    product: the host's product, where it is known from elsewhere. A host needs a scheme or a user before it,
-        or must be a public one: acme.io/sub/api is a path, since groups may be named like that.
+    A host needs a scheme or a user in front of it, unless it is a public one: acme.io/sub/api is a path,
+    since groups may have such names.
+    product: the host's product, if known from elsewhere.
     Raises ValueError for a text that does not name a repository.
     """
     text = unicodedata.normalize("NFC", text.strip())
@@ -161,21 +153,21 @@ def repository_of(text: str, product: str = "") -> Repository:
         scheme = scheme or "https"
     else:
         if not text.strip("/") or any(c.isspace() and c != " " for c in text):
-            raise ValueError("it names no repository")
+            raise ValueError("it does not name a repository")
         return Repository("", "/".join(_segments(text)), product=product)
     ssh = scheme not in _WEB
     host, port = _host_and_port(authority)
     segments = _segments(unquote(path if ssh else re.split(r"[?#]", path, maxsplit=1)[0]))
     if not host or not segments:
-        raise ValueError("it names no repository")
-    return _of_product(host, port, scheme if not ssh else "https", segments, ssh, product)
+        raise ValueError("it does not name a repository")
+    return _of_product(host, port, "https" if ssh else scheme, segments, ssh, product)
 
 
 def _segments(path: str) -> list[str]:
-    found = [part for part in path.split("/") if part.strip()]
-    if found and found[-1] != ".git":
-        found[-1] = found[-1].removesuffix(".git")
-    return found
+    segments = [part for part in path.split("/") if part.strip()]
+    if segments and segments[-1] != ".git":
+        segments[-1] = segments[-1].removesuffix(".git")
+    return segments
 
 
 def _of_product(
@@ -184,11 +176,8 @@ def _of_product(
     user_port = port if not ssh and port not in _DEFAULT_PORTS[scheme] else ""
     if host.endswith(_VISUAL_STUDIO) and host not in _PUBLIC:
         # The older address of an Azure DevOps organization.
-        segments, host = (
-            [host.removesuffix(_VISUAL_STUDIO), *(s for s in segments if s != "DefaultCollection")],
-            "visualstudio.com",
-        )
-        product = AZURE
+        segments = [host.removesuffix(_VISUAL_STUDIO), *(s for s in segments if s != "DefaultCollection")]
+        host, product = "visualstudio.com", AZURE
     elif host in _PUBLIC:
         host, product = _PUBLIC[host]
     elif _CODE_COMMIT.fullmatch(host):
@@ -199,20 +188,17 @@ def _of_product(
     at = f"{host}:{user_port}" if user_port else host
     if host == "visualstudio.com":
         organization, _slash, rest = below.partition("/")
-        return Repository(
-            "dev.azure.com",
-            path,
-            ssh,
-            f"https://{quote(organization)}{_VISUAL_STUDIO}/{quote(rest)}",
-            product,
-        )
+        url = f"https://{quote(organization)}{_VISUAL_STUDIO}/{quote(rest)}"
+        return Repository("dev.azure.com", path, ssh, url, product)
     return Repository(at, path, ssh, f"{scheme}://{at}/{quote(below, safe='/~:@!$&()*+,;=')}", product)
 
 
+# Each of the following functions takes the segments of a path, and whether it is of an SSH address. It
+# returns the repository's path and what follows the host in the URL of its web page.
+
+
 def _path(segments: list[str], _ssh: bool) -> tuple[str, str]:
-    """(path, what follows the host in its URL) where the product is not known: forms that only one product
-    has.
-    """
+    """For an unknown product: recognises the forms that only one product has."""
     for known in (_azure, _bitbucket_dc):
         path = known(segments, False)
         if path[0] != "/".join(segments):
@@ -221,14 +207,14 @@ def _path(segments: list[str], _ssh: bool) -> tuple[str, str]:
 
 
 def _two(segments: list[str], _ssh: bool) -> tuple[str, str]:
-    """Owner and name; what follows is a page of it."""
+    """Owner and name; anything after them is a page of the repository."""
     if len(segments) > 2:
         segments = [segments[0], segments[1].removesuffix(".git")]
     return ("/".join(segments),) * 2
 
 
 def _gitlab(segments: list[str], _ssh: bool) -> tuple[str, str]:
-    """What follows /-/ is a page of the project."""
+    """Anything after /-/ is a page of the project."""
     if "-" in segments[2:]:
         segments = segments[: segments.index("-", 2)]
         segments[-1] = segments[-1].removesuffix(".git")
@@ -274,9 +260,8 @@ def _bitbucket_dc_known(segments: list[str], ssh: bool) -> tuple[str, str]:
 
 
 def _code_commit(segments: list[str], _ssh: bool) -> tuple[str, str]:
-    return ("/".join(segments[2:]) if segments[:2] == ["v1", "repos"] else "/".join(segments)), "/".join(
-        segments
-    )
+    below = "/".join(segments)
+    return below.removeprefix("v1/repos/"), below
 
 
 _PATHS: dict[str, t.Callable[[list[str], bool], tuple[str, str]]] = {

@@ -16,28 +16,26 @@ import typing as t
 from ._http.plain import RESERVED, whole
 
 Raw = dict[str, t.Any]  # a JSON object as another program wrote it
-Row = dict[str, t.Any]  # an entry of a list that a result or a report holds
+Row = dict[str, t.Any]  # an entry of a list in a result or a report
 
 _COUNT = re.compile(r"\s*([0-9]{1,15})(?:\.0*)?\s*", re.ASCII)
 # Deeper than anything that a tenant sends.
 DEEPEST = 40
-# The range of 64 bits, which other programs use.
+# Other programs use 64 bits.
 _LARGEST = 2**64
 
 
 class Unreadable(str):
-    """Replaces a value that cannot be handled: repaired text, or "" for everything else. Nothing that
-    contains one is ever sent back.
+    """Replaces a value that cannot be handled: repaired text, or "" for any other type. Nothing that contains
+    one is ever sent back.
     """
 
     __slots__ = ()
 
 
 def admit(value: t.Any, depth: int = 0) -> t.Any:
-    """A copy of decoded JSON in which every text is whole, every number finite, every key ordinary and no
-    value nested deeper than DEEPEST.
-
-    Anything else becomes Unreadable.
+    """A copy of decoded JSON. Replaced by Unreadable: texts with lone surrogates, numbers that are infinite,
+    not a number or over 64 bits, objects with such or reserved keys, and values nested deeper than DEEPEST.
     """
     if isinstance(value, str):
         text = whole(value)
@@ -50,12 +48,9 @@ def admit(value: t.Any, depth: int = 0) -> t.Any:
         if any(not isinstance(key, str) or key.startswith(RESERVED) or whole(key) != key for key in value):
             return Unreadable()
         return {key: admit(inner, depth + 1) for key, inner in value.items()}
-    if value is None or isinstance(value, bool):
-        return value
-    readable = (isinstance(value, int) and abs(value) < _LARGEST) or (
-        isinstance(value, float) and math.isfinite(value)
-    )
-    return value if readable else Unreadable()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else Unreadable()
+    return value if value is None or (isinstance(value, int) and abs(value) < _LARGEST) else Unreadable()
 
 
 def unreadable_within(value: t.Any) -> bool:
@@ -68,7 +63,7 @@ def unreadable_within(value: t.Any) -> bool:
 
 
 def deeper(value: t.Any, than: int = DEEPEST) -> bool:
-    """Whether objects and lists are nested deeper than that."""
+    """Whether objects and lists are nested more than this many levels deep."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return any(isinstance(v, (dict, list)) and (than <= 1 or deeper(v, than - 1)) for v in inner)
 
@@ -77,8 +72,8 @@ def count_from(value: t.Any) -> int | None:
     """A count in any form: 5000, 5000.0, " 5000 "; None for everything else."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return int(value) if 0 <= value < _LARGEST and value == int(value) else None
-    found = _COUNT.fullmatch(value) if isinstance(value, str) else None
-    return int(found[1]) if found else None
+    match = _COUNT.fullmatch(value) if isinstance(value, str) else None
+    return int(match[1]) if match else None
 
 
 def parsed(text: str | bytes) -> t.Any:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The endpoints: paths, envelopes, one method per operation of the API; the one gate inward.
+"""The endpoints: paths, envelopes and one method per operation. All responses come in here.
 
 Private to the collection, floor 2.
 """
@@ -13,46 +13,44 @@ import json
 import typing as t
 from urllib.parse import quote, urlsplit
 
-from ._admitted import Raw, Unreadable, admit
+from ._admitted import Raw, admit
+from ._envelopes import configuration_in, instances_in, is_id, list_in, object_in, upload_result_in
 from ._errors import ApiError, CannotCreate, InputError, names_error, words_of
-from ._http.client import Answer, Call, Client
+from ._http.call import Call, Response
+from ._http.client import Client
 from ._http.pool import each
 from ._http.redaction import secrets_in
 from ._http.signing import CollectorToken
 
 INSTANCES = "/public_api/appsec/v1/data_source_instances"
-# The paths of the previous generation (docs/api.md: previous.path).
+# The path of the previous generation (docs/api.md: previous.path).
 PREVIOUS = "/public_api/appsec/v1/integrations"
-# The guide's table has this path for deletion; all other sources have the one above (docs/api.md:
-# delete.path).
+# Only the guide's table has this path for deletion (docs/api.md: delete.path).
 SHORT_DELETE = "/public_api/appsec/v1"
 COLLECTORS = "/public_api/appsec/v1/collectors"
 REPOSITORIES = "/public_api/appsec/v1/repositories"
 UNSCANNED = "/public_api/appsec/v1/scans/unscanned-repositories"
+HEALTHCHECK = "/public_api/v1/healthcheck"
 PAGE = 100
 # Maximum number of pages: no tenant has more than a million repositories.
 MOST_PAGES = 10_000
-# Pages requested at once, doubled each time, so at most half of the requests are in vain.
+# Maximum number of pages requested at once. It is doubled each time: at most half of the requests are wasted.
 MOST_TOGETHER = 8
-HEALTHCHECK = "/public_api/v1/healthcheck"
 # (docs/api.md: upload.503, upload.disabled)
-_UPLOAD_FINAL = {
-    503: "This is how the API refuses uploads to a disabled collector: enable it in the console."
-}
+_DISABLED = "This is how the API refuses uploads to a disabled collector: enable it in the console."
 
 # Extracts the requested part of a body; None when it is missing.
 Form = t.Callable[[t.Any], t.Any]
 
 
 class Api:
-    """One tenant's API. Instances are passed in and out in the API's own shape (camelCase), unwrapped from
-    any envelope.
+    """One tenant's API. Instances are passed in and out in the API's own shape (camelCase), without an
+    envelope.
     """
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        # The path of the instances at this tenant, and whether it has been confirmed: found once, by the
-        # first call that needs it.
+        # The path of the tenant's instances, and whether a response has confirmed it.
         self._instances, self._seen = INSTANCES, False
 
     @property
@@ -62,25 +60,20 @@ class Api:
 
     @property
     def generation(self) -> str | None:
-        """The generation of the tenant's API: "current", or "previous", which cannot create; None until a
-        call has shown it.
-        """
+        """ "current", or "previous", whose API cannot create; None until a response has shown which."""
         return ("previous" if self._instances == PREVIOUS else "current") if self._seen else None
 
-    def _ask(self, call: Call, form: Form | None = None) -> Answer:
+    def _ask(self, call: Call, form: Form | None = None) -> Response:
         """Send a call. Every response of the tenant passes through here and through admit().
 
-        form: extracts the requested part of the body; when it finds nothing, the response is refused as
-            unreadable.
+        form: extracts the requested part of the body. Raises ApiError if it is missing.
         """
-        answer = self.client.send(call)
-        body = admit(answer.body)
-        if form is not None:
-            found = form(body)
-            if found is None:
-                raise _unreadable(call, dataclasses.replace(answer, body=body))
-            body = found
-        return dataclasses.replace(answer, body=body)
+        response = self.client.send(call)
+        body = admit(response.body)
+        part = body if form is None else form(body)
+        if form is not None and part is None:
+            raise _unreadable(call, response.status, body)
+        return dataclasses.replace(response, body=part)
 
     def _ask_instances(
         self,
@@ -92,92 +85,87 @@ class Api:
         form: Form | None = None,
         body: Raw | None = None,
         expect_json: bool = True,
-    ) -> Answer:
+    ) -> Response:
         """A call for all instances, or for one, on the path that this tenant uses."""
         tail = "" if instance_id is None else f"/{_segment(instance_id)}"
+        is_list = method == "GET" and not tail
 
-        def call() -> Call:
+        def ask() -> Response:
             if method == "POST":
                 self.refuse_creation(subject)
-            return Call(
-                method,
-                self._instances + tail,
-                operation,
-                subject,
-                body=self._taken(body),
-                expect_json=expect_json,
+            path, accepted = self._instances + tail, self._accepted(body)
+            return self._ask(
+                Call(method, path, operation, subject, body=accepted, expect_json=expect_json), form
             )
 
         try:
-            answer = self._ask(call(), form)
+            response = ask()
         except ApiError as exc:
             if exc.status != 404 or self._seen:
                 raise
-            listed = self._find(exc, is_list=method == "GET" and not tail)
+            listed = self._find(exc, is_list=is_list)
             if self._instances == INSTANCES:
                 raise
-            return listed if method == "GET" and not tail else self._ask(call(), form)
+            return listed if is_list else ask()
         self._seen = True
-        return answer
+        return response
 
-    def _find(self, missing: ApiError, *, is_list: bool) -> Answer:
-        """Distinguish an unknown id, a tenant of the previous generation and a wrong host. Returns the list
-        that the tenant has.
+    def _find(self, missing: ApiError, *, is_list: bool) -> Response:
+        """Distinguish an unknown id, a tenant of the previous generation and a wrong host. Returns the
+        tenant's list.
 
         missing: the 404 that was received.
-        is_list: whether it was the list's.
-        Raises the list's 404 when neither list exists.
+        is_list: whether it was received for the list.
+        Raises the list's 404 if neither generation's list exists.
         """
         if not is_list:
             try:
-                answer = self._list(INSTANCES)
+                response = self._list(INSTANCES)
                 self._seen = True
-                return answer
+                return response
             except ApiError as exc:
                 if exc.status != 404:
                     raise
                 missing = exc
         try:
-            answer = self._list(PREVIOUS)
+            response = self._list(PREVIOUS)
         except ApiError as exc:
             if exc.status is None or (exc.status >= 400 and exc.status not in (404, 405)):
                 raise
-            # There is no such API here, or something else responds.
+            # This host has no such API, or is not a tenant.
             raise missing from None
         self._instances, self._seen = PREVIOUS, True
-        return answer
+        return response
 
-    def _list(self, path: str) -> Answer:
-        return self._ask(Call("GET", path, "list data sources"), _instances_in)
+    def _list(self, path: str) -> Response:
+        return self._ask(Call("GET", path, "list data sources"), instances_in)
 
-    def _taken(self, body: Raw | None) -> Raw | None:
+    def _accepted(self, body: Raw | None) -> Raw | None:
         """The part of a body that this tenant accepts."""
         if self.generation != "previous" or not body or "uniqueProperties" not in body:
             return body
-        kept = (
+        self.client.warn_once(
             "unique_properties were not sent: this tenant is of the previous generation, whose API does not "
             "accept them."
         )
-        if kept not in self.client.warnings:
-            self.client.warnings.append(kept)
         return {name: value for name, value in body.items() if name != "uniqueProperties"}
 
     def refuse_creation(self, subject: str) -> None:
-        """Raises CannotCreate when the tenant is known not to create anything through its API."""
+        """Raise CannotCreate if the tenant is known not to create anything through its API."""
         if self.generation == "previous":
-            said = (
+            raise CannotCreate(
                 " cannot be created through the API: this tenant is of the previous generation, which cannot "
-                "create data sources. Connect it in the console, then run again."
+                "create data sources. Connect it in the console, then run again.",
+                subject=subject,
             )
-            raise CannotCreate(said, subject=subject)
 
     def list_data_sources(self) -> list[Raw]:
-        """All instances, unfiltered, so that the spelling of a tenant's filters does not matter.
+        """All instances, without filters, since tenants spell these differently.
 
-        Never use their state: the list may hide it (docs/api.md: list.bare, list.state).
+        Never use their state: the list may omit it (docs/api.md: list.bare, list.state).
         """
         unique: dict[str, Raw] = {}
-        for item in self._ask_instances("GET", "list data sources", form=_instances_in).body:
+        for item in self._ask_instances("GET", "list data sources", form=instances_in).body:
             unique.setdefault(str(item["id"]), item)
         return list(unique.values())
 
@@ -185,43 +173,36 @@ class Api:
         """One instance in full, or None when the tenant does not have it (docs/api.md: get.root, get.404)."""
         subject = subject or f"id {instance_id}"
         try:
-            answer = self._ask_instances("GET", "read data source", subject, instance_id, form=_unwrap_item)
+            response = self._ask_instances("GET", "read data source", subject, instance_id, form=object_in)
         except ApiError as exc:
             if exc.status == 404 and self._seen:
                 return None
             raise
-        return t.cast(Raw, answer.body)
+        return t.cast(Raw, response.body)
 
     def create_data_source(self, body: Raw, subject: str = "") -> Raw:
-        """Create; sent once. Returns the reply with at least an id, and a collector's one-time token
+        """Create; sent once. Returns the reply, with at least an id, and a collector's one-time token
         (docs/api.md: create.200).
 
-        Raises ApiError with `ambiguous` when the instance may exist although there was no usable response;
-        CannotCreate, before anything is sent, when the API cannot create.
+        Raises ApiError with `ambiguous` if the instance may exist although there was no usable response, and
+        CannotCreate, before anything is sent, if the API cannot create.
         """
         self.client.redactor.add(*secrets_in({"credentials": body.get("credentials")}))
-        return t.cast(
-            Raw, self._ask_instances("POST", "create data source", subject, form=_unwrap_item, body=body).body
-        )
+        response = self._ask_instances("POST", "create data source", subject, form=object_in, body=body)
+        return t.cast(Raw, response.body)
 
     def update_data_source(self, instance_id: str, body: Raw, subject: str = "") -> None:
         """Replace scope, mappings and settings. The reply may be empty: read the instance afterwards
         (docs/api.md: update.200).
         """
-        self._ask_instances(
-            "PUT",
-            "update data source",
-            subject or f"id {instance_id}",
-            instance_id,
-            body=body,
-            expect_json=False,
-        )
+        subject = subject or f"id {instance_id}"
+        self._ask_instances("PUT", "update data source", subject, instance_id, body=body, expect_json=False)
 
     def delete_data_source(self, instance_id: str, subject: str = "") -> None:
-        """Delete; an instance that is already deleted is a success (docs/api.md: delete.path).
+        """Delete; succeeds too if the instance is already deleted (docs/api.md: delete.path).
 
-        When the reference path answers 404 or 405 while a read still finds the instance, the guide's short
-        path is tried once.
+        If the response is 404 or 405 but a read still finds the instance, the guide's short path is tried
+        once.
         """
         subject = subject or f"id {instance_id}"
         try:
@@ -244,16 +225,16 @@ class Api:
         query: dict[str, str],
         subject: str = "",
         timeout: float | None = None,
-    ) -> Answer:
-        """Send one SARIF document; sent once unless the tenant refused to look at it (docs/api.md:
+    ) -> Response:
+        """Send one SARIF document; repeated only if the tenant cannot have processed it (docs/api.md:
         upload.call).
 
         Returns the response; its body is the object with the tenant's message, without an envelope, or {}
-        when there is none. Raises ApiError with `ambiguous` for a response with the status of a success that
-        is not one (docs/api.md: upload.201, upload.accepted).
+        if there is none. Raises ApiError with `ambiguous` for a response that has the status of a success
+        but is not one (docs/api.md: upload.201, upload.accepted).
         upload_url: the collector's own URL, used unchanged.
-        token: the collector's own; without it the tenant key signs, and then upload_url must have the
-            tenant's origin.
+        token: the collector's own; without it the tenant's key is used, and upload_url must have the tenant's
+            origin.
         query: repository_id, repository_url, branch.
         """
         if upload_url and not token and urlsplit(upload_url)[:2] != urlsplit(self.client.origin())[:2]:
@@ -273,31 +254,21 @@ class Api:
             url=upload_url or None,
             auth=token,
             timeout=timeout,
-            final=_UPLOAD_FINAL,
+            final={503: _DISABLED},
         )
         try:
-            answer = self._ask(call)
+            response = self._ask(call)
         except ApiError as exc:
             if exc.status and exc.status < 300:
-                # A page instead of a response: its sender is unknown, and so is whether the tenant received
-                # the document.
+                # A page instead of a response: it is unknown whether the tenant received the document.
                 raise dataclasses.replace(exc, ambiguous=True) from None
             raise
-        if names_error(answer.body):
-            words = (
-                "but the response contains an error: "
-                f"{self.client.quoted(words_of(answer.body), json.dumps(answer.body))}"
+        if names_error(response.body):
+            quoted = self.client.quoted(words_of(response.body), json.dumps(response.body))
+            raise _error(
+                call, f"but the response contains an error: {quoted}", status=response.status, ambiguous=True
             )
-            raise ApiError(
-                call.operation,
-                subject,
-                method="POST",
-                path=path,
-                status=answer.status,
-                words=words,
-                ambiguous=True,
-            )
-        return dataclasses.replace(answer, body=_unwrap_words(answer.body))
+        return dataclasses.replace(response, body=upload_result_in(response.body))
 
     def list_repositories(
         self,
@@ -308,24 +279,21 @@ class Api:
     ) -> tuple[list[Raw], bool]:
         """All repositories that the tenant lists, page by page, and whether the list seems complete.
 
-        keep: returns the part of each repository to keep, None to drop it, so that a long list takes no more
-            memory than its result.
-
         Some tenants ignore the offset: then the pages repeat, and only the first one can be read
         (docs/api.md: repositories.offset). Raises ApiError for an endless list.
+        keep: returns the part of a repository to keep, or None to drop it, so that a long list takes no more
+            memory than its result.
         """
         filters = {name: value for name, value in (("search", search), ("source", source)) if value}
 
         def page_at(offset: int) -> list[t.Any]:
             query = {"limit": str(PAGE), "offset": str(offset), **filters}
-            return t.cast(
-                list[t.Any],
-                self._ask(Call("GET", REPOSITORIES, "list repositories", query=query), _unwrap_list).body,
-            )
+            call = Call("GET", REPOSITORIES, "list repositories", query=query)
+            return t.cast(list[t.Any], self._ask(call, list_in).body)
 
         kept: list[Raw] = []
         seen: set[str] = set()
-        # Pages requested together, by their offset; one that does not continue the list is requested again.
+        # Pages requested together, by offset. A page whose offset does not continue the list is read again.
         ahead: dict[int, list[t.Any]] = {}
         size, together = 0, 1
         for page_number in range(MOST_PAGES):
@@ -336,11 +304,8 @@ class Api:
                 ahead = dict(zip(offsets, each(self.client, page_at, offsets, reading=False)))
                 together = min(2 * together, MOST_TOGETHER) if size else 1
             page = ahead.pop(at)
-            fresh = {
-                str(r["id"]): r
-                for r in page
-                if isinstance(r, dict) and _is_id(r.get("id")) and str(r["id"]) not in seen
-            }
+            rows = (row for row in page if isinstance(row, dict) and is_id(row.get("id")))
+            fresh = {str(row["id"]): row for row in rows if str(row["id"]) not in seen}
             seen.update(fresh)
             kept += filter(None, map(keep, fresh.values()))
             if not fresh:
@@ -350,26 +315,25 @@ class Api:
                 together = 1  # probably the last page
             size = size or len(page)
         words = f"the list has not ended after {MOST_PAGES} pages, so it is not known what the tenant has"
-        raise ApiError("list repositories", method="GET", path=REPOSITORIES, words=words)
+        raise _error(Call("GET", REPOSITORIES, "list repositories"), words)
 
     def get_repository(self, repository_id: str) -> Raw | None:
-        """One repository, or None when the tenant does not have it (docs/api.md: repository.get)."""
-        path = f"{REPOSITORIES}/{_segment(repository_id)}"
+        """One repository, or None if the tenant does not have it (docs/api.md: repository.get)."""
+        call = Call("GET", _repository(repository_id), "read repository", f"id {repository_id}")
         try:
-            answer = self._ask(Call("GET", path, "read repository", f"id {repository_id}"), _unwrap_item)
+            return t.cast(Raw, self._ask(call, object_in).body)
         except ApiError as exc:
             if exc.status == 404:
                 return None
             raise
-        return t.cast(Raw, answer.body)
 
     def list_unscanned(self, days: int) -> list[Raw] | None:
-        """The repositories that were not scanned for so many days, by the tenant's own account; None where it has
-        no such list, or does not show it to this key (docs/api.md: repositories.unscanned).
+        """The repositories that the tenant reports as not scanned for this many days; None if it has no such
+        list, or does not show it to this key (docs/api.md: repositories.unscanned).
         """
         call = Call("GET", UNSCANNED, "list unscanned repositories", query={"days": str(days)})
         try:
-            listed = self._ask(call, _unwrap_list).body
+            listed = self._ask(call, list_in).body
         except ApiError as exc:
             if exc.status in (403, 404):
                 return None
@@ -378,129 +342,57 @@ class Api:
 
     def get_scan_configuration(self, repository_id: str, subject: str = "") -> Raw:
         """The scan configuration of a repository, in the API's shape (docs/api.md: repository.scans)."""
-        path = f"{REPOSITORIES}/{_segment(repository_id)}/scan-configuration"
-        return t.cast(
-            Raw,
-            self._ask(
-                Call("GET", path, "read the scan configuration of", subject), _unwrap_configuration
-            ).body,
-        )
+        path = _repository(repository_id, "/scan-configuration")
+        call = Call("GET", path, "read the scan configuration of", subject)
+        return t.cast(Raw, self._ask(call, configuration_in).body)
 
     def update_scan_configuration(self, repository_id: str, body: Raw, subject: str = "") -> None:
-        """Replace the members that are given, each as a whole. The reply is empty (docs/api.md:
-        repository.scans).
-        """
-        path = f"{REPOSITORIES}/{_segment(repository_id)}/scan-configuration"
-        self._ask(
-            Call("PUT", path, "change the scan configuration of", subject, body=body, expect_json=False)
-        )
+        """Replace the given members, each as a whole. The reply is empty (docs/api.md: repository.scans)."""
+        path = _repository(repository_id, "/scan-configuration")
+        operation = "change the scan configuration of"
+        self._ask(Call("PUT", path, operation, subject, body=body, expect_json=False))
 
     def update_branches(self, repository_id: str, names: list[str], primary: str, subject: str = "") -> None:
         """Replace the branches that are scanned. The reply is empty (docs/api.md: repository.branches)."""
-        path = f"{REPOSITORIES}/{_segment(repository_id)}/branches"
+        path, operation = _repository(repository_id, "/branches"), "change the scanned branches of"
         body = {"selectedBranches": names, "primaryBranch": primary}
-        self._ask(Call("PUT", path, "change the scanned branches of", subject, body=body, expect_json=False))
+        self._ask(Call("PUT", path, operation, subject, body=body, expect_json=False))
 
     def ask(
         self, method: str, path: str, body: Raw | None = None, query: dict[str, str] | None = None
-    ) -> Answer:
+    ) -> Response:
         """The response to any call, in its envelope, for code that examines how a tenant responds. Raises
         ApiError.
         """
-        return self._ask(
-            Call(method, path, "verify the tenant", query=query, body=body, expect_json=method == "GET")
-        )
+        read = method == "GET"
+        return self._ask(Call(method, path, "verify the tenant", query=query, body=body, expect_json=read))
 
-    def healthcheck(self) -> Answer:
+    def healthcheck(self) -> Response:
         """Check whether a tenant responds; its state is in the body's status (docs/api.md: tenant.health)."""
         return self._ask(Call("GET", HEALTHCHECK, "check the tenant's health"))
 
 
+def _repository(repository_id: str, tail: str = "") -> str:
+    return f"{REPOSITORIES}/{_segment(repository_id)}{tail}"
+
+
 def _segment(identifier: str) -> str:
-    """An id as one segment of a path. Raises InputError for one that would change the path: "." and ".." are
-    removed from a URL.
+    """An id as one segment of a path. Raises InputError for an id that would change the path: URLs are
+    shortened at "." and "..".
     """
     if identifier.strip() in ("", ".", "..") or not identifier.isprintable():
         raise InputError(f"the id {json.dumps(identifier[:80])} is not a valid id: nothing was sent for it.")
     return quote(identifier, safe="")
 
 
-def _unwrap_list(body: t.Any) -> list[t.Any] | None:
-    """The list in any known envelope (bare, data, reply, reply.data); None when there is none (docs/api.md:
-    list.envelope).
-    """
-    for _depth in range(3):
-        if isinstance(body, list):
-            return body
-        if not isinstance(body, dict):
-            return None
-        body = body.get("data", body.get("reply", body.get("repositories")))
-    return None
+def _unreadable(call: Call, status: int, body: t.Any) -> ApiError:
+    shape = type(body).__name__
+    if isinstance(body, dict):
+        shape = f"an object with {', '.join(sorted(map(str, body))[:8])}"
+    words = f"the response has an unknown shape ({shape}), so it is not known what the tenant has"
+    hint = "Is api_url the API URL (https://api-...)? If so, please report the shape."
+    return _error(call, words, status=status, hint=hint, ambiguous=call.method == "POST")
 
 
-def _instances_in(body: t.Any) -> list[Raw] | None:
-    """The list of instances; None when one has no id. An unreadable list must not count as empty: everything
-    would be created again.
-    """
-    items = _unwrap_list(body)
-    whole = items is not None and all(isinstance(i, dict) and _is_id(i.get("id")) for i in items)
-    return items if whole else None
-
-
-def _unwrap_item(body: t.Any) -> Raw | None:
-    """The instance in any known envelope (root, data, reply, reply.data); None when nothing there has an id
-    (docs/api.md: get.root).
-    """
-    for _depth in range(3):
-        if not isinstance(body, dict):
-            return None
-        if _is_id(body.get("id")):
-            return {**body, "id": str(body["id"])}
-        body = body.get("data", body.get("reply"))
-    return None
-
-
-def _unwrap_configuration(body: t.Any) -> Raw | None:
-    """A scan configuration in any known envelope; None when there is none."""
-    for _depth in range(3):
-        if not isinstance(body, dict):
-            return None
-        inner = body.get("data", body.get("reply", body.get("scanConfiguration")))
-        if inner is None:
-            return body
-        body = inner
-    return None
-
-
-def _is_id(value: t.Any) -> bool:
-    """Whether it is text or an integer that can identify an object."""
-    if isinstance(value, str):
-        return bool(value.strip()) and not isinstance(value, Unreadable)
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _unwrap_words(body: t.Any) -> Raw:
-    """The result of an upload, in any known envelope; {} when there is none."""
-    holders = (body, body.get("reply"), body.get("data")) if isinstance(body, dict) else ()
-    return next(
-        (holder for holder in holders if isinstance(holder, dict) and {"status", "message"} & holder.keys()),
-        {},
-    )
-
-
-def _unreadable(call: Call, answer: Answer) -> ApiError:
-    shape = (
-        f"an object with {', '.join(sorted(map(str, answer.body))[:8])}"
-        if isinstance(answer.body, dict)
-        else type(answer.body).__name__
-    )
-    return ApiError(
-        call.operation,
-        call.subject,
-        method=call.method,
-        path=call.path,
-        status=answer.status,
-        words=f"the response has an unknown shape ({shape}), so it is not known what the tenant has",
-        hint="Is api_url the API URL (https://api-...)? If so, please report the shape.",
-        ambiguous=call.method == "POST",
-    )
+def _error(call: Call, words: str, **more: t.Any) -> ApiError:
+    return ApiError(call.operation, call.subject, call.method, call.path, words=words, **more)

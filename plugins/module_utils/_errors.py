@@ -23,9 +23,8 @@ _ERROR_KEYS = ("errorCode", "error_code", "err_code", "err_msg", "error", "error
 class CortexError(Exception):
     """A failure that a user reads as one line.
 
-    subject: the object of the message, such as 'SNYK "snyk-eu" (id 12)'; empty when there is none. It
-        precedes the rest of the message.
-    changed: whether the tenant is known to have changed. details() returns the same as data, without secrets.
+    subject: what the message is about, such as 'SNYK "snyk-eu" (id 12)'; the message starts with it.
+    changed: whether the tenant is known to have changed.
     """
 
     changed: t.ClassVar[bool] = False
@@ -35,21 +34,18 @@ class CortexError(Exception):
         self.subject = subject
 
     def details(self) -> dict[str, t.Any]:
+        """The failed API call as data, without secrets; {} if there was none."""
         return {}
 
     def as_result(self) -> dict[str, t.Any]:
         """The failure as the result of a module or a command."""
+        result = {"failed": True, "changed": self.changed, "msg": str(self)}
         details = self.details()
-        return {
-            "failed": True,
-            "changed": self.changed,
-            "msg": str(self),
-            **({"api_error": details} if details else {}),
-        }
+        return {**result, "api_error": details} if details else result
 
 
 class InputError(CortexError):
-    """The user's input is wrong: says where, what and what to do. Nothing was sent for it."""
+    """The user's input is wrong. The message says what, where and what to do. Nothing was sent for it."""
 
 
 class TenantError(CortexError):
@@ -61,16 +57,11 @@ class CannotCreate(TenantError):
 
 
 class BusyError(CortexError):
-    """Other processes held what this step needs (the request budget, an instance's lock) for too long. The
-    step sent nothing.
-    """
+    """Other processes occupied the request budget or a lock for too long. Nothing was sent for this step."""
 
 
 class Interrupted(CortexError):
-    """The run was interrupted before this step, so nothing was sent for it.
-
-    reason: such as "SIGTERM".
-    """
+    """The run was interrupted, for a reason such as "SIGTERM", before anything was sent for this step."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the run was interrupted ({reason}). Run again.")
@@ -81,7 +72,7 @@ class PartlyDone(CortexError):
 
     what: what was done and what is missing.
     cause: why.
-    how: how to go on.
+    how: what to do next.
     """
 
     changed = True
@@ -102,37 +93,37 @@ class PartlyDone(CortexError):
 
 
 class Unexpected(TenantError):
-    """A bug in this collection, triggered by a response: says where in the code, and nothing of the
-    response.
+    """A bug in this collection, triggered by a response. The message names the line of code and quotes
+    nothing from the response.
     """
 
     def __init__(self, cause: BaseException, *, subject: str = "") -> None:
         frames = traceback.extract_tb(cause.__traceback__)
         place = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
-        said = f"an unexpected response from the tenant caused a failure ({type(cause).__name__}{place})"
-        how = (
-            "Changes already made are kept. Run again (the next run checks first), and please report this "
-            "line."
+        super().__init__(
+            f"{': ' if subject else ''}an unexpected response from the tenant caused a failure "
+            f"({type(cause).__name__}{place}). Changes already made are kept. Run again (the next run checks "
+            "first), and please report this line.",
+            subject=subject,
         )
-        super().__init__(f"{': ' if subject else ''}{said}. {how}", subject=subject)
 
 
 @dataclasses.dataclass(eq=False)
 class ApiError(TenantError):
-    """A call to the tenant that did not succeed. Change one with dataclasses.replace().
+    """A call to the tenant that failed. To change one, use dataclasses.replace().
 
-    operation: the operation in words ("update data source").
-    subject: which object ("gitlab-core (id 12)").
-    status: HTTP status, or None when no response came.
+    operation: such as "update data source".
+    subject: its object, such as "gitlab-core (id 12)".
+    status: HTTP status; None without a response.
     words: the API's message, already redacted.
     hint: what the user can do.
-    ambiguous: the request may have been carried out although no success was seen.
+    ambiguous: whether the request may have been carried out although it failed.
     attempts: how many times it was sent.
-    earlier: other outcomes before the last one.
+    earlier: outcomes of earlier attempts that differ from the last one.
     retry_after: seconds the tenant asked to wait.
     clock_skew: seconds by which the tenant's clock is ahead of ours.
-    from_platform: whether it has the form of the platform's own errors (docs/api.md: error.gateway), so it
-        comes from a tenant.
+    from_platform: whether it has the form of the platform's own errors (docs/api.md: error.gateway), so that
+        it comes from a tenant.
     """
 
     operation: str
@@ -154,11 +145,8 @@ class ApiError(TenantError):
         line = f"{what}: {self.outcome()}".rstrip(": ")
         if self.method:
             tries = f", {self.attempts} attempts" if self.attempts > 1 else ""
-            tries += (
-                f"; before that: {'; '.join(words[:120] for words in self.earlier[:4])}"
-                if self.earlier
-                else ""
-            )
+            if self.earlier:
+                tries += f"; before that: {'; '.join(words[:120] for words in self.earlier[:4])}"
             line += f" ({self.method} {self.path}{tries})"
         return f"{line}. {self.hint}" if self.hint else f"{line}."
 
@@ -179,39 +167,35 @@ class ApiError(TenantError):
 
 
 def did_you_mean(word: str, known: t.Collection[str], alike: float = 0.7) -> str:
-    """ " Did you mean X?" for the only known word that begins like this, or for a typo in one; otherwise
-    empty.
+    """ " Did you mean X?" if the word is the beginning of just one known word, or resembles one; else "".
 
-    alike: required similarity of the two words, from 0 to 1; identical words give no hint.
+    alike: minimum similarity, from 0 to 1.
     """
-    begun = [each for each in known if word and each.startswith(word)]
-    close = begun if len(begun) == 1 else difflib.get_close_matches(word[:100], known, 1, alike)
+    longer = [each for each in known if word and each.startswith(word)]
+    close = longer if len(longer) == 1 else difflib.get_close_matches(word[:100], known, 1, alike)
     return f" Did you mean {close[0]}?" if close else ""
 
 
 def words_of(body: t.Any, text: str = "") -> str:
-    """The API's error message, from any known shape of an error body, or the body itself; neither redacted
-    nor shortened.
+    """The API's error message, from any known shape of an error body, or else the body itself; not redacted
+    and not shortened.
+
+    text: the body as received, used if it is not JSON.
     """
     if not isinstance(body, dict):
         return " ".join((json.dumps(body) if body not in (None, "") else text).split())
-    for holder in (body.get("reply"), body.get("data"), body):
-        if not isinstance(holder, dict):
-            continue
+    for holder in [one for one in (body.get("reply"), body.get("data"), body) if isinstance(one, dict)]:
         for key in ("err_msg", "message", "error", "detail", "title"):
-            said = holder.get(key)
-            if isinstance(said, str) and said:
+            message = holder.get(key)
+            if isinstance(message, str) and message:
                 metadata = holder["metadata"] if isinstance(holder.get("metadata"), dict) else {}
-                return (
-                    said
-                    + _codes(holder)
-                    + _more(holder.get("details") or holder.get("err_extra") or metadata.get("err_extra"))
-                )
+                more = holder.get("details") or holder.get("err_extra") or metadata.get("err_extra")
+                return message + _codes(holder) + _more(more)
     return json.dumps(body)
 
 
 def _codes(holder: dict[str, t.Any]) -> str:
-    """The codes that a refused upload has beside its message (docs/api.md: upload.400)."""
+    """The codes next to the message of a refused upload (docs/api.md: upload.400)."""
     if not isinstance(holder.get("status"), str):
         return ""
     codes = [f"{key} {holder[key]}" for key in ("status", "errorCode") if isinstance(holder.get(key), str)]
@@ -219,16 +203,13 @@ def _codes(holder: dict[str, t.Any]) -> str:
 
 
 def names_error(body: t.Any) -> bool:
-    """Whether the body of a success nevertheless reports a failure."""
+    """Whether the body of a response reports an error although its status is that of a success."""
     if isinstance(body, str):
         return bool(_FAILED.search(body))
     if not isinstance(body, dict):
         return False
-    return any(
-        _names_error(holder)
-        for holder in (body, body.get("reply"), body.get("data"))
-        if isinstance(holder, dict)
-    )
+    holders = (body, body.get("reply"), body.get("data"))
+    return any(_names_error(holder) for holder in holders if isinstance(holder, dict))
 
 
 def _names_error(holder: dict[str, t.Any]) -> bool:
@@ -252,6 +233,6 @@ def _more(details: t.Any) -> str:
 
 def _place(detail: dict[str, t.Any]) -> str:
     loc = detail.get("loc")
-    where = ".".join(str(part) for part in loc) if isinstance(loc, list) else str(loc or "")
-    said = str(detail.get("msg") or detail.get("message") or "")
-    return f"{where}: {said}" if where else said
+    where = ".".join(map(str, loc)) if isinstance(loc, list) else str(loc or "")
+    message = str(detail.get("msg") or detail.get("message") or "")
+    return f"{where}: {message}" if where else message

@@ -22,15 +22,16 @@ from ._errors import CortexError, InputError
 from ._files import OTHER, prove_writable, write_private
 from ._http.connection import Connection
 from ._http.redaction import hide_secret_keys
-from ._repositories import Wanted, fetch_repositories
+from ._repositories import Filters, fetch_repositories
+from ._texts import NO, YES
 
 SCHEMA = "cortex_cloud.appsec/events"
 VERSION = 1
 # Maximum share of the tenant's request limit that polling uses.
 SHARE = 0.1
-# What is read of each repository, and what an event contains.
+# The members of a repository that are read, and those that an event contains unchanged.
 _READ = ("owner", "name", "url", "source", "integration_id", "is_selected", "is_archived", "broken")
-_SAID = ("id", "owner", "name", "url", "source")
+_REPORTED = ("id", "owner", "name", "url", "source")
 
 # Connection option -> its environment variables, as in the modules.
 VARIABLES: dict[str, tuple[str, ...]] = {
@@ -48,36 +49,29 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "rate_limit_url": ("CORTEXCLOUD_RATE_LIMIT_URL",),
 }
 _NUMBERS = ("request_timeout", "retry_deadline", "requests_per_second")
-_YES, _NO = ("1", "true", "yes", "on", "y", "t"), ("0", "false", "no", "off", "n", "f")
 # The other arguments of the event source.
 WATCHING = ("interval", "initial", "repositories", "state_file")
 
 
 def connection_from(args: Raw) -> Connection:
-    """The connection that arguments and environment give; a blank one counts as not given. Raises
+    """The connection from the arguments, or else from the environment; blank values are ignored. Raises
     InputError.
     """
-    strange = [str(name) for name in args if name not in VARIABLES and name not in WATCHING]
-    if strange:
-        raise InputError(
-            f"{strange[0][:80]} is not an argument of this source. Known: "
-            f"{', '.join((*VARIABLES, *WATCHING))}."
-        )
+    known = (*VARIABLES, *WATCHING)
+    unknown = [str(name) for name in args if name not in known]
+    if unknown:
+        raise InputError(f"{unknown[0][:80]} is not an argument of this source. Known: {', '.join(known)}.")
     options: Raw = {}
     for name, variables in VARIABLES.items():
         value = args.get(name)
-        text = next((v for variable in variables if (v := os.environ.get(variable, "").strip())), "")
         if value in (None, ""):
-            if not text:
+            value = next((v for variable in variables if (v := os.environ.get(variable, "").strip())), "")
+            if not value:
                 continue
-            value = text.lower() not in _YES if name == "validate_certs" else text
-        options[name] = (
-            yes_or_no(value, name)
-            if name == "validate_certs"
-            else number(value, name)
-            if name in _NUMBERS
-            else str(value)
-        )
+            if name == "validate_certs":
+                value = value.lower() not in YES
+        convert = yes_or_no if name == "validate_certs" else number if name in _NUMBERS else _text
+        options[name] = convert(value, name)
     if options.get("api_key_type", "advanced") not in ("standard", "advanced"):
         raise InputError("api_key_type must be standard or advanced.")
     return Connection(**options, user_agent="cortex_cloud.appsec/events")
@@ -86,20 +80,24 @@ def connection_from(args: Raw) -> Connection:
 def yes_or_no(value: t.Any, name: str) -> bool:
     """Raises InputError for anything else."""
     word = str(value).strip().lower()
-    if word not in (*_YES, *_NO):
+    if word not in (*YES, *NO):
         raise InputError(f"{name} must be true or false, not {str(value)[:40]!r}.")
-    return word in _YES
+    return word in YES
 
 
 def number(value: t.Any, name: str) -> float:
     """Raises InputError unless it is a number above 0."""
     try:
-        found = float(value)
+        converted = float(value)
     except (TypeError, ValueError):
-        found = 0.0
-    if not 0 < found < float("inf"):
+        converted = 0.0
+    if not 0 < converted < float("inf"):
         raise InputError(f"{name} must be a number above 0, not {str(value)[:40]!r}.")
-    return found
+    return converted
+
+
+def _text(value: t.Any, _name: str) -> str:
+    return str(value)
 
 
 class Watch:
@@ -112,10 +110,10 @@ class Watch:
 
     def __init__(self, api: Api, *, repositories: bool, initial: bool, state_file: str | None) -> None:
         self.api, self._repositories, self._initial, self._file = api, repositories, initial, state_file
-        # Times of the last and of the current read: what is seen now happened in between.
+        # Times of the last and of the current poll: the events happened in between.
         self._since: str | None = None
         self._at = ""
-        self._seen = self._kept()
+        self._seen = self._load()
         self._reachable = True
         # Requests per poll; known after the first one.
         self.requests = 1
@@ -126,9 +124,9 @@ class Watch:
         """
         return max(interval, self.requests / (SHARE * self.api.client.connection.requests_per_second))
 
-    def look(self) -> list[Raw]:
-        """What happened since the last poll, each event once. A tenant that cannot be read is an event too.
-        Raises InputError for bad options.
+    def poll(self) -> list[Raw]:
+        """The events since the last poll, each once. A tenant that cannot be read is an event too. Raises
+        InputError for bad options.
         """
         self._at = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         try:
@@ -145,29 +143,23 @@ class Watch:
         self._seen, self._since = now, self._at
         return events
 
-    def keep(self) -> None:
-        """Save the last poll, after its events were handed on: none is lost, but some may come twice. Raises
-        InputError.
+    def save(self) -> None:
+        """Save the last poll. Call it after its events were passed on: then none is lost, but some may come
+        twice. Raises InputError.
         """
         if not self._file or self._seen is None:
             return
-        content = {
-            "schema": SCHEMA,
-            "version": VERSION,
-            "tenant": self.api.tenant,
-            "at": self._since,
-            **self._seen,
-        }
+        head = {"schema": SCHEMA, "version": VERSION, "tenant": self.api.tenant, "at": self._since}
         try:
-            write_private(self._file, json.dumps(content, sort_keys=True))
+            write_private(self._file, json.dumps({**head, **self._seen}, sort_keys=True))
         except OSError as exc:
             raise InputError(f"state_file {self._file} cannot be written: {exc.strerror}.") from None
 
-    def _kept(self) -> Raw | None:
-        """The last look of an earlier process; None when there is none, or one of another version.
+    def _load(self) -> Raw | None:
+        """The last poll of an earlier process; None if there is none, or one of another version.
 
-        Raises InputError for a file that cannot be replaced, or holds something else: looks are written
-        whole, so that what is none is somebody's work.
+        Raises InputError for a file that cannot be replaced or has other content. Polls are saved completely,
+        so such a file is somebody's work.
         """
         if not self._file:
             return None
@@ -180,24 +172,23 @@ class Watch:
         except OSError as exc:
             raise InputError(f"state_file {self._file} cannot be written: {exc.strerror}.") from None
         try:
-            held = parsed(content) if content.strip() else {"schema": SCHEMA}
+            saved = parsed(content) if content.strip() else {"schema": SCHEMA}
         except ValueError:
-            held = None
-        if not isinstance(held, dict) or held.get("schema") != SCHEMA:
+            saved = None
+        if not isinstance(saved, dict) or saved.get("schema") != SCHEMA:
             raise InputError(f"state_file {self._file} cannot be written: {OTHER}.")
-        if held.get("version") != VERSION:
+        if saved.get("version") != VERSION:
             return None
-        if held.get("tenant") != self.api.tenant:
-            said = f"state_file {self._file} is about {held.get('tenant')}, not about {self.api.tenant}"
-            raise InputError(f"{said}: give each tenant its own file.")
-        parts = {name: held.get(name) for name in _nothing()}
-        whole = all(
-            isinstance(part, dict) and all(isinstance(one, dict) for one in part.values())
-            for part in parts.values()
-        )
-        if not whole:
-            return None
-        self._since = str(held["at"])[:20] if held.get("at") else None
+        if saved.get("tenant") != self.api.tenant:
+            raise InputError(
+                f"state_file {self._file} is about {saved.get('tenant')}, not about {self.api.tenant}: give "
+                "each tenant its own file."
+            )
+        parts = {name: saved.get(name) for name in _nothing()}
+        for part in parts.values():
+            if not isinstance(part, dict) or not all(isinstance(one, dict) for one in part.values()):
+                return None
+        self._since = str(saved["at"])[:20] if saved.get("at") else None
         return parts
 
     def _read(self) -> Raw:
@@ -205,13 +196,12 @@ class Watch:
         self.requests = 1
         seen: Raw = {"data_sources": {item["id"]: _source(item) for item in sources}, "repositories": {}}
         if self._repositories:
-            found, _whole = fetch_repositories(
-                self.api, Wanted(members=_READ), repository_id=None, search=None
-            )
-            self.requests += 2 + len(found) // 100
+            filters = Filters(members=_READ)
+            listed, _whole = fetch_repositories(self.api, filters, repository_id=None, search=None)
+            self.requests += 2 + len(listed) // 100
             by_id = {item["id"]: label(item) for item in sources}
             seen["repositories"] = {
-                one["id"]: _repository(one, by_id) for one in found if one.get("is_archived") is not True
+                one["id"]: _repository(one, by_id) for one in listed if one.get("is_archived") is not True
             }
         return t.cast(Raw, hide_secret_keys(seen))
 
@@ -225,12 +215,10 @@ def _nothing() -> Raw:
 
 
 def _source(item: Item) -> Raw:
-    """What is saved of a data source and reported in events."""
+    """The part of a data source that is saved and reported in events."""
+    kept = ("id", "type", "name", "identifier", "status", "selection_type", "repositories_count")
     return {
-        **{
-            k: item.get(k)
-            for k in ("id", "type", "name", "identifier", "status", "selection_type", "repositories_count")
-        },
+        **{k: item.get(k) for k in kept},
         "hostname": get(item, "domain.hostname"),
         "subject": label(item),
         "health": status_of(item.get("status")).health,
@@ -239,14 +227,12 @@ def _source(item: Item) -> Raw:
 
 
 def _repository(one: Raw, sources: dict[str, str]) -> Raw:
-    facts = {k: one.get(k) for k in _SAID}
-    holder = one.get("integration_id")
-    broken = one.get("broken") or []
+    source = one.get("integration_id")
     return {
-        **facts,
-        "data_source": sources.get(str(holder), holder),
+        **{k: one.get(k) for k in _REPORTED},
+        "data_source": sources.get(str(source), source),
         "selected": one.get("is_selected"),
-        "broken": broken,
+        "broken": one.get("broken") or [],
     }
 
 
@@ -263,9 +249,8 @@ def compare(before: Raw, now: Raw) -> t.Iterator[tuple[str, Raw]]:
             yield "disappeared", {"data_source": was}
         else:
             yield from _changed(was, is_now)
-    held, found = before["repositories"], now["repositories"]
-    for its_id in sorted(found):
-        is_now, was = found[its_id], held.get(its_id, {})
+    for its_id, is_now in sorted(now["repositories"].items()):
+        was = before["repositories"].get(its_id, {})
         if is_now["broken"] and not was.get("broken") and is_now["selected"] is not False:
             yield "repository_broke", {"repository": is_now}
         elif was.get("broken") and not is_now["broken"]:
@@ -273,20 +258,19 @@ def compare(before: Raw, now: Raw) -> t.Iterator[tuple[str, Raw]]:
 
 
 def _changed(was: Raw, is_now: Raw) -> t.Iterator[tuple[str, Raw]]:
-    if was.get("status") != is_now["status"]:
-        states = {
-            when: {k: one.get(k) for k in ("status", "health")}
-            for when, one in (("before", was), ("after", is_now))
+    def both(*members: str) -> Raw:
+        return {
+            "before": {name: was.get(name) for name in members},
+            "after": {name: is_now.get(name) for name in members},
         }
+
+    if was.get("status") != is_now["status"]:
+        states = both("status", "health")
         yield "status_changed", {"data_source": is_now, **states, "reason": is_now["reason"]}
-    scope = {
-        when: {k: one.get(k) for k in ("selection_type", "repositories_count")}
-        for when, one in (("before", was), ("after", is_now))
-    }
-    held, left = was.get("repositories_count"), is_now.get("repositories_count")
-    fewer = isinstance(held, int) and isinstance(left, int) and left < held
+    earlier, later = was.get("repositories_count"), is_now.get("repositories_count")
+    fewer = isinstance(earlier, int) and isinstance(later, int) and later < earlier
     if fewer or _narrower(was.get("selection_type"), is_now["selection_type"]):
-        yield "scope_shrank", {"data_source": is_now, **scope}
+        yield "scope_shrank", {"data_source": is_now, **both("selection_type", "repositories_count")}
 
 
 def _narrower(was: t.Any, is_now: t.Any) -> bool:

@@ -30,12 +30,10 @@ def write_private(path: str, content: str | bytes, *, mode: int = 0o600, new: bo
 
 
 class Draft:
-    """A file with space on the disk, but without its final name. As a context it leaves nothing behind but
-    what was published.
+    """A file that does not have its final name yet. Leaving the context deletes it, unless it was published.
 
-    prefix: start of the draft's own name, which continues with random letters.
-    name: the draft's full name instead, for the holder of a lock: it replaces a draft that a killed writer
-        left.
+    prefix: start of the draft's name, to which random letters are added.
+    name: the whole name instead, for the holder of a lock; a draft left by a killed writer is replaced.
     folder: descriptor of the folder; path is then a name in it.
     Raises OSError.
     """
@@ -56,7 +54,7 @@ class Draft:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
         self._handle: int | None = os.open(self.path, flags, 0o600, dir_fd=folder)
         try:
-            if hasattr(os, "fchmod"):  # without it there are no such modes
+            if hasattr(os, "fchmod"):  # not on Windows, which has no such modes
                 os.fchmod(self._handle, mode)
         except BaseException:
             self.discard()
@@ -69,7 +67,7 @@ class Draft:
         self.discard()
 
     def write(self, content: str | bytes) -> None:
-        """Make this the whole content, synced to the disk. May be called again."""
+        """Replace the whole content, and sync it to the disk."""
         if self._handle is None:
             raise RuntimeError("the draft was already published or discarded")
         left = memoryview(content.encode() if isinstance(content, str) else content)
@@ -80,15 +78,15 @@ class Draft:
         os.fsync(self._handle)
 
     def publish(self, *, new: bool = False) -> None:
-        """Give it its final name.
+        """Rename it to its final name.
 
-        new: FileExistsError if that file exists.
+        new: raise FileExistsError if that file exists.
         """
         if self._handle is None:
             raise RuntimeError("the draft was already published or discarded")
         handle, self._handle = self._handle, None
         try:
-            os.close(handle)  # a network file system may report a full disk only now
+            os.close(handle)  # a network file system may report only now that the disk is full
             if new:
                 self._link()
             else:
@@ -123,43 +121,41 @@ class Draft:
 
 
 def _refuse_others(path: str, folder: int | None = None) -> None:
-    """Raise OSError when this name is not a regular file. The target of a link is not ours to replace."""
+    """Raise OSError if something other than a regular file has this name. Links are not followed."""
     try:
-        found = os.stat(path, dir_fd=folder, follow_symlinks=False).st_mode
+        mode = os.stat(path, dir_fd=folder, follow_symlinks=False).st_mode
     except (FileNotFoundError, NotADirectoryError):
         return
-    if not stat.S_ISREG(found):
-        raise OSError(
-            errno.EINVAL,
-            "it is a link, and links are not followed" if stat.S_ISLNK(found) else "it is not a file",
-        )
+    if stat.S_ISLNK(mode):
+        raise OSError(errno.EINVAL, "it is a link, and links are not followed")
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is not a file")
 
 
 def open_private(
     path: str, flags: int = os.O_RDWR | os.O_CREAT, folder: int | None = None, group: int | None = None
 ) -> int:
-    """A descriptor of a file to change in place, created with mode 0600 if missing. Raises OSError.
+    """A descriptor of a file to change in place, created with mode 0600 if missing.
 
-    Anything planted there instead (a link of either kind, a pipe, another user's file) is neither written to
-    nor waited for.
+    Raises OSError for anything planted there instead (a symbolic or hard link, a pipe, another user's file),
+    without waiting for a pipe.
     folder: descriptor of the folder; path is then a name in it.
     group: id of a group that shares the file, mode 0660; any member may have created it.
     """
-    handle = os.open(
-        path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o600, dir_fd=folder
-    )
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    handle = os.open(path, flags, 0o600, dir_fd=folder)
     try:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode):
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, f"{os.path.basename(path)} is not a regular file")
-        if found.st_nlink > 1:
+        if status.st_nlink > 1:
             raise OSError(errno.EMLINK, f"{os.path.basename(path)} has a second name")
-        shared = group is not None and found.st_gid == group
+        shared = group is not None and status.st_gid == group
         # Some file systems report one owner for all files, so the folder's owner is accepted.
-        if not shared and found.st_uid not in (os.geteuid(), _owner_of_folder(path, folder)):
+        if not shared and status.st_uid not in (os.geteuid(), _owner_of_folder(path, folder)):
             raise OSError(errno.EPERM, f"{os.path.basename(path)} belongs to another user")
         mode = 0o660 if shared else 0o600
-        if flags & os.O_CREAT and found.st_mode & 0o777 != mode:
+        if flags & os.O_CREAT and status.st_mode & 0o777 != mode:
             with contextlib.suppress(PermissionError):  # ... or one mode
                 os.fchmod(handle, mode)
     except BaseException:
@@ -178,9 +174,9 @@ def make_folders(directory: str, mode: int = 0o700) -> None:
         raise FileNotFoundError(errno.ENOENT, "no home folder is known")
     if os.path.isdir(directory):
         return
-    above = os.path.dirname(directory)
-    if above not in ("", directory):
-        make_folders(above, mode)
+    parent = os.path.dirname(directory)
+    if parent not in ("", directory):
+        make_folders(parent, mode)
     try:
         os.mkdir(directory, mode)
     except FileExistsError:
@@ -192,9 +188,7 @@ def make_folders(directory: str, mode: int = 0o700) -> None:
 
 
 def prove_writable(path: str) -> None:
-    """Raise OSError unless a file of this name can be written; missing folders are created. Leaves no file
-    behind.
-    """
+    """Raise OSError unless this file, with any missing folders, can be created. Leaves nothing behind."""
     _refuse_others(path)
     folder = os.path.dirname(full_path(path))
     while not os.path.lexists(folder):
@@ -206,22 +200,22 @@ def prove_writable(path: str) -> None:
 
 
 def refuse_other_file(path: str, begins: str) -> None:
-    """Raise OSError when this file exists and does not begin like the one that is to replace it: other
-    people's files are not overwritten.
+    """Raise OSError if this file exists, is not empty and does not begin like the one that will replace it:
+    it may be somebody's work.
     """
-    _refuse_others(path)  # a pipe would be waited for
+    _refuse_others(path)  # opening a pipe would wait
     try:
         with open(path, "rb") as file:
-            held = file.read(len(begins.encode()))
+            content = file.read(len(begins.encode()))
     except FileNotFoundError:
         return
-    if held and held != begins.encode():
+    if content and content != begins.encode():
         raise FileExistsError(errno.EEXIST, OTHER)
 
 
 def full_path(path: str) -> str:
-    """The absolute path, with ~ expanded. Raises OSError when the home folder is unknown: a folder named ~
-    must not be created.
+    """The absolute path, with ~ expanded. Raises OSError if the home folder is unknown, so that no folder
+    named ~ is created.
     """
     expanded = os.path.expanduser(path)
     if expanded.split(os.sep, 1)[0] == "~":

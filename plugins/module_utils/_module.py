@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The link to Ansible: connection options, failures turned into results, redaction of results.
+"""The link to Ansible: connection options, failures as results, redaction of results.
 
 Private to the collection, floor 4.
 """
@@ -25,20 +25,18 @@ from ._http.connection import Connection
 from ._http.interruption import VARIABLE, Interruption
 from ._http.plain import one_line
 from ._http.redaction import HIDDEN, Redactor, outgoing, secrets_in
-from ._texts import misread, split_lists
+from ._texts import YES, misread, split_lists
 from ._version import VERSION
 
-# The members of a result that are text for humans.
+# The members of a result that are text for people.
 READ = ("msg", "diff", "hints", "api_error", "pending_actions", "exception")
 # Minimum seconds between two updates of the progress file.
 PROGRESS_SECONDS = 0.5
 
-_YES = ("1", "true", "yes", "on", "y", "t")
-
 
 def environment(*names: str) -> str:
-    """Argument-spec fallback: the first of these environment variables that is not empty. A controller
-    exports "" for an empty field.
+    """Argument-spec fallback: the first of these environment variables that is not blank. A controller sets a
+    variable to "" for an empty field.
     """
     for name in names:
         if os.environ.get(name, "").strip():
@@ -50,63 +48,41 @@ def environment_inverted(name: str) -> bool:
     """Argument-spec fallback for a variable that means the opposite of the option; only a clear yes
     counts.
     """
-    return environment(name).strip().lower() not in _YES
+    return environment(name).strip().lower() not in YES
+
+
+def _option(*variables: str, kind: str = "str", **more: t.Any) -> dict[str, t.Any]:
+    """An option that these environment variables set if the task does not."""
+    return {"type": kind, "fallback": (environment, list(variables)), **more}
 
 
 CONNECTION_SPEC: dict[str, dict[str, t.Any]] = {
-    "api_url": {"type": "str", "fallback": (environment, ["CORTEXCLOUD_API_URL"])},
-    "api_key_id": {"type": "str", "no_log": False, "fallback": (environment, ["CORTEXCLOUD_API_KEY_ID"])},
-    "api_key": {"type": "str", "no_log": True, "fallback": (environment, ["CORTEXCLOUD_API_KEY"])},
-    "api_key_type": {
-        "type": "str",
-        "choices": ["standard", "advanced"],
-        "default": "advanced",
-        "no_log": False,
-        "fallback": (environment, ["CORTEXCLOUD_API_KEY_TYPE"]),
-    },
+    "api_url": _option("CORTEXCLOUD_API_URL"),
+    "api_key_id": _option("CORTEXCLOUD_API_KEY_ID", no_log=False),
+    "api_key": _option("CORTEXCLOUD_API_KEY", no_log=True),
+    "api_key_type": _option(
+        "CORTEXCLOUD_API_KEY_TYPE", choices=["standard", "advanced"], default="advanced", no_log=False
+    ),
     "validate_certs": {
         "type": "bool",
         "default": True,
         "fallback": (environment_inverted, ["CORTEXCLOUD_SKIP_SSL_VERIFY"]),
     },
-    "ca_path": {"type": "path", "fallback": (environment, ["CORTEXCLOUD_CA_PATH", "REQUESTS_CA_BUNDLE"])},
-    "expected_tenant": {"type": "str", "fallback": (environment, ["CORTEXCLOUD_EXPECTED_TENANT"])},
-    "request_timeout": {
-        "type": "float",
-        "default": 30.0,
-        "fallback": (environment, ["CORTEXCLOUD_REQUEST_TIMEOUT"]),
-    },
-    "retry_deadline": {
-        "type": "float",
-        "default": 120.0,
-        "fallback": (environment, ["CORTEXCLOUD_RETRY_DEADLINE"]),
-    },
-    "requests_per_second": {
-        "type": "float",
-        "default": 8.0,
-        "fallback": (environment, ["CORTEXCLOUD_REQUESTS_PER_SECOND"]),
-    },
-    "rate_limit_dir": {"type": "path", "fallback": (environment, ["CORTEXCLOUD_RATE_LIMIT_DIR"])},
-    "rate_limit_url": {
-        "type": "str",
-        "no_log": True,
-        "fallback": (environment, ["CORTEXCLOUD_RATE_LIMIT_URL"]),
-    },
-    "state_dir": {"type": "path", "fallback": (environment, ["CORTEXCLOUD_STATE_DIR"])},
-    "trace_file": {"type": "path", "fallback": (environment, ["CORTEXCLOUD_TRACE_FILE"])},
-    "trace_names": {
-        "type": "str",
-        "choices": ["hide", "keep"],
-        "default": "hide",
-        "fallback": (environment, ["CORTEXCLOUD_TRACE_NAMES"]),
-    },
+    "ca_path": _option("CORTEXCLOUD_CA_PATH", "REQUESTS_CA_BUNDLE", kind="path"),
+    "expected_tenant": _option("CORTEXCLOUD_EXPECTED_TENANT"),
+    "request_timeout": _option("CORTEXCLOUD_REQUEST_TIMEOUT", kind="float", default=30.0),
+    "retry_deadline": _option("CORTEXCLOUD_RETRY_DEADLINE", kind="float", default=120.0),
+    "requests_per_second": _option("CORTEXCLOUD_REQUESTS_PER_SECOND", kind="float", default=8.0),
+    "rate_limit_dir": _option("CORTEXCLOUD_RATE_LIMIT_DIR", kind="path"),
+    "rate_limit_url": _option("CORTEXCLOUD_RATE_LIMIT_URL", no_log=True),
+    "state_dir": _option("CORTEXCLOUD_STATE_DIR", kind="path"),
+    "trace_file": _option("CORTEXCLOUD_TRACE_FILE", kind="path"),
+    "trace_names": _option("CORTEXCLOUD_TRACE_NAMES", choices=["hide", "keep"], default="hide"),
 }
 
 
 class CortexModule(AnsibleModule):
-    """An AnsibleModule with the connection options. No result contains a secret, neither those sent nor those
-    received.
-    """
+    """An AnsibleModule with the connection options. Its results contain no secret, sent or received."""
 
     ansible_version: str
 
@@ -129,21 +105,21 @@ class CortexModule(AnsibleModule):
         self.params = split_lists(self.params, self.argument_spec)
 
     def api(self) -> Api:
-        """The tenant of these options. Raises InputError for invalid options; the key is only checked when it
-        is needed.
+        """The API of the tenant in the options. Raises InputError for invalid options; the key is checked
+        only when it is needed.
         """
         if REQUESTS_ERROR:
             self.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_ERROR)
         options = {name: self.params[name] for name in CONNECTION_SPEC if self.params[name] is not None}
         agent = f"cortex_cloud.appsec/{VERSION} ansible-core/{self.ansible_version}"
         api = Api(Client(Connection(**options, user_agent=agent), self.redactor))
-        tell = self.progress(api)
-        api.client.on_read = lambda read, total: tell({"read": read, "total": total})
+        write = self.progress(api)
+        api.client.on_read = lambda read, total: write({"read": read, "total": total})
         return api
 
     def progress(self, api: Api) -> t.Callable[[dict[str, int]], None]:
-        """Returns a function that writes the counts of a run to the file that the action plugin shows;
-        without such a file it does nothing. Call it from one thread at a time.
+        """Returns a function that writes the counts of a run to the file that the action plugin reads, if
+        there is one. Call it from one thread at a time.
         """
         path, last = os.environ.get("CORTEXCLOUD_PROGRESS_FILE"), 0.0
 
@@ -161,8 +137,8 @@ class CortexModule(AnsibleModule):
         return write
 
     def run(self, work: t.Callable[[Api], dict[str, t.Any]]) -> t.NoReturn:
-        """Call work and end the module with its result; `failed` in it, or a CortexError, makes the module
-        fail.
+        """Call work and end the module with its result. The module fails if that has `failed`, or after an
+        exception.
         """
         api = None
         try:
@@ -184,8 +160,8 @@ class CortexModule(AnsibleModule):
 
     @contextlib.contextmanager
     def _until_interrupted(self, interruption: Interruption) -> t.Iterator[None]:
-        """Listen for all signs of an interruption. After one, remove the module's temporary files, since the
-        controller may be gone.
+        """Watch for all signs of an interruption. After one, remove the module's temporary files, since the
+        controller may no longer do so.
         """
         interruption.watch_reader()
         interruption.watch_controller(os.environ.get(VARIABLE, ""))
@@ -198,18 +174,17 @@ class CortexModule(AnsibleModule):
                     with contextlib.suppress(OSError):
                         os.unlink(os.environ.get("CORTEXCLOUD_PROGRESS_FILE", ""))
                     if self._tmpdir and not getattr(self, "_keep_remote_files", False):
-                        # Contains the module with its options, including the key.
+                        # It contains the module with its options, including the key.
                         shutil.rmtree(self._tmpdir, ignore_errors=True)
 
     def log(self, msg: str, log_args: dict[str, t.Any] | None = None) -> None:
-        """Ansible writes the options to the system's log; it knows the secret options, but not the secrets
-        inside a dict.
+        """Ansible writes the options to the system's log. It hides the secret options, but not secrets inside
+        a dictionary.
         """
         # Called while the options are still being parsed.
         self.redactor.add(*secrets_in(self.params))
-        super().log(
-            self.redactor.text(str(msg)), {k: self.redactor.text(str(v)) for k, v in (log_args or {}).items()}
-        )
+        redacted = {name: self.redactor.text(str(value)) for name, value in (log_args or {}).items()}
+        super().log(self.redactor.text(str(msg)), redacted)
 
     def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
         super().exit_json(**self._without_secrets(kwargs))
@@ -222,15 +197,13 @@ class CortexModule(AnsibleModule):
         self.no_log_values = {value for value in self.no_log_values if str(value).strip()}
         # What an option asked to be returned in clear text.
         released = result.pop("released", {})
-        # Ansible would add the options as given. When they were refused, a secret may be under a misspelt
-        # name.
-        given = dict(self.params) if self._options_valid else {}
+        # Ansible would add the options as given. If they are invalid, a secret may be under a misspelt name.
         invocation = {
             name: HIDDEN if value is not None and self.argument_spec[name].get("no_log") else value
-            for name, value in given.items()
+            for name, value in (self.params.items() if self._options_valid else ())
         }
         cleaned = {name: self.redactor.value(value) for name, value in result.items()}
-        # What Ansible displays by itself; everything else is data and is returned exactly.
+        # Ansible displays these; everything else is data and is returned exactly.
         cleaned.update({name: outgoing(cleaned[name]) for name in READ if name in cleaned})
         if isinstance(cleaned.get("msg"), str):
             cleaned["msg"] = one_line(cleaned["msg"])

@@ -20,8 +20,7 @@ from ._admitted import parsed
 from ._errors import InputError
 
 # Columns that name a repository in the platforms' exports, in any spelling: "Path with namespace" is
-# path_with_namespace. The full name comes before the short one, and the URL of the page before one that may
-# be an API's.
+# path_with_namespace. Full names come before short ones, and URLs of pages before those that may be an API's.
 PATHS = ("repository", "full_name", "path_with_namespace", "nameWithOwner")
 URLS = ("web_url", "html_url", "remote_url", "repository_url", "http_url_to_repo", "url")
 _OF_AN_API = re.compile(r"https?://(api\.|[^/]+/(api/|.*/_apis/))", re.IGNORECASE)
@@ -35,35 +34,35 @@ def columns_of(urls: bool) -> tuple[str, ...]:
 
 
 def read_names(
-    given: t.Sequence[t.Any] | str, where: str, urls: bool = False
+    names: t.Sequence[t.Any] | str, where: str, urls: bool = False
 ) -> tuple[list[str], bytes | None]:
     """The repositories of a list or a file, in its order, with duplicates; and the content of the file, if it
     is one.
 
-    given: the list, or the path of a file, relative to the working directory.
+    names: the list, or the path of a file, relative to the working directory.
     where: the option, for error messages.
-    urls: where a table or an entry has both, use the URL, which includes the host, and not the path.
+    urls: if a table or an entry has both, use the URL, which includes the host, instead of the path.
     Raises InputError that names the option and the file.
     """
-    if not isinstance(given, str):
-        return names_of(given, where, urls) if given else [], None
-    path = os.path.abspath(os.path.expanduser(given))
+    if not isinstance(names, str):
+        return names_of(names, where, urls) if names else [], None
+    path = os.path.abspath(os.path.expanduser(names))
     try:
         with open(path, "rb") as file:
             content = file.read()
     except OSError as exc:
         raise InputError(
-            f"{where} {given} cannot be read: {exc.strerror} (looked for {path} on the host that reads it)."
+            f"{where} {names} cannot be read: {exc.strerror} (looked for {path} on the host that reads it)."
         ) from None
-    return names_in(content, path, f"{where} {given}", urls), content
+    return names_in(content, path, f"{where} {names}", urls), content
 
 
 def names_in(content: bytes, path: str, where: str, urls: bool = False) -> list[str]:
     """The repositories that a file names, in its order, with duplicates.
 
     The extension of path decides: .json and .yml contain a list (of names, or of entries with one of the
-    columns) or a dictionary with just such a list; .csv a table with commas or semicolons; any other file one
-    repository per line.
+    columns) or a dictionary with only such a list; .csv a table with commas, semicolons or tabs; any other
+    file one repository per line.
     where: the file, for error messages.
     Raises InputError.
     """
@@ -91,10 +90,11 @@ def names_in(content: bytes, path: str, where: str, urls: bool = False) -> list[
 
 
 def names_of(entries: t.Iterable[t.Any], where: str, urls: bool = False) -> list[str]:
-    """The repositories that the entries name, without empty ones. Raises InputError that names the entry, or
-    for a list without any.
+    """The repositories that the entries name, without empty ones. Raises InputError for a bad entry, or if
+    there is no repository.
     """
-    found = []
+    names = []
+    # Index of each entry that has only a short name.
     short: dict[str, int] = {}
     for index, entry in enumerate(entries):
         name = _name_in(entry, urls) if isinstance(entry, dict) else entry
@@ -110,34 +110,33 @@ def names_of(entries: t.Iterable[t.Any], where: str, urls: bool = False) -> list
             )
         if name.strip():
             refuse_password(name, f"{where}[{index}]")
-            found.append(name.strip())
-    if not found:
+            names.append(name.strip())
+    if not names:
         raise InputError(f"{where} names no repository.")
-    return found
+    return names
 
 
 def _same(column: t.Any) -> str:
-    """One spelling of a column for comparison: case, blanks and underscores do not count."""
+    """A column's name for comparison: case, blanks, underscores and hyphens do not matter."""
     return re.sub(r"[\s_-]+", "", str(column)).lower()
 
 
 def _name_in(entry: dict[str, t.Any], urls: bool) -> t.Any:
-    """The name in an entry; Bitbucket Data Center has a project and a slug."""
-    given = {_same(name): value for name, value in entry.items()}
+    """The name in an entry; entries of Bitbucket Data Center have a project and a slug."""
+    values = {_same(name): value for name, value in entry.items()}
     for column in columns_of(urls):
-        value = given.get(_same(column))
         if column == "name":
             project, slug = entry.get("project"), entry.get("slug")
             if isinstance(project, dict) and isinstance(project.get("key"), str) and isinstance(slug, str):
                 return f"{project['key']}/{slug}"
-        if value := _named(value, column, urls):
+        if value := _named(values.get(_same(column)), column, urls):
             return value
     return None
 
 
 def _named(value: t.Any, column: str, urls: bool) -> t.Any:
-    """The name in a column. If no URL is wanted, the path of a web page is accepted; the path of an API URL
-    does not name a repository.
+    """The name in a column: a URL if these are preferred, else the path in the URL of a web page; empty for
+    the URL of an API, whose path does not name a repository.
     """
     if not isinstance(value, str) or column not in URLS:
         return value
@@ -151,7 +150,7 @@ def _named(value: t.Any, column: str, urls: bool) -> t.Any:
 
 def _yaml(text: str, where: str) -> t.Any:
     try:
-        # Imported here: it loads slowly, and the module's host only needs it for lists in YAML.
+        # Imported here, since it loads slowly and is only needed for lists in YAML.
         import yaml
     except ImportError:
         raise InputError(
@@ -164,16 +163,14 @@ def _yaml(text: str, where: str) -> t.Any:
 
 
 def _column(text: str, where: str, urls: bool) -> list[str]:
-    """The column of the repositories. Without a header it is the first column, if its content looks like
-    repositories.
+    """The column of the repositories; without a header the first column, if it begins with a path.
 
     Raises InputError for a table with other column names: its header would count as a repository.
     """
     first = text.partition("\n")[0]
     delimiter = next((sign for sign in ",;\t" if sign in first), ",")
-    rows = [
-        row for row in csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter) if any(row)
-    ]
+    table = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
+    rows = [row for row in table if any(row)]
     header = [_same(cell) for cell in rows[0]] if rows else []
     for column in columns_of(urls):
         if _same(column) in header:
@@ -189,10 +186,8 @@ def _column(text: str, where: str, urls: bool) -> list[str]:
 
 
 def refuse_password(address: str, what: str) -> None:
-    """Raise InputError, without repeating the value, for an address such as name:token@host/...: its token
-    would be treated as a path.
-
-    With a scheme it is a URL, whose user and password are never shown.
+    """Raise InputError, which does not repeat it, for an address such as name:token@host/..., whose token
+    would count as a path. With a scheme it is a URL, whose user and password are never shown.
     """
     if "://" not in address and re.match(r"\s*[^/\s]*:[^/\s]*@", address):
         raise InputError(

@@ -16,7 +16,6 @@ import re
 import threading
 import typing as t
 
-from ._addresses import path_key, repository_of
 from ._admitted import Raw
 from ._api import Api
 from ._data_sources.scope import pattern_of
@@ -25,7 +24,7 @@ from ._errors import ApiError, CortexError, InputError, Interrupted, PartlyDone,
 from ._files import refuse_other_file, write_private
 from ._http.plain import one_line
 from ._http.pool import each
-from ._repositories import Wanted, address, data_source_id, shown
+from ._repositories import Filters, address, data_source_id, path_of, shown
 from ._repository_settings import (
     SETTINGS,
     body_of,
@@ -41,17 +40,11 @@ from ._repository_settings import (
 STOP = (401, 402, 403)
 # The members of a listed repository that are kept.
 _KEPT = (
-    "id",
-    "owner",
-    "name",
-    "url",
-    "source",
-    "integration_id",
-    "scanned_branches",
-    "scanned_branch",
+    "id", "owner", "name", "url", "source", "integration_id", "scanned_branches", "scanned_branch",
     "scan_configuration",
-)
+)  # fmt: skip
 NAMING = ("id", "url", "match")
+_BRANCHES = ("scanned_branches", "primary_branch")
 EXAMPLES = 5
 
 
@@ -60,14 +53,16 @@ class Target:
     """One repository and its result.
 
     index: of the item that refers to it.
+    shown: the repository as repository_info returns it.
+    desired: the SETTINGS of that item.
+    current, before: its settings now, and when the run was planned.
     changes: what is sent, in the shape of the options.
     """
 
     index: int
     shown: Raw
-    wanted: Raw
+    desired: Raw
     current: Raw = dataclasses.field(default_factory=dict)
-    # Its state at planning time, for the diff.
     before: Raw = dataclasses.field(default_factory=dict)
     changes: Raw = dataclasses.field(default_factory=dict)
     action: str = "unchanged"
@@ -87,8 +82,8 @@ class Target:
 class RepositoryRun:
     """Applies a list of items to the settings of repositories.
 
-    max_narrowed: number of repositories in which less may be scanned than before; -1 for any number.
-    digest: apply only the plan with this digest.
+    max_narrowed: maximum number of repositories in which less is scanned than before; -1 for any number.
+    approved: apply only the plan with this digest; None for any plan.
     progress: called with the counts total, done, changed and failed.
     on_plan: called with the plan before the first write; an exception from it ends the run.
     """
@@ -98,20 +93,15 @@ class RepositoryRun:
         api: Api,
         *,
         check_mode: bool,
-        max_narrowed: int = 10,
-        digest: str | None = None,
-        progress: t.Callable[[dict[str, int]], None] = lambda _counts: None,
-        on_plan: t.Callable[[RepositoryRun, list[Target]], None] = lambda _run, _targets: None,
+        max_narrowed: int,
+        approved: str | None,
+        progress: t.Callable[[dict[str, int]], None],
+        on_plan: t.Callable[[RepositoryRun, list[Target]], None],
     ) -> None:
-        self.api, self.check_mode, self.max_narrowed, self.wanted_digest = (
-            api,
-            check_mode,
-            max_narrowed,
-            digest,
-        )
+        self.api, self.check_mode = api, check_mode
         self.digest = ""
         self.warnings: list[str] = []
-        self._on_plan = on_plan
+        self._max_narrowed, self._approved, self._on_plan = max_narrowed, approved, on_plan
         self._progress, self._counts = progress, {"total": 0, "done": 0, "changed": 0, "failed": 0}
         self._lock = threading.Lock()
         self._stopped = ""
@@ -121,8 +111,8 @@ class RepositoryRun:
         nothing is written.
 
         items: each with one of NAMING, optionally data_source, and any of SETTINGS, without unset options.
-        Raises InputError for items that match no repository or the same one, for a guard that refuses, and
-        for a plan other than the approved one.
+        Raises InputError for items that match no repository or the same one, if less would be scanned in more
+        than max_narrowed repositories, and for a plan that was not approved.
         """
         for index, item in enumerate(items):
             _check(item, f"repositories[{index}]: " if len(items) > 1 else "")
@@ -131,7 +121,7 @@ class RepositoryRun:
         self._refuse_narrowing(targets)
         self.digest = self._digest_of(targets)
         self._on_plan(self, targets)
-        if self.wanted_digest is not None and self.wanted_digest.strip() != self.digest:
+        if self._approved is not None and self._approved.strip() != self.digest:
             raise InputError(
                 f"plan_digest is not the digest of this plan, which is {self.digest}. The tenant or the "
                 "items have changed since the approval. Look at the new plan. Nothing was changed."
@@ -142,9 +132,9 @@ class RepositoryRun:
             target.changed = self.check_mode
         if not self.check_mode:
             self._counts["total"] = len(todo)
-            # The first write goes alone: if its effect is unexpected, it happens only once.
-            for some in (todo[:1], todo[1:]):
-                each(self.api.client, self._carry_out, some, reading=False)
+            # The first write is made alone: if its effect is unexpected, that happens only once.
+            for batch in (todo[:1], todo[1:]):
+                each(self.api.client, self._carry_out, batch, reading=False)
         return targets
 
     def _find(self, items: list[Raw]) -> list[Target]:
@@ -155,95 +145,88 @@ class RepositoryRun:
         for (index, item), raw in zip(by_id, read):
             if raw is None:
                 raise InputError(f"there is no repository with id {item['id']} in this tenant.")
-            targets.append(Target(index, shown(raw), item))
-        asked = [(index, item, self._test(item)) for index, item in enumerate(items) if "id" not in item]
-        if asked:
-            targets += self._listed(asked)
-        means: dict[str, Target] = {}
+            targets.append(Target(index, shown(raw), _settings(item)))
+        others = [(index, item, self._test(item)) for index, item in enumerate(items) if "id" not in item]
+        if others:
+            targets += self._listed(others)
+        unique: dict[str, Target] = {}
         for target in sorted(targets, key=lambda one: (one.index, one.name)):
-            other = means.setdefault(target.id, target)
+            other = unique.setdefault(target.id, target)
             if other is not target:
                 raise InputError(
                     f"the items {other.index} and {target.index} both refer to {target.name}. Nothing was "
                     "changed."
                 )
-        return list(means.values())
+        return list(unique.values())
 
-    def _listed(self, asked: list[tuple[int, Raw, t.Callable[[Raw], bool]]]) -> list[Target]:
-        found: list[Target] = []
-        wanted = Wanted(members=_KEPT)
+    def _listed(self, items: list[tuple[int, Raw, t.Callable[[Raw], bool]]]) -> list[Target]:
+        """The repositories of the tenant's list that match.
 
-        def keep(raw: Raw) -> Raw | None:
-            one = wanted.keep(raw)
-            hits = [(index, item) for index, item, test in asked if one and test(one)]
-            found.extend(Target(index, one or {}, item) for index, item in hits)
-            return None
+        items: each with its index, and its test for a repository.
+        """
+        targets: list[Target] = []
+        filters = Filters(members=_KEPT)
 
-        _none, whole = self.api.list_repositories(keep=keep)
+        def collect(raw: Raw) -> None:
+            one = filters.keep(raw)
+            if one:
+                targets.extend(Target(i, one, _settings(item)) for i, item, test in items if test(one))
+
+        _kept, whole = self.api.list_repositories(keep=collect)
         if not whole:
             self.warnings.append(
                 "The tenant repeats pages of its list of repositories: others may match that were not seen."
             )
-        hit = {target.index for target in found}
-        for index, item, _test in asked:
-            if index not in hit:
-                what = (
-                    f"with the URL {item['url']}"
-                    if "url" in item
-                    else f"that matches {', '.join(item['match'][:EXAMPLES])}"
-                )
+        matched = {target.index for target in targets}
+        for index, item, _test in items:
+            if index not in matched:
+                what = f"that matches {', '.join(item.get('match', [])[:EXAMPLES])}"
+                if "url" in item:
+                    what = f"with the URL {item['url']}"
                 raise InputError(f"there is no repository {what} in this tenant. Nothing was changed.")
-        return found
+        return targets
 
     def _test(self, item: Raw) -> t.Callable[[Raw], bool]:
-        """Returns a function that tells whether an item refers to a repository of the list."""
+        """Returns a function that decides whether an item refers to a repository of the list."""
         source = data_source_id(self.api, item.get("data_source"))
         if "url" in item:
-            wanted = address(item["url"])
-            return lambda one: bool(one.get("url")) and address(str(one["url"])) == wanted
+            desired = address(item["url"])
+            return lambda one: bool(one.get("url")) and address(str(one["url"])) == desired
         patterns = [pattern_of(pattern, re.IGNORECASE) for pattern in item["match"]]
 
         def test(one: Raw) -> bool:
-            path = _path_of(one)
-            return (source is None or one.get("integration_id") == source) and any(
-                p.fullmatch(path) for p in patterns
-            )
+            path = path_of(one)
+            in_source = source in (None, one.get("integration_id"))
+            return in_source and any(pattern.fullmatch(path) for pattern in patterns)
 
         return test
 
     def _plan(self, target: Target) -> None:
-        wanted = {name: target.wanted[name] for name in SETTINGS if name in target.wanted}
         target.current = current_of(target.shown)
-        if {
-            "scanned_branches",
-            "primary_branch",
-        } & wanted.keys() and "scanned_branches" not in target.current:
+        if _branches_in(target.desired) and "scanned_branches" not in target.current:
             target.current = {**current_of(self._read(target)), **target.current}
-        if "scan_configuration" in wanted and "scan_configuration" not in target.current:
+        if "scan_configuration" in target.desired and "scan_configuration" not in target.current:
             target.current["scan_configuration"] = self._configuration(target)
         target.before = target.current
-        target.changes = changes_of(wanted, target.current, target.name)
+        target.changes = changes_of(target.desired, target.current, target.name)
 
     def _refuse_narrowing(self, targets: list[Target]) -> None:
-        fewer = [(target, less) for target in targets if (less := narrows(target.changes, target.current))]
-        if 0 <= self.max_narrowed < len(fewer):
-            some = "; ".join(
-                f"{target.name}: {', '.join(less[:EXAMPLES])}" for target, less in fewer[:EXAMPLES]
+        narrowed = [(target, lost) for target in targets if (lost := narrows(target.changes, target.current))]
+        if 0 <= self._max_narrowed < len(narrowed):
+            examples = "; ".join(
+                f"{target.name}: {', '.join(lost[:EXAMPLES])}" for target, lost in narrowed[:EXAMPLES]
             )
             raise InputError(
-                f"in {len(fewer)} repositories less would be scanned than now, but max_narrowed is "
-                f"{self.max_narrowed} ({some}). To allow this, set max_narrowed to {len(fewer)}. Nothing was "
-                "changed."
+                f"in {len(narrowed)} repositories less would be scanned than now, but max_narrowed is "
+                f"{self._max_narrowed} ({examples}). To allow this, set max_narrowed to {len(narrowed)}. "
+                "Nothing was changed."
             )
 
     def _digest_of(self, targets: list[Target]) -> str:
-        told = sorted(
-            json.dumps([target.id, target.before, target.changes], sort_keys=True)
-            for target in targets
-            if target.changes
-        )
-        digest = hashlib.sha256(json.dumps([self.api.tenant, told], sort_keys=True).encode()).hexdigest()[:16]
-        # Starts with a letter: a controller passes it on as YAML, where digits alone would be a number.
+        planned = [[target.id, target.before, target.changes] for target in targets if target.changes]
+        lines = sorted(json.dumps(one, sort_keys=True) for one in planned)
+        digest = hashlib.sha256(json.dumps([self.api.tenant, lines]).encode()).hexdigest()[:16]
+        # It starts with a letter: a controller passes it on as YAML, where digits alone would be a number.
         return f"{'abcdef'[int(digest[0], 16) % 6]}{digest[1:]}"
 
     def _carry_out(self, target: Target) -> None:
@@ -256,10 +239,8 @@ class RepositoryRun:
                 self._write(target)
             failed = False
         except CortexError as exc:
-            target.error, target.action = (
-                f"{'it was not attempted: ' if isinstance(exc, Interrupted) else ''}{exc}",
-                "failed",
-            )
+            target.action = "failed"
+            target.error = f"{'it was not attempted: ' if isinstance(exc, Interrupted) else ''}{exc}"
             target.changed = target.changed or exc.changed
             cause = exc.cause if isinstance(exc, PartlyDone) else exc
             if isinstance(cause, ApiError) and cause.status in STOP:
@@ -273,42 +254,38 @@ class RepositoryRun:
     def _write(self, target: Target) -> None:
         """Read again, send the differences, and read back."""
         before = self._now(target)
-        changes = changes_of(
-            {name: target.wanted[name] for name in SETTINGS if name in target.wanted}, before, target.name
-        )
-        if self.wanted_digest is not None and changes != target.changes:
+        changes = changes_of(target.desired, before, target.name)
+        if self._approved is not None and changes != target.changes:
             raise TenantError("it was changed by somebody else while this run was planning. Run again.")
         if "scan_configuration" in changes:
             self.api.update_scan_configuration(target.id, body_of(changes["scan_configuration"]), target.name)
             target.changed = True
         if "scanned_branches" in changes:
+            names, primary = changes["scanned_branches"], changes["primary_branch"]
             try:
-                self.api.update_branches(
-                    target.id, changes["scanned_branches"], changes["primary_branch"], target.name
-                )
+                self.api.update_branches(target.id, names, primary, target.name)
             except CortexError as exc:
-                if target.changed:
-                    raise PartlyDone(
-                        "the scan configuration was changed, but not the branches", exc
-                    ) from None
-                raise
+                if not target.changed:
+                    raise
+                what = "the scan configuration was changed, but not the branches"
+                raise PartlyDone(what, exc) from None
             target.changed = True
-        after, wanted = self._now(target), merged(before, changes)
+        after = self._now(target)
         target.current = {**target.current, **after}
-        strange = [line for line in lines_of(after) if line not in lines_of(wanted)]
-        if strange or lines_of(after) != lines_of(wanted):
-            missing = [line for line in lines_of(wanted) if line not in lines_of(after)]
+        expected, reported = lines_of(merged(before, changes)), lines_of(after)
+        if reported != expected:
+            missing = "; ".join(line for line in expected if line not in reported) or "no more"
+            extra = "; ".join(line for line in reported if line not in expected) or "nothing"
             self._stopped = f"an update had an unexpected effect at {target.name}."
-            wanting, extra = "; ".join(missing) or "no more", "; ".join(strange) or "nothing"
-            raise TenantError(f"the tenant does not show what was sent. Expected: {wanting}. Shown: {extra}.")
+            raise TenantError(f"the tenant does not show what was sent. Expected: {missing}. Shown: {extra}.")
 
     def _now(self, target: Target) -> Raw:
-        """The current values of the wanted settings."""
+        """The current values of the desired settings."""
         now: Raw = {}
-        if {"scanned_branches", "primary_branch"} & target.wanted.keys():
-            held = current_of(self._read(target))
-            now = {name: held.get(name) for name in ("scanned_branches", "primary_branch")}
-        if "scan_configuration" in target.wanted:
+        if _branches_in(target.desired):
+            current = current_of(self._read(target))
+            now = {name: current.get(name) for name in _BRANCHES}
+        if "scan_configuration" in target.desired:
             now["scan_configuration"] = self._configuration(target)
         return now
 
@@ -323,30 +300,26 @@ class RepositoryRun:
         return configuration_of(read["scan_configuration"])
 
 
+def _settings(item: Raw) -> Raw:
+    return {name: item[name] for name in SETTINGS if name in item}
+
+
+def _branches_in(settings: Raw) -> bool:
+    return any(name in settings for name in _BRANCHES)
+
+
 def _check(item: Raw, where: str) -> None:
-    """Refuse invalid input before any request."""
+    """Raise InputError for an item that is invalid whatever the tenant has."""
     named = [name for name in NAMING if name in item]
     if len(named) != 1:
-        raise InputError(
-            f"{where}give one of {', '.join(NAMING)}{' and no other: ' + ', '.join(named) if named else ''}."
-        )
-    for name in named:
-        if not item[name]:
-            raise InputError(f"{where}{name} is empty.")
+        others = f" and no other: {', '.join(named)}" if named else ""
+        raise InputError(f"{where}give one of {', '.join(NAMING)}{others}.")
+    if not item[named[0]]:
+        raise InputError(f"{where}{named[0]} is empty.")
     if "data_source" in item and "match" not in item:
         raise InputError(f"{where}data_source only works together with match: give match too.")
     if not any(name in item for name in SETTINGS):
         raise InputError(f"{where}give at least one setting: {', '.join(SETTINGS)}.")
-
-
-def _path_of(one: Raw) -> str:
-    """owner/name; if the owner is not shown, the path in the URL."""
-    if one.get("owner") and one.get("name"):
-        return path_key(f"{one['owner']}/{one['name']}")
-    try:
-        return path_key(repository_of(str(one.get("url") or one.get("name") or "?")).path)
-    except ValueError:
-        return ""
 
 
 def results_of(run: RepositoryRun, targets: list[Target], *, diff: bool) -> Raw:
@@ -374,62 +347,51 @@ def results_of(run: RepositoryRun, targets: list[Target], *, diff: bool) -> Raw:
     if diff:
         result["diff"] = [_diff(target) for target in targets if target.changes]
     if failed:
-        told = " ".join(f"{target.name}: {target.error}" for target in failed[:EXAMPLES])
+        examples = " ".join(f"{target.name}: {target.error}" for target in failed[:EXAMPLES])
         more = f" And {len(failed) - EXAMPLES} more." if len(failed) > EXAMPLES else ""
         result["failed"] = True
         result["msg"] = (
             f"{len(failed)} of {len(targets)} repositories could not be brought to the desired state. "
-            f"{told}{more}"
+            f"{examples}{more}"
         )
     return result
 
 
-def plan_writer(path: str | None) -> t.Callable[[RepositoryRun, list[Target]], None]:
-    """Writes the plan of a run to a file as Markdown; no path, no file. Raises InputError."""
-
-    def write(run: RepositoryRun, targets: list[Target]) -> None:
-        if not path:
-            return
-        try:
-            refuse_other_file(path, PLAN_BEGINS)
-            write_private(path, run.api.client.redactor.text(_plan_as_markdown(run, targets)))
-        except OSError as exc:
-            raise InputError(
-                f"plan_file {path} cannot be written ({exc.strerror}). Nothing was changed."
-            ) from None
-
-    return write
+def write_plan(path: str | None, run: RepositoryRun, targets: list[Target]) -> None:
+    """Write the plan of a run to this file, if any, as Markdown. Raises InputError."""
+    if not path:
+        return
+    try:
+        refuse_other_file(path, PLAN_BEGINS)
+        write_private(path, run.api.client.redactor.text(_plan_as_markdown(run, targets)))
+    except OSError as exc:
+        raise InputError(
+            f"plan_file {path} cannot be written ({exc.strerror}). Nothing was changed."
+        ) from None
 
 
 def _plan_as_markdown(run: RepositoryRun, targets: list[Target]) -> str:
     """The plan as Markdown for a pull request or a ticket."""
     diffs = [_diff(target) for target in targets if target.changes]
-    lines = [
+    blocks = [
         f"{PLAN_BEGINS}{run.api.tenant}",
-        "",
         f"Digest: `{run.digest}`",
-        "",
         f"{len(diffs)} of {len(targets)} repositories change.",
-        "",
     ]
     for diff in diffs:
         # As Markdown code, in which links, images and tags have no effect.
-        lines += [f"## `{one_line(diff['before_header']).replace('`', chr(39))}`", "", "```diff"]
-        lines += [
-            f"{sign} {line}"
-            for sign, when in (("-", "before"), ("+", "after"))
-            for line in diff[when].splitlines()
-        ]
-        lines += ["```", ""]
-    return "\n".join(lines)
+        blocks.append(f"## `{one_line(diff['before_header']).replace('`', chr(39))}`")
+        lines = [f"- {line}" for line in diff["before"].splitlines()]
+        lines += [f"+ {line}" for line in diff["after"].splitlines()]
+        blocks.append("\n".join(["```diff", *lines, "```"]))
+    return "\n\n".join(blocks) + "\n"
 
 
 def _diff(target: Target) -> Raw:
-    before, after = target.before, merged(target.before, target.changes)
-    held, wanted = lines_of(before), lines_of(after)
+    before, after = lines_of(target.before), lines_of(merged(target.before, target.changes))
     return {
         "before_header": target.name,
         "after_header": target.name,
-        "before": "".join(f"{line}\n" for line in held if line not in wanted),
-        "after": "".join(f"{line}\n" for line in wanted if line not in held),
+        "before": "".join(f"{line}\n" for line in before if line not in after),
+        "after": "".join(f"{line}\n" for line in after if line not in before),
     }

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Scanned branches and scan configuration of a repository: current, desired and what to send. Pure.
+"""Scanned branches and scan configuration of a repository: current, desired and the changes to send. Pure.
 
 Private to the collection, floor 3.
 """
@@ -55,16 +55,19 @@ SETTINGS_SPEC: Raw = {
 }
 
 
-def given(value: t.Any) -> t.Any:
+def without_unset(value: t.Any) -> t.Any:
     """The options without unset ones, at every level."""
     if isinstance(value, dict):
-        return {k: given(v) for k, v in value.items() if v is not None}
+        return {k: without_unset(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list):
+        return [without_unset(v) for v in value]
     return value
 
 
 def current_of(shown: Raw) -> Raw:
-    """The current settings, in the shape of the options, of a repository as repository_info returns it: those
-    that the tenant shows and accepts.
+    """The current settings that the tenant shows and accepts, in the shape of the options.
+
+    shown: the repository as repository_info returns it.
     """
     current: Raw = {}
     branches = shown.get("scanned_branches")
@@ -80,124 +83,106 @@ def current_of(shown: Raw) -> Raw:
 
 def configuration_of(shown: Raw) -> Raw:
     """The parts of a scan configuration that the tenant accepts back, in the shape of the options."""
-    taken: Raw = {}
+    accepted: Raw = {}
     if isinstance(shown.get("excluded_paths"), list):
-        taken["excluded_paths"] = sorted(map(str, shown["excluded_paths"]))
+        accepted["excluded_paths"] = sorted(map(str, shown["excluded_paths"]))
     for name, parts in WHOLE.items():
-        held = shown.get(name)
-        if isinstance(held, dict):
-            taken[name] = {part: held[part] for part in parts if isinstance(held.get(part), bool)}
+        if isinstance(shown.get(name), dict):
+            accepted[name] = _switches_in(shown[name], parts)
     scanners = shown.get("scanners")
     if isinstance(scanners, dict):
-        taken["scanners"] = {
-            name: _held_scanner(scanners, name) for name in SCANNERS if isinstance(scanners.get(name), dict)
+        accepted["scanners"] = {
+            name: _scanner_of(scanners, name) for name in SCANNERS if isinstance(scanners.get(name), dict)
         }
-    return taken
+    return accepted
 
 
-def _held_scanner(scanners: Raw, name: str) -> Raw:
-    held = scanners[name]
-    scanner: Raw = {"is_enabled": held["is_enabled"]} if isinstance(held.get("is_enabled"), bool) else {}
-    options = {
-        k: v
-        for k, v in (held.get("scan_options") or {}).items()
-        if k in SCANNERS[name] and isinstance(v, bool)
-    }
+def _switches_in(shown: Raw, names: t.Iterable[str]) -> Raw:
+    return {name: shown[name] for name in names if isinstance(shown.get(name), bool)}
+
+
+def _scanner_of(scanners: Raw, name: str) -> Raw:
+    options = _switches_in(scanners[name].get("scan_options") or {}, SCANNERS[name])
     history = scanners.get("git_history")
-    if (
-        name == "secrets"
-        and "git_history" not in options
-        and isinstance(history, dict)
-        and isinstance(history.get("is_enabled"), bool)
-    ):
-        # Shown elsewhere but accepted here: left out, it might be switched off.
-        options["git_history"] = history["is_enabled"]
+    if name == "secrets" and isinstance(history, dict) and isinstance(history.get("is_enabled"), bool):
+        # Shown as a scanner but accepted here: without it, it might be switched off.
+        options.setdefault("git_history", history["is_enabled"])
+    scanner = _switches_in(scanners[name], ("is_enabled",))
     return {**scanner, "scan_options": options} if options else scanner
 
 
-def changes_of(wanted: Raw, current: Raw, name: str) -> Raw:
+def changes_of(desired: Raw, current: Raw, name: str) -> Raw:
     """What to send to bring a repository to the desired state, in the shape of the options: complete members,
     and only those that differ.
 
-    wanted: SETTINGS as given; those left out are kept.
+    desired: any of SETTINGS; the others are kept.
     current: as returned by current_of().
     name: the repository, for messages.
-    Raises InputError where a member must be given completely, since the tenant does not show the rest of it.
+    Raises InputError if a member must be given completely, since the tenant does not show the rest of it.
     """
-    changes: Raw = {}
-    branches = _branches(wanted, current, name)
-    if branches:
-        changes.update(branches)
-    held = current.get("scan_configuration", {})
+    changes = _branches(desired, current, name)
+    before = current.get("scan_configuration", {})
     configuration: Raw = {}
-    for member, value in wanted.get("scan_configuration", {}).items():
-        desired = _desired(member, value, held.get(member), name)
-        if desired != held.get(member):
-            configuration[member] = desired
-    if configuration:
-        changes["scan_configuration"] = configuration
-    return changes
+    for member, value in desired.get("scan_configuration", {}).items():
+        after = _completed(member, value, before.get(member), name)
+        if after != before.get(member):
+            configuration[member] = after
+    return {**changes, "scan_configuration": configuration} if configuration else changes
 
 
-def _branches(wanted: Raw, current: Raw, name: str) -> Raw | None:
-    """Both members, since the tenant accepts them only together (docs/api.md: repository.branches); None when
-    they are as desired.
+def _branches(desired: Raw, current: Raw, name: str) -> Raw:
+    """Both members, since the tenant accepts them only together (docs/api.md: repository.branches); {} if
+    they do not change.
     """
-    if "scanned_branches" not in wanted and "primary_branch" not in wanted:
-        return None
-    names: list[str] = sorted(
-        set((wanted if "scanned_branches" in wanted else current).get("scanned_branches") or [])
-    )
-    primary = wanted.get("primary_branch", current.get("primary_branch"))
+    if "scanned_branches" not in desired and "primary_branch" not in desired:
+        return {}
+    branches = desired.get("scanned_branches", current.get("scanned_branches"))
+    names: list[str] = sorted(set(branches or []))
+    primary = desired.get("primary_branch", current.get("primary_branch"))
     if not names:
         raise InputError(
             f"{name}: scanned_branches is empty, but at least one branch must be scanned. Deselect the "
             "repository instead."
         )
     if unreadable_within(names) or unreadable_within(primary):
-        # The real name is unknown, and sending this back would set another one.
+        # Its real name is unknown, and sending this one back would set another.
         raise InputError(
             f"{name}: the tenant shows a branch whose name cannot be read. Give scanned_branches and "
             "primary_branch."
         )
     if primary not in names:
-        said = (
-            f"the primary branch {primary} is"
-            if primary
-            else "no primary branch is shown, and primary_branch is"
-        )
+        what = f"the primary branch {primary} is"
+        if not primary:
+            what = "no primary branch is shown, and primary_branch is"
         raise InputError(
-            f"{name}: {said} not one of scanned_branches ({', '.join(names[:5])}). Give primary_branch."
+            f"{name}: {what} not one of scanned_branches ({', '.join(names[:5])}). Give primary_branch."
         )
-    held = {
-        "scanned_branches": current.get("scanned_branches"),
-        "primary_branch": current.get("primary_branch"),
-    }
-    desired = {"scanned_branches": names, "primary_branch": primary}
-    return None if held == desired else desired
+    after = {"scanned_branches": names, "primary_branch": primary}
+    return {} if all(current.get(k) == v for k, v in after.items()) else after
 
 
-def _desired(member: str, value: t.Any, held: t.Any, name: str) -> t.Any:
+def _completed(member: str, value: t.Any, current: t.Any, name: str) -> t.Any:
+    """The desired value of a member of the scan configuration, completed from its current value."""
     if member == "excluded_paths":
         return sorted(set(value))
     if member in WHOLE:
-        whole = {**(held or {}), **value}
-        _refuse_parts(name, member, [part for part in WHOLE[member] if part not in whole])
+        whole = {**(current or {}), **value}
+        _refuse_missing(name, member, [part for part in WHOLE[member] if part not in whole])
         return whole
-    scanners = {k: dict(v) for k, v in (held or {}).items()}
+    scanners = {k: dict(v) for k, v in (current or {}).items()}
     if not scanners:
-        _refuse_parts(name, member, [scanner for scanner in SCANNERS if scanner not in value])
+        _refuse_missing(name, member, [scanner for scanner in SCANNERS if scanner not in value])
     for scanner, parts in value.items():
         one = scanners.setdefault(scanner, {})
         options = {**one.get("scan_options", {}), **parts.get("scan_options", {})}
         one.update(parts)
         if options:
             one["scan_options"] = options
-        _refuse_parts(name, f"{member}.{scanner}", [] if "is_enabled" in one else ["is_enabled"])
+        _refuse_missing(name, f"{member}.{scanner}", [] if "is_enabled" in one else ["is_enabled"])
     return scanners
 
 
-def _refuse_parts(name: str, member: str, missing: list[str]) -> None:
+def _refuse_missing(name: str, member: str, missing: list[str]) -> None:
     if missing:
         raise InputError(
             f"{name}: the tenant takes scan_configuration.{member} only as a whole and does not show "
@@ -206,47 +191,39 @@ def _refuse_parts(name: str, member: str, missing: list[str]) -> None:
 
 
 def narrows(changes: Raw, current: Raw) -> list[str]:
-    """What would no longer be scanned."""
-    told = [
-        f"branch {b}"
-        for b in current.get("scanned_branches") or []
-        if b not in changes.get("scanned_branches", [b])
-    ]
-    held, wanted = current.get("scan_configuration", {}), changes.get("scan_configuration", {})
-    if _off(held.get("pr_scanning"), wanted.get("pr_scanning")):
-        told.append("pull requests")
-    for name, scanner in wanted.get("scanners", {}).items():
-        before = held.get("scanners", {}).get(name, {})
-        told += [name] if _off(before, scanner) else []
-        told += [
-            f"{name} {option}"
-            for option, on in scanner.get("scan_options", {}).items()
-            if not on and before.get("scan_options", {}).get(option)
+    """What would no longer be scanned, such as "branch main", "pull requests" or "path vendor/"."""
+    branches = current.get("scanned_branches") or []
+    lost = [f"branch {b}" for b in branches if b not in changes.get("scanned_branches", [b])]
+    before, after = current.get("scan_configuration", {}), changes.get("scan_configuration", {})
+    if _off(before.get("pr_scanning", {}), after.get("pr_scanning", {})):
+        lost.append("pull requests")
+    for name, scanner in after.get("scanners", {}).items():
+        old = before.get("scanners", {}).get(name, {})
+        if _off(old, scanner):
+            lost.append(name)
+        options = old.get("scan_options", {})
+        lost += [
+            f"{name} {k}" for k, on in scanner.get("scan_options", {}).items() if not on and options.get(k)
         ]
-    return told + [
-        f"path {p}" for p in wanted.get("excluded_paths", []) if p not in held.get("excluded_paths", [])
-    ]
+    excluded = before.get("excluded_paths", [])
+    return lost + [f"path {path}" for path in after.get("excluded_paths", []) if path not in excluded]
 
 
-def _off(held: Raw | None, wanted: Raw | None) -> bool:
-    return bool(held and held.get("is_enabled")) and wanted is not None and wanted.get("is_enabled") is False
+def _off(before: Raw, after: Raw) -> bool:
+    return bool(before.get("is_enabled")) and after.get("is_enabled") is False
 
 
 def body_of(configuration: Raw) -> Raw:
     """A scan configuration in the API's shape."""
-    body: Raw = {}
-    for member, value in configuration.items():
-        if member == "excluded_paths":
-            body[_camel(member)] = value
-        elif member == "scanners":
-            body[member] = {name.upper(): _camels(scanner) for name, scanner in value.items()}
-        else:
-            body[_camel(member)] = _camels(value)
+    body: Raw = _camels(configuration)
+    if "scanners" in configuration:
+        scanners = configuration["scanners"].items()
+        body["scanners"] = {name.upper(): _camels(scanner) for name, scanner in scanners}
     return body
 
 
 def _camel(name: str) -> str:
-    return re.sub(r"_([a-z])", lambda found: found[1].upper(), name)
+    return re.sub(r"_([a-z])", lambda match: match[1].upper(), name)
 
 
 def _camels(value: t.Any) -> t.Any:
@@ -258,11 +235,10 @@ def lines_of(settings: Raw, path: str = "") -> list[str]:
     lines: list[str] = []
     for name, value in sorted(settings.items()):
         here = f"{path}.{name}" if path else name
-        lines += (
-            lines_of(value, here)
-            if isinstance(value, dict)
-            else [f"{here}: {json.dumps(value, ensure_ascii=False)}"]
-        )
+        if isinstance(value, dict):
+            lines += lines_of(value, here)
+        else:
+            lines.append(f"{here}: {json.dumps(value, ensure_ascii=False)}")
     return lines
 
 

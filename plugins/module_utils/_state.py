@@ -33,10 +33,8 @@ class Section:
 
     holds: what its entries are.
     keep: maximum number; the oldest are dropped.
-    lost: the cost of losing them.
-
-    The loss of an entry must never lead to a wrong write: only to another request, a question, or the same
-    values written again.
+    lost: what it costs to lose an entry: another request, a question, or writing the same values again, but
+        never a wrong write.
     """
 
     holds: str
@@ -48,42 +46,32 @@ class Section:
 # that it does not know.
 SECTIONS: dict[str, Section] = {
     "unscoped": Section(
-        holds="instances that a run created and has not scoped yet",
-        keep=1000,
-        lost=(
-            "what a broken-off run created counts as any other instance once something changes it: to narrow "
-            "it needs max_deselect"
-        ),
+        "instances that a run created and has not scoped yet",
+        1000,
+        "what an interrupted run created counts as any other instance once something changes it, so that "
+        "narrowing it needs max_deselect",
     ),
     "made": Section(
-        holds=(
-            "which item an instance was created for, where the tenant shows another identifier than its name"
-        ),
-        keep=1000,
-        lost="such an item is undetermined until it gives identifier or id",
+        "which item an instance was created for, if the tenant shows an identifier other than its name",
+        1000,
+        "such an item is undetermined until it has identifier or id",
     ),
-    "uncreatable": Section(
-        holds="types that this tenant does not create",
-        keep=100,
-        lost="a creation is tried once more",
-    ),
+    "uncreatable": Section("types that this tenant does not create", 100, "a creation is tried once more"),
     "creatable": Section(
-        holds="types that this tenant has created",
-        keep=100,
-        lost="a recreation of such a type is refused until one was created",
+        "types that this tenant has created",
+        100,
+        "a recreation of such a type is refused until one was created",
     ),
     "verified": Section(
-        holds=(
-            "instances that were found to be as wanted, with digests of what was wanted, and when they were "
-            "changed last"
-        ),
-        keep=3000,
-        lost="with trust_unchanged each data source is read once more",
+        "instances that were found in the desired state, with digests of that state, and when they were "
+        "changed last",
+        3000,
+        "with trust_unchanged each data source is read once more",
     ),
     "mappings": Section(
-        holds="the external_projects that were applied last, with the time of the instance's last change",
-        keep=1000,
-        lost="external_projects that the tenant does not show need max_deselect: -1 once",
+        "the external_projects that were applied last, with the time of the instance's last change",
+        1000,
+        "external_projects that the tenant does not show need max_deselect: -1 once",
     ),
 }
 
@@ -103,21 +91,19 @@ Entries = dict[tuple[str, str], Entry]
 
 
 def default_directory() -> str:
-    """A folder of this user alone: under XDG_STATE_HOME, else under HOME; it starts with ~ when no home is
-    known.
-    """
+    """This user's folder under XDG_STATE_HOME or HOME; it starts with ~ if no home folder is known."""
     return os.path.join(user_folder("XDG_STATE_HOME", "~/.local/state"), "cortex_cloud_appsec")
 
 
 class Memory:
-    """What is remembered about one tenant. May be used by several threads, and by several processes at the
-    same time.
+    """What is remembered about one tenant. Several threads and processes may use it at the same time.
 
+    Content that is broken, of an older version or of another tenant is ignored, and the next write replaces
+    it. A file of a newer version is neither used nor replaced.
     directory: None or "" for the default one.
     tenant: host, and port if any.
-    read_only: never write, as in check mode. Content that is broken, of an older version or of another tenant
-        is ignored, and the next put replaces it. A file of a newer version is neither used nor replaced. When
-        the file cannot be used, `warnings` gets one line, and nothing more is remembered.
+    read_only: never write, as in check mode.
+    warnings: gets one line if the file cannot be used; nothing is remembered then.
     """
 
     def __init__(
@@ -143,23 +129,21 @@ class Memory:
     def all(self, section: str) -> dict[str, Entry]:
         """The entries of a section by their key, the oldest first."""
         _known(section)
-        return {key: entry for (held, key), entry in self._or_off(self._look).items() if held == section}
+        return {key: entry for (its, key), entry in self._or_off(self._look).items() if its == section}
 
     def put(self, section: str, key: str, value: t.Any) -> None:
-        """Remember a value in place of an older one. A value that is too big is not remembered, and the older
+        """Remember a value instead of an older one. A value that is too big is not remembered, and the older
         one is forgotten.
         """
-        _known(section)
         if len(json.dumps([key, value])) > VALUE_BYTES:
             self.forget(section, key)
-            return
-        entry = Entry(value, int(time.time()))
-        self._change(
-            lambda entries: {
-                **{k: e for k, e in entries.items() if k != (section, key)},
-                (section, key): entry,
-            }
-        )
+        else:
+            self.change(section, {key: value}, ())
+
+    def forget(self, section: str, key: str) -> None:
+        # Usually there is nothing to forget; then no lock is needed and no folder created.
+        if self.get(section, key) is not None:
+            self.change(section, {}, (key,))
 
     def change(self, section: str, put: dict[str, t.Any], forget: t.Container[str]) -> None:
         """Remember several values by their keys, and forget other keys. No value may be too big."""
@@ -172,19 +156,11 @@ class Memory:
             }
             return {**kept, **{(section, key): Entry(value, now) for key, value in put.items()}}
 
-        self._change(changed)
-
-    def forget(self, section: str, key: str) -> None:
-        # Usually there is nothing to forget; then no lock is needed and no folder created.
-        if self.get(section, key) is not None:
-            self._change(lambda entries: {k: e for k, e in entries.items() if k != (section, key)})
-
-    def _change(self, change: t.Callable[[Entries], Entries]) -> None:
         if not self.read_only:
-            self._or_off(lambda: self._replace(change))
+            self._or_off(lambda: self._replace(changed))
 
     def _or_off(self, work: t.Callable[[], Entries]) -> Entries:
-        """Do the work. A file system error switches the memory off; the run goes on."""
+        """Do the work. After an error of the file system nothing more is remembered; the run goes on."""
         with self._lock:
             if self._off:
                 return {}
@@ -224,7 +200,7 @@ class Memory:
 
     @contextlib.contextmanager
     def _folder(self) -> t.Iterator[int]:
-        """The open folder, so that all work is done in the folder that was checked."""
+        """Descriptor of the folder, so that all work is done in the folder that was checked."""
         try:
             folder = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except OSError:
@@ -247,14 +223,14 @@ class Memory:
         if len(text) > MAX_BYTES:
             raise OSError(f"{self._name}.json is larger than this version of the collection writes")
         try:
-            held = json.loads(text)
-            if held["version"] > VERSION:
+            content = json.loads(text)
+            if content["version"] > VERSION:
                 raise OSError(f"{self._name}.json was written by a newer version of the collection")
-            if held["version"] != VERSION or held["tenant"] != self._tenant:
+            if content["version"] != VERSION or content["tenant"] != self._tenant:
                 return {}
-            # Deeper values were not written by us, and could not be written again.
-            whole = [e for e in held["entries"] if not deeper(e)]
-            return {(str(e["section"]), str(e["key"])): Entry(e["value"], int(e["time"])) for e in whole}
+            # Deeper values were not written by this collection, and could not be written again.
+            rows = [row for row in content["entries"] if not deeper(row)]
+            return {(str(r["section"]), str(r["key"])): Entry(r["value"], int(r["time"])) for r in rows}
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return {}
 
@@ -263,21 +239,20 @@ class Memory:
         with Draft(f"{self._name}.json", name=f"{self._name}.draft", folder=folder) as draft:
             draft.write(self._text(entries))
             draft.publish()
-        with contextlib.suppress(
-            OSError
-        ):  # some file systems cannot sync; then a power cut may restore the old content
+        # Where a file system cannot sync a folder, a power cut may bring back the old content.
+        with contextlib.suppress(OSError):
             os.fsync(folder)
 
     def _text(self, entries: Entries) -> bytes:
         """The content of the file, one entry per line, within the limits."""
         head = f'{{"version": {VERSION}, "tenant": {json.dumps(self._tenant)}, "entries": [\n'
         lines: list[str] = []
-        room, counted = MAX_BYTES - len(head) - len("\n]}\n"), collections.Counter[str]()
+        room, counts = MAX_BYTES - len(head) - len("\n]}\n"), collections.Counter[str]()
         for (section, key), entry in reversed(entries.items()):
-            line = json.dumps({"section": section, "key": key, "time": entry.time, "value": entry.value})
-            counted[section] += 1
-            if section in SECTIONS and counted[section] > SECTIONS[section].keep:
+            counts[section] += 1
+            if section in SECTIONS and counts[section] > SECTIONS[section].keep:
                 continue
+            line = json.dumps({"section": section, "key": key, "time": entry.time, "value": entry.value})
             room -= len(line) + len(",\n")
             if room < 0:
                 break

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Is this key usable with this tenant? Reads only.
+"""Checks whether a key is usable with a tenant. Reads only.
 
 Private to the collection, floor 3.
 """
@@ -13,75 +13,75 @@ import typing as t
 
 from ._api import Api
 from ._errors import ApiError
-from ._http.answers import CLOCK_SKEW_WORTH_A_HINT
 from ._http.plain import one_line
+from ._http.responses import CLOCK_SKEW_WORTH_A_HINT
 
 _NO_TENANT = "The host does not answer a tenant's healthcheck either: api_url may not be the URL of a tenant."
+# What the status of a read shows. The tenant checks the key first, then the licence, then the role.
+_SHOWN: dict[int, dict[str, bool | None]] = {
+    200: {"authenticated": True, "can_read": True, "licensed": True},
+    401: {"authenticated": False, "can_read": None, "licensed": None},
+    402: {"authenticated": True, "can_read": False, "licensed": False},
+    403: {"authenticated": True, "can_read": False, "licensed": None},
+}
 
 
 def examine(api: Api) -> dict[str, t.Any]:
     """What the key is allowed to do, as far as reads show: the result of the module tenant_info.
 
-    A refused key is a result (authenticated false, with a hint); a tenant that cannot be reached raises
-    ApiError.
+    A refused key is a result (authenticated false, with a hint). Raises ApiError if the tenant cannot be
+    reached.
     """
-    found: dict[str, t.Any] = {
-        "host": api.tenant,
-        "healthcheck": None,
-        "generation": None,
-        "api_key_type": api.client.connection.api_key_type,
-        "authenticated": False,
-        "can_read": None,
-        "licensed": None,
-        "clock_skew_seconds": None,
-        "data_sources": None,
-        "hints": [],
-    }
-    found["healthcheck"], found["clock_skew_seconds"] = _health(api)
+    health, skew = _health(api)
+    status = 200
+    count: int | None = None
+    hints: list[str] = []
     try:
-        found["data_sources"] = len(api.list_data_sources())
-        found.update(authenticated=True, can_read=True, licensed=True)
+        count = len(api.list_data_sources())
     except ApiError as exc:
+        error = about_host(exc, tenant=health is not None)
         if exc.status not in (401, 402, 403):
-            raise about_host(exc, tenant=found["healthcheck"] is not None) from None
-        found["hints"].append(str(about_host(exc, tenant=found["healthcheck"] is not None)))
-        # The tenant checks the key first, then the licence, then the role.
-        found["authenticated"] = exc.status != 401
-        if exc.status in (402, 403):
-            found["can_read"] = False
-            found["licensed"] = False if exc.status == 402 else None
-    found["generation"] = api.generation
-    skew = found["clock_skew_seconds"]
+            raise error from None
+        hints.append(str(error))
+        status = exc.status
     if skew is not None and abs(skew) > CLOCK_SKEW_WORTH_A_HINT:
-        found["hints"].append(
+        hints.append(
             f"This machine's clock is {abs(skew):.0f} s {'behind' if skew > 0 else 'ahead of'} the tenant's: "
             "synchronise it before signatures are refused."
         )
-    return found
+    return {
+        "host": api.tenant,
+        "healthcheck": health,
+        "generation": api.generation,
+        "api_key_type": api.client.connection.api_key_type,
+        **_SHOWN[status],
+        "clock_skew_seconds": skew,
+        "data_sources": count,
+        "hints": hints,
+    }
 
 
 def _health(api: Api) -> tuple[str | None, float | None]:
-    """The result of the healthcheck, and the clock difference in seconds. Raises ApiError when there is no
-    response.
+    """The tenant's word for its health, and the clock difference in seconds.
 
-    The result is the tenant's word, "refused" when a tenant rejects this key, or None when the host does not
-    know the call.
+    The word is "refused" if the tenant rejects this key, and None if the host does not have this call.
+    Raises ApiError without a response.
     """
     try:
-        answer = api.healthcheck()
+        response = api.healthcheck()
     except ApiError as exc:
         if exc.status is None or exc.status == 429 or exc.status >= 500:
             raise
-        tenant_said = exc.status in (401, 402, 403) and exc.from_platform
-        return "refused" if tenant_said else None, _rounded(exc.clock_skew)
-    word = answer.body.get("status") if isinstance(answer.body, dict) else None
-    return one_line(word) if isinstance(word, str) else None, _rounded(answer.clock_skew)
+        refused = exc.status in (401, 402, 403) and exc.from_platform
+        return "refused" if refused else None, _rounded(exc.clock_skew)
+    word = response.body.get("status") if isinstance(response.body, dict) else None
+    return one_line(word) if isinstance(word, str) else None, _rounded(response.clock_skew)
 
 
 def about_host(error: ApiError, *, tenant: bool) -> ApiError:
-    """The error, extended by what the healthcheck shows: a wrong key or a wrong host?
+    """The error, with what the healthcheck shows: whether the key or the host is wrong.
 
-    tenant: whether the host answered or refused the healthcheck like a tenant.
+    tenant: whether the host responded to the healthcheck like a tenant.
     """
     if error.status == 401:
         more = "The host responds like a tenant, so the key is the problem." if tenant else _NO_TENANT

@@ -1,21 +1,30 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Strings that YAML has turned into other types.
+"""Strings that YAML has turned into other types; forms of words.
 
 Private to the collection, floor 0.
 """
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 LOST = "now, so the original text is lost: put it in quotes"
+# Words that mean true and false.
+YES, NO = ("1", "true", "yes", "on", "y", "t"), ("0", "false", "no", "off", "n", "f")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def snake_case(name: t.Any) -> str:
+    """A name in camel case in snake case: repositoryUrl becomes repository_url."""
+    return _CAMEL.sub("_", str(name)).lower()
 
 
 def as_text(value: t.Any) -> str | None:
-    """The string, or an integer as the string that it most likely was (123); None for values that YAML may
-    have changed: 1.10, yes, a date.
+    """The string, or an integer as a string; None for values that YAML may have changed, such as 1.10, yes or
+    a date.
     """
     if isinstance(value, str):
         return value
@@ -23,8 +32,8 @@ def as_text(value: t.Any) -> str | None:
 
 
 def not_text(value: t.Any) -> str:
-    """What is wrong with a value that should be a string, as the end of a sentence; empty if it is
-    acceptable. Never contains the value.
+    """What is wrong with a value that should be a string, as the end of a sentence; empty if nothing. Never
+    contains the value.
     """
     if as_text(value) is not None or value is None:
         return ""
@@ -35,12 +44,10 @@ def not_text(value: t.Any) -> str:
 
 
 def misread(values: t.Any, spec: dict[str, t.Any], path: str = "") -> t.Iterator[str]:
-    """For each string option of an argument spec, at any depth, whose value is no longer a string: where, and
-    what it is instead.
+    """For each string option of an argument spec, at any depth, whose value is not a string: where, and what
+    it is instead.
     """
-    if not isinstance(values, dict):
-        return
-    for name, option in spec.items():
+    for name, option in spec.items() if isinstance(values, dict) else ():
         yield from _misread(values.get(name), option, f"{path}{name}")
 
 
@@ -56,22 +63,18 @@ def _misread(value: t.Any, option: dict[str, t.Any], path: str) -> t.Iterator[st
 
 
 def split_lists(values: t.Any, spec: dict[str, t.Any]) -> t.Any:
-    """The values with each list of strings that was written as one string, "a, b", as a list; at any depth.
-    Ansible would keep the blank in " b".
+    """A copy of the values. Each list of strings that was written as one string, "a, b", is a list, at any
+    depth; Ansible would keep the blank in " b".
     """
+    if isinstance(values, list):
+        return [split_lists(value, spec) for value in values]
     if not isinstance(values, dict):
         return values
-    return {name: _split(value, spec[name]) if name in spec else value for name, value in values.items()}
+    return {name: _split(value, spec.get(name, {})) for name, value in values.items()}
 
 
 def _split(value: t.Any, option: dict[str, t.Any]) -> t.Any:
     texts = option.get("type") == "list" and option.get("elements") in ("str", "path")
     if texts and isinstance(value, str):
         return [part.strip() for part in value.split(",")]
-    if "options" in option:
-        return (
-            [split_lists(v, option["options"]) for v in value]
-            if isinstance(value, list)
-            else split_lists(value, option["options"])
-        )
-    return value
+    return split_lists(value, option["options"]) if "options" in option else value

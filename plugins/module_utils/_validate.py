@@ -23,19 +23,16 @@ def _unknown(values: t.Any, spec: dict[str, t.Any], path: str = "") -> t.Iterato
     for key, value in values.items() if isinstance(values, dict) else ():
         option = spec.get(key)
         if option is None:
-            meant = did_you_mean(str(key), spec)
-            yield f"unknown option {path}{key}.{meant or ' Options here: ' + ', '.join(sorted(spec)) + '.'}"
+            hint = did_you_mean(str(key), spec) or f" Options here: {', '.join(sorted(spec))}."
+            yield f"unknown option {path}{key}.{hint}"
         elif "options" in option:
-            inner = value if isinstance(value, (list, tuple)) else [value]
-            for index, each in enumerate(inner):
-                yield from _unknown(
-                    each, option["options"], f"{path}{key}{f'[{index}]' if option['type'] == 'list' else ''}."
-                )
+            for index, inner in enumerate(value if isinstance(value, (list, tuple)) else [value]):
+                place = f"{path}{key}[{index}]" if option["type"] == "list" else f"{path}{key}"
+                yield from _unknown(inner, option["options"], f"{place}.")
 
 
 def validate_items(items: t.Any, variable: str | t.Sequence[str] = "tenant_data_sources") -> list[str]:
-    """The faults in a list of data_sources items, one line each; empty when there are none. Values are never
-    repeated.
+    """The faults in a list of data_sources items, one line each, which never repeat a value.
 
     variable: the name of the list, or the place of each item.
     """
@@ -52,16 +49,14 @@ def validate_items(items: t.Any, variable: str | t.Sequence[str] = "tenant_data_
         name = as_text(item.get("name"))
         if name is not None:
             where += f" ({name})"
-        lost = [*(f"{fault}." for fault in misread(item, spec)), *_unknown(item, spec)]
-        if lost:
-            faults += [f"{where}: {fault}" for fault in lost]
-            continue
-        result = validator.validate(item)
-        if result.error_messages:
-            faults += [f"{where}: {error.msg}" for error in result.errors]
-            continue
-        try:
-            check_item(item_from(result.validated_parameters))
-        except InputError as exc:
-            faults.append(f"{where}: {exc}")
+        its_faults = [*(f"{fault}." for fault in misread(item, spec)), *_unknown(item, spec)]
+        if not its_faults:
+            result = validator.validate(item)
+            its_faults = [error.msg for error in result.errors]
+        if not its_faults:
+            try:
+                check_item(item_from(result.validated_parameters))
+            except InputError as exc:
+                its_faults = [str(exc)]
+        faults += [f"{where}: {fault}" for fault in its_faults]
     return faults

@@ -173,6 +173,7 @@ rate_limited:
   sample: {waits: 0, seconds: 0.0}
 """
 
+from functools import partial
 from typing import Any
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
@@ -180,12 +181,12 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import CortexModule
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_run import (
     RepositoryRun,
-    plan_writer,
     results_of,
+    write_plan,
 )
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_settings import (
     SETTINGS_SPEC,
-    given,
+    without_unset,
 )
 
 ONE: dict[str, Any] = {
@@ -214,24 +215,23 @@ def main() -> None:
         if params["plan_required"] and params["plan_digest"] is None and not module.check_mode:
             raise InputError(
                 "plan_required is set and plan_digest is not given: nothing was sent. Run in check mode, "
-                "have the plan looked at, and give "
-                "its digest."
+                "have the plan looked at, and give its digest."
             )
-        one = given({name: params[name] for name in ONE})
+        one = without_unset({name: params[name] for name in ONE})
+        items = [one] if params["repositories"] is None else without_unset(params["repositories"])
         if one and params["repositories"] is not None:
             raise InputError(
                 f"give {', '.join(one)} in the entries of repositories, or leave out repositories. Nothing "
-                f"was sent."
+                "was sent."
             )
         run = RepositoryRun(
             api,
             check_mode=module.check_mode,
             max_narrowed=params["max_narrowed"],
-            digest=params["plan_digest"],
+            approved=params["plan_digest"],
             progress=module.progress(api),
-            on_plan=plan_writer(params["plan_file"]),
+            on_plan=partial(write_plan, params["plan_file"]),
         )
-        items = [one] if params["repositories"] is None else [given(each) for each in params["repositories"]]
         return results_of(run, run.apply(items), diff=module._diff)
 
     module.run(work)

@@ -54,8 +54,9 @@ options:
     type: bool
   unscanned_days:
     description:
-      - Ask the tenant too which repositories it calls unscanned for so many days (RV(unscanned)), whatever
-        filters are given. A tenant without such a list, or a key that may not read it, is no failure.
+      - Also ask the tenant which repositories were not scanned for this many days (RV(unscanned)); the
+        filters do not apply. The task does not fail if the tenant has no such list or does not show it to
+        this key.
     type: int
   members:
     description:
@@ -128,7 +129,7 @@ repositories:
     owner: {description: "Organization, group or project.", type: str, returned: when shown}
     url: {description: "Address of its web page.", type: str, returned: when shown}
     source: {description: "Integration type.", type: str, returned: when shown}
-    external_id: {description: "The vendor's ID of it.", type: str, returned: when shown}
+    external_id: {description: "The vendor's ID of the repository.", type: str, returned: when shown}
     organization_id: {description: "The vendor's ID of its organization.", type: str, returned: when shown}
     project_id: {description: "The vendor's ID of its project.", type: str, returned: when shown}
     integration_id: {description: "ID of its data source.", type: str, returned: when shown}
@@ -163,7 +164,7 @@ repositories:
       type: dict
       returned: when shown
 unscanned:
-  description: The repositories that the tenant calls unscanned, each with what it shows of them.
+  description: The repositories that the tenant reports as unscanned.
   returned: when O(unscanned_days) is given and the tenant shows such a list
   type: list
   elements: dict
@@ -203,7 +204,7 @@ from typing import Any
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._module import CortexModule
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repositories import (
-    Wanted,
+    Filters,
     data_source_id,
     date_from,
     fetch_repositories,
@@ -226,14 +227,14 @@ def main() -> None:
     params = module.params
 
     def work(api: Api) -> dict[str, Any]:
-        wanted = Wanted(
+        filters = Filters(
             members=members_from(params["members"]),
             scanned_before=date_from(params["scanned_before"], "scanned_before"),
             **{name: params[name] for name in ("url", "source", "selected", "archived", "unhealthy")},
         )
-        wanted.data_source = data_source_id(api, params["data_source"])
-        found = fetch_repositories(api, wanted, repository_id=params["id"], search=params["search"])
-        return {**listing(*found, wanted), **unscanned(api, params["unscanned_days"])}
+        filters.data_source = data_source_id(api, params["data_source"])
+        found = fetch_repositories(api, filters, repository_id=params["id"], search=params["search"])
+        return {**listing(*found, filters.unshown), **unscanned(api, params["unscanned_days"])}
 
     module.run(work)
 

@@ -69,7 +69,7 @@ def test_a_playbook_answers_when_a_data_source_breaks(tmp_path: Path) -> None:
     assert said[0] == shown[0].replace("0f1e2d", core)
     assert re.fullmatch(r"Since: at [-\dT:]+Z it still worked, at [-\dT:]+Z it did not\.", said[1])
     assert said[2] == shown[2].replace("api-acme.xdr.eu.paloaltonetworks.com", f"127.0.0.1:{tenant.port}")
-    assert said[3].endswith(" repositories hang on it and are not scanned until it works again.")
+    assert said[3].endswith(" repositories depend on it and are not scanned until it works again.")
     assert said[4:] == shown[4:]
     assert key.key not in (tmp_path / "log").read_text()
 

@@ -14,7 +14,7 @@ import pytest
 from asking import Ask
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import Answer
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.call import Response
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import command
 from tenant.server import EmbeddedTenant
 
@@ -304,7 +304,7 @@ def test_the_command_knows_a_disabled_collector(run_command: Command, tenant: Em
 def test_the_command_gives_a_number_that_comes_without_a_status(
     run_command: Command, reports: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = Answer(201, {"message": "9 findings will be ingested"}, None)
+    said = Response(201, {"message": "9 findings will be ingested"}, None)
     monkeypatch.setattr(Api, "upload_sarif", lambda *_given, **_more: said)
     code, out, _err = run_command()
     assert code == 0

@@ -23,7 +23,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.status import STATUSES
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.types import TYPES
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import trace
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.attempt import Attempt
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.call import Attempt
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.invented import KEYS, WORDS, Invented
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import Redactor
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif import command

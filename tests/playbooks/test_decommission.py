@@ -106,7 +106,7 @@ def test_retiring_snyk(tenant: EmbeddedTenant, tmp_path: Path) -> None:
     assert data["read_again"] == [gone["id"]]
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", data["time"])
     assert (gone["action"], gone["type"], gone["name"]) == ("deleted", "SNYK", "snyk-eu")
-    for said in ("- Result: complete", "Read again by id afterwards: gone", "its findings and issues stay open", gone["backup_file"]):
+    for said in ("- Result: complete", "Read again by ID afterwards: deleted", "its findings and issues stay open", gone["backup_file"]):
         assert said in page
 
     # Tonight's onboarding brings nothing back, and the same command once more has nothing to do.
@@ -218,7 +218,7 @@ def test_several_go_in_one_call_and_one_that_cannot_be_deleted_stops_no_other(pl
         "plan, deletion, reading afterwards"
     )
     assert names(plain) == {hostile, "blue"}
-    for said in ("2 deleted", f"(id {stuck}): STILL THERE", ": gone, backup "):
+    for said in ("2 deleted", f"(id {stuck}): STILL THERE", ": deleted, backup "):
         assert said in ended.output
     data, page = evidence(tmp_path)
     assert (data["complete"], data["still_there"]) == (False, [stuck])

@@ -345,9 +345,9 @@ def test_a_token_that_expired_at_night_ends_in_a_ticket(tmp_path: Path) -> None:
         connection = Connection(api_url=tenant.url, api_key_id=key.id, api_key=key.key, rate_limit_dir=str(tmp_path / "rate"))
         client = Client(connection)
         watch = Watch(Api(client), repositories=False, initial=False, state_file=None)
-        assert watch.look() == []
+        assert watch.poll() == []
         tenant.set_status(core, "ERROR", {"connection": {"status": "INVALID", "error": "Token expired: HTTP 401"}})
-        (event,) = watch.look()
+        (event,) = watch.poll()
         client.close()
     play(tmp_path, "ticket.yml", more={"CORTEX_TICKET": str(tmp_path / "ticket.txt")}, ansible_eda={"event": event}).fine()
     told = {"0f1e2d": core, "api-acme.xdr.eu.paloaltonetworks.com": f"127.0.0.1:{tenant.port}"}

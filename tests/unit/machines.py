@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Processes that run as on machines of their own: each with another boot and another monotonic clock."""
+"""Processes that run as if on different machines, each with its own boot id and monotonic clock."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Machine = tuple[Path, int]
 
 
 def machine(boot: Path, monotonic: int, command: list[str]) -> list[str]:
-    """The command that runs this one as on another machine, in namespaces of its own."""
+    """The command that runs this one as if on another machine, in its own namespaces."""
     script = f'mount --bind {boot} /proc/sys/kernel/random/boot_id && exec "$@"'
     return ["unshare", "--mount", "--time", f"--monotonic={monotonic}", "sh", "-c", script, "sh", *command]
 
 
 def made(folder: Path, count: int) -> list[Machine]:
-    """So many machines, or the test is skipped."""
+    """This number of machines; without namespaces the test is skipped."""
     machines = []
     for number in range(count):
         boot = folder / f"boot_id_{number}"

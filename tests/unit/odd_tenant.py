@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A tenant that shows whatever a test gives, and items for it."""
+"""A tenant whose responses are set by a test, and items for it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from published_tenant import NOWHERE, Quiet
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import ApiError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import Answer, Call
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.call import Call, Response
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import Redactor
 
 Raw = dict[str, Any]
@@ -53,7 +53,7 @@ PATHS = [*paths(FULL), ("externalProjects", "0", "repoId"), ("externalProjects",
 
 
 def placed(raw: Raw, path: tuple[str, ...], value: Any) -> Raw:
-    """The instance with a value in the place of what is there."""
+    """The instance with another value at this place."""
     changed = copy.deepcopy(raw)
     holder: Any = changed
     for key in path[:-1]:
@@ -69,7 +69,7 @@ def placed(raw: Raw, path: tuple[str, ...], value: Any) -> Raw:
 
 @dataclasses.dataclass
 class Tenant(Quiet):
-    """A client whose tenant shows what a test gives: odd(operation, instance) is what each answer about one shows."""
+    """A client whose tenant's responses are set by a test: odd(operation, instance) returns what a response shows of it."""
 
     held: dict[str, Raw]
     odd: Callable[[str, Raw], Any]
@@ -86,7 +86,7 @@ class Tenant(Quiet):
     def quoted(self, words: str, _body: str) -> str:
         return words
 
-    def send(self, call: Call) -> Answer:
+    def send(self, call: Call) -> Response:
         if call.body is not None:
             json.loads(call.payload() or b"")
         number = unquote(call.path.rpartition("/")[2])
@@ -107,17 +107,17 @@ class Tenant(Quiet):
         self.sent.append((call.method, number, call.body))
         if call.method == "DELETE":
             del self.held[number]
-            return Answer(200, None, None)
+            return Response(200, None, None)
         self.held[number] = {**self.held[number], **copy.deepcopy(call.body), "repositoriesCount": len(call.body.get("state", []))}
         return self._say(self.odd("update", copy.deepcopy(self.held[number])))
 
-    def _say(self, body: Any) -> Answer:
+    def _say(self, body: Any) -> Response:
         self.seen.append(body)
-        return Answer(200, body, None)
+        return Response(200, body, None)
 
 
 def tenant_of(operation: str, path: tuple[str, ...], value: Any) -> Tenant:
-    """One that shows instance 1, or what was created, with the value there in the answers to an operation."""
+    """A tenant that shows instance 1, or a created one, with this value at this place, in the responses to one operation."""
 
     def odd(asked: str, raw: Raw) -> Any:
         return placed(raw, path, value) if asked == operation and raw["id"] in ("1", "9") else raw
@@ -161,7 +161,7 @@ def words(value: Any) -> Iterator[str]:
 
 
 def told(result: Raw) -> str:
-    """The result as a controller gets it."""
+    """The result as a controller receives it."""
     text = json.dumps(Redactor().value(result))
     assert "__ansible_" not in text.replace("\\\\u005f_ansible_", "")
     assert not any(0xD800 <= ord(char) < 0xE000 for char in str(words(result)))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A tenant's endpoints (floor 2) without HTTP that show just what a test gives, in the published form, and nothing that was sent."""
+"""A tenant's endpoints (floor 2) without HTTP. They show what a test sets, in the published form, and nothing that was sent."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ DATE = "2025-06-15T09:30:00.000Z"
 
 
 def published(number: int, kind: str, **members: Any) -> Raw:
-    """An instance with the members that every one has, and those given."""
+    """An instance with the members that every instance has, and these."""
     return {"id": f"{number:024x}", "type": kind, "creationDate": DATE, "lastUpdateDate": DATE, **members}
 
 
 class Quiet:
-    """What the engine needs of a client beside sending."""
+    """What the engine needs of a client besides sending."""
 
     def __init__(self, folder: str) -> None:
         self.shared_dir, self.redactor, self.warnings = folder, Redactor(), list[str]()
@@ -40,14 +40,14 @@ class Quiet:
         return 0.0
 
     def on_read(self, _done: int, _total: int) -> None:
-        """Nobody looks."""
+        """Nobody observes it."""
 
     def warn_once(self, begins: str, goes_on: str = "") -> None:
         if not any(warning.startswith(begins) for warning in self.warnings):
             self.warnings.append(begins + goes_on)
 
     def exclusive(self, *parts: str) -> Any:
-        # Where no lock can be had, that is no news here.
+        # Warnings that locks are not available are ignored here.
         return exclusive(self.shared_dir, *parts, warnings=[])
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A server that says just what the test wrote down: one line of the script per request, the last line again and again."""
+"""A server that sends what a test wrote: one line of the script per request, and the last line for all further ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Say:
-    """An answer: an HTTP status, a body (text, bytes, or anything else as JSON) and headers."""
+    """A response: an HTTP status, a body (text, bytes, or anything else as JSON) and headers."""
 
     status: int = 200
     body: Any = ""
@@ -35,7 +35,7 @@ class Say:
 
 
 def hang_up(handler: Handler) -> None:
-    """Read the request and answer nothing."""
+    """Read the request, and close the connection without a response."""
     handler.close_connection = True
     handler.connection.shutdown(socket.SHUT_RDWR)
 
@@ -51,7 +51,7 @@ def cut_off(handler: Handler) -> None:
 
 
 def drip(status: int = 200, lasting: float = 8.0, **headers: str) -> Callable[[Handler], None]:
-    """One byte now and then, so that no read ever times out; ends after `lasting` seconds, so that a test that waits for it goes red."""
+    """One byte now and then, so that no read times out; ends after `lasting` seconds, so that a test that waits for it fails."""
 
     def answer(handler: Handler) -> None:
         handler.send_response(status)
@@ -68,7 +68,7 @@ def drip(status: int = 200, lasting: float = 8.0, **headers: str) -> Callable[[H
 
 
 def zipped(body: bytes, pieces: int, chunked: bool) -> Callable[[Handler], None]:
-    """The body compressed, in so many pieces, the first of which holds nothing but the header of the compression."""
+    """The body compressed, in this number of pieces, the first of which contains only the header of the compression."""
 
     def answer(handler: Handler) -> None:
         packed = gzip.compress(body)
@@ -88,7 +88,7 @@ def zipped(body: bytes, pieces: int, chunked: bool) -> Callable[[Handler], None]
 
 
 def silence(handler: Handler) -> None:
-    """Take the request and never answer."""
+    """Read the request and never respond."""
     handler.server.script.stopped.wait(8)
 
 
@@ -109,7 +109,7 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_POST = do_DELETE = do_CONNECT = _answer
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: the test reads `requests`."""
+        """Log nothing: the test reads `requests`."""
 
 
 class Server(ThreadingHTTPServer):
@@ -117,7 +117,7 @@ class Server(ThreadingHTTPServer):
     script: ScriptedServer
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that breaks off is no news."""
+        """Ignore clients that close the connection."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Request:
 
 
 class ScriptedServer:
-    """As a context manager: a server on a free port of 127.0.0.1. `requests` has what was asked, in order."""
+    """As a context manager: a server on a free port of 127.0.0.1. `requests` has the requests, in order."""
 
     def __init__(self, *script: Callable[[Handler], None], tls: ssl.SSLContext | None = None) -> None:
         self._script, self.requests, self.stopped = list(script), list[Request](), threading.Event()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Processes that share a budget, the ways to a tenant and its limit, event by event on a clock of their own: the same run each time."""
+"""Simulates, event by event, processes that share a budget, the network to a tenant and its limit. Each run is the same."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Ways = Callable[[random.Random, float], tuple[float, float]]
 
 
 def network(there_and_back: float, jitter: float = 0.0, *, back: float | None = None) -> Ways:
-    """Half of it each way, each with up to so much jitter (back: another jitter on the way back)."""
+    """A network with half of the round trip each way, and up to this jitter each way (back: another jitter on the way back)."""
     return lambda luck, _now: (
         there_and_back / 2 + luck.uniform(0, jitter),
         there_and_back / 2 + luck.uniform(0, jitter if back is None else back),
@@ -34,7 +34,7 @@ def changing(first: Ways, then: Ways, at: float) -> Ways:
 
 @dataclasses.dataclass
 class Sent:
-    """What a run came to. rate: requests that were let through for each second, of these processes."""
+    """The result of a run. rate: accepted requests of these processes per second."""
 
     requests: int
     refused: int
@@ -69,7 +69,7 @@ class Limit:
         self.per_second, self.fixed, self.taken = per_second, fixed, deque[float]()
 
     def take(self, now: float) -> float | None:
-        """None, or the seconds until there is room; as tests/tenant/limit.py."""
+        """None, or the seconds until a request is accepted; as in tests/tenant/limit.py."""
         opened = math.floor(now) if self.fixed else now - 1
         while self.taken and (self.taken[0] < opened if self.fixed else self.taken[0] <= opened):
             self.taken.popleft()
@@ -80,7 +80,7 @@ class Limit:
 
 
 class World:
-    """per_second: what the tenant allows. setup: the round trips that making a connection costs the first request of each thread.
+    """per_second: the tenant's limit. setup: round trips for a connection, before the first request of each thread.
 
     starting: by how many seconds, at most, the first request of each thread takes longer to come back.
     """
@@ -98,7 +98,7 @@ class World:
         self.sent = Sent(0, 0, 0.0, [], Counter(), [])
         # Seconds of the tenant's own work after it has counted a request.
         self.work: Callable[[int], float] = lambda _number: 0.0
-        # Nobody tells when a request left, so that a slot is free one window after its answer.
+        # Departures are not recorded, so a slot is free one window after its response.
         self.answer_based = False
         self.last = 0.0
 
@@ -108,14 +108,14 @@ class World:
     def process(
         self, state: State, requests: int, *, threads: int = 16, clock: float = 0.0, host: str = "here", busy: float = 0.0005
     ) -> None:
-        """Sends so many requests, as many at once as it has threads."""
+        """Sends this number of requests, as many at once as it has threads."""
         asking = deque([(self.now, True)] * min(threads, requests))
         one = Process(len(self.processes), Pace(10, host), state, requests - len(asking), clock, busy, asking)
         self.processes.append(one)
         self.at(self.now, self.look, one)
 
     def stranger(self, per_second: float, start: float, end: float) -> None:
-        """Another client of the tenant, which knows nothing of the budget."""
+        """Another client of the tenant, which does not share the budget."""
         for number in range(int((end - start) * per_second)):
             self.at(self.now + start + number / per_second, lambda: self.limit.take(self.now))
 
@@ -128,7 +128,7 @@ class World:
         return self.sent
 
     def look(self, one: Process) -> None:
-        """The thread whose turn it is asks for a slot."""
+        """The next thread asks for a slot."""
         if not one.asking or one.looks_again > self.now:
             return
         asked, fresh = one.asking[0]

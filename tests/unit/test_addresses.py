@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host and a repository are one address, however people and tools write them; two of them never become one."""
+"""Every spelling of a host or a repository gives the same address; different ones never give the same."""
 
 from __future__ import annotations
 
@@ -71,20 +71,20 @@ def test_the_web_page_of_a_repository(text: str, url: str) -> None:
     assert repository_of(url).key == repository_of(text).key
 
 
-def test_a_path_alone_names_no_host() -> None:
-    """Groups may be called like hosts, so that a dot says nothing; the well-known hosts are none of them."""
+def test_a_path_alone_has_no_host() -> None:
+    """Groups may have names like hosts, so a dot proves nothing; the well-known hosts are not groups."""
     assert repository_of("acme.io/sub/api").key == ("", "acme.io/sub/api")
     assert repository_of("github.com/Org/App").key == ("github.com", "org/app")
     assert repository_of("My Project/repo.git/").key == ("", "my project/repo")
 
 
 @pytest.mark.parametrize("text", ["", " ", "/", "https://", "https://host.example/", "a\nb"])
-def test_what_names_no_repository(text: str) -> None:
-    with pytest.raises(ValueError, match="names no repository"):
+def test_text_that_does_not_name_a_repository_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="does not name a repository"):
         repository_of(text)
 
 
-def test_one_name_in_two_normal_forms_is_one() -> None:
+def test_two_unicode_forms_of_a_name_are_one_repository() -> None:
     assert repository_of("group/cafe\u0301").key == repository_of("group/caf\u00e9").key
     assert path_key("Org/App", code.CODE_COMMIT) != path_key("org/app", code.CODE_COMMIT)
 
@@ -119,7 +119,7 @@ FORMS = {
 
 @settings(max_examples=1000 if os.environ.get("CI") else 40)
 @given(st.data())
-def test_forms_of_one_repository_are_one_and_different_repositories_stay_different(data: st.DataObject) -> None:
+def test_spellings_of_one_repository_are_equal_and_different_repositories_are_not(data: st.DataObject) -> None:
     product, parts, forms = data.draw(st.sampled_from(sorted(FORMS.values())))
     paths = data.draw(st.lists(st.tuples(*[NAME] * parts), min_size=1, max_size=4, unique=True))
     keys: dict[tuple[str, str], tuple[str, ...]] = {}

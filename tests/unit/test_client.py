@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One request over real HTTP: which outcome is tried again, how, and how failures are told."""
+"""Requests over real HTTP: which outcomes are repeated, and how failures are reported."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from scripted_server import Handler, Say, ScriptedServer, cut_off, drip, hang_up, silence, zipped
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError, words_of
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import answers as _answers
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import responses as _responses
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import retry as _retry
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import Call
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.call import Call
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.signing import CollectorToken
 
 THROTTLED = {"reply": {"err_code": 429, "err_msg": "Too many requests.", "err_extra": None}}
@@ -36,14 +36,14 @@ pytestmark = pytest.mark.usefixtures("quick_pauses")
 
 
 @pytest.mark.parametrize("method", VERBS)
-def test_a_429_is_tried_again_whatever_the_verb(client_of: ClientOf, method: str) -> None:
+def test_a_429_is_repeated_for_every_verb(client_of: ClientOf, method: str) -> None:
     with ScriptedServer(Say(429, THROTTLED), Say(429, THROTTLED), OK) as server:
         assert ask(client_of(server.url), method).body == {"id": "1"}
         assert [r.method for r in server.requests] == [method] * 3
 
 
 @pytest.mark.parametrize("said", ["Too many requests.", "Rate limit exceeded, slow down"])
-def test_a_429_in_disguise_is_known_by_its_words(client_of: ClientOf, said: str) -> None:
+def test_a_rate_limit_with_another_status_is_recognised_by_its_message(client_of: ClientOf, said: str) -> None:
     with ScriptedServer(Say(400, {"reply": {"err_code": 400, "err_msg": said}}), OK) as server:
         assert ask(client_of(server.url), "POST").status == 200
         assert len(server.requests) == 2
@@ -61,7 +61,7 @@ AMBIGUOUS = {
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 @pytest.mark.parametrize("fault", AMBIGUOUS)
-def test_what_may_be_repeated_is_repeated_after_an_ambiguous_outcome(client_of: ClientOf, method: str, fault: str) -> None:
+def test_safe_verbs_are_repeated_after_an_ambiguous_outcome(client_of: ClientOf, method: str, fault: str) -> None:
     with ScriptedServer(AMBIGUOUS[fault], OK) as server:
         assert ask(client_of(server.url), method).body == {"id": "1"}
         assert len(server.requests) == 2
@@ -79,14 +79,14 @@ def test_a_creation_that_may_have_been_carried_out_is_not_sent_again(client_of: 
 
 @pytest.mark.parametrize("method", VERBS)
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 409, 413, 422])
-def test_a_clear_no_is_taken_at_its_word(client_of: ClientOf, method: str, status: int) -> None:
+def test_a_clear_refusal_is_not_repeated(client_of: ClientOf, method: str, status: int) -> None:
     with ScriptedServer(Say(status, {"message": "no"}), OK) as server:
         error = refusal(client_of(server.url), method)
         assert len(server.requests) == 1
     assert (error.status, error.ambiguous) == (status, False)
 
 
-def test_nothing_was_sent_where_nothing_listens(client_of: ClientOf) -> None:
+def test_a_refused_connection_counts_as_never_sent(client_of: ClientOf) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -99,7 +99,7 @@ def test_nothing_was_sent_where_nothing_listens(client_of: ClientOf) -> None:
     assert "Connection refused" in str(error)
 
 
-def test_every_attempt_is_signed_anew(client_of: ClientOf) -> None:
+def test_every_attempt_has_a_new_signature(client_of: ClientOf) -> None:
     with ScriptedServer(Say(503), Say(429, THROTTLED), OK) as server:
         ask(client_of(server.url, api_key_type="advanced"))
         seen = [r.headers for r in server.requests]
@@ -108,13 +108,13 @@ def test_every_attempt_is_signed_anew(client_of: ClientOf) -> None:
         assert len({headers[header] for headers in seen}) == 3
 
 
-def test_the_same_body_goes_out_each_time(client_of: ClientOf) -> None:
+def test_every_attempt_sends_the_same_body(client_of: ClientOf) -> None:
     with ScriptedServer(Say(429, THROTTLED), OK) as server:
         ask(client_of(server.url), "POST")
         assert [r.body for r in server.requests] == [b'{"type": "GITLAB"}'] * 2
 
 
-# -- how long
+# -- deadlines
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
@@ -128,12 +128,12 @@ def test_retry_after_is_honoured_in_both_forms(client_of: ClientOf, form: str) -
 
 
 @pytest.mark.parametrize("unusable", ["soon", "", "-5", "nan"])
-def test_an_unusable_retry_after_is_no_reason_to_stop(client_of: ClientOf, unusable: str) -> None:
+def test_an_unreadable_retry_after_is_ignored(client_of: ClientOf, unusable: str) -> None:
     with ScriptedServer(Say(429, THROTTLED, {"Retry-After": unusable}), OK) as server:
         assert ask(client_of(server.url)).status == 200
 
 
-def test_retry_after_does_not_reach_beyond_the_deadline(client_of: ClientOf) -> None:
+def test_retry_after_does_not_extend_the_deadline(client_of: ClientOf) -> None:
     with ScriptedServer(Say(429, THROTTLED, {"Retry-After": "3600"})) as server:
         began = time.monotonic()
         error = refusal(client_of(server.url, retry_deadline=1.0))
@@ -142,7 +142,7 @@ def test_retry_after_does_not_reach_beyond_the_deadline(client_of: ClientOf) -> 
     assert "Too many requests." in str(error)
 
 
-def test_a_call_ends_at_its_deadline_and_tells_how_often_it_was_tried(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_ends_at_its_deadline_and_reports_its_attempts(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_retry.random, "uniform", lambda _low, _high: 0.2)
     with ScriptedServer(Say(503, {"message": "maintenance"})) as server:
         began = time.monotonic()
@@ -153,7 +153,7 @@ def test_a_call_ends_at_its_deadline_and_tells_how_often_it_was_tried(client_of:
 
 
 @pytest.mark.parametrize("silent", [silence, drip(), drip(500), drip(302, Location="https://elsewhere.example.com/")])
-def test_a_server_that_never_ends_is_left_in_time(client_of: ClientOf, silent: Callable[[Handler], None]) -> None:
+def test_an_endless_response_is_abandoned_at_the_deadline(client_of: ClientOf, silent: Callable[[Handler], None]) -> None:
     with ScriptedServer(silent) as server:
         began = time.monotonic()
         refusal(client_of(server.url, request_timeout=0.5, retry_deadline=1.0), "POST")
@@ -162,8 +162,8 @@ def test_a_server_that_never_ends_is_left_in_time(client_of: ClientOf, silent: C
 
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("pieces", [1, 5, 20])
-def test_a_compressed_answer_is_read_whole_however_it_arrives(client_of: ClientOf, pieces: int, chunked: bool) -> None:
-    """Cut short it would be a shorter list of data sources."""
+def test_a_compressed_response_is_read_completely_however_it_arrives(client_of: ClientOf, pieces: int, chunked: bool) -> None:
+    """If it were cut off, it would be a shorter list of data sources."""
     body = {"data": [{"id": str(n), "name": f"source {n}"} for n in range(2000)]}
     with ScriptedServer(zipped(json.dumps(body).encode(), pieces, chunked)) as server:
         assert ask(client_of(server.url)).body == body
@@ -171,8 +171,8 @@ def test_a_compressed_answer_is_read_whole_however_it_arrives(client_of: ClientO
 
 
 @pytest.mark.parametrize("status", [200, 400, 302])
-def test_an_answer_beyond_all_size_is_not_read_to_its_end(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
-    monkeypatch.setattr(_answers, "MOST_BYTES", 100_000)
+def test_a_response_that_is_too_large_is_not_read_completely(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    monkeypatch.setattr(_responses, "MOST_BYTES", 100_000)
     headers = {"Location": "https://elsewhere.example.com/"} if status == 302 else {}
     with ScriptedServer(Say(status, b" " * 5_000_000, headers)) as server:
         error = refusal(client_of(server.url))
@@ -180,7 +180,7 @@ def test_an_answer_beyond_all_size_is_not_read_to_its_end(client_of: ClientOf, m
     assert "larger than 100000 bytes" in str(error) or (status == 302 and "redirects are not followed" in str(error))
 
 
-# -- to whom
+# -- redirects, proxies and credentials
 
 
 def test_a_redirect_is_not_followed_and_the_other_host_sees_nothing(client_of: ClientOf) -> None:
@@ -192,7 +192,7 @@ def test_a_redirect_is_not_followed_and_the_other_host_sees_nothing(client_of: C
 
 
 @pytest.mark.parametrize("location", ["http://[::1", "http://user:secret@other.example.com/", "\u20ac", "", "//", "https://a..b/"])
-def test_any_redirect_is_one_clear_line(client_of: ClientOf, location: str) -> None:
+def test_every_redirect_gives_one_clear_line(client_of: ClientOf, location: str) -> None:
     def redirect(handler: Handler) -> None:
         handler.wfile.write(b"HTTP/1.1 307 Moved\r\nContent-Length: 0\r\nLocation: " + location.encode() + b"\r\n\r\n")
 
@@ -217,7 +217,7 @@ def test_a_netrc_entry_never_replaces_the_signature(client_of: ClientOf, tmp_pat
 
 @pytest.fixture
 def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    """The proxy that the environment names for everything; it refuses whatever it is asked for."""
+    """The proxy that the environment names for all hosts; it refuses every request."""
     with ScriptedServer(Say(502, "no")) as server:
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, server.url)
@@ -227,7 +227,7 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
         yield server
 
 
-def test_a_proxy_of_the_environment_is_used_and_named_when_it_refuses(client_of: ClientOf, proxy: ScriptedServer) -> None:
+def test_a_proxy_from_the_environment_is_used_and_named_if_it_refuses(client_of: ClientOf, proxy: ScriptedServer) -> None:
     error = refusal(client_of("https://tenant.example.com"))
     assert [(r.method, r.path) for r in proxy.requests] == [("CONNECT", "tenant.example.com:443")] * 3
     assert not any("authorization" in name.lower() for r in proxy.requests for name in r.headers)
@@ -236,7 +236,7 @@ def test_a_proxy_of_the_environment_is_used_and_named_when_it_refuses(client_of:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "localhost", "[::1]"])
-def test_plain_http_goes_to_no_proxy(client_of: ClientOf, proxy: ScriptedServer, host: str) -> None:
+def test_plain_http_never_uses_a_proxy(client_of: ClientOf, proxy: ScriptedServer, host: str) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -255,7 +255,7 @@ def test_without_a_key_nothing_is_sent(client_of: ClientOf, missing: str) -> Non
 
 
 @pytest.mark.parametrize("key", ["line\nbreak", "caf\u00e9", "carriage\rreturn"])
-def test_a_key_that_cannot_be_one_is_refused_and_not_shown(client_of: ClientOf, key: str) -> None:
+def test_an_invalid_key_is_refused_and_not_shown(client_of: ClientOf, key: str) -> None:
     with ScriptedServer(OK) as server:
         with pytest.raises(InputError, match="copy it again") as refused:
             ask(client_of(server.url, api_key=key))
@@ -263,7 +263,7 @@ def test_a_key_that_cannot_be_one_is_refused_and_not_shown(client_of: ClientOf, 
     assert key not in str(refused.value)
 
 
-def test_a_collectors_token_that_cannot_be_one_is_refused_too(client_of: ClientOf) -> None:
+def test_an_invalid_collector_token_is_refused_too(client_of: ClientOf) -> None:
     with ScriptedServer(OK) as server:
         with pytest.raises(InputError) as refused:
             ask(client_of(server.url), "POST", auth=CollectorToken("t-1", "line\nbreak"))
@@ -272,12 +272,12 @@ def test_a_collectors_token_that_cannot_be_one_is_refused_too(client_of: ClientO
 
 
 @pytest.mark.parametrize("option", ["request_timeout", "retry_deadline"])
-def test_an_absurd_number_of_seconds_is_no_traceback(client_of: ClientOf, option: str) -> None:
+def test_an_absurd_number_of_seconds_causes_no_traceback(client_of: ClientOf, option: str) -> None:
     with ScriptedServer(OK) as server, pytest.raises(InputError, match=rf"^{option} must be a number above 0 and at most \d+"):
         ask(client_of(server.url, **{option: 1e300}))
 
 
-# -- what it says
+# -- messages
 
 
 SHAPES = {
@@ -309,7 +309,7 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_apis_own_words_are_found_in_every_shape(client_of: ClientOf, shape: str) -> None:
+def test_the_message_of_the_api_is_found_in_every_shape(client_of: ClientOf, shape: str) -> None:
     body, words = SHAPES[shape]
     with ScriptedServer(Say(400, body)) as server:
         error = refusal(client_of(server.url))
@@ -318,8 +318,8 @@ def test_the_apis_own_words_are_found_in_every_shape(client_of: ClientOf, shape:
     assert f"(GET {PATH})" in str(error)
 
 
-def test_a_page_instead_of_an_api_is_told_at_once(client_of: ClientOf) -> None:
-    """A page of HTML does not get better by asking again for two minutes."""
+def test_an_html_page_fails_at_once(client_of: ClientOf) -> None:
+    """Repeating the request for two minutes would not help."""
     with ScriptedServer(Say(200, "<!DOCTYPE html><html><title>Sign in</title></html>", {"Content-Type": "text/html"})) as server:
         error = refusal(client_of(server.url))
         assert len(server.requests) == 1
@@ -327,13 +327,13 @@ def test_a_page_instead_of_an_api_is_told_at_once(client_of: ClientOf) -> None:
     assert "not the console's?" in str(error)
 
 
-def test_an_empty_answer_is_not_an_empty_body_of_something_else(client_of: ClientOf) -> None:
+def test_an_empty_response_has_no_body(client_of: ClientOf) -> None:
     with ScriptedServer(Say(204)) as server:
         answer = ask(client_of(server.url), "DELETE")
     assert (answer.status, answer.body) == (204, None)
 
 
-def test_a_deeply_nested_answer_is_no_traceback(client_of: ClientOf) -> None:
+def test_a_deeply_nested_response_causes_no_traceback(client_of: ClientOf) -> None:
     with ScriptedServer(Say(200, b"[" * 200_000)) as server:
         assert "not JSON" in str(refusal(client_of(server.url, retry_deadline=0.5)))
 
@@ -348,7 +348,7 @@ def test_a_refusal_says_what_to_do(client_of: ClientOf, status: int, hint: str) 
 
 
 @pytest.mark.parametrize(("ahead", "word"), [(400, "behind"), (-400, "ahead of")])
-def test_a_401_with_a_clock_far_off_says_so(client_of: ClientOf, ahead: int, word: str) -> None:
+def test_a_401_mentions_a_wrong_clock(client_of: ClientOf, ahead: int, word: str) -> None:
     def refuse(handler: Handler) -> None:
         # The server's own Date would come first: written by hand.
         date = email.utils.formatdate(time.time() + ahead, usegmt=True)
@@ -362,7 +362,7 @@ def test_a_401_with_a_clock_far_off_says_so(client_of: ClientOf, ahead: int, wor
     assert found[2] == word
 
 
-# -- any answer whatever
+# -- any response whatsoever
 
 
 JSON = st.recursive(
@@ -382,11 +382,11 @@ JSON = st.recursive(
 
 
 @given(JSON, st.text(max_size=20))
-def test_no_shape_of_an_error_breaks_the_telling_of_it(body: Any, text: str) -> None:
+def test_an_error_of_any_shape_gives_a_message(body: Any, text: str) -> None:
     assert isinstance(words_of(body, text), str)
 
 
-# -- what the pace is told
+# -- what the request budget learns
 
 
 def shared_state(tmp_path: Path) -> Any:
@@ -394,8 +394,8 @@ def shared_state(tmp_path: Path) -> Any:
     return json.loads(path.read_text())
 
 
-def test_a_request_departs_when_its_connection_stands(client_of: ClientOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A slow name service is no part of the way."""
+def test_a_request_departs_when_it_is_connected(client_of: ClientOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow name service is not part of the round trip."""
     resolve = socket.getaddrinfo
 
     def slowly(*args: Any, **more: Any) -> Any:
@@ -415,7 +415,7 @@ def test_a_request_departs_when_its_connection_stands(client_of: ClientOf, tmp_p
             assert state["trips"][-1] == pytest.approx(answered - departed, abs=0.05)
 
 
-def test_updates_are_no_measure_of_the_way_and_large_bodies_no_departure(client_of: ClientOf, tmp_path: Path) -> None:
+def test_updates_give_no_round_trip_and_large_bodies_no_departure(client_of: ClientOf, tmp_path: Path) -> None:
     with ScriptedServer(OK) as server:
         client = client_of(server.url, requests_per_second=1.0)
         ask(client, "PUT")

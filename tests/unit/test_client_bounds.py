@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a server can cost at most: an attempt ends at its deadline, and an answer has a largest size however small it is on the way."""
+"""Limits of what a server can cost: an attempt ends at its deadline, and a response has a maximum size, also decompressed."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ from scripted_server import Handler, Say, ScriptedServer, silence
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import ApiError, InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import answers as _answers
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import client as _client
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import responses as _responses
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import watchdog as _watchdog
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.call import Call
 
 pytestmark = pytest.mark.usefixtures("quick_pauses")
 
-# The deadline is there after some 30 drops, and the server gives up after ten times as many.
+# The deadline comes after some 30 drops, and the server gives up after ten times as many.
 SHORT = {"request_timeout": 0.3, "retry_deadline": 0.6}
 NEED, DROP_SECONDS = 30, 0.02
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -38,7 +39,7 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 class Dripping:
-    """As a context manager: a server that says `begins`, and then `drop` now and then; before that, `first` to an earlier request."""
+    """As a context manager: a server that sends `begins`, and then `drop` now and then; before that, `first` to an earlier request."""
 
     def __init__(self, begins: bytes, drop: bytes, first: bytes = b"") -> None:
         self.first, self.begins, self.drop, self.drops = first, begins, drop, list[int]()
@@ -83,17 +84,17 @@ DRIPS = {
 
 
 @pytest.mark.parametrize("what", DRIPS)
-def test_a_drop_now_and_then_does_not_hold_a_creation_up(client_of: ClientOf, what: str) -> None:
+def test_a_slowly_dripping_response_does_not_delay_a_create(client_of: ClientOf, what: str) -> None:
     with Dripping(*DRIPS[what]) as server:
         error = refusal(client_of(f"http://127.0.0.1:{server.port}", **SHORT), "POST")
     assert len(server.drops) == 1
     assert server.drops[0] < 10 * NEED
     assert error.ambiguous
-    # What is known to be broken ends at once; all else at the deadline.
+    # Broken responses end at once, all others at the deadline.
     assert "was not complete after 0.6 s (POST" in str(error) or (what == "packed body" and "could not be read" in str(error))
 
 
-def test_a_connection_that_was_used_before_is_watched_too(client_of: ClientOf) -> None:
+def test_a_reused_connection_is_watched_too(client_of: ClientOf) -> None:
     with Dripping(*DRIPS["header line"], first=HEAD + b"Content-Length: 2\r\n\r\n{}") as server:
         client = client_of(f"http://127.0.0.1:{server.port}", **SHORT)
         assert ask(client).status == 200
@@ -105,11 +106,11 @@ def test_a_connection_that_was_used_before_is_watched_too(client_of: ClientOf) -
 
 
 def test_a_slow_handshake_ends_in_time_and_nothing_was_sent(client_of: ClientOf) -> None:
-    # A record of 16 kB that holds the beginning of the server's first message.
+    # A record of 16 kB that contains the beginning of the server's first message.
     with Dripping(b"\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb", b"\0") as server:
         error = refusal(client_of(f"https://127.0.0.1:{server.port}", **SHORT), "POST")
     assert 0 < sum(server.drops) < 10 * NEED
-    # Here Python itself counts all waits together, unless the machine is so busy that the watchdog is first.
+    # Here Python itself adds up all waits, unless the machine is so busy that the watchdog is first.
     assert "did not answer within 0.3 s" in str(error) or "was not complete after 0.6 s" in str(error)
     assert (error.ambiguous, error.attempts) == (False, len(server.drops))
 
@@ -138,7 +139,7 @@ def late(seconds: float) -> Callable[[Handler], None]:
 ports: list[int] = []
 
 
-def test_the_deadline_of_one_request_is_none_of_the_next_on_its_connection(client_of: ClientOf) -> None:
+def test_the_deadline_of_a_request_does_not_apply_to_the_next_on_its_connection(client_of: ClientOf) -> None:
     ports.clear()
     with ScriptedServer(late(0), late(0.4), late(0)) as server:
         client = client_of(server.url, request_timeout=0.6, retry_deadline=0.6)
@@ -150,7 +151,7 @@ def test_the_deadline_of_one_request_is_none_of_the_next_on_its_connection(clien
     assert len(set(ports)) == 1
 
 
-def test_no_thread_and_no_file_stays_behind(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_thread_and_no_descriptor_is_left_behind(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
     def watching() -> int:
         return sum(thread.name == "cortex-watchdog" for thread in threading.enumerate())
 
@@ -172,13 +173,13 @@ def test_no_thread_and_no_file_stays_behind(client_of: ClientOf, monkeypatch: py
     assert watching() == 0
 
 
-@pytest.mark.parametrize("order", ["hold, expire", "expire, hold", "hold, end, expire", "end, hold, expire"])
-def test_a_watch_shuts_down_what_it_holds_while_it_is_not_over(order: str) -> None:
+@pytest.mark.parametrize("order", ["attach, expire", "expire, attach", "attach, end, expire", "end, attach, expire"])
+def test_a_watch_shuts_down_its_connection_while_it_is_not_over(order: str) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         watch = _watchdog.Watch(0)
         for step in order.split(", "):
-            getattr(watch, step)(*[ours] * (step == "hold"))
+            getattr(watch, step)(*[ours] * (step == "attach"))
         theirs.setblocking(False)
         ended = "end" in order
         with (pytest.raises(BlockingIOError) if ended else contextlib.nullcontext()):
@@ -187,7 +188,7 @@ def test_a_watch_shuts_down_what_it_holds_while_it_is_not_over(order: str) -> No
         watch.end()
 
 
-def test_a_long_body_has_its_time_and_the_answer_too(client_of: ClientOf) -> None:
+def test_a_long_body_has_the_timeout_and_so_has_its_response(client_of: ClientOf) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -203,18 +204,18 @@ def test_a_long_body_has_its_time_and_the_answer_too(client_of: ClientOf) -> Non
         threading.Thread(target=serve, daemon=True).start()
         client = client_of(f"http://127.0.0.1:{listener.getsockname()[1]}", request_timeout=0.9, retry_deadline=0.1)
         began = time.monotonic()
-        assert client.send(_client.Call("POST", "/upload", "upload", raw=bytes(16_000_000))).status == 200
+        assert client.send(Call("POST", "/upload", "upload", raw=bytes(16_000_000))).status == 200
         assert time.monotonic() - began > 0.9
 
 
-# -- how much
+# -- limits of size
 
 
 def packed(content: bytes, coding: str = "gzip") -> Say:
     return Say(200, content, {"Content-Encoding": coding})
 
 
-def test_only_gzip_is_asked_for_and_only_once_packed_is_taken(client_of: ClientOf) -> None:
+def test_only_gzip_is_requested_and_accepted(client_of: ClientOf) -> None:
     twice = gzip.compress(gzip.compress(b"{}"))
     other = [packed(twice, "gzip, gzip"), packed(b"x", "br"), packed(b"x", "deflate")]
     with ScriptedServer(packed(gzip.compress(b'{"id": "1"}')), *other) as server:
@@ -230,10 +231,10 @@ def test_only_gzip_is_asked_for_and_only_once_packed_is_taken(client_of: ClientO
 @pytest.mark.parametrize(
     ("status", "method", "ambiguous"), [(200, "POST", True), (500, "PUT", True), (200, "GET", False), (400, "POST", False)]
 )
-def test_what_is_not_read_may_have_been_carried_out_where_it_is_no_refusal(
+def test_an_unread_response_is_ambiguous_unless_it_is_a_refusal(
     client_of: ClientOf, monkeypatch: pytest.MonkeyPatch, status: int, method: str, ambiguous: bool
 ) -> None:
-    monkeypatch.setattr(_answers, "MOST_BYTES", 1000)
+    monkeypatch.setattr(_responses, "MOST_BYTES", 1000)
     with ScriptedServer(Say(status, b" " * 1001), OK) as server:
         error = refusal(client_of(server.url), method)
         assert len(server.requests) == 1
@@ -242,7 +243,7 @@ def test_what_is_not_read_may_have_been_carried_out_where_it_is_no_refusal(
 
 
 class Counting:
-    """An unpacker that notes what it hands out."""
+    """A decompressor that records what it returns."""
 
     def __init__(self, counts: list[int]) -> None:
         self._inner, self._counts = zlib.decompressobj(31), counts
@@ -256,11 +257,11 @@ class Counting:
         return getattr(self._inner, name)
 
 
-def test_a_small_answer_is_not_unpacked_into_a_huge_one(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_small_response_is_not_decompressed_into_a_huge_one(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
     counts: list[int] = []
     unpacking = SimpleNamespace(decompressobj=lambda _bits: Counting(counts), MAX_WBITS=zlib.MAX_WBITS, error=zlib.error)
-    monkeypatch.setattr(_answers, "zlib", unpacking)
-    monkeypatch.setattr(_answers, "MOST_BYTES", 1_000_000)
+    monkeypatch.setattr(_responses, "zlib", unpacking)
+    monkeypatch.setattr(_responses, "MOST_BYTES", 1_000_000)
     with ScriptedServer(packed(gzip.compress(bytes(100_000_000)))) as server:
         error = refusal(client_of(server.url))
     assert "the response is larger than 1000000 bytes" in str(error)
@@ -269,33 +270,33 @@ def test_a_small_answer_is_not_unpacked_into_a_huge_one(client_of: ClientOf, mon
 
 
 @pytest.mark.parametrize("repeated", [b"[],", b'{"":0},', b'[{"a":[', b"0,"])
-def test_an_answer_of_too_many_values_is_not_made_into_them(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch, repeated: bytes) -> None:
+def test_a_response_of_too_many_values_is_not_parsed(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch, repeated: bytes) -> None:
     monkeypatch.setattr(_client.json, "loads", lambda _text: pytest.fail("it was"))
     with ScriptedServer(packed(gzip.compress(b"[" + repeated * 2_000_001))) as server:
         assert "the response holds more than 2000000 values" in str(refusal(client_of(server.url)))
 
 
-def test_a_large_tenant_is_within_the_bounds() -> None:
+def test_the_responses_of_a_large_tenant_are_within_the_limits() -> None:
     state = [{"id": f"123456789012345678_{n}", "name": f"organisation/a-rather-long-repository-name-{n}"} for n in range(100_000)]
     text = json.dumps({"data": {"id": "1", "state": state}}).encode()
     response = SimpleNamespace(headers={}, raw=SimpleNamespace(read=lambda _amount, **_: pieces.pop(0) if pieces else b""))
     pieces = [text]
-    assert _answers.read(response) == text
+    assert _responses.read(response) == text
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000, 70_000])
-def test_what_was_packed_comes_out_whole_in_any_pieces(size: int) -> None:
+def test_compressed_data_in_any_pieces_is_read_completely(size: int) -> None:
     content = random.Random(1).randbytes(60_000) + bytes(400_000) + b"end"
     wire = gzip.compress(content) + b"\0\0 what follows is no part of it"
     pieces = [wire[at : at + size] for at in range(0, len(wire), size)]
-    assert b"".join(_answers._unpacked(pieces)) == content
-    with pytest.raises(_answers.requests.exceptions.ContentDecodingError, match="cut short"):
-        list(_answers._unpacked([wire[:50_000]]))
-    with pytest.raises(_answers.requests.exceptions.ContentDecodingError, match="not gzip"):
-        list(_answers._unpacked([b"plain text"]))
+    assert b"".join(_responses._unpacked(pieces)) == content
+    with pytest.raises(_responses.requests.exceptions.ContentDecodingError, match="cut short"):
+        list(_responses._unpacked([wire[:50_000]]))
+    with pytest.raises(_responses.requests.exceptions.ContentDecodingError, match="not gzip"):
+        list(_responses._unpacked([b"plain text"]))
 
 
-def test_a_list_without_end_is_left(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_list_is_abandoned(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_api, "MOST_PAGES", 5)
     numbers = iter(range(1000))
 
@@ -308,11 +309,11 @@ def test_a_list_without_end_is_left(client_of: ClientOf, monkeypatch: pytest.Mon
         assert len(server.requests) == 5
 
 
-# -- where to
+# -- paths
 
 
 @pytest.mark.parametrize("identifier", ["", " ", ".", "..", "a\nb", "a\0", "\x7f", "\u202e"])
-def test_an_id_that_would_lead_elsewhere_is_sent_nowhere(client_of: ClientOf, identifier: str) -> None:
+def test_an_id_that_would_change_the_path_is_not_sent(client_of: ClientOf, identifier: str) -> None:
     with ScriptedServer(OK) as server:
         api = _api.Api(client_of(server.url))
         for call in (

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the client never shows, and whom it trusts."""
+"""What the client never shows, and which certificates it trusts."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_secret_that_the_tenant_repeats_is_not_shown(client_of: ClientOf, wher
     assert KEY[:4] not in told
 
 
-def test_a_collectors_token_is_known_as_a_secret_too(client_of: ClientOf) -> None:
+def test_a_collector_token_is_redacted_too(client_of: ClientOf) -> None:
     with ScriptedServer(Say(400, {"message": "token the-collector-token?"})) as server:
         error = refusal(client_of(server.url), "POST", auth=CollectorToken("t-1", "the-collector-token"))
     assert "the-collector-token" not in str(error)
@@ -84,7 +84,7 @@ def test_a_private_authority_is_trusted_by_ca_path(client_of: ClientOf, authorit
         assert ask(client_of(server.url, ca_path=ca_path)).status == 200
 
 
-def test_an_untrusted_certificate_is_told_with_the_way_out(client_of: ClientOf, authority: Any) -> None:
+def test_an_untrusted_certificate_gives_a_hint(client_of: ClientOf, authority: Any) -> None:
     with ScriptedServer(OK, tls=tls_of(authority, "127.0.0.1")) as server:
         error = refusal(client_of(server.url))
         assert server.requests == []
@@ -109,17 +109,17 @@ def test_an_expired_certificate_is_refused(client_of: ClientOf, authority: Any, 
         assert server.requests == []
 
 
-def test_validation_can_be_switched_off_and_nothing_is_said_on_stderr(client_of: ClientOf, authority: Any) -> None:
+def test_validation_can_be_turned_off_without_output_on_stderr(client_of: ClientOf, authority: Any) -> None:
     with ScriptedServer(OK, tls=tls_of(authority, "127.0.0.1")) as server:
         assert ask(client_of(server.url, validate_certs=False)).status == 200
 
 
-def test_a_ca_path_that_is_not_there_is_named(client_of: ClientOf, authority: Any) -> None:
+def test_a_missing_ca_path_is_named(client_of: ClientOf, authority: Any) -> None:
     with ScriptedServer(OK, tls=tls_of(authority, "127.0.0.1")) as server, pytest.raises(InputError, match="does not exist"):
         ask(client_of(server.url, ca_path="/no/such/ca.pem"))
 
 
-def test_the_variable_of_requests_that_names_no_file_is_named_too(
+def test_a_missing_file_in_the_variable_of_requests_is_named_too(
     client_of: ClientOf, authority: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CURL_CA_BUNDLE", "/no/such/ca.pem")
@@ -127,14 +127,14 @@ def test_the_variable_of_requests_that_names_no_file_is_named_too(
         ask(client_of(server.url))
 
 
-def test_a_ca_path_that_holds_no_certificate_is_one_clear_line(client_of: ClientOf, authority: Any, tmp_path: Path) -> None:
+def test_a_ca_path_without_a_certificate_gives_one_clear_line(client_of: ClientOf, authority: Any, tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("not a certificate\n")
     with ScriptedServer(OK, tls=tls_of(authority, "127.0.0.1")) as server, pytest.raises((InputError, ApiError)) as refused:
         ask(client_of(server.url, ca_path=str(tmp_path / "ca.pem"), retry_deadline=0.5))
     assert "ca_path" in str(refused.value)
 
 
-def test_an_answer_lost_inside_tls_is_lost_and_not_a_matter_of_trust(client_of: ClientOf, authority: Any, ca_path: str) -> None:
+def test_a_response_lost_within_tls_is_not_a_certificate_error(client_of: ClientOf, authority: Any, ca_path: str) -> None:
     def reset(handler: Handler) -> None:
         handler.close_connection = True
         os.close(handler.connection.detach())

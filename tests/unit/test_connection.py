@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which tenant is meant (docs/api.md: tenant.url): decided before anything is sent."""
+"""The tenant of a URL (docs/api.md: tenant.url), which is checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.connecti
         ("http://[::1]:8080", "http://[::1]:8080"),
     ],
 )
-def test_a_url_is_used_as_given_and_a_bare_name_gets_scheme_and_prefix_once(given: str, used: str) -> None:
+def test_a_url_is_used_unchanged_and_a_bare_name_gets_scheme_and_prefix(given: str, used: str) -> None:
     assert origin_of(given) == used
 
 
@@ -67,7 +67,7 @@ def test_a_url_is_used_as_given_and_a_bare_name_gets_scheme_and_prefix_once(give
         ("https://mytenant.xdr.us.paloaltonetworks.com/settings", "give https://api-mytenant.xdr.us.paloaltonetworks.com, its API URL"),
     ],
 )
-def test_what_cannot_be_a_tenants_url_is_refused_in_one_line_without_its_secrets(given: str, why: str) -> None:
+def test_an_invalid_url_is_refused_in_one_line_without_its_secrets(given: str, why: str) -> None:
     with pytest.raises(InputError) as refused:
         origin_of(given)
     assert why in str(refused.value)
@@ -86,7 +86,7 @@ def test_what_cannot_be_a_tenants_url_is_refused_in_one_line_without_its_secrets
         "http://127.0.0.1.example.com",
     ],
 )
-def test_plain_http_goes_to_this_machine_alone(given: str) -> None:
+def test_plain_http_is_for_this_machine_only(given: str) -> None:
     with pytest.raises(InputError, match="plain http"):
         origin_of(given)
 
@@ -104,7 +104,7 @@ def test_plain_http_goes_to_this_machine_alone(given: str) -> None:
         ("http://127.0.0.1:8080", "127.0.0.1:8080"),
     ],
 )
-def test_the_expected_tenant_passes_in_any_spelling(api_url: str, expected: str) -> None:
+def test_any_spelling_of_the_expected_tenant_is_accepted(api_url: str, expected: str) -> None:
     assert origin_of(api_url, expected)
 
 
@@ -118,7 +118,7 @@ def test_the_expected_tenant_passes_in_any_spelling(api_url: str, expected: str)
         ("https://api-api-prod.example.com", "prod.example.com"),
     ],
 )
-def test_another_tenant_than_the_expected_one_is_refused_with_both_names(api_url: str, expected: str) -> None:
+def test_a_tenant_other_than_the_expected_one_is_refused_with_both_names(api_url: str, expected: str) -> None:
     with pytest.raises(InputError, match="nothing was sent") as refused:
         origin_of(api_url, expected)
     assert expected in str(refused.value)

@@ -51,7 +51,7 @@ def arguments(tenant: EmbeddedTenant, **more: Any) -> dict[str, Any]:
 
 
 def watched(args: dict[str, Any], *steps: Step) -> list[Event]:
-    """What the source says: each step is done once the look before it is over, and a look follows it."""
+    """The events of the source: each step is done after a poll has ended, and is followed by another poll."""
     main = runpy.run_path(str(SOURCE))["main"]
     events: list[Event] = []
 
@@ -60,21 +60,21 @@ def watched(args: dict[str, Any], *steps: Step) -> list[Event]:
             assert set(event) == {"cortex"}
             events.append(event["cortex"])
 
-    looks = 0
-    keep = _events.Watch.keep
+    polls = 0
+    save = _events.Watch.save
 
-    def kept(self: _events.Watch) -> None:
-        nonlocal looks
-        keep(self)
-        looks += 1
+    def saved(self: _events.Watch) -> None:
+        nonlocal polls
+        save(self)
+        polls += 1
 
     async def run() -> None:
         task = asyncio.create_task(main(Queue(), args))
         for step in (lambda: None, *steps):
             step()
-            # One look may be under way while the step is done; the next one has seen it.
-            until = looks + (2 if looks else 1)
-            while looks < until and not task.done():
+            # One poll may be under way while the step is done; the next one has seen it.
+            until = polls + (2 if polls else 1)
+            while polls < until and not task.done():
                 await asyncio.sleep(0.005)
         if not task.done():
             task.cancel()
@@ -82,7 +82,7 @@ def watched(args: dict[str, Any], *steps: Step) -> list[Event]:
             await task
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_events.Watch, "keep", kept)
+        patch.setattr(_events.Watch, "save", saved)
         asyncio.run(run())
     return events
 
@@ -91,7 +91,7 @@ def names(events: list[Event]) -> list[str]:
     return [event["event"] for event in events]
 
 
-def test_what_happens_is_said_once_and_the_first_look_says_nothing(tenant: EmbeddedTenant, core: str) -> None:
+def test_each_event_is_sent_once_and_the_first_poll_sends_none(tenant: EmbeddedTenant, core: str) -> None:
     ids = {asset["name"]: asset_id for asset_id, asset in tenant.state.repositories.items()}
     details = {"connection": {"status": "INVALID", "error": "Token expired: HTTP 401"}}
     expired = {"token": {"status": "INVALID", "reason": "expired"}}
@@ -120,7 +120,7 @@ def test_what_happens_is_said_once_and_the_first_look_says_nothing(tenant: Embed
     assert (appeared["data_source"]["type"], gone["data_source"]["id"]) == ("COLLECTOR", core)
 
 
-def test_fewer_repositories_are_less_scope_and_more_are_none(tenant: EmbeddedTenant, core: str) -> None:
+def test_fewer_repositories_shrink_the_scope_and_more_do_not(tenant: EmbeddedTenant, core: str) -> None:
     tenant.set(count="selected")
     state = tenant.state.stored[core].shape["state"]
     events = watched(arguments(tenant), lambda: state.append("pay/c"), lambda: state.remove("pay/a"))
@@ -128,7 +128,7 @@ def test_fewer_repositories_are_less_scope_and_more_are_none(tenant: EmbeddedTen
     assert not [entry for entry in tenant.journal if "repositories" in entry.path], "they were not asked for"
 
 
-def test_a_tenant_that_cannot_be_read_is_said_once_and_so_is_its_return(tenant: EmbeddedTenant, core: str) -> None:
+def test_an_unreachable_tenant_and_its_recovery_are_one_event_each(tenant: EmbeddedTenant, core: str) -> None:
     args = arguments(tenant)
     events = watched(
         args,
@@ -141,7 +141,7 @@ def test_a_tenant_that_cannot_be_read_is_said_once_and_so_is_its_return(tenant: 
     assert args["api_key"] not in json.dumps(events)
 
 
-def test_what_happens_while_nothing_runs_is_not_lost(tenant: EmbeddedTenant, core: str, tmp_path: Path) -> None:
+def test_events_while_nothing_runs_are_not_lost(tenant: EmbeddedTenant, core: str, tmp_path: Path) -> None:
     file = tmp_path / "look.json"
     args = arguments(tenant, state_file=str(file), repositories=True)
     assert names(watched({**args, "initial": True})) == ["appeared"]
@@ -153,7 +153,7 @@ def test_what_happens_while_nothing_runs_is_not_lost(tenant: EmbeddedTenant, cor
     assert watched({**args, "initial": True}) == []
     assert file.stat().st_mode & 0o777 == 0o600
     assert args["api_key"] not in file.read_text()
-    # One of another version, or an empty file, is no look, and is replaced; what somebody else wrote is not.
+    # A poll of another version and an empty file are replaced; other people's files are not.
     look = file.read_text()
     for content in ("", look.replace('"version": 1', '"version": 2'), look.replace('"data_sources": {', '"data_sources": [], "x": {')):
         file.write_text(content)
@@ -185,13 +185,13 @@ def test_what_happens_while_nothing_runs_is_not_lost(tenant: EmbeddedTenant, cor
         ({"state_file": "/proc/no/such.json"}, "state_file /proc/no/such.json cannot be written"),
     ],
 )
-def test_bad_arguments_end_it_with_one_line(tenant: EmbeddedTenant, given: dict[str, Any], said: str) -> None:
+def test_invalid_arguments_give_one_line(tenant: EmbeddedTenant, given: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said) as told:
         watched(arguments(tenant, **given))
     assert "\n" not in str(told.value)
 
 
-def test_the_environment_stands_for_arguments_and_a_blank_one_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_replaces_missing_arguments_and_blank_values_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CORTEXCLOUD_API_URL", "https://api-x.example.com")
     monkeypatch.setenv("CORTEXCLOUD_SKIP_SSL_VERIFY", "true")
     monkeypatch.setenv("CORTEXCLOUD_CA_PATH", " ")
@@ -208,13 +208,13 @@ def test_the_environment_stands_for_arguments_and_a_blank_one_for_nothing(monkey
     assert [v for variables in _events.VARIABLES.values() for v in variables if f'"{v}"' not in modules] == []
 
 
-def test_looking_takes_a_tenth_of_the_budget_at_most(tenant: EmbeddedTenant) -> None:
+def test_polling_uses_at_most_a_tenth_of_the_budget(tenant: EmbeddedTenant) -> None:
     for number in range(250):
         tenant.add_repository(f"pay/r{number}")
     connection = _events.connection_from({**arguments(tenant), "requests_per_second": 8})
     api = _events.Api(_client(connection))
     watch = _events.Watch(api, repositories=True, initial=False, state_file=None)
-    watch.look()
+    watch.poll()
     assert watch.requests >= len(tenant.journal) - 1
     assert watch.pause(1) == pytest.approx(watch.requests / 0.8)
     assert watch.pause(300) == 300
@@ -239,7 +239,7 @@ def test_it_runs_without_ansible_and_finds_its_collection_by_its_own_path() -> N
     assert done.stdout.startswith("InputError intervall is not an argument of this source."), done.stderr
 
 
-def test_rulebooks_ask_for_events_that_there_are_and_templates_that_there_are() -> None:
+def test_rulebooks_name_existing_events_and_templates() -> None:
     code = (ROOT / "plugins/module_utils/_events.py").read_text(encoding="utf-8")
     templates = (ROOT / "playbooks/vars/awx.yml").read_text(encoding="utf-8")
     spec = yaml.safe_load(runpy.run_path(str(SOURCE))["DOCUMENTATION"])["options"]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A file is written as a whole or not at all, through no link, with its mode whatever the umask; and everything writes it in that way."""
+"""Files are written completely or not at all, never through a link, with their mode whatever the umask; all code does it that way."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def umask(request: pytest.FixtureRequest) -> Iterator[int]:
     os.umask(before)
 
 
-def test_the_mode_is_what_was_asked_for_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+def test_the_mode_is_the_requested_one_whatever_the_umask(tmp_path: Path, umask: int) -> None:
     assert os.umask(umask) == umask
     make_folders(str(tmp_path / "a" / "b"))
     write_private(str(tmp_path / "a" / "b" / "kept"), "text")
@@ -69,7 +69,7 @@ def test_the_mode_is_what_was_asked_for_whatever_the_umask(tmp_path: Path, umask
     assert mode(tmp_path / "a" / "shown") == 0o644
 
 
-def test_what_was_there_is_replaced_as_a_whole_also_its_mode(tmp_path: Path) -> None:
+def test_an_existing_file_is_replaced_completely_including_its_mode(tmp_path: Path) -> None:
     path = tmp_path / "plan.md"
     path.write_text("a much longer text than the new one")
     path.chmod(0o666)
@@ -78,7 +78,7 @@ def test_what_was_there_is_replaced_as_a_whole_also_its_mode(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("plant", ["link", "dangling", "folder", "pipe"])
-def test_what_is_no_file_is_neither_followed_nor_replaced(tmp_path: Path, plant: str) -> None:
+def test_anything_but_a_regular_file_is_neither_followed_nor_replaced(tmp_path: Path, plant: str) -> None:
     victim, path = tmp_path / "victim", tmp_path / "plan.md"
     victim.write_text("precious")
     {
@@ -96,7 +96,7 @@ def test_what_is_no_file_is_neither_followed_nor_replaced(tmp_path: Path, plant:
     assert (victim.read_text(), names(tmp_path)) == ("precious", ["plan.md", "victim"])
 
 
-def test_a_second_name_of_a_file_is_left_alone(tmp_path: Path) -> None:
+def test_a_second_name_of_a_file_keeps_its_content(tmp_path: Path) -> None:
     victim, path = tmp_path / "victim", tmp_path / "planted"
     victim.write_text("precious")
     victim.chmod(0o640)
@@ -108,7 +108,7 @@ def test_a_second_name_of_a_file_is_left_alone(tmp_path: Path) -> None:
     assert (victim.read_text(), path.read_text()) == ("precious", "text")
 
 
-def test_a_file_of_somebody_else_is_not_written_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_of_another_user_is_not_changed_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "rate"
     path.write_text("theirs")
     monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
@@ -118,7 +118,7 @@ def test_a_file_of_somebody_else_is_not_written_in_its_place(tmp_path: Path, mon
         open_private(str(path))
 
 
-def test_a_new_file_never_replaces_one_also_where_there_are_no_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_file_never_replaces_another_even_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_links(*_: object, **__: object) -> None:
         raise OSError(errno.EPERM, "Operation not permitted")
 
@@ -134,7 +134,7 @@ def test_a_new_file_never_replaces_one_also_where_there_are_no_links(tmp_path: P
 
 @pytest.mark.parametrize("call", ["open", "fchmod", "write", "ftruncate", "fsync", "close", "replace"])
 @pytest.mark.parametrize("there", [True, False], ids=["replaced", "new"])
-def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, there: bool) -> None:
+def test_a_full_disk_leaves_the_existing_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, there: bool) -> None:
     path = tmp_path / "plan.md"
     if there:
         path.write_text("old")
@@ -152,7 +152,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == ([("plan.md", "old")] if there else [])
 
 
-def test_short_writes_are_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_short_writes_are_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.write
     monkeypatch.setattr(os, "write", lambda handle, content: real(handle, content[:3]))
     write_private(str(tmp_path / "file"), "0123456789")
@@ -194,12 +194,12 @@ def written_elsewhere(path: Path) -> Iterator[str]:
             yield f"{path.name}: {ast.unparse(node)}"
 
 
-def test_nothing_in_the_collection_writes_a_file_in_another_way() -> None:
+def test_nothing_in_the_collection_writes_files_any_other_way() -> None:
     found = [each for path in sorted((ROOT / "plugins").rglob("*.py")) if path.name != "_files.py" for each in written_elsewhere(path)]
     assert found == [
-        # What stands in for an output that nobody reads any more.
+        # Replaces an output that nobody reads any more.
         "command.py: os.open(os.devnull, os.O_WRONLY)",
-        # A folder, opened to be looked at.
+        # A folder, opened for reading.
         "_state.py: os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)",
         # Made anew in the folder for temporary files, and the module writes to it in its place.
         "_progress.py: tempfile.mkstemp(prefix='cortex_cloud_progress_')",
@@ -207,7 +207,7 @@ def test_nothing_in_the_collection_writes_a_file_in_another_way() -> None:
 
 
 @pytest.mark.parametrize(("home", "path"), [(None, "~/x/y"), ("~", "~/x/y"), ("~", "~")])
-def test_what_lies_below_an_unknown_home_is_written_nowhere(
+def test_nothing_is_written_below_an_unknown_home(
     home: str | None, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nobody(uid: int) -> None:
@@ -236,7 +236,7 @@ def tasks(node: object) -> Iterator[dict[str, object]]:
             yield from tasks(value)
 
 
-def test_what_ansible_writes_has_a_mode_and_follows_no_link() -> None:
+def test_tasks_that_write_files_set_a_mode_and_follow_no_link() -> None:
     files = [*(ROOT / "roles").rglob("tasks/*.yml"), *(ROOT / "playbooks").glob("*.yml")]
     writers = [
         (task[name], name)
@@ -248,5 +248,5 @@ def test_what_ansible_writes_has_a_mode_and_follows_no_link() -> None:
     assert len(writers) == 3
     for options, _name in writers:
         assert isinstance(options, dict)
-        # Not to follow one is what copy and template do unless told otherwise.
+        # By default copy and template follow no link.
         assert (options["mode"], options.get("follow", False)) == ("0600", False)

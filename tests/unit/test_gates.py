@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One gate in, one gate out: every response passes the first, every text that leaves the process the second."""
+"""Every response passes admit(), and every text that leaves the process passes outgoing()."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ OPERATIONS: dict[str, tuple[Callable[[Api], Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_every_response_passes_the_gate_inward(name: str, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_response_is_admitted(name: str, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
     call, body = OPERATIONS[name]
     seen: list[Any] = []
 
@@ -55,28 +55,29 @@ def test_every_response_passes_the_gate_inward(name: str, client_of: ClientOf, m
     assert seen == [body]
 
 
-def test_every_operation_of_the_api_is_tried_above() -> None:
+def test_the_test_above_covers_every_operation() -> None:
     public = {name for name in vars(Api) if not name.startswith("_")} - {"tenant", "generation", "refuse_creation"}
     assert len(OPERATIONS) == len(public)
 
 
-def makers_of_calls() -> Iterator[str]:
-    """The files that import Call, without which a client sends nothing."""
+def importers_of_call() -> Iterator[str]:
+    """The files that import Call, which every request needs."""
     for path in sorted(PLUGINS.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and any(alias.name == "Call" for alias in node.names):
                 yield path.name
 
 
-def test_nothing_but_the_api_sends() -> None:
-    assert set(makers_of_calls()) == {"_api.py"}
+def test_only_the_api_sends_calls() -> None:
+    """The client sends them, and nothing but the API makes them."""
+    assert set(importers_of_call()) == {"_api.py", "client.py"}
 
 
-def test_every_text_for_people_passes_the_gate_outward(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_text_for_people_is_made_harmless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redaction, "outgoing", lambda text: text.replace("bell", "****"))
     assert Redactor().text("a bell") == Redactor().line("a\nbell") == "a ****"
 
 
-def test_a_value_is_handed_on_as_it_is_but_for_what_no_controller_can_read() -> None:
+def test_values_are_returned_unchanged_except_what_no_controller_can_read() -> None:
     held = {"a\x1b": ["\u202e ##vso[x]", "half \ud800", {"__ansible_type": 1}]}
     assert Redactor().value(held) == {"a\x1b": ["\u202e ##vso[x]", "half \ufffd", {"\\u005f_ansible_type": 1}]}

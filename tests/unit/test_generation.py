@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a tenant has its instances: found out by the first call that is answered with 404, and once."""
+"""The path of a tenant's instances is found once, by the first call whose response is a 404."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ONE = {"id": "1", "type": "SNYK"}
 LIST, INSTANCE = Say(200, [ONE]), Say(200, ONE)
 OLD, NEW = "/public_api/appsec/v1/integrations", "/public_api/appsec/v1/data_source_instances"
 
-# First call -> the tenant's answers -> what is asked.
+# First call -> the tenant's responses -> the requests.
 CALLS: dict[str, tuple[Callable[[Api], Any], list[Say], list[str]]] = {
     "list": (lambda api: api.list_data_sources(), [MISSING, LIST], [f"GET {NEW}", f"GET {OLD}"]),
     "get": (
@@ -48,7 +48,7 @@ def asked(server: ScriptedServer) -> list[str]:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_an_older_tenant_is_found_by_any_call_and_once(name: str, client_of: ClientOf) -> None:
+def test_any_call_recognises_an_older_tenant_once(name: str, client_of: ClientOf) -> None:
     call, answers, requests = CALLS[name]
     with ScriptedServer(*answers, LIST) as server:
         api = Api(client_of(server.url))
@@ -60,7 +60,7 @@ def test_an_older_tenant_is_found_by_any_call_and_once(name: str, client_of: Cli
         assert asked(server) == [*requests, f"GET {OLD}"]
 
 
-def test_an_update_of_an_older_tenant_leaves_out_what_it_does_not_take_and_says_so_once(client_of: ClientOf) -> None:
+def test_an_update_of_an_older_tenant_omits_what_it_does_not_accept_and_warns_once(client_of: ClientOf) -> None:
     with ScriptedServer(MISSING, LIST, INSTANCE) as server:
         api = Api(client_of(server.url))
         api.list_data_sources()
@@ -80,7 +80,7 @@ def test_an_older_tenant_is_never_asked_to_create(client_of: ClientOf) -> None:
         assert asked(server) == [f"POST {NEW}", f"GET {NEW}", f"GET {OLD}"]
 
 
-def test_a_tenant_that_was_listed_is_known_and_not_asked_again_for_an_id_it_does_not_have(client_of: ClientOf) -> None:
+def test_after_a_list_an_unknown_id_needs_no_second_request(client_of: ClientOf) -> None:
     with ScriptedServer(LIST, NOBODY) as server:
         api = Api(client_of(server.url))
         api.list_data_sources()
@@ -90,7 +90,7 @@ def test_a_tenant_that_was_listed_is_known_and_not_asked_again_for_an_id_it_does
 
 
 @pytest.mark.parametrize("method", ["get_data_source", "delete_data_source"])
-def test_an_id_that_a_current_tenant_does_not_have_says_nothing_of_its_generation(method: str, client_of: ClientOf) -> None:
+def test_an_unknown_id_does_not_make_a_current_tenant_an_older_one(method: str, client_of: ClientOf) -> None:
     with ScriptedServer(NOBODY, LIST, NOBODY) as server:
         api = Api(client_of(server.url))
         assert getattr(api, method)("2") is None
@@ -104,7 +104,7 @@ def test_an_id_that_a_current_tenant_does_not_have_says_nothing_of_its_generatio
     "other", [MISSING, Say(405, "no"), Say(200, "<html>Sign in</html>"), Say(302, "", {"Location": "/"}), Say(200, {"a": 1})]
 )
 @pytest.mark.parametrize("first", ["list_data_sources", "get_data_source"])
-def test_a_host_that_has_neither_list_is_a_wrong_one(first: str, other: Say, client_of: ClientOf) -> None:
+def test_a_host_without_either_list_is_the_wrong_host(first: str, other: Say, client_of: ClientOf) -> None:
     before = [MISSING] if first == "list_data_sources" else [NOBODY, MISSING]
     with ScriptedServer(*before, other) as server:
         api = Api(client_of(server.url))
@@ -116,7 +116,7 @@ def test_a_host_that_has_neither_list_is_a_wrong_one(first: str, other: Say, cli
 
 
 @pytest.mark.parametrize("status", [401, 402, 403, 500])
-def test_an_older_tenant_that_refuses_is_no_wrong_host(status: int, client_of: ClientOf) -> None:
+def test_an_older_tenant_that_refuses_is_not_the_wrong_host(status: int, client_of: ClientOf) -> None:
     with ScriptedServer(MISSING, Say(status, {"message": "no"})) as server:
         with pytest.raises(ApiError) as refused:
             Api(client_of(server.url)).list_data_sources()

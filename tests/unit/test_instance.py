@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An entry of the list never says what is selected, and a partial read is never planned on."""
+"""An entry of the list does not show the selection, and nothing is planned from a partial read."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The signs of an interruption, and who may go on after one."""
+"""The signs of an interruption, and what may continue after one."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def process() -> Iterator[subprocess.Popen[bytes]]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_is_one_and_ends_nothing_by_itself(number: signal.Signals) -> None:
+def test_a_signal_interrupts_the_run_without_ending_the_process(number: signal.Signals) -> None:
     interruption, before = Interruption(), signal.getsignal(number)
     with interruption.signals():
         interruption.refuse()
@@ -51,14 +51,14 @@ def test_a_signal_is_one_and_ends_nothing_by_itself(number: signal.Signals) -> N
     assert signal.getsignal(number) == before
 
 
-def test_at_a_terminal_the_second_one_ends_the_process() -> None:
+def test_at_a_terminal_a_second_signal_ends_the_process() -> None:
     with Interruption().signals(again=True):
         os.kill(os.getpid(), signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_what_is_ignored_stays_so_and_in_another_thread_nothing_is_asked_for() -> None:
+def test_ignored_signals_stay_ignored_and_other_threads_change_no_handler() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         interruption = Interruption()
@@ -82,7 +82,7 @@ def test_what_is_ignored_stays_so_and_in_another_thread_nothing_is_asked_for() -
     assert failures == []
 
 
-def test_nobody_who_reads_the_result() -> None:
+def test_a_closed_standard_output_interrupts_the_run() -> None:
     reads, writes = os.pipe()
     interruption = Interruption()
     interruption.watch_reader(writes)
@@ -100,7 +100,7 @@ def test_nobody_who_reads_the_result() -> None:
 
 
 @PROC
-def test_a_controller_that_is_gone(process: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_end_of_the_controller_interrupts_the_run(process: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     told = controllers(os.getpid(), process.pid)
     here, elsewhere = Interruption(), Interruption()
     here.watch_controller(told)
@@ -112,7 +112,7 @@ def test_a_controller_that_is_gone(process: subprocess.Popen[bytes], monkeypatch
     # Dead and not yet collected by its parent.
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert (here.reason, elsewhere.reason) == ("ansible-playbook is gone", "")
+    assert (here.reason, elsewhere.reason) == ("ansible-playbook has ended", "")
     process.wait()
     after = Interruption()
     after.watch_controller(controllers(process.pid))
@@ -125,8 +125,8 @@ def test_a_controller_that_is_gone(process: subprocess.Popen[bytes], monkeypatch
     assert controllers(os.getpid()) == ""
 
 
-def test_who_has_begun_to_write_goes_on_and_who_has_not_does_not(client_of: ClientOf) -> None:
-    """Each item of a pool is a piece of work of its own."""
+def test_a_piece_that_has_begun_to_write_is_finished_and_others_are_not_begun(client_of: ClientOf) -> None:
+    """Each item of a pool is its own piece of work."""
     with ScriptedServer(OK, OK, OK) as server:
         client = client_of(server.url)
         interruption = client.interruption
@@ -150,8 +150,8 @@ def test_who_has_begun_to_write_goes_on_and_who_has_not_does_not(client_of: Clie
 
 
 @pytest.mark.parametrize(("first", "raised"), [(Say(429, "Too many requests."), Interrupted), (hang_up, ApiError)])
-def test_between_two_attempts(client_of: ClientOf, first: object, raised: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the tenant did not look at was not begun; what it may have carried out is told as that."""
+def test_interrupted_between_attempts(client_of: ClientOf, first: object, raised: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused request counts as not begun; one that may have been carried out is reported as that."""
     monkeypatch.setattr(_retry, "FIRST_PAUSE", 0.01)
     with ScriptedServer(first, Say(400, "no")) as server:
         client = client_of(server.url)
@@ -161,8 +161,8 @@ def test_between_two_attempts(client_of: ClientOf, first: object, raised: type[E
         assert len(server.requests) == (1 if raised is Interrupted else 2)
 
 
-def test_no_thread_takes_a_signal_from_the_main_one(client_of: ClientOf) -> None:
-    """Which of them gets it is the kernel's choice, and the main thread, sleeping, would learn of it much too late."""
+def test_only_the_main_thread_receives_signals(client_of: ClientOf) -> None:
+    """The kernel chooses the thread, and the sleeping main thread would handle the signal much too late."""
     with ScriptedServer(OK, OK) as server:
         client = client_of(server.url)
         blocked = each(client, lambda _n: (ask(client, "GET"), signal.pthread_sigmask(signal.SIG_BLOCK, []))[1], [1, 2])
@@ -170,7 +170,7 @@ def test_no_thread_takes_a_signal_from_the_main_one(client_of: ClientOf) -> None
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
 
 
-def test_it_waits_for_no_lock_and_sleeps_no_longer(tmp_path: Path) -> None:
+def test_an_interruption_ends_waits_for_locks_and_pauses(tmp_path: Path) -> None:
     interruption = Interruption()
     threading.Timer(0.2, lambda: setattr(interruption, "_reason", "SIGTERM")).start()
     began = time.monotonic()

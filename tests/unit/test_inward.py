@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whatever a tenant shows: no traceback, no other item's result lost, and nothing sent that neither the tenant showed nor the user gave."""
+"""Whatever a tenant shows: no traceback, no lost result of another item, and nothing is sent that came from neither tenant nor user."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.prune import Prune
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.run import Run
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import CortexError, InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import Answer
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.call import Response
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repositories import (
-    Wanted,
+    Filters,
     fetch_repositories,
 )
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_settings import (
@@ -54,7 +54,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def brought(tenant: Tenant, wish: str, operation: str) -> None:
-    """Run one item beside a sound one, and hold what must be so whatever the tenant shows."""
+    """Run one item next to a sound one, and check what must be true whatever the tenant shows."""
     other = {"type": "SNYK", "name": "sound", "selection_type": "MANUAL_SELECTION", "repositories": ["s/new"]}
     prune = Prune(("GITLAB_SELF_MANAGED", "SNYK")) if wish == "prune" else None
     given_items = [other, *([{**CORE, "name": "kept", "id": "77"}] if prune else [ITEMS[wish]])]
@@ -93,7 +93,7 @@ def _shown(tenant: Tenant, member: str) -> bool:
     return isinstance(value, list) and all(isinstance(v, (str, dict)) for v in value)
 
 
-def test_what_is_sound_is_brought_to_its_state_by_each_item() -> None:
+def test_each_item_reaches_its_state_if_the_tenant_is_sound() -> None:
     for wish in (*ITEMS, "prune"):
         tenant = tenant_of("none", ("id",), None)
         brought(tenant, wish, "none")
@@ -124,7 +124,7 @@ CASES = list(itertools.product(OPERATIONS, PATHS, range(len(WRONG))))
 
 @pytest.mark.skipif(not IN_CI, reason="each field x each wrong value x each answer takes minutes: set CI=true; the short form is below")
 @pytest.mark.parametrize("wish", [*ITEMS, "prune", "read"])
-def test_each_wrong_value_in_each_field_of_each_answer(wish: str) -> None:
+def test_each_wrong_value_in_each_field_of_each_response(wish: str) -> None:
     for operation, path, number in CASES:
         tenant = tenant_of(operation, path, WRONG[number])
         try:
@@ -146,14 +146,14 @@ JSON = st.recursive(
 
 @settings(max_examples=3000 if IN_CI else 40)
 @given(st.sampled_from(OPERATIONS), st.sampled_from(PATHS), JSON, st.sampled_from([*ITEMS, "prune"]))
-def test_any_json_in_any_field_of_any_answer(operation: str, path: tuple[str, ...], value: Any, wish: str) -> None:
+def test_any_json_in_any_field_of_any_response(operation: str, path: tuple[str, ...], value: Any, wish: str) -> None:
     brought(tenant_of(operation, path, value), wish, operation)
     read_by_all(tenant_of(operation, path, value))
 
 
 @settings(max_examples=3000 if IN_CI else 30)
 @given(st.sampled_from(OPERATIONS), JSON, st.sampled_from([*ITEMS, "prune"]))
-def test_any_json_as_any_answer(operation: str, body: Any, wish: str) -> None:
+def test_any_json_as_any_response(operation: str, body: Any, wish: str) -> None:
     tenant = tenant_of("none", ("id",), None)
     tenant.odd = lambda asked, raw: body if asked == operation and raw["id"] in ("1", "9") else raw
     brought(tenant, wish, operation)
@@ -176,8 +176,8 @@ def test_any_json_in_any_field_of_a_repository(value: Any, member: str) -> None:
     tenant = Tenant({}, lambda _asked, raw: raw)
     for body in ({**sound, member: value}, value):
         pages = iter([{"data": [body, {**sound, "id": "2"}]}, {"data": []}])
-        tenant.send = lambda _call, pages=pages: Answer(200, next(pages), None)  # type: ignore[method-assign, misc]
-        found, whole = fetch_repositories(Api(tenant), Wanted(), repository_id=None, search=None)  # type: ignore[arg-type]
+        tenant.send = lambda _call, pages=pages: Response(200, next(pages), None)  # type: ignore[method-assign, misc]
+        found, whole = fetch_repositories(Api(tenant), Filters(), repository_id=None, search=None)  # type: ignore[arg-type]
         assert "2" in [row["id"] for row in found]
         told({"repositories": found, "whole": whole})
         # What the audit and the module repository make of it.

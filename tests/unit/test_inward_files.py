@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What lies on a disk, or stands in a header, may be anything too."""
+"""The content of files and headers may be anything too."""
 
 from __future__ import annotations
 
@@ -35,12 +35,15 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.fields import BEHAVIOUR
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.made import applied_mappings
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import ApiError, InputError
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.answers import clock_skew, retry_after
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import (
     HIDDEN,
     Redactor,
     hide_secret_keys,
     secrets_in,
+)
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.responses import (
+    clock_skew,
+    retry_after,
 )
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.retry import Retry
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_lists import names_in
@@ -62,7 +65,7 @@ FILES = ["", "x", "[]", "5", "null", "NaN", DEEP, NESTED, '{"documents":[1]}', '
 
 
 @pytest.mark.parametrize("content", FILES, ids=range(len(FILES)))
-def test_no_file_ends_a_run_in_a_traceback(content: str, tmp_path: Path) -> None:
+def test_no_file_causes_a_traceback(content: str, tmp_path: Path) -> None:
     (tmp_path / "receipts").mkdir()
     for path in (tmp_path / "any.json", tmp_path / "receipts" / "one.json"):
         path.write_text(content, encoding="utf-8")
@@ -83,7 +86,7 @@ def test_no_file_ends_a_run_in_a_traceback(content: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("document", [1, {}, {"state": []}, {"state": "waiting", "status": "x"}, {"state": "waiting", "ingestion": [1]}])
-def test_a_journal_with_other_documents_is_none(document: Any, tmp_path: Path) -> None:
+def test_a_journal_of_other_documents_is_ignored(document: Any, tmp_path: Path) -> None:
     path = tmp_path / "journal.json"
     path.write_text(json.dumps({"sets": {"k": {"documents": [document]}}}), encoding="utf-8")
     upload = SimpleNamespace(path="a", part=1, parts=1, sha256="s")
@@ -92,7 +95,7 @@ def test_a_journal_with_other_documents_is_none(document: Any, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("content", FILES, ids=range(len(FILES)))
-def test_what_was_remembered_may_be_anything(content: str, tmp_path: Path) -> None:
+def test_remembered_values_may_be_anything(content: str, tmp_path: Path) -> None:
     folder = tmp_path / "state"
     Memory(str(folder), "t").put("mappings", "0", {"a": 1})
     (held,) = folder.glob("*.json")
@@ -132,19 +135,19 @@ def test_any_header_with_a_time_can_be_read(header: str, client_of: ClientOf) ->
 
 
 @given(st.text(max_size=60))
-def test_any_text_is_a_time_or_none(text: str) -> None:
+def test_any_text_is_read_as_a_time_or_as_none(text: str) -> None:
     assert clock_skew(text) is None or isinstance(clock_skew(text), float)
     assert retry_after(text) is None or isinstance(retry_after(text), float)
 
 
-def test_the_two_thousandth_attempt_is_one_like_the_second() -> None:
+def test_the_pause_does_not_overflow_after_thousands_of_attempts() -> None:
     retry, error = Retry("GET", 1e9), ApiError("read")
     retry.deadline = 1e18
     assert max(retry.after("lost", error)[0] for _attempt in range(2000)) <= 20.0
 
 
 @pytest.mark.parametrize("deep", [100, 3000])
-def test_what_is_nested_deep_is_hidden_and_refused(deep: int) -> None:
+def test_deeply_nested_values_are_hidden_and_refused(deep: int) -> None:
     value: Any = "the-secret"
     for _layer in range(deep):
         value = {"token": value}
@@ -156,7 +159,7 @@ def test_what_is_nested_deep_is_hidden_and_refused(deep: int) -> None:
         check_item({**item, "type": "SNYK", "name": "x", "unique_properties": value})
 
 
-def test_what_is_admitted_can_be_written_everywhere() -> None:
+def test_admitted_values_can_be_written_everywhere() -> None:
     odd = ["\ud800", {"__ansible_type": 1}, {"\ud800": 1}, float("inf"), 10**400]
     for value in odd:
         assert isinstance(admit(value), Unreadable)
@@ -177,7 +180,7 @@ BODIES = [DEEP, NESTED, f'{{"message": {NESTED}}}', f'{{"message": "a", "details
 
 @pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
 @pytest.mark.parametrize("status", [200, 400])
-def test_any_body_is_one_line(body: str, status: int, client_of: ClientOf) -> None:
+def test_any_error_body_gives_one_line(body: str, status: int, client_of: ClientOf) -> None:
     with ScriptedServer(Say(status, body)) as server, pytest.raises(ApiError) as refused:
         Api(client_of(server.url, retry_deadline=0.1)).list_data_sources()
     assert "\n" not in str(refused.value)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a tenant shows in a form that nobody can read is never planned on, replaced or deleted."""
+"""Nothing that a tenant shows in an unreadable form is used for planning, replaced or deleted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def planned(item: Raw, **shown: Any) -> tuple[Any, list[tuple[str, str, Any]]]:
-    """What became of an item where reads by id and the list show instance 1 with these members; None: without them."""
+    """The outcome of an item if reads by id and the list show instance 1 with these members; None: without them."""
     changed = {k: v for k, v in {**FULL, **shown}.items() if v is not None}
     tenant = Tenant({"1": changed}, lambda asked, raw: {**raw, "state": []} if asked == "list" else raw)
     return Run(Api(tenant), check_mode=False).apply([item_from({**DEFAULTS, **item})])[0], tenant.sent  # type: ignore[arg-type]
@@ -43,7 +43,7 @@ COUNTS = ["5000", 5000.0, " 5000 ", "5000.0", 5000, "many", -1, [], {}, True, 5.
 
 
 @pytest.mark.parametrize("count", COUNTS)
-def test_a_count_in_any_form_guards_a_partial_read_and_one_that_nobody_can_read_too(count: Any) -> None:
+def test_a_count_in_any_form_or_an_unreadable_one_guards_a_partial_read(count: Any) -> None:
     outcome, sent = planned({**CORE, "repositories": ["b/new"]}, repositoriesCount=count)
     assert (outcome.action, sent) == ("failed", [])
     assert "5000 repositories are selected but names 2" in outcome.error or "selected repositories cannot be read" in outcome.error
@@ -52,7 +52,7 @@ def test_a_count_in_any_form_guards_a_partial_read_and_one_that_nobody_can_read_
 
 
 @pytest.mark.parametrize("count", ["2", 2.0, " 2 ", "2.0"])
-def test_a_count_that_fits_the_list_lets_it_be_changed(count: Any) -> None:
+def test_a_list_whose_count_fits_can_be_changed(count: Any) -> None:
     outcome, sent = planned({**CORE, "repositories": ["b/new"]}, repositoriesCount=count)
     assert (outcome.error, sent[0][2]["state"]) == (None, ["a/1", "a/2", "b/new"])
 
@@ -60,7 +60,7 @@ def test_a_count_that_fits_the_list_lets_it_be_changed(count: Any) -> None:
 @pytest.mark.parametrize("limit", [10, -1])
 @pytest.mark.parametrize("wish", ["merge", "exact", "rules", "settings", "mappings", "widen"])
 @pytest.mark.parametrize("state", [[{"id": "r1", "name": "a/1"}], ["a/1", None], [["a/1"]], ["a/1", 5], {"a/1": True}, "a/1", [HALF]])
-def test_a_list_that_is_no_list_of_text_is_never_replaced(state: Any, wish: str, limit: int) -> None:
+def test_a_list_with_other_values_than_text_is_never_replaced(state: Any, wish: str, limit: int) -> None:
     for count in (2, None):
         outcome, sent = planned({**ITEMS[wish], "max_deselect": limit}, state=state, repositoriesCount=count)
         assert (outcome.action, sent) == ("failed", [])
@@ -84,7 +84,7 @@ def test_settings_that_cannot_be_read_are_never_replaced(settings_: Any) -> None
 
 
 @pytest.mark.parametrize("held", ["current_state_and_future", "ALL", "CURRENT_STATE_AND_FUTURE ", None, " current_state\n", 5, []])
-def test_from_an_unknown_width_nothing_is_narrowed_unless_that_is_meant(held: Any) -> None:
+def test_an_unknown_selection_is_narrowed_only_if_allowed(held: Any) -> None:
     words_for_it = ({"selection_type": word} for word in ("manual_selection", "SOME_NEW_WORD"))
     for wanted in (MANUAL, {**MANUAL, "repositories": ["a/1"]}, *words_for_it):
         outcome, sent = planned({**CORE, **wanted}, selectionType=held)
@@ -95,7 +95,7 @@ def test_from_an_unknown_width_nothing_is_narrowed_unless_that_is_meant(held: An
 
 
 @pytest.mark.parametrize("held", ["manual_selection", " MANUAL_SELECTION ", "Manual_Selection"])
-def test_another_spelling_of_the_same_width_is_no_change(held: str) -> None:
+def test_another_spelling_of_the_same_selection_is_no_change(held: str) -> None:
     assert planned({**CORE, **MANUAL}, selectionType=held)[1] == []
 
 
@@ -104,7 +104,7 @@ def test_another_spelling_of_the_same_width_is_no_change(held: str) -> None:
     "read", [{"type": "BITBUCKET"}, {"uniqueIdentifier": "other"}, {"domain": {"hostname": "other.example.com"}},
              {"name": "x", "displayName": "y", "uniqueProperties": {"name": "z"}}]
 )  # fmt: skip
-def test_nothing_is_deleted_of_which_the_list_and_a_read_say_different_things(wish: str, read: Raw) -> None:
+def test_nothing_is_deleted_if_the_list_and_a_read_contradict_each_other(wish: str, read: Raw) -> None:
     tenant = tenant_of("none", ("id",), None)
     tenant.odd = lambda asked, raw: {**raw, **read} if asked == "get" and raw["id"] == "1" else raw
     item = {"type": "GITLAB_SELF_MANAGED", "name": "kept", "id": "77"} if wish == "prune" else ITEMS[wish]
@@ -122,7 +122,7 @@ def test_nothing_is_deleted_of_which_the_list_and_a_read_say_different_things(wi
 # --- a fault of ours ---
 
 
-def test_a_fault_with_one_answer_is_that_items_failure_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_in_one_response_fails_only_its_item(monkeypatch: pytest.MonkeyPatch) -> None:
     tenant = tenant_of("none", ("id",), None)
     whole = Api.update_data_source
 
@@ -144,7 +144,7 @@ def test_a_fault_with_one_answer_is_that_items_failure_alone(monkeypatch: pytest
     assert "\n" not in result["msg"]
 
 
-def test_a_row_that_cannot_be_told_takes_no_other_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_that_cannot_be_reported_does_not_affect_others(monkeypatch: pytest.MonkeyPatch) -> None:
     tenant = tenant_of("none", ("id",), None)
     run = Run(Api(tenant), check_mode=False)  # type: ignore[arg-type]
     outcomes = run.apply([item_from({**DEFAULTS, **ITEMS[wish]}) for wish in ("merge", "collector")])

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What leaves the process can do nothing but be read, and holds no secret, however somebody spelt it."""
+"""Text that leaves the process is harmless and contains no secret, in whatever spelling."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ def harmless(text: str, lines: str = "\n\t") -> bool:
 
 
 @pytest.mark.parametrize("command_line", COMMANDS)
-def test_no_text_is_a_command_to_who_reads_the_log(command_line: str) -> None:
+def test_no_text_is_a_command_to_a_log_reader(command_line: str) -> None:
     assert TAKEN.search(command_line)
     for text in (command_line, f"a\n{command_line}", f"x{command_line}", "#" + command_line, command_line * 2):
         assert harmless(plain(text))
         assert plain(plain(text)) == plain(text)
 
 
-def test_what_cannot_be_seen_is_written_out() -> None:
+def test_invisible_characters_are_escaped() -> None:
     for code in UNSEEN:
         shown = plain(f"a{chr(code)}b")
         assert shown == f"a{chr(code)}b" if code in (9, 10) else shown.isprintable() and shown[2] == "u", hex(code)
@@ -69,12 +69,12 @@ def test_what_cannot_be_seen_is_written_out() -> None:
 
 
 @pytest.mark.parametrize("text", ["std::vector", "fe80::1", "a ## b", "# heading", "Zürich \U0001f680 é", "a::b: c", "C++ & co"])
-def test_other_text_stays(text: str) -> None:
+def test_other_text_is_unchanged(text: str) -> None:
     assert plain(text) == one_line(text) == text
 
 
 @given(st.recursive(st.text() | st.sampled_from(COMMANDS), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8))
-def test_within_json_it_means_the_same(value: Any) -> None:
+def test_escaped_json_means_the_same(value: Any) -> None:
     text = outgoing(json.dumps(value, ensure_ascii=False))
     assert harmless(text)
     assert json.loads(text) == value
@@ -82,14 +82,14 @@ def test_within_json_it_means_the_same(value: Any) -> None:
 
 @settings(max_examples=EXAMPLES)
 @given(st.text(max_size=40), st.sampled_from(COMMANDS), st.text("#:[]ab \n", max_size=20))
-def test_no_text_around_it_makes_it_a_command(before: str, command_line: str, after: str) -> None:
+def test_no_surrounding_text_makes_it_a_command(before: str, command_line: str, after: str) -> None:
     assert harmless(plain(before + command_line + after))
 
 
 HOSTILE = "x\n##vso[task.setvariable variable=X]evil\n::error::evil\r\x1b[2J\x9b\u202e\u2028\u200b"
 
 
-def test_a_plan_is_one_line_for_each_thing_whatever_it_is_called() -> None:
+def test_a_plan_has_one_line_for_each_object_whatever_its_name() -> None:
     before = {"id": "1", "type": "SNYK", "name": HOSTILE, "selection_type": HOSTILE, "repositories": [HOSTILE]}
     plan = Plan("update", before=before, after={**before, "selection_type": "MANUAL_SELECTION", "repositories": []})
     page = Redactor().text(plan_as_markdown("t.example.com", "d", [(plan, {})]))
@@ -145,7 +145,7 @@ ENCODED: dict[str, Callable[[str], str]] = {
     "capitals": str.upper,
     "small": str.lower,
 }
-# A lossy spelling, and one that depends on where it stands, is not spelt again by any.
+# A lossy spelling, or one that depends on its place, is not combined with another.
 OUTER = [name for name in ENCODED if name not in ("capitals", "small", "folded")]
 PEM = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\nAQEFAASCBKcwggSj+/AgEAAoIB\n-----END PRIVATE KEY-----\n"
 KINDS = [PEM, 'p<a"s&s/w\\o+r%41d', "two  blanks and\ttab", "K\u00f6nig's <key>", "glpat-abcDEF_123-xyz",
@@ -159,7 +159,7 @@ def told_nothing(told: str, secret: str, spelt: str) -> bool:
 
 @pytest.mark.parametrize("inner", ENCODED)
 @pytest.mark.parametrize("secret", KINDS, ids=range(len(KINDS)))
-def test_a_secret_never_leaves_however_it_is_spelt(inner: str, secret: str) -> None:
+def test_a_secret_is_masked_in_every_spelling(inner: str, secret: str) -> None:
     spelt = ENCODED[inner](secret)
     for outer in ("as it is", *OUTER):
         if inner in ("capitals", "small", "folded") and "base64" in outer:
@@ -177,7 +177,7 @@ AROUND = st.text(st.characters(codec="utf-8", exclude_characters="\\&%"), max_si
 
 @settings(max_examples=EXAMPLES)
 @given(LONG_SECRETS, st.sampled_from(OUTER), st.sampled_from(OUTER), AROUND, AROUND)
-def test_no_secret_leaves_in_two_spellings_whatever_stands_around_it(secret: str, inner: str, outer: str, before: str, after: str) -> None:
+def test_a_secret_in_two_spellings_is_masked_whatever_surrounds_it(secret: str, inner: str, outer: str, before: str, after: str) -> None:
     if len(re.sub(r"[\s+\\]", "", secret)) < len(secret) or len(set(secret)) < 4 or re.search(r"[%&;]", secret):
         return  # found as it is alone: see the table above for those that hold signs of an escape
     text = ENCODED[outer](ENCODED[inner](secret))
@@ -200,7 +200,7 @@ def test_all_of_the_user_part_of_a_url_is_hidden(url: str) -> None:
     assert "a@b.example" in told
 
 
-def test_an_error_that_repeats_a_secret_is_not_told_at_all(client_of: ClientOf) -> None:
+def test_an_error_that_repeats_a_secret_is_not_shown_at_all(client_of: ClientOf) -> None:
     key = "the-tenant-key/<1>"
     for name, encode in ENCODED.items():
         for body in (f"<html>boss says {encode(key)}</html>", {"message": "boss", "details": {"sent": encode(key)}}):
@@ -211,7 +211,7 @@ def test_an_error_that_repeats_a_secret_is_not_told_at_all(client_of: ClientOf) 
             assert "repeats a secret" in said, (name, said)
 
 
-def test_an_error_without_a_secret_is_told_on_one_harmless_line(client_of: ClientOf) -> None:
+def test_an_error_without_a_secret_is_shown_on_one_harmless_line(client_of: ClientOf) -> None:
     for body in (HOSTILE, {"message": HOSTILE, "details": [{"loc": [HOSTILE], "msg": HOSTILE}]}):
         with ScriptedServer(Say(400, body)) as server, pytest.raises(ApiError) as caught:
             Api(client_of(server.url, retry_deadline=0.1)).list_data_sources()
@@ -219,7 +219,7 @@ def test_an_error_without_a_secret_is_told_on_one_harmless_line(client_of: Clien
         assert "evil" in str(caught.value)
 
 
-def test_looking_for_secrets_takes_time_in_proportion() -> None:
+def test_the_search_for_secrets_takes_linear_time() -> None:
     redactor = Redactor([f"secret-number-{n}-of-many" for n in range(300)])
     for text, times in (
         ("\\", 45_000), ("%41", 15_000), ("&amp;", 9_000), ("secret-n", 6_000), ("7365", 10_000), ("://", 70_000), ("a.", 100_000),

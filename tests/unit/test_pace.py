@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the pace comes to on networks of all kinds, in simulated time (docs/api.md: tenant.limit): the tenant allows 10 in a second."""
+"""The request budget on networks of all kinds, in simulated time (docs/api.md: tenant.limit): the tenant allows 10 requests per second."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def sent(
     starting: float = 0.0,
     arrange: Callable[[World], None] = lambda _world: None,
 ) -> Sent:
-    """800 requests of so many processes. clocks: by how much that of each is off; the same number is the same machine."""
+    """800 requests of this number of processes. clocks: the error of each one's clock; processes with equal errors share a machine."""
     world, state = World(ways, fixed=fixed, seed=seed, setup=setup, starting=starting), State()
     arrange(world)
     for number in range(processes):
@@ -54,8 +54,8 @@ def test_nearly_all_of_the_budget_is_used_however_far_the_tenant_is(ways: Ways, 
         assert set(found.by_process.values()) == {200}
 
 
-def test_by_answers_alone_a_far_tenant_is_asked_slowly() -> None:
-    """What the same simulation says of a slot that is free one window after its answer: what is measured here is the departures."""
+def test_with_response_times_alone_a_distant_tenant_is_slow() -> None:
+    """The same simulation with slots that are free one window after their response: this shows what departures gain."""
 
     def answers(world: World) -> None:
         world.answer_based = True
@@ -79,28 +79,28 @@ def test_one_process_with_enough_threads_is_as_fast() -> None:
     ],
     ids=["jitter outward alone", "jitter on the way back alone", "the tenant goes away", "the tenant comes near", "and from very far"],
 )
-def test_what_the_spread_of_round_trips_does_not_tell_costs_little(ways: Ways, least: float, refused: int) -> None:
+def test_differences_that_round_trips_do_not_show_cost_little(ways: Ways, least: float, refused: int) -> None:
     found = sent(ways)
     assert found.rate >= least
     assert found.refused <= refused
 
 
-def test_on_a_busy_machine_little_is_refused() -> None:
-    """Delays of 15 ms each way on average and now and then far more, as where more runs than processors wait for each other."""
+def test_a_busy_machine_causes_few_refusals() -> None:
+    """Delays of 15 ms each way on average and sometimes far more, as with more runs than processors."""
     found = sent(lambda luck, _now: (0.002 + luck.expovariate(66), 0.002 + luck.expovariate(66)))
     assert found.rate >= 9.5
     assert found.refused == 0
 
 
 @pytest.mark.parametrize("processes", [1, 4])
-def test_slow_first_requests_are_not_taken_for_the_network(processes: int) -> None:
-    """A process that starts takes up to 0.7 s more for the first request of each thread; the network's own spread is none."""
+def test_slow_first_requests_do_not_count_as_the_network(processes: int) -> None:
+    """The first request of each thread takes up to 0.7 s more in a process that starts; the network itself has no spread."""
     found = sent(FARTHEST, processes=processes, starting=0.7)
     assert found.rate >= 9.4
     assert found.refused == 0
 
 
-def test_a_machine_that_hesitates_now_and_then_is_not_refused() -> None:
+def test_occasional_delays_of_a_machine_cause_no_refusal() -> None:
     """One request in a hundred leaves, and one comes back, up to 0.1 s late: too few to widen the margin."""
 
     def hesitating(luck: random.Random, _now: float) -> tuple[float, float]:
@@ -113,14 +113,14 @@ def test_a_machine_that_hesitates_now_and_then_is_not_refused() -> None:
         assert found.refused == 0
 
 
-def test_making_connections_is_no_departure() -> None:
-    """Three round trips pass before the first request of a thread leaves; as departures they would let all come at once."""
+def test_making_a_connection_is_not_a_departure() -> None:
+    """Three round trips pass before the first request of a thread leaves; as departures they would let all arrive at once."""
     assert sent(FAR, setup=3).refused <= 2
     assert sent(network(1.5, 0.1), setup=3).refused <= 2
 
 
-def test_long_work_of_the_tenant_makes_no_margin_silly() -> None:
-    """Each third request, an update say, keeps the tenant at work for two seconds."""
+def test_slow_responses_do_not_widen_the_margins() -> None:
+    """Every third request, for example an update, takes the tenant two seconds."""
 
     def works(world: World) -> None:
         world.work = lambda number: 2.0 if number % 3 == 0 else 0.0
@@ -137,7 +137,7 @@ def test_another_client_with_half_of_the_budget_leaves_most_of_the_other_half(fi
     assert found.refused <= 20
 
 
-def test_two_machines_have_one_budget() -> None:
+def test_two_machines_share_one_budget() -> None:
     found = sent(NEAR, clocks=(0.0, 0.0001, 0.0, 0.0001))
     assert found.refused == 0
     assert found.rate >= 9.4
@@ -150,7 +150,7 @@ def test_clocks_that_are_100_ms_apart_cost_a_few_refusals() -> None:
 
 
 def used(state: State, pace: Pace, *, left: float | None, answered: float | None) -> float:
-    """When a slot is free that was taken at 100."""
+    """When a slot that was taken at 100 is free."""
     state.slots = []
     assert pace.take(state, "x", 100.0) == 0
     if left is not None:
@@ -160,7 +160,7 @@ def used(state: State, pace: Pace, *, left: float | None, answered: float | None
     return pace.free_at(state, state.slots[0], 100.0)
 
 
-def test_never_later_than_one_window_after_the_answer() -> None:
+def test_a_slot_is_never_free_later_than_one_window_after_the_response() -> None:
     pace, known = Pace(1, "here"), State(trips=[0.4, 0.6] * 5)
     for state in (State(), known, State(trips=[0.0001, 4.0] * 50, wide=8.0, refused_at=100.0)):
         for late in (0.0001, 0.001, 0.3, 0.41, 0.6, 2.0, 60.0):
@@ -169,7 +169,7 @@ def test_never_later_than_one_window_after_the_answer() -> None:
             assert used(state, pace, left=100.0, answered=100 + late) >= 101
 
 
-def test_which_of_the_bounds_counts() -> None:
+def test_the_smaller_bound_counts() -> None:
     pace, known, none = Pace(1, "here"), State(trips=[0.4, 0.6] * 5), State()
     assert used(none, pace, left=100.0, answered=None) == 106
     assert used(none, pace, left=None, answered=None) == 106
@@ -183,7 +183,7 @@ def test_which_of_the_bounds_counts() -> None:
     assert Pace(1, "there").free_at(known, known.slots[0], 100.0) == pytest.approx(101.26)
 
 
-def test_after_a_refusal_the_margins_are_wider_and_slowly_narrower_again() -> None:
+def test_a_refusal_widens_the_margins_which_slowly_narrow_again() -> None:
     pace, state = Pace(10, "here"), State(trips=[0.4, 0.6] * 5)
     assert pace.margin(state, 100.0) == pytest.approx(0.1)
     pace.refused(state, 100.0, 1.0, 100.0)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Many reads at once: in order, as many as the budget needs, and no failure lost."""
+"""Many reads at once: in order, as many as the budget needs, without losing a failure."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def client(per_second: float = 8.0, trip: float = 0.0) -> Any:
     ("per_second", "trip", "count"),
     [(8, 0.0, 16), (8, 0.4, 16), (8, 2.0, 20), (10, 1.5, 24), (10, 4.0, 32), (500, 0.01, 16), (500, 1.0, 32)],
 )
-def test_as_many_at_once_as_the_rate_and_the_way_need(per_second: float, trip: float, count: int) -> None:
+def test_the_number_of_workers_follows_from_rate_and_round_trip(per_second: float, trip: float, count: int) -> None:
     assert workers(per_second, trip) == count
 
 
-def test_so_many_really_are_underway_and_the_results_are_in_order() -> None:
+def test_that_many_run_at_once_and_the_results_are_in_order() -> None:
     running, most, counting = 0, 0, threading.Lock()
 
     def work(number: int) -> int:
@@ -57,7 +57,7 @@ def test_so_many_really_are_underway_and_the_results_are_in_order() -> None:
     assert one.told == [(done, 60) for done in range(1, 61)]
 
 
-def test_nothing_and_one_need_no_threads() -> None:
+def test_no_item_or_one_item_needs_no_thread() -> None:
     assert each(client(), lambda _number: pytest.fail("called"), []) == []
     assert each(client(), lambda _number: threading.current_thread().name, [1]) == ["MainThread"]
 
@@ -85,7 +85,7 @@ def repositories(first: int, last: int) -> Say:
 
 
 def pages(client_of: ClientOf, total: int, *, ignores_offset: bool = False, without_id: int | None = None) -> tuple[list[int], int, bool]:
-    """The offsets that were asked for, and what was found, in a tenant with so many repositories."""
+    """The requested offsets and the result for a tenant with this number of repositories."""
     from urllib.parse import parse_qs, urlsplit
 
     offsets: list[int] = []
@@ -102,7 +102,7 @@ def pages(client_of: ClientOf, total: int, *, ignores_offset: bool = False, with
     return offsets, len(found), whole
 
 
-def test_pages_are_asked_for_together_twice_as_many_each_time(client_of: ClientOf) -> None:
+def test_pages_are_requested_together_doubling_each_time(client_of: ClientOf) -> None:
     offsets, found, whole = pages(client_of, 1550)
     assert (found, whole) == (1550, True)
     assert sorted(offsets) == [*range(0, 1550, 100), 1550, *range(1600, 2400, 100)][:len(offsets)]
@@ -111,14 +111,14 @@ def test_pages_are_asked_for_together_twice_as_many_each_time(client_of: ClientO
     assert (offsets, found, whole) == ([0, 50], 50, True)
 
 
-def test_a_tenant_that_repeats_its_pages_is_seen_as_ever(client_of: ClientOf) -> None:
+def test_a_tenant_that_repeats_its_pages_is_recognised(client_of: ClientOf) -> None:
     offsets, found, whole = pages(client_of, 1550, ignores_offset=True)
     assert (found, whole) == (100, False)
     assert offsets == [0, 100]
 
 
-def test_a_page_that_does_not_follow_on_is_asked_for_anew(client_of: ClientOf) -> None:
-    """What has no id is no repository, and the next offset is what was found, as ever; a list that ends with what is known may go on."""
+def test_a_page_that_does_not_continue_the_list_is_read_again(client_of: ClientOf) -> None:
+    """An entry without an id is not a repository; the next offset is the number found; a list that ends with known entries may continue."""
     offsets, found, whole = pages(client_of, 1000, without_id=150)
     assert (found, whole) == (999, False)
     assert sorted(offsets[:4]) == [0, 100, 199, 299]

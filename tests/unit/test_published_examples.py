@@ -30,7 +30,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._data_sources.run import Run
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import CortexError
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repositories import (
-    Wanted,
+    Filters,
     fetch_repositories,
 )
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.upload.ingestion import Ingestion
@@ -129,7 +129,7 @@ def test_a_repository_is_read_without_loss(client_of: ClientOf) -> None:
     for answers, options in (([reply], {}), (reply, {"repository_id": reply["id"]})):
         with ScriptedServer(Say(200, answers), Say(200, [])) as server:
             given = {"repository_id": None, "search": None, **options}
-            (found,), _whole = fetch_repositories(Api(client_of(server.url)), Wanted(), **given)
+            (found,), _whole = fetch_repositories(Api(client_of(server.url)), Filters(), **given)
         # Made from the others.
         assert {k: v for k, v in found.items() if k not in ("scanned_at", "broken")} == shown
         assert lost(reply, found) == Counter()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What must never be shown, and what must not be hidden."""
+"""What must be hidden, and what must not."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_blank_secret_masks_nothing(blank: str) -> None:
 
 
 @pytest.mark.parametrize("key", SECRET_KEYS)
-def test_a_secret_is_known_by_its_key(key: str) -> None:
+def test_a_secret_is_recognised_by_its_key(key: str) -> None:
     assert looks_secret(key)
 
 
@@ -53,16 +53,16 @@ def test_a_harmless_key_is_left_alone(key: str) -> None:
 
 @pytest.mark.parametrize("mask", ["********", "***", "  *****  ", "\u2022\u2022\u2022\u2022", "<redacted>", "REDACTED", "$encrypted$",
                                   "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER", "****1234"])  # fmt: skip
-def test_a_stand_in_for_a_secret_is_no_value(mask: str) -> None:
+def test_a_masked_value_is_recognised(mask: str) -> None:
     assert is_masked(mask)
 
 
 @pytest.mark.parametrize("value", ["", "*", "**bold**", "s3cret", "redacted for print", None, 7, ["***"], "a ***"])
-def test_a_value_is_no_stand_in(value: Any) -> None:
+def test_an_ordinary_value_does_not_count_as_masked(value: Any) -> None:
     assert not is_masked(value)
 
 
-def test_values_under_secret_keys_are_hidden_at_any_depth_and_empty_ones_stay() -> None:
+def test_values_under_secret_keys_are_hidden_at_any_depth_unless_empty() -> None:
     shown = hide_secret_keys(
         {"a": [{"token": "t", "deep": {"apiKey": 7, "name": "n"}}], "password": "", "secret": None, "credentials": {"x": 1}, "pat": False}
     )
@@ -76,7 +76,7 @@ def test_every_text_under_a_secret_key_is_found() -> None:
     assert sorted(secrets_in(tree)) == ["one", "three", "two"]
 
 
-def test_what_is_public_among_the_credentials_is_no_secret() -> None:
+def test_public_parts_of_credentials_are_not_secret() -> None:
     given = {"client_id": "app", "username": "jfrog", "type": "BASIC", "webhook_auth_key_id": "7", "password": "one", "tokn": "two"}
     assert sorted(secrets_in({"data_sources": [{"credentials": given}]})) == ["one", "two"]
     assert sorted(secrets_in({"credentials": {"clientId": "app", "clientSecret": "one"}})) == ["one"]
@@ -108,15 +108,15 @@ def test_a_known_secret_leaves_no_trace_as_written_quoted_or_escaped(secret: str
 
 
 @given(st.text(st.characters(categories=["L", "N", "P", "S", "Zs"], exclude_characters="\u3164\u115f\u1160\uffa0"), max_size=50))
-def test_without_secrets_text_stays(text: str) -> None:
+def test_text_without_secrets_is_unchanged(text: str) -> None:
     assert "://" in text or "::" in text or "##" in text or Redactor().text(text) == text
 
 
-def test_the_longer_of_two_secrets_goes_first() -> None:
+def test_the_longer_of_two_secrets_is_replaced_first() -> None:
     assert Redactor(["abc", "abcdef"]).text("abcdef") == HIDDEN
 
 
-def test_a_secret_of_one_or_two_characters_does_not_star_out_every_word() -> None:
+def test_a_secret_of_one_or_two_characters_is_not_masked() -> None:
     assert Redactor(["a", "de", None, ""]).text("a deed") == "a deed"
 
 

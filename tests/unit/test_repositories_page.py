@@ -33,7 +33,7 @@ RETURNED_ONLY = {
 
 
 def rows() -> dict[str, tuple[str, str]]:
-    """member -> what the table says of it: in the module, and elsewhere."""
+    """member -> what the table says about it: in the module, and elsewhere."""
     page = (ROOT / "docs" / "repositories.md").read_text(encoding="utf-8")
     table = page[page.index("| published member |") :].partition("\n\n")[0].splitlines()[2:]
     found: dict[str, tuple[str, str]] = {}
@@ -58,7 +58,7 @@ def test_every_published_member_has_its_row_and_is_returned() -> None:
         assert f"`{snake}`" in module or module == "the same in snake case", member
 
 
-def test_what_the_table_points_to_is_there() -> None:
+def test_references_of_the_table_exist() -> None:
     filters = set(yaml.safe_load(repository_info.DOCUMENTATION)["options"])
     kinds = set(KINDS)
     settings = set(repository.ONE)

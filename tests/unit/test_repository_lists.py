@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lists of repositories as the platforms' own commands write them: each entry is one repository, and none is lost."""
+"""Lists of repositories as the platforms' own commands write them: each entry is one repository."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_two_projects_of_azure_devops_with_repositories_of_one_name() -> None:
     assert names_in(json.dumps(entries).encode(), "repos.json", "repos.json") == ["Org/Shop/api", "Org/Bank/api"]
 
 
-def test_what_nothing_tells_apart_is_refused() -> None:
+def test_indistinguishable_repositories_are_refused() -> None:
     with pytest.raises(InputError) as refused:
         names_of([SHOP, {"name": "web"}, BANK], "candidates")
     assert str(refused.value).startswith("candidates[2] and [0] are both named api, and nothing distinguishes them")
@@ -40,5 +40,5 @@ def test_what_nothing_tells_apart_is_refused() -> None:
         ({"name": "App", "slug": "app", "project": {"key": "PAY"}}, "PAY/app"),
     ],
 )
-def test_the_whole_name_before_its_last_part(entry: dict[str, Any], name: str) -> None:
+def test_full_names_take_precedence_over_short_ones(entry: dict[str, Any], name: str) -> None:
     assert names_of([entry], "candidates") == [name]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is sent for the settings of a repository, from plain data."""
+"""The requests for the settings of a repository, from plain data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def scans(**scanners: Any) -> dict[str, Any]:
 
 
 def test_the_history_that_is_shown_as_a_scanner_is_sent_as_an_option() -> None:
-    """Left out of what is replaced as a whole it might be switched off."""
+    """It might be switched off if it was missing from a member that is replaced as a whole."""
     current = current_of(scans(secrets=ON, git_history=ON, sca=ON))
     changes = changes_of(scans(sca=OFF), current, "n")
     assert changes == scans(secrets={**ON, "scan_options": {"git_history": True}}, sca=OFF)
@@ -55,5 +55,5 @@ def test_a_branch_whose_name_cannot_be_read_is_never_sent_back() -> None:
         ({"scanned_branches": ["main", "rc"]}, scans(sca=ON), []),
     ],
 )  # fmt: skip
-def test_what_is_scanned_no_longer(held: dict[str, Any], changes: dict[str, Any], told: list[str]) -> None:
+def test_lost_coverage_is_listed(held: dict[str, Any], changes: dict[str, Any], told: list[str]) -> None:
     assert narrows(changes, held) == told

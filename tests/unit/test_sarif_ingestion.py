@@ -14,7 +14,7 @@ from scripted_server import Say, ScriptedServer
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import ApiError, names_error
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import Answer
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.call import Response
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.upload.ingestion import Ingestion
 
 PAGE = "<!DOCTYPE html><html><body>Sign in</body></html>"
@@ -115,7 +115,7 @@ ACCEPTANCES: list[Any] = [
 ]
 
 
-def upload(api: Api) -> Answer:
+def upload(api: Api) -> Response:
     return api.upload_sarif(b"{}", collector_id="c", query={}, subject="a.sarif")
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every promise of docs/security.md names the tests that hold it, and each of them exists."""
+"""Every promise of docs/security.md names the tests that check it, and each of them exists."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAD = "| promise | what it means | held by |\n|---|---|---|\n"
+HEAD = "| promise | what it means | checked by |\n|---|---|---|\n"
 NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One folder for several machines and several users: real processes, each machine with a boot and a monotonic clock of its own."""
+"""One folder for several machines and users: real processes, each machine with its own boot id and monotonic clock."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> list[Machine]:
     return made(tmp_path_factory.mktemp("boot"), 2)
 
 
-def test_two_machines_with_one_folder_keep_to_one_limit(tmp_path: Path, machines: list[Machine]) -> None:
+def test_two_machines_that_share_a_folder_keep_one_limit(tmp_path: Path, machines: list[Machine]) -> None:
     command = [sys.executable, "-c", SENDER, str(tmp_path / "rate")]
     senders = [started(machine(*each, command)) for each in machines for _process in range(2)]
     spoken = [sender.communicate("go\n", timeout=60)[0] for sender in senders]
@@ -70,7 +70,7 @@ def folder_of_a_group(path: Path, mode: int) -> Path:
 
 @pytest.fixture
 def as_user(tmp_path: Path) -> Path:
-    """A folder that the users 3001 and 3002, both of the group 3100, can reach."""
+    """A folder that the users 3001 and 3002, both in the group 3100, can use."""
     if os.geteuid() != 0:
         pytest.skip("only root can become other users")
     for above in (tmp_path, *tmp_path.parents):
@@ -80,7 +80,7 @@ def as_user(tmp_path: Path) -> Path:
 
 
 def writer(user: int, folder: Path) -> subprocess.Popen[str]:
-    """Takes a lock, says "inside" or a warning, and holds it until it gets a line."""
+    """Takes a lock, prints "inside" or a warning, and keeps it until it receives a line."""
     return started([sys.executable, "-c", WRITER, str(folder), str(user)])
 
 
@@ -103,8 +103,8 @@ def test_two_users_of_a_group_take_turns(as_user: Path) -> None:
             each.wait()
 
 
-def test_a_lock_that_cannot_be_had_is_one_warning(as_user: Path) -> None:
-    """The folder is the group's, but does not give its group to what is made in it."""
+def test_a_lock_that_cannot_be_opened_causes_one_warning(as_user: Path) -> None:
+    """The folder belongs to the group, but new files in it do not."""
     folder = folder_of_a_group(as_user / "rate", 0o770)
     assert writer(3001, folder).communicate("\n")[0] == "inside\n"
     (path,) = folder.iterdir()
@@ -116,7 +116,7 @@ def test_a_lock_that_cannot_be_had_is_one_warning(as_user: Path) -> None:
     )
 
 
-def test_where_not_even_the_budget_is_shared_one_warning_says_both(tmp_path: Path) -> None:
+def test_one_warning_says_that_neither_budget_nor_locks_are_shared(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     folder = str(tmp_path / "file" / "rate")
     warnings = list(Throttle(folder, "t", 8).warnings)
@@ -128,7 +128,7 @@ def test_where_not_even_the_budget_is_shared_one_warning_says_both(tmp_path: Pat
     ]
 
 
-def test_locks_that_the_file_system_does_not_have_are_one_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_system_without_locks_causes_one_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_args: object) -> None:
         raise OSError(37, "No locks available")
 

@@ -54,7 +54,7 @@ def server() -> Iterator[StoreServer]:
 
 
 def node(folder: Path, server: StoreServer, rate: float = 10, ahead: float = 0.0) -> Throttle:
-    """A process on a machine that has a folder of its own. ahead: of its wall clock, in seconds."""
+    """A process on a machine with its own folder. ahead: error of its wall clock, in seconds."""
     return Throttle(str(folder), "t", rate, server=Server.at(server.url), clock=lambda: time.time() + ahead)
 
 
@@ -66,7 +66,7 @@ def sent(throttle: Throttle) -> Slot:
 
 
 @pytest.mark.parametrize("machines", [2, pytest.param(4, marks=pytest.mark.skipif(not os.environ.get("CI"), reason="runs in CI only"))])
-def test_machines_that_share_a_server_and_no_folder_keep_to_one_limit(tmp_path: Path, server: StoreServer, machines: int) -> None:
+def test_machines_that_share_a_server_keep_one_limit(tmp_path: Path, server: StoreServer, machines: int) -> None:
     each = 25 if os.environ.get("CI") else 10
     commands = [
         machine(*one, [sys.executable, "-c", SENDER, str(tmp_path / f"{number}"), server.url, str(each)])
@@ -83,8 +83,8 @@ def test_machines_that_share_a_server_and_no_folder_keep_to_one_limit(tmp_path: 
     assert rows[-1][0] - rows[0][0] < (4 * each - 10) / 8.5 + 20
 
 
-def test_a_machine_whose_clock_is_wrong_changes_nothing(tmp_path: Path, server: StoreServer) -> None:
-    """All go by the server's clock."""
+def test_a_machine_with_a_wrong_clock_makes_no_difference(tmp_path: Path, server: StoreServer) -> None:
+    """All use the server's clock."""
     right, wrong = node(tmp_path / "1", server), node(tmp_path / "2", server, ahead=3600)
     slots = [sent(throttle) for _unused in range(8) for throttle in (right, wrong)]
     assert all(later.granted - earlier.granted >= 1 for earlier, later in zip(slots, slots[10:]))
@@ -106,8 +106,8 @@ def test_who_asked_first_goes_first(tmp_path: Path, server: StoreServer) -> None
     assert take(one, "first") == 0
 
 
-def test_a_change_that_another_one_overtook_is_made_anew(server: StoreServer) -> None:
-    """As by a process that was stopped in the middle of it, for however long: nothing of what others did meanwhile is lost."""
+def test_a_change_that_another_one_overtook_is_repeated(server: StoreServer) -> None:
+    """As if a process was suspended in the middle of it, for any time: no change of the others is lost."""
     slow, quick = (ServerStore(Server.at(server.url), "t") for _unused in range(2))
     asked: list[str] = []
 
@@ -122,8 +122,8 @@ def test_a_change_that_another_one_overtook_is_made_anew(server: StoreServer) ->
     assert quick.change(lambda text, _moment: (text, text)) == "quick slow"
 
 
-def test_a_server_that_dies_is_one_warning_and_each_machine_keeps_its_own_pace(tmp_path: Path, server: StoreServer) -> None:
-    """Not faster than that in the moment of the change either: with what was sent just before, and with a request that is underway."""
+def test_after_the_servers_end_each_machine_warns_once_and_keeps_its_own_budget(tmp_path: Path, server: StoreServer) -> None:
+    """Not faster at the moment of the change either: requests sent just before count, and so does one that is underway."""
     nodes = [node(tmp_path / "1", server), node(tmp_path / "2", server)]
     slots: dict[Throttle, list[Slot]] = {one: [] for one in nodes}
     for _unused in range(4):
@@ -136,7 +136,7 @@ def test_a_server_that_dies_is_one_warning_and_each_machine_keeps_its_own_pace(t
         one.answered(underway[one])
         slots[one] += [sent(one) for _unused in range(6)]
         times = [slot.granted for slot in (*slots[one][:4], underway[one], *slots[one][4:])]
-        # The one underway may arrive at any moment until its answer: beside it there is room for nine.
+        # The request that is underway may arrive at any moment until its response: there is room for nine more.
         assert all(later - earlier >= 1 for earlier, later in zip(times, times[10:]))
         assert all(later.granted - earlier.granted >= 1 for earlier, later in zip(slots[one][4:], slots[one][13:]))
         (warning,) = one.warnings
@@ -156,7 +156,7 @@ def test_a_server_that_forgot_everything_costs_one_window(tmp_path: Path, server
     assert one.warnings == []
 
 
-def test_a_password_that_is_not_taken_is_one_warning(tmp_path: Path, server: StoreServer) -> None:
+def test_a_refused_password_causes_one_warning(tmp_path: Path, server: StoreServer) -> None:
     server.password = wrong = "another-one-than-that"
     one = node(tmp_path, server)
     sent(one)
@@ -165,7 +165,7 @@ def test_a_password_that_is_not_taken_is_one_warning(tmp_path: Path, server: Sto
     assert wrong not in warning
 
 
-def test_by_tls_the_server_must_be_vouched_for(tmp_path: Path) -> None:
+def test_with_tls_the_certificate_is_checked(tmp_path: Path) -> None:
     if missing():
         pytest.skip(missing())
     with StoreServer(PASSWORD, tls=True) as server:
@@ -211,14 +211,14 @@ def test_a_url_of_a_server(url: str, found: Server) -> None:
         ("redis://cache?ssl_ca_certs=/a/b.pem", "without TLS"),
     ],
 )
-def test_a_bad_url_is_one_line_without_what_it_holds(url: str, why: str, tmp_path: Path) -> None:
+def test_an_invalid_server_url_gives_one_line_that_does_not_repeat_it(url: str, why: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=why) as said:
         Client(Connection(rate_limit_url=url))
     assert "secret" not in str(said.value)
     assert "\n" not in str(said.value)
 
 
-def test_the_url_may_lie_in_a_file_and_its_password_is_never_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_url_may_be_in_a_file_and_its_password_is_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "url"
     file.write_text(f"redis://:{PASSWORD}@cache\n")
     monkeypatch.setenv("CORTEXCLOUD_RATE_LIMIT_URL_FILE", str(file))
@@ -228,8 +228,8 @@ def test_the_url_may_lie_in_a_file_and_its_password_is_never_said(tmp_path: Path
     assert PASSWORD not in repr((Connection(rate_limit_url=file.read_text()), client._server))
 
 
-def test_a_server_that_does_not_answer_is_not_waited_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It takes the connection, and says nothing."""
+def test_a_server_that_does_not_respond_delays_nobody_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It accepts the connection and sends nothing."""
     import socket
 
     if missing():
@@ -244,7 +244,7 @@ def test_a_server_that_does_not_answer_is_not_waited_for_long(tmp_path: Path, mo
 
 
 def answering(answer: bytes, drip: float = 0.0) -> socket.socket:
-    """A listener that answers whatever it is asked with the same bytes. drip: seconds between two of them."""
+    """A listener that responds to everything with the same bytes. drip: seconds between two of them."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def talk(peer: socket.socket) -> None:
@@ -285,7 +285,7 @@ TIME = b"*2\r\n$10\r\n1700000000\r\n$1\r\n0\r\n"
     ],
     ids=lambda answer: answer[:24].decode(errors="replace").replace("\r\n", " "),
 )
-def test_what_answers_as_no_server_does_is_gone_without(tmp_path: Path, answer: bytes) -> None:
+def test_a_server_that_does_not_respond_like_redis_is_not_used(tmp_path: Path, answer: bytes) -> None:
     pytest.importorskip("redis", reason="the Python library redis is not installed")
     with answering(answer) as listener:
         url = f"redis://:{PASSWORD}@127.0.0.1:{listener.getsockname()[1]}"
@@ -298,7 +298,7 @@ def test_what_answers_as_no_server_does_is_gone_without(tmp_path: Path, answer: 
     assert "\x1b" not in warning
 
 
-def test_a_server_that_drips_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slowly_dripping_server_delays_nobody_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("redis", reason="the Python library redis is not installed")
     monkeypatch.setattr(_stores, "SERVER_SECONDS", 0.3)
     with answering(b"+" + b"O" * 1000, drip=0.05) as listener:

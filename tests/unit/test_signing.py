@@ -18,15 +18,15 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.signing 
 )
 
 
-def test_a_standard_key_is_sent_as_it_is() -> None:
+def test_a_standard_key_is_sent_unchanged() -> None:
     assert StandardKey("7", "the-key").headers() == {"x-xdr-auth-id": "7", "Authorization": "the-key"}
 
 
-def test_a_collectors_token_goes_under_its_own_header_name() -> None:
+def test_a_collector_token_has_its_own_header() -> None:
     assert CollectorToken("t-1", "the-token").headers() == {"x-crtx-auth-id": "t-1", "Authorization": "the-token"}
 
 
-def test_the_signature_of_a_known_nonce_and_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_signature_of_a_known_nonce_and_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """The vector is `printf %s "the-key" "AAA...A (64)" "1700000000123" | sha256sum`."""
     monkeypatch.setattr(_signing.secrets, "choice", lambda _letters: "A")
     monkeypatch.setattr(_signing.time, "time_ns", lambda: 1_700_000_000_123_456_789)
@@ -38,7 +38,7 @@ def test_the_signature_of_a_known_nonce_and_moment(monkeypatch: pytest.MonkeyPat
     }
 
 
-def test_every_call_has_a_nonce_of_its_own_and_the_time_of_now() -> None:
+def test_every_call_has_a_new_nonce_and_the_current_time() -> None:
     before = time.time()
     made = [AdvancedKey("7", "the-key").headers() for _unused in range(50)]
     assert len({headers["x-xdr-nonce"] for headers in made}) == 50

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What runs remember for the next ones: never half written, lost to another writer, reached through a link or open to others."""
+"""What runs remember for later ones: never half written, overwritten by another process, reached through a link or open to others."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def memory(folder: Path, **options: Any) -> Memory:
 
 
 def values(folder: Path, tenant: str = TENANT) -> dict[str, Any]:
-    """What a run that begins now remembers; nothing may be wrong with the folder."""
+    """What a run that begins now remembers; the folder must be usable."""
     one = Memory(str(folder), tenant)
     found = {key: entry.value for key, entry in one.all(SECTION).items()}
     assert one.warnings == []
@@ -53,7 +53,7 @@ def file_of(folder: Path) -> Path:
 
 
 def off(one: Memory, why: str) -> None:
-    """It says once that it is off, why and what that costs; every method may still be called."""
+    """It warns once that nothing is remembered, why and at what cost; every method can still be called."""
     one.put(SECTION, "7", 1)
     one.put(SECTION, "8", 1)
     one.forget(SECTION, "7")
@@ -70,7 +70,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
-def test_the_next_run_knows_what_this_one_put(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_later_run_has_what_an_earlier_one_stored(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_state.time, "time", lambda: 1_700_000_000.9)
     value = {"name": 'größe \ud800 "{{ x }}"', "list": [1, None, True]}
     memory(folder).put(SECTION, "7", value)
@@ -83,28 +83,28 @@ def test_the_next_run_knows_what_this_one_put(folder: Path, monkeypatch: pytest.
     assert values(folder) == {"8": "second"}
 
 
-def test_the_oldest_come_first_whatever_the_clock_says(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oldest_entries_come_first_whatever_the_clock(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for key, now in (("a", 300), ("b", 100), ("a", 50), ("c", 200)):
         monkeypatch.setattr(_state.time, "time", lambda now=now: now)
         memory(folder).put(SECTION, key, now)
     assert list(values(folder)) == ["b", "a", "c"]
 
 
-def test_only_what_the_table_lists_is_remembered(folder: Path) -> None:
+def test_only_sections_of_the_table_are_remembered(folder: Path) -> None:
     for use in (lambda m: m.put("secrets", "7", 1), lambda m: m.get("secrets", "7"), lambda m: m.forget("secrets", "7")):
         with pytest.raises(KeyError, match="no section secrets"):
             use(memory(folder))
     assert not folder.exists()
 
 
-def test_each_tenant_has_a_file_whose_name_does_not_tell_which(folder: Path) -> None:
+def test_each_tenant_has_a_file_whose_name_does_not_reveal_it(folder: Path) -> None:
     memory(folder).put(SECTION, "7", 1)
     assert values(folder, TENANT.upper()) == {"7": 1}
     assert values(folder, "api-one.example.com") == values(folder, "api-two.example.com:8443") == {}
     assert not any("example" in path.name for path in folder.iterdir())
 
 
-def test_forgetting_what_is_not_there_touches_nothing(folder: Path) -> None:
+def test_forgetting_an_absent_entry_changes_nothing(folder: Path) -> None:
     memory(folder).forget(SECTION, "7")
     assert not folder.exists()
     memory(folder).put(SECTION, "7", 1)
@@ -113,7 +113,7 @@ def test_forgetting_what_is_not_there_touches_nothing(folder: Path) -> None:
     assert file_of(folder).stat().st_ino == before.st_ino
 
 
-def test_who_may_only_read_reads_and_writes_nothing(folder: Path) -> None:
+def test_read_only_memory_writes_nothing(folder: Path) -> None:
     one = memory(folder, read_only=True)
     one.put(SECTION, "7", 1)
     assert not folder.exists()
@@ -126,10 +126,10 @@ def test_who_may_only_read_reads_and_writes_nothing(folder: Path) -> None:
     assert one.warnings == []
 
 
-# -- where it lies, and who may see it
+# -- its place, and who can read it
 
 
-def test_by_default_it_is_a_folder_of_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_state_folder_belongs_to_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg"))
     Memory(None, TENANT).put(SECTION, "7", 1)
@@ -141,8 +141,8 @@ def test_by_default_it_is_a_folder_of_this_user(tmp_path: Path, monkeypatch: pyt
     assert values(tmp_path / "home" / ".local" / "state" / "cortex_cloud_appsec") == {"0": 0, "1": 1}
 
 
-def test_without_a_home_it_is_off_and_no_folder_is_called_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a container whose user has any number."""
+def test_without_a_home_nothing_is_remembered_and_no_folder_named_tilde_is_created(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose user id has no account."""
 
     def nobody(_uid: int) -> Any:
         raise KeyError
@@ -162,7 +162,7 @@ def test_without_a_home_it_is_off_and_no_folder_is_called_tilde(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o077, 0o777])
-def test_nobody_else_may_read_or_write_it_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+def test_only_its_owner_can_access_the_file_whatever_the_umask(tmp_path: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
         memory(tmp_path / "a" / "b").put(SECTION, "7", 1)
@@ -179,7 +179,7 @@ def test_nobody_else_may_read_or_write_it_whatever_the_umask(tmp_path: Path, uma
 
 
 @pytest.mark.parametrize("mode", [0o770, 0o707, 0o722])
-def test_a_folder_that_others_may_write_is_neither_read_nor_written(folder: Path, mode: int) -> None:
+def test_a_folder_that_others_can_write_is_not_used(folder: Path, mode: int) -> None:
     memory(folder).put(SECTION, "7", 1)
     before = file_of(folder).read_bytes()
     folder.chmod(mode)
@@ -200,7 +200,7 @@ def test_a_folder_of_another_user_is_not_used(folder: Path, monkeypatch: pytest.
 
 @pytest.mark.parametrize("ending", [".json", ".lock", ".draft"])
 @pytest.mark.parametrize("kind", ["link", "dangling link", "pipe", "folder"])
-def test_what_is_planted_in_place_of_a_file_is_not_followed(folder: Path, tmp_path: Path, ending: str, kind: str) -> None:
+def test_something_planted_instead_of_the_file_is_not_followed(folder: Path, tmp_path: Path, ending: str, kind: str) -> None:
     memory(folder).put(SECTION, "7", 1)
     planted, victim = file_of(folder).with_suffix(ending), tmp_path / "victim"
     content = file_of(folder).read_text()
@@ -216,28 +216,28 @@ def test_what_is_planted_in_place_of_a_file_is_not_followed(folder: Path, tmp_pa
     one = memory(folder)
     one.put(SECTION, "8", 2)
     if ending == ".draft" and kind != "folder":
-        # A draft is thrown away, not opened.
+        # A draft is deleted, not opened.
         assert values(folder) == {"7": 1, "8": 2}
     else:
         assert len(one.warnings) == 1
     assert victim.read_text() == content if kind == "link" else not victim.exists()
 
 
-def test_a_folder_that_is_a_link_is_not_followed(folder: Path, tmp_path: Path) -> None:
+def test_a_state_folder_that_is_a_link_is_not_used(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir(0o700)
     folder.symlink_to(tmp_path / "elsewhere")
     off(Memory(f"{folder}/", TENANT), "it is a link")
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-# -- what the file system refuses
+# -- faults of the file system
 
 
 @pytest.mark.parametrize(
     ("where", "why"), [("/proc/self/task", "such file"), ("/proc/self/no/state", "such file"), ("{file}/state", "Not a directory")]
 )
-def test_a_folder_that_cannot_be_written_is_a_warning(tmp_path: Path, where: str, why: str) -> None:
-    """The first exists, may be entered and takes no file, as on a file system that is mounted for reading."""
+def test_a_folder_that_cannot_be_written_causes_one_warning(tmp_path: Path, where: str, why: str) -> None:
+    """The first exists and can be entered, but no file can be created in it, as on a file system mounted read-only."""
     (tmp_path / "file").write_text("")
     off(Memory(where.format(file=tmp_path / "file"), TENANT), why)
 
@@ -268,7 +268,7 @@ print(len(memory.warnings), memory.warnings[0])
     assert not list(folder.glob("*.draft"))
 
 
-def test_where_files_cannot_be_locked_nothing_is_remembered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_file_locks_nothing_is_remembered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def flock(*_given: Any) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
@@ -280,7 +280,7 @@ def test_where_files_cannot_be_locked_nothing_is_remembered(folder: Path, monkey
     assert not list(folder.glob("*.json"))
 
 
-def test_a_lock_that_is_never_let_go_is_not_waited_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_that_is_never_released_ends_the_wait(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     memory(folder).put(SECTION, "6", 1)
     monkeypatch.setattr(_lock, "SHORT_LOCK_SECONDS", 0.1)
     with next(folder.glob("*.lock")).open("r+") as held:
@@ -295,7 +295,7 @@ def test_a_lock_that_is_never_let_go_is_not_waited_for(folder: Path, monkeypatch
 
 
 @pytest.mark.parametrize("threads", [1, 4])
-def test_of_what_several_processes_put_at_once_nothing_is_lost(folder: Path, threads: int) -> None:
+def test_nothing_is_lost_if_several_processes_store_at_once(folder: Path, threads: int) -> None:
     code = """
 import threading
 def work(name):
@@ -316,7 +316,7 @@ print(os.getpid(), memory.warnings)
 
 
 @pytest.mark.parametrize(("step", "stands"), [("fchmod", 1), ("fsync", 1), ("replace", 1), ("after", 2)])
-def test_a_killed_writer_leaves_the_old_content_or_the_new(folder: Path, step: str, stands: int) -> None:
+def test_a_killed_writer_leaves_the_old_or_the_new_content(folder: Path, step: str, stands: int) -> None:
     memory(folder).put(SECTION, "7", 1)
     code = """
 step = sys.argv[1]
@@ -338,7 +338,7 @@ memory.put("unscoped", "7", 2)
     assert not list(folder.glob("*.draft"))
 
 
-# -- what the file may hold
+# -- the content of the file
 
 
 def content(**changes: Any) -> dict[str, Any]:
@@ -355,7 +355,7 @@ def broken() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("held", list(broken()), ids=lambda held: repr(held)[:60])
-def test_what_is_no_memory_is_an_empty_one_and_replaced(folder: Path, held: Any) -> None:
+def test_other_content_counts_as_empty_and_is_replaced(folder: Path, held: Any) -> None:
     memory(folder).put(SECTION, "7", 1)
     file_of(folder).write_text(json.dumps(content()))
     assert values(folder) == {"7": 1}, "or what follows says nothing"
@@ -371,7 +371,7 @@ def test_what_is_no_memory_is_an_empty_one_and_replaced(folder: Path, held: Any)
      (content(version=VERSION + 1, more="x" * MAX_BYTES), "larger than this version")],
     ids=["same shape", "another shape", "larger"],
 )  # fmt: skip
-def test_what_a_newer_version_wrote_is_neither_used_nor_destroyed(folder: Path, held: Any, why: str) -> None:
+def test_a_file_of_a_newer_version_is_neither_used_nor_replaced(folder: Path, held: Any, why: str) -> None:
     memory(folder).put(SECTION, "7", 1)
     path = file_of(folder)
     path.write_text(json.dumps(held))
@@ -379,7 +379,7 @@ def test_what_a_newer_version_wrote_is_neither_used_nor_destroyed(folder: Path, 
     assert json.loads(path.read_text()) == held
 
 
-def test_a_section_that_a_newer_release_added_is_left_as_it_is(folder: Path) -> None:
+def test_a_section_of_a_newer_release_is_kept(folder: Path) -> None:
     memory(folder).put(SECTION, "7", 1)
     theirs = {"section": "later", "key": "k", "time": 5, "value": {"deep": [1]}}
     file_of(folder).write_text(json.dumps(content(entries=[theirs])))
@@ -390,7 +390,7 @@ def test_a_section_that_a_newer_release_added_is_left_as_it_is(folder: Path) -> 
 # -- bounds
 
 
-def test_of_too_many_entries_the_oldest_go(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oldest_of_too_many_entries_are_dropped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(_state.SECTIONS, SECTION, _state.Section("", 3, "something"))
     monkeypatch.setitem(_state.SECTIONS, "other", _state.Section("", 3, "something"))
     memory(folder).put("other", "stays", 0)
@@ -400,7 +400,7 @@ def test_of_too_many_entries_the_oldest_go(folder: Path, monkeypatch: pytest.Mon
     assert memory(folder).get("other", "stays") is not None
 
 
-def test_of_too_many_bytes_the_oldest_go_from_whatever_section(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oldest_entries_of_any_section_are_dropped_from_a_full_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(_state.SECTIONS, "other", _state.Section("", 100, "something"))
     monkeypatch.setattr(_state, "MAX_BYTES", 3000)
     memory(folder).put("other", "old", "x" * 500)
@@ -411,7 +411,7 @@ def test_of_too_many_bytes_the_oldest_go_from_whatever_section(folder: Path, mon
     assert memory(folder).get("other", "old") is None
 
 
-def test_a_value_that_is_too_big_is_not_remembered_and_drives_nothing_out(folder: Path) -> None:
+def test_a_value_that_is_too_big_is_not_remembered_and_displaces_nothing(folder: Path) -> None:
     one = memory(folder)
     for key in ("7", "8"):
         one.put(SECTION, key, "small")
@@ -420,7 +420,7 @@ def test_a_value_that_is_too_big_is_not_remembered_and_drives_nothing_out(folder
     assert values(folder) == {"8": "small"}, "an older value of the same key would be a wrong one"
 
 
-def test_the_file_is_never_larger_than_what_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_is_never_larger_than_the_maximum_that_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_state, "MAX_BYTES", 400)
     for size in range(140, 240):
         memory(folder).put(SECTION, "7", "x" * size)
@@ -430,5 +430,5 @@ def test_the_file_is_never_larger_than_what_is_read(folder: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("section", SECTIONS.values(), ids=SECTIONS)
-def test_the_page_of_security_says_what_each_section_holds(section: _state.Section) -> None:
+def test_the_security_page_describes_each_section(section: _state.Section) -> None:
     assert section.holds in (ROOT / "docs" / "security.md").read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The request budget of one tenant (docs/api.md: tenant.limit), within a process by a fake clock and across processes by real ones."""
+"""The request budget of one tenant (docs/api.md: tenant.limit): in one process with a fake clock, across processes with real ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Clock:
-    """monotonic(), time() and sleep() that cost no time."""
+    """monotonic(), time() and sleep() that take no time."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -48,7 +48,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def send_times(throttle: Throttle, clock: Clock, requests: int) -> list[float]:
-    """When so many requests go out that are answered at once."""
+    """The times at which this number of requests leave, if each is answered at once."""
     times = []
     for _unused in range(requests):
         slot = throttle.wait()
@@ -58,7 +58,7 @@ def send_times(throttle: Throttle, clock: Clock, requests: int) -> list[float]:
 
 
 def most_in_a_window(times: list[float], window: float = 1.0) -> int:
-    """Of any window as long as that, however it is laid."""
+    """The largest number in any window of this length."""
     return max(sum(1 for t in times if start <= t < start + window) for start in times)
 
 
@@ -68,7 +68,7 @@ def test_a_task_of_a_few_calls_does_not_wait(tmp_path: Path, clock: Clock) -> No
     assert (throttle.waits, throttle.seconds) == (0, 0.0)
 
 
-def test_no_window_ever_holds_more_than_the_budget(tmp_path: Path, clock: Clock) -> None:
+def test_no_window_has_more_requests_than_the_budget(tmp_path: Path, clock: Clock) -> None:
     throttle = Throttle(str(tmp_path), "t", 8)
     times = send_times(throttle, clock, 81)
     assert most_in_a_window(times) == 8
@@ -77,11 +77,11 @@ def test_no_window_ever_holds_more_than_the_budget(tmp_path: Path, clock: Clock)
     assert throttle.seconds == pytest.approx(10.0)
 
 
-def test_less_than_one_request_a_second(tmp_path: Path, clock: Clock) -> None:
+def test_the_budget_can_be_less_than_one_request_a_second(tmp_path: Path, clock: Clock) -> None:
     assert send_times(Throttle(str(tmp_path), "t", 0.5), clock, 4) == pytest.approx([0, 2, 4, 6])
 
 
-def test_an_idle_moment_gives_the_budget_back(tmp_path: Path, clock: Clock) -> None:
+def test_the_budget_recovers_while_idle(tmp_path: Path, clock: Clock) -> None:
     throttle = Throttle(str(tmp_path), "t", 2)
     send_times(throttle, clock, 2)
     clock.now += 5
@@ -97,8 +97,8 @@ def test_two_throttles_of_one_folder_share_one_budget_per_tenant(tmp_path: Path,
     assert clock.now == began
 
 
-def test_a_slot_whose_departure_nobody_told_is_free_one_window_after_its_answer(tmp_path: Path, clock: Clock) -> None:
-    """However long the answer took: the request may have reached the tenant at the very end of that time."""
+def test_a_slot_without_a_departure_is_free_one_window_after_its_response(tmp_path: Path, clock: Clock) -> None:
+    """However long the response took: the request may have reached the tenant at the very end of that time."""
     throttle = Throttle(str(tmp_path), "t", 2)
     slow, quick = throttle.wait(), throttle.wait()
     throttle.answered(quick)
@@ -107,8 +107,8 @@ def test_a_slot_whose_departure_nobody_told_is_free_one_window_after_its_answer(
     assert send_times(throttle, clock, 3) == pytest.approx([1.0, 1.3, 2.0])
 
 
-def test_an_answer_that_never_comes_gives_its_slot_back(tmp_path: Path, clock: Clock) -> None:
-    """As when a process is killed while its request is underway."""
+def test_a_slot_without_a_response_is_free_again(tmp_path: Path, clock: Clock) -> None:
+    """As if a process was killed while its request was underway."""
     throttle = Throttle(str(tmp_path), "t", 1)
     throttle.wait()
     (next_one,) = send_times(throttle, clock, 1)
@@ -129,8 +129,8 @@ def test_who_asked_first_goes_first(tmp_path: Path, clock: Clock) -> None:
     assert take("first") == 0
 
 
-def test_one_that_waits_no_more_stops_nobody(tmp_path: Path, clock: Clock) -> None:
-    """A process killed in the queue is passed over soon."""
+def test_a_process_killed_in_the_queue_delays_nobody(tmp_path: Path, clock: Clock) -> None:
+    """A process killed in the queue is soon skipped."""
     throttle = Throttle(str(tmp_path), "t", 1)
     send_times(throttle, clock, 1)
     throttle._change(lambda state, moment: throttle.pace.take(state, "dead", moment.begun))
@@ -138,7 +138,7 @@ def test_one_that_waits_no_more_stops_nobody(tmp_path: Path, clock: Clock) -> No
     assert next_one < 6
 
 
-def test_after_a_429_nobody_sends_for_as_long_as_it_says(tmp_path: Path, clock: Clock) -> None:
+def test_after_a_429_nobody_sends_until_retry_after(tmp_path: Path, clock: Clock) -> None:
     one, two = Throttle(str(tmp_path), "t", 8), Throttle(str(tmp_path), "t", 8)
     slot = one.wait()
     one.answered(slot)
@@ -179,26 +179,26 @@ def test_after_another_429_every_process_is_slower_and_recovers_step_by_step(tmp
     assert set(in_second) == {4, 5, 6, 7, 8}
 
 
-def test_an_endless_queue_is_one_clear_line(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_queue_gives_one_clear_line(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     throttle = Throttle(str(tmp_path), "t", 1)
     monkeypatch.setattr(throttle.pace, "take", lambda _state, _ticket, _now: 1.0)
     with pytest.raises(BusyError, match="no request could be sent for 900 s"):
         throttle.wait()
 
 
-def test_two_machines_with_one_folder_have_one_budget(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Their clocks keep the time, but for a little, which is added to the window of a slot that the other one used."""
+def test_two_machines_that_share_a_folder_share_one_budget(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their clocks differ a little, which is added to the window of a slot that the other one used."""
     first = Throttle(str(tmp_path), "t", 4)
     monkeypatch.setattr(stores, "host", lambda: "another machine")
     other = Throttle(str(tmp_path), "t", 4)
     assert send_times(first, clock, 4) == [0.0] * 4
     assert send_times(other, clock, 5) == pytest.approx([1.05] * 4 + [2.05])
-    # Three of the other's were free by its own clock when it took its last.
+    # By its own clock, three slots of the other machine were free when it took its last one.
     assert send_times(first, clock, 5) == pytest.approx([2.05] * 3 + [3.05] * 2)
 
 
 @pytest.mark.parametrize("step", [-3600.0, -3.0, 3600.0])
-def test_a_clock_that_is_set_stops_nobody_for_long(tmp_path: Path, clock: Clock, step: float) -> None:
+def test_setting_a_clock_delays_nobody_for_long(tmp_path: Path, clock: Clock, step: float) -> None:
     throttle = Throttle(str(tmp_path), "t", 2, clock=lambda: clock.now + shift)
     shift = 0.0
     send_times(throttle, clock, 2)
@@ -208,8 +208,8 @@ def test_a_clock_that_is_set_stops_nobody_for_long(tmp_path: Path, clock: Clock,
     assert clock.now - began <= (60 if step < -60 else 10)
 
 
-def test_a_clock_that_is_ahead_is_learned_from_one_refusal(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By 100 ms, which is more than what two machines are thought to differ by."""
+def test_one_refusal_is_enough_to_allow_for_a_clock_that_is_ahead(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By 100 ms, more than two machines are assumed to differ."""
     one = Throttle(str(tmp_path), "t", 4)
     monkeypatch.setattr(stores, "host", lambda: "another machine")
     ahead = Throttle(str(tmp_path), "t", 4, clock=lambda: clock.now + 0.1)
@@ -274,7 +274,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("content", BROKEN)
-def test_a_broken_state_neither_stops_nor_breaks_anything(tmp_path: Path, content: str) -> None:
+def test_a_broken_state_is_ignored(tmp_path: Path, content: str) -> None:
     path, text = state_file(tmp_path), BROKEN[content]
     path.write_bytes(b"\xff\xfe\x00" if text is None else text.encode())
     clock = Clock()
@@ -286,11 +286,11 @@ def test_a_broken_state_neither_stops_nor_breaks_anything(tmp_path: Path, conten
         throttle = Throttle(str(tmp_path), "t", 4)
         throttle.wait()
         throttle.wait()
-    # A hold after a 429 is at most a minute; anything beyond is no state of ours.
+    # A hold after a 429 lasts at most a minute; a longer one was not written by this collection.
     assert clock.now - began <= 70
 
 
-def test_what_a_killed_process_left_behind_the_state_is_no_part_of_it(tmp_path: Path, clock: Clock) -> None:
+def test_text_that_a_killed_process_left_after_the_state_is_ignored(tmp_path: Path, clock: Clock) -> None:
     throttle = Throttle(str(tmp_path), "t", 1)
     send_times(throttle, clock, 1)
     (path,) = tmp_path.glob("*.json")
@@ -310,7 +310,7 @@ def unusable(tmp_path: Path, why: str) -> Path:
 
 
 @pytest.mark.parametrize("why", ["a file", "open to everybody", "no such file system"])
-def test_an_unusable_folder_is_a_warning_and_the_pace_is_kept_by_this_process(tmp_path: Path, clock: Clock, why: str) -> None:
+def test_with_an_unusable_folder_the_process_keeps_its_own_budget_and_warns(tmp_path: Path, clock: Clock, why: str) -> None:
     folder = unusable(tmp_path, why)
     throttle = Throttle(str(folder), "t", 4)
     (warning,) = throttle.warnings
@@ -333,7 +333,7 @@ def test_a_planted_link_is_not_written_through(tmp_path: Path, clock: Clock) -> 
     assert throttle.warnings
 
 
-def test_no_folder_given_means_one_of_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_folder_belongs_to_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.client import default_directory
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -344,7 +344,7 @@ def test_no_folder_given_means_one_of_this_user(tmp_path: Path, monkeypatch: pyt
 
 
 def test_the_users_own_folder_must_be_the_users_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
-    """A folder that was named may belong to a group, so that containers can share it; the default one may not."""
+    """A folder from an option may belong to a group, so that containers can share it; the default one may not."""
     shared = tmp_path / "shared"
     shared.mkdir(mode=0o770)
     shared.chmod(0o770)
@@ -360,7 +360,7 @@ def test_the_users_own_folder_must_be_the_users_alone(tmp_path: Path, monkeypatc
     assert "belongs to another user" in str(Throttle(str(shared), "t", 4).warnings)
 
 
-def test_folders_that_are_missing_are_made_for_this_user_alone_whatever_the_umask(tmp_path: Path) -> None:
+def test_missing_folders_are_created_for_this_user_alone_whatever_the_umask(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         assert Throttle(str(tmp_path / "a" / "b"), "t", 4).warnings == []
@@ -369,13 +369,13 @@ def test_folders_that_are_missing_are_made_for_this_user_alone_whatever_the_umas
     assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("a", "a/b")] == [0o700, 0o700]
 
 
-def test_where_no_home_is_known_no_folder_is_called_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_home_no_folder_named_tilde_is_created(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert "no home folder is known" in str(Throttle("~/.cache/cortex_cloud_appsec/rate", "t", 4).warnings)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_lock_that_is_never_let_go_is_not_waited_for(tmp_path: Path, clock: Clock) -> None:
+def test_a_lock_that_is_never_released_ends_the_wait(tmp_path: Path, clock: Clock) -> None:
     """A process stopped in the middle of it, say."""
     path = state_file(tmp_path)
     with path.open("r+") as held:

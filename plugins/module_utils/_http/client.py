@@ -23,21 +23,12 @@ from urllib.parse import urlsplit
 from .._addresses import host_key
 from .._admitted import admit
 from .._errors import WORDS_SHOWN, ApiError, InputError, words_of
-from .answers import (
-    Unreadable,
-    clock_skew,
-    hint_for,
-    host_of,
-    never_sent,
-    read,
-    reason,
-    retry_after,
-)
-from .attempt import Attempt, Watcher
+from .call import Attempt, Call, Response, Watcher
 from .connection import Connection, origin_of, secret_from_file
 from .interruption import Interruption
 from .lock import default_directory, exclusive
 from .redaction import Redactor
+from .responses import Unreadable, clock_skew, hint_for, host_of, never_sent, read, reason, retry_after
 from .retry import Retry
 from .signing import Auth, tenant_key
 from .stores import Server
@@ -53,66 +44,21 @@ try:
 except ImportError:
     REQUESTS_ERROR = traceback.format_exc()
 
-# A request with a larger body may count at the tenant long after its sending began, so its slot is free only
+# The tenant may count a request with a larger body long after its sending began, so its slot is free only
 # after the response.
 SMALL_BYTES = 100_000
-# Characters of a response that are checked before a part of it is shown.
+# Number of characters of a response that are searched for secrets before a part of it is shown.
 QUOTED_FROM = 100_000
-
-
-@dataclasses.dataclass(frozen=True)
-class Call:
-    """One call of the API, as a value.
-
-    path: below the tenant's URL.
-    operation, subject: what it is for, in the words of messages ("update data source", "gitlab-core (id
-        12)").
-    query: of the URL.
-    body: sent as JSON.
-    raw: bytes sent unchanged.
-    url: another full URL instead of the tenant's origin and path.
-    auth: other credentials than the tenant's key.
-    timeout: seconds to connect, to send the body, and between two reads, instead of request_timeout.
-    expect_json: whether a success must be JSON, or empty.
-    final: the statuses from 500 on with which the service refuses this very operation, each with what to do;
-        a page or the platform's own error with such a status is taken for a passing fault as ever.
-    """
-
-    method: str
-    path: str
-    operation: str
-    subject: str = ""
-    query: dict[str, str] | None = None
-    body: t.Any = dataclasses.field(default=None, repr=False)
-    raw: bytes | None = dataclasses.field(default=None, repr=False)
-    url: str | None = None
-    auth: Auth | None = None
-    timeout: float | None = None
-    expect_json: bool = True
-    final: t.Mapping[int, str] = dataclasses.field(default_factory=dict)
-
-    def payload(self) -> bytes | None:
-        """The bytes of the body. Raises ValueError for a value that is not JSON."""
-        if self.raw is not None or self.body is None:
-            return self.raw
-        return json.dumps(self.body, ensure_ascii=False, allow_nan=False).encode()
-
-
-@dataclasses.dataclass(frozen=True)
-class Answer:
-    """A success: HTTP status, the decoded JSON body (None when empty), and the Date header's distance from
-    our clock in seconds.
-    """
-
-    status: int
-    body: t.Any
-    clock_skew: float | None
 
 
 class Client:
     """Sends calls to one tenant.
 
-    redactor: knows this run's secrets, and learns those that calls carry. warnings: for the user.
+    redactor: knows this run's secrets; those of each call are added to it.
+    warnings: for the user.
+    on_read: called by any thread with the number of objects read and their total; 0 if that is unknown.
+    interruption: checked before each request; the caller decides which signs of an interruption it watches.
+    watchers: each is called with every attempt after it has ended.
     """
 
     def __init__(self, connection: Connection, redactor: Redactor | None = None) -> None:
@@ -130,20 +76,12 @@ class Client:
         self._server = Server.at(url) if url else None
         self.redactor.add(self._server.password if self._server else "")
         self.warnings: list[str] = []
-        # Checked before each request; the caller decides which signs of an interruption it watches.
         self.interruption = Interruption()
-        # Each is called with every attempt when it has ended.
         self.watchers: list[Watcher] = []
         if connection.trace_file:
-            trace = Trace(
-                connection.trace_file,
-                connection.trace_names,
-                self.redactor,
-                self.warnings,
-                lambda: self.key().secret,
-            )
+            path, names = connection.trace_file, connection.trace_names
+            trace = Trace(path, names, self.redactor, self.warnings, lambda: self.key().secret)
             self.watchers.append(trace.see)
-        # Called by any thread with the number read and the total; 0: the total is unknown.
         self.on_read: t.Callable[[int, int], None] = lambda _done, _total: None
         self._key: Auth | None = None
         self._throttles: dict[str, Throttle] = {}
@@ -154,10 +92,11 @@ class Client:
 
     @property
     def waits(self) -> dict[str, t.Any]:
-        """How many times and how long (seconds) this process waited for a slot."""
+        """How many times and how long (in seconds) this process waited for a slot."""
+        throttles = self._throttles.values()
         return {
-            "waits": sum(x.waits for x in self._throttles.values()),
-            "seconds": round(sum(x.seconds for x in self._throttles.values()), 3),
+            "waits": sum(each.waits for each in throttles),
+            "seconds": round(sum(each.seconds for each in throttles), 3),
         }
 
     def _session(self) -> t.Any:
@@ -168,7 +107,7 @@ class Client:
             for scheme in ("https://", "http://"):
                 session.mount(scheme, adapter())
             self._local.session = session
-            self._sessions.append(self._local.session)
+            self._sessions.append(session)
         return self._local.session
 
     def close(self) -> None:
@@ -178,7 +117,7 @@ class Client:
 
     @property
     def shared_dir(self) -> str:
-        """The directory in which processes share their budget and their locks."""
+        """The folder in which processes share the request budget and the locks."""
         return self.connection.rate_limit_dir or default_directory()
 
     def exclusive(self, *parts: str) -> t.ContextManager[None]:
@@ -190,7 +129,7 @@ class Client:
         return origin_of(self.connection.api_url, self.connection.expected_tenant)
 
     def warn_once(self, begins: str, goes_on: str = "") -> None:
-        """Warn, unless a warning starts like this already. Thread-safe."""
+        """Add a warning, unless one already begins like this. Thread-safe."""
         with self._lock:
             if not any(warning.startswith(begins) for warning in self.warnings):
                 self.warnings.append(begins + goes_on)
@@ -199,30 +138,22 @@ class Client:
         """How long the tenant's recent responses took, in seconds; 0.0 while unknown."""
         return self._throttle(self.origin()).trip()
 
-    def send(self, call: Call) -> Answer:
+    def send(self, call: Call) -> Response:
         """Send a call, and repeat it as its verb and the outcome allow. Returns the success.
 
         Raises ApiError, InputError, BusyError or Interrupted.
         """
-        target = call.url or self.origin() + call.path
-        request = _Request(
-            call,
-            target,
-            call.payload(),
-            call.auth or self.key(),
-            call.timeout or self.connection.request_timeout,
-        )
-        self.redactor.add(request.auth.secret)
+        target, payload, auth = call.url or self.origin() + call.path, call.payload(), call.auth or self.key()
+        request = _Request(call, target, payload, auth, call.timeout or self.connection.request_timeout)
+        self.redactor.add(auth.secret)
         throttle = self._throttle(target)
         retry = Retry(call.method, self.connection.retry_deadline)
-        small = len(request.payload or b"") <= SMALL_BYTES
+        small = len(payload or b"") <= SMALL_BYTES
         while True:
             slot, outcome = self._slot(throttle), ""
             retry.granted(slot)
-            leaving = functools.partial(throttle.departed, slot) if small else _nothing
-            seen = Attempt(
-                call.method, target, call.query or {}, request.payload, call.raw is not None, slot.waited
-            )
+            leaving = functools.partial(throttle.departed, slot) if small else lambda _fresh: None
+            seen = Attempt(call.method, target, call.query or {}, payload, call.raw is not None, slot.waited)
             try:
                 outcome, result = self._attempt(request, retry.deadline, leaving, seen)
             finally:
@@ -233,11 +164,11 @@ class Client:
             seen.ended(outcome, result)
             for watcher in self.watchers:
                 watcher(seen)
-            if isinstance(result, Answer):
+            if isinstance(result, Response):
                 return result
             pause, again = retry.after(outcome, result)
             if outcome == "refused":
-                # This holds all processes back, even for a call that is given up.
+                # All processes wait, even if this call is given up.
                 throttle.hold(pause, slot)
             if not again:
                 raise retry.failure(outcome)
@@ -245,9 +176,7 @@ class Client:
                 self.interruption.sleep(pause)
 
     def key(self) -> Auth:
-        """The tenant's key, looked up when the first call needs it: some runs need none. Raises InputError
-        when there is none.
-        """
+        """The tenant's key, looked up only when a call needs it. Raises InputError if there is none."""
         with self._lock:
             if self._key is None:
                 self._key = tenant_key(self.connection)
@@ -285,31 +214,28 @@ class Client:
 
     def _attempt(
         self, request: _Request, deadline: float, leaving: t.Callable[[bool], None], seen: Attempt
-    ) -> tuple[str, Answer | ApiError]:
+    ) -> tuple[str, Response | ApiError]:
         """Send once. Returns a key of RETRY (or "done") and the response or error.
 
-        leaving: called when the sending begins, with whether it is the first on its connection.
+        deadline: of the call, in seconds of the monotonic clock.
+        leaving: called when the sending begins, with whether it is the first request on its connection.
         seen: receives what goes over the wire.
         """
         call = request.call
-        headers = {
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip",
-            "User-Agent": self.connection.user_agent,
-        }
+        agent = self.connection.user_agent
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": agent}
         if request.payload is not None:
             headers["Content-Type"] = "application/json"
 
         def authenticate(prepared: t.Any) -> t.Any:
-            # As the session's auth, so that a .netrc entry never replaces the signature.
+            # Given to requests as auth, so that a .netrc entry never replaces the signature.
             prepared.headers.update(request.auth.headers())
             seen.headers = prepared.headers
             return prepared
 
         parts = urlsplit(request.target)
         began = time.monotonic()
-        # Python limits the sending of the whole body by the timeout; the response then has the same time
-        # again.
+        # The timeout limits the sending of the whole body; the response then has the same time again.
         ends = max(deadline, began + request.seconds * (1 if request.payload is None else 2))
         with watched(ends, leaving) as watch:
             try:
@@ -322,7 +248,7 @@ class Client:
                     auth=authenticate,
                     timeout=request.seconds,
                     verify=self._verify(),
-                    # Plain http is only for this machine, and must not use a proxy, which could read the key.
+                    # Plain http is for this machine only, without a proxy, which could read the key.
                     proxies={"no_proxy": parts.hostname} if parts.scheme == "http" else None,
                     allow_redirects=False,
                     stream=True,
@@ -334,10 +260,9 @@ class Client:
             except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as exc:
                 broken = exc
             except Unreadable as exc:
-                status = response.status_code
-                return ("final" if 300 <= status < 500 else "unreadable"), self._error(
-                    call, f"the response {exc}", "Check api_url.", status
-                )
+                outcome = "final" if 300 <= response.status_code < 500 else "unreadable"
+                error = self._error(call, f"the response {exc}", "Check api_url.", response.status_code)
+                return outcome, error
             except UnicodeError:
                 raise InputError(f"api_url: {parts.netloc} is not a host name.") from None
         lost = "lost" if watch.sent else "never sent"
@@ -352,34 +277,29 @@ class Client:
     def _broken(self, request: _Request, host: str, exc: Exception, lost: str) -> tuple[str, ApiError]:
         """The key of RETRY and the error for an exception of requests or urllib3.
 
-        lost: the key for an attempt without a response, depending on whether the request was sent.
+        lost: the key if there was no response: "lost" or "never sent".
         """
-
-        def failed(words: str, hint: str = "") -> ApiError:
-            return self._error(request.call, words, hint)
-
+        hint = ""
         if isinstance(exc, requests.exceptions.SSLError):
+            outcome, words = "final", f"no trusted TLS connection to {host}: {reason(exc)}"
             hint = "For a private certificate authority set ca_path (or REQUESTS_CA_BUNDLE) to its PEM file."
-            return "final", failed(f"no trusted TLS connection to {host}: {reason(exc)}", hint)
-        if isinstance(exc, requests.exceptions.ProxyError):
-            words = f"the proxy for {host} does not answer or refuses: {reason(exc)}"
-            return "never sent", failed(words, "Check HTTPS_PROXY and NO_PROXY.")
-        if isinstance(exc, (requests.exceptions.ConnectTimeout, requests.exceptions.ConnectionError)):
-            if never_sent(exc):
-                return "never sent", failed(
-                    f"cannot connect to {host}: {reason(exc)}", "Check api_url, the network and HTTPS_PROXY."
-                )
-            return lost, failed(
-                f"the connection to {host} broke before the response was complete: {reason(exc)}"
-            )
-        if isinstance(exc, requests.exceptions.Timeout):
-            return lost, failed(
-                f"{host} did not answer within {request.seconds:g} s",
-                "Raise request_timeout if the tenant is slow.",
-            )
-        return "lost", failed(f"the response from {host} could not be read: {reason(exc)}")
+        elif isinstance(exc, requests.exceptions.ProxyError):
+            outcome, words = "never sent", f"the proxy for {host} does not answer or refuses: {reason(exc)}"
+            hint = "Check HTTPS_PROXY and NO_PROXY."
+        elif isinstance(exc, requests.exceptions.ConnectionError) and never_sent(exc):
+            outcome, words = "never sent", f"cannot connect to {host}: {reason(exc)}"
+            hint = "Check api_url, the network and HTTPS_PROXY."
+        elif isinstance(exc, requests.exceptions.ConnectionError):
+            outcome = lost
+            words = f"the connection to {host} broke before the response was complete: {reason(exc)}"
+        elif isinstance(exc, requests.exceptions.Timeout):
+            outcome, words = lost, f"{host} did not answer within {request.seconds:g} s"
+            hint = "Raise request_timeout if the tenant is slow."
+        else:
+            outcome, words = "lost", f"the response from {host} could not be read: {reason(exc)}"
+        return outcome, self._error(request.call, words, hint)
 
-    def _classify(self, call: Call, response: t.Any, text: str) -> tuple[str, Answer | ApiError]:
+    def _classify(self, call: Call, response: t.Any, text: str) -> tuple[str, Response | ApiError]:
         status, skew = response.status_code, clock_skew(response.headers.get("Date"))
         try:
             decoded, broken = (json.loads(text) if text.strip() else None), False
@@ -387,34 +307,28 @@ class Client:
             decoded, broken = None, True
         if 200 <= status < 300:
             if broken and call.expect_json:
-                # Incomplete JSON may be a temporary fault; a page of HTML is the wrong host. Neither is an
-                # empty tenant.
-                page = text.lstrip().startswith("<")
+                # Incomplete JSON may be a temporary fault; a page of HTML means the wrong host. Neither is
+                # an empty tenant.
+                outcome = "final" if text.lstrip().startswith("<") else "lost"
+                words = f"the response is not JSON but begins: {self.quoted(text, text)[:120]}"
                 hint = "Is api_url the API URL (https://api-...), not the console's?"
-                begins = self.quoted(text, text)[:120]
-                return "final" if page else "lost", self._error(
-                    call, f"the response is not JSON but begins: {begins}", hint, status
-                )
-            return "done", Answer(status, decoded, skew)
+                return outcome, self._error(call, words, hint, status)
+            return "done", Response(status, decoded, skew)
         if 300 <= status < 400:
             where = host_of(response.headers.get("Location", "")) or "another page"
-            hint = "Is api_url the API URL (https://api-...)?"
-            return "final", self._error(
-                call, f"the tenant redirects to {where}; redirects are not followed", hint, status
-            )
+            words = f"the tenant redirects to {where}; redirects are not followed"
+            return "final", self._error(call, words, "Is api_url the API URL (https://api-...)?", status)
         decoded = admit(decoded)
         words = words_of(decoded, text if broken else "") or response.reason or "no explanation"
-        error = self._error(
-            call,
-            self.quoted(words, text),
-            hint_for(status, skew, call.path, self.connection.api_key_type),
-            status,
-            retry_after(response.headers.get("Retry-After")),
-            skew,
-        )
+        hint = hint_for(status, skew, call.path, self.connection.api_key_type)
         reply = decoded.get("reply") if isinstance(decoded, dict) else None
-        error = dataclasses.replace(error, from_platform=isinstance(reply, dict) and "err_code" in reply)
-        throttled = any(said in words.lower() for said in ("too many requests", "rate limit exceeded"))
+        error = dataclasses.replace(
+            self._error(call, self.quoted(words, text), hint, status),
+            retry_after=retry_after(response.headers.get("Retry-After")),
+            clock_skew=skew,
+            from_platform=isinstance(reply, dict) and "err_code" in reply,
+        )
+        throttled = any(phrase in words.lower() for phrase in ("too many requests", "rate limit exceeded"))
         if status == 429 or (throttled and status in (400, 403, 503)):
             return "refused", error
         if status in call.final and not broken and not (isinstance(decoded, dict) and "reply" in decoded):
@@ -424,35 +338,16 @@ class Client:
         return ("lost" if status >= 500 and call.method == "POST" else "final"), error
 
     def quoted(self, words: str, body: str) -> str:
-        """The tenant's words for a message; none of them if its body repeats a secret anywhere."""
+        """The tenant's words for a message, or a note instead if its body repeats a secret anywhere."""
         if self.redactor.knows(body[:QUOTED_FROM]):
             return "(the response repeats a secret, so it is not shown)"
         return self.redactor.line(words[:QUOTED_FROM])[:WORDS_SHOWN]
 
-    def _error(
-        self,
-        call: Call,
-        words: str,
-        hint: str = "",
-        status: int | None = None,
-        retry_after: float | None = None,
-        skew: float | None = None,
-    ) -> ApiError:
+    def _error(self, call: Call, words: str, hint: str, status: int | None = None) -> ApiError:
+        words, hint = self.redactor.line(words)[:WORDS_SHOWN], self.redactor.line(hint)
         return ApiError(
-            call.operation,
-            call.subject,
-            method=call.method,
-            path=call.path,
-            status=status,
-            words=self.redactor.line(words)[:WORDS_SHOWN],
-            hint=self.redactor.line(hint),
-            retry_after=retry_after,
-            clock_skew=skew,
+            call.operation, call.subject, call.method, call.path, status=status, words=words, hint=hint
         )
-
-
-def _nothing(_fresh: bool) -> None:
-    pass
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,12 +17,16 @@ from urllib.parse import urlsplit
 from .._addresses import host_key, port_of, without_port
 from .._errors import InputError
 
+_NAME = re.compile(r"[\w-]+(\.[\w-]+)*\.*", re.ASCII)
+# The host of a tenant's console; that of its API begins with "api-" (docs/api.md: tenant.url).
+_CONSOLE = re.compile(r"(?!api-)[^.]+\.(xdr|crtx)\.([a-z0-9-]+\.)*paloaltonetworks\.com")
+
 
 @dataclasses.dataclass(frozen=True)
 class Connection:
     """How to reach one tenant; the fields are the connection options. Times are in seconds.
 
-    Keys may be empty: they are checked by the first request that needs them.
+    The key may be empty: it is checked by the first request that needs it.
     """
 
     api_url: str = ""
@@ -44,11 +48,8 @@ class Connection:
 
     def check(self) -> None:
         """Refuse invalid numbers. Raises InputError."""
-        for name, most in (
-            ("request_timeout", 3600),
-            ("retry_deadline", 86400),
-            ("requests_per_second", 10000),
-        ):
+        limits = {"request_timeout": 3600, "retry_deadline": 86400, "requests_per_second": 10000}
+        for name, most in limits.items():
             if not 0 < getattr(self, name) <= most:
                 raise InputError(f"{name} must be a number above 0 and at most {most}.")
         if self.trace_names not in ("hide", "keep"):
@@ -57,34 +58,31 @@ class Connection:
 
 def secret_from_file(variable: str) -> str:
     """The secret in the file that this environment variable names, without white space around it; "" if the
-    variable is not set.
+    variable is not set. Raises InputError for a file that cannot be read or is empty.
 
     Unlike a variable, a file does not appear when a runner or a pipeline logs the environment of a job.
-    Raises InputError for a file that cannot be read or is empty.
     """
-    given = os.environ.get(variable, "").strip()
-    if not given:
+    name = os.environ.get(variable, "").strip()
+    if not name:
         return ""
-    path = os.path.abspath(os.path.expanduser(given))
+    path = os.path.abspath(os.path.expanduser(name))
+    fault = "is empty"
     try:
         with open(path, encoding="utf-8-sig") as file:
             secret = file.read(10_000).strip()
     except (OSError, ValueError) as exc:
         why = exc.strerror if isinstance(exc, OSError) and exc.strerror else "not text"
-        raise InputError(
-            f"{variable} names {path}, which cannot be read: {why}. The file must contain the secret and "
-            "nothing else."
-        ) from None
+        secret, fault = "", f"cannot be read: {why}"
     if not secret:
         raise InputError(
-            f"{variable} names {path}, which is empty. The file must contain the secret and nothing else."
+            f"{variable} names {path}, which {fault}. The file must contain the secret and nothing else."
         )
     return secret
 
 
 def origin_of(api_url: str, expected_tenant: str | None = None, option: str = "api_url") -> str:
-    """The URL that paths are added to, from a full URL or a bare FQDN. Raises InputError (docs/api.md:
-    tenant.url).
+    """The URL to which paths are added, from a full URL or a bare host name (docs/api.md: tenant.url). Raises
+    InputError.
     """
     url = api_url.strip()
     if not url:
@@ -95,7 +93,7 @@ def origin_of(api_url: str, expected_tenant: str | None = None, option: str = "a
     if "://" not in url and not url.lower().startswith(("http:", "https:")):
         url = url.rstrip("/")
         bare = without_port(host_key(url))
-        if bare == "localhost" or _is_address(bare):
+        if bare == "localhost" or _ip(bare):
             raise InputError(
                 f"{option} is {bare} without a scheme: write http://{host_key(url)}, or https:// if it uses "
                 "TLS."
@@ -116,7 +114,8 @@ def origin_of(api_url: str, expected_tenant: str | None = None, option: str = "a
                 f"{option} must not contain {what}: give only scheme and host, such as "
                 "https://api-mytenant.xdr.us.paloaltonetworks.com."
             )
-    if not _is_host(host) or any(c.isspace() for c in url):
+    ip = _ip(host)
+    if not (":" in host or _NAME.fullmatch(host)) or any(c.isspace() for c in url):
         raise InputError(
             f"{option} names no host: give https://api-mytenant.xdr.us.paloaltonetworks.com or "
             "mytenant.xdr.us.paloaltonetworks.com."
@@ -127,7 +126,7 @@ def origin_of(api_url: str, expected_tenant: str | None = None, option: str = "a
         )
     if parts.scheme not in ("https", "http"):
         raise InputError(f"{option} must start with https://, not {parts.scheme}://.")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not (ip.is_loopback if ip else host == "localhost"):
         raise InputError(
             f"{option} uses plain http to {host}: the API key would cross the network unprotected. Use "
             "https://."
@@ -135,42 +134,21 @@ def origin_of(api_url: str, expected_tenant: str | None = None, option: str = "a
     if "/public_api" in parts.path:
         raise InputError(f"{option} must end before /public_api: the collection adds the path itself.")
     if expected_tenant:
-        wanted, wanted_port = without_port(host_key(expected_tenant)), port_of(expected_tenant)
+        expected, expected_port = without_port(host_key(expected_tenant)), port_of(expected_tenant)
         own_port = str(port or {"https": 443, "http": 80}[parts.scheme])
-        found = f"{host}:{own_port}" if wanted_port else host
-        if _bare(without_port(host_key(host))) != _bare(wanted) or (wanted_port and wanted_port != own_port):
+        own = without_port(host_key(host))
+        same = own.removeprefix("api-") == expected.removeprefix("api-")
+        if not same or expected_port not in ("", own_port):
             raise InputError(
-                f"{option} points to {found}, but expected_tenant is {expected_tenant.strip()}: nothing was "
-                "sent. Check which credential belongs to this inventory host or survey answer."
+                f"{option} points to {f'{host}:{own_port}' if expected_port else host}, but expected_tenant "
+                f"is {expected_tenant.strip()}: nothing was sent. Check which credential belongs to this "
+                "inventory host or survey answer."
             )
     return url.rstrip("/")
 
 
-# As the platform names the consoles of its tenants; their API has "api-" in front (docs/api.md: tenant.url).
-_CONSOLE = re.compile(r"(?!api-)[^.]+\.(xdr|crtx)\.([a-z0-9-]+\.)*paloaltonetworks\.com")
-
-
-def _is_host(host: str) -> bool:
-    labels = host.rstrip(".").split(".")
-    return ":" in host or all(
-        label and label.isascii() and all(c.isalnum() or c in "-_" for c in label) for label in labels
-    )
-
-
-def _is_address(host: str) -> bool:
+def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        ipaddress.ip_address(host.strip("[]"))
+        return ipaddress.ip_address(host.strip("[]"))
     except ValueError:
-        return False
-    return True
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _bare(host: str) -> str:
-    return host.removeprefix("api-")
+        return None

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Secrets in any form that a program in between may give them. Pure.
+"""Finds secrets in any spelling that a program on their way may give them. Pure.
 
 Private to the collection, floor 1.
 """
@@ -19,39 +19,39 @@ import typing as t
 LONG = 8
 # Maximum number of times that a text may have been escaped.
 _LAYERS = 3
-# How often a text for people may have been encoded; one longer than that is looked at once, as values are, of
-# which there are many.
+# How many times a text for people may have been encoded, and the maximum length for which this is searched.
+# Values, of which there are many, are not searched that deep.
 _DEEP, _DEEP_MOST = 2, 100_000
-# One escape of JSON, Python, HTML or a URL. A run of backslashes is one: each text within a text doubles
-# them.
+# One escape of JSON, Python, HTML or a URL. A run of backslashes counts as one, since each level of quoting
+# doubles them.
 _ESCAPE = re.compile(
     r"(?<!\\)\\+(?:u(?P<json>[0-9a-fA-F]{4}(?:\\+u[0-9a-fA-F]{4})*)|(?P<python>x[0-9a-fA-F]{2}|U00[01][0-9a-fA-F]{5})|[ntrfvb])"
     r"|(?P<url>%[0-9a-fA-F]{2}(?:%[0-9a-fA-F]{2})*)|(?P<html>&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8});)"
 )
-# Treated as equal: blanks, which programs collapse or drop; a plus, which is a blank in a URL; backslashes.
+# Ignored: blanks, which programs collapse or drop; a plus, which is a blank in a URL; backslashes.
 _LOOSE = re.compile(r"[\s+\\]+")
 _NOT_BASE64, _NOT_HEX = re.compile(r"[^A-Za-z0-9+/_-]+"), re.compile(r"[^0-9A-Fa-f]+")
 _STANDARD = str.maketrans("-_", "+/")
 
-# Characters with where they stand in the text that is looked at, as (character, start, end): an escape is one
-# character.
+# Characters with their places in the original text, as (character, start, end): an escape is one character.
 _Mapped = list[tuple[str, int, int]]
+# Places in a text, as (start, end).
 Spans = list[tuple[int, int]]
 
 
 class Disguises:
-    """Finds known secrets in a text, in any form: with escapes of HTML, JSON (in JSON),
-    Python or a URL, with other white space, in another case, as base64 or as hexadecimal digits.
+    """Finds known secrets in a text, in any form: with escapes of HTML, JSON (in JSON), Python or a URL, with
+    other white space, in another case, as base64 or as hexadecimal digits.
     """
 
     def __init__(self) -> None:
         self._known: set[str] = set()
-        # Case-sensitive ones, and the others.
+        # Forms that are searched case-sensitively, and others.
         self._exact, self._lower = _Forms(), _Forms()
 
     def add(self, secret: str) -> bool:
-        """Returns False for a secret that is only searched literally, elsewhere: without its blanks it might
-        be a common word.
+        """Returns False for a secret that can only be searched literally: without its blanks it might be a
+        common word.
         """
         if secret in self._known:
             return True
@@ -66,29 +66,29 @@ class Disguises:
         for form in (secret, *_encoded(secret)):
             for _layer in range(_LAYERS + 1):
                 bare = _LOOSE.sub("", form).lower()
-                # The rest of one that consists mostly of escapes might be a common word too.
+                # If it consists mostly of escapes, the rest might be a common word too.
                 if len(bare) >= LONG:
                     self._lower.add(bare)
                 form = _decoded(form)
         return True
 
     def find(self, text: str, *, deep: bool = False) -> Spans:
-        """The places of secrets in the text as (start, end), sorted, without overlaps.
+        """The places of secrets in the text, sorted, without overlaps.
 
-        deep: also where it was encoded twice.
+        deep: also secrets in text that was encoded as base64 or hexadecimal digits, up to twice.
         """
         times = _DEEP if deep and len(text) <= _DEEP_MOST else 0
-        if not self._known or not self._may_hold(text, times):
+        if not self._known or not self._may_contain(text, times):
             return []
         return _merged(self._within([(char, index, index + 1) for index, char in enumerate(text)], times))
 
-    def _may_hold(self, text: str, times: int) -> bool:
-        """Whether there may be one: a fast check, since usually there is none."""
+    def _may_contain(self, text: str, times: int) -> bool:
+        """Whether there may be a secret: a fast check, since usually there is none."""
         for _layer in range(_LAYERS + 1):
             bare = _LOOSE.sub("", text)
             if self._exact.any_in(bare) or self._lower.any_in(bare.lower()):
                 return True
-            if times and any(self._may_hold(inner, times - 1) for inner, _at, _size in _contents(text)):
+            if times and any(self._may_contain(inner, times - 1) for inner, _at, _size in _contents(text)):
                 return True
             decoded = _decoded(text)
             if decoded == text:
@@ -113,28 +113,24 @@ class Disguises:
     def _encoded_within(self, layer: _Mapped, times: int) -> t.Iterator[tuple[int, int]]:
         text = "".join(each[0] for each in layer)
         for inner, at, size in _contents(text):
-            if not self._may_hold(inner, times):
+            if not self._may_contain(inner, times):
                 continue
             strange = _NOT_BASE64 if size == 6 else _NOT_HEX
             digits = [each for each in layer if not strange.match(each[0])][at:]
             mapped, byte = [], 0
             for char in inner:
                 after = byte + len(char.encode("utf-8", errors="surrogateescape"))
-                # Of each eight bits, the digits that hold any.
-                mapped.append(
-                    (
-                        char,
-                        digits[byte * 8 // size][1],
-                        digits[min(len(digits), -(-after * 8 // size)) - 1][2],
-                    )
-                )
+                # From the digit with its first bit to the digit with its last one.
+                start = digits[byte * 8 // size][1]
+                end = digits[min(len(digits), -(-after * 8 // size)) - 1][2]
+                mapped.append((char, start, end))
                 byte = after
             yield from self._within(mapped, times)
 
 
 class _Forms:
-    """Texts to look for. With many of them one look-up for each character of a text is enough: by as many of
-    their first characters as the shortest of them has.
+    """Texts to search for. However many there are, one look-up for each character of a text is enough: they
+    are indexed by their beginnings, which are as long as the shortest of them.
     """
 
     def __init__(self) -> None:
@@ -166,8 +162,8 @@ class _Forms:
 
 
 def _encoded(text: str) -> t.Iterator[str]:
-    """As hexadecimal digits, and as base64 at any place of a longer text: what does not depend on the text
-    beside it.
+    """As hexadecimal digits, and as base64 anywhere in a longer text: the part that does not depend on the
+    text next to it.
     """
     data = text.encode("utf-8", errors="surrogatepass")
     yield data.hex()
@@ -178,10 +174,10 @@ def _encoded(text: str) -> t.Iterator[str]:
 
 
 def _contents(text: str) -> t.Iterator[tuple[str, int, int]]:
-    """What a text holds if all of it is base64 or hexadecimal digits, beginning with any of them; where that
-    does not hold, it comes to nothing that means anything.
+    """The text decoded as if all of it were base64 or hexadecimal digits, beginning at any of them; if it is
+    not, the result is meaningless.
 
-    As (content, number of the first digit, bits in a digit). Bytes that are no text are half characters.
+    As (content, number of the first digit, bits in a digit). Bytes that are not text become lone surrogates.
     """
     digits = _NOT_BASE64.sub("", text).translate(_STANDARD)
     for at in range(4):
@@ -204,26 +200,26 @@ def _decoded(text: str) -> str:
 
 def _decoded_mapped(layer: _Mapped) -> _Mapped:
     text, decoded, at = "".join(each[0] for each in layer), [], 0
-    for found in _ESCAPE.finditer(text):
-        decoded += layer[at : found.start()]
-        first, last = layer[found.start()][1], layer[found.end() - 1][2]
-        decoded += [(char, first, last) for char in _plain(found)]
-        at = found.end()
+    for escape in _ESCAPE.finditer(text):
+        decoded += layer[at : escape.start()]
+        first, last = layer[escape.start()][1], layer[escape.end() - 1][2]
+        decoded += [(char, first, last) for char in _plain(escape)]
+        at = escape.end()
     return decoded + layer[at:]
 
 
-def _plain(found: re.Match[str]) -> str:
-    if found["json"]:
-        units = b"".join(int(unit, 16).to_bytes(2, "little") for unit in re.split(r"\\+u", found["json"]))
+def _plain(escape: re.Match[str]) -> str:
+    if escape["json"]:
+        units = b"".join(int(unit, 16).to_bytes(2, "little") for unit in re.split(r"\\+u", escape["json"]))
         return units.decode("utf-16-le", errors="replace")
-    if found["python"]:
-        code = int(found["python"][1:], 16)
-        return chr(code) if code <= sys.maxunicode else found[0]
-    if found["url"]:
-        return bytes.fromhex(found["url"].replace("%", "")).decode("utf-8", errors="replace")
-    if found["html"]:
-        return html.unescape(found["html"])
-    return "\b" if found[0].endswith("b") else " "
+    if escape["python"]:
+        code = int(escape["python"][1:], 16)
+        return chr(code) if code <= sys.maxunicode else escape[0]
+    if escape["url"]:
+        return bytes.fromhex(escape["url"].replace("%", "")).decode("utf-8", errors="replace")
+    if escape["html"]:
+        return html.unescape(escape["html"])
+    return "\b" if escape[0].endswith("b") else " "
 
 
 def _merged(spans: t.Iterable[tuple[int, int]]) -> Spans:

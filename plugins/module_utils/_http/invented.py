@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Replaces possible names by invented ones, always the same for the same name.
+"""Replaces anything that may be a name by an invented one, always the same for the same name.
 
 Private to the collection, floor 1.
 """
@@ -16,19 +16,11 @@ from urllib.parse import unquote, urlsplit
 
 from .redaction import HIDDEN
 
-# Only words listed here count as harmless: a list of names could never be complete.
-PATHS = frozenset(
-    {
-        "public_api",
-        "appsec",
-        "v1",
-        "data_source_instances",
-        "integrations",
-        "collectors",
-        "repositories",
-        "healthcheck",
-    }
-)
+# Only the words in these lists are kept: a list of names could never be complete.
+_PATHS = """
+    public_api appsec v1 data_source_instances integrations collectors repositories healthcheck
+"""
+PATHS = frozenset(_PATHS.split())
 _KEYS = """
     id type typeCategory uniqueIdentifier domain hostname protocol instanceVersion scanTypes selectionType
     state status statusDetails selfSignedCertificate transporter brokerDeviceId connectionName tenantId
@@ -55,7 +47,7 @@ _WORDS = """
     ci-cd-scanning-integrations cli-integrations sonar-qube
 """
 WORDS = frozenset(_WORDS.split())
-# Words of the tenant's messages and of Python's network errors. Any other word may be a name.
+# Words of the tenant's messages and of Python's network errors.
 _ENGLISH = """
     a about above absent accept acceptable accepted access account action actions active add after again all
     allowed already also an and another answer any api application are argument array as at authentication
@@ -88,14 +80,14 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d
 _VERSION = re.compile(r"\d{1,4}(?:\.\d{1,4}){0,3}")
 _SMALL = re.compile(r"\d{1,3}")
 _TOKEN = re.compile(r"[^\s\"'`,;:()\[\]{}<>!?=]+")
-# Members whose own members have free names.
+# Members whose own members may have any names.
 _FREE = ("uniqueProperties", "statusDetails", "scanTypes", "credentials")
 _MESSAGES = ("message", "err_msg", "error", "msg", "err_extra", "detail")
 
 
 class Invented:
-    """secret: unknown to readers of a trace. The same secret gives the same names in every process and
-    run.
+    """secret: not known to readers of a trace. With the same secret, every process and run invents the same
+    names.
     """
 
     def __init__(self, secret: str) -> None:
@@ -118,24 +110,25 @@ class Invented:
             one if one in PATHS or not one else self.name(unquote(one), "id") for one in path.split("/")
         )
 
-    def value(self, value: t.Any, key: str = "", *, free: bool = False, told: bool = False) -> t.Any:
+    def value(self, value: t.Any, key: str = "", *, free: bool = False, message: bool = False) -> t.Any:
         """A copy of a JSON-like value.
 
-        key: the member it is.
-        free: whether its own members are names.
-        told: whether its texts are messages.
+        key: the name of the member with this value.
+        free: whether its own members may have any names.
+        message: whether its texts are messages.
         """
         if isinstance(value, dict):
-            inner = told or key == "details"
-            members = ((str(name), one) for name, one in value.items())
+            message = message or key == "details"
             return {
-                self._member(name, free or inner): self.value(one, name, free=name in _FREE, told=inner)
-                for name, one in members
+                self._member(str(name), free or message): self.value(
+                    one, str(name), free=str(name) in _FREE, message=message
+                )
+                for name, one in value.items()
             }
         if isinstance(value, list):
-            return [self.value(one, key, free=free, told=told) for one in value]
+            return [self.value(one, key, free=free, message=message) for one in value]
         if isinstance(value, str):
-            return self.words(value) if told or key in _MESSAGES else self._text(value, key)
+            return self.words(value) if message or key in _MESSAGES else self._text(value, key)
         if isinstance(value, int) and not isinstance(value, bool) and _ID.search(key):
             return int(self.name(str(value))[5:13], 16)
         return value
@@ -147,12 +140,8 @@ class Invented:
         return self.name(name, "member")
 
     def _text(self, text: str, key: str) -> str:
-        if (
-            text in ("", HIDDEN)
-            or text in WORDS
-            or text.upper().replace("-", "_") in WORDS
-            or _DATE.fullmatch(text)
-        ):
+        words = {text, text.upper().replace("-", "_")}
+        if text in ("", HIDDEN) or words & WORDS or _DATE.fullmatch(text):
             return text
         if key in ("instanceVersion", "version") and _VERSION.fullmatch(text):
             return text
@@ -168,17 +157,13 @@ class Invented:
 
     def words(self, text: str) -> str:
         """A message: known words are kept, all others are invented."""
-        return _TOKEN.sub(lambda found: self._word(found[0]), text)
+        return _TOKEN.sub(lambda match: self._word(match[0]), text)
 
     def _word(self, token: str) -> str:
         core = token.rstrip(".")
-        if (
-            core in WORDS
-            or core.lower() in ENGLISH
-            or _SMALL.fullmatch(core)
-            or not any(map(str.isalnum, core))
-            or core == HIDDEN
-        ):
+        if core == HIDDEN or core in WORDS or core.lower() in ENGLISH or _SMALL.fullmatch(core):
+            return token
+        if not any(map(str.isalnum, core)):
             return token
         if all(part in KEYS or part in ("", "$") for part in core.split(".")):
             return token

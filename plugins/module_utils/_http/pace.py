@@ -15,36 +15,37 @@ import math
 WINDOW = 1.0
 # Upper limit for Retry-After, in seconds.
 LONGEST_HOLD = 60.0
-# Seconds after which a slot without a response is free anyway: the request has reached the tenant, or its
+# Seconds after which a slot is free even without a response: the request has reached the tenant, or its
 # process is dead.
 LONGEST_FLIGHT = 5.0
-# Maximum seconds between checks of a waiting process, and by which it may be late before it counts as dead.
+# Maximum seconds between two checks of a waiting process, and by which it may be late before it counts as
+# dead.
 _LONGEST_SLEEP = 2.0
 _GRACE = 3.0
-# Number of remembered round trips, and the minimum to know their spread; the longest of each hundred is
-# ignored.
+# Number of round trips that are remembered, and the minimum to know their spread; the longest of each hundred
+# is ignored.
 _TRIPS, _ENOUGH, _OUTLIERS = 200, 10, 100
-# Seconds: what a busy machine puts between noting that a request leaves and its leaving; by how much two
+# Seconds: how long a busy machine may take to send a request after noting its departure; by how much two
 # clocks may differ.
 _LEAST_MARGIN, _SKEW = 0.01, 0.05
-# A request that took up to so many seconds longer than the shortest is allowed for in full, whatever the
+# A request that took up to this many seconds longer than the shortest is allowed for completely, whatever the
 # margin: a busy machine delays a few requests by that much, and it costs little.
 _ALWAYS_ALLOWED = 0.1
-# Each refusal doubles the margins up to this factor; they are halved after this many windows without one.
+# Each refusal doubles the margins, up to this factor; they are halved after this many windows without one.
 _WIDEST, _NARROWER_WINDOWS = 8.0, 60
-# A second refusal within so many windows means that others use the budget: half of the slots are withheld,
-# and one comes back each time so many windows have passed.
+# A second refusal within the first number of windows means that others use the budget: half of the slots are
+# withheld, and one is given back each time the second number of windows has passed.
 _SOON_WINDOWS, _RECOVERY_WINDOWS = 3, 5
 
 
 @dataclasses.dataclass
 class Used:
-    """One use of a slot.
+    """One use of a slot. Times are in seconds of the host's wall clock.
 
-    host: who counts its times, in seconds of the wall clock.
-    granted: when it was taken.
-    departed: when its request left, None while a connection is made or when that says nothing.
-    answered: when the answer was there, None until then.
+    host: the machine or server whose clock it is.
+    granted: when the slot was taken.
+    departed: when its request left; None while it has not, or if that time says nothing.
+    answered: when the response had arrived, or the request was given up; None until then.
     """
 
     ticket: str
@@ -59,12 +60,12 @@ class State:
     """The state that the processes of one budget share.
 
     slots: those that are not free.
-    queue: [ticket, taken for dead at].
-    trips: seconds from departure to answer, the newest last.
+    queue: (ticket, when its process counts as dead).
+    trips: seconds from departure to response, the newest last.
     not_before: nobody sends until then.
     refused_at: the end of the last hold.
-    wide: how many times the margins were then.
-    cut, cut_at: how many slots were withheld, and since when they come back.
+    wide: the factor of the margins at that time.
+    cut, cut_at: how many slots were withheld, and since when they are given back.
     """
 
     slots: list[Used] = dataclasses.field(default_factory=list)
@@ -80,12 +81,13 @@ class State:
 class Pace:
     """At most `burst` requests reach the tenant in any `window` seconds.
 
-    A request that leaves at d1 and takes o1 to the tenant, and the next one of its slot, at d2 and with o2,
-    are a window apart there when d2 >= d1 + window + (o1 - o2). Nobody sees o1 and o2, but what they can
-    differ by is known from the round trips r: it is at most r1 less the shortest round trip, and about half
-    of their spread, since what varies does so on both ways. So a slot is free one window, the smaller of the
-    two, and a little, after its request left; never later than one window after the answer, which is safe
-    whatever happens on the way; and while too few round trips are known, just then.
+    Let a request leave at d1 and take o1 seconds to the tenant, and the next request of its slot d2 and o2.
+    They arrive at least a window apart if d2 >= d1 + window + (o1 - o2). o1 and o2 cannot be measured, but
+    o1 - o2 can be bounded by the round trips: it is at most r1, the round trip of the first, less the
+    shortest one; and about half of their spread, since both directions vary. So a slot is free one window,
+    plus the smaller of these two, plus a small margin, after its request left. It is never free later than
+    one window after the response, which is always safe; and while too few round trips are known, exactly
+    then.
     """
 
     def __init__(self, per_second: float, host: str) -> None:
@@ -94,7 +96,7 @@ class Pace:
         self.host = host
 
     def take(self, state: State, ticket: str, now: float) -> float:
-        """Take a slot (0.0) or a place in the queue; returns the seconds after which to look again."""
+        """Take a slot, or a place in the queue. Returns 0.0, or the seconds after which to try again."""
         state.slots = [used for used in state.slots if self.free_at(state, used, now) > now]
         state.queue = [
             (waiting, dead_at) for waiting, dead_at in state.queue if dead_at > now or waiting == ticket
@@ -114,7 +116,7 @@ class Pace:
         return delay
 
     def departed(self, state: State, ticket: str, now: float) -> None:
-        """The request begins to be sent, over an established connection."""
+        """Note that the request begins to be sent, over an established connection."""
         for used in state.slots:
             if used.ticket == ticket:
                 used.departed = now
@@ -122,11 +124,11 @@ class Pace:
     def answered(
         self, state: State, ticket: str, now: float, *, trip: float | None, fresh: bool = False
     ) -> None:
-        """The request was answered, or given up.
+        """Note that the response has arrived, or that the request was given up.
 
-        trip: its way there and back in seconds, where that is all that the time went into.
-        fresh: it was the first request on its connection, which takes longer where a process has just
-            started; its trip counts only while too few others are known.
+        trip: seconds of its round trip; None if the tenant took time to respond.
+        fresh: whether it was the first request on its connection, which takes longer in a process that has
+            just started: its trip counts only while too few others are known.
         """
         for used in state.slots:
             if used.ticket == ticket:
@@ -135,24 +137,23 @@ class Pace:
             state.trips = [*state.trips, trip][-_TRIPS:]
 
     def refused(self, state: State, granted: float, seconds: float, now: float) -> None:
-        """The tenant refused a request of a slot granted then, because its limit was exceeded: nobody sends
-        for this many seconds.
+        """The tenant refused a request because its limit was exceeded: nobody sends for this many seconds.
+
+        granted: when the slot of that request was taken.
         """
         state.not_before = max(state.not_before, now + seconds)
-        # Requests that were underway together are refused together, which counts once.
+        # Requests that were underway together are refused together; that counts once.
         if granted < state.refused_at:
             return
         cut = self._cut(state, now)
         if cut or granted < state.refused_at + _SOON_WINDOWS * self.window:
-            state.cut, state.cut_at = (
-                min(self.burst - 1, cut + math.ceil((self.burst - cut) / 2)),
-                state.not_before,
-            )
+            state.cut = min(self.burst - 1, cut + math.ceil((self.burst - cut) / 2))
+            state.cut_at = state.not_before
         state.wide, state.refused_at = min(_WIDEST, 2 * self._wide(state, now)), state.not_before
 
     def margin(self, state: State, now: float) -> float | None:
-        """By how much two ways to the tenant may differ, in seconds, as far as the spread of the round trips
-        tells; None: not known yet.
+        """By how many seconds the ways of two requests to the tenant may differ, judged by the spread of the
+        round trips; None while too few are known.
         """
         if len(state.trips) < _ENOUGH:
             return None
@@ -169,11 +170,8 @@ class Pace:
             return window + (used.granted + LONGEST_FLIGHT if used.answered is None else used.answered)
         margin = self.margin(state, now)
         if used.answered is None:
-            return (
-                window
-                + used.departed
-                + (LONGEST_FLIGHT if margin is None else min(LONGEST_FLIGHT, margin + wide * _LEAST_MARGIN))
-            )
+            late = LONGEST_FLIGHT if margin is None else min(LONGEST_FLIGHT, margin + wide * _LEAST_MARGIN)
+            return window + used.departed + late
         trip = used.answered - used.departed
         if margin is None:
             return window + used.answered
@@ -183,9 +181,7 @@ class Pace:
         return window + used.departed + min(trip, late)
 
     def _look_at(self, state: State, used: Used, now: float) -> float:
-        """When it pays to look at the slot again: an answer may come at any moment, and free it earlier than
-        is known now.
-        """
+        """When to check the slot again: a response may come at any moment and free it earlier."""
         at = self.free_at(state, used, now)
         if used.answered is not None:
             return at
@@ -195,10 +191,8 @@ class Pace:
         return left + self.window if left + self.window > now else at
 
     def _wide(self, state: State, now: float) -> float:
-        return max(
-            1.0,
-            state.wide * math.pow(0.5, max(0.0, now - state.refused_at) / (_NARROWER_WINDOWS * self.window)),
-        )
+        passed = max(0.0, now - state.refused_at)
+        return max(1.0, state.wide * math.pow(0.5, passed / (_NARROWER_WINDOWS * self.window)))
 
     def _cut(self, state: State, now: float) -> int:
         passed = max(0.0, now - state.cut_at)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The same work for many items: as many at once as the budget allows, in order, with no failure lost.
+"""The same work for many items: as many at once as the budget needs, in order, without losing a failure.
 
 Private to the collection, floor 1.
 """
@@ -16,7 +16,7 @@ import typing as t
 from .client import Client
 from .interruption import leave_signals_to_the_main_thread
 
-# Workers: the minimum, the maximum, and extra ones for those that are between two requests.
+# Number of workers: the minimum, the maximum, and extra ones, since some are between two requests.
 LEAST, MOST, BETWEEN = 16, 32, 4
 
 Item = t.TypeVar("Item")
@@ -26,8 +26,8 @@ Result = t.TypeVar("Result")
 def workers(per_second: float, trip: float) -> int:
     """How many workers are needed to use the whole budget.
 
-    trip: seconds until a response comes. If it is longer than a second, requests leave in bursts, one for each
-    second, so that each second of it that has begun counts in full.
+    trip: seconds that a response takes. If that is more than one, requests leave in a burst each second, so
+        every second that has begun counts completely.
     """
     whole = trip if trip < 1 else math.ceil(trip)
     return max(LEAST, min(MOST, math.ceil(per_second * whole) + BETWEEN))
@@ -38,9 +38,9 @@ def each(
 ) -> list[Result]:
     """The results of the work for each item, in the order of the items; several run at once.
 
-    When one fails, no further one begins; those underway end, and of the failures that of the first item is
-    raised.
-    reading: the work only reads, and client.on_read is told how much of it is done.
+    After a failure no further item is begun. Those underway are finished, and the failure of the first failed
+    item is raised.
+    reading: whether the work only reads: then client.on_read is called as it proceeds.
     """
     todo = list(items)
     if not todo:

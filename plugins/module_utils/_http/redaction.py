@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Redaction: everything that must never be shown, and the one gate outward.
+"""Hides secrets. All text for people goes out through here.
 
 Private to the collection, floor 1.
 """
@@ -13,6 +13,7 @@ import re
 import typing as t
 from urllib.parse import quote
 
+from .._texts import snake_case
 from .disguise import Disguises
 from .plain import one_line, plain, transportable
 
@@ -37,11 +38,10 @@ _MASKED = re.compile(
 # Up to the last @: a password may contain one, and quotes.
 _URL_USERINFO = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]{0,30}://)[^\s/?#]+@")
 _URL_QUERY = re.compile(r"([?&;]([\w.-]+)=)[^&;#\s\"']+")
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def _snake(key: t.Any) -> str:
-    return _CAMEL.sub("_", str(key)).lower().replace("-", "_").replace(" ", "_").replace(".", "_")
+    return re.sub("[- .]", "_", snake_case(key))
 
 
 def looks_secret(key: t.Any) -> bool:
@@ -51,9 +51,7 @@ def looks_secret(key: t.Any) -> bool:
 
 
 def is_masked(value: t.Any) -> bool:
-    """Whether a value is a stand-in for a secret, ours or the tenant's: such a value is never compared and
-    never sent.
-    """
+    """Whether a value is a replacement for a secret, ours or the tenant's: it is never compared or sent."""
     return isinstance(value, str) and bool(_MASKED.match(value))
 
 
@@ -67,7 +65,7 @@ def holds_masked(value: t.Any) -> bool:
 
 
 def alike(one: t.Any, other: t.Any) -> bool:
-    """Equal as far as known: a masked value equals anything."""
+    """Whether two values are equal, as far as known: a masked value equals anything."""
     if is_masked(one) or is_masked(other):
         return True
     if isinstance(one, dict) and isinstance(other, dict):
@@ -78,10 +76,10 @@ def alike(one: t.Any, other: t.Any) -> bool:
 
 
 def hide_secret_keys(value: t.Any, under_secret_key: bool = False, depth: int = 0) -> t.Any:
-    """A copy of a JSON-like value with every value under a secret-looking key replaced by HIDDEN, and values
-    nested DEEPEST deep.
+    """A copy of a JSON-like value in which every value under a secret-looking key is HIDDEN, and so is every
+    value nested DEEPEST levels deep.
 
-    Empty values, true and false, and masked values are unchanged. In status_details, and in the status of a
+    Empty values, true, false and masked values are kept. In status_details, and in the status of a
     repository, the keys are names of components, such as token, and their values are not secret.
     """
     if isinstance(value, (dict, list, tuple)) and depth >= DEEPEST:
@@ -111,11 +109,11 @@ def _is_component(value: t.Any) -> bool:
 
 
 def secrets_in(value: t.Any, under_secret_key: bool = False, depth: int = 0) -> t.Iterator[str]:
-    """Every string found under a secret-looking key, at any depth, but for the PUBLIC ones among
-    credentials.
+    """Every value under a secret-looking key, at any depth, as a string; of credentials all but the PUBLIC
+    ones.
     """
     if depth > DEEPEST:
-        return  # nothing this deep is shown either
+        return  # values this deep are never shown
     if isinstance(value, dict):
         for key, inner in value.items():
             if key == "credentials" and isinstance(inner, dict):
@@ -131,10 +129,8 @@ def secrets_in(value: t.Any, under_secret_key: bool = False, depth: int = 0) -> 
 
 
 def outgoing(value: t.Any) -> t.Any:
-    """The gate outward: all text for people, alone or in a JSON-like value, passes it last and is harmless
-    afterwards.
-
-    Values that a module returns as data are exact: they only pass transportable.
+    """A copy of a JSON-like value, or a text, that is harmless to terminals and log readers. All text for
+    people passes through here last. Values that a module returns as data only pass transportable().
     """
     if isinstance(value, str):
         return plain(value)
@@ -156,7 +152,7 @@ class Redactor:
 
     def add(self, *secrets: str | None) -> None:
         for secret in secrets:
-            # One or two characters, or blanks, would turn every message into stars and protect nothing.
+            # Masking one or two characters, or blanks, would make every message unreadable.
             if secret and len(secret.strip()) > 2 and not self._disguises.add(secret.strip()):
                 for form in (secret, secret.strip()):
                     self._forms.update((form, _quoted(form, ""), _quoted(form, "/"), json.dumps(form)[1:-1]))
@@ -202,9 +198,7 @@ class Redactor:
             text = text.replace(form, HIDDEN)
         if "://" in text:
             text = _URL_USERINFO.sub(r"\1" + HIDDEN + "@", text)
-        return _URL_QUERY.sub(
-            lambda found: found.group(1) + HIDDEN if looks_secret(found.group(2)) else found.group(0), text
-        )
+        return _URL_QUERY.sub(lambda m: m[1] + HIDDEN if looks_secret(m[2]) else m[0], text)
 
 
 def _quoted(text: str, safe: str) -> str:

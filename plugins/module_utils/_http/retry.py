@@ -21,12 +21,11 @@ NEVER_SENT_ATTEMPTS = 3
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 20.0
 
 # Which verbs may be repeated after which outcome. A create or an upload that may have been carried out is
-# never repeated here: the caller checks first. "refused": 429, the tenant did not process the request. "never
-# sent": no connection was made.
+# never repeated here: the caller checks first.
 _REPEATABLE = ("GET", "PUT", "DELETE")
 RETRY: dict[str, tuple[str, ...]] = {
-    "refused": ("GET", "PUT", "DELETE", "POST"),
-    "never sent": ("GET", "PUT", "DELETE", "POST"),
+    "refused": (*_REPEATABLE, "POST"),  # 429: the tenant did not process the request
+    "never sent": (*_REPEATABLE, "POST"),  # no connection was made
     "gateway": _REPEATABLE,  # 502, 503, 504
     "lost": _REPEATABLE,  # sent, but no complete response came back
     "unreadable": (),  # a response in a form that is not read
@@ -38,7 +37,8 @@ class Retry:
     """The attempts of one call.
 
     method: its verb.
-    seconds: maximum time from its first attempt, without the waits for a slot.
+    seconds: maximum time from its first attempt, without waits for a slot.
+    deadline: when that is over, in seconds of the monotonic clock.
     """
 
     def __init__(self, method: str, seconds: float) -> None:
@@ -48,7 +48,7 @@ class Retry:
         self._asked_to_wait = 0.0
 
     def granted(self, slot: Slot) -> None:
-        """A slot was granted. The wait for it does not count, since others may use the budget; a wait that
+        """A slot was granted. The wait for it does not count, since others use the budget too; a wait that
         the tenant asked for does.
         """
         if self._failures:
@@ -57,8 +57,9 @@ class Retry:
             self.deadline = slot.granted + self.seconds
 
     def after(self, outcome: str, error: ApiError) -> tuple[float, bool]:
-        """The pause in seconds after an attempt with this outcome (a key of RETRY), and whether the call is
-        repeated.
+        """The pause in seconds after an attempt, and whether the call is repeated then.
+
+        outcome: a key of RETRY.
         """
         self._failures.append(error)
         attempt = len(self._failures)
@@ -70,35 +71,33 @@ class Retry:
         return pause, self.method in RETRY[outcome] and not exhausted
 
     def failure(self, outcome: str) -> ApiError:
-        """The last failure, with what came before it, and whether the tenant may have carried the call
-        out.
+        """The last failure, with the earlier outcomes, and whether the tenant may have carried the call out.
+
+        outcome: the last one.
         """
         error = self._failures[-1]
         ambiguous = error.method != "GET" and outcome in ("gateway", "lost", "unreadable")
-        unknown = (
-            "The tenant may have carried it out anyway. Run again: the next run checks first."
-            if ambiguous
-            else ""
-        )
-        earlier = [
-            words
-            for words in dict.fromkeys(each.outcome() for each in self._failures[:-1])
-            if words != error.outcome()
-        ]
-        hint = " ".join(filter(None, [error.hint, unknown]))
+        hint = error.hint
+        if ambiguous:
+            hint += " The tenant may have carried it out anyway. Run again: the next run checks first."
+        outcomes = dict.fromkeys(each.outcome() for each in self._failures[:-1])
         return dataclasses.replace(
-            error, hint=hint, attempts=len(self._failures), ambiguous=ambiguous, earlier=earlier
+            error,
+            hint=hint.strip(),
+            attempts=len(self._failures),
+            ambiguous=ambiguous,
+            earlier=[words for words in outcomes if words != error.outcome()],
         )
 
 
 def _pause(outcome: str, attempt: int, error: ApiError) -> float:
-    """Seconds to wait before the next attempt: what the tenant asked for, bounded, else exponential with
-    jitter.
+    """Seconds to wait before the next attempt: what the tenant asked for, up to LONGEST_HOLD; else
+    exponential with jitter.
     """
     if error.retry_after is not None:
         return min(error.retry_after, LONGEST_HOLD)
-    # Beyond any retry_deadline the doubling would only overflow.
+    # Without the limit of 60 the power would overflow.
     ceiling = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempt - 1, 60))
-    # Jitter, so that forks that failed together do not retry together; never at once after a 429, since the
-    # window is full.
+    # Jitter, so that processes that failed together do not retry together; never at once after a 429, since
+    # the tenant's window is full.
     return random.uniform(max(0.4 * FIRST_PAUSE, ceiling / 4) if outcome == "refused" else 0.0, ceiling)

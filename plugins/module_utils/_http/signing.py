@@ -24,8 +24,9 @@ NONCE_LENGTH = 64
 
 @dataclasses.dataclass(frozen=True)
 class Auth:
-    """An id and a secret, and how a request is signed with them. Raises InputError for values that are not
-    valid in a header.
+    """An id and a secret, which sign requests. Raises InputError for values that are not valid in a header.
+
+    options: where they come from, for that message.
     """
 
     id: str
@@ -35,35 +36,31 @@ class Auth:
     def __post_init__(self) -> None:
         if not all(value.isascii() and value.isprintable() for value in (self.id, self.secret)):
             raise InputError(
-                f"{self.options} holds a line break or a character that no key has: copy it again, without "
-                "surrounding text."
+                f"{self.options} contains a line break or a character that no key has: copy it again, "
+                "without surrounding text."
             )
 
     def headers(self) -> dict[str, str]:
-        """The headers; made again for every attempt."""
+        """The headers of one attempt."""
         raise NotImplementedError
 
 
 class StandardKey(Auth):
-    """The key itself is sent, without a scheme word."""
+    """The key itself is sent, without a scheme such as Bearer."""
 
     def headers(self) -> dict[str, str]:
         return {"x-xdr-auth-id": self.id, "Authorization": self.secret}
 
 
 class AdvancedKey(Auth):
-    """SHA-256 of key, nonce and a timestamp in milliseconds is sent, which is valid for minutes."""
+    """A SHA-256 of key, nonce and a timestamp in milliseconds is sent, which is valid for minutes."""
 
     def headers(self) -> dict[str, str]:
         nonce = "".join(secrets.choice(_NONCE_ALPHABET) for _unused in range(NONCE_LENGTH))
         timestamp = str(time.time_ns() // 1_000_000)
         signature = hashlib.sha256(f"{self.secret}{nonce}{timestamp}".encode()).hexdigest()
-        return {
-            "x-xdr-auth-id": self.id,
-            "x-xdr-nonce": nonce,
-            "x-xdr-timestamp": timestamp,
-            "Authorization": signature,
-        }
+        unique = {"x-xdr-nonce": nonce, "x-xdr-timestamp": timestamp}
+        return {"x-xdr-auth-id": self.id, **unique, "Authorization": signature}
 
 
 class CollectorToken(Auth):
@@ -77,18 +74,12 @@ class CollectorToken(Auth):
 
 def tenant_key(connection: Connection) -> Auth:
     """The tenant's key, from the options or from the file that CORTEXCLOUD_API_KEY_FILE names. Raises
-    InputError when there is none.
+    InputError if there is none.
     """
     key_id = connection.api_key_id.strip()
     key = connection.api_key.strip() or secret_from_file("CORTEXCLOUD_API_KEY_FILE")
-    missing = [
-        f"{name} (or {variable})"
-        for name, variable, value in (
-            ("api_key_id", "CORTEXCLOUD_API_KEY_ID", key_id),
-            ("api_key", "CORTEXCLOUD_API_KEY", key),
-        )
-        if not value
-    ]
+    values = {"api_key_id": key_id, "api_key": key}
+    missing = [f"{name} (or CORTEXCLOUD_{name.upper()})" for name, value in values.items() if not value]
     if missing:
         raise InputError(
             f"{' and '.join(missing)} not set: an API key is required. Empty values are ignored."

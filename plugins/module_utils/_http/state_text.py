@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The state of a budget as text. Reading it is strict, since others may have written it.
+"""The state of a request budget as text. Reading is strict, since other programs may have written it.
 
 Private to the collection, floor 1.
 """
@@ -18,20 +18,19 @@ from .pace import LONGEST_FLIGHT, LONGEST_HOLD, State, Used
 
 # Version of the layout; text with another version is read as empty.
 _VERSION = 2
-# Seconds: a time further ahead does not come from a process of ours.
+# Seconds; a process of this collection never writes a place in the queue that expires later.
 _LATEST_DEATH = 60.0
 
 
 def as_text(state: State) -> str:
     slots = [dataclasses.astuple(used) for used in state.slots]
-    trips = [round(trip, 4) for trip in state.trips]
-    return json.dumps(
-        {"version": _VERSION, **vars(state), "slots": slots, "trips": trips}, separators=(",", ":")
-    )
+    content = {**vars(state), "slots": slots, "trips": [round(trip, 4) for trip in state.trips]}
+    return json.dumps({"version": _VERSION, **content}, separators=(",", ":"))
 
 
 def from_text(text: str, window: float, now: float) -> State:
-    """The state; a half-written or foreign text is an empty one: the worst that follows is a short burst.
+    """The state; an empty one for text that is half-written or not ours, which at worst causes a short burst.
+
     window, now: in seconds.
     """
     with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError, RecursionError, OverflowError):
@@ -43,7 +42,7 @@ def from_text(text: str, window: float, now: float) -> State:
 
 
 def _known(read: dict[str, t.Any], window: float, now: float) -> State:
-    """The state without times too far ahead, which were written before a clock was set back."""
+    """The state without times too far in the future, which were written before a clock was set back."""
     used = [
         Used(str(ticket), str(by), float(granted), _maybe(departed), _maybe(answered))
         for ticket, by, granted, departed, answered in read["slots"]

@@ -26,22 +26,16 @@ from .lock import SHORT_LOCK_SECONDS, default_directory, file_name, hold_alone, 
 from .plain import one_line
 
 T = t.TypeVar("T")
-# How long a server may take to connect or to answer, in seconds.
+# How long a server may take to connect or to respond, in seconds.
 SERVER_SECONDS = 2.0
-# What a library makes of bytes that no such server sends.
+# What the library raises for bytes that no such server sends.
 _STRANGE = (
-    ValueError,
-    TypeError,
-    AttributeError,
-    LookupError,
-    ArithmeticError,
-    RecursionError,
-    AssertionError,
-)
+    ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError, AssertionError,
+)  # fmt: skip
 # Milliseconds after which an untouched state expires.
 _KEPT = 3_600_000
-# Replaces the text that was read by the new one, unless another process was faster. So there are no locks,
-# which a suspended process would wrongly believe to hold and a killed one would leave behind.
+# Replaces the text that was read by the new one, unless another process was faster. A lock would not do: a
+# suspended process could believe that it still has it, and a killed one would leave it behind.
 _SWAP = """
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
@@ -51,34 +45,33 @@ return 1
 
 @dataclasses.dataclass(frozen=True)
 class Moment:
-    """Now, in seconds of the clock that all who share a state go by: not before `begun`, and not after
-    `ended` when the change is kept.
+    """Now, in seconds of the clock that all processes with this state share.
+
+    begun: it is not earlier than this.
+    ended: it is not later than this when the change is stored.
     """
 
     begun: float
     ended: float
 
 
-# From a state's text, "" when there is none, to its next text and what comes of it. It may be asked more than
-# once.
+# Turns a state's text ("" if there is none) into its next text and a result. May be called more than once.
 Work = t.Callable[[str, Moment], tuple[str, T]]
 
 
 class Store(t.Protocol):
-    """host: whose clock it goes by."""
+    """host: the machine or server whose clock it uses."""
 
     host: str
 
     def change(self, work: Work[T]) -> T:
-        """Read, change and write the text, while nobody else changes it. Raises OSError when that is
+        """Read, change and write the text, while no other process does. Raises OSError if that is
         impossible.
         """
 
 
 def host() -> str:
-    """Who keeps the wall clock of this process: a machine since its last start, which all its containers
-    share.
-    """
+    """Identifies the clock of this process: its machine since the last start, whatever the container."""
     with contextlib.suppress(OSError), open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
         return file.read().strip()
     return socket.gethostname()
@@ -97,8 +90,8 @@ class OwnStore:
 
 
 class FolderStore:
-    """A file for each tenant, locked while it is read and written. Raises OSError for a folder in which that
-    is impossible.
+    """A file for each tenant, locked while it is read and written. Raises OSError if the folder does not
+    allow that.
     """
 
     def __init__(self, directory: str, tenant: str, clock: t.Callable[[], float]) -> None:
@@ -125,7 +118,7 @@ class FolderStore:
                 file.truncate()
                 file.flush()
         finally:
-            with contextlib.suppress(OSError):  # which tries once more to write what had no room
+            with contextlib.suppress(OSError):  # it tries again to write what the disk had no room for
                 file.close()
         return result
 
@@ -134,7 +127,7 @@ class FolderStore:
 class Server:
     """A Valkey or Redis server.
 
-    authority: PEM file of its certificate authority; "" for the system's.
+    authority: PEM file of its certificate authority; "" for those of the system.
     """
 
     name: str
@@ -171,19 +164,12 @@ class Server:
             if wrong:
                 raise InputError(f"rate_limit_url {what}. {form}")
         user, password = (unquote(part or "") for part in (parts.username, parts.password))
-        return cls(
-            name,
-            port or 6379,
-            database,
-            parts.scheme == "rediss",
-            user,
-            password,
-            query.get("ssl_ca_certs", ""),
-        )
+        tls, authority = parts.scheme == "rediss", query.get("ssl_ca_certs", "")
+        return cls(name, port or 6379, database, tls, user, password, authority)
 
 
 class ServerStore:
-    """One key per tenant on a Valkey or Redis server, whose clock all processes use. Raises InputError when
+    """One key per tenant on a Valkey or Redis server, whose clock all processes use. Raises InputError if
     its library is missing.
     """
 
@@ -202,11 +188,7 @@ class ServerStore:
         # Some servers repeat in their errors what they were sent.
         self._secrets = [secret for secret in (server.password, server.user) if secret]
         self._key, self._errors = f"cortex_cloud_appsec:rate:{file_name(tenant)}", redis.exceptions
-        secure = (
-            {"ssl": True, **({"ssl_ca_certs": server.authority} if server.authority else {})}
-            if server.tls
-            else {}
-        )
+        secure = {"ssl": True, "ssl_ca_certs": server.authority or None} if server.tls else {}
         self._redis = redis.Redis(
             host=server.name,
             port=server.port,
@@ -224,26 +206,26 @@ class ServerStore:
         deadline = time.monotonic() + SHORT_LOCK_SECONDS
         while time.monotonic() < deadline:
             began = time.monotonic()
-            now, old = self._asked(self._read)
-            way = time.monotonic() - began
+            now, old = self._response(self._read)
+            trip = time.monotonic() - began
             # The time was read before the response came back, and writing takes as long again.
-            text, result = work(old.decode(errors="replace"), Moment(now, now + 2 * way))
+            text, result = work(old.decode(errors="replace"), Moment(now, now + 2 * trip))
             new = text.encode()
-            if new == old or self._asked(functools.partial(self._swapped, old, new)):
+            if new == old or self._response(functools.partial(self._swapped, old, new)):
                 return result
         raise OSError(f"other jobs kept changing the state there for {SHORT_LOCK_SECONDS:.0f} s")
 
     def _read(self) -> tuple[float, bytes]:
-        (seconds, micros), found = self._redis.pipeline(transaction=False).time().get(self._key).execute()
-        if not isinstance(found, (bytes, type(None))):
+        (seconds, micros), value = self._redis.pipeline(transaction=False).time().get(self._key).execute()
+        if not isinstance(value, (bytes, type(None))):
             raise TypeError
-        return seconds + micros / 1e6, found or b""
+        return seconds + micros / 1e6, value or b""
 
     def _swapped(self, old: bytes, new: bytes) -> bool:
         return bool(self._redis.eval(_SWAP, 1, self._key, old, new, _KEPT))
 
-    def _asked(self, ask: t.Callable[[], T]) -> T:
-        """What the server says. Raises OSError for one that does not answer in time, or as no such server does."""
+    def _response(self, ask: t.Callable[[], T]) -> T:
+        """The result of ask. Raises OSError if the server does not respond in time, or not like Redis."""
         over, late = threading.Event(), threading.Event()
 
         def watch() -> None:
@@ -253,26 +235,21 @@ class ServerStore:
                 with contextlib.suppress(Exception):
                     self._redis.connection_pool.disconnect(inuse_connections=True)
 
-        # The library's own timeout is about one wait for bytes: who sends one now and then would never end.
+        # The library's own timeout limits only each wait for bytes: a server that sends one now and then
+        # could delay this forever.
         threading.Thread(target=watch, daemon=True).start()
         try:
             return ask()
         except self._errors.AuthenticationError:
             raise OSError("it refused the user or the password") from None
-        except self._errors.TimeoutError:
-            raise OSError(self._no_answer()) from None
         except (self._errors.RedisError, OSError, *_STRANGE) as exc:
-            if late.is_set():
-                raise OSError(self._no_answer()) from None
+            if late.is_set() or isinstance(exc, self._errors.TimeoutError):
+                raise OSError(f"no response within {SERVER_SECONDS:g} s") from None
             if isinstance(exc, self._errors.RedisError):
                 raise OSError(self._words(exc)) from None
-            raise OSError("it answers as no Valkey or Redis server does") from None
+            raise OSError("it does not respond like a Valkey or Redis server") from None
         finally:
             over.set()
-
-    @staticmethod
-    def _no_answer() -> str:
-        return f"no response within {SERVER_SECONDS:g} s"
 
     def _words(self, exc: Exception) -> str:
         text = str(exc)

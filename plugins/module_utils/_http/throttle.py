@@ -30,8 +30,8 @@ class Slot:
     """The permission to send one request.
 
     granted: when, in seconds of the monotonic clock.
-    at: the same by the clock that all who share the budget go by.
-    waited: seconds from asking to granting.
+    waited: seconds that it took.
+    at: when it was granted, by the clock of all processes that share the budget.
     """
 
     ticket: str
@@ -41,16 +41,17 @@ class Slot:
 
 
 class Throttle:
-    """Gives out slots so that at most per_second requests reach the tenant in any second, from all processes
+    """Grants slots so that at most per_second requests reach the tenant in any second, from all processes
     that share the budget.
 
-    First come, first served; each process queues once, however many threads it has.
-    tenant: host and port; each has a state of pace.py of its own. It is kept on the server, when there is
-        one, else in the directory. Where that is impossible, or becomes so, the next best place is used: the
-        directory, then this process alone; `warnings` says so.
+    First come, first served; each process queues once, however many threads it has. The state of the budget
+    is kept on the server if there is one, else in the directory. If that is or becomes impossible, the next
+    best place is used: the directory, then this process alone; `warnings` gets a line.
+    tenant: host and port; each has its own budget.
     per_second: 0.5 means one request in two seconds.
-    clock: seconds of the wall clock.
-    Raises InputError where the library for the server is missing.
+    clock: returns seconds of the wall clock.
+    waits, seconds: how many times and how long this process waited for a slot.
+    Raises InputError if the library for the server is missing.
     """
 
     def __init__(
@@ -64,20 +65,16 @@ class Throttle:
     ) -> None:
         self.waits, self.seconds = 0, 0.0
         self.warnings: list[str] = []
-        self._directory, self._tenant, self._clock, self._server = (
-            directory,
-            tenant,
-            clock or time.time,
-            server,
-        )
-        # For each slot whose request has no response yet: when it left, by the monotonic clock.
+        self._directory, self._tenant, self._server = directory, tenant, server
+        self._clock = clock or time.time
+        # Ticket of each slot whose request has no response yet: when it left, by the monotonic clock.
         self._open: dict[str, float | None] = {}
         # The slots of requests that are the first on their connection.
         self._fresh: set[str] = set()
         self._turn, self._state_lock = threading.Lock(), threading.Lock()
         self._store: Store = ServerStore(server, tenant) if server else self._nearest()
         self.pace = Pace(per_second, self._store.host)
-        # Whether the state knows what this process has used; None: it has used nothing yet.
+        # Whether the state contains the slots that this process has used; None if it has used none yet.
         self._known: bool | None = None
 
     def _nearest(self) -> Store:
@@ -106,8 +103,8 @@ class Throttle:
         self._known = None if self._known is None else False
 
     def _change(self, work: t.Callable[[State, Moment], T]) -> T:
-        """Change the state, held alone, and say what came of it. work may be asked more than once, each time
-        with the state as it is.
+        """The result of work, which changes the state while no other process does. It may be called more than
+        once, each time with the current state.
         """
         with self._state_lock:
             while True:
@@ -121,27 +118,23 @@ class Throttle:
 
     def _changed(self, work: t.Callable[[State, Moment], T], text: str, moment: Moment) -> tuple[str, T]:
         state = from_text(text, self.pace.window, moment.begun)
-        forgotten = (
-            self._known and not text and isinstance(self._store, ServerStore)
-        )  # a file is also empty on a full disk
+        # An empty file proves nothing: files are also empty on a full disk.
+        forgotten = self._known and not text and isinstance(self._store, ServerStore)
         if self._known is False or forgotten:
-            # Another place, or one that has lost its memory: what this process has sent in the last window
-            # counts at the tenant all the same, and so will what it is about to send.
+            # Another store, or one that has lost the state: the requests of this process in the last window
+            # still count at the tenant, and so will those that it is about to send.
             state.not_before = max(state.not_before, moment.ended + self.pace.window)
-            there = {used.ticket for used in state.slots}
-            state.slots += [
-                Used(ticket, self._store.host, moment.ended)
-                for ticket in list(self._open)
-                if ticket not in there
-            ]
+            recorded = {used.ticket for used in state.slots}
+            missing = [ticket for ticket in list(self._open) if ticket not in recorded]
+            state.slots += [Used(ticket, self._store.host, moment.ended) for ticket in missing]
         result = work(state, moment)
         return as_text(state), result
 
     def wait(self, refuse: t.Callable[[], None] = lambda: None) -> Slot:
-        """Block until the next request may be sent. Its leaving is told to departed(), its answer, or that
-        none came, to answered().
+        """Wait until the next request may be sent. Call departed() when it leaves, and answered() at its end.
 
-        refuse: called before each look for a slot; what it raises ends the waiting. Raises BusyError.
+        refuse: called before each attempt to get a slot; its exceptions end the wait.
+        Raises BusyError after LONGEST_WAIT.
         """
         began, ticket = time.monotonic(), uuid.uuid4().hex[:12]
         with self._turn:
@@ -164,7 +157,7 @@ class Throttle:
         return Slot(ticket, now, now - began, at)
 
     def _take(self, ticket: str, state: State, moment: Moment) -> tuple[float, float]:
-        # At the earliest that it can be now: the request leaves when the answer is here, which is later.
+        # With the earliest time that it may be now: the request leaves later than that.
         delay = self.pace.take(state, ticket, moment.begun)
         if delay <= 0:
             self._open[ticket] = None
@@ -173,10 +166,9 @@ class Throttle:
         return delay, moment.begun
 
     def departed(self, slot: Slot, fresh: bool = False) -> None:
-        """The request of this slot begins to be sent, over an established connection. May be omitted if the
-        time is unknown.
+        """Note that the request of this slot begins to be sent, over an established connection. Optional.
 
-        fresh: it is the first request on its connection.
+        fresh: whether it is the first request on its connection.
         """
         self._change(lambda state, moment: self.pace.departed(state, slot.ticket, moment.ended))
         self._open[slot.ticket] = time.monotonic()
@@ -184,9 +176,9 @@ class Throttle:
             self._fresh.add(slot.ticket)
 
     def answered(self, slot: Slot, *, quick: bool = False) -> None:
-        """The request of this slot was answered, or given up.
+        """Note that the response to the request of this slot has arrived, or that it was given up.
 
-        quick: it was answered without much work, so that its time was the way's.
+        quick: whether the tenant responded without much work, so that the time is that of a round trip.
         """
         left, now = self._open.get(slot.ticket), time.monotonic()
         trip = now - left if quick and left is not None else None
@@ -198,8 +190,8 @@ class Throttle:
         self._fresh.discard(slot.ticket)
 
     def hold(self, seconds: float, slot: Slot) -> None:
-        """The tenant said to the request of this slot that it is over its limit: nobody sends for so long,
-        then more carefully.
+        """The tenant refused the request of this slot because its limit was exceeded: nobody sends for this
+        many seconds, and requests keep wider margins afterwards.
         """
         self._change(lambda state, moment: self.pace.refused(state, slot.at, seconds, moment.ended))
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A trace of all requests as an HTTP Archive for developer tools: redacted, private, limited in size.
+"""A trace of all requests as an HTTP Archive, for developer tools: redacted, private, limited in size.
 
 Private to the collection, floor 1.
 """
@@ -12,12 +12,13 @@ import datetime
 import hashlib
 import json
 import os
+import re
 import threading
 import typing as t
 
 from .._errors import CortexError
 from .._files import open_private
-from .attempt import Attempt
+from .call import Attempt
 from .invented import KEYS, Invented
 from .lock import hold_alone
 from .redaction import HIDDEN, Redactor
@@ -25,7 +26,10 @@ from .redaction import HIDDEN, Redactor
 HIDE, KEEP = "hide", "keep"
 # Limits of the file, of one body in it, and of one list in a body.
 MOST_BYTES, BODY_BYTES, MOST_ITEMS = 20_000_000, 200_000, 100
-_HEAD = '{"log": {"version": "1.2", "creator": {"name": "cortex_cloud.appsec", "version": "1"}, "pages": [], "comment": '
+_HEAD = (
+    '{"log": {"version": "1.2", "creator": {"name": "cortex_cloud.appsec", "version": "1"}, "pages": [], '
+    '"comment": '
+)
 _OPEN, _TAIL = ', "entries": [\n', "\n]}}\n"
 _BETWEEN = ",\n"
 # Never shown, even if names are kept.
@@ -39,11 +43,11 @@ _PLAIN = (
 
 
 class Trace:
-    """The trace of one client. A failure to write it ends the trace with a warning, but not the run.
+    """The trace of one client. If it cannot be written, it ends with a warning; the run goes on.
 
     names: HIDE or KEEP.
-    secret: gives that by which names are invented; it may fail when there is no key, and then the token that
-        is sent serves.
+    secret: returns the secret from which invented names are derived. If it raises CortexError, since there
+        is no key, the token in the request is used.
     """
 
     def __init__(
@@ -56,7 +60,7 @@ class Trace:
         self._lock = threading.Lock()
 
     def see(self, attempt: Attempt) -> None:
-        """Write one attempt down."""
+        """Add one attempt to the file."""
         with self._lock:
             if self._off:
                 return
@@ -64,13 +68,7 @@ class Trace:
                 self._append(json.dumps(self.entry(attempt)))
             except Exception as exc:  # pylint: disable=broad-except
                 self._off = True
-                why = (
-                    exc.strerror
-                    if isinstance(exc, OSError) and exc.strerror
-                    else exc
-                    if isinstance(exc, OSError)
-                    else type(exc).__name__
-                )
+                why = exc.strerror or exc if isinstance(exc, OSError) else type(exc).__name__
                 self._warnings.append(
                     f"trace_file {self._path} is not written ({why}). The run goes on without it."
                 )
@@ -87,6 +85,7 @@ class Trace:
             self._invented = Invented(secret)
         started = datetime.datetime.fromtimestamp(attempt.began - attempt.waited, datetime.timezone.utc)
         times = {"blocked": attempt.waited, "send": 0.0, "wait": attempt.wait, "receive": attempt.receive}
+        timings = {name: round(seconds * 1000, 1) for name, seconds in times.items()}
         ended = {"_outcome": attempt.outcome}
         if attempt.words:
             ended["_error"] = self._words(attempt.words)
@@ -96,21 +95,17 @@ class Trace:
             "request": self._request(attempt),
             "response": {**self._response(attempt), **ended},
             "cache": {},
-            "timings": {
-                **{name: round(seconds * 1000, 1) for name, seconds in times.items()},
-                "dns": -1,
-                "connect": -1,
-                "ssl": -1,
-            },
+            "timings": {**timings, "dns": -1, "connect": -1, "ssl": -1},
         }
 
     def _request(self, attempt: Attempt) -> dict[str, t.Any]:
-        invented = self._invented
         query = [{"name": k, "value": self._value({k: v})[k]} for k, v in sorted(attempt.query.items())]
-        url = invented.url(attempt.target) if invented else self._redactor.text(attempt.target)
+        url = self._invented.url(attempt.target) if self._invented else self._redactor.text(attempt.target)
+        if query:
+            url += "?" + "&".join(f"{one['name']}={one['value']}" for one in query)
         request: dict[str, t.Any] = {
             "method": attempt.method,
-            "url": url + ("?" + "&".join(f"{one['name']}={one['value']}" for one in query) if query else ""),
+            "url": url,
             "httpVersion": "HTTP/1.1",
             "cookies": [],
             "headers": self._headers(attempt.headers),
@@ -119,30 +114,23 @@ class Trace:
             "bodySize": len(attempt.payload or b""),
         }
         if attempt.payload is not None:
-            text, comment = (
-                ("", _digest(attempt.payload)) if attempt.document else self._body(attempt.payload)
-            )
-            request["postData"] = {"mimeType": "application/json", "text": text, "comment": comment}
+            body = _left_out("", attempt.payload) if attempt.document else self._body(attempt.payload)
+            request["postData"] = {"mimeType": "application/json", **body}
         return request
 
     def _response(self, attempt: Attempt) -> dict[str, t.Any]:
-        kind = attempt.answered_with.get("Content-Type", "")
+        kind = attempt.response_headers.get("Content-Type", "").partition(";")[0]
         created = attempt.method == "POST" and not attempt.document
-        text, comment = self._body(attempt.content, unknown_hidden=created) if attempt.content else ("", "")
+        body = {"text": "", "comment": ""}
+        if attempt.content:
+            body = self._body(attempt.content, unknown_hidden=created)
         return {
             "status": attempt.status or 0,
-            "statusText": attempt.reason
-            if attempt.status and attempt.reason.replace(" ", "").isalpha()
-            else "",
+            "statusText": attempt.reason if attempt.reason.replace(" ", "").isalpha() else "",
             "httpVersion": "HTTP/1.1",
             "cookies": [],
-            "headers": self._headers(attempt.answered_with),
-            "content": {
-                "size": len(attempt.content),
-                "mimeType": kind.partition(";")[0],
-                "text": text,
-                "comment": comment,
-            },
+            "headers": self._headers(attempt.response_headers),
+            "content": {"size": len(attempt.content), "mimeType": kind, **body},
             "redirectURL": "",
             "headersSize": -1,
             "bodySize": len(attempt.content) if attempt.status else -1,
@@ -151,32 +139,36 @@ class Trace:
     def _headers(self, headers: t.Mapping[str, str]) -> list[dict[str, str]]:
         shown, others = [], 0
         for name, value in headers.items():
-            low = name.lower()
-            text = str(value)
-            if low in _SECRET:
+            lower, text = name.lower(), str(value)
+            if lower in _SECRET:
                 text = HIDDEN
-            elif self._invented and low in _AUTH_IDS:
+            elif self._invented and lower in _AUTH_IDS:
                 text = self._invented.name(text, "id")
-            elif self._invented and low not in _PLAIN:
+            elif self._invented and lower not in _PLAIN:
                 others += 1
                 continue
             shown.append({"name": name, "value": self._redactor.text(text)})
         return shown + ([{"name": "others", "value": f"{others} more headers"}] if others else [])
 
-    def _body(self, content: bytes, *, unknown_hidden: bool = False) -> tuple[str, str]:
-        """(what is shown of a body, a comment).
+    def _body(self, content: bytes, *, unknown_hidden: bool = False) -> dict[str, str]:
+        """The "text" that is shown of a body, and a "comment".
 
-        unknown_hidden: a secret may stand under any name, as a new collector's does.
+        unknown_hidden: whether a secret may be under any name, as in the response to a create.
         """
         try:
             tree = json.loads(content)
         except (ValueError, RecursionError):
             if self._hide:
-                return "", f"not JSON: {_digest(content)}"
-            return self._redactor.text(content[:BODY_BYTES].decode("utf-8", "replace")), ""
+                return _left_out("not JSON: ", content)
+            return {
+                "text": self._redactor.text(content[:BODY_BYTES].decode("utf-8", "replace")),
+                "comment": "",
+            }
         shown = self._value(_shortened(tree), unknown_hidden=unknown_hidden)
         text = json.dumps(shown, ensure_ascii=False, indent=1)
-        return (text, "") if len(text) <= BODY_BYTES else ("", f"too large to be kept: {_digest(content)}")
+        if len(text) > BODY_BYTES:
+            return _left_out("too large to be kept: ", content)
+        return {"text": text, "comment": ""}
 
     def _value(self, tree: t.Any, *, unknown_hidden: bool = False) -> t.Any:
         shown = self._redactor.value(tree)
@@ -190,7 +182,7 @@ class Trace:
     # -- the file
 
     def _append(self, line: str) -> None:
-        # Unbuffered: what a full disk did not take must not be tried again when the file is closed.
+        # Unbuffered: closing the file must not try again to write what a full disk had no room for.
         with os.fdopen(open_private(self._path), "r+b", buffering=0) as file:
             hold_alone(file)
             size = file.seek(0, os.SEEK_END)
@@ -204,24 +196,23 @@ class Trace:
             file.seek(end)
             whole = file.read() == _TAIL.encode()
             if not whole or size + len(line.encode()) > MOST_BYTES:
-                # Full, or a process was killed while it wrote.
-                self._again(file, line)
+                # It is full, or a process was killed while it wrote.
+                self._rewrite(file, line)
                 return
             try:
                 _put(file, end, _BETWEEN + line + _TAIL)
             except OSError:
-                # There was room for it before.
+                # This fits, since it was there before.
                 _put(file, end, _TAIL)
                 raise
 
-    def _again(self, file: t.BinaryIO, line: str) -> None:
-        """Write the file anew with the newest entries, to half of its size, so that this is not done each
-        time.
-        """
+    def _rewrite(self, file: t.BinaryIO, line: str) -> None:
+        """Replace the content by its newest entries, up to half of the maximum size, so that this is rare."""
         file.seek(0)
-        comment, *kept = file.read().decode("utf-8", "replace").splitlines()
-        dropped = _dropped(comment)
-        lines = [one for one in (held.rstrip(",") for held in kept) if _is_entry(one)] + [line]
+        head, *rest = file.read().decode("utf-8", "replace").splitlines()
+        match = re.search(r"(\d+) older entries were dropped", head)
+        dropped = int(match[1]) if match else 0
+        lines = [*filter(_is_entry, (one.rstrip(",") for one in rest)), line]
         room = MOST_BYTES // 2
         newest: list[str] = []
         for one in reversed(lines):
@@ -237,17 +228,13 @@ class Trace:
             raise
 
     def _write(self, file: t.BinaryIO, lines: list[str], dropped: int) -> None:
-        names = (
-            "names, hosts, repositories and ids are invented"
-            if self._hide
-            else "names, hosts, repositories and ids are kept"
-        )
-        comment = f"{names}; {dropped} older entries were dropped"
+        how = "invented" if self._hide else "kept"
+        comment = f"names, hosts, repositories and ids are {how}; {dropped} older entries were dropped"
         _put(file, 0, _HEAD + json.dumps(comment) + _OPEN + _BETWEEN.join(lines) + _TAIL)
 
 
 def _put(file: t.BinaryIO, at: int, text: str) -> None:
-    """Let the file end with this from there on."""
+    """Replace the end of the file, from this position on."""
     file.truncate(at)
     file.seek(at)
     left = memoryview(text.encode())
@@ -255,14 +242,9 @@ def _put(file: t.BinaryIO, at: int, text: str) -> None:
         left = left[file.write(left) :]
 
 
-def _digest(content: bytes) -> str:
-    return f"{len(content)} bytes, SHA-256 {hashlib.sha256(content).hexdigest()}"
-
-
-def _dropped(head: str) -> int:
-    before, found, _after = head.rpartition(" older entries were dropped")
-    number = before.rpartition(" ")[2]
-    return int(number) if found and number.isdigit() else 0
+def _left_out(why: str, content: bytes) -> dict[str, str]:
+    digest = hashlib.sha256(content).hexdigest()
+    return {"text": "", "comment": f"{why}{len(content)} bytes, SHA-256 {digest}"}
 
 
 def _is_entry(line: str) -> bool:
@@ -273,7 +255,7 @@ def _is_entry(line: str) -> bool:
 
 
 def _shortened(tree: t.Any) -> t.Any:
-    """A list by its first items: what a large tenant answers would fill the file."""
+    """A copy in which each list has only its first items: the lists of a large tenant would fill the file."""
     if isinstance(tree, dict):
         return {key: _shortened(value) for key, value in tree.items()}
     if isinstance(tree, list):
@@ -283,7 +265,7 @@ def _shortened(tree: t.Any) -> t.Any:
 
 
 def _known_only(tree: t.Any) -> t.Any:
-    """The texts under members that are known to hold no secret; the others are hidden."""
+    """A copy in which texts are hidden unless their member is known to contain no secret."""
     if isinstance(tree, dict):
         return {
             key: _known_only(value) if key in KEYS or isinstance(value, (dict, list)) else HIDDEN

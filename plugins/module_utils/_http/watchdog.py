@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An attempt ends at its deadline, whatever the other side sends meanwhile.
+"""Ends an attempt at its deadline, whatever the other side is sending.
 
 Private to the collection, floor 1.
 """
@@ -17,22 +17,23 @@ import typing as t
 
 from .interruption import leave_signals_to_the_main_thread
 
-with contextlib.suppress(ImportError):  # the client says so
+with contextlib.suppress(ImportError):  # the client reports it
     import requests
 
-# So long the thread waits for another attempt to watch before it ends.
+# Seconds that the thread waits for another attempt before it ends.
 _LINGER = 1.0
 
 
 class Watch:
-    """One attempt. expired: its deadline has passed. sent: its request has begun to be sent, so that nobody
-    knows what came of it.
-    on_leaving: called each time that a request begins to be sent over an established connection, with
-        whether it is the first one on it.
+    """One attempt. At the deadline its connection is shut down, whatever is reading or writing.
 
-    A read timeout is about one wait for bytes. Whoever sends one now and then, in a line of a header that
-    never ends, is stopped by this
-    alone: at the deadline the connection is shut down under whatever reads from it or writes to it.
+    A read timeout only limits each wait for bytes. It does not stop a server that sends one now and then, for
+    example in a header line that never ends.
+    deadline: in seconds of the monotonic clock.
+    on_leaving: called whenever a request begins to be sent over an established connection, with whether it is
+        the first one on it.
+    expired: whether the deadline has passed.
+    sent: whether the request has begun to be sent, so that it may have been carried out.
     """
 
     def __init__(self, deadline: float, on_leaving: t.Callable[[bool], None] = lambda _fresh: None) -> None:
@@ -41,14 +42,13 @@ class Watch:
         self._connection: socket.socket | None = None
         self._lock = threading.Lock()
 
-    def hold(self, connection: t.Any) -> None:
-        """This is the attempt's connection from now on, in any state: still without TLS, or to a proxy.
+    def attach(self, connection: t.Any) -> None:
+        """From now on this is the attempt's connection. It may be to a proxy, or still without TLS.
 
-        A descriptor of our own is kept, since those of others are closed, and their numbers used again, at
-        any time.
+        Its descriptor is duplicated, since the original may be closed and its number reused at any time.
         """
         with self._lock:
-            self._let_go()
+            self._detach()
             if not self._over:
                 with contextlib.suppress(OSError):
                     self._connection = socket.socket(fileno=os.dup(connection.fileno()))
@@ -56,7 +56,7 @@ class Watch:
                 self._shut_down()
 
     @property
-    def holds(self) -> bool:
+    def attached(self) -> bool:
         return self._connection is not None
 
     def expire(self) -> None:
@@ -66,24 +66,24 @@ class Watch:
                 self._shut_down()
 
     def end(self) -> None:
-        """The attempt is over: from here on its connection may be another's."""
+        """The attempt is over: its connection may be used by another one now."""
         with self._lock:
             self._over = True
-            self._let_go()
+            self._detach()
 
     def _shut_down(self) -> None:
         if self._connection is not None:
             with contextlib.suppress(OSError):
                 self._connection.shutdown(socket.SHUT_RDWR)
 
-    def _let_go(self) -> None:
+    def _detach(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
 
 class _Watchdog:
-    """Expires the watches of all threads, in one thread that is there only while there are some."""
+    """Expires the watches of all threads, in a thread that runs only while there are any."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -93,7 +93,7 @@ class _Watchdog:
     def add(self, watch: Watch) -> None:
         with self._changed:
             self._watches.add(watch)
-            # None is alive after a fork either.
+            # After a fork the thread object exists, but the thread does not run.
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="cortex-watchdog", daemon=True)
                 self._thread.start()
@@ -126,8 +126,8 @@ _of_this_thread = threading.local()
 
 @contextlib.contextmanager
 def watched(deadline: float, on_leaving: t.Callable[[bool], None] = lambda _fresh: None) -> t.Iterator[Watch]:
-    """Whatever this thread sends through an adapter() meanwhile is over at the deadline, in seconds of the
-    monotonic clock.
+    """Whatever this thread sends through an adapter() within this context ends at the deadline, in seconds of
+    the monotonic clock.
     """
     watch = Watch(deadline, on_leaving)
     _of_this_thread.watch = watch
@@ -145,35 +145,33 @@ def _current() -> Watch | None:
 
 
 def adapter() -> t.Any:
-    """An adapter for sessions of requests whose connections, also to proxies, tell the watch of their
-    thread.
+    """An adapter for sessions of requests. Its connections, also those to proxies, report to the watch of
+    their thread.
     """
 
     class Adapter(requests.adapters.HTTPAdapter):
         def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:
             super().init_poolmanager(*args, **kwargs)
-            _tell(self.poolmanager)
+            _watched_manager(self.poolmanager)
 
         def proxy_manager_for(self, proxy: t.Any, **kwargs: t.Any) -> t.Any:
-            return _tell(super().proxy_manager_for(proxy, **kwargs))
+            return _watched_manager(super().proxy_manager_for(proxy, **kwargs))
 
     return Adapter()
 
 
-def _tell(manager: t.Any) -> t.Any:
-    """Let the connections that a pool manager of urllib3 will make tell the watch of their thread. Returns
-    the manager.
-    """
+def _watched_manager(manager: t.Any) -> t.Any:
+    """The same pool manager of urllib3, whose future connections report to the watch of their thread."""
     if not getattr(manager, "watched", False):
         manager.pool_classes_by_scheme = {
-            scheme: type(pool.__name__, (pool,), {"ConnectionCls": _telling(pool.ConnectionCls)})
+            scheme: type(pool.__name__, (pool,), {"ConnectionCls": _watched_class(pool.ConnectionCls)})
             for scheme, pool in manager.pool_classes_by_scheme.items()
         }
         manager.watched = True
     return manager
 
 
-def _telling(connection: t.Any) -> t.Any:
+def _watched_class(connection: t.Any) -> t.Any:
     class Connection(connection):  # type: ignore[misc]
         _fresh = True
 
@@ -181,8 +179,8 @@ def _telling(connection: t.Any) -> t.Any:
             made, watch = super()._new_conn(), _current()
             self._fresh = True
             if watch:
-                watch.hold(made)
-                if watch.sent:  # without TLS the connection is made when there is something to send
+                watch.attach(made)
+                if watch.sent:  # without TLS, urllib3 connects only when it has something to send
                     watch.on_leaving(True)
                     self._fresh = False
             return made
@@ -191,9 +189,9 @@ def _telling(connection: t.Any) -> t.Any:
             watch = _current()
             if watch:
                 watch.sent = True
-                if self.sock is not None and not watch.holds:  # used before
-                    watch.hold(self.sock)
                 if self.sock is not None:
+                    if not watch.attached:  # a connection that was used before
+                        watch.attach(self.sock)
                     watch.on_leaving(self._fresh)
                     self._fresh = False
             return super().putrequest(*args, **kwargs)

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from .._admitted import Raw
 from .._api import INSTANCES, PREVIOUS, Api
 from .._errors import ApiError, BusyError
-from .._http.attempt import Attempt
+from .._http.call import Attempt
 from .evidence import Evidence
 
 MOST_REQUESTS = 30
@@ -133,7 +133,7 @@ class Asking:
             self.refuse_more()
 
     def _throttled(self, attempt: Attempt) -> None:
-        after = attempt.answered_with.get("Retry-After")
+        after = attempt.response_headers.get("Retry-After")
         unit = "seconds" if after and after.strip().isdigit() else "date"
         self.evidence.see("retry_after", unit if after else "none")
         self.evidence.check("tenant.429", not after)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An event whenever something happens to the data sources of a Cortex Cloud tenant, or to its repositories."""
+"""Events when something happens to the data sources or repositories of a Cortex Cloud tenant."""
 
 from __future__ import annotations
 
@@ -96,25 +96,14 @@ EXAMPLES = r"""
 
 
 def _find_collection() -> None:
-    """ansible-rulebook runs this file by its path and knows no collections: the folder they are in is
-    added.
-    """
-    root = next(
-        (
-            str(folder.parent)
-            for folder in Path(__file__).absolute().parents
-            if folder.name == "ansible_collections"
-        ),
-        None,
-    )
-    if root and root not in sys.path:
-        sys.path.append(root)
+    """Make the collections importable: ansible-rulebook runs this file by its path and does not do so."""
+    for folder in Path(__file__).absolute().parents:
+        if folder.name == "ansible_collections" and str(folder.parent) not in sys.path:
+            sys.path.append(str(folder.parent))
 
 
 async def main(queue: asyncio.Queue[Any], args: dict[str, Any]) -> None:
-    """Put events into the queue until it is cancelled. Raises an error of one line for arguments that cannot
-    be meant.
-    """
+    """Put events into the queue until cancelled. Raises InputError for invalid arguments."""
     _find_collection()
     from ansible_collections.cortex_cloud.appsec.plugins.module_utils import _events
     from ansible_collections.cortex_cloud.appsec.plugins.module_utils._api import Api
@@ -135,16 +124,16 @@ async def main(queue: asyncio.Queue[Any], args: dict[str, Any]) -> None:
             state_file=args.get("state_file") or None,
         )
         while True:
-            for event in await asyncio.to_thread(watch.look):
+            for event in await asyncio.to_thread(watch.poll):
                 await queue.put(event)
-            await asyncio.to_thread(watch.keep)
+            await asyncio.to_thread(watch.save)
             await asyncio.sleep(watch.pause(interval))
     finally:
         client.close()
 
 
 if __name__ == "__main__":
-    # For a try at the command line, with the environment variables of the modules.
+    # To try it at the command line, with the environment variables of the modules.
     class _Printing:
         async def put(self, event: Any) -> None:
             sys.stdout.write(f"{event}\n")

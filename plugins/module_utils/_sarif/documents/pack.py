@@ -29,7 +29,7 @@ _make_encoder = getattr(json.encoder, "c_make_encoder", None)
 # As in json.dumps, but made once, and without the check for circular references: parsed JSON has none.
 _encode: t.Callable[[t.Any, t.Any], t.Iterable[str]] = (
     _make_encoder(None, None, json.encoder.encode_basestring, None, ":", ",", False, False, False)
-    if _make_encoder
+    if _make_encoder is not None
     else json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).iterencode
 )
 

@@ -88,7 +88,8 @@ def rule_indices(result: Raw, context: Context) -> int:
     reference = reference if isinstance(reference, dict) else {}
     for index in (result.pop("ruleIndex", None), reference.get("index")):
         if index is not None and index != -1:
-            named = id_of(at(context.component.rules, index))
+            rule = at(context.component.rules, index)
+            named = text_of(rule.get("id")) if isinstance(rule, dict) else ""
             wrong += named != rule_id and not (named and rule_id.startswith(f"{named}/"))
     # Only the ID names a rule, because positions change when unused rules are removed.
     if isinstance(reference.get("toolComponent"), dict) and rule_id in context.component.by_id:
@@ -189,11 +190,12 @@ def level_words(result: Raw, _context: Context) -> int:
 def level_from_rule(result: Raw, context: Context) -> int:
     if "level" in result:
         return 0
+    configuration = context.rule.get("defaultConfiguration")
     level = context.override() if context.invocations else None
     if result.get("kind", "fail") != "fail":
         level = "none"
-    elif level is None:
-        level = level_of(object_in(context.rule, "defaultConfiguration").get("level"))
+    elif level is None and isinstance(configuration, dict):
+        level = level_of(configuration.get("level"))
     result["level"] = level or "warning"
     return 1
 

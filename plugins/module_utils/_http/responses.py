@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading a response, and explaining failures.
+"""Reads a response, and explains failures.
 
 Private to the collection, floor 1.
 """
@@ -15,23 +15,22 @@ import typing as t
 import zlib
 from urllib.parse import urlsplit
 
-with contextlib.suppress(ImportError):  # the client says so
+with contextlib.suppress(ImportError):  # the client reports it
     import requests
     import urllib3
 
-CLOCK_SKEW_WORTH_A_HINT = 60.0
-
-
+CLOCK_SKEW_WORTH_A_HINT = 60.0  # seconds
 # Far more than needed: 100,000 repositories of one instance are 8 MB and 400,000 values.
 MOST_BYTES, MOST_VALUES = 32 * 1024 * 1024, 2_000_000
 _PIECE = 65536
 
 
 class Unreadable(Exception):
-    """A body that is not read, or not completely: the reason, in words that follow "the response"."""
+    """A body that was not read completely. The message continues "the response"."""
 
 
 def host_of(url: str) -> str:
+    """The host and port of a URL, without a user name; empty if it is not a URL."""
     try:
         return urlsplit(url).netloc.rpartition("@")[2]
     except ValueError:
@@ -39,8 +38,8 @@ def host_of(url: str) -> str:
 
 
 def read(response: t.Any) -> bytes:
-    """The whole body: at most MOST_BYTES, compressed and decompressed, and about MOST_VALUES as JSON. Raises
-    Unreadable.
+    """The whole body. Raises Unreadable for more than MOST_BYTES, compressed or decompressed, or more than
+    about MOST_VALUES JSON values.
 
     It is decompressed here, since not every urllib3 limits the decompressed size.
     """
@@ -50,8 +49,8 @@ def read(response: t.Any) -> bytes:
     # Not stream(): some versions of urllib3 read a chunk size line of any length.
     pieces = _bounded(iter(lambda: response.raw.read(_PIECE, decode_content=False), b""))
     content = b"".join(_bounded(_unpacked(pieces)) if coding.endswith("gzip") else pieces)
-    # Each value but the first follows one of these. Those within strings count too, which is faster and
-    # refuses no real response.
+    # Each value but the first follows one of these. Counting those within strings too is faster, and refuses
+    # no real response.
     if sum(content.count(sign) for sign in (b",", b":", b"[", b"{")) > MOST_VALUES:
         raise Unreadable(f"holds more than {MOST_VALUES} values")
     return content
@@ -83,22 +82,18 @@ def _unpacked(pieces: t.Iterable[bytes]) -> t.Iterator[bytes]:
 
 
 def never_sent(exc: BaseException) -> bool:
-    reason = getattr(exc.args[0], "reason", None) if exc.args else None
-    return isinstance(exc, requests.exceptions.ConnectTimeout) or isinstance(
-        reason, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
-    )
+    """Whether a connection could not be made, so that no request was sent over it."""
+    why = getattr(exc.args[0], "reason", None) if exc.args else None
+    no_connection = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+    return isinstance(exc, requests.exceptions.ConnectTimeout) or isinstance(why, no_connection)
 
 
 def reason(exc: BaseException) -> str:
-    """The innermost cause in words, without the object addresses and the URL (which may contain a query) of
-    the outer messages.
-    """
+    """The innermost cause in words: outer messages contain addresses of objects, and the URL's query."""
     inner: t.Any = exc
     while True:
-        args = getattr(inner, "args", ())
-        deeper = getattr(inner, "reason", None) or next(
-            (a for a in args if isinstance(a, BaseException)), None
-        )
+        causes = [a for a in getattr(inner, "args", ()) if isinstance(a, BaseException)]
+        deeper = getattr(inner, "reason", None) or next(iter(causes), None)
         if not isinstance(deeper, BaseException) or deeper is inner:
             break
         inner = deeper
@@ -110,6 +105,7 @@ def reason(exc: BaseException) -> str:
 
 
 def clock_skew(date: str | None) -> float | None:
+    """Seconds from now to the time in a Date header; None if there is none or it is unreadable."""
     try:
         return email.utils.parsedate_to_datetime(date).timestamp() - time.time() if date else None
     except (TypeError, ValueError, OverflowError, OSError, IndexError):
@@ -117,7 +113,7 @@ def clock_skew(date: str | None) -> float | None:
 
 
 def retry_after(value: str | None) -> float | None:
-    """Seconds from a Retry-After header in either form; None when absent or unreadable."""
+    """Seconds from a Retry-After header in either form; None if absent or unreadable."""
     if not value:
         return None
     try:
@@ -127,11 +123,28 @@ def retry_after(value: str | None) -> float | None:
         return None if skew is None else max(0.0, skew)
 
 
-def hint_for(status: int, skew: float | None, path: str, key_type: str) -> str:
-    """The hint for a status: what the user can do.
+# What the user can do about a status.
+_HINTS = {
+    402: (
+        "The tenant has no licence for this: it needs a Cortex Cloud Posture or Runtime Security licence "
+        "with the Application Security add-on."
+    ),
+    403: (
+        "The key is valid, but its role lacks the permission: it needs Data Sources and Integrations "
+        "View/Edit (Instance Administrator or AppSec Admin have it)."
+    ),
+    429: (
+        "The tenant allows 10 requests per second to all its clients together: lower requests_per_second, or "
+        "find the other client."
+    ),
+}
 
-    skew: seconds by which the tenant's clock is ahead.
-    key_type: as this run assumes.
+
+def hint_for(status: int, skew: float | None, path: str, key_type: str) -> str:
+    """What the user can do about a status; may be empty.
+
+    skew: seconds by which the tenant's clock is ahead; None if unknown.
+    key_type: the api_key_type of this run.
     """
     if status == 401:
         if skew is not None and abs(skew) > CLOCK_SKEW_WORTH_A_HINT:
@@ -143,21 +156,6 @@ def hint_for(status: int, skew: float | None, path: str, key_type: str) -> str:
             "The key or its id is wrong, the key has expired or was deleted, or it is not of api_key_type "
             f"{key_type} (as this run assumes; the tenant says the same in all these cases)."
         )
-    if status == 402:
-        return (
-            "The tenant has no licence for this: it needs a Cortex Cloud Posture or Runtime Security licence "
-            "with the Application Security add-on."
-        )
-    if status == 403:
-        return (
-            "The key is valid, but its role lacks the permission: it needs Data Sources and Integrations "
-            "View/Edit (Instance Administrator or AppSec Admin have it)."
-        )
     if status == 404 and path.endswith("/data_source_instances"):
         return "Is api_url the API URL of a tenant with Application Security (https://api-...)?"
-    if status == 429:
-        return (
-            "The tenant allows 10 requests per second to all its clients together: lower "
-            "requests_per_second, or find the other client."
-        )
-    return ""
+    return _HINTS.get(status, "")
