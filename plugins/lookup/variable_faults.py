@@ -26,7 +26,10 @@ options:
     elements: str
     default: []
   data_file:
-    description: The data file, as the user named it. If it is not set or blank, only variables are checked.
+    description:
+      - The data file, as the user named it. If it is not set, only variables are checked.
+      - If it is set, even blank, the file that C(onboard_file) names in the inventory or with C(-e) is checked
+        too, because a data file could name another one.
     type: str
     default: ''
 seealso:
@@ -51,10 +54,12 @@ _raw:
 import os
 from typing import Any
 
+from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
 
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.plain import one_line
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._data_file import names_set
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._items import project_path
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._variables import (
@@ -70,7 +75,14 @@ from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._variables imp
 class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         known = variables or {}
-        faults = self._of_file(str(kwargs.get("data_file") or ""))
+        files = [kwargs.get("data_file")]
+        if "data_file" in kwargs:
+            # A data file could name another one; what the inventory and the command line say, it cannot change.
+            of_hosts = known.get("hostvars") or {}
+            files.append((of_hosts.get(known.get("inventory_hostname")) or {}).get("onboard_file"))
+        faults = [
+            said for file in dict.fromkeys(str(file or "") for file in files) for said in self._of_file(file)
+        ]
         faults += [
             fault for fault in misspelt(known) if not any(fault.split()[0] in one.split() for one in faults)
         ]
@@ -79,9 +91,11 @@ class LookupModule(LookupBase):
                 faults += filter(None, [invalid_value(name, self._templar.template(known[name]))])
         for name in unread(load_extra_vars(self._loader)):
             Display().warning(
-                f"{name}, which was given with -e, is not a variable of the collection and is ignored."
+                one_line(
+                    f"{name}, which was given with -e, is not a variable of the collection and is ignored."
+                )
             )
-        return faults
+        return [one_line(fault) for fault in faults]
 
     def _of_file(self, given: str) -> list[str]:
         if not given:
@@ -91,7 +105,11 @@ class LookupModule(LookupBase):
             # Ansible silently ignores a missing vars file and would continue with the inventory alone.
             return [f"onboard_file {given} does not exist (looked for {path})."]
         with open(self._loader.get_real_file(path), encoding="utf-8", errors="replace") as file:
-            names = names_set(file.read())
+            text = file.read()
+        try:
+            names = names_set(text)
+        except AnsibleError as exc:
+            return [f"onboard_file {given}: {exc}"]
         faults = [f"onboard_file {given}: {fault}" for fault in unknown_in_file(names)]
         approvals = [name for name in APPROVALS if name in names]
         if approvals:

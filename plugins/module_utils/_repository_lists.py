@@ -189,7 +189,8 @@ def refuse_password(address: str, what: str) -> None:
     """Raise InputError, which does not repeat it, for an address such as name:token@host/..., whose token
     would count as a path. With a scheme it is a URL, whose user and password are never shown.
     """
-    if "://" not in address and re.match(r"\s*[^/\s]*:[^/\s]*@", address):
+    first = re.split(r"[/\s]", address.lstrip(), maxsplit=1)[0]
+    if "://" not in address and ":" in first.rpartition("@")[0]:
         raise InputError(
             f"{what} seems to contain a password or a token in front of an @, which would be sent and shown. "
             "Give it as https://host/organization/repository, and renew that token if others could read it."

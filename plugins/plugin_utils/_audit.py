@@ -124,7 +124,7 @@ class Options:
         self.branches = words_from(self.branches, "audit_branches")
         for name in ("today", "key_expires"):
             if getattr(self, name):
-                day_from(getattr(self, name), f"audit_{name}")
+                setattr(self, name, day_from(getattr(self, name), f"audit_{name}").isoformat())
         if len(self.tenants) > 1:
             raise InputError(
                 "tenant_expected_tenant, cortex_cloud_connection and CORTEXCLOUD_EXPECTED_TENANT name "

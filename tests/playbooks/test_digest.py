@@ -8,6 +8,7 @@ A controller writes each answer as `name: !unsafe 'text'`, and ansible-core 2.19
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -120,6 +121,19 @@ def test_a_data_file_cannot_approve_its_own_plan(tenant: EmbeddedTenant, tmp_pat
     options = ["-e", "onboard_file=own.yml", "--vault-password-file", str(vault)]
     refused = play(tmp_path, "onboard", *options, "-e", "tenant_plan_required=true", tenant=tenant)
     assert "onboard_file own.yml sets tenant_plan_digest, so whoever writes it would approve their own plan" in refused.output
+    # Tabs, which Python's own reader of YAML does not accept; what the playbook itself uses; and another data file.
+    own.write_text(json.dumps({"tenant_data_sources": [{"type": "JENKINS_SERVER", "name": "blue"}], "tenant_plan_digest": digest,
+                               "onboard__faults": [], "onboard_file": "list.yml"}, indent="\t"), encoding="utf-8")  # fmt: skip
+    (tmp_path / "inventory.yml").write_text("all: {hosts: {localhost: {onboard_file: own.yml}}}\n", encoding="utf-8")
+    for named in (["-e", "onboard_file=own.yml"], ["-i", "inventory.yml"]):
+        hidden = play(tmp_path, "onboard", *named, "-e", "tenant_plan_required=true", tenant=tenant)
+        for said in ("sets tenant_plan_digest, so whoever", "onboard__faults belongs to the playbooks"):
+            assert f"onboard_file own.yml{' ' if said.startswith('sets') else ': '}{said}" in hidden.output
+    (tmp_path / "inventory.yml").write_text("all: {hosts: {localhost: {tenant_plan_required: true}}}\n", encoding="utf-8")
+    own.write_text(f"{sources}tenant_plan_required: false\n", encoding="utf-8")
+    without = play(tmp_path, "onboard", "-i", "inventory.yml", "-e", "onboard_file=own.yml", tenant=tenant)
+    assert "plan_required is set and plan_digest is not given" in without.output
+    own.write_text(f"{sources}tenant_plan_digest: {digest}\n", encoding="utf-8")
     gone = play(tmp_path, "decommission", *options, tenant=tenant, decommission_type="JENKINS_SERVER", decommission_name="blue")
     assert "onboard_file own.yml sets tenant_plan_digest" in gone.output
     assert tenant.writes == []

@@ -26,6 +26,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.fleet i
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.kinds import KINDS
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._audit.tables import as_csv, as_junit
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import outgoing
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._repository_lists import names_of
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._version import VERSION
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._audit import (
@@ -38,6 +39,7 @@ from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._audit import 
     write_fleet,
     write_report,
 )
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report import read as read_module
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._report.read import (
     Earlier,
     read_earlier,
@@ -185,6 +187,87 @@ def test_in_dated_folders_the_newest_earlier_report_is_the_baseline(tmp_path: Pa
     assert (found.origin["audited_at"][:7], found.unreadable[0][0]) == ("2026-09", str(tmp_path / "1-tenth-month" / "x" / "report.json"))
     (note,) = earlier(tmp_path / "other", "api-x").notes
     assert note.endswith("This is normal for the first audit. 1 of other tenants were ignored.")
+
+
+def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "shop").mkdir()
+    scandir = os.scandir
+
+    def closed(path: Any = ".") -> Any:
+        if os.path.basename(path) == "shop":
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    assert read_receipts(str(tmp_path))[1] == [("shop", "it cannot be read: Permission denied")]
+    monkeypatch.setattr(os, "listdir", closed)
+    assert earlier(tmp_path / "shop").unreadable == [
+        (str(tmp_path / "shop"), "the baseline cannot be used: it cannot be read: Permission denied")
+    ]
+
+
+def test_a_report_of_any_size_is_not_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_module, "MOST_BYTES_OF_A_REPORT", 10)
+    (tmp_path / "report.json").write_text("[1, 2, 3, 4]", encoding="utf-8")
+    assert "it has more than 10 bytes" in earlier(tmp_path / "report.json").unreadable[0][1]
+
+
+ODD_RECEIPTS: list[dict[str, Any]] = [
+    {"repository": 5}, {"repository": ["a/b"]}, {"repository": {"a": 1}}, {"time": 20261120}, {"time": "2026-W47-1"}, {"collector": []},
+    {"branch": {}}, {"tool": [[]]}, {"commit": 1.5},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD_RECEIPTS, ids=str)
+def test_a_receipt_with_odd_members_proves_nothing(odd: dict[str, Any]) -> None:
+    receipt = {"time": "2026-11-20T08:00:00Z", "status": 201, "repository": "a/b", "file": "one.json", **odd}
+    report = audited(sources=[GITLAB], repositories=["a/b"], receipts=[receipt])
+    assert [f["message"][:35] for f in report["findings"] if f["kind"] == "unreadable"] == ["not a receipt of an upload: its " + (
+        "tim" if "time" in odd else next(iter(odd))[:3])]  # fmt: skip
+    assert render_report(report)
+
+
+def test_a_baseline_without_the_members_of_today_is_compared(tmp_path: Path) -> None:
+    before = audited(sources=[JENKINS])
+    before["audited_at"] = "2026-10-01T08:00:00Z"
+    for source in before["data_sources"]:
+        del source["health"]
+    before["findings"] = [{"kind": "stale", "subject": None, "repository": "a/b", "message": "m", "excused": None}]
+    (tmp_path / "report.json").write_text(json.dumps(before), encoding="utf-8")
+    found = earlier(tmp_path / "report.json")
+    report = audited(sources=[JENKINS], baseline=found.baseline, history=found.history)
+    assert report["changes"]["data_sources_changed"][0]["before"] is None
+    assert "Resolved findings" in render_report(report)
+
+
+def test_no_number_of_a_baseline_leaves_the_picture(tmp_path: Path) -> None:
+    report = audited(repositories=["a/b"])
+    history = [
+        {"audited_at": f"{year}-01-01T00:00:00Z", "listed": 10, "covered": covered, "fresh": -1}
+        for year, covered in (("0001", 5), ("2024", 10**15), ("2025", -5), ("2026", 5))
+    ]
+    page = render_report({**report, "history": history})
+    (points,) = re.findall(r'<polyline class="line \w+"\s+points="([^"]*)"', page)
+    assert points.split() == ["50.0,85.0", "290.0,85.0"]
+
+
+def test_no_secret_of_a_url_is_in_a_report() -> None:
+    job = {"CI_JOB_URL": "https://me:job-secret@ci.example/1?private_token=query-secret#access_token=last-secret"}
+    repositories = ["https://oauth2:list-secret@gitlab.example.com/a/b", "https://gitlab.example.com/c/d?private_token=query-secret"]
+    report = outgoing(audited(sources=[GITLAB], repositories=repositories, receipts=[], made_by=made_by("1", job)))
+    for text in (json.dumps(report), render_report(report), as_csv(report), as_junit(report)):
+        assert "-secret" not in text
+        assert "gitlab.example.com/a/b" in text
+
+
+@pytest.mark.parametrize(("today", "days"), [("9999-12-31", 0), ("0001-01-01", 36500)])
+def test_any_day_and_any_number_of_days_can_be_counted_with(today: str, days: int) -> None:
+    receipt = {"time": "2026-11-20T08:00:00Z", "status": 201, "repository": "a/b", "file": "one.json"}
+    known = [{"id": "1", "name": "a/b", "is_selected": True, "scanned_at": "2026-01-01T00:00:00Z"}]
+    report = audited(audited_at=f"{today}T00:00:00Z", scan_max_age_days=days, receipts=[receipt], known=known)
+    assert report["verdict"] == "attention"
+    with pytest.raises(InputError, match="a number of days from 0 to 36500"):
+        Options(report_dir="r", max_age_days=10**12)
 
 
 def test_a_pipe_among_the_receipts_does_not_block(tmp_path: Path) -> None:

@@ -92,6 +92,10 @@ def test_loading_the_filters_loads_no_other_file() -> None:
     assert not {"requests", "yaml", "ansible"} & set(loaded)
 
 
+# Each merges the one before it nine times.
+BOMB = "".join(f"a{one}: &a{one} {{<<: [{', '.join([f'*a{one - 1}'] * 9)}]}}\n" for one in range(1, 13)).replace("*a0", "{x: 1}")
+
+
 @pytest.mark.parametrize(
     ("text", "names"),
     [
@@ -105,7 +109,21 @@ def test_loading_the_filters_loads_no_other_file() -> None:
         ("", []),
         ("- tenant_plan_digest: x", ["tenant_plan_digest"]),
         ("a: [", []),
+        ("? !!str {=: tenant_plan_digest}\n: x\n", ["=", "tenant_plan_digest"]),
+        ("&a [*a]", []),
+        (f"{BOMB}<<: *a12\n", [*(f"a{number}" for number in range(1, 13)), "x"]),
+        # What Ansible reads, and Python's own reader of YAML does not.
+        ('{\n\t"tenant_plan_digest": "x"}', ["tenant_plan_digest"]),
+        ("tenant_plan_digest:\tx\n", ["tenant_plan_digest"]),
+        ('{"a": "\x7f", "tenant_plan_digest": "x"}', ["a", "tenant_plan_digest"]),
+        (f'{{"{"a" * 3000}": 1, "tenant_plan_digest": "x"}}', ["a" * 3000, "tenant_plan_digest"]),
     ],
 )
 def test_the_names_that_a_data_file_sets_are_found_in_every_form(text: str, names: list[str]) -> None:
     assert names_set(text) == names
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, f"tenant_plan_digest: x\na: {'[' * 3000}{']' * 3000}"], ids=len)
+def test_a_data_file_that_nobody_can_read_is_not_passed(text: str) -> None:
+    with pytest.raises(AnsibleFilterError, match="nested too deep"):
+        names_set(text)

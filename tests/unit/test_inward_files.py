@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -94,6 +95,12 @@ def test_a_journal_of_other_documents_is_ignored(document: Any, tmp_path: Path) 
         Journal(str(path), lambda *_parts: contextlib.nullcontext(), "k", {}, [upload])  # type: ignore[list-item]
 
 
+def test_a_journal_that_is_a_pipe_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "journal.json")
+    with pytest.raises(InputError, match="is not a journal of uploads"):
+        Journal(str(tmp_path / "journal.json"), lambda *_parts: contextlib.nullcontext(), "k", {}, [])
+
+
 @pytest.mark.parametrize("content", FILES, ids=range(len(FILES)))
 def test_remembered_values_may_be_anything(content: str, tmp_path: Path) -> None:
     folder = tmp_path / "state"
@@ -111,12 +118,15 @@ def test_remembered_values_may_be_anything(content: str, tmp_path: Path) -> None
 
 def test_a_baseline_with_odd_members_is_refused() -> None:
     whole: dict[str, Any] = {
-        "schema": "cortex_cloud.appsec/audit", "schema_version": 1, "tenant": "t", "verdict": "pass", "audited_at": "x",
-        "findings": [{"kind": "k", "excused": None}], "data_sources": [{"id": "1", "subject": "s"}], "repositories": None,
+        "schema": "cortex_cloud.appsec/audit", "schema_version": 1, "tenant": "t", "verdict": "pass", "audited_at": "2026-11-01T08:00:00Z",
+        "findings": [{"kind": "k", "excused": None, "message": "m"}], "data_sources": [{"id": "1", "subject": "s"}], "repositories": None,
     }  # fmt: skip
     assert baseline_fault(whole, "t") == ""
-    for member, value in (("findings", [{"kind": [], "excused": None}]), ("data_sources", [{"id": {}, "subject": "s"}]), ("audited_at", 5),
-                          ("repositories", {"items": [5]}), ("repositories", 5), ("findings", [{}])):  # fmt: skip
+    finding = whole["findings"][0]
+    for member, value in (("findings", [{**finding, "kind": []}]), ("data_sources", [{"id": {}, "subject": "s"}]), ("audited_at", 5),
+                          ("repositories", {"items": [5]}), ("repositories", 5), ("findings", [{}]), ("data_sources", [{"id": "1"}]),
+                          ("findings", [{**finding, "message": None}]), ("findings", [{**finding, "subject": 5, "repository": "a/b"}]),
+                          *(("audited_at", time) for time in ("", "9999-99-99T00:00:00Z", "2026-11-01", "20261101T080000Z"))):  # fmt: skip
         assert baseline_fault({**whole, member: value}, "t"), member
 
 

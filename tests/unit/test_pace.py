@@ -12,6 +12,7 @@ import pytest
 from simulated_tenant import Sent, Ways, World, changing, network
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.pace import Pace, State
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.state_text import as_text, from_text
 from starting import IN_CI
 
 LOOPBACK, NEAR, FAR, FARTHEST = network(0.002, 0.002), network(0.06, 0.015), network(0.4, 0.1), network(1.5)
@@ -167,6 +168,28 @@ def test_a_slot_is_never_free_later_than_one_window_after_the_response() -> None
             assert used(state, pace, left=100.0, answered=100 + late) <= 101 + late
             assert used(state, pace, left=None, answered=100 + late) == 101 + late
             assert used(state, pace, left=100.0, answered=100 + late) >= 101
+
+
+ODD = ["1e400", "-1e400", "1e308", "-1e308", "NaN", "-5", "null", '"x"', "[]", "1000059"]
+
+
+@pytest.mark.parametrize("name", ["not_before", "refused_at", "wide", "cut", "cut_at"])
+def test_no_number_in_a_state_that_others_wrote_stops_anybody(name: str) -> None:
+    slots = ",".join(f'["a{number}","other",1000000,1000000,1000000.1]' for number in range(8))
+    whole = {"slots": f"[{slots}]", "queue": "[]", "trips": "[]", "not_before": "0", "refused_at": "1000000", "wide": "1", "cut": "0"}
+    whole["cut_at"] = "0"
+    for odd in ODD:
+        text = ",".join(f'"{member}":{value}' for member, value in {"version": "2", **whole, name: odd}.items())
+        text, now, pace = f"{{{text}}}", 1_000_000.0, Pace(8, "here")
+        taken: list[float] = []
+        while len(taken) < 30 and now < 1_000_180:
+            state = from_text(text, pace.window, now)
+            delay = pace.take(state, f"me{len(taken)}", now)
+            text = as_text(state)
+            taken += [now] if delay <= 0 else []
+            now += max(delay, 0.0)
+        assert len(taken) == 30, odd
+        assert all(later - first >= 0.999 for first, later in zip(taken, taken[8:])), odd
 
 
 def test_the_smaller_bound_counts() -> None:

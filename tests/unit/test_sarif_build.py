@@ -5,16 +5,25 @@
 
 from __future__ import annotations
 
+import json
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from builds import BUILDS, SHA, TAKEN, TOKEN
 
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import InputError
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.redaction import Redactor
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.prepare import Source
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.upload.build import (
     build_of,
     plain_page,
     with_build,
+)
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.upload.receipts import (
+    About,
+    Receipts,
 )
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._sarif.upload.scanned import (
     branch_warnings,
@@ -140,11 +149,47 @@ def test_commits_pages_and_names_in_place_of_secrets() -> None:
     with pytest.raises(InputError, match=r"commit is .* did not replace it with a value"):
         plain_commit("$(Build.SourceVersion)")
     assert plain_page(f"https://me:{TOKEN}@ci.example/job/1?a=b") == "https://ci.example/job/1?a=b"
-    assert [plain_page(url) for url in ("", "unconfigured", "file:///x", "https://")] == [""] * 4
+    assert [plain_page(url) for url in ("", "unconfigured", "file:///x", "https://", "https://[::1")] == [""] * 5
+    assert plain_page(f"https://ci.example/1?b=2&private_token={TOKEN}#access_token={TOKEN}").count(TOKEN) == 0
     refuse_placeholder("collector_token", "a-$-token")
     with pytest.raises(InputError, match=r"^collector_token contains the name of a variable instead of its value") as refused:
         refuse_placeholder("collector_token", "$(THE_SECRET)")
     assert "THE_SECRET" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("CI_COMMIT_BRANCH", "m\udce4in", "branch contains bytes that are not UTF-8"),
+        ("CI_PROJECT_URL", "https://host.example/m\udce4in", "repository_url contains bytes that are not UTF-8"),
+        # Patterns would look for the end of each of these up to the end of the text.
+        *(("CI_COMMIT_BRANCH", text * 60_000, "branch has 120000 characters") for text in ("$(", "{{", "<<")),
+        *(("CI_PROJECT_URL", text * 60_000, "repository_url has 120000 characters") for text in ("a.", "a:")),
+    ],
+    ids=str,
+)
+def test_what_no_request_can_hold_is_refused_at_once(variable: str, value: str, words: str) -> None:
+    started = time.process_time()
+    with pytest.raises(InputError, match=words):
+        build_of({}, {**BUILDS["GitLab CI"], variable: value})
+    assert time.process_time() - started < 2
+
+
+def test_odd_bytes_in_the_page_of_a_build_and_a_broken_line_in_a_change() -> None:
+    actions = {**BUILDS["GitHub Actions"], "GITHUB_RUN_ID": "m\udce4in"}
+    assert values(build_of({}, actions))["build_url"].endswith("/actions/runs/m%E4in")
+    assert "a pull request" in build_of({}, {**BUILDS["Jenkins"], "CHANGE_ID": "1\n2"}).not_uploaded
+
+
+def test_a_receipt_holds_no_secret_wherever_it_came_from(tmp_path: Path) -> None:
+    commit, _odd = plain_commit(f"https://me:{TOKEN}@ci.example/x")
+    about = About("bandit", "api-x", {"repository_id": "the-collectors-token"}, commit, "")
+    source = Source("a.sarif", "0" * 64, 0, {}, {}, [], "", False)
+    path = Receipts(str(tmp_path), about, Redactor(["the-collectors-token"])).not_sent(source)
+    held = Path(path).read_text(encoding="utf-8")
+    assert TOKEN not in held
+    assert "the-collectors-token" not in held
+    assert json.loads(held)["summary"] == "scanned, 0 results, not sent"
 
 
 @pytest.mark.parametrize(

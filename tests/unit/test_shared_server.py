@@ -93,6 +93,16 @@ def test_a_machine_with_a_wrong_clock_makes_no_difference(tmp_path: Path, server
     assert right.warnings == wrong.warnings == []
 
 
+def test_a_state_longer_than_any_of_ours_is_replaced(tmp_path: Path, server: StoreServer) -> None:
+    one = node(tmp_path / "1", server)
+    store = one._store
+    assert isinstance(store, ServerStore)
+    store._redis.set(store._key, b"x" * 1_500_000)
+    sent(one)
+    assert one.warnings == []
+    assert store._redis.strlen(store._key) < 1000
+
+
 def test_who_asked_first_goes_first(tmp_path: Path, server: StoreServer) -> None:
     one, two = node(tmp_path / "1", server, 0.5), node(tmp_path / "2", server, 0.5)
     sent(one)

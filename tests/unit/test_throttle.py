@@ -290,6 +290,12 @@ def test_a_broken_state_is_ignored(tmp_path: Path, content: str) -> None:
     assert clock.now - began <= 70
 
 
+def test_a_state_longer_than_any_of_ours_is_not_read(tmp_path: Path, clock: Clock) -> None:
+    state_file(tmp_path).write_text(as_now(not_before=clock.now + 50) + " " * 1_000_001)
+    assert send_times(Throttle(str(tmp_path), "t", 1), clock, 1) == [0.0]
+    assert state_file(tmp_path).stat().st_size < 1000
+
+
 def test_text_that_a_killed_process_left_after_the_state_is_ignored(tmp_path: Path, clock: Clock) -> None:
     throttle = Throttle(str(tmp_path), "t", 1)
     send_times(throttle, clock, 1)

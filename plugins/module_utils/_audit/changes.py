@@ -41,7 +41,7 @@ def changes(now: Row, before: Row) -> Row:
         "data_sources_added": [s["subject"] for i, s in sources_now.items() if i not in sources_before],
         "data_sources_removed": [s["subject"] for i, s in sources_before.items() if i not in sources_now],
         "data_sources_changed": [
-            {"subject": s["subject"], "what": what, "before": b[what], "after": s[what]}
+            {"subject": s["subject"], "what": what, "before": b.get(what), "after": s.get(what)}
             for b, s in both
             for what in ("health", "status", "selection_type", "repositories_count")
             if b.get(what) != s.get(what)

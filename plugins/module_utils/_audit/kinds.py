@@ -18,6 +18,8 @@ from .._errors import InputError, did_you_mean
 
 # Maximum number of names shown on one line.
 SOME = 3
+# A hundred years: no calendar holds what lies any number of days back.
+MOST_DAYS = 36500
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,16 +199,17 @@ def day_from(value: t.Any, what: str) -> dt.date:
     if isinstance(value, dt.date):
         return value
     text = str(value).strip()[:10]
+    # Newer Pythons read other forms too, whose order as text is not that of the days.
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+        raise InputError(f"{what} is {str(value)[:40]!r}: give a date such as 2026-12-31.")
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-            raise InputError(f"{what} is {text}: this date does not exist.") from None
-        raise InputError(f"{what} is {str(value)[:40]!r}: give a date such as 2026-12-31.") from None
+        raise InputError(f"{what} is {text}: this date does not exist.") from None
 
 
 def days_from(value: t.Any, what: str) -> int:
-    """A number of days, 0 or more, from a number or text.
+    """A number of days from 0 to MOST_DAYS, from a number or text.
 
     what: the name of the value in the error. Raises InputError for anything else.
     """
@@ -214,6 +217,6 @@ def days_from(value: t.Any, what: str) -> int:
         days = int(str(value))
     except ValueError:
         raise InputError(f"{what} is {value!r}: give a number of days.") from None
-    if days < 0:
-        raise InputError(f"{what} is {value}: give a number of days, 0 or more.")
+    if not 0 <= days <= MOST_DAYS:
+        raise InputError(f"{what} is {value}: give a number of days from 0 to {MOST_DAYS}.")
     return days

@@ -54,7 +54,7 @@ def tenant_repositories(evidence: Evidence) -> Section:
         return Section("tenant_repositories", None)
     sources = {str(source["id"]): source for source in evidence.sources}
     dated = any(row.get("scanned_at") for row in known)
-    limit = today - dt.timedelta(days=max_age_days)
+    limit = dt.date.fromordinal(max(1, today.toordinal() - max_age_days))
     messages = {
         "not_scanned": f"they are selected, but were not scanned for {max_age_days} days, or never",
         "unselected": "the tenant lists them, but they are not selected",

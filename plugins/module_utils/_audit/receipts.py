@@ -26,6 +26,8 @@ KEPT = (
     "branch", "commit", "tool", "results", "results_by_level", "sha256", "time", "file", "outcome",
     "build_url",
 )  # fmt: skip
+# Members of a receipt that are text or null.
+TEXTS = ("time", "outcome", "collector", "repository", "branch", "commit", "build_url", "tool", "sha256")
 # fresh, clean: a recent upload, or a recent scan without results, of a branch that counts. The others are
 # findings.
 FRESH, CLEAN, STALE, OTHER_BRANCH, NO_COLLECTOR = "fresh", "clean", "stale", "other_branch", "no_collector"
@@ -123,7 +125,7 @@ class _Reading:
         """The newest receipt of a branch that counts, with its state; the newest of all if there is none."""
         branches, most = self._branches(str(group[0].get("repository") or "")), self.evidence.max_age_days
         counting = [one for one in group if _counts(one, branches)]
-        newest = max(counting or group, key=lambda one: str(one["time"]))
+        newest = max(counting or group, key=lambda one: one["time"].strip())
         age = max(0, (self.evidence.today - day_from(newest["time"], "time")).days)
         state, why = CLEAN if newest.get("outcome") == NOT_SENT else FRESH, ""
         if not newest["exists"]:
@@ -178,12 +180,15 @@ def _counts(receipt: Row, branches: list[str] | None) -> bool:
 
 def _fault(receipt: Row, today: dt.date) -> str:
     """Why a receipt proves nothing; empty if it is usable."""
+    strange = [name for name in TEXTS if not isinstance(receipt.get(name), (str, type(None)))]
+    if strange:
+        return f"not a receipt of an upload: its {strange[0]} is not text"
     try:
         day = day_from(receipt.get("time"), "its time")
     except InputError as exc:
         return f"not a receipt of an upload: {exc}"
     # One day later is allowed, because of time zones.
-    if day > today + dt.timedelta(days=1):
+    if (day - today).days > 1:
         return f"it is dated {day}, after the day of the audit ({today})"
     source = receipt["source"] if isinstance(receipt.get("source"), dict) else {}
     if receipt.get("outcome") == NOT_SENT:

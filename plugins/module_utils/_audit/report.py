@@ -8,6 +8,8 @@ Private to the collection, floor 3.
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 import typing as t
 
 from .._admitted import Row
@@ -100,8 +102,10 @@ def baseline_fault(content: t.Any, tenant: str) -> str:
     lists = [content.get(name) for name in ("findings", "data_sources")]
     if not all(isinstance(rows, list) and all(isinstance(row, dict) for row in rows) for rows in lists):
         return "it has no findings or data sources"
+    texts = [(row.get("subject") or "", row.get("message")) for row in content["findings"]]
+    texts += [(row.get("subject"), "") for row in content["data_sources"]]
     repositories = content.get("repositories")
-    if not (
+    if not all(isinstance(text, str) for pair in texts for text in pair) or not (
         repositories is None
         or (isinstance(repositories, dict) and isinstance(repositories.get("items"), list))
     ):
@@ -111,7 +115,17 @@ def baseline_fault(content: t.Any, tenant: str) -> str:
         point_of(content)
     except (AttributeError, KeyError, TypeError, ValueError):
         return "it is incomplete"
-    return "" if isinstance(content["audited_at"], str) else "it does not say when it was made"
+    return "" if _is_time(content["audited_at"]) else "it does not say when it was made"
+
+
+def _is_time(value: t.Any) -> bool:
+    """Whether it is a time as a report has it: their order as text is that of the times."""
+    if not isinstance(value, str) or not re.fullmatch(r"[\d-]{10}T\d\d:\d\d:\d\dZ", value, re.ASCII):
+        return False
+    try:
+        return bool(dt.datetime.fromisoformat(value[:-1]))
+    except ValueError:
+        return False
 
 
 def _not_examined(evidence: Evidence) -> dict[str, str]:

@@ -32,7 +32,7 @@ _LEAST_MARGIN, _SKEW = 0.01, 0.05
 # margin: a busy machine delays a few requests by that much, and it costs little.
 _ALWAYS_ALLOWED = 0.1
 # Each refusal doubles the margins, up to this factor; they are halved after this many windows without one.
-_WIDEST, _NARROWER_WINDOWS = 8.0, 60
+WIDEST, _NARROWER_WINDOWS = 8.0, 60
 # A second refusal within the first number of windows means that others use the budget: half of the slots are
 # withheld, and one is given back each time the second number of windows has passed.
 _SOON_WINDOWS, _RECOVERY_WINDOWS = 3, 5
@@ -149,7 +149,7 @@ class Pace:
         if cut or granted < state.refused_at + _SOON_WINDOWS * self.window:
             state.cut = min(self.burst - 1, cut + math.ceil((self.burst - cut) / 2))
             state.cut_at = state.not_before
-        state.wide, state.refused_at = min(_WIDEST, 2 * self._wide(state, now)), state.not_before
+        state.wide, state.refused_at = min(WIDEST, 2 * self._wide(state, now)), state.not_before
 
     def margin(self, state: State, now: float) -> float | None:
         """By how many seconds the ways of two requests to the tenant may differ, judged by the spread of the
@@ -196,4 +196,7 @@ class Pace:
 
     def _cut(self, state: State, now: float) -> int:
         passed = max(0.0, now - state.cut_at)
-        return max(0, min(state.cut, self.burst - 1) - int(passed / (_RECOVERY_WINDOWS * self.window)))
+        return max(
+            0,
+            min(state.cut, self.burst - 1) - int(min(self.burst, passed / (_RECOVERY_WINDOWS * self.window))),
+        )

@@ -37,7 +37,7 @@ _MASKED = re.compile(
 )
 # Up to the last @: a password may contain one, and quotes.
 _URL_USERINFO = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]{0,30}://)[^\s/?#]+@")
-_URL_QUERY = re.compile(r"([?&;]([\w.-]+)=)[^&;#\s\"']+")
+_URL_QUERY = re.compile(r"([?&;#]([\w.-]+)=)[^&;#\s\"']+")
 
 
 def _snake(key: t.Any) -> str:
@@ -128,12 +128,21 @@ def secrets_in(value: t.Any, under_secret_key: bool = False, depth: int = 0) -> 
         yield str(value)
 
 
+def hidden_in_urls(text: str) -> str:
+    """The text without what is secret in any URL: the user part, and parameters under secret-looking names."""
+    if "://" in text:
+        text = _URL_USERINFO.sub(r"\1" + HIDDEN + "@", text)
+    return _URL_QUERY.sub(
+        lambda found: found.group(1) + HIDDEN if looks_secret(found.group(2)) else found.group(0), text
+    )
+
+
 def outgoing(value: t.Any) -> t.Any:
     """A copy of a JSON-like value, or a text, that is harmless to terminals and log readers. All text for
     people passes through here last. Values that a module returns as data only pass transportable().
     """
     if isinstance(value, str):
-        return plain(value)
+        return plain(hidden_in_urls(value))
     if isinstance(value, dict):
         return {outgoing(k): outgoing(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -196,9 +205,7 @@ class Redactor:
             )
         for form in sorted(self._forms, key=len, reverse=True):
             text = text.replace(form, HIDDEN)
-        if "://" in text:
-            text = _URL_USERINFO.sub(r"\1" + HIDDEN + "@", text)
-        return _URL_QUERY.sub(lambda m: m[1] + HIDDEN if looks_secret(m[2]) else m[0], text)
+        return hidden_in_urls(text)
 
 
 def _quoted(text: str, safe: str) -> str:

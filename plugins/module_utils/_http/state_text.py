@@ -14,7 +14,7 @@ import json
 import math
 import typing as t
 
-from .pace import LONGEST_FLIGHT, LONGEST_HOLD, State, Used
+from .pace import LONGEST_FLIGHT, LONGEST_HOLD, WIDEST, State, Used
 
 # Version of the layout; text with another version is read as empty.
 _VERSION = 2
@@ -58,7 +58,7 @@ def _known(read: dict[str, t.Any], window: float, now: float) -> State:
         [trip for trip in map(float, read["trips"]) if 0 <= trip < math.inf],
         _bounded(read["not_before"], held),
         _bounded(read["refused_at"], held),
-        _bounded(read["wide"], math.inf),
+        _bounded(read["wide"], WIDEST),
         int(read["cut"]),
         _bounded(read["cut_at"], held),
     )
@@ -70,6 +70,6 @@ def _maybe(value: t.Any) -> float | None:
 
 def _bounded(value: t.Any, most: float) -> float:
     number = float(value)
-    if math.isnan(number):
+    if math.isnan(number) or number == -math.inf:
         raise ValueError
     return min(number, most)

@@ -32,12 +32,14 @@ SERVER_SECONDS = 2.0
 _STRANGE = (
     ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError, AssertionError,
 )  # fmt: skip
+# Characters: no state that these processes wrote is as long.
+_MOST = 1_000_000
 # Milliseconds after which an untouched state expires.
 _KEPT = 3_600_000
 # Replaces the text that was read by the new one, unless another process was faster. A lock would not do: a
 # suspended process could believe that it still has it, and a killed one would leave it behind.
 _SWAP = """
-if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+if redis.call('GETRANGE', KEYS[1], 0, ARGV[4]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1
 """
@@ -105,7 +107,8 @@ class FolderStore:
         try:
             hold_alone(file)
             try:
-                text = file.read()
+                text = file.read(_MOST + 1)
+                text = text if len(text) <= _MOST else ""
             except ValueError:  # not UTF-8
                 text = ""
             now = self._clock()
@@ -209,20 +212,23 @@ class ServerStore:
             now, old = self._response(self._read)
             trip = time.monotonic() - began
             # The time was read before the response came back, and writing takes as long again.
-            text, result = work(old.decode(errors="replace"), Moment(now, now + 2 * trip))
+            known = old.decode(errors="replace") if len(old) <= _MOST else ""
+            text, result = work(known, Moment(now, now + 2 * trip))
             new = text.encode()
             if new == old or self._response(functools.partial(self._swapped, old, new)):
                 return result
         raise OSError(f"other jobs kept changing the state there for {SHORT_LOCK_SECONDS:.0f} s")
 
     def _read(self) -> tuple[float, bytes]:
-        (seconds, micros), value = self._redis.pipeline(transaction=False).time().get(self._key).execute()
+        (seconds, micros), value = (
+            self._redis.pipeline(transaction=False).time().getrange(self._key, 0, _MOST).execute()
+        )
         if not isinstance(value, (bytes, type(None))):
             raise TypeError
         return seconds + micros / 1e6, value or b""
 
     def _swapped(self, old: bytes, new: bytes) -> bool:
-        return bool(self._redis.eval(_SWAP, 1, self._key, old, new, _KEPT))
+        return bool(self._redis.eval(_SWAP, 1, self._key, old, new, _KEPT, _MOST))
 
     def _response(self, ask: t.Callable[[], T]) -> T:
         """The result of ask. Raises OSError if the server does not respond in time, or not like Redis."""

@@ -21,6 +21,8 @@ from ...module_utils._errors import InputError
 from ...module_utils._repository_lists import read_names
 
 MOST_BYTES_OF_A_RECEIPT = 1_000_000
+# A report about 100,000 repositories has 60 MB.
+MOST_BYTES_OF_A_REPORT = 200_000_000
 # Maximum number of earlier reports read from a folder: one a month for three years.
 MOST_POINTS = 36
 
@@ -125,7 +127,11 @@ def read_receipts(folder: str) -> tuple[list[dict[str, Any]], list[tuple[str, st
             "audit_receipts_dir out."
         )
     receipts, unreadable, total = [], [], hashlib.sha256()
-    for where, folders, files in os.walk(top):
+
+    def closed(exc: OSError) -> None:
+        unreadable.append((os.path.relpath(exc.filename, top), f"it cannot be read: {exc.strerror}"))
+
+    for where, folders, files in os.walk(top, onerror=closed):
         folders.sort()
         for name in sorted(files):
             if not name.endswith(".json") or name.startswith("."):
@@ -186,10 +192,15 @@ def read_earlier(path: str, tenant: str, host_folder: str, before: str, own_fold
     before: the time of this audit. Reports in a folder that are not older are ignored.
     own_folder: where this audit will write its own report, which is ignored too.
     """
-    earlier, others, reports = Earlier(), 0, []
+    earlier, others, points = Earlier(), 0, []
     top = absolute(path)
     folder, own = os.path.isdir(top), os.path.join(own_folder, "report.json")
-    for place in _reports_in(top, host_folder) if folder else [top]:
+    try:
+        places = _reports_in(top, host_folder) if folder else [top]
+    except OSError as exc:
+        earlier.unreadable.append((path, f"the baseline cannot be used: it cannot be read: {exc.strerror}"))
+        return earlier
+    for place in places:
         shown = os.path.join(path, os.path.relpath(place, top)) if folder else path
         if folder and place == own:
             continue
@@ -207,12 +218,13 @@ def read_earlier(path: str, tenant: str, host_folder: str, before: str, own_fold
         if fault:
             earlier.unreadable.append((shown, f"the baseline cannot be used: {fault}"))
         elif not folder or content["audited_at"] < before:
-            reports.append((content["audited_at"], shown, digest, content))
-    reports.sort(key=lambda one: one[:2])
-    if reports:
-        when, shown, digest, earlier.baseline = reports[-1]
-        earlier.origin = {"file": shown, "sha256": digest, "audited_at": when}
-        earlier.history = [point_of(report) for *_about, report in reports]
+            when = content["audited_at"]
+            points.append((when, shown, point_of(content)))
+            if points[-1][:2] == max(point[:2] for point in points):
+                earlier.baseline = content
+                earlier.origin = {"file": shown, "sha256": digest, "audited_at": when}
+    if points:
+        earlier.history = [point for *_about, point in sorted(points, key=lambda one: one[:2])]
     elif folder and not earlier.unreadable:
         note = f"The folder {path} holds no earlier report of this tenant: changes are not shown. "
         note += "This is normal for the first audit."
@@ -232,7 +244,9 @@ def _report(path: str) -> tuple[Any, str, str]:
     """The content of a report, its SHA-256, and an error if it cannot be read."""
     try:
         with open(path, "rb") as file:
-            content = file.read()
+            content = file.read(MOST_BYTES_OF_A_REPORT + 1)
+        if len(content) > MOST_BYTES_OF_A_REPORT:
+            return None, "", f"it has more than {MOST_BYTES_OF_A_REPORT} bytes"
         return parsed(content), hashlib.sha256(content).hexdigest(), ""
     except OSError as exc:
         return None, "", f"it cannot be read: {exc.strerror}"

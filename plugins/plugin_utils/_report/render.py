@@ -59,7 +59,7 @@ def _lines(history: list[dict[str, Any]], width: int, height: int) -> list[dict[
     """
     points = [point for point in history if isinstance(point.get("listed"), int) and point["listed"] > 0]
     try:
-        times = [datetime.datetime.fromisoformat(point["audited_at"][:19]).timestamp() for point in points]
+        times = [datetime.datetime.fromisoformat(point["audited_at"][:19]) for point in points]
     except ValueError:
         return []
     if len(points) < 2 or times[0] == times[-1]:
@@ -74,7 +74,7 @@ def _lines(history: list[dict[str, Any]], width: int, height: int) -> list[dict[
                 "at": point["audited_at"],
             }
             for when, point in zip(times, points)
-            if isinstance(point.get(word), int)
+            if isinstance(point.get(word), int) and 0 <= point[word] <= point["listed"]
         ]
         if len(marks) > 1:
             drawn.append({"word": word, "marks": marks, "end": marks[-1]})

@@ -14,6 +14,7 @@ import typing as t
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from ..._errors import InputError
+from ..._http.redaction import hidden_in_urls
 from .scanned import plain_branch, plain_repository_url
 from .systems import SYSTEMS, VARIABLE, Environment, System, recognised, value_of
 
@@ -91,10 +92,15 @@ def with_build(params: dict[str, t.Any], build: Build) -> dict[str, t.Any]:
 
 
 def plain_page(url: str) -> str:
-    """A web address without user name and password; empty for anything else."""
-    parts = urlsplit(url.strip())
+    """A web address without user name, password and secret parameters; empty for anything else."""
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:
+        return ""
     host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=host)) if parts.scheme in ("http", "https") and host else ""
+    if parts.scheme not in ("http", "https") or not host:
+        return ""
+    return hidden_in_urls(urlunsplit(parts._replace(netloc=host)))
 
 
 def _system(environ: Environment) -> System:
@@ -126,7 +132,9 @@ def _first(
         if all(values.values()):
             if quoted and len(names) > 1:
                 values = {
-                    name: value.rstrip("/") if "://" in value else quote(value, safe="/")
+                    name: value.rstrip("/")
+                    if "://" in value
+                    else quote(value, safe="/", errors="surrogateescape")
                     for name, value in values.items()
                 }
             return template.format_map(values), names
@@ -142,6 +150,6 @@ def _detached(system: System) -> str:
 def _matched(patterns: dict[str, str], environ: Environment, what: str) -> str:
     for name, pattern in patterns.items():
         value = value_of(environ, name)
-        if value and re.fullmatch(pattern, value):
+        if value and re.fullmatch(pattern, value, re.DOTALL):
             return f"{what} ({name} is {value[:100]})"
     return ""

@@ -109,6 +109,9 @@ class Journal:
             raise _unwritten(self.path, exc) from None
 
     def _read(self) -> Raw:
+        if os.path.exists(self.path) and not os.path.isfile(self.path):
+            # Reading a pipe would block.
+            raise self._not_a_journal()
         try:
             with open(self.path, encoding="utf-8") as file:
                 content = parsed(file.read())

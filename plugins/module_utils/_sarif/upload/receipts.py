@@ -19,6 +19,7 @@ import typing as t
 
 from ..._errors import InputError
 from ..._files import full_path, make_folders, write_private
+from ..._http.redaction import Redactor
 from ..._version import VERSION
 from ..prepare import Source, Upload
 from ..rules.clean import LEVELS
@@ -46,9 +47,9 @@ class About:
 class Receipts:
     """A folder of receipts, one JSON file each."""
 
-    def __init__(self, folder: str, about: About) -> None:
+    def __init__(self, folder: str, about: About, redactor: Redactor) -> None:
         """Raises InputError if the folder cannot be written."""
-        self.folder, self._about = folder, about
+        self.folder, self._about, self._redactor = folder, about, redactor
         try:
             self.folder = full_path(folder)
             make_folders(self.folder, FOLDER_MODE)
@@ -118,10 +119,11 @@ class Receipts:
         }
         moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now)) + f"{int(now * 1000) % 1000:03d}Z"
         name = f"{moment}-{(document['sha256'] or source.sha256)[:12]}-{document['part']}"
+        content = json.dumps(self._redactor.value(receipt), indent=2) + "\n"
         for attempt in itertools.count():
             path = os.path.join(self.folder, f"{name}{f'-{attempt}' if attempt else ''}.json")
             with contextlib.suppress(FileExistsError):
-                write_private(path, json.dumps(receipt, indent=2) + "\n", mode=FILE_MODE, new=True)
+                write_private(path, content, mode=FILE_MODE, new=True)
                 return path
         raise AssertionError("unreachable")
 

@@ -12,6 +12,7 @@ import re
 
 from ..._addresses import port_of, repository_of
 from ..._errors import InputError
+from ..._http.plain import whole
 from ..._repository_lists import refuse_password
 from .systems import Environment, branch_variables, value_of
 
@@ -34,9 +35,11 @@ _NO_BRANCH = (
 # Names that git does not allow.
 _IMPOSSIBLE = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[/.-]|[/.]$|/\.|\.lock(?:/|$)")
 _OF_JENKINS = re.compile(r"(?:PR|MR)-\d+(?:-(?:head|merge))?")
-_SCP = re.compile(r"[^:/@\s]+\.[^:/@\s]+:(?!//)(.+)")
+_SCP = re.compile(r"([^:/@\s]+):(?!//).+")
 _TO_HTTPS = ("ssh", "git", "git+ssh", "git+https", "ssh+git")
 _COMMIT = re.compile(r"[0-9a-fA-F]{4,64}")
+# Longer than any name or URL that a tenant takes, in characters.
+LONGEST = 2000
 
 
 def is_placeholder(text: str) -> bool:
@@ -53,6 +56,16 @@ def refuse_placeholder(option: str, value: str) -> None:
         )
 
 
+def refuse_unsendable(option: str, value: str) -> None:
+    """Raise InputError, which does not repeat the value, for one that no request can hold."""
+    if len(value) > LONGEST:
+        raise InputError(
+            f"{option} has {len(value)} characters, and at most {LONGEST} can be sent: check where it comes from."
+        )
+    if whole(value) != value:
+        raise InputError(f"{option} contains bytes that are not UTF-8, which cannot be sent.")
+
+
 def plain_branch(branch: str | None, environ: Environment) -> str:
     """The name of a branch without refs/heads/; empty for None. environ: of the build, for the advice.
 
@@ -61,6 +74,7 @@ def plain_branch(branch: str | None, environ: Environment) -> str:
     """
     if branch is None:
         return ""
+    refuse_unsendable("branch", branch)
     name = branch.strip().removeprefix("refs/heads/")
     where = f"The branch is in {branch_variables(environ)}; ci: true finds it."
     if not name:
@@ -109,9 +123,11 @@ def plain_repository_url(url: str) -> str:
     """A repository's web URL without user name, password and `.git`, from its web or SSH URL or
     `git@host:org/repo.git`. Raises InputError.
     """
+    refuse_unsendable("repository_url", url)
     refuse_password(url, "repository_url")
     # host:path cannot be another URL.
-    text = f"git@{url}" if _SCP.fullmatch(url) else url
+    scp = _SCP.fullmatch(url)
+    text = f"git@{url}" if scp and "." in scp[1][1:-1] else url
     scheme = url.partition("://")[0] if "://" in url else ""
     try:
         parsed = repository_of(text)

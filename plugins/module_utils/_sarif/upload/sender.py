@@ -107,7 +107,7 @@ class _Sender:
         key, client = set_key(tenant, collector, self.query, uploads), self.api.client
         about = {"tenant": tenant, "collector": collector, **self.query}
         with client.exclusive(key, "the uploads of this journal"):
-            yield Journal(path, client.exclusive, key, about, uploads)
+            yield Journal(path, client.exclusive, key, client.redactor.value(about), uploads)
 
     def send(self, uploads: list[Upload], journal: Journal | None) -> None:
         """Send the documents that the journal does not list as accepted, until one is not accepted."""
@@ -236,7 +236,7 @@ def _receipts(
         commit=commit,
         build_url=plain_page(params.get("build_url") or ""),
     )
-    return Receipts(folder, about)
+    return Receipts(folder, about, api.client.redactor)
 
 
 def _no_receipt(receipts: Receipts, exc: OSError) -> str:

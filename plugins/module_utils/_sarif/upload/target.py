@@ -20,7 +20,13 @@ from ..._errors import InputError
 from ..._http.connection import origin_of, secret_from_file
 from ..._http.signing import CollectorToken
 from ..prepare import Upload
-from .scanned import branch_warnings, plain_branch, plain_repository_url, refuse_placeholder
+from .scanned import (
+    branch_warnings,
+    plain_branch,
+    plain_repository_url,
+    refuse_placeholder,
+    refuse_unsendable,
+)
 from .systems import Environment, value_of
 
 _TARGETS = ("collector_id", "collector_name", "upload_url")
@@ -147,6 +153,7 @@ def query_of(params: dict[str, t.Any], environ: Environment | None = None) -> di
     query = {name: value_of(params, name) for name in ("repository_id", "repository_url")}
     for name, value in query.items():
         refuse_placeholder(name, value)
+        refuse_unsendable(name, value)
     query["branch"] = plain_branch(params.get("branch"), environ or {})
     if query["repository_url"]:
         query["repository_url"] = plain_repository_url(query["repository_url"])
