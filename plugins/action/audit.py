@@ -28,12 +28,12 @@ from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._audit import 
     write_report,
 )
 from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._filters import evaluated
-from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._progress import Telling
+from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._progress import WithProgress
 
 Result = dict[str, Any]
 
 
-class ActionModule(Telling):
+class ActionModule(WithProgress):
     """Never more than a comparison, whatever the run's own mode is. A data source that cannot be compared is
     a finding.
     """
@@ -119,7 +119,7 @@ class ActionModule(Telling):
 
         may_fail: HTTP status codes with which it may. needs: what a failed one may return all the same.
         """
-        result = self.told(name, args, self._task_vars)
+        result = self.run_module(name, args, self._task_vars)
         for kind in ("warnings", "deprecations"):
             if result.get(kind) and not result.get("failed"):
                 self._said.setdefault(kind, []).extend(result[kind])

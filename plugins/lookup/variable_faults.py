@@ -28,8 +28,8 @@ options:
   data_file:
     description:
       - The data file, as the user named it. If it is not set, only variables are checked.
-      - If it is set, even blank, the file that C(onboard_file) names in the inventory or with C(-e) is checked
-        too, because a data file could name another one.
+      - If it is set, even blank, the file that C(onboard_file) names in the inventory or with C(-e) is
+        checked too, because a data file could name another one.
     type: str
     default: ''
 seealso:
@@ -77,11 +77,13 @@ class LookupModule(LookupBase):
         known = variables or {}
         files = [kwargs.get("data_file")]
         if "data_file" in kwargs:
-            # A data file could name another one; what the inventory and the command line say, it cannot change.
+            # A data file could name another one, but it cannot change the inventory and the command line.
             of_hosts = known.get("hostvars") or {}
             files.append((of_hosts.get(known.get("inventory_hostname")) or {}).get("onboard_file"))
         faults = [
-            said for file in dict.fromkeys(str(file or "") for file in files) for said in self._of_file(file)
+            fault
+            for file in dict.fromkeys(str(file or "") for file in files)
+            for fault in self._of_file(file)
         ]
         faults += [
             fault for fault in misspelt(known) if not any(fault.split()[0] in one.split() for one in faults)

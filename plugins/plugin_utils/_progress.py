@@ -40,13 +40,15 @@ class InterruptibleModule(Normal):
         return result
 
 
-class Telling(ActionBase):
+class WithProgress(ActionBase):
     """Runs modules unchanged. On this host, shows every few seconds how much is done."""
 
     _supports_check_mode = True
     _supports_async = False
 
-    def told(self, module: str, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+    def run_module(
+        self, module: str, args: dict[str, Any], task_vars: dict[str, Any] | None
+    ) -> dict[str, Any]:
         """The result of a module of this collection."""
         # Each line names the host, because a play may have several.
         host, name = host_of(task_vars), f"cortex_cloud.appsec.{module}"
@@ -79,7 +81,7 @@ class Telling(ActionBase):
                 os.unlink(path)
 
 
-class ModuleWithProgress(Telling):
+class ModuleWithProgress(WithProgress):
     """Runs one module, named by the attribute module, with the task's options."""
 
     module: str
@@ -92,7 +94,7 @@ class ModuleWithProgress(Telling):
             # For the module null is an option that was not given, so that it would apply any plan. An empty
             # digest matches no plan.
             args["plan_digest"] = ""
-        return {**result, **self.told(self.module, args, task_vars)}
+        return {**result, **self.run_module(self.module, args, task_vars)}
 
 
 def host_of(task_vars: dict[str, Any] | None) -> str:

@@ -21,7 +21,7 @@ from .._errors import InputError
 from .evidence import Evidence
 from .kinds import Finding, Section
 
-ORDER = ("code", "build", "build_deploy", "cross_stage", "unknown")
+# In the order of the report.
 STAGE_TITLES = {
     "code": "Code",
     "build": "Build",
@@ -112,8 +112,9 @@ def data_sources(evidence: Evidence) -> tuple[Section, Section]:
             shown["expected"] = False
             others.append(Finding("unexpected", "it is in the tenant, but not described", **_facts(shown)))
         others += _condition(shown, items.get(shown["id"]))
+    order = list(STAGE_TITLES)
     rows = sorted(
-        by_id.values(), key=lambda s: (ORDER.index(s["stage"]), s["type"] or "", s["name"] or "", s["id"])
+        by_id.values(), key=lambda s: (order.index(s["stage"]), s["type"] or "", s["name"] or "", s["id"])
     )
     return expected, Section("data_sources", rows, others)
 
@@ -224,7 +225,7 @@ def stages(expected: list[Row], shown: list[Row]) -> list[Row]:
     expected, shown: the rows of the sections expected and data_sources.
     """
     rows = []
-    for stage in ORDER:
+    for stage, title in STAGE_TITLES.items():
         items = [i for i in expected if i["stage"] == stage and i["state"] not in ("absent", "not_absent")]
         here = [s for s in shown if s["stage"] == stage]
         if stage == "unknown" and not items and not here:
@@ -233,7 +234,7 @@ def stages(expected: list[Row], shown: list[Row]) -> list[Row]:
         rows.append(
             {
                 "stage": stage,
-                "title": STAGE_TITLES[stage],
+                "title": title,
                 "expected": len(items),
                 **{state: sum(i["state"] == state for i in items) for state in ("present", "missing")},
                 "data_sources": len(here),

@@ -70,7 +70,7 @@ def tenant_repositories(evidence: Evidence) -> Section:
         key = str(row.get("integration_id") or f"{row.get('source') or ''} ")
         facts_by_key[key] = facts
         organization = str(row.get("owner") or row.get("organization_id") or "").partition("/")[0]
-        group = groups.setdefault((organization, str(facts["subject"])), _empty(organization, facts))
+        group = groups.setdefault((organization, str(facts["subject"])), _row(organization, facts))
         for name in counted:
             group[name] += 1
             if name in KINDS_SEEN:
@@ -190,10 +190,10 @@ def _data_source(row: Row, sources: dict[str, Item]) -> Row:
     return {**about({"type": kind}), "subject": subject, "id": its_id, "stage": "code"}
 
 
-def _empty(organization: str, facts: Row) -> Row:
+def _row(organization: str, facts: Row) -> Row:
     """The row of an organization in a data source, before anything is counted."""
-    about_it = {"organization": organization, "data_source": facts["subject"], "id": facts["id"]}
-    return {**about_it, **dict.fromkeys(COUNTS, 0), "newest_scan": None, "oldest_scan": None}
+    row = {"organization": organization, "data_source": facts["subject"], "id": facts["id"]}
+    return {**row, **dict.fromkeys(COUNTS, 0), "newest_scan": None, "oldest_scan": None}
 
 
 def _reasons(row: Row) -> str:

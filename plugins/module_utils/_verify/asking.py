@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The requests of one verification: few and counted, with what each response shows in passing.
+"""The requests of one verification, counted, and what each response shows besides its content.
 
 Private to the collection, floor 3.
 """
@@ -13,13 +13,14 @@ import json
 import typing as t
 from urllib.parse import quote
 
+from .._admitted import Raw
 from .._api import INSTANCES, PREVIOUS, Api
 from .._errors import ApiError, BusyError
 from .._http.call import Attempt
 from .evidence import Evidence
 
 MOST_REQUESTS = 30
-# Reserved for deleting what was created.
+# Requests reserved for deleting what was created.
 FOR_DELETION = 5
 _ENVELOPES = {
     "data": ("data",),
@@ -29,15 +30,17 @@ _ENVELOPES = {
 }
 
 
-class Enough(BusyError):
+class OutOfRequests(BusyError):
     """The verification has used up its requests."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Reply:
-    """status: None when there was no response.
-    body: of a success.
-    error: what else came.
+    """A response, or its absence.
+
+    status: None if there was no response.
+    body: of a success, otherwise None.
+    error: None for a success.
     """
 
     status: int | None
@@ -48,14 +51,24 @@ class Reply:
     def fine(self) -> bool:
         return self.error is None
 
+    def items(self) -> tuple[str | None, list[t.Any] | None]:
+        """The envelope of a list, and the list; None for anything else."""
+        envelope, content = unwrap(self.body, "bare")
+        return (envelope, content) if isinstance(content, list) else (None, None)
+
+    def one(self) -> tuple[str | None, Raw | None]:
+        """The envelope of an object, and the object; None for anything else."""
+        envelope, content = unwrap(self.body, "root")
+        return (envelope, content) if isinstance(content, dict) else (None, None)
+
 
 class Asking:
-    """Asks one tenant, at most MOST_REQUESTS times, attempts that were sent again included."""
+    """Sends at most MOST_REQUESTS requests to one tenant, repeated attempts included."""
 
     def __init__(self, api: Api, evidence: Evidence) -> None:
         self.api, self.evidence = api, evidence
         self.requests = 0
-        # Whether the tenant allowed any read, or reported a missing licence: only then is there anything to
+        # Whether the tenant allowed any read or reported a missing licence, so that there is something to
         # report.
         self.answered = False
         self.instances = INSTANCES
@@ -74,6 +87,12 @@ class Asking:
     def has_previous(self) -> bool:
         return self.instances == PREVIOUS
 
+    def form(self, what: str, reply: Reply, envelope: str | None = None, content: t.Any = None) -> None:
+        """Record the form of a response. content: None if it is not the expected list or object."""
+        if content is None and reply.fine:
+            envelope = "of an unknown form"
+        self.evidence.form(what, reply.status, envelope or "", content)
+
     def get(self, path: str, query: dict[str, str] | None = None) -> Reply:
         return self.send("GET", path, query=query)
 
@@ -84,7 +103,7 @@ class Asking:
         return below(self.instances, instance_id)
 
     def send(self, method: str, path: str, body: t.Any = None, query: dict[str, str] | None = None) -> Reply:
-        """Raises ApiError when there is no response from a tenant, and Enough."""
+        """The response to one request. Raises ApiError if a GET has no response, and OutOfRequests."""
         self.refuse_more()
         try:
             answer = self.api.ask(method, path, body, query)
@@ -97,7 +116,7 @@ class Asking:
     def refuse_more(self) -> None:
         if self.left <= 0:
             last = f"HTTP {self._last}" if self._last else "no response"
-            raise Enough(
+            raise OutOfRequests(
                 f"verify makes at most {MOST_REQUESTS} requests, and has made them; the last one got {last}. "
                 "Run again later."
             )
@@ -115,11 +134,10 @@ class Asking:
 
     def _throttled(self, attempt: Attempt) -> None:
         after = attempt.response_headers.get("Retry-After")
-        self.evidence.see(
-            "retry_after", "none" if not after else "seconds" if after.strip().isdigit() else "date"
-        )
-        self.evidence.says("tenant.429", not after)
-        self.evidence.says("tenant.limit", b"Too many requests" in attempt.content)
+        unit = "seconds" if after and after.strip().isdigit() else "date"
+        self.evidence.see("retry_after", unit if after else "none")
+        self.evidence.check("tenant.429", not after)
+        self.evidence.check("tenant.limit", b"Too many requests" in attempt.content)
 
     def _refused(self, content: bytes, status: int) -> None:
         try:
@@ -130,11 +148,10 @@ class Asking:
             return
         reply = body.get("reply")
         if isinstance(reply, dict):
-            self.evidence.says(
-                "error.gateway", {"err_code", "err_msg", "err_extra"} >= set(reply) >= {"err_code", "err_msg"}
-            )
+            least = {"err_code", "err_msg"}
+            self.evidence.check("error.gateway", least <= set(reply) <= {*least, "err_extra"})
         elif status in (404, 422):
-            self.evidence.says("error.service", {"errorCode", "message"} <= set(body))
+            self.evidence.check("error.service", {"errorCode", "message"} <= set(body))
 
 
 def below(path: str, identifier: str) -> str:
@@ -142,16 +159,14 @@ def below(path: str, identifier: str) -> str:
 
 
 def unwrap(body: t.Any, bare: str) -> tuple[str | None, t.Any]:
-    """The envelope, as the embedded tenant's switches call it, and what is in it.
+    """The envelope, as a value of the embedded tenant's switches, and its content; None for an unknown one.
 
-    bare: the word for none; None for an unknown one.
+    bare: the value for no envelope.
     """
-    if isinstance(body, list) or (isinstance(body, dict) and body.get("id") not in (None, "")):
-        return bare, body
-    for word, path in reversed(_ENVELOPES.items()):
-        inner = body
+    for word, path in ((bare, ()), *reversed(_ENVELOPES.items())):
+        content = body
         for key in path:
-            inner = inner.get(key) if isinstance(inner, dict) else None
-        if isinstance(inner, list) or (isinstance(inner, dict) and inner.get("id") not in (None, "")):
-            return word, inner
+            content = content.get(key) if isinstance(content, dict) else None
+        if isinstance(content, list) or (isinstance(content, dict) and content.get("id") not in (None, "")):
+            return word, content
     return None, None

@@ -12,12 +12,12 @@ import math
 import re
 import typing as t
 
-from .switches import SWITCHES
+from .switches import NEVER, SWITCHES
 
 HOLDS, CONTRADICTED, NOT_SEEN = "holds", "contradicted", "not seen"
 UNKNOWN = "unknown"
 
-# Every row of docs/api.md; a test keeps the two in step. For a row with several clauses the first one counts.
+# The rows of docs/api.md, as a test checks. If a row has several clauses, the first one counts.
 STATEMENTS = (
     "tenant.url", "tenant.base", "tenant.limit", "tenant.429", "tenant.health", "tenant.refuses",
     "key.standard", "key.advanced", "key.window", "key.401", "key.402", "key.roles", "key.validate",
@@ -32,14 +32,13 @@ STATEMENTS = (
     "upload.call", "upload.size", "upload.query", "upload.unknown", "upload.token", "upload.document",
     "upload.runs", "upload.level", "upload.201", "upload.accepted", "upload.400", "upload.503",
     "upload.disabled", "upload.again", "repositories.list", "repositories.page", "repositories.offset",
-    "repositories.unscanned",
-    "repository.get", "repository.members", "repository.status", "repository.never", "repository.selected",
-    "repository.scans", "repository.scanners", "repository.branches",
+    "repositories.unscanned", "repository.get", "repository.members", "repository.status", "repository.never",
+    "repository.selected", "repository.scans", "repository.scanners", "repository.branches",
 )  # fmt: skip
 
-# A member's name as APIs write it. Any other may be somebody's name.
+# The usual form of a member's name. Anything else may be the name of a person or a project.
 _MEMBER = re.compile(r"[a-z]+(?:[A-Z][a-z]+){0,5}")
-# Members whose own members are free, such as settings.
+# Members whose content is free-form, such as settings.
 _FREE = ("uniqueProperties", "statusDetails", "scanTypes", "status", "credentials")
 
 
@@ -48,7 +47,7 @@ class Evidence:
 
     def __init__(self) -> None:
         self._values: dict[str, list[t.Any]] = {name: [] for name in SWITCHES}
-        self._said: dict[str, set[bool]] = {name: set() for name in STATEMENTS}
+        self._checked: dict[str, set[bool]] = {name: set() for name in STATEMENTS}
         self.forms: dict[str, dict[str, t.Any]] = {}
 
     def see(self, switch: str, value: t.Any) -> None:
@@ -56,16 +55,19 @@ class Evidence:
         if value is not None and value not in self._values[switch]:
             self._values[switch].append(value)
 
-    def says(self, statement: str, holds: bool | None) -> None:
-        """Record whether a statement of docs/api.md holds.
+    def check(self, statement: str, holds: bool) -> None:
+        """Record whether a statement of docs/api.md holds."""
+        self._checked[statement].add(holds)
 
-        holds: None when unknown.
+    def confirm(self, statement: str, seen: bool = True) -> None:
+        """Record that a statement holds. seen: whether this was seen; if not, nothing is recorded, because
+        that contradicts nothing.
         """
-        if holds is not None:
-            self._said[statement].add(holds)
+        if seen:
+            self.check(statement, True)
 
     def value(self, switch: str) -> t.Any:
-        """The one value that was seen, or None."""
+        """The observed value; None if there are none or several."""
         seen = self._values[switch]
         return seen[0] if len(seen) == 1 else None
 
@@ -74,51 +76,48 @@ class Evidence:
 
     def needed(self) -> dict[str, str]:
         """For each unknown switch, what is needed to observe it."""
-        found = {}
+        reasons = {}
         for name, seen in self._values.items():
+            switch = SWITCHES[name]
             if len(seen) > 1:
-                found[name] = f"{' and '.join(sorted(map(str, seen)))} were both seen: it varies"
+                reasons[name] = f"{' and '.join(sorted(map(str, seen)))} were both seen: it varies"
             elif not seen:
-                switch = SWITCHES[name]
-                found[name] = f"never seen: {switch.needed}" if switch.seen == "never" else switch.needed
-        return found
+                reasons[name] = f"never seen: {switch.needed}" if switch.seen == NEVER else switch.needed
+        return reasons
 
     def statements(self) -> dict[str, str]:
+        """Statement -> HOLDS, CONTRADICTED or NOT_SEEN."""
         return {
-            name: CONTRADICTED if False in said else HOLDS if said else NOT_SEEN
-            for name, said in self._said.items()
+            name: CONTRADICTED if False in outcomes else HOLDS if outcomes else NOT_SEEN
+            for name, outcomes in self._checked.items()
         }
 
-    def form(
-        self,
-        what: str,
-        status: int | None,
-        envelope: str = "",
-        items: t.Sequence[t.Any] = (),
-        count: int | None = None,
-    ) -> None:
-        """Record the form of a response: status, envelope, members of its items, and the approximate number
-        of items.
+    def form(self, what: str, status: int | None, envelope: str = "", content: t.Any = None) -> None:
+        """Record the form of the first response of a kind.
+
+        what: the kind, such as "list".
+        status: None if there was no response.
+        envelope: the name of its envelope; empty if it has none.
+        content: the list or object in it, of which the approximate number of items and the names and types of
+            members are recorded; None if it has none.
         """
         form: dict[str, t.Any] = {"status": status if status is not None else "no response"}
         if envelope:
             form["envelope"] = envelope
-        if count is not None:
-            form["items"] = about(count)
-        if items:
-            form["members"] = members(items)
+        if isinstance(content, list):
+            form["items"] = about(len(content))
+        if content is not None and content != []:
+            form["members"] = members(content if isinstance(content, list) else [content])
         self.forms.setdefault(what, form)
 
 
 def about(count: int) -> str:
-    """A number in powers of ten, which only shows whether a tenant is small or big."""
+    """A number rounded up to a power of ten, so that it does not identify a tenant."""
     return str(count) if count in (0, 1) else f"up to {10 ** max(1, math.ceil(math.log10(count)))}"
 
 
 def members(items: t.Sequence[t.Any]) -> dict[str, str]:
-    """The names of members and the kinds of their values, over all items; what looks like no name of a member
-    is counted.
-    """
+    """Member -> the types of its values, over all items. Names that may be somebody's are only counted."""
     kinds: dict[str, set[str]] = {}
     others = set()
     for item in items:
@@ -133,20 +132,13 @@ def members(items: t.Sequence[t.Any]) -> dict[str, str]:
                         kinds.setdefault(f"{name}.{inner}", set()).add(_kind(one))
                     else:
                         others.add(f"{name}.{inner}")
-    found = {name: " or ".join(sorted(kind)) for name, kind in sorted(kinds.items())}
-    return {**found, **({"others": f"{len(others)} with other names"} if others else {})}
+    shown = {name: " or ".join(sorted(kind)) for name, kind in sorted(kinds.items())}
+    return {**shown, **({"others": f"{len(others)} with other names"} if others else {})}
+
+
+# The type of a value that was read from JSON, in words.
+_KINDS = {bool: "true or false", str: "text", int: "number", float: "number", list: "list", dict: "object"}
 
 
 def _kind(value: t.Any) -> str:
-    if value is None:
-        return "null"
-    for kind, word in (
-        (bool, "true or false"),
-        (str, "text"),
-        ((int, float), "number"),
-        (list, "list"),
-        (dict, "object"),
-    ):
-        if isinstance(value, kind):
-            return word
-    return "other"
+    return "null" if value is None else _KINDS.get(type(value), "other")

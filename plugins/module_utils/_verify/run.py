@@ -15,18 +15,17 @@ import typing as t
 from .._api import Api
 from .._errors import ApiError, CortexError, InputError, PartlyDone
 from .._files import prove_writable, refuse_other_file, write_private
-from .asking import MOST_REQUESTS, Asking, Enough
+from .asking import MOST_REQUESTS, Asking, OutOfRequests
 from .evidence import CONTRADICTED, HOLDS, Evidence
 from .reads import read
-from .summary import summary
+from .summary import Profile, summary
 from .writes import write
 
 FORMAT = 1
-_HEAD = (
-    "# How a tenant of Cortex Cloud Application Security answers, as cortex_cloud.appsec.verify saw it.\n# "
-    "It holds no name, id, host, repository or key. docs/verify.md of the collection says what it is good "
-    "for.\n"
-)
+_HEAD = """\
+# How a tenant of Cortex Cloud Application Security answers, as cortex_cloud.appsec.verify saw it.
+# It holds no name, id, host, repository or key. docs/verify.md of the collection says what it is good for.
+"""
 
 
 def verify(
@@ -38,13 +37,15 @@ def verify(
     check_mode: bool,
     version: str,
 ) -> dict[str, t.Any]:
-    """Ask the tenant; the result of the module tenant_verify.
+    """Make the requests; the result of the module tenant_verify.
 
     report: the file for the profile; None for none.
     may_write: whether one collector may be created and deleted again.
-    Raises ApiError where no tenant answers, or it lets nothing be read, and keeps no report then; InputError
-    for a report that cannot be written. A failure while the collector is looked at, or deleted, comes with
-    the profile of what was seen.
+    repository_url: uploads a report for this repository to the collector; None for no upload.
+    version: of the collection.
+
+    Raises ApiError if no tenant responds or nothing may be read, and writes no profile then; InputError if
+    the profile cannot be written. After a later failure the result contains the error and the profile.
     """
     if repository_url and not may_write:
         raise InputError(
@@ -52,80 +53,66 @@ def verify(
             "sent."
         )
     if report:
-        _keep(report, None)
+        _write(report, None)
     evidence = Evidence()
     asking = Asking(api, evidence)
     began = time.monotonic()
     failure: CortexError | None = None
-    listed = False
     writes = may_write and not check_mode
     try:
         read(asking, sparing=writes)
-        listed = evidence.value("generation") is not None
-        if writes and listed and not asking.has_previous():
+        if writes and evidence.value("generation") == "current":
             write(asking, repository_url)
-    except (Enough, ApiError, PartlyDone) as exc:
+    except (OutOfRequests, ApiError, PartlyDone) as exc:
         if not asking.answered:
             raise
-        failure = None if isinstance(exc, Enough) else exc
-    seconds = round(time.monotonic() - began, 1)
-    profile = _profile(evidence, asking.requests, seconds, wrote=writes, version=version)
-    text = api.client.redactor.text(_HEAD + as_yaml(profile))
-    if report:
-        _keep(report, text)
-    counted = {word: list(profile["statements"].values()).count(word) for word in (HOLDS, CONTRADICTED)}
-    result = {
-        # The collector was deleted again, so nothing has changed.
-        "changed": False,
-        # As a text: among keys, names such as token_names look as if secrets stood under them.
-        "profile": text,
-        "requests": asking.requests,
-        "seconds": seconds,
-        "statements_held": counted[HOLDS],
-        "statements_contradicted": counted[CONTRADICTED],
-        "summary": summary(profile, may_write=may_write, check_mode=check_mode, listed=listed),
-    }
-    return {**result, **failure.as_result()} if failure else result
-
-
-def _profile(
-    evidence: Evidence, requests: int, seconds: float, *, wrote: bool, version: str
-) -> dict[str, t.Any]:
-    asked = {
-        "requests": requests,
-        "most_requests": MOST_REQUESTS,
-        "seconds": seconds,
-        "with_verify_write": wrote,
-    }
-    return {
+        failure = None if isinstance(exc, OutOfRequests) else exc
+    profile: Profile = {
         "profile": FORMAT,
         "collection": version,
-        "asked": asked,
+        "asked": {
+            "requests": asking.requests,
+            "most_requests": MOST_REQUESTS,
+            "seconds": round(time.monotonic() - began, 1),
+            "with_verify_write": writes,
+        },
         "switches": evidence.switches(),
         "needed": evidence.needed(),
         "statements": evidence.statements(),
         "answers": evidence.forms,
     }
+    text = api.client.redactor.text(_HEAD + as_yaml(profile))
+    if report:
+        _write(report, text)
+    statements = list(profile["statements"].values())
+    result = {
+        # The collector was deleted again, so nothing has changed.
+        "changed": False,
+        # As text: as keys, names such as token_names would look like those of secrets.
+        "profile": text,
+        "requests": asking.requests,
+        "seconds": profile["asked"]["seconds"],
+        "statements_held": statements.count(HOLDS),
+        "statements_contradicted": statements.count(CONTRADICTED),
+        "summary": summary(profile, may_write=may_write, check_mode=check_mode),
+    }
+    return {**result, **failure.as_result()} if failure else result
 
 
 def as_yaml(tree: dict[str, t.Any], indent: str = "") -> str:
-    """A tree of texts, numbers and booleans as YAML. Written here: the host that runs a module need not have
-    a library for it.
-    """
+    """A tree of texts, numbers and booleans as YAML. The host that runs a module may have no YAML library."""
     lines = []
     for key, value in tree.items():
         if isinstance(value, dict) and value:
-            lines.append(
-                f"{indent}{json.dumps(key) if not key.replace('.', '').replace('_', '').isalnum() else key}:\n"
-            )
-            lines.append(as_yaml(value, f"{indent}  "))
+            name = key if key.replace(".", "").replace("_", "").isalnum() else json.dumps(key)
+            lines += [f"{indent}{name}:\n", as_yaml(value, f"{indent}  ")]
         else:
             lines.append(f"{indent}{key}: {json.dumps(value, ensure_ascii=False)}\n")
     return "".join(lines)
 
 
-def _keep(path: str, text: str | None) -> None:
-    """Write the profile; None: only check that it can be written, before any request."""
+def _write(path: str, text: str | None) -> None:
+    """Write the profile. None: only check that it can be written, before any request."""
     try:
         if text is None:
             prove_writable(path)
@@ -133,5 +120,5 @@ def _keep(path: str, text: str | None) -> None:
         else:
             write_private(path, text)
     except OSError as exc:
-        asked = "Nothing was sent" if text is None else "The tenant was asked, and nothing was changed"
-        raise InputError(f"verify_report {path} cannot be written ({exc.strerror}). {asked}.") from None
+        sent = "Nothing was sent" if text is None else "The tenant was asked, and nothing was changed"
+        raise InputError(f"verify_report {path} cannot be written ({exc.strerror}). {sent}.") from None

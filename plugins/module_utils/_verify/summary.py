@@ -16,19 +16,23 @@ from .switches import SWITCHES, WRITE
 Profile = dict[str, t.Any]
 
 
-def summary(profile: Profile, *, may_write: bool, check_mode: bool, listed: bool) -> list[str]:
-    """Lines of text that contain no names."""
+def summary(profile: Profile, *, may_write: bool, check_mode: bool) -> list[str]:
+    """The profile in a few lines, without any names.
+
+    may_write: whether verify_write is set. check_mode: whether nothing was written because of check mode.
+    """
     asked, switches = profile["asked"], profile["switches"]
-    # Not by the word unknown, which is also a value of one of them.
+    # One switch has the value unknown, so that word does not show which are known.
     known = {name: value for name, value in switches.items() if name not in profile["needed"]}
-    said = list(profile["statements"].values())
+    words = list(profile["statements"].values())
+    hold, contradict = words.count(HOLDS), words.count(CONTRADICTED)
     how = "one collector made and deleted" if "creation" in profile["answers"] else "reading only"
     lines = [
         f"asked        {asked['requests']} requests in {asked['seconds']} s, {how}",
         f"switches     {len(known)} of {len(switches)} known",
-        f"statements   {said.count(HOLDS)} hold, {said.count(CONTRADICTED)} are contradicted, of {len(said)}",
+        f"statements   {hold} hold, {contradict} are contradicted, of {len(words)}",
     ]
-    lines += [f"works        {line}" for line in _works(profile, listed)]
+    lines += [f"works        {line}" for line in _works(profile)]
     lines += [f"different    {line}" for line in _different(known)]
     contradicted = [name for name, word in profile["statements"].items() if word == CONTRADICTED]
     if contradicted:
@@ -46,16 +50,19 @@ def summary(profile: Profile, *, may_write: bool, check_mode: bool, listed: bool
     return lines
 
 
-def _works(profile: Profile, listed: bool) -> t.Iterator[str]:
+def _works(profile: Profile) -> t.Iterator[str]:
+    """What this key can do with this tenant, one line each."""
     switches, statements, answers = profile["switches"], profile["statements"], profile["answers"]
-    if not listed:
-        status = answers.get("list", {}).get("status", "no response")
-        yield f"reading data sources: NO (status {status}); run cortex_cloud.appsec.doctor, which says why"
-    else:
-        yield "reading data sources: yes"
+
+    def outcome(works: bool, what: str) -> str:
+        return "yes" if works else f"NO (status {answers.get(what, {}).get('status', 'no response')})"
+
+    listed = switches["generation"] != UNKNOWN
+    advice = "" if listed else "; run cortex_cloud.appsec.doctor, which says why"
+    yield f"reading data sources: {outcome(listed, 'list')}{advice}"
     if "repositories" in answers:
-        repositories = answers["repositories"]["status"]
-        yield f"reading repositories: {'yes' if repositories == 200 else f'NO (status {repositories})'}"
+        works = answers["repositories"]["status"] == 200
+        yield f"reading repositories: {outcome(works, 'repositories')}"
     if not listed:
         return
     if switches["generation"] == "previous":
@@ -67,23 +74,19 @@ def _works(profile: Profile, listed: bool) -> t.Iterator[str]:
         deleted = switches["delete_status"] != UNKNOWN
         yield f"creating, updating and deleting a collector: {'yes' if deleted else 'not to the end'}"
     elif "creation" in answers:
-        yield f"creating a collector: NO (status {answers['creation']['status']})"
+        yield f"creating a collector: {outcome(False, 'creation')}"
     if "upload" in answers:
-        taken = statements["upload.call"] == HOLDS
-        yield (
-            "uploading a report: "
-            f"{'yes' if taken else 'NO (status ' + str(answers['upload']['status']) + ')'}"
-        )
+        yield f"uploading a report: {outcome(statements['upload.call'] == HOLDS, 'upload')}"
 
 
 def _different(known: dict[str, t.Any]) -> t.Iterator[str]:
-    """What was seen to be otherwise than published: with the option that matters then, and the rest on one
-    line.
-    """
-    seen = {name: value for name, value in known.items() if value != SWITCHES[name].expected}
-    for name, value in seen.items():
-        if SWITCHES[name].option:
-            yield f"{SWITCHES[name].about} ({name}: {value}): {SWITCHES[name].option}"
-    handled = [f"{name} {value}" for name, value in seen.items() if not SWITCHES[name].option]
+    """Values other than the published ones: a line for each that needs an option, one for the others."""
+    handled = []
+    for name, value in known.items():
+        switch = SWITCHES[name]
+        if value != switch.expected and switch.option:
+            yield f"{switch.about} ({name}: {value}): {switch.option}"
+        elif value != switch.expected:
+            handled.append(f"{name} {value}")
     if handled:
         yield f"no option needed, the collection takes each: {', '.join(handled)}"

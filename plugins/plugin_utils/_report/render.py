@@ -41,19 +41,11 @@ def render_report(report: dict[str, Any]) -> str:
     ]
     findings.sort(key=lambda f: (not f["open"], not (f["fails"] and f["open"])))
     covered = list(_covered((report["repositories"] or {}).get("items", [])))
-    return _render(
-        "report.html.j2",
-        report=report,
-        findings=findings,
-        covered=covered,
-        kinds=KINDS,
-        chunks=_chunks,
-        lines=_lines,
-    )
+    return _render("report.html.j2", report=report, findings=findings, covered=covered, chunks=_chunks)
 
 
 def render_fleet(fleet: dict[str, Any]) -> str:
-    return _render("fleet.html.j2", fleet=fleet, kinds=KINDS, url=quote, lines=_lines)
+    return _render("fleet.html.j2", fleet=fleet, url=quote)
 
 
 def _lines(history: list[dict[str, Any]], width: int, height: int) -> list[dict[str, Any]]:
@@ -74,19 +66,15 @@ def _lines(history: list[dict[str, Any]], width: int, height: int) -> list[dict[
         return []
     drawn = []
     for word in ("covered", "fresh"):
-        shares = [
-            ((when - times[0]) / (times[-1] - times[0]), point[word] / point["listed"], point["audited_at"])
-            for when, point in zip(times, points)
-            if isinstance(point.get(word), int) and 0 <= point[word] <= point["listed"]
-        ]
         marks = [
             {
-                "x": round(x * width, 1),
-                "y": round((1 - share) * height, 1),
-                "percent": round(100 * share),
-                "at": when,
+                "x": round((when - times[0]) / (times[-1] - times[0]) * width, 1),
+                "y": round((1 - point[word] / point["listed"]) * height, 1),
+                "percent": round(100 * (point[word] / point["listed"])),
+                "at": point["audited_at"],
             }
-            for x, share, when in shares
+            for when, point in zip(times, points)
+            if isinstance(point.get(word), int) and 0 <= point[word] <= point["listed"]
         ]
         if len(marks) > 1:
             drawn.append({"word": word, "marks": marks, "end": marks[-1]})
@@ -155,4 +143,5 @@ def _render(name: str, **content: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template(name).render(style=style, script=script, policy=policy, **content)
+    content.update(style=style, script=script, policy=policy, kinds=KINDS, lines=_lines)
+    return environment.get_template(name).render(content)
