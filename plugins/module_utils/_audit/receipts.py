@@ -257,7 +257,7 @@ def _of_listed(listed: list[str], rows: list[Row], reader: Reader) -> dict[str, 
             continue
         repository = reader.read(row["repository"] or "")
         # A list may contain only the last part of a path.
-        for end in {path_key(repository.path), last_part(repository.path)}:
+        for end in sorted({path_key(repository.path), last_part(repository.path)}):
             uploads.setdefault(end, []).append((repository, row))
     return {
         text: [
