@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the cortex_cloud.appsec contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Floor 6: one audit of one tenant: read through the modules, compare, write the report, return a few lines."""
+"""Floor 6: one audit of one tenant: read through the modules, compare, write the report."""
 
 from __future__ import annotations
 
@@ -97,13 +97,12 @@ class ActionModule(WithProgress):
         else:
             evidence.notes.append(
                 f"The tenant's list of repositories was not read: {known['msg']} Coverage rests on what the "
-                f"data sources show; what is "
-                "selected, scanned or broken is not known."
+                "data sources show; what is selected, scanned or broken is not known."
             )
 
     def _compared(self, args: dict[str, Any]) -> Result:
-        """The result of the module data_sources in check mode, with differences. It fails if an item does, but
-        still has its rows.
+        """The result of the module data_sources in check mode, with differences. If an item fails, so does the
+        module, but the rows are there.
         """
         mode = self._task.check_mode, self._task.diff
         self._task.check_mode = self._task.diff = True
