@@ -101,8 +101,8 @@ class ActionModule(WithProgress):
             )
 
     def _compared(self, args: dict[str, Any]) -> Result:
-        """The result of the module data_sources in check mode, with differences. If an item fails, so does the
-        module, but the rows are there.
+        """The result of the module data_sources in check mode, with differences. If an item fails, so does
+        the module, but the rows are there.
         """
         mode = self._task.check_mode, self._task.diff
         self._task.check_mode = self._task.diff = True
