@@ -84,12 +84,21 @@ class World:
     """per_second: the tenant's limit. setup: round trips for a connection, before the first request of each thread.
 
     starting: by how many seconds, at most, the first request of each thread takes longer to come back.
+    accepting: by how many seconds, at most, the first request of each thread arrives later and comes back later, in the first second.
     """
 
     def __init__(
-        self, ways: Ways, *, per_second: int = 10, fixed: bool = False, seed: int = 1, setup: float = 0.0, starting: float = 0.0
+        self,
+        ways: Ways,
+        *,
+        per_second: int = 10,
+        fixed: bool = False,
+        seed: int = 1,
+        setup: float = 0.0,
+        starting: float = 0.0,
+        accepting: float = 0.0,
     ) -> None:
-        self.starting = starting
+        self.starting, self.accepting = starting, accepting
         self.ways, self.luck, self.setup = ways, random.Random(seed), setup
         self.limit = Limit(per_second, fixed=fixed)
         self.now = 1000.0
@@ -156,6 +165,8 @@ class World:
             one.pace.departed(one.state, ticket, self.now + one.clock)
         if fresh and self.starting:
             back += self.luck.uniform(0, self.starting)
+        if fresh and self.accepting and self.now < 1001:
+            out, back = (way + self.luck.uniform(0, self.accepting) for way in (out, back))
         self.at(self.now + out, self.arrive, one, ticket, granted, self.now, back, fresh)
 
     def arrive(self, one: Process, ticket: str, granted: float, left: float, back: float, fresh: bool) -> None:

@@ -31,6 +31,9 @@ _LEAST_MARGIN, _SKEW = 0.01, 0.05
 # A request that took up to this many seconds longer than the shortest is allowed for completely, whatever the
 # margin: a busy machine delays a few requests by that much, and it costs little.
 _ALWAYS_ALLOWED = 0.1
+# The same while only trips of new connections are known: processes that start together delay each other, and
+# the tenant accepts their connections one after the other.
+_ALLOWED_AT_FIRST = 0.3
 # Each refusal doubles the margins, up to this factor; they are halved after this many windows without one.
 WIDEST, _NARROWER_WINDOWS = 8.0, 60
 # A second refusal within the first number of windows means that others use the budget: half of the slots are
@@ -157,8 +160,7 @@ class Pace:
         """
         if len(state.trips) < _ENOUGH:
             return None
-        # The first ones are those of new connections.
-        trips = sorted(state.trips[_ENOUGH:] if len(state.trips) >= 2 * _ENOUGH else state.trips)
+        trips = sorted(self._used_connections(state) or state.trips)
         longest = trips[-1 - len(trips) // _OUTLIERS]
         return self._wide(state, now) * (longest - trips[0]) / 2
 
@@ -175,10 +177,16 @@ class Pace:
         trip = used.answered - used.departed
         if margin is None:
             return window + used.answered
-        late = (
-            min(max(margin, _ALWAYS_ALLOWED), wide * max(0.0, trip - min(state.trips))) + wide * _LEAST_MARGIN
-        )
+        # New connections do not show how short a trip can be.
+        used_before = self._used_connections(state)
+        excess = trip - min(used_before) if used_before else trip
+        allowed = max(margin, _ALWAYS_ALLOWED if used_before else _ALLOWED_AT_FIRST)
+        late = min(allowed, wide * max(0.0, excess)) + wide * _LEAST_MARGIN
         return window + used.departed + min(trip, late)
+
+    def _used_connections(self, state: State) -> list[float]:
+        """The trips without the first ones, which may all be of new connections; empty while few are known."""
+        return state.trips[_ENOUGH:] if len(state.trips) >= 2 * _ENOUGH else []
 
     def _look_at(self, state: State, used: Used, now: float) -> float:
         """When to check the slot again: a response may come at any moment and free it earlier."""
