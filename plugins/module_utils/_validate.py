@@ -39,7 +39,7 @@ def validate_items(items: t.Any, variable: str | t.Sequence[str] = "tenant_data_
     if not isinstance(items, list):
         return [f"{variable} must be a list of data sources."]
     spec = argument_spec(in_list=True)
-    validator: t.Any = ArgumentSpecValidator(spec)  # type: ignore[no-untyped-call]
+    validator: t.Any = ArgumentSpecValidator(spec)  # type: ignore[no-untyped-call]  # has no types
     faults: list[str] = []
     for index, item in enumerate(items):
         where = f"{variable}[{index}]" if isinstance(variable, str) else variable[index]

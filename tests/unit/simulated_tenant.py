@@ -162,7 +162,7 @@ class World:
             self.at(self.now + self.setup * (out + back), self.leave, one, ticket, granted, True, True)
             return
         if not self.answer_based:
-            one.pace.departed(one.state, ticket, self.now + one.clock)
+            one.pace.departed(one.state, ticket, self.now + one.clock, fresh=fresh)
         if fresh and self.starting:
             back += self.luck.uniform(0, self.starting)
         if fresh and self.accepting and self.now < 1001:

@@ -119,7 +119,7 @@ def test_a_slow_handshake_ends_in_time_and_nothing_was_sent(client_of: ClientOf)
 
 @pytest.fixture
 def collected() -> Iterator[None]:
-    """Python 3.11 does not close a TLS socket on a proxy's connection that is shut down. The garbage collector does, with a warning in any later test."""
+    """Python 3.11 leaves the TLS socket on a proxy's broken connection to the garbage collector, which warns, in any later test."""
     yield
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)

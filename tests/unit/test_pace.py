@@ -160,12 +160,12 @@ def test_clocks_that_are_100_ms_apart_cost_a_few_refusals() -> None:
     assert found.rate >= 9.0
 
 
-def used(state: State, pace: Pace, *, left: float | None, answered: float | None) -> float:
+def used(state: State, pace: Pace, *, left: float | None, answered: float | None, fresh: bool = False) -> float:
     """When a slot that was taken at 100 is free."""
     state.slots = []
     assert pace.take(state, "x", 100.0) == 0
     if left is not None:
-        pace.departed(state, "x", left)
+        pace.departed(state, "x", left, fresh=fresh)
     if answered is not None:
         pace.answered(state, "x", answered, trip=None)
     return pace.free_at(state, state.slots[0], 100.0)
@@ -185,11 +185,11 @@ ODD = ["1e400", "-1e400", "1e308", "-1e308", "NaN", "-5", "null", '"x"', "[]", "
 
 @pytest.mark.parametrize("name", ["not_before", "refused_at", "wide", "cut", "cut_at"])
 def test_no_number_in_a_state_that_others_wrote_stops_anybody(name: str) -> None:
-    slots = ",".join(f'["a{number}","other",1000000,1000000,1000000.1]' for number in range(8))
+    slots = ",".join(f'["a{number}","other",1000000,1000000,1000000.1,false]' for number in range(8))
     whole = {"slots": f"[{slots}]", "queue": "[]", "trips": "[]", "not_before": "0", "refused_at": "1000000", "wide": "1", "cut": "0"}
     whole["cut_at"] = "0"
     for odd in ODD:
-        text = ",".join(f'"{member}":{value}' for member, value in {"version": "2", **whole, name: odd}.items())
+        text = ",".join(f'"{member}":{value}' for member, value in {"version": "3", **whole, name: odd}.items())
         text, now, pace = f"{{{text}}}", 1_000_000.0, Pace(8, "here")
         taken: list[float] = []
         while len(taken) < 30 and now < 1_000_180:
@@ -214,10 +214,18 @@ def test_the_smaller_bound_counts() -> None:
     assert used(known, pace, left=100.2, answered=100.6) == pytest.approx(101.21)
     # On another machine the clock may differ.
     assert Pace(1, "there").free_at(known, known.slots[0], 100.0) == pytest.approx(101.26)
-    # Ten trips of new connections do not show how short a trip can be: 0.3 s are allowed for.
+    # On a new connection 0.3 s are allowed for. The first ten trips do not show how short one can be.
+    assert used(known, pace, left=100.0, answered=100.6, fresh=True) == pytest.approx(101.21)
     first = State(trips=[0.4, 0.6] * 5)
-    assert used(first, pace, left=100.0, answered=100.5) == pytest.approx(101.31)
-    assert used(first, pace, left=100.0, answered=100.2) == pytest.approx(101.2)
+    assert used(first, pace, left=100.0, answered=100.6, fresh=True) == pytest.approx(101.31)
+    assert used(first, pace, left=100.0, answered=100.05) == pytest.approx(101.05)
+
+
+def test_a_new_connection_may_show_how_short_a_trip_can_be_but_not_how_long() -> None:
+    pace, state = Pace(10, "here"), State(trips=[0.4] * 10)
+    for trip in (0.9, 0.3, 0.35):
+        pace.answered(state, "x", 100.0, trip=trip, fresh=True)
+    assert state.trips[10:] == [0.3]
 
 
 def test_a_refusal_widens_the_margins_which_slowly_narrow_again() -> None:

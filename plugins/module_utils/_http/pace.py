@@ -31,9 +31,9 @@ _LEAST_MARGIN, _SKEW = 0.01, 0.05
 # A request that took up to this many seconds longer than the shortest is allowed for completely, whatever the
 # margin: a busy machine delays a few requests by that much, and it costs little.
 _ALWAYS_ALLOWED = 0.1
-# The same while only trips of new connections are known: processes that start together delay each other, and
-# the tenant accepts their connections one after the other.
-_ALLOWED_AT_FIRST = 0.3
+# The same for the first request on a connection: processes that start together delay each other, and the
+# tenant accepts their connections one after the other.
+_ALLOWED_WHEN_NEW = 0.3
 # Each refusal doubles the margins, up to this factor; they are halved after this many windows without one.
 WIDEST, _NARROWER_WINDOWS = 8.0, 60
 # A second refusal within the first number of windows means that others use the budget: half of the slots are
@@ -49,6 +49,7 @@ class Used:
     granted: when the slot was taken.
     departed: when its request left; None while it has not, or if that time says nothing.
     answered: when the response had arrived, or the request was given up; None until then.
+    fresh: whether it is the first request on its connection.
     """
 
     ticket: str
@@ -56,6 +57,7 @@ class Used:
     granted: float
     departed: float | None = None
     answered: float | None = None
+    fresh: bool = False
 
 
 @dataclasses.dataclass
@@ -118,11 +120,14 @@ class Pace:
         state.queue[place : place + 1] = [(ticket, now + delay + _GRACE)]
         return delay
 
-    def departed(self, state: State, ticket: str, now: float) -> None:
-        """Note that the request begins to be sent, over an established connection."""
+    def departed(self, state: State, ticket: str, now: float, *, fresh: bool = False) -> None:
+        """Note that the request begins to be sent, over an established connection.
+
+        fresh: whether it is the first one on it.
+        """
         for used in state.slots:
             if used.ticket == ticket:
-                used.departed = now
+                used.departed, used.fresh = now, fresh
 
     def answered(
         self, state: State, ticket: str, now: float, *, trip: float | None, fresh: bool = False
@@ -131,12 +136,14 @@ class Pace:
 
         trip: seconds of its round trip; None if the tenant took time to respond.
         fresh: whether it was the first request on its connection, which takes longer in a process that has
-            just started: its trip counts only while too few others are known.
+            just started: its trip counts only while too few others are known, or as the shortest.
         """
         for used in state.slots:
             if used.ticket == ticket:
                 used.answered = now
-        if trip is not None and not (fresh and len(state.trips) >= _ENOUGH):
+        if trip is None:
+            return
+        if not fresh or len(state.trips) < _ENOUGH or trip < min(state.trips):
             state.trips = [*state.trips, trip][-_TRIPS:]
 
     def refused(self, state: State, granted: float, seconds: float, now: float) -> None:
@@ -160,7 +167,8 @@ class Pace:
         """
         if len(state.trips) < _ENOUGH:
             return None
-        trips = sorted(self._used_connections(state) or state.trips)
+        # The first ones are those of new connections.
+        trips = sorted(state.trips[_ENOUGH:] if len(state.trips) >= 2 * _ENOUGH else state.trips)
         longest = trips[-1 - len(trips) // _OUTLIERS]
         return self._wide(state, now) * (longest - trips[0]) / 2
 
@@ -177,16 +185,12 @@ class Pace:
         trip = used.answered - used.departed
         if margin is None:
             return window + used.answered
-        # New connections do not show how short a trip can be.
-        used_before = self._used_connections(state)
-        excess = trip - min(used_before) if used_before else trip
-        allowed = max(margin, _ALWAYS_ALLOWED if used_before else _ALLOWED_AT_FIRST)
+        # All of the first ones may have taken too long.
+        later = state.trips[_ENOUGH:]
+        excess = trip - min(later) if later else trip
+        allowed = max(margin, _ALLOWED_WHEN_NEW if used.fresh else _ALWAYS_ALLOWED)
         late = min(allowed, wide * max(0.0, excess)) + wide * _LEAST_MARGIN
         return window + used.departed + min(trip, late)
-
-    def _used_connections(self, state: State) -> list[float]:
-        """The trips without the first ones, which may all be of new connections; empty while few are known."""
-        return state.trips[_ENOUGH:] if len(state.trips) >= 2 * _ENOUGH else []
 
     def _look_at(self, state: State, used: Used, now: float) -> float:
         """When to check the slot again: a response may come at any moment and free it earlier."""

@@ -17,7 +17,7 @@ import typing as t
 from .pace import LONGEST_FLIGHT, LONGEST_HOLD, WIDEST, State, Used
 
 # Version of the layout; text with another version is read as empty.
-_VERSION = 2
+_VERSION = 3
 # Seconds; a process of this collection never writes a place in the queue that expires later.
 _LATEST_DEATH = 60.0
 
@@ -44,8 +44,8 @@ def from_text(text: str, window: float, now: float) -> State:
 def _known(read: dict[str, t.Any], window: float, now: float) -> State:
     """The state without times too far in the future, which were written before a clock was set back."""
     used = [
-        Used(str(ticket), str(by), float(granted), _maybe(departed), _maybe(answered))
-        for ticket, by, granted, departed, answered in read["slots"]
+        Used(str(ticket), str(by), float(granted), _maybe(departed), _maybe(answered), bool(fresh))
+        for ticket, by, granted, departed, answered, fresh in read["slots"]
     ]
     latest, held = now + LONGEST_FLIGHT + window, now + LONGEST_HOLD
     return State(

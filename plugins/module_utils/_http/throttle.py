@@ -170,7 +170,7 @@ class Throttle:
 
         fresh: whether it is the first request on its connection.
         """
-        self._change(lambda state, moment: self.pace.departed(state, slot.ticket, moment.ended))
+        self._change(lambda state, moment: self.pace.departed(state, slot.ticket, moment.ended, fresh=fresh))
         self._open[slot.ticket] = time.monotonic()
         if fresh:
             self._fresh.add(slot.ticket)

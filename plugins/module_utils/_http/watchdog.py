@@ -172,7 +172,7 @@ def _watched_manager(manager: t.Any) -> t.Any:
 
 
 def _watched_class(connection: t.Any) -> t.Any:
-    class Connection(connection):  # type: ignore[misc]
+    class Connection(connection):  # type: ignore[misc]  # known at run time only
         _fresh = True
 
         def _new_conn(self) -> t.Any:
