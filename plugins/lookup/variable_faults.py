@@ -27,9 +27,7 @@ options:
     default: []
   data_file:
     description:
-      - The data file, as the user named it. If it is not set, only variables are checked.
-      - If it is set, even blank, the file that C(onboard_file) names in the inventory or with C(-e) is
-        checked too, because a data file could name another one.
+      - A data file, as the user named it. Only this file is checked then, which must not be loaded yet.
     type: str
     default: ''
 seealso:
@@ -74,20 +72,10 @@ from ansible_collections.cortex_cloud.appsec.plugins.plugin_utils._variables imp
 
 class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
+        if kwargs.get("data_file"):
+            return [one_line(fault) for fault in self._of_file(str(kwargs["data_file"]))]
         known = variables or {}
-        files = [kwargs.get("data_file")]
-        if "data_file" in kwargs:
-            # A data file could name another one, but it cannot change the inventory and the command line.
-            of_hosts = known.get("hostvars") or {}
-            files.append((of_hosts.get(known.get("inventory_hostname")) or {}).get("onboard_file"))
-        faults = [
-            fault
-            for file in dict.fromkeys(str(file or "") for file in files)
-            for fault in self._of_file(file)
-        ]
-        faults += [
-            fault for fault in misspelt(known) if not any(fault.split()[0] in one.split() for one in faults)
-        ]
+        faults = list(misspelt(known))
         for name in CHECKED:
             if name in known and name.partition("_")[0] in terms:
                 faults += filter(None, [invalid_value(name, self._templar.template(known[name]))])
@@ -100,8 +88,6 @@ class LookupModule(LookupBase):
         return [one_line(fault) for fault in faults]
 
     def _of_file(self, given: str) -> list[str]:
-        if not given:
-            return []
         path = project_path(given)
         if not os.path.exists(path):
             # Ansible silently ignores a missing vars file and would continue with the inventory alone.

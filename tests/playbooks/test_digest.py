@@ -45,6 +45,14 @@ MODULE = """
         plan_required: "{{ tenant_plan_required | default(false) }}"
 """
 
+# Variables of a play, which the data file of that play would replace.
+SITE = """
+- name: Onboard
+  ansible.builtin.import_playbook: cortex_cloud.appsec.onboard
+  vars:
+    onboard_file: own.yml
+"""
+
 
 @pytest.fixture
 def tenant() -> Iterator[EmbeddedTenant]:
@@ -128,8 +136,9 @@ def test_a_data_file_cannot_approve_its_own_plan(core: str, tenant: EmbeddedTena
     own.write_text(json.dumps({"tenant_data_sources": [{"type": "JENKINS_SERVER", "name": "blue"}], "tenant_plan_digest": digest,
                                "onboard__faults": [], "onboard_file": "list.yml"}, indent="\t"), encoding="utf-8")  # fmt: skip
     (tmp_path / "inventory.yml").write_text("all: {hosts: {localhost: {onboard_file: own.yml}}}\n", encoding="utf-8")
-    for named in (["-e", "onboard_file=own.yml"], ["-i", "inventory.yml"]):
-        hidden = run("onboard", *named, "-e", "tenant_plan_required=true")
+    (tmp_path / "site.yml").write_text(SITE, encoding="utf-8")
+    for book, named in (("onboard", ["-e", "onboard_file=own.yml"]), ("onboard", ["-i", "inventory.yml"]), ("site.yml", [])):
+        hidden = run(book, *named, "-e", "tenant_plan_required=true")
         for said in ("sets tenant_plan_digest, so whoever", "onboard__faults belongs to the playbooks"):
             assert f"onboard_file own.yml{' ' if said.startswith('sets') else ': '}{said}" in hidden.output
     (tmp_path / "inventory.yml").write_text("all: {hosts: {localhost: {tenant_plan_required: true}}}\n", encoding="utf-8")
