@@ -408,9 +408,10 @@ def test_a_request_departs_when_it_is_connected(client_of: ClientOf, tmp_path: P
         for again in (False, True):
             ask(client, "GET")
             state = shared_state(tmp_path)
-            ((_ticket, _host, granted, departed, answered),) = state["slots"]
+            ((_ticket, _host, granted, departed, answered, fresh),) = state["slots"]
             assert departed - granted < 0.2 if again else 0.2 <= departed - granted < 0.5
             assert 0 < answered - departed < 0.2
+            assert fresh is not again
             assert len(state["trips"]) == 1 + again
             assert state["trips"][-1] == pytest.approx(answered - departed, abs=0.05)
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 
@@ -186,10 +187,10 @@ ODD = ["1e400", "-1e400", "1e308", "-1e308", "NaN", "-5", "null", '"x"', "[]", "
 @pytest.mark.parametrize("name", ["not_before", "refused_at", "wide", "cut", "cut_at"])
 def test_no_number_in_a_state_that_others_wrote_stops_anybody(name: str) -> None:
     slots = ",".join(f'["a{number}","other",1000000,1000000,1000000.1,false]' for number in range(8))
-    whole = {"slots": f"[{slots}]", "queue": "[]", "trips": "[]", "not_before": "0", "refused_at": "1000000", "wide": "1", "cut": "0"}
-    whole["cut_at"] = "0"
+    whole = {member: json.dumps(value) for member, value in json.loads(as_text(State(refused_at=1_000_000.0))).items()}
+    whole["slots"] = f"[{slots}]"
     for odd in ODD:
-        text = ",".join(f'"{member}":{value}' for member, value in {"version": "3", **whole, name: odd}.items())
+        text = ",".join(f'"{member}":{value}' for member, value in {**whole, name: odd}.items())
         text, now, pace = f"{{{text}}}", 1_000_000.0, Pace(8, "here")
         taken: list[float] = []
         while len(taken) < 30 and now < 1_000_180:

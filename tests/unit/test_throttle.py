@@ -18,7 +18,8 @@ from ansible_collections.cortex_cloud.appsec.plugins.module_utils._errors import
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import lock as _lock
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import stores
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http import throttle as _throttle
-from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.pace import LONGEST_FLIGHT
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.pace import LONGEST_FLIGHT, State
+from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.state_text import as_text
 from ansible_collections.cortex_cloud.appsec.plugins.module_utils._http.throttle import Throttle
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -237,13 +238,15 @@ def test_the_state_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
+NOW = json.loads(as_text(State()))
+
+
 def as_now(**changes: object) -> str:
-    state = {"slots": [], "queue": [], "trips": [], "not_before": 0, "refused_at": 0, "wide": 1, "cut": 0, "cut_at": 0}
-    return json.dumps({"version": 2, **state, **changes})
+    return json.dumps({**NOW, **changes})
 
 
 def used(at: float) -> list[list[object]]:
-    return [[f"x{number}", "a host", at, at, at] for number in range(9)]
+    return [[f"x{number}", "a host", at, at, at, False] for number in range(9)]
 
 
 BROKEN = {
@@ -251,7 +254,7 @@ BROKEN = {
     "half written": '{"boot": {"sl',
     "another shape": "[1, 2]",
     "of the earlier layout": json.dumps({"boot": {"seen": 1, "slots": [["x", 1e12, True]], "not_before": 1e12}}),
-    "of a later layout": as_now(version=3, not_before=1e12),
+    "of a later layout": as_now(version=NOW["version"] + 1, not_before=1e12),
     "slots as text": as_now(slots="abc"),
     "slots as number": as_now(slots=7),
     "a slot as text": as_now(slots=["soon"]),

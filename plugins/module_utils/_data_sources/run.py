@@ -140,13 +140,12 @@ class Run:
             for instance_id in self.view.proven(outcome.item) if outcome.error is None else ():
                 owners.setdefault(instance_id, set()).add(outcome.index)
 
-        def find(outcome: Outcome) -> None:
-            self._find(outcome, {i for i, indexes in owners.items() if outcome.index not in indexes})
-
-        self._each(outcomes, find, reading=True)
+        self._each(
+            outcomes, lambda outcome: self._find(outcome, _OfOthers(owners, outcome.index)), reading=True
+        )
         refuse_contradictions([o for o in outcomes if o.error is None])
 
-    def _find(self, outcome: Outcome, claimed: set[str]) -> None:
+    def _find(self, outcome: Outcome, claimed: _OfOthers) -> None:
         """claimed: ids of the instances that certainly belong to other items."""
 
         def trusted(listed: Instance) -> bool:
@@ -166,7 +165,7 @@ class Run:
         outcome.current, outcome.match = match.instance, match
         outcome.warnings += filter(None, [match.warning])
 
-    def _remembered(self, outcome: Outcome, claimed: set[str]) -> Match:
+    def _remembered(self, outcome: Outcome, claimed: _OfOthers) -> Match:
         """The instance that an earlier run created for this item, whatever its identifier is now."""
         item = outcome.item
         ids = [i for i in made_for(self.memory, item) if i in self.view.instances and i not in claimed]
@@ -355,6 +354,17 @@ class Run:
         except Exception as exc:
             # A bug triggered by one response must not lose the results and tokens of the other items.
             outcome.fail(Unexpected(exc, subject=label(outcome.item)))
+
+
+class _OfOthers:
+    """Contains the ids of the instances that certainly belong to other items than this one."""
+
+    def __init__(self, owners: dict[str, set[int]], index: int) -> None:
+        self._owners, self._index = owners, index
+
+    def __contains__(self, instance_id: object) -> bool:
+        indexes = self._owners.get(str(instance_id))
+        return indexes is not None and self._index not in indexes
 
 
 def _with_candidates(item: Item, read: t.Callable[[str], list[str]]) -> Item:

@@ -8,6 +8,7 @@ Private to the collection, floor 1.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import typing as t
@@ -44,6 +45,7 @@ def _snake(key: t.Any) -> str:
     return re.sub("[- .]", "_", snake_case(key))
 
 
+@functools.lru_cache(maxsize=1000)  # the same few keys in every object
 def looks_secret(key: t.Any) -> bool:
     """Whether the value under this key (apiToken, client-secret, api_key) must be kept out of all output."""
     name = _snake(key)
@@ -182,19 +184,19 @@ class Redactor:
         """A copy of a JSON-like value without known secrets and without anything under a secret-looking
         key.
         """
-        return transportable(self._known(hide_secret_keys(value)))
+        # The same texts in many objects.
+        without = functools.cache(self._without_secrets)
 
-    def _known(self, value: t.Any) -> t.Any:
-        if isinstance(value, str):
-            return self._without_secrets(value)
-        if isinstance(value, dict):
-            return {
-                self._without_secrets(k) if isinstance(k, str) else k: self._known(v)
-                for k, v in value.items()
-            }
-        if isinstance(value, (list, tuple)):
-            return [self._known(v) for v in value]
-        return value
+        def known(value: t.Any) -> t.Any:
+            if isinstance(value, str):
+                return without(value)
+            if isinstance(value, dict):
+                return {without(k) if isinstance(k, str) else k: known(v) for k, v in value.items()}
+            if isinstance(value, (list, tuple)):
+                return [known(v) for v in value]
+            return value
+
+        return transportable(known(hide_secret_keys(value)))
 
     def _without_secrets(self, text: str, *, deep: bool = False) -> str:
         spans = self._disguises.find(text, deep=deep)
