@@ -71,7 +71,8 @@ def act(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[dict[str, Any], 
         monkeypatch.setattr(ActionBase, "run", lambda *_arguments: {})
         monkeypatch.setattr(ActionBase, "_execute_module", execute)
         plugin = kind.ActionModule.__new__(kind.ActionModule)
-        plugin._task, plugin._connection = task, SimpleNamespace(transport=transport, _shell=SimpleNamespace(tmpdir=None))
+        connection = SimpleNamespace(transport=transport, has_native_async=False, _shell=SimpleNamespace(tmpdir=None))
+        plugin._task, plugin._connection = task, connection
         return plugin.run(task_vars={"inventory_hostname": "alpha"}), task
 
     return run

@@ -253,8 +253,8 @@ def test_the_description_of_another_tenant_is_refused_before_any_request(tmp_pat
     ended = play(tmp_path, "audit", tenant=tenant, key="viewer", onboard_file="uat.yml")
     assert ended.code == 2
     assert "Not audited: api_url points to 127.0.0.1" in ended.output
-    # Twice, since Ansible itself repeats each failure.
-    assert ended.output.count("api_url points to 127.0.0.1") == 2
+    # From 2.19 on Ansible itself repeats each failure.
+    assert ended.output.count("api_url points to 127.0.0.1") == (2 if "[ERROR]" in ended.output else 1)
     assert tenant.journal == []
     assert not (tmp_path / "audit").exists()
 

@@ -527,7 +527,7 @@ def test_jobs_plan_onboard_export_and_then_change_nothing(job: Job, data: Data, 
 def test_a_job_uploads_with_a_key_or_with_the_collectors_token_alone(tmp_path: Path, data: Data, tenant: EmbeddedTenant) -> None:
     tenant.add_repository("example/shop")
     collector = tenant.add_collector("bandit")
-    answers = {"sarif_path": "reports/bandit.sarif", "sarif_repository_url": "https://github.com/example/shop"}
+    answers = {"sarif_path": "reports/bandit.sarif", "sarif_repository_url": "https://github.com/example/shop", "sarif_branch": "main"}
     token = {"collector_token_id": collector.token_id, "collector_token": collector.token}
     for name, inputs, where in (
         ("key", tenant.connection(), {"sarif_collector_name": "bandit"}),

@@ -363,11 +363,25 @@ NEEDS: dict[str, dict[str, Any] | str] = {
 HOSTS = "{{ cortex_cloud_hosts | default('localhost') | cortex_cloud.appsec.hosts_within(ansible_limit | default(''), groups) }}"
 
 
+def hosts_of(book: Path) -> set[str]:
+    """The hosts of its plays, and of the plays that it imports."""
+    plays = yaml.safe_load(book.read_text(encoding="utf-8"))
+    imported = [book.parent / play["ansible.builtin.import_playbook"] for play in plays if "hosts" not in play]
+    return {play["hosts"] for play in plays if "hosts" in play}.union(*map(hosts_of, imported))
+
+
 def test_every_playbook_is_run_below_and_on_the_hosts_of_its_variable() -> None:
-    books = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in PLAYBOOKS.glob("*.yml")}
+    books = {path.stem: path for path in PLAYBOOKS.glob("*.yml")}
     assert books.keys() == NEEDS.keys(), "NEEDS has every playbook, so that it is run"
-    first = {name: plays[0]["hosts"] for name, plays in books.items()}
-    assert first == {**dict.fromkeys(books, HOSTS), "awx_setup": "localhost"}
+    assert hosts_of(books.pop("awx_setup")) == {"localhost"}
+    assert {name: hosts_of(path) for name, path in books.items()} == {name: {HOSTS} for name in books}
+
+
+def test_every_playbook_with_a_data_file_checks_it_first() -> None:
+    books = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in PLAYBOOKS.glob("*.yml")}
+    checking = {name for name, plays in books.items() if plays[0].get("ansible.builtin.import_playbook") == "checks/data_file.yml"}
+    loading = {name for name, plays in books.items() if any("{{ onboard__path }}" in play.get("vars_files", []) for play in plays)}
+    assert checking == loading == {"onboard", "audit", "decommission"}
 
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in PLAYBOOKS.glob("*.yml")))

@@ -21,17 +21,18 @@ LARGEST = 2**31 - 1
 
 
 class Noter(t.Protocol):
-    """Counts the repairs.
+    """Counts the repairs."""
 
-    memo: the result of make(*arguments), or of an earlier call with the same key; either way, the repairs
+    def note(self, name: str, count: int = 1) -> None:
+        """Count repairs of one rule."""
+
+    def note_unknown(self, member: str) -> None:
+        """Count a member that the schema does not have, which was left out."""
+
+    def memo(self, key: tuple[t.Any, ...], make: t.Callable[..., t.Any], *arguments: t.Any) -> t.Any:
+        """The result of make(*arguments), or of an earlier call with the same key; either way, the repairs
         that the call made are counted.
-    """
-
-    def note(self, name: str, count: int = 1) -> None: ...
-
-    def note_unknown(self, member: str) -> None: ...
-
-    def memo(self, key: tuple[t.Any, ...], make: t.Callable[..., t.Any], *arguments: t.Any) -> t.Any: ...
+        """
 
 
 # Returns the value that is sent instead, or GONE.
