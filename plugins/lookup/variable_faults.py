@@ -92,11 +92,11 @@ class LookupModule(LookupBase):
         if not os.path.exists(path):
             # Ansible silently ignores a missing vars file and would continue with the inventory alone.
             return [f"onboard_file {given} does not exist (looked for {path})."]
-        with open(self._loader.get_real_file(path), encoding="utf-8", errors="replace") as file:
-            text = file.read()
         try:
-            names = names_set(text)
-        except AnsibleError as exc:
+            # Decrypted, if it is a vault.
+            with open(self._loader.get_real_file(path), encoding="utf-8", errors="replace") as file:
+                names = names_set(file.read())
+        except (AnsibleError, OSError) as exc:
             return [f"onboard_file {given}: {exc}"]
         faults = [f"onboard_file {given}: {fault}" for fault in unknown_in_file(names)]
         approvals = [name for name in APPROVALS if name in names]

@@ -50,7 +50,7 @@ def host_key(text: str) -> str:
 
     Scheme, user, a default port, case, a trailing dot, the brackets of IPv6 and the spelling of
     international names do not matter. Another port is kept, and so is the path under which a product is
-    served (example.com/gitlab). Empty when there is no host.
+    served (example.com/gitlab). Empty if there is no host.
     """
     scheme, rest = _without_scheme(unicodedata.normalize("NFKC", text.strip()))
     authority, _slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].replace("\\", "/").partition("/")

@@ -170,6 +170,18 @@ def test_a_missing_file_is_an_error(faults: Any, tmp_path: Path) -> None:
     assert look_up.run([], {}, data_file="gone.yml") == [f"onboard_file gone.yml does not exist (looked for {tmp_path / 'gone.yml'})."]
 
 
+def test_a_file_that_cannot_be_read_is_an_error_of_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.yml").mkdir()
+    (tmp_path / "vault.yml").write_text("$ANSIBLE_VAULT;1.1;AES256\n6161\n", encoding="utf-8")
+    look_up = variable_faults.LookupModule(loader=DataLoader(), templar=None)
+    for name, said in (("folder.yml", "Could not find or access"), ("vault.yml", "vault")):
+        (fault,) = look_up.run([], {}, data_file=name)
+        assert fault.startswith(f"onboard_file {name}: ")
+        assert said in fault
+        assert "\n" not in fault
+
+
 def test_unknown_names_on_the_command_line_cause_a_warning(faults: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     warned: list[str] = []
     monkeypatch.setattr(Display, "warning", lambda _self, text: warned.append(text))

@@ -139,4 +139,4 @@ if __name__ == "__main__":
             sys.stdout.write(f"{event}\n")
             sys.stdout.flush()
 
-    asyncio.run(main(_Printing(), {"initial": True, "interval": 60}))  # type: ignore[arg-type]
+    asyncio.run(main(_Printing(), {"initial": True, "interval": 60}))  # type: ignore[arg-type]  # it needs put alone
